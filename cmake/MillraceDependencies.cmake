@@ -1,0 +1,22 @@
+# Third-party libraries, from the distribution's packages. Each line names the package that a Debian
+# or Ubuntu machine installs, so that a missing one says what to do.
+function(millrace_require package debian)
+  cmake_parse_arguments(ARG "" "" "ARGS" ${ARGN})
+  find_package(${package} ${ARG_ARGS} QUIET)
+  if(NOT ${package}_FOUND)
+    message(FATAL_ERROR "millrace needs ${package}: apt-get install ${debian}  (or run scripts/setup)")
+  endif()
+endfunction()
+
+macro(millrace_dependencies)
+  set(THREADS_PREFER_PTHREAD_FLAG ON)
+  find_package(Threads REQUIRED)
+  find_package(TBB 2021.5 CONFIG REQUIRED)
+  find_package(dnnl CONFIG REQUIRED)
+  find_package(OpenMP REQUIRED COMPONENTS CXX)
+  find_package(JPEG REQUIRED)
+  find_package(ZLIB REQUIRED)
+  find_package(hwy CONFIG QUIET)
+  find_package(nlohmann_json 3.10 CONFIG REQUIRED)
+endmacro()
+millrace_dependencies()

@@ -1,0 +1,33 @@
+# millrace_library(<room> SOURCES ... [PUBLIC ...] [PRIVATE ...])
+#
+# One library a folder. Headers lie beside their sources and are included as
+# <millrace/<room>/x.h> in the tree and out of it: the build makes the prefix with a symbolic link.
+# Each room has an include directory of its own, so a header can be included only by rooms that
+# link the library, and the arrows between the folders stay one way.
+function(millrace_warnings target)
+  target_compile_options(${target} PRIVATE
+    -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+    $<$<BOOL:${MILLRACE_WERROR}>:-Werror>)
+endfunction()
+
+function(millrace_library room)
+  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  set(target millrace_${room})
+  set(prefix ${PROJECT_BINARY_DIR}/include/${room}/millrace)
+  file(MAKE_DIRECTORY ${prefix})
+  file(CREATE_LINK ${PROJECT_SOURCE_DIR}/${room} ${prefix}/${room} SYMBOLIC)
+
+  add_library(${target} ${ARG_SOURCES})
+  add_library(millrace::${room} ALIAS ${target})
+  set_target_properties(${target} PROPERTIES
+    EXPORT_NAME ${room}
+    POSITION_INDEPENDENT_CODE ON
+    CXX_EXTENSIONS OFF)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_include_directories(${target} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include/${room}>
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  target_link_libraries(${target} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
+  millrace_warnings(${target})
+  set_property(GLOBAL APPEND PROPERTY MILLRACE_ROOMS ${room})
+endfunction()

@@ -1,0 +1,24 @@
+#include <millrace/core/buffer.h>
+
+#include <cstring>
+#include <new>
+
+namespace millrace {
+namespace {
+
+constexpr std::size_t kAlignment = 64;
+
+}  // namespace
+
+Buffer::Buffer(Bytes size) : size_(static_cast<std::size_t>(size.count)) {
+  if (size_ == 0) return;
+  const std::align_val_t alignment{kAlignment};
+  auto* const memory = static_cast<std::byte*>(::operator new(round_up(size_, kAlignment), alignment));
+  memory_ = {memory, [alignment](std::byte* p) { ::operator delete(p, alignment); }};
+  std::memset(memory, 0, size_);
+}
+
+Buffer::Buffer(std::byte* memory, Bytes size, Release release) noexcept
+    : memory_(memory, std::move(release)), size_(static_cast<std::size_t>(size.count)) {}
+
+}  // namespace millrace

@@ -1,0 +1,111 @@
+#pragma once
+// What a device does for training: it compiles a model and runs steps. The float64 reference engine
+// (reference_engine.h), the oneDNN engine (cpu/) and the CUDA engine (gpu/) are Engines; pipelines
+// and programs see nothing else of them.
+
+#include <millrace/core/buffer.h>
+#include <millrace/core/bytes.h>
+#include <millrace/core/shape.h>
+#include <millrace/nn/loss.h>
+#include <millrace/nn/model.h>
+#include <millrace/nn/optimizer.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace millrace::nn {
+
+struct CompileOptions {
+  std::int64_t batch = 32;  ///< the most samples of a step
+  /// Other numbers of samples that will come, the last batch of an epoch: compiled ahead too.
+  std::vector<std::int64_t> other_batches;
+  bool training = true;      ///< false: evaluate and predict only; no gradients, no optimizer state
+  std::optional<Loss> loss;  ///< default_loss(model) if absent
+  OptimizerOptions optimizer;
+  std::uint64_t seed = 0;    ///< of dropout
+};
+
+/// A batch in the engine's memory. Rows [0, samples) are valid; the rest of the memory is ignored and
+/// need not be initialised.
+struct Batch {
+  ConstTensorView input;           ///< f32 [N][H][W][C] or [N][F], N >= samples
+  ConstTensorView labels;          ///< i32 [N] or f32 [N][K]; data may be null for predict
+  std::span<const float> weights;  ///< [N] in host memory, or empty: all 1
+  std::int64_t samples = 0;        ///< 1 <= samples <= CompileOptions::batch
+  std::uint32_t pass = 0;          ///< with `draws`, what dropout's masks are a function of
+  std::span<const std::uint64_t> draws;  ///< [N] positions in the pass, or empty: 0, 1, 2, ...
+};
+
+/// Where the bytes of a compiled model go; for the plan of a pipeline and for `inspect`.
+struct MemoryLine {
+  std::string name;  ///< "parameters", "gradients", "optimizer state", "activations", "scratch"
+  Bytes bytes;
+};
+
+/// Time spent in an operation since reset, for `bench compute`.
+struct OpTiming {
+  std::string name;            ///< "conv2 forward"
+  std::string implementation;  ///< what the library calls it: "jit:avx512_core", "gemm", ...
+  double seconds = 0;
+  std::int64_t calls = 0;
+};
+
+/// The flat arenas. Layout on the outside: Parameter::offset, elements in the order of
+/// Parameter::shape, whatever the engine's own layout is.
+enum class Arena { parameters, gradients, first_moment, second_moment };
+
+/// A model compiled for a device. compile() allocates nothing large: memory() is known first, then
+/// allocate() takes it, and after that a step allocates nothing.
+///
+/// Thread safety: none; one thread at a time, the engine lane of a pipeline.
+class Executor {
+ public:
+  virtual ~Executor() = default;
+  [[nodiscard]] virtual const Model& model() const = 0;
+  [[nodiscard]] virtual std::vector<MemoryLine> memory() const = 0;
+  /// Takes the memory; parameters are zero until write(). Throws std::bad_alloc.
+  virtual void allocate() = 0;
+
+  /// One training step: forward, loss, backward, update. `t` counts steps from 1.
+  virtual StepResult train(const Batch& batch, std::int64_t t, double learning_rate) = 0;
+  /// Forward and backward without the update; gradients are then readable. Batch norm's running
+  /// statistics are updated as in train().
+  virtual StepResult gradients(const Batch& batch) = 0;
+  /// Loss and accuracy as outside training (running statistics, no dropout).
+  virtual StepResult evaluate(const Batch& batch) = 0;
+  /// The model's output, [samples][K], into host memory.
+  virtual void predict(const Batch& batch, std::span<float> outputs) = 0;
+
+  /// Copies an arena out of or into the engine; arena_elements() values for parameters,
+  /// trainable_elements() for the others. A missing second moment is refused.
+  virtual void read(Arena arena, std::span<float> values) const = 0;
+  virtual void write(Arena arena, std::span<const float> values) = 0;
+
+  [[nodiscard]] virtual std::vector<OpTiming> timings() const = 0;
+  virtual void reset_timings(bool enabled) = 0;  ///< off by default: two clock reads an operation
+};
+
+[[nodiscard]] Bytes total(const std::vector<MemoryLine>& lines);
+
+/// A device that can compile. Thread-safe: const all through.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  /// "cpu: oneDNN 2.6.3, 2 threads, AVX-512".
+  [[nodiscard]] virtual std::string description() const = 0;
+  /// Memory for batch slots that stages on the host fill: pinned where that pays.
+  [[nodiscard]] virtual Buffer host_buffer(Bytes size) const = 0;
+  /// Memory that steps read. Equal to host memory on a CPU.
+  [[nodiscard]] virtual Buffer device_buffer(Bytes size) const = 0;
+  /// True when steps can read host memory, so that copying to the device is handing over a pointer.
+  [[nodiscard]] virtual bool shares_host_memory() const = 0;
+  /// Throws Error where the engine cannot do an operation.
+  [[nodiscard]] virtual std::unique_ptr<Executor> compile(const Model& model,
+                                                          const CompileOptions& options) const = 0;
+};
+
+}  // namespace millrace::nn

@@ -1,0 +1,16 @@
+#pragma once
+// First values of parameters.
+
+#include <millrace/nn/model.h>
+
+#include <cstdint>
+#include <span>
+
+namespace millrace::nn {
+
+/// Fills the parameter arena: kernels and biases by the layer's initializer, gamma 1, beta 0, running
+/// mean 0, running variance 1. A function of (model, seed) alone: each parameter draws from
+/// Random(seed, 0, its index, Draw::initialise). Truncated normals resample outside two deviations.
+void initialize(const Model& model, std::uint64_t seed, std::span<float> arena);
+
+}  // namespace millrace::nn

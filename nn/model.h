@@ -1,0 +1,158 @@
+#pragma once
+// What a model is: its layers in order, the preprocessing of its input and the names of its classes,
+// independent of any device. A model is made by ModelBuilder, by the zoo (zoo.h) or from JSON
+// (model_json.h), and turned into operations by graph.h. It holds no weights.
+
+#include <millrace/core/shape.h>
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace millrace::nn {
+
+/// valid: no padding. same: output = ceil(input / stride), padding split as TensorFlow does, the odd
+/// one at the bottom and right.
+enum class Padding { valid, same };
+
+/// How a kernel or a bias starts. `torch` is PyTorch's default of Linear and Conv2d:
+/// U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for kernel and bias. The others are Keras's; a bias then starts
+/// at zero.
+enum class Initializer { glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_uniform,
+                         lecun_normal, torch, zeros };
+
+// The kinds of layers. Activations are logically [N][H][W][C] or [N][F].
+struct Dense {              ///< y = x W^T + b; kernel [units][inputs]
+  std::int64_t units = 0;
+  bool bias = true;
+};
+struct Conv2D {             ///< kernel [filters][channels][rows][columns], cross-correlation
+  std::int64_t filters = 0;
+  std::int64_t rows = 3, columns = 3;
+  std::int64_t stride = 1;
+  Padding padding = Padding::valid;
+  bool bias = true;
+};
+struct MaxPool2D {          ///< window size x size; padding never wins
+  std::int64_t size = 2, stride = 2;
+  Padding padding = Padding::valid;
+};
+struct AvgPool2D {          ///< the mean of the pixels inside the image; padding is not counted
+  std::int64_t size = 2, stride = 2;
+  Padding padding = Padding::valid;
+};
+struct GlobalAvgPool {};    ///< [N][H][W][C] -> [N][C]
+struct Flatten {};          ///< [N][H][W][C] -> [N][H*W*C], channels fastest
+struct Relu {};
+struct Sigmoid {};
+struct Softmax {};          ///< over the last dimension
+struct Dropout {            ///< training only: zero with probability `rate`, the rest / (1 - rate)
+  float rate = 0.5F;
+};
+/// Over all dimensions but the last. Training: batch statistics of the valid samples, and
+/// running = momentum * running + (1 - momentum) * batch (PyTorch's 0.1 is 0.9 here, Keras's 0.99 is
+/// 0.99). The running variance is the unbiased one, or with `biased_variance` Keras 3's.
+struct BatchNorm {
+  float momentum = 0.9F;
+  float epsilon = 1e-5F;
+  bool biased_variance = false;
+};
+
+using LayerKind = std::variant<Dense, Conv2D, MaxPool2D, AvgPool2D, GlobalAvgPool, Flatten, Relu,
+                               Sigmoid, Softmax, Dropout, BatchNorm>;
+
+struct Layer {
+  std::string name;  ///< unique in the model; parameters are "<name>.weight", "<name>.bias", ...
+  LayerKind kind;
+  Initializer initializer = Initializer::glorot_uniform;
+  bool trainable = true;  ///< false: the layer is frozen; its batch norm uses running statistics
+};
+
+/// How pixels become the input of the model: resized with `filter` to the model's height and width,
+/// then (pixel * scale - mean[c]) / deviation[c].
+struct Preprocessing {
+  std::string filter = "bilinear";  ///< a filter of image/resize.h
+  float scale = 1.0F / 255.0F;
+  std::vector<float> mean;       ///< one a channel, or empty: 0
+  std::vector<float> deviation;  ///< one a channel, or empty: 1
+
+  friend bool operator==(const Preprocessing&, const Preprocessing&) = default;
+};
+
+/// A model. Plain data; validate() (called by the builder and by readers) says whether it is one.
+struct Model {
+  std::string name;
+  Shape input;  ///< of one sample: {height, width, channels} or {features}
+  std::vector<Layer> layers;
+  Preprocessing preprocessing;
+  std::vector<std::string> classes;  ///< in the order of the labels; may be empty
+};
+
+/// A parameter (or running statistic) of a model and its place in the flat arenas.
+enum class Role { kernel, bias, gamma, beta, running_mean, running_variance };
+struct Parameter {
+  std::string name;  ///< PyTorch's words: weight, bias, running_mean, running_var
+  Shape shape;       ///< dense [out][in], convolution [out][in][rows][columns], others [C]
+  Role role = Role::kernel;
+  int layer = 0;                ///< index into Model::layers
+  std::int64_t offset = 0;      ///< elements from the start of the arena
+  std::int64_t fan_in = 0, fan_out = 0;  ///< of the layer's kernel; 0 for batch norm
+  bool trainable = true;
+};
+
+/// What shape inference knows of a layer.
+struct LayerSummary {
+  Shape output;                  ///< of one sample
+  std::int64_t parameters = 0;   ///< elements, running statistics included
+  std::int64_t trainable_parameters = 0;
+  std::int64_t flops = 0;        ///< forward, one sample; a multiply-add counts as two
+};
+
+/// One entry a layer. Throws Error naming the layer where shapes do not fit ("layer 3 'conv2': a 3x3
+/// window does not fit into 2x2").
+[[nodiscard]] std::vector<LayerSummary> summarize(const Model& model);
+
+/// All parameters: trainable ones first, in the order of the layers, then the others, so that
+/// gradients and optimizer state are arenas of trainable_elements(). Each starts at a multiple of 16
+/// elements (64 bytes); gaps are zero.
+[[nodiscard]] std::vector<Parameter> parameters(const Model& model);
+[[nodiscard]] std::int64_t arena_elements(const std::vector<Parameter>& parameters);
+[[nodiscard]] std::int64_t trainable_elements(const std::vector<Parameter>& parameters);
+
+/// Throws Error unless names are unique, shapes fit, and preprocessing and classes match.
+void validate(const Model& model);
+
+/// Keras's summary(): a table of layers, output shapes and parameters, with FLOPs.
+[[nodiscard]] std::string summary_table(const Model& model);
+
+/// Builds a model layer by layer:
+///   Model m = ModelBuilder("mlp", {28, 28, 1}).flatten().dense(500).relu().dense(10).softmax().build();
+class ModelBuilder {
+ public:
+  ModelBuilder(std::string name, Shape input);
+  ModelBuilder& dense(std::int64_t units, bool bias = true);
+  ModelBuilder& conv(std::int64_t filters, std::int64_t size = 3, Padding padding = Padding::valid,
+                     std::int64_t stride = 1, bool bias = true);
+  ModelBuilder& max_pool(std::int64_t size = 2, std::int64_t stride = 0);  ///< stride 0: size
+  ModelBuilder& avg_pool(std::int64_t size = 2, std::int64_t stride = 0);
+  ModelBuilder& global_avg_pool();
+  ModelBuilder& flatten();
+  ModelBuilder& relu();
+  ModelBuilder& sigmoid();
+  ModelBuilder& softmax();
+  ModelBuilder& dropout(float rate);
+  ModelBuilder& batch_norm(BatchNorm options = {});
+  ModelBuilder& add(LayerKind kind);
+  ModelBuilder& named(std::string name);             ///< names the last layer ("conv1" otherwise)
+  ModelBuilder& initializer(Initializer initializer);  ///< of all layers from here on
+  ModelBuilder& preprocessing(Preprocessing preprocessing);
+  ModelBuilder& classes(std::vector<std::string> names);
+  [[nodiscard]] Model build() const;  ///< validates
+
+ private:
+  Model model_;
+  Initializer initializer_ = Initializer::glorot_uniform;
+};
+
+}  // namespace millrace::nn
