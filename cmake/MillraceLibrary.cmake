@@ -21,13 +21,24 @@ function(millrace_library room)
   add_library(millrace::${room} ALIAS ${target})
   set_target_properties(${target} PROPERTIES
     EXPORT_NAME ${room}
+    VERSION ${PROJECT_VERSION}
+    SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
     POSITION_INDEPENDENT_CODE ON
     CXX_EXTENSIONS OFF)
   target_compile_features(${target} PUBLIC cxx_std_20)
   target_include_directories(${target} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include/${room}>
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
-  target_link_libraries(${target} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
+  target_link_libraries(${target} PUBLIC ${ARG_PUBLIC})
+  get_property(build_only GLOBAL PROPERTY MILLRACE_BUILD_ONLY)
+  foreach(library IN LISTS ARG_PRIVATE)
+    # An installed static library must not ask its users for what only its sources include.
+    if(library IN_LIST build_only)
+      set(library $<BUILD_INTERFACE:${library}>)
+    endif()
+    target_link_libraries(${target} PRIVATE ${library})
+  endforeach()
   millrace_warnings(${target})
   set_property(GLOBAL APPEND PROPERTY MILLRACE_ROOMS ${room})
+  set_property(GLOBAL PROPERTY MILLRACE_LINKS_${room} ${ARG_PUBLIC} ${ARG_PRIVATE})
 endfunction()
