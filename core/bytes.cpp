@@ -37,11 +37,12 @@ std::string to_string(Bytes bytes) {
   constexpr std::array<const char*, 5> kNames = {"B", "KiB", "MiB", "GiB", "TiB"};
   double value = static_cast<double>(bytes.count);
   std::size_t unit = 0;
-  while (value >= 1024.0 && unit + 1 < kNames.size()) {
+  double rounded = value;  // compared, not value: 1023.97 KiB would print as 1024 KiB
+  while (rounded >= 1024.0 && unit + 1 < kNames.size()) {
     value /= 1024.0;
+    rounded = std::round(value * 10.0) / 10.0;
     ++unit;
   }
-  const double rounded = std::round(value * 10.0) / 10.0;
   std::array<char, 32> text{};
   const bool is_whole = rounded == std::floor(rounded);
   std::snprintf(text.data(), text.size(), is_whole ? "%.0f %s" : "%.1f %s", rounded, kNames[unit]);

@@ -11,7 +11,7 @@ std::uint16_t f16_from_float(float value) noexcept {
   const std::uint32_t magnitude = bits & 0x7FFFFFFFU;
   if (magnitude > 0x7F800000U) return static_cast<std::uint16_t>(sign | 0x7E00U);  // NaN
   if (magnitude >= 0x477FF000U) return static_cast<std::uint16_t>(sign | 0x7C00U);  // >= 65520
-  if (magnitude < 0x38800000U) {  // subnormal: one unit is 2^-24, and float adds round for us
+  if (magnitude < 0x38800000U) {  // subnormal: one unit is 2^-24, and scaling to units is exact
     const float scaled = std::nearbyint(std::fabs(value) * 0x1p24F);
     return static_cast<std::uint16_t>(sign | static_cast<std::uint16_t>(scaled));
   }

@@ -36,7 +36,8 @@ class Random {
 
   std::uint32_t bits() noexcept;                            ///< 32 random bits
   double uniform() noexcept;                                ///< in [0, 1), 53 random bits
-  double uniform(double low, double high) noexcept;         ///< in [low, high)
+  /// In [low, high); rounding may give high itself, once in 2^53.
+  double uniform(double low, double high) noexcept;
   std::uint64_t below(std::uint64_t n) noexcept;            ///< in [0, n), unbiased; n > 0
   double normal() noexcept;                                 ///< mean 0, deviation 1 (Box-Muller)
   bool coin(double probability) noexcept { return uniform() < probability; }
