@@ -22,22 +22,22 @@ namespace millrace::nn {
 struct CompileOptions {
   std::int64_t batch = 32;  ///< the most samples of a step
   /// Other numbers of samples that will come, the last batch of an epoch: compiled ahead too.
-  std::vector<std::int64_t> other_batches;
+  std::vector<std::int64_t> other_batches{};
   bool training = true;      ///< false: evaluate and predict only; no gradients, no optimizer state
-  std::optional<Loss> loss;  ///< default_loss(model) if absent
-  OptimizerOptions optimizer;
+  std::optional<Loss> loss{};  ///< default_loss(model) if absent
+  OptimizerOptions optimizer{};
   std::uint64_t seed = 0;    ///< of dropout
 };
 
 /// A batch in the engine's memory. Rows [0, samples) are valid; the rest of the memory is ignored and
 /// need not be initialised.
 struct Batch {
-  ConstTensorView input;           ///< f32 [N][H][W][C] or [N][F], N >= samples
-  ConstTensorView labels;          ///< i32 [N] or f32 [N][K]; data may be null for predict
-  std::span<const float> weights;  ///< [N] in host memory, or empty: all 1
+  ConstTensorView input{};           ///< f32 [N][H][W][C] or [N][F], N >= samples
+  ConstTensorView labels{};          ///< i32 [N] or f32 [N][K]; data may be null for predict
+  std::span<const float> weights{};  ///< [N] in host memory, or empty: all 1
   std::int64_t samples = 0;        ///< 1 <= samples <= CompileOptions::batch
   std::uint32_t pass = 0;          ///< with `draws`, what dropout's masks are a function of
-  std::span<const std::uint64_t> draws;  ///< [N] positions in the pass, or empty: 0, 1, 2, ...
+  std::span<const std::uint64_t> draws{};  ///< [N] positions in the pass, or empty: 0, 1, 2, ...
 };
 
 /// Where the bytes of a compiled model go; for the plan of a pipeline and for `inspect`.
@@ -90,6 +90,11 @@ class Executor {
 };
 
 [[nodiscard]] Bytes total(const std::vector<MemoryLine>& lines);
+
+/// Throws Error, naming the part, unless the batch fits a model compiled for `max_samples`. For
+/// engines, before they touch the batch; evaluate_loss checks the labels' type and shape.
+void check_batch(const Batch& batch, const Model& model, std::int64_t max_samples,
+                 bool needs_labels);
 
 /// A device that can compile. Thread-safe: const all through.
 class Engine {

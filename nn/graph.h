@@ -40,6 +40,7 @@ enum class Pass { forward, backward_data, backward_parameters };
 ///   dense, conv2d    forward {x, w, [b]} -> {y}
 ///                    backward_data {dy, w} -> {dx}          backward_parameters {x, dy} -> {dw, [db]}
 ///   max_pool         forward {x} -> {y, saved}              backward_data {dy, saved} -> {dx}
+///                    (saved is -1 where no backward operation reads it; so is dropout's)
 ///   avg_pool, global_avg_pool, flatten   forward {x} -> {y} backward_data {dy} -> {dx}
 ///   relu, sigmoid, softmax               forward {x} -> {y} backward_data {dy, y} -> {dx}
 ///   dropout          forward {x} -> {y, saved}              backward_data {dy, saved} -> {dx}
@@ -55,8 +56,8 @@ struct Op {
   OpKind kind{};
   Pass pass = Pass::forward;
   int layer = -1;  ///< index into Model::layers; -1 for the loss
-  std::vector<ValueId> inputs;
-  std::vector<ValueId> outputs;
+  std::vector<ValueId> inputs{};
+  std::vector<ValueId> outputs{};
 };
 
 enum class Mode { training, evaluation };
@@ -68,14 +69,16 @@ struct Graph {
   std::vector<Op> ops;       ///< in the order of execution: forward, loss, backward
   std::int64_t batch = 0;
   Loss loss = Loss::softmax_cross_entropy;
-  ValueId input = -1, labels = -1;
+  ValueId input = -1, labels = -1;  ///< labels have the shape [N][K] of the larger form
   ValueId logits = -1;       ///< what the loss reads
   ValueId output = -1;       ///< what predict returns: softmax or sigmoid of the logits, if the model
                              ///< ends in one. Its op comes after the loss in evaluation graphs and
                              ///< is absent from training graphs, where output equals logits.
 };
 
-/// Derives the graph. A final softmax or sigmoid layer is folded into the loss.
+/// Derives the graph. A final softmax or sigmoid layer is folded into the loss; dropout of rate 0 is
+/// left out. Throws Error when the model is not valid, its output is not one-dimensional, its last
+/// layer contradicts the loss, or there is nothing to train.
 [[nodiscard]] Graph build_graph(const Model& model, std::int64_t batch, Mode mode, Loss loss);
 
 /// The step (index into Graph::ops) that makes a value and the last one that uses it; inputs are made
@@ -85,7 +88,9 @@ struct Interval {
   int first = 0;
   int last = 0;
 };
-[[nodiscard]] std::vector<Interval> lifetimes(const Graph& graph);  ///< bytes: elements * 4
+/// One interval a value; bytes are elements * 4, and 0 for parameters and their gradients, which live
+/// in arenas of their own.
+[[nodiscard]] std::vector<Interval> lifetimes(const Graph& graph);
 
 /// Places for intervals in one arena such that no two live at a time overlap (greedy by size, best
 /// fit). Offsets are multiples of 64; an interval of 0 bytes or last < first gets offset 0.

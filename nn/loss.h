@@ -25,7 +25,8 @@ enum class Loss {
 struct StepResult {
   double loss_sum = 0;        ///< sum of weight * loss
   double weight_sum = 0;      ///< sum of weights
-  std::int64_t correct = 0;   ///< argmax equals the label (first maximum), or sigmoid > 0.5 equals it
+  std::int64_t correct = 0;   ///< argmax equals the label's (first maximum); or sigmoid > 0.5
+                              ///< equals label > 0.5 in every output
   std::int64_t samples = 0;   ///< valid samples
   StepResult& operator+=(const StepResult& other) noexcept;
   [[nodiscard]] double mean_loss() const noexcept;  ///< Keras's: loss_sum / samples

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -26,6 +27,8 @@ enum class Initializer { glorot_uniform, glorot_normal, he_uniform, he_normal, l
 struct Dense {              ///< y = x W^T + b; kernel [units][inputs]
   std::int64_t units = 0;
   bool bias = true;
+
+  friend bool operator==(const Dense&, const Dense&) = default;
 };
 struct Conv2D {             ///< kernel [filters][channels][rows][columns], cross-correlation
   std::int64_t filters = 0;
@@ -33,22 +36,40 @@ struct Conv2D {             ///< kernel [filters][channels][rows][columns], cros
   std::int64_t stride = 1;
   Padding padding = Padding::valid;
   bool bias = true;
+
+  friend bool operator==(const Conv2D&, const Conv2D&) = default;
 };
 struct MaxPool2D {          ///< window size x size; padding never wins
   std::int64_t size = 2, stride = 2;
   Padding padding = Padding::valid;
+
+  friend bool operator==(const MaxPool2D&, const MaxPool2D&) = default;
 };
 struct AvgPool2D {          ///< the mean of the pixels inside the image; padding is not counted
   std::int64_t size = 2, stride = 2;
   Padding padding = Padding::valid;
+
+  friend bool operator==(const AvgPool2D&, const AvgPool2D&) = default;
 };
-struct GlobalAvgPool {};    ///< [N][H][W][C] -> [N][C]
-struct Flatten {};          ///< [N][H][W][C] -> [N][H*W*C], channels fastest
-struct Relu {};
-struct Sigmoid {};
-struct Softmax {};          ///< over the last dimension
+struct GlobalAvgPool {  ///< [N][H][W][C] -> [N][C]
+  friend bool operator==(const GlobalAvgPool&, const GlobalAvgPool&) = default;
+};
+struct Flatten {  ///< [N][H][W][C] -> [N][H*W*C], channels fastest
+  friend bool operator==(const Flatten&, const Flatten&) = default;
+};
+struct Relu {
+  friend bool operator==(const Relu&, const Relu&) = default;
+};
+struct Sigmoid {
+  friend bool operator==(const Sigmoid&, const Sigmoid&) = default;
+};
+struct Softmax {  ///< over the last dimension
+  friend bool operator==(const Softmax&, const Softmax&) = default;
+};
 struct Dropout {            ///< training only: zero with probability `rate`, the rest / (1 - rate)
   float rate = 0.5F;
+
+  friend bool operator==(const Dropout&, const Dropout&) = default;
 };
 /// Over all dimensions but the last. Training: batch statistics of the valid samples, and
 /// running = momentum * running + (1 - momentum) * batch (PyTorch's 0.1 is 0.9 here, Keras's 0.99 is
@@ -57,16 +78,27 @@ struct BatchNorm {
   float momentum = 0.9F;
   float epsilon = 1e-5F;
   bool biased_variance = false;
+
+  friend bool operator==(const BatchNorm&, const BatchNorm&) = default;
 };
 
 using LayerKind = std::variant<Dense, Conv2D, MaxPool2D, AvgPool2D, GlobalAvgPool, Flatten, Relu,
                                Sigmoid, Softmax, Dropout, BatchNorm>;
+
+/// "dense", "conv2d", "max_pool2d", ...: the words of JSON files and tables.
+[[nodiscard]] const char* kind_name(const LayerKind& kind) noexcept;
+[[nodiscard]] const char* to_string(Padding padding) noexcept;
+[[nodiscard]] const char* to_string(Initializer initializer) noexcept;
+/// Throws UsageError that lists the names.
+[[nodiscard]] Initializer initializer_named(std::string_view name);
 
 struct Layer {
   std::string name;  ///< unique in the model; parameters are "<name>.weight", "<name>.bias", ...
   LayerKind kind;
   Initializer initializer = Initializer::glorot_uniform;
   bool trainable = true;  ///< false: the layer is frozen; its batch norm uses running statistics
+
+  friend bool operator==(const Layer&, const Layer&) = default;
 };
 
 /// How pixels become the input of the model: resized with `filter` to the model's height and width,
@@ -87,6 +119,8 @@ struct Model {
   std::vector<Layer> layers;
   Preprocessing preprocessing;
   std::vector<std::string> classes;  ///< in the order of the labels; may be empty
+
+  friend bool operator==(const Model&, const Model&) = default;
 };
 
 /// A parameter (or running statistic) of a model and its place in the flat arenas.
@@ -106,7 +140,8 @@ struct LayerSummary {
   Shape output;                  ///< of one sample
   std::int64_t parameters = 0;   ///< elements, running statistics included
   std::int64_t trainable_parameters = 0;
-  std::int64_t flops = 0;        ///< forward, one sample; a multiply-add counts as two
+  std::int64_t flops = 0;        ///< forward, one sample, dense and convolution kernels alone;
+                                 ///< a multiply-add counts as two
 };
 
 /// One entry a layer. Throws Error naming the layer where shapes do not fit ("layer 3 'conv2': a 3x3
@@ -120,7 +155,8 @@ struct LayerSummary {
 [[nodiscard]] std::int64_t arena_elements(const std::vector<Parameter>& parameters);
 [[nodiscard]] std::int64_t trainable_elements(const std::vector<Parameter>& parameters);
 
-/// Throws Error unless names are unique, shapes fit, and preprocessing and classes match.
+/// Throws Error unless names are unique, shapes fit, and preprocessing and classes match: mean and
+/// deviation are empty or one a channel, classes are empty or one an output (two for one output).
 void validate(const Model& model);
 
 /// Keras's summary(): a table of layers, output shapes and parameters, with FLOPs.

@@ -1,0 +1,46 @@
+#include <millrace/nn/engine.h>
+
+#include <millrace/core/error.h>
+
+namespace millrace::nn {
+namespace {
+
+void check_rows(const char* what, const ConstTensorView& view, std::int64_t samples) {
+  if (view.data == nullptr) throw Error(concat("batch: ", what, ": no data"));
+  if (view.shape.rank() == 0 || view.shape[0] < samples) {
+    throw Error(
+        concat("batch: ", what, ": ", view.shape, " has fewer rows than ", samples, " samples"));
+  }
+}
+
+}  // namespace
+
+Bytes total(const std::vector<MemoryLine>& lines) {
+  Bytes sum;
+  for (const MemoryLine& line : lines) sum += line.bytes;
+  return sum;
+}
+
+void check_batch(const Batch& batch, const Model& model, std::int64_t max_samples,
+                 bool needs_labels) {
+  if (batch.samples < 1 || batch.samples > max_samples) {
+    throw Error(concat("batch: ", batch.samples, " samples; the model was compiled for 1 to ",
+                       max_samples));
+  }
+  check_rows("input", batch.input, batch.samples);
+  if (batch.input.dtype != DType::f32 || batch.input.shape.without_front() != model.input) {
+    throw Error(concat("batch: input: ", to_string(batch.input.dtype), " ", batch.input.shape,
+                       "; the model '", model.name, "' needs f32 [samples]x", model.input));
+  }
+  if (!needs_labels) return;
+  check_rows("labels", batch.labels, batch.samples);
+  const auto samples = static_cast<std::size_t>(batch.samples);
+  if (!batch.weights.empty() && batch.weights.size() < samples) {
+    throw Error(concat("batch: ", batch.weights.size(), " weights for ", samples, " samples"));
+  }
+  if (!batch.draws.empty() && batch.draws.size() < samples) {
+    throw Error(concat("batch: ", batch.draws.size(), " draws for ", samples, " samples"));
+  }
+}
+
+}  // namespace millrace::nn

@@ -1,0 +1,102 @@
+#include <millrace/core/error.h>
+#include <millrace/nn/model.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace millrace::nn {
+namespace {
+
+// The stem of a layer's name, in the order of LayerKind's alternatives.
+constexpr std::array<const char*, std::variant_size_v<LayerKind>> kStems{
+    "dense", "conv",    "max_pool", "avg_pool", "global_avg_pool", "flatten",
+    "relu",  "sigmoid", "softmax",  "dropout",  "batch_norm"};
+
+}  // namespace
+
+ModelBuilder::ModelBuilder(std::string name, Shape input) {
+  model_.name = std::move(name);
+  model_.input = input;
+}
+
+ModelBuilder& ModelBuilder::add(LayerKind kind) {
+  const auto earlier =
+      std::count_if(model_.layers.begin(), model_.layers.end(),
+                    [&](const Layer& layer) { return layer.kind.index() == kind.index(); });
+  std::string name = concat(kStems[kind.index()], earlier + 1);
+  model_.layers.push_back({.name = std::move(name), .kind = kind, .initializer = initializer_});
+  return *this;
+}
+
+ModelBuilder& ModelBuilder::dense(std::int64_t units, bool bias) {
+  return add(Dense{.units = units, .bias = bias});
+}
+
+ModelBuilder& ModelBuilder::conv(std::int64_t filters, std::int64_t size, Padding padding,
+                                 std::int64_t stride, bool bias) {
+  return add(Conv2D{.filters = filters,
+                    .rows = size,
+                    .columns = size,
+                    .stride = stride,
+                    .padding = padding,
+                    .bias = bias});
+}
+
+ModelBuilder& ModelBuilder::max_pool(std::int64_t size, std::int64_t stride) {
+  return add(MaxPool2D{.size = size, .stride = stride == 0 ? size : stride});
+}
+
+ModelBuilder& ModelBuilder::avg_pool(std::int64_t size, std::int64_t stride) {
+  return add(AvgPool2D{.size = size, .stride = stride == 0 ? size : stride});
+}
+
+ModelBuilder& ModelBuilder::global_avg_pool() {
+  return add(GlobalAvgPool{});
+}
+ModelBuilder& ModelBuilder::flatten() {
+  return add(Flatten{});
+}
+ModelBuilder& ModelBuilder::relu() {
+  return add(Relu{});
+}
+ModelBuilder& ModelBuilder::sigmoid() {
+  return add(Sigmoid{});
+}
+ModelBuilder& ModelBuilder::softmax() {
+  return add(Softmax{});
+}
+ModelBuilder& ModelBuilder::dropout(float rate) {
+  return add(Dropout{.rate = rate});
+}
+ModelBuilder& ModelBuilder::batch_norm(BatchNorm options) {
+  return add(options);
+}
+
+ModelBuilder& ModelBuilder::named(std::string name) {
+  MILLRACE_CHECK(!model_.layers.empty(), "named() names the last layer; there is none yet");
+  model_.layers.back().name = std::move(name);
+  return *this;
+}
+
+ModelBuilder& ModelBuilder::initializer(Initializer initializer) {
+  initializer_ = initializer;
+  return *this;
+}
+
+ModelBuilder& ModelBuilder::preprocessing(Preprocessing preprocessing) {
+  model_.preprocessing = std::move(preprocessing);
+  return *this;
+}
+
+ModelBuilder& ModelBuilder::classes(std::vector<std::string> names) {
+  model_.classes = std::move(names);
+  return *this;
+}
+
+Model ModelBuilder::build() const {
+  validate(model_);
+  return model_;
+}
+
+}  // namespace millrace::nn
