@@ -1,0 +1,20 @@
+#pragma once
+// Conversions between the kinds of pixels that decoders give and the 1 or 3 channels that models
+// take, a row at a time, with Pillow's integer formulas (libImaging/Convert.c).
+
+#include <cstdint>
+#include <span>
+
+namespace millrace {
+
+/// Converts `width` pixels of `from` channels to `to` channels (1 or 3). Channels mean: 1 grey,
+/// 2 grey and alpha, 3 RGB, 4 RGB and alpha. Alpha is dropped, not blended, as Pillow does. Grey is
+/// ITU-R 601 luma: (19595 R + 38470 G + 7471 B + 32768) >> 16. In-place when from == to or
+/// when `to` is smaller. Requires: 1 <= from <= 4.
+void convert_row(const std::uint8_t* source, int from, std::uint8_t* target, int to, int width);
+
+/// CMYK to RGB without profiles: channel = K' - C K'/255, with K' = 255 - K, rounded. `inverted`
+/// is how Adobe writes CMYK JPEG files: 255 means no ink. In-place is allowed.
+void convert_cmyk_row(const std::uint8_t* cmyk, bool inverted, std::uint8_t* rgb, int width);
+
+}  // namespace millrace

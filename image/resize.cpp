@@ -1,0 +1,191 @@
+#include <millrace/image/resize.h>
+
+#include <millrace/image/filter_table.h>
+#include <millrace/image/resample.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <string>
+#include <vector>
+
+namespace millrace {
+namespace {
+
+constexpr std::array<const char*, 6> kNames = {"nearest", "box",     "bilinear",
+                                               "hamming", "bicubic", "lanczos"};
+
+// The tables of the sizes met last. Photographs come in a few sizes; a bound keeps the memory of a
+// folder where no two are alike.
+class TableCache {
+ public:
+  const FilterTable& get(int in, int out, Filter filter, int lanes) {
+    const auto found = std::find_if(tables_.begin(), tables_.end(), [&](const FilterTable& table) {
+      return table.is_for(in, out, filter, lanes);
+    });
+    const auto used = found != tables_.end() ? found : tables_.end() - 1;
+    if (found == tables_.end()) used->assign(in, out, filter, lanes);
+    std::rotate(tables_.begin(), used, used + 1);  // most recent first; tables move, data stays
+    return tables_.front();
+  }
+  [[nodiscard]] std::size_t bytes() const noexcept {
+    std::size_t sum = 0;
+    for (const FilterTable& table : tables_) sum += table.bytes();
+    return sum;
+  }
+
+ private:
+  std::array<FilterTable, 8> tables_;
+};
+
+}  // namespace
+
+const char* to_string(Filter filter) noexcept {
+  return kNames[static_cast<std::size_t>(filter)];
+}
+
+Filter filter_from_name(std::string_view name) {
+  std::string known;
+  for (std::size_t i = 0; i < kNames.size(); ++i) {
+    if (name == kNames[i]) return static_cast<Filter>(i);
+    known += concat(i == 0 ? "" : ", ", kNames[i]);
+  }
+  throw UsageError(concat("'", name, "' is not a resize filter; choose one of ", known));
+}
+
+class Resizer::Impl {
+ public:
+  void begin(int height, int width, ImageView target, Filter filter);
+  void push_row(std::span<const std::uint8_t> row);
+  [[nodiscard]] bool is_complete() const noexcept { return next_out_ == target_.height; }
+  [[nodiscard]] std::size_t bytes() const noexcept {
+    return sizeof(*this) + columns_.bytes() + rows_.bytes() + wide_.capacity() +
+           window_.capacity() + taps_.capacity() * sizeof(const std::uint8_t*);
+  }
+
+ private:
+  void resize_columns(const std::uint8_t* row, std::uint8_t* out);
+  void emit_row();
+  [[nodiscard]] std::uint8_t* window_row(int y) noexcept {
+    return window_.data() + static_cast<std::size_t>(y % vertical_->taps) * window_stride_;
+  }
+
+  ImageView target_;
+  Filter filter_ = Filter::nearest;
+  int height_ = 0;
+  int width_ = 0;
+  int next_in_ = 0;
+  int next_out_ = 0;
+  const FilterTable* horizontal_ = nullptr;  // in columns_, which only begin() changes
+  const FilterTable* vertical_ = nullptr;
+  TableCache columns_;
+  TableCache rows_;
+  std::vector<std::uint8_t> wide_;    // one input row, padded, four bytes a pixel if it has three
+  std::vector<std::uint8_t> window_;  // [vertical_->taps][window_stride_], row y at y modulo taps
+  std::size_t window_stride_ = 0;
+  std::vector<const std::uint8_t*> taps_;
+};
+
+void Resizer::Impl::begin(int height, int width, ImageView target, Filter filter) {
+  MILLRACE_CHECK(height > 0 && width > 0 && target.height > 0 && target.width > 0,
+                 "nothing to resize: ", height, "x", width, " to ", target.height, "x",
+                 target.width);
+  MILLRACE_CHECK(target.channels == 1 || target.channels == 3,
+                 "images of 1 or 3 channels are resized, not of ", target.channels);
+  target_ = target;
+  filter_ = filter;
+  height_ = height;
+  width_ = width;
+  next_in_ = next_out_ = 0;
+  const int lanes = target.channels == 1 ? 1 : 4;
+  horizontal_ = &columns_.get(width, target.width, filter, lanes);
+  vertical_ = &rows_.get(height, target.height, filter, 1);
+
+  const auto grow = [](std::vector<std::uint8_t>& memory, std::size_t bytes) {
+    if (memory.size() < bytes) memory.resize(bytes);
+  };
+  grow(wide_,
+       static_cast<std::size_t>(width) * static_cast<std::size_t>(lanes) + resample::kRowPadding);
+  window_stride_ = target.row_bytes() + resample::kRowPadding;
+  grow(window_, static_cast<std::size_t>(vertical_->taps) * window_stride_);
+  taps_.resize(static_cast<std::size_t>(vertical_->taps));
+}
+
+void Resizer::Impl::push_row(std::span<const std::uint8_t> row) {
+  MILLRACE_CHECK(next_in_ < height_, "all ", height_, " rows have been pushed");
+  MILLRACE_CHECK(
+      row.size() == static_cast<std::size_t>(width_) * static_cast<std::size_t>(target_.channels),
+      "a row has ", width_, " pixels of ", target_.channels, " bytes, not ", row.size(), " bytes");
+  const int y = next_in_++;
+  if (height_ == target_.height) {  // Pillow leaves the pass out; so do all filters but in time
+    resize_columns(row.data(), window_.data());
+    std::memcpy(target_.row(next_out_++), window_.data(), target_.row_bytes());
+    return;
+  }
+  const auto first = [&] { return vertical_->first[static_cast<std::size_t>(next_out_)]; };
+  const auto count = [&] { return vertical_->count[static_cast<std::size_t>(next_out_)]; };
+  if (is_complete() || y < first()) return;  // nearest leaves rows out
+  resize_columns(row.data(), window_row(y));
+  while (!is_complete() && first() + count() == y + 1) emit_row();
+}
+
+void Resizer::Impl::resize_columns(const std::uint8_t* row, std::uint8_t* out) {
+  if (width_ == target_.width) {
+    std::memcpy(out, row, target_.row_bytes());
+  } else if (filter_ == Filter::nearest) {
+    const auto channels = static_cast<std::size_t>(target_.channels);
+    for (const std::int32_t x : horizontal_->first) {
+      out = std::copy_n(row + static_cast<std::size_t>(x) * channels, channels, out);
+    }
+  } else if (target_.channels == 1) {
+    std::memcpy(wide_.data(), row, static_cast<std::size_t>(width_));
+    resample::horizontal_gray(wide_.data(), *horizontal_, out);
+  } else {
+    resample::widen_rgb(row, width_, wide_.data());
+    resample::horizontal_rgbx(wide_.data(), *horizontal_, out);
+  }
+}
+
+void Resizer::Impl::emit_row() {
+  const auto at = static_cast<std::size_t>(next_out_);
+  const int first = vertical_->first[at];
+  const auto n = static_cast<std::size_t>(vertical_->count[at]);
+  std::uint8_t* const out = target_.row(next_out_++);
+  if (n == 1) {  // a single weight is one
+    std::memcpy(out, window_row(first), target_.row_bytes());
+    return;
+  }
+  for (std::size_t tap = 0; tap < n; ++tap) taps_[tap] = window_row(first + static_cast<int>(tap));
+  resample::vertical({taps_.data(), n}, vertical_->weights_of(static_cast<int>(at)), out,
+                     target_.row_bytes());
+}
+
+Resizer::Resizer() : impl_(std::make_unique<Impl>()) {}
+Resizer::~Resizer() = default;
+Resizer::Resizer(Resizer&&) noexcept = default;
+Resizer& Resizer::operator=(Resizer&&) noexcept = default;
+
+void Resizer::begin(int height, int width, ImageView target, Filter filter) {
+  impl_->begin(height, width, target, filter);
+}
+
+void Resizer::push_row(std::span<const std::uint8_t> row) {
+  impl_->push_row(row);
+}
+
+bool Resizer::is_complete() const noexcept {
+  return impl_->is_complete();
+}
+
+Bytes Resizer::scratch_bytes() const noexcept {
+  return {impl_->bytes()};
+}
+
+void Resizer::resize(ConstImageView source, ImageView target, Filter filter) {
+  MILLRACE_CHECK(source.channels == target.channels, "channels differ: ", source.channels, " and ",
+                 target.channels);
+  impl_->begin(source.height, source.width, target, filter);
+  for (int y = 0; y < source.height; ++y) impl_->push_row({source.row(y), source.row_bytes()});
+}
+
+}  // namespace millrace

@@ -1,0 +1,59 @@
+#pragma once
+// Resizing of 8-bit images, equal to Pillow's Image.resize to the byte for all of its filters. The
+// streaming form takes rows as a decoder makes them, so that no full-size image is ever held.
+// Nothing is allocated while sizes repeat.
+
+#include <millrace/core/bytes.h>
+#include <millrace/image/image.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+namespace millrace {
+
+/// Pillow's filters. All but `nearest` widen with the scale when they shrink (no aliasing).
+enum class Filter : std::uint8_t { nearest, box, bilinear, hamming, bicubic, lanczos };
+
+[[nodiscard]] const char* to_string(Filter filter) noexcept;  ///< "bilinear"
+/// Throws UsageError that lists the names.
+[[nodiscard]] Filter filter_from_name(std::string_view name);
+
+/// Resizes images of 1 or 3 channels. Owns the weight tables of the sizes met last, the window of
+/// rows between the two passes and nothing else, so memory does not grow with the height.
+/// Arithmetic: Pillow 8-bit resampling, weights with 22 fraction bits, each pass rounded to 8 bits.
+///
+/// Thread safety: one Resizer a thread.
+///
+///   Resizer resizer;
+///   resizer.begin(source_height, source_width, target, Filter::bilinear);
+///   for (int y = 0; y < source_height; ++y) resizer.push_row(next_row());
+class Resizer {
+ public:
+  Resizer();
+  ~Resizer();
+  Resizer(Resizer&&) noexcept;
+  Resizer& operator=(Resizer&&) noexcept;
+
+  /// The whole of `source` into the whole of `target`. Requires: equal channels (1 or 3), no extent
+  /// zero, memory that does not overlap. Equal sizes are copied.
+  void resize(ConstImageView source, ImageView target, Filter filter);
+
+  /// Starts a streamed resize of height x width pixels with target.channels samples. Rows of an
+  /// image begun before and not finished are forgotten. Requires: as resize().
+  void begin(int height, int width, ImageView target, Filter filter);
+  /// The next row, from the top: width * channels bytes, read before the call returns.
+  void push_row(std::span<const std::uint8_t> row);
+  /// Every row of the target has been written. True at the latest after the last row came.
+  [[nodiscard]] bool is_complete() const noexcept;
+
+  /// Memory held at the moment.
+  [[nodiscard]] Bytes scratch_bytes() const noexcept;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace millrace
