@@ -11,7 +11,8 @@
 
 namespace millrace {
 
-/// A block of bytes with one owner. Move-only. Memory of the host is aligned to 64 bytes and zeroed.
+/// A block of bytes with one owner. Move-only. Memory of the host is aligned to 64 bytes and
+/// zeroed.
 class Buffer {
  public:
   using Release = std::function<void(std::byte*)>;

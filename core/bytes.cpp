@@ -49,7 +49,9 @@ std::string to_string(Bytes bytes) {
   return text.data();
 }
 
-std::ostream& operator<<(std::ostream& out, Bytes bytes) { return out << to_string(bytes); }
+std::ostream& operator<<(std::ostream& out, Bytes bytes) {
+  return out << to_string(bytes);
+}
 
 Bytes parse_bytes(std::string_view text) {
   double number = 0;

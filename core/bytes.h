@@ -25,9 +25,15 @@ struct Bytes {
   }
 };
 
-[[nodiscard]] constexpr Bytes operator+(Bytes a, Bytes b) noexcept { return {a.count + b.count}; }
-[[nodiscard]] constexpr Bytes operator-(Bytes a, Bytes b) noexcept { return {a.count - b.count}; }
-[[nodiscard]] constexpr Bytes operator*(std::uint64_t n, Bytes b) noexcept { return {n * b.count}; }
+[[nodiscard]] constexpr Bytes operator+(Bytes a, Bytes b) noexcept {
+  return {a.count + b.count};
+}
+[[nodiscard]] constexpr Bytes operator-(Bytes a, Bytes b) noexcept {
+  return {a.count - b.count};
+}
+[[nodiscard]] constexpr Bytes operator*(std::uint64_t n, Bytes b) noexcept {
+  return {n * b.count};
+}
 
 /// "512 B", "1.5 KiB", "73.5 MiB", "2 GiB": at most one decimal, no trailing ".0".
 [[nodiscard]] std::string to_string(Bytes bytes);
@@ -38,10 +44,18 @@ std::ostream& operator<<(std::ostream& out, Bytes bytes);
 [[nodiscard]] Bytes parse_bytes(std::string_view text);
 
 inline namespace literals {
-constexpr Bytes operator""_B(unsigned long long n) noexcept { return {n}; }
-constexpr Bytes operator""_KiB(unsigned long long n) noexcept { return {n << 10}; }
-constexpr Bytes operator""_MiB(unsigned long long n) noexcept { return {n << 20}; }
-constexpr Bytes operator""_GiB(unsigned long long n) noexcept { return {n << 30}; }
+constexpr Bytes operator""_B(unsigned long long n) noexcept {
+  return {n};
+}
+constexpr Bytes operator""_KiB(unsigned long long n) noexcept {
+  return {n << 10};
+}
+constexpr Bytes operator""_MiB(unsigned long long n) noexcept {
+  return {n << 20};
+}
+constexpr Bytes operator""_GiB(unsigned long long n) noexcept {
+  return {n << 30};
+}
 }  // namespace literals
 
 }  // namespace millrace

@@ -36,10 +36,9 @@ template <class... Parts>
 
 /// A contract between callers of the library, on in every build. The rest of the arguments say what
 /// was expected and what came: MILLRACE_CHECK(a == b, "sizes must match: ", a, " and ", b).
-#define MILLRACE_CHECK(condition, ...)                                        \
-  do {                                                                        \
-    if (!(condition)) {                                                       \
-      ::millrace::check_failed(#condition, __FILE__, __LINE__,                \
-                               ::millrace::concat(__VA_ARGS__));              \
-    }                                                                         \
+#define MILLRACE_CHECK(condition, ...)                                                           \
+  do {                                                                                           \
+    if (!(condition)) {                                                                          \
+      ::millrace::check_failed(#condition, __FILE__, __LINE__, ::millrace::concat(__VA_ARGS__)); \
+    }                                                                                            \
   } while (false)

@@ -34,12 +34,12 @@ class Random {
   /// `pass` is the pass through the data, `draw` the position in the pass (or any other index).
   Random(std::uint64_t seed, std::uint32_t pass, std::uint64_t draw, Draw operation) noexcept;
 
-  std::uint32_t bits() noexcept;                            ///< 32 random bits
-  double uniform() noexcept;                                ///< in [0, 1), 53 random bits
+  std::uint32_t bits() noexcept;  ///< 32 random bits
+  double uniform() noexcept;      ///< in [0, 1), 53 random bits
   /// In [low, high); rounding may give high itself, once in 2^53.
   double uniform(double low, double high) noexcept;
-  std::uint64_t below(std::uint64_t n) noexcept;            ///< in [0, n), unbiased; n > 0
-  double normal() noexcept;                                 ///< mean 0, deviation 1 (Box-Muller)
+  std::uint64_t below(std::uint64_t n) noexcept;  ///< in [0, n), unbiased; n > 0
+  double normal() noexcept;                       ///< mean 0, deviation 1 (Box-Muller)
   bool coin(double probability) noexcept { return uniform() < probability; }
 
  private:

@@ -29,7 +29,8 @@ const char* to_string(DType type) noexcept {
   return "?";
 }
 
-Shape::Shape(std::initializer_list<std::int64_t> extents) : rank_(static_cast<int>(extents.size())) {
+Shape::Shape(std::initializer_list<std::int64_t> extents)
+    : rank_(static_cast<int>(extents.size())) {
   MILLRACE_CHECK(rank_ <= kMaxRank, "a shape has at most ", kMaxRank, " dimensions, not ", rank_);
   std::copy(extents.begin(), extents.end(), extents_.begin());
 }
@@ -72,6 +73,8 @@ std::string to_string(const Shape& shape) {
   return text.empty() ? "scalar" : text;
 }
 
-std::ostream& operator<<(std::ostream& out, const Shape& shape) { return out << to_string(shape); }
+std::ostream& operator<<(std::ostream& out, const Shape& shape) {
+  return out << to_string(shape);
+}
 
 }  // namespace millrace

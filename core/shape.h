@@ -18,8 +18,8 @@ namespace millrace {
 /// Element types. f16 is IEEE binary16, bf16 the upper half of a binary32.
 enum class DType : std::uint8_t { u8, i32, f16, bf16, f32, f64 };
 
-[[nodiscard]] std::size_t size_of(DType type) noexcept;         ///< bytes of one element
-[[nodiscard]] const char* to_string(DType type) noexcept;       ///< "u8", "f32", ...
+[[nodiscard]] std::size_t size_of(DType type) noexcept;    ///< bytes of one element
+[[nodiscard]] const char* to_string(DType type) noexcept;  ///< "u8", "f32", ...
 
 /// The extents of a tensor, outermost first, at most six; row-major, last dimension fastest.
 /// A shape without dimensions has one element.
@@ -56,11 +56,16 @@ std::ostream& operator<<(std::ostream& out, const Shape& shape);
 template <class T>
 constexpr DType dtype_of() {
   using Element = std::remove_const_t<T>;
-  if constexpr (std::is_same_v<Element, std::uint8_t>) return DType::u8;
-  else if constexpr (std::is_same_v<Element, std::int32_t>) return DType::i32;
-  else if constexpr (std::is_same_v<Element, float>) return DType::f32;
-  else if constexpr (std::is_same_v<Element, double>) return DType::f64;
-  else static_assert(!sizeof(T), "no DType stands for this type");
+  if constexpr (std::is_same_v<Element, std::uint8_t>)
+    return DType::u8;
+  else if constexpr (std::is_same_v<Element, std::int32_t>)
+    return DType::i32;
+  else if constexpr (std::is_same_v<Element, float>)
+    return DType::f32;
+  else if constexpr (std::is_same_v<Element, double>)
+    return DType::f64;
+  else
+    static_assert(!sizeof(T), "no DType stands for this type");
 }
 
 /// A view of a dense row-major tensor in memory that somebody else owns. Byte is std::byte or
@@ -76,17 +81,17 @@ struct BasicTensorView {
       : data(memory), shape(extents), dtype(type) {}
   /// A view of typed memory. Requires: values holds shape.elements() elements.
   template <class T>
-    requires(std::is_const_v<Byte> || !std::is_const_v<T>) && (!std::is_same_v<T, Byte>)
-  BasicTensorView(std::span<T> values, Shape extents)
-      : data(reinterpret_cast<Byte*>(values.data())), shape(extents), dtype(dtype_of<T>()) {
-    MILLRACE_CHECK(static_cast<std::int64_t>(values.size()) >= extents.elements(),
-                   "a view of ", to_string(extents), " needs more than ", values.size(),
-                   " elements");
+  requires(std::is_const_v<Byte> || !std::is_const_v<T>) &&
+      (!std::is_same_v<T, Byte>)BasicTensorView(std::span<T> values, Shape extents)
+      : data(reinterpret_cast<Byte*>(values.data())),
+  shape(extents), dtype(dtype_of<T>()) {
+    MILLRACE_CHECK(static_cast<std::int64_t>(values.size()) >= extents.elements(), "a view of ",
+                   to_string(extents), " needs more than ", values.size(), " elements");
   }
   /// Every view can be read.
   template <class Other>
-    requires(std::is_const_v<Byte> && std::is_same_v<Other, std::byte>)
-  BasicTensorView(const BasicTensorView<Other>& other)  // NOLINT(google-explicit-constructor)
+  requires(std::is_const_v<Byte>&& std::is_same_v<Other, std::byte>)
+      BasicTensorView(const BasicTensorView<Other>& other)  // NOLINT(google-explicit-constructor)
       : data(other.data), shape(other.shape), dtype(other.dtype) {}
 
   /// The elements as T, which must be the type that `dtype` names.

@@ -1,0 +1,212 @@
+#pragma once
+// Turns the callables of users into the untyped bodies of the runtime, and says at the call site
+// what a callable must look like.
+
+#include <millrace/pipeline/detail/spec.h>
+#include <millrace/pipeline/generator.h>
+
+#include <concepts>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace millrace {
+
+/// What a source over a pool emits into. Lives for one call.
+template <class T>
+class Emit {
+ public:
+  explicit Emit(detail::EmitTarget& target) noexcept : target_(target) {}
+  void operator()(T item) { target_.emit(detail::Item::of<T>(std::move(item))); }
+
+ private:
+  detail::EmitTarget& target_;
+};
+
+namespace detail {
+
+struct Nothing {};
+
+template <class T>
+struct Optional {
+  static constexpr bool is_optional = false;
+  using type = T;
+};
+template <class T>
+struct Optional<std::optional<T>> {
+  static constexpr bool is_optional = true;
+  using type = T;
+};
+
+// ---- nodes: Out(const In&) or Out(const In&, Context&) ------------------------------------------
+
+template <class F, class In>
+concept Node = std::copy_constructible<F> &&
+    (std::invocable<F&, const In&> || std::invocable<F&, const In&, Context&>);
+
+template <class F, class In>
+decltype(auto) invoke_node(F& f, const In& input, Context& context) {
+  if constexpr (std::invocable<F&, const In&, Context&>)
+    return f(input, context);
+  else
+    return f(input);
+}
+
+template <class F, class In>
+using result_t =
+    decltype(invoke_node(std::declval<F&>(), std::declval<const In&>(), std::declval<Context&>()));
+template <class F, class In>
+using output_t = typename Optional<std::remove_cvref_t<result_t<F, In>>>::type;
+
+template <class In, class F>
+class NodeBody final : public Body {
+ public:
+  explicit NodeBody(F f) : f_(std::move(f)) {}
+  Item call(Item& input, Context& context) override {
+    using Result = std::remove_cvref_t<result_t<F, In>>;
+    const In& item = input.get<In>();
+    if constexpr (std::is_void_v<Result>) {
+      invoke_node<F, In>(f_, item, context);
+      return {};
+    } else if constexpr (Optional<Result>::is_optional) {
+      Result result = invoke_node<F, In>(f_, item, context);
+      if (!result) return {};
+      return Item::of<output_t<F, In>>(*std::move(result));
+    } else {
+      return Item::of<Result>(invoke_node<F, In>(f_, item, context));
+    }
+  }
+
+ private:
+  F f_;
+};
+
+/// Every run and every concurrent call works on a copy of the callable as it was given.
+template <class In, class F>
+std::function<std::unique_ptr<Body>()> node_body(F f) {
+  return [f = std::move(f)] { return std::make_unique<NodeBody<In, F>>(f); };
+}
+
+// ---- sources over a pool: bool(Lease<T>, Emit<Out>&[, Context&]) --------------------------------
+
+template <class Call>
+struct Emitted;
+template <class R, class L, class Out, class... Rest>
+struct Emitted<R(L, Emit<Out>&, Rest...)> {
+  using type = Out;
+};
+template <class Member>
+struct CallOf;
+template <class R, class C, class... A>
+struct CallOf<R (C::*)(A...)> {
+  using type = R(A...);
+};
+template <class R, class C, class... A>
+struct CallOf<R (C::*)(A...) const> : CallOf<R (C::*)(A...)> {};
+template <class R, class C, class... A>
+struct CallOf<R (C::*)(A...) noexcept> : CallOf<R (C::*)(A...)> {};
+template <class R, class C, class... A>
+struct CallOf<R (C::*)(A...) const noexcept> : CallOf<R (C::*)(A...)> {};
+
+/// The Out of a callable `bool(Lease<T>, Emit<Out>&)`; its call operator must not be a template.
+template <class F, class Slot>
+using emitted_t = typename Emitted<typename CallOf<decltype(&F::operator())>::type>::type;
+
+template <class T, class Out, class F>
+class PoolSource final : public SourceBody {
+ public:
+  explicit PoolSource(F f) : f_(std::move(f)) {}
+  bool call(const SlotHandle& slot, EmitTarget& target, Context& context) override {
+    Emit<Out> emit(target);
+    if constexpr (std::is_invocable_r_v<bool, F&, Lease<T>, Emit<Out>&, Context&>) {
+      return f_(Lease<T>(slot), emit, context);
+    } else {
+      return f_(Lease<T>(slot), emit);
+    }
+  }
+
+ private:
+  F f_;
+};
+
+template <class T, class Out, class F>
+std::function<std::unique_ptr<SourceBody>()> pool_source(F f) {
+  return [f = std::move(f)] { return std::make_unique<PoolSource<T, Out, F>>(f); };
+}
+
+// ---- sources of values: optional<Out>(), or a factory of such or of a Generator<Out>
+// -------------
+
+template <class G>
+auto next_of(G& generator) {
+  if constexpr (requires { generator.next(); })
+    return generator.next();
+  else
+    return generator();
+}
+
+template <class F, class At>
+auto start(F& make) {
+  if constexpr (std::invocable<F&, At>)
+    return make(At{});
+  else
+    return make;
+}
+
+template <class F, class At>
+struct Generated {
+  using Source = decltype(start<F, At>(std::declval<F&>()));
+  using Next = decltype(next_of(std::declval<Source&>()));
+  static_assert(Optional<Next>::is_optional,
+                "a source returns std::optional<T>, or is a factory of a Generator<T>");
+  using type = typename Optional<Next>::type;
+};
+template <class F, class At>
+using generated_t = typename Generated<F, At>::type;
+
+template <class Out, class At, class F>
+class GeneratorSource final : public SourceBody {
+ public:
+  explicit GeneratorSource(F make) : make_(std::move(make)), source_(start<F, At>(make_)) {}
+  bool call(const SlotHandle&, EmitTarget& target, Context&) override {
+    std::optional<Out> value = next_of(source_);
+    if (!value) return false;
+    target.emit(Item::of<Out>(*std::move(value)));
+    return true;
+  }
+
+ private:
+  F make_;  // outlives the coroutine, whose frame may refer to the captures of a lambda
+  decltype(start<F, At>(std::declval<F&>())) source_;
+};
+
+template <class Out, class At, class F>
+std::function<std::unique_ptr<SourceBody>()> generator_source(F make) {
+  return [make = std::move(make)] { return std::make_unique<GeneratorSource<Out, At, F>>(make); };
+}
+
+// ---- with and gather ----------------------------------------------------------------------------
+
+template <class In, class T, class Joined>
+JoinSlot join_slot() {
+  return [](Item& item, SlotHandle slot) {
+    return Item::of<Joined>({item.get<In>(), Lease<T>(std::move(slot))});
+  };
+}
+
+template <class In, class Grouped>
+GatherItems gather_items() {
+  return [](std::vector<Item> live, std::uint64_t number, std::uint32_t lost) {
+    Grouped group;
+    group.items.reserve(live.size());
+    for (Item& item : live) group.items.push_back(item.get<In>());
+    group.number = number;
+    group.lost = lost;
+    return Item::of<Grouped>(std::move(group));
+  };
+}
+
+}  // namespace detail
+}  // namespace millrace

@@ -1,0 +1,45 @@
+#pragma once
+// What the runtime counts about one stage. Written by many threads, read after the run.
+
+#include <millrace/pipeline/report.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+
+namespace millrace::detail {
+
+using Clock = std::chrono::steady_clock;
+
+/// All atomics are relaxed: they are statistics, and the reader joins the run first.
+class StageCounters {
+ public:
+  /// An item has come to the stage (it may still wait for its turn).
+  void arrive(Clock::time_point now) noexcept;
+  /// An item has left the stage.
+  void leave(Clock::time_point now) noexcept;
+  /// A call of the body has returned.
+  void worked(Clock::duration time) noexcept;
+  void skipped() noexcept { skipped_.fetch_add(1, std::memory_order_relaxed); }
+  void blocked(Clock::duration time) noexcept;
+  /// The run starts: the stage is idle from now on.
+  void start(Clock::time_point now) noexcept { idle_since_ = now.time_since_epoch().count(); }
+
+  void fill(StageReport& report) const;
+
+ private:
+  // Eight buckets an octave of nanoseconds: a quantile is within 2^(1/16), 4.4 %.
+  static constexpr int kPerOctave = 8;
+  static constexpr int kBuckets = 48 * kPerOctave;
+  [[nodiscard]] double quantile_ms(double q) const;
+
+  std::atomic<std::int64_t> pending_{0};
+  std::atomic<std::int64_t> peak_{0};
+  std::atomic<Clock::rep> idle_since_{0};
+  std::atomic<Clock::rep> starved_{0}, busy_{0}, blocked_{0}, longest_{0};
+  std::atomic<std::uint64_t> items_{0}, skipped_{0};
+  std::array<std::atomic<std::uint64_t>, kBuckets> histogram_{};
+};
+
+}  // namespace millrace::detail

@@ -1,0 +1,153 @@
+#include <millrace/pipeline/detail/run.h>
+
+#include <millrace/pipeline/detail/nodes.h>
+
+#include <oneapi/tbb/global_control.h>
+#include <oneapi/tbb/task_arena.h>
+
+#include <algorithm>
+
+namespace millrace::detail {
+namespace {
+
+using Kind = StageSpec::Kind;
+
+/// The threads, graph and nodes of one run. The graph is declared before its nodes and the lanes
+/// after them: lanes end first, the graph last.
+class Run {
+ public:
+  Run(const std::vector<StageSpec>& stages, int threads, RunControl& control, Trace& trace)
+      : stages_(stages), threads_(threads), control_(control), context_{graph_, control, trace} {
+    for (std::size_t i = 0; i < stages.size(); ++i) add(static_cast<int>(i));
+    connect();
+  }
+  ~Run() {
+    for (const StageSpec& stage : stages_) {
+      if (stage.pool != nullptr) stage.pool->when_free({});
+    }
+  }
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+
+  void execute() {
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      if (stages_[i].pool == nullptr) continue;
+      stages_[i].pool->when_free([node = nodes_[i].get()] { node->wake(); });
+    }
+    const Clock::time_point now = Clock::now();
+    for (const auto& node : nodes_) node->start(now);
+    graph_.wait_for_all();
+    if (!control_.is_ending()) check_ended();
+  }
+
+  [[nodiscard]] std::vector<StageReport> reports() const {
+    std::vector<StageReport> reports;
+    for (const auto& node : nodes_) reports.push_back(node->report());
+    return reports;
+  }
+
+ private:
+  void add(int index) {
+    const StageSpec& spec = stages_[static_cast<std::size_t>(index)];
+    const int concurrency =
+        spec.options.concurrency == kAllThreads ? threads_ : spec.options.concurrency;
+    const bool input_is_ordered =
+        spec.input >= 0 && is_ordered_[static_cast<std::size_t>(spec.input)];
+    const bool restores_order = spec.input >= 0 && concurrency == 1 && !input_is_ordered &&
+                                spec.options.order == Order::source;
+    is_ordered_.push_back(spec.kind == Kind::source || spec.kind == Kind::gather ||
+                          (concurrency == 1 && (input_is_ordered || restores_order)));
+    Lane* const lane = lane_for(spec, concurrency);
+    switch (spec.kind) {
+      case Kind::source:
+        nodes_.push_back(std::make_unique<SourceNode>(context_, spec, index, lane));
+        break;
+      case Kind::with:
+        nodes_.push_back(std::make_unique<WithNode>(context_, spec, index, restores_order));
+        break;
+      case Kind::gather:
+        nodes_.push_back(std::make_unique<GatherNode>(context_, spec, index));
+        break;
+      case Kind::then:
+      case Kind::sink:
+        nodes_.push_back(
+            std::make_unique<BodyNode>(context_, spec, index, concurrency, lane, restores_order));
+        break;
+    }
+  }
+
+  Lane* lane_for(const StageSpec& spec, int concurrency) {
+    if (spec.options.on == On::engine) {
+      if (engine_lane_ == nullptr) engine_lane_ = std::make_unique<Lane>(1);
+      return engine_lane_.get();
+    }
+    if (spec.options.on != On::blocking) return nullptr;
+    lanes_.push_back(std::make_unique<Lane>(spec.kind == Kind::source ? 1 : concurrency));
+    return lanes_.back().get();
+  }
+
+  void connect() {
+    for (std::size_t i = 0; i < stages_.size(); ++i) {
+      const StageSpec& spec = stages_[i];
+      if (spec.input < 0) continue;
+      nodes_[static_cast<std::size_t>(spec.input)]->feed(nodes_[i].get());
+      if (spec.kind == Kind::gather) source_of(spec).announce_calls_to(nodes_[i].get());
+    }
+  }
+
+  SourceNode& source_of(const StageSpec& spec) {
+    int at = spec.input;
+    while (stages_[static_cast<std::size_t>(at)].kind != Kind::source) {
+      at = stages_[static_cast<std::size_t>(at)].input;
+    }
+    return static_cast<SourceNode&>(*nodes_[static_cast<std::size_t>(at)]);
+  }
+
+  /// Nothing is under way and yet a source has more: somebody outside holds all its slots.
+  void check_ended() {
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      const StageSpec& spec = stages_[i];
+      if (spec.kind != Kind::source || static_cast<SourceNode&>(*nodes_[i]).has_ended()) continue;
+      const std::string text =
+          concat("all ", spec.pool->slots(), " slots of pool '", spec.pool->name(),
+                 "' are held by leases kept outside the pipeline; drop them, or "
+                 "give the pool more slots");
+      control_.fail(spec.options.name, 0, std::make_exception_ptr(Error(text)));
+    }
+  }
+
+  const std::vector<StageSpec>& stages_;
+  const int threads_;
+  RunControl& control_;
+  oneapi::tbb::flow::graph graph_;
+  RunContext context_;
+  std::vector<std::unique_ptr<Node>> nodes_;
+  std::vector<bool> is_ordered_;  // whether the output of a stage has the order of its source
+  std::unique_ptr<Lane> engine_lane_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+};
+
+}  // namespace
+
+Report run_stages(const std::vector<StageSpec>& stages, int threads, RunControl& control,
+                  Trace& trace) {
+  using oneapi::tbb::global_control;
+  // The arena alone does not make more workers than cores; never lower what the program allows.
+  const std::size_t allowed = global_control::active_value(global_control::max_allowed_parallelism);
+  const global_control limit(global_control::max_allowed_parallelism,
+                             std::max(allowed, static_cast<std::size_t>(threads)));
+  oneapi::tbb::task_arena arena(threads);
+  Report report;
+  report.threads = threads;
+  // A graph lives in the arena of the thread that constructs it.
+  arena.execute([&] {
+    Run run(stages, threads, control, trace);
+    const Clock::time_point begin = Clock::now();
+    run.execute();
+    report.wall_s = std::chrono::duration<double>(Clock::now() - begin).count();
+    report.stages = run.reports();
+  });
+  return report;
+}
+
+}  // namespace millrace::detail

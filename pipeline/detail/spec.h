@@ -1,0 +1,58 @@
+#pragma once
+// What Pipeline's templates write down and the runtime executes: stages without their types.
+
+#include <millrace/core/bytes.h>
+#include <millrace/pipeline/detail/item.h>
+#include <millrace/pipeline/pool.h>
+#include <millrace/pipeline/stage.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace millrace::detail {
+
+/// One copy of a node's callable. call() returns the output, or nothing if the item ends here.
+class Body {
+ public:
+  virtual ~Body() = default;
+  virtual Item call(Item& input, Context& context) = 0;
+};
+
+/// Receives what a source emits.
+class EmitTarget {
+ public:
+  virtual ~EmitTarget() = default;
+  virtual void emit(Item item) = 0;
+};
+
+/// A source's callable: called with a free slot; false at the end of the data.
+class SourceBody {
+ public:
+  virtual ~SourceBody() = default;
+  virtual bool call(const SlotHandle& slot, EmitTarget& target, Context& context) = 0;
+};
+
+/// Turns the items of one source call into one item.
+using GatherItems =
+    std::function<Item(std::vector<Item> live, std::uint64_t number, std::uint32_t lost)>;
+
+/// Joins an item with the slot that was waited for.
+using JoinSlot = std::function<Item(Item& item, SlotHandle slot)>;
+
+struct StageSpec {
+  enum class Kind { source, then, with, gather, sink };
+  Kind kind = Kind::then;
+  Stage options{};
+  int input = -1;                    // index of the stage whose output this one reads
+  int consumer = -1;                 // index of the stage that reads this one's output
+  std::shared_ptr<PoolCore> pool{};  // source, with
+  std::function<std::unique_ptr<SourceBody>()> make_source{};  // source
+  std::function<std::unique_ptr<Body>()> make_body{};          // then, sink
+  JoinSlot join{};                                             // with
+  GatherItems gather{};                                        // gather
+};
+
+}  // namespace millrace::detail

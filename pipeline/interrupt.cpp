@@ -1,0 +1,76 @@
+#include <millrace/pipeline/interrupt.h>
+
+#include <millrace/core/error.h>
+
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <thread>
+
+namespace millrace {
+namespace {
+
+// A signal handler can reach only globals. The pipe wakes the watcher, which may do what a handler
+// must not: run stop callbacks.
+std::atomic<int> received{0};
+std::atomic<int> wake_fd{-1};
+static_assert(std::atomic<int>::is_always_lock_free);
+
+extern "C" void on_signal(int number) {
+  const int saved = errno;
+  if (received.exchange(number) != 0) _exit(128 + number);
+  const char byte = 1;
+  if (write(wake_fd.load(), &byte, 1) != 1) _exit(128 + number);
+  errno = saved;
+}
+
+}  // namespace
+
+struct Interrupt::Watcher {
+  std::array<int, 2> pipe_ends{-1, -1};
+  std::thread thread;
+  struct sigaction old_int {
+  }, old_term{};
+};
+
+Interrupt::Interrupt() : watcher_(std::make_unique<Watcher>()) {
+  Watcher& w = *watcher_;
+  if (pipe(w.pipe_ends.data()) != 0) throw Error("interrupt: no file descriptors left");
+  int none = -1;
+  if (!wake_fd.compare_exchange_strong(none, w.pipe_ends[1])) {
+    close(w.pipe_ends[0]);
+    close(w.pipe_ends[1]);
+    throw std::logic_error("interrupt: another Interrupt lives in this process");
+  }
+  received = 0;
+  w.thread = std::thread([this, fd = w.pipe_ends[0]] {
+    char byte = 0;
+    while (read(fd, &byte, 1) < 0 && errno == EINTR) {
+    }
+    if (byte == 1) stop_.request_stop();
+  });
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, &w.old_int);
+  sigaction(SIGTERM, &action, &w.old_term);
+}
+
+Interrupt::~Interrupt() {
+  Watcher& w = *watcher_;
+  sigaction(SIGINT, &w.old_int, nullptr);
+  sigaction(SIGTERM, &w.old_term, nullptr);
+  wake_fd = -1;
+  close(w.pipe_ends[1]);  // the watcher reads the end of the pipe
+  w.thread.join();
+  close(w.pipe_ends[0]);
+}
+
+int Interrupt::signal() const noexcept {
+  return received;
+}
+
+}  // namespace millrace

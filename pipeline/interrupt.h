@@ -1,0 +1,31 @@
+#pragma once
+// Ctrl-C and SIGTERM as a stop token, for programs. Nothing in the library installs signal handlers
+// by itself.
+
+#include <memory>
+#include <stop_token>
+
+namespace millrace {
+
+/// While it lives, the first SIGINT or SIGTERM requests a stop, and a second one ends the process
+/// at once with 128 + signal. One at a time in a process (checked).
+class Interrupt {
+ public:
+  Interrupt();
+  ~Interrupt();
+  Interrupt(const Interrupt&) = delete;
+  Interrupt& operator=(const Interrupt&) = delete;
+
+  [[nodiscard]] std::stop_token token() const noexcept { return stop_.get_token(); }
+  /// The signal that came, or 0.
+  [[nodiscard]] int signal() const noexcept;
+  /// The exit status for it: 130 for SIGINT, 143 for SIGTERM; 0 if none came.
+  [[nodiscard]] int exit_status() const noexcept { return signal() == 0 ? 0 : 128 + signal(); }
+
+ private:
+  struct Watcher;
+  std::stop_source stop_;
+  std::unique_ptr<Watcher> watcher_;
+};
+
+}  // namespace millrace

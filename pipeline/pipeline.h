@@ -1,0 +1,193 @@
+#pragma once
+// Pipelines: a graph of stages over pools of fixed size, described with typed streams, then run on
+// a oneTBB flow graph. Nothing runs and no slot is allocated before run().
+//
+//   Pipeline p{{.name = "sum", .budget = 64_MiB}};
+//   auto numbers = p.source({.name = "count"}, slots(4), [](Position) { return count_to(10); });
+//   auto squares = p.then(numbers, {.name = "square", .concurrency = 2}, [](int n) { return n * n;
+//   }); p.sink(squares, {.name = "print"}, [](int n) { std::cout << n << '\n'; }); Report report =
+//   p.run();
+
+#include <millrace/pipeline/detail/callables.h>
+#include <millrace/pipeline/detail/spec.h>
+#include <millrace/pipeline/generator.h>
+#include <millrace/pipeline/plan.h>
+#include <millrace/pipeline/pool.h>
+#include <millrace/pipeline/report.h>
+#include <millrace/pipeline/stage.h>
+
+#include <filesystem>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace millrace {
+
+namespace detail {
+class PipelineState;
+}  // namespace detail
+
+template <class T>
+class Range;
+
+/// The typed output of a stage, for building the graph. Each stream has one consumer.
+template <class T>
+class Stream {
+ public:
+  using value_type = T;
+
+ private:
+  friend class Pipeline;
+  explicit Stream(int stage) noexcept : stage_(stage) {}
+  int stage_;
+};
+
+/// Where a source starts.
+struct Position {
+  std::uint64_t items = 0;  ///< how many items were emitted before; 0 for a fresh run
+};
+
+/// The bound of a source that needs no pool: how many of its items may be under way at a time.
+struct Slots {
+  int count;
+};
+[[nodiscard]] constexpr Slots slots(int count) noexcept {
+  return {count};
+}
+
+/// The items of one source call that are left, in the order in which the source emitted them.
+template <class T>
+struct Group {
+  std::vector<T> items;
+  std::uint64_t number = 0;  ///< of the source call, from 0
+  std::uint32_t lost = 0;    ///< how many were skipped on the way
+};
+
+/// An item and a slot of another pool, from Pipeline::with.
+template <class T, class Slot>
+struct With {
+  T item;
+  Lease<Slot> slot;
+};
+
+/// Thread safety: a pipeline is built and run by one thread at a time.
+class Pipeline {
+ public:
+  struct Options {
+    std::string name = "pipeline";
+    Bytes budget{};   ///< the limit of all charges; 0: none
+    int threads = 0;  ///< oneTBB workers, the caller included; 0: the cores one may use
+    std::filesystem::path trace{};  ///< Chrome's JSON, for ui.perfetto.dev; empty: none
+  };
+  Pipeline();
+  explicit Pipeline(Options options);
+
+  /// A pool of `count` slots, charged to the budget now, allocated when a run starts. The factory
+  /// says how many bytes a slot holds, see sized().
+  template <class T, SlotFactory<T> F>
+  Pool<T> pool(std::string name, int count, F make) {
+    Pool<T> made(Pool<T>::deferred(std::move(name), count, std::move(make)));
+    add_pool(made.core());
+    return made;
+  }
+  /// Charges memory that is not in a pool (an index, an engine's arenas) to the same budget.
+  void charge(std::string name, std::uint64_t count, Bytes each);
+
+  /// A source over a pool: `bool body(Lease<T>, Emit<Out>&)`, with an optional Context& at the end,
+  /// is called once per free slot, never concurrently; it fills or stamps the slot, emits any
+  /// number of items and returns false at the end of the data. The slot is free again when all
+  /// items that its call emitted are gone from the pipeline, and all leases that they hold.
+  template <class T, class F>
+  auto source(Stage stage, const Pool<T>& pool, F body) {
+    using Out = detail::emitted_t<F, Lease<T>>;
+    return Stream<Out>(
+        add_source(std::move(stage), pool.core(), detail::pool_source<T, Out>(std::move(body))));
+  }
+  /// A source of at most `bound.count` items under way: `optional<Out> body()`, or a factory
+  /// `Generator<Out> make(Position)` or `Position -> callable`.
+  template <class F>
+  auto source(Stage stage, Slots bound, F make) {
+    using Out = detail::generated_t<F, Position>;
+    auto tokens =
+        pool<detail::Nothing>(stage.name + " slots", bound.count, [] { return detail::Nothing{}; });
+    return Stream<Out>(add_source(std::move(stage), tokens.core(),
+                                  detail::generator_source<Out, Position>(std::move(make))));
+  }
+
+  /// A stage: `Out body(const In&)`, with an optional Context& after it. A body that returns
+  /// optional<Out> may keep an item from going on. A node that holds scratch memory says so with
+  /// `Bytes scratch() const`; it is charged once per concurrent call.
+  template <class In, class F>
+  requires detail::Node<F, In>
+  auto then(Stream<In> input, Stage stage, F body) {
+    using Out = detail::output_t<F, In>;
+    static_assert(!std::is_void_v<Out>, "a stage that returns nothing is a sink: use sink()");
+    charge_scratch(stage, body);
+    return Stream<Out>(
+        add_then(input.stage_, std::move(stage), detail::node_body<In>(std::move(body))));
+  }
+  /// Joins each item with a slot of another pool, waiting (without a thread) until one is free.
+  /// Keeps the order of the source.
+  template <class In, class T>
+  auto with(Stream<In> input, Stage stage, const Pool<T>& pool) {
+    return Stream<With<In, T>>(add_with(input.stage_, std::move(stage), pool.core(),
+                                        detail::join_slot<In, T, With<In, T>>()));
+  }
+  /// The items of each source call together again, in the order of the source, once all of them
+  /// have arrived or were skipped. A group with no item left does not arrive.
+  template <class In>
+  auto gather(Stream<In> input, std::string name = "gather") {
+    return Stream<Group<In>>(
+        add_gather(input.stage_, std::move(name), detail::gather_items<In, Group<In>>()));
+  }
+  /// The end of a stream: `void body(const In&)`, with an optional Context& after it.
+  template <class In, class F>
+  requires detail::Node<F, In>
+  void sink(Stream<In> input, Stage stage, F body) {
+    charge_scratch(stage, body);
+    add_sink(input.stage_, std::move(stage), detail::node_body<In>(std::move(body)));
+  }
+  /// The end of a stream as a range: `for (const T& item : p.range(stream))`. See range.h.
+  template <class In>
+  [[nodiscard]] Range<In> range(Stream<In> input);
+
+  /// Stages, edges and memory. Throws UsageError when a stream has no consumer.
+  [[nodiscard]] Plan plan() const;
+
+  /// Runs until the sources end. Refuses (BudgetError) before allocating anything if the plan
+  /// exceeds the budget. The first error that no policy skips stops the sources, drains what is
+  /// under way and is then thrown as StageError. A stop request ends the run early and cleanly. May
+  /// be called again.
+  Report run(std::stop_token stop = {});
+  /// The report of the last run, also of one that threw.
+  [[nodiscard]] const Report& last_report() const;
+
+ private:
+  template <class T>
+  friend class Range;
+
+  void add_pool(const std::shared_ptr<detail::PoolCore>& pool);
+  int add_source(Stage stage, std::shared_ptr<detail::PoolCore> pool,
+                 std::function<std::unique_ptr<detail::SourceBody>()> make);
+  int add_then(int input, Stage stage, std::function<std::unique_ptr<detail::Body>()> make);
+  int add_with(int input, Stage stage, std::shared_ptr<detail::PoolCore> pool,
+               detail::JoinSlot join);
+  int add_gather(int input, std::string name, detail::GatherItems gather);
+  void add_sink(int input, Stage stage, std::function<std::unique_ptr<detail::Body>()> make);
+  template <class F>
+  void charge_scratch(const Stage& stage, const F& body) {
+    if constexpr (requires {
+                    { body.scratch() } -> std::convertible_to<Bytes>;
+                  }) {
+      charge(stage.name + " scratch", static_cast<std::uint64_t>(concurrency(stage)),
+             body.scratch());
+    }
+  }
+  [[nodiscard]] int concurrency(const Stage& stage) const;
+
+  std::shared_ptr<detail::PipelineState> state_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,78 @@
+#include <millrace/pipeline/pool.h>
+
+#include <millrace/core/error.h>
+
+namespace millrace::detail {
+
+void SlotHandle::reset() noexcept {
+  SlotBase* const slot = std::exchange(slot_, nullptr);
+  if (slot == nullptr) return;
+  // Release: what this owner wrote is seen by the next lease. Acquire: the last owner sees it all.
+  if (slot->owners.fetch_sub(1, std::memory_order_acq_rel) == 1) slot->pool->give_back(slot);
+}
+
+PoolCore::PoolCore(std::string name, int slots, Bytes each, MakeSlot make)
+    : name_(std::move(name)), slot_count_(slots), each_(each), make_(std::move(make)) {
+  if (slots < 1)
+    throw UsageError(concat("pool '", name_, "': needs at least one slot, not ", slots));
+}
+
+void PoolCore::allocate() {
+  const std::scoped_lock lock(mutex_);
+  if (!slots_.empty()) return;
+  std::vector<std::unique_ptr<SlotBase>> made;
+  made.reserve(static_cast<std::size_t>(slot_count_));
+  for (int i = 0; i < slot_count_; ++i) {
+    made.push_back(make_());
+    made.back()->pool = this;
+  }
+  slots_ = std::move(made);
+  free_.reserve(slots_.size());
+  // The first slot goes out first: a short run touches few pages.
+  for (auto slot = slots_.rbegin(); slot != slots_.rend(); ++slot) free_.push_back(slot->get());
+}
+
+SlotHandle PoolCore::take_free() {
+  if (free_.empty()) return {};
+  SlotBase* const slot = free_.back();
+  free_.pop_back();
+  slot->owners.store(1, std::memory_order_relaxed);  // published by whatever hands the lease over
+  slot->keep = shared_from_this();
+  return SlotHandle(slot);
+}
+
+SlotHandle PoolCore::try_acquire() {
+  const std::scoped_lock lock(mutex_);
+  return take_free();
+}
+
+SlotHandle PoolCore::acquire(std::stop_token stop) {
+  std::unique_lock lock(mutex_);
+  freed_.wait(lock, stop, [this] { return !free_.empty(); });
+  return take_free();
+}
+
+void PoolCore::give_back(SlotBase* slot) noexcept {
+  const std::shared_ptr<PoolCore> keep = std::move(slot->keep);  // this may be the last owner
+  {
+    const std::scoped_lock lock(mutex_);
+    free_.push_back(slot);  // reserved: does not throw
+  }
+  freed_.notify_one();
+  // The callback runs under its lock so that when_free({}) can promise that it is not running any
+  // more: a graph may then die while leases of its pools are still held elsewhere.
+  const std::scoped_lock lock(callback_mutex_);
+  if (callback_) callback_();
+}
+
+void PoolCore::when_free(std::function<void()> callback) {
+  const std::scoped_lock lock(callback_mutex_);
+  callback_ = std::move(callback);
+}
+
+int PoolCore::free_slots() const {
+  const std::scoped_lock lock(mutex_);
+  return static_cast<int>(free_.size());
+}
+
+}  // namespace millrace::detail

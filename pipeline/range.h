@@ -1,0 +1,152 @@
+#pragma once
+// The end of a stream as a range, for programs that want to loop themselves:
+//
+//   for (const Group<Ticket>& batch : p.range(batches)) step(batch);
+
+#include <millrace/pipeline/pipeline.h>
+
+#include <condition_variable>
+#include <cstddef>
+#include <exception>
+#include <iterator>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+namespace millrace {
+
+namespace detail {
+
+/// Hands one item at a time from the pipeline's sink to the loop and waits until the loop is done
+/// with it.
+template <class T>
+class HandOver {
+ public:
+  /// Called by the sink: returns when the loop has moved on, or false when it has been left.
+  bool offer(const T& item) {
+    std::unique_lock lock(mutex_);
+    item_ = &item;
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return item_ == nullptr || is_left_; });
+    item_ = nullptr;
+    return !is_left_;
+  }
+  /// Called by the driver when the run is over.
+  void finish(std::exception_ptr error) {
+    const std::scoped_lock lock(mutex_);
+    error_ = std::move(error);
+    is_finished_ = true;
+    changed_.notify_all();
+  }
+  /// Called by the loop: gives the item before back and waits for the next. Null at the end. Throws
+  /// what the run threw.
+  const T* next() {
+    std::unique_lock lock(mutex_);
+    item_ = nullptr;
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return item_ != nullptr || is_finished_; });
+    if (item_ == nullptr && error_) std::rethrow_exception(std::exchange(error_, {}));
+    return item_;
+  }
+  void leave() {
+    const std::scoped_lock lock(mutex_);
+    is_left_ = true;
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;  // guards all below
+  std::condition_variable changed_;
+  const T* item_ = nullptr;
+  std::exception_ptr error_;
+  bool is_finished_ = false;
+  bool is_left_ = false;
+};
+
+}  // namespace detail
+
+/// A single-pass range over the items of a stream. The run starts with begin(), on a driver thread
+/// of its own. An item and the slots that it leases live until the next step of the iterator;
+/// errors of the run are thrown there (StageError). Leaving the loop early stops the run; the
+/// destructor drains it and does not throw.
+///
+/// Thread safety: one thread loops. Move-only.
+template <class T>
+class Range {
+ public:
+  class Iterator {
+   public:
+    using value_type = T;
+    using difference_type = std::ptrdiff_t;
+    using iterator_category = std::input_iterator_tag;
+    using pointer = const T*;
+    using reference = const T&;
+
+    Iterator() = default;
+    const T& operator*() const { return *item_; }
+    const T* operator->() const { return item_; }
+    Iterator& operator++() {
+      item_ = range_->shared_->hand_over.next();
+      return *this;
+    }
+    void operator++(int) { ++*this; }
+    friend bool operator==(const Iterator& it, std::default_sentinel_t) {
+      return it.item_ == nullptr;
+    }
+
+   private:
+    friend class Range;
+    explicit Iterator(Range* range) : range_(range) { ++*this; }
+    Range* range_ = nullptr;
+    const T* item_ = nullptr;
+  };
+
+  Range(Pipeline pipeline, std::shared_ptr<detail::HandOver<T>> hand_over)
+      : shared_(std::make_unique<Shared>(std::move(pipeline), std::move(hand_over))) {}
+
+  /// Starts the run. Requires: called once.
+  [[nodiscard]] Iterator begin() {
+    MILLRACE_CHECK(!shared_->driver.joinable(), "a range can be iterated once");
+    shared_->driver = std::jthread([shared = shared_.get()](std::stop_token stop) {
+      std::exception_ptr error;
+      try {
+        shared->pipeline.run(std::move(stop));
+      } catch (...) {
+        error = std::current_exception();
+      }
+      shared->hand_over.finish(error);
+    });
+    return Iterator(this);
+  }
+  [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
+
+  [[nodiscard]] Plan plan() const { return shared_->pipeline.plan(); }
+  /// Of the run, once the loop has ended.
+  [[nodiscard]] const Report& report() const { return shared_->pipeline.last_report(); }
+
+ private:
+  struct Shared {
+    Shared(Pipeline p, std::shared_ptr<detail::HandOver<T>> h)
+        : pipeline(std::move(p)), owned(std::move(h)), hand_over(*owned) {}
+    ~Shared() {
+      driver.request_stop();
+      hand_over.leave();
+      if (driver.joinable()) driver.join();
+    }
+    Pipeline pipeline;
+    std::shared_ptr<detail::HandOver<T>> owned;
+    detail::HandOver<T>& hand_over;
+    std::jthread driver;
+  };
+  std::unique_ptr<Shared> shared_;
+};
+
+template <class In>
+Range<In> Pipeline::range(Stream<In> input) {
+  auto hand_over = std::make_shared<detail::HandOver<In>>();
+  sink(input, {.name = "range", .on = On::blocking},
+       [hand_over](const In& item) { hand_over->offer(item); });
+  return Range<In>(*this, std::move(hand_over));
+}
+
+}  // namespace millrace

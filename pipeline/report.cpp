@@ -1,0 +1,87 @@
+#include <millrace/pipeline/report.h>
+
+#include <millrace/core/error.h>
+#include <millrace/core/json_text.h>
+
+#include <algorithm>
+#include <iomanip>
+#include <ostream>
+
+namespace millrace {
+namespace {
+
+double load_of(const StageReport& stage, double wall_s, int threads) {
+  const bool may_share = stage.concurrency > 1;
+  const int lanes = may_share ? std::min(stage.concurrency, std::max(threads, 1)) : 1;
+  return wall_s > 0 ? stage.busy_s / (wall_s * lanes) : 0;
+}
+
+}  // namespace
+
+std::string Report::bottleneck() const {
+  const auto busiest = std::max_element(
+      stages.begin(), stages.end(), [this](const StageReport& a, const StageReport& b) {
+        return load_of(a, wall_s, threads) < load_of(b, wall_s, threads);
+      });
+  return busiest == stages.end() ? "" : busiest->name;
+}
+
+const StageReport& Report::stage(const std::string& stage_name) const {
+  for (const StageReport& stage : stages) {
+    if (stage.name == stage_name) return stage;
+  }
+  throw Error(concat("report: there is no stage '", stage_name, "'"));
+}
+
+std::string Report::text() const {
+  std::size_t width = 5;
+  for (const StageReport& stage : stages) width = std::max(width, stage.name.size());
+  std::ostringstream out;
+  out << std::fixed << std::setprecision(2);
+  out << "pipeline " << name << ": " << wall_s << " s" << (stopped ? ", stopped early" : "") << '\n'
+      << "  " << std::left << std::setw(static_cast<int>(width)) << "stage" << std::right
+      << std::setw(10) << "items" << std::setw(9) << "skipped" << std::setw(10) << "busy s"
+      << std::setw(7) << "load" << std::setw(12) << "starved s" << std::setw(11) << "blocked s"
+      << std::setw(10) << "p50 ms" << std::setw(10) << "p99 ms" << std::setw(7) << "queue" << '\n';
+  for (const StageReport& s : stages) {
+    out << "  " << std::left << std::setw(static_cast<int>(width)) << s.name << std::right
+        << std::setw(10) << s.items << std::setw(9) << s.skipped << std::setw(10) << s.busy_s
+        << std::setw(6) << static_cast<int>(100 * load_of(s, wall_s, threads) + 0.5) << '%'
+        << std::setw(12) << s.starved_s << std::setw(11) << s.blocked_s << std::setprecision(3)
+        << std::setw(10) << s.p50_ms << std::setw(10) << s.p99_ms << std::setprecision(2)
+        << std::setw(7) << s.peak_queue << '\n';
+  }
+  out << "bottleneck: " << bottleneck() << '\n';
+  for (const std::string& reason : skipped) out << "skipped: " << reason << '\n';
+  if (trace_events_lost > 0)
+    out << "trace: the last " << trace_events_lost << " events did not fit\n";
+  return std::move(out).str();
+}
+
+std::string Report::json() const {
+  std::ostringstream out;
+  out << "{\"name\":" << json_quoted(name) << ",\"wall_s\":" << json_number(wall_s)
+      << ",\"threads\":" << threads << ",\"stopped\":" << (stopped ? "true" : "false")
+      << ",\"bottleneck\":" << json_quoted(bottleneck()) << ",\"stages\":[";
+  for (std::size_t i = 0; i < stages.size(); ++i) {
+    const StageReport& s = stages[i];
+    out << (i == 0 ? "" : ",") << "\n{\"name\":" << json_quoted(s.name)
+        << ",\"kind\":" << json_quoted(s.kind) << ",\"concurrency\":" << s.concurrency
+        << ",\"items\":" << s.items << ",\"skipped\":" << s.skipped
+        << ",\"busy_s\":" << json_number(s.busy_s) << ",\"starved_s\":" << json_number(s.starved_s)
+        << ",\"blocked_s\":" << json_number(s.blocked_s) << ",\"p50_ms\":" << json_number(s.p50_ms)
+        << ",\"p99_ms\":" << json_number(s.p99_ms) << ",\"max_ms\":" << json_number(s.max_ms)
+        << ",\"peak_queue\":" << s.peak_queue << '}';
+  }
+  out << "],\n\"skipped\":[";
+  for (std::size_t i = 0; i < skipped.size(); ++i)
+    out << (i == 0 ? "" : ",") << json_quoted(skipped[i]);
+  out << "],\"trace_events_lost\":" << trace_events_lost << "}\n";
+  return std::move(out).str();
+}
+
+std::ostream& operator<<(std::ostream& out, const Report& report) {
+  return out << report.text();
+}
+
+}  // namespace millrace

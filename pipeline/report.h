@@ -1,0 +1,43 @@
+#pragma once
+// What a run did, as seen from outside: per stage the items, the time it worked and the time it had
+// nothing to work on, and which stage set the pace.
+
+#include <cstdint>
+#include <iosfwd>
+#include <string>
+#include <vector>
+
+namespace millrace {
+
+struct StageReport {
+  std::string name{};
+  std::string kind{};
+  int concurrency = 1;
+  std::uint64_t items = 0;    ///< calls that returned
+  std::uint64_t skipped = 0;  ///< items or parts of items that failed and were left out
+  double busy_s = 0;          ///< in the body, summed over concurrent calls
+  double starved_s = 0;       ///< with nothing to work on, from the start to its last item
+  double blocked_s = 0;       ///< sources: waiting for a free slot
+  double p50_ms = 0, p99_ms = 0, max_ms = 0;  ///< of one call; quantiles within 5 %
+  std::uint64_t peak_queue = 0;               ///< most items waiting or in work at a time
+};
+
+struct Report {
+  std::string name;
+  double wall_s = 0;
+  int threads = 0;
+  bool stopped = false;  ///< ended early by a stop request; what was in flight was dropped
+  std::vector<StageReport> stages;
+  std::vector<std::string> skipped;     ///< the first 20 reasons
+  std::uint64_t trace_events_lost = 0;  ///< did not fit into the trace
+
+  /// The stage that was busy for the largest share of what its concurrency allows.
+  [[nodiscard]] std::string bottleneck() const;
+  [[nodiscard]] const StageReport& stage(const std::string& stage_name) const;  ///< throws Error
+  [[nodiscard]] std::string text() const;
+  [[nodiscard]] std::string json() const;
+};
+
+std::ostream& operator<<(std::ostream& out, const Report& report);
+
+}  // namespace millrace

@@ -1,0 +1,94 @@
+#pragma once
+// What a stage of a pipeline is: its name, how many items it works on at a time, on which threads,
+// in which order, and what happens when an item fails.
+
+#include <millrace/core/error.h>
+
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <limits>
+#include <stop_token>
+#include <string>
+#include <utility>
+
+namespace millrace {
+
+/// On which threads a stage runs.
+enum class On {
+  compute,   ///< oneTBB's workers. The body must not block.
+  blocking,  ///< threads of the stage's own, as many as its concurrency. The body may wait.
+  engine,    ///< the one engine thread of the run, shared by all such stages. The body may wait.
+};
+
+/// In which order a stage of concurrency 1 sees its items. With more concurrency order has no
+/// meaning.
+enum class Order {
+  source,  ///< the order in which the source emitted them
+  any,     ///< as they come: nothing waits for a slow predecessor
+};
+
+/// What a stage does with an item whose body throws.
+struct OnError {
+  bool skips = false;       ///< false: the run fails
+  std::uint64_t limit = 0;  ///< how many may be skipped before the run fails all the same
+};
+[[nodiscard]] constexpr OnError fail() noexcept {
+  return {};
+}
+[[nodiscard]] constexpr OnError skip(
+    std::uint64_t limit = std::numeric_limits<std::uint64_t>::max()) noexcept {
+  return {true, limit};
+}
+
+/// All threads of the pipeline, as a stage's concurrency.
+inline constexpr int kAllThreads = 0;
+
+/// Options of a stage. With concurrency n, up to n calls run at a time, each on a copy of the
+/// callable of its own, so a node may keep scratch memory; state that items share wants
+/// concurrency 1.
+struct Stage {
+  std::string name{};
+  int concurrency = 1;
+  On on = On::compute;
+  Order order = Order::source;
+  OnError on_error = fail();
+};
+
+/// A stage failed. what(): "<stage>: <cause>". The cause itself is nested (std::rethrow_if_nested).
+class StageError : public Error, public std::nested_exception {
+ public:
+  StageError(std::string stage, std::uint64_t item, const std::string& cause)
+      : Error(concat(stage, ": ", cause)), stage_(std::move(stage)), item_(item) {}
+  [[nodiscard]] const std::string& stage() const noexcept { return stage_; }
+  [[nodiscard]] std::uint64_t item() const noexcept { return item_; }  ///< its sequence number
+
+ private:
+  std::string stage_;
+  std::uint64_t item_;
+};
+
+/// What a body can know of its call and tell the runtime: its optional second argument.
+class Context {
+ public:
+  using Skip = std::function<void(const std::string&)>;
+  Context(std::uint64_t sequence, std::stop_token stop, const Skip& skip)
+      : sequence_(sequence), stop_(std::move(stop)), skip_(skip) {}
+
+  /// The item's number in the order of the source, from 0.
+  [[nodiscard]] std::uint64_t sequence() const noexcept { return sequence_; }
+  /// True once the run is ending early; long bodies should then return soon, whatever they return.
+  [[nodiscard]] bool is_stopping() const noexcept { return stop_.stop_requested(); }
+  [[nodiscard]] const std::stop_token& stop_token() const noexcept { return stop_; }
+  /// Says that a part of the item (one sample of many) cannot be used. Under skip() it is counted
+  /// and reported and the body goes on without it; under fail(), or over the limit, this throws
+  /// Error.
+  void skip(const std::string& what) { skip_(what); }
+
+ private:
+  std::uint64_t sequence_;
+  std::stop_token stop_;
+  const Skip& skip_;
+};
+
+}  // namespace millrace
