@@ -1,0 +1,42 @@
+#include <millrace/cpu/engine.h>
+
+#include <millrace/core/error.h>
+#include <millrace/cpu/executor.h>
+#include <millrace/cpu/onednn.h>
+
+#include <omp.h>
+
+namespace millrace::cpu {
+namespace {
+
+class CpuEngine : public nn::Engine {
+ public:
+  explicit CpuEngine(int threads) : threads_(threads) {}
+
+  [[nodiscard]] std::string description() const override {
+    return concat("cpu: oneDNN ", onednn::version(), ", ", threads_,
+                  threads_ == 1 ? " thread, " : " threads, ", onednn::instruction_set());
+  }
+  [[nodiscard]] Buffer host_buffer(Bytes size) const override { return Buffer(size); }
+  [[nodiscard]] Buffer device_buffer(Bytes size) const override { return Buffer(size); }
+  [[nodiscard]] bool shares_host_memory() const override { return true; }
+  [[nodiscard]] std::unique_ptr<nn::Executor> compile(
+      const nn::Model& model, const nn::CompileOptions& options) const override {
+    return make_executor(model, options, threads_);
+  }
+
+ private:
+  int threads_;
+};
+
+}  // namespace
+
+std::unique_ptr<nn::Engine> make_engine(EngineOptions options) {
+  if (options.threads < 0) {
+    throw UsageError(concat("compute threads: ", options.threads,
+                            " is negative; use 0 for as many as there are cores"));
+  }
+  return std::make_unique<CpuEngine>(options.threads > 0 ? options.threads : omp_get_num_procs());
+}
+
+}  // namespace millrace::cpu

@@ -1,0 +1,26 @@
+#pragma once
+// The engine that trains on the processor, with oneDNN and OpenMP:
+//
+//   const auto engine = cpu::make_engine({.threads = 2});
+//   const auto executor = engine->compile(model, {.batch = 32});
+//   executor->allocate();
+//   executor->write(nn::Arena::parameters, weights);
+//   const nn::StepResult result = executor->train(batch, 1, 0.01);
+//
+// An executor's results are the same to the bit for the same number of threads.
+
+#include <millrace/nn/engine.h>
+
+#include <memory>
+
+namespace millrace::cpu {
+
+struct EngineOptions {
+  int threads = 0;  ///< of OpenMP, in a step; 0: as many as cores that the process may run on
+};
+
+/// Throws UsageError when `threads` is negative. All steps of an executor belong on one thread
+/// (another may have compiled it): OpenMP keeps a team of threads for each thread that calls it.
+[[nodiscard]] std::unique_ptr<nn::Engine> make_engine(EngineOptions options = {});
+
+}  // namespace millrace::cpu

@@ -1,0 +1,74 @@
+#include <millrace/cpu/layouts.h>
+
+#include <array>
+#include <utility>
+
+namespace millrace::cpu {
+
+using onednn::Dims;
+using onednn::Tag;
+
+Dims dims_of(const Shape& shape) {
+  switch (shape.rank()) {
+    case 1: return {shape[0]};
+    case 2: return {shape[0], shape[1]};
+    case 4: return {shape[0], shape[3], shape[1], shape[2]};
+    default: break;
+  }
+  throw Error(concat("cpu: values of shape ", to_string(shape), " are not supported"));
+}
+
+Layout plain_layout(const Shape& shape) {
+  constexpr std::array tags{Tag::any, Tag::a, Tag::ab, Tag::any, Tag::nhwc};
+  const Dims dims = dims_of(shape);
+  return onednn::layout(dims, tags.at(dims.size()));
+}
+
+Layout plain_layout(const Layout& layout) {
+  const Dims dims = layout.dims();
+  if (dims.size() == 4) return onednn::layout(dims, Tag::nhwc);
+  return onednn::layout(dims, dims.size() == 2 ? Tag::ab : Tag::a);
+}
+
+Layout parameter_layout(const Shape& shape) {
+  constexpr std::array tags{Tag::any, Tag::a, Tag::ab, Tag::any, Tag::abcd};
+  const auto extents = shape.extents();
+  return onednn::layout({extents.begin(), extents.end()}, tags.at(extents.size()));
+}
+
+bool same_memory(const Layout& a, const Layout& b) {
+  if (a == b) return true;
+  auto x = channel_blocks(a);
+  auto y = channel_blocks(b);
+  if (!x || !y) return false;
+  // A plain layout is a run of values a sample, and so is any layout of one pixel without padding.
+  for (ChannelBlocks* blocks : {&*x, &*y}) {
+    const bool is_run = blocks->pixels == 1 && blocks->channels % blocks->block == 0;
+    if (is_run || blocks->block == blocks->channels) {
+      *blocks = {blocks->samples, blocks->channels * blocks->pixels, 1,
+                 blocks->channels * blocks->pixels};
+    }
+  }
+  return *x == *y;
+}
+
+std::optional<ChannelBlocks> channel_blocks(const Layout& layout) {
+  const Dims dims = layout.dims();
+  if (dims.size() == 2 && layout == plain_layout(layout)) {
+    return ChannelBlocks{dims[0], dims[1], 1, dims[1]};
+  }
+  if (dims.size() != 4) return std::nullopt;
+  const std::array<std::pair<Tag, std::int64_t>, 5> known{{{Tag::nhwc, dims[1]},
+                                                           {Tag::nChw16c, 16},
+                                                           {Tag::nChw8c, 8},
+                                                           {Tag::nChw4c, 4},
+                                                           {Tag::nchw, 1}}};
+  for (const auto& [tag, block] : known) {
+    if (layout == onednn::layout(dims, tag)) {
+      return ChannelBlocks{dims[0], dims[1], dims[2] * dims[3], block};
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace millrace::cpu

@@ -1,0 +1,42 @@
+#pragma once
+// Where the elements of a value lie. Logical values are [N][H][W][C] or [N][F]; oneDNN counts its
+// dimensions as N, C, H, W and keeps images as NHWC, as NCHW or in blocks of 4, 8 or 16 channels.
+
+#include <millrace/core/shape.h>
+#include <millrace/cpu/onednn.h>
+
+#include <cstdint>
+#include <optional>
+
+namespace millrace::cpu {
+
+using onednn::Layout;
+
+/// The logical order: [N][H][W][C], [N][F] or [C].
+[[nodiscard]] Layout plain_layout(const Shape& shape);
+/// The logical order of the values that `layout` holds.
+[[nodiscard]] Layout plain_layout(const Layout& layout);
+/// The order of Parameter::shape: [out][in], [out][in][rows][columns] or [C].
+[[nodiscard]] Layout parameter_layout(const Shape& shape);
+/// oneDNN's dimensions of a logical shape: {32, 150, 150, 3} is N 32, C 3, H 150, W 150.
+[[nodiscard]] onednn::Dims dims_of(const Shape& shape);
+
+/// True when both layouts put the same logical elements into the same places, so that memory can be
+/// seen either way: [N][1][1][C] as NHWC or NCHW, plain [N][H][W][C] as [N][H*W*C].
+[[nodiscard]] bool same_memory(const Layout& a, const Layout& b);
+
+/// Images as [sample][block of channels][pixel][channel in block], which describes all layouts in
+/// use: NHWC has one block of all channels, NCHW blocks of one; [N][F] is an image of one pixel.
+/// The last block is padded with zeros.
+struct ChannelBlocks {
+  std::int64_t samples = 0, channels = 0, pixels = 0;
+  std::int64_t block = 0;  ///< channels in a block
+  [[nodiscard]] std::int64_t blocks() const { return (channels + block - 1) / block; }
+  [[nodiscard]] std::int64_t sample_stride() const { return blocks() * pixels * block; }
+  friend bool operator==(const ChannelBlocks&, const ChannelBlocks&) = default;
+};
+
+/// Nothing for layouts that cannot be described so.
+[[nodiscard]] std::optional<ChannelBlocks> channel_blocks(const Layout& layout);
+
+}  // namespace millrace::cpu

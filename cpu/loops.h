@@ -1,0 +1,55 @@
+#pragma once
+// The loops that this engine runs itself, between oneDNN's primitives: dropout, running averages,
+// factors of frozen batch norm, and the update. OpenMP splits them in fixed parts, so results do
+// not depend on which thread is faster. Memory is float32 unless said otherwise.
+
+#include <millrace/cpu/layouts.h>
+#include <millrace/nn/engine.h>
+#include <millrace/nn/model.h>
+#include <millrace/nn/optimizer.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace millrace::cpu {
+
+struct DropoutDraws {
+  std::uint64_t seed = 0;
+  int layer = 0;
+  float rate = 0;
+};
+
+/// Fills `mask`, one byte an element in the logical order, for the valid samples; zero for the
+/// rest.
+void draw_masks(const ChannelBlocks& image, const DropoutDraws& draws, const nn::Batch& batch,
+                std::byte* mask);
+
+/// y = mask ? x / (1 - rate) : 0, forward and backward. x and y may be the same memory.
+void apply_dropout(const ChannelBlocks& image, float rate, const std::byte* x,
+                   const std::byte* mask, std::byte* y);
+
+struct RunningAverage {
+  nn::BatchNorm options;
+  std::int64_t channels = 0;
+  std::int64_t count = 0;  ///< values that a channel's statistics were made of
+};
+
+/// running = momentum * running + (1 - momentum) * batch; `variance` is the biased one.
+void update_running(const RunningAverage& average, const std::byte* mean, const std::byte* variance,
+                    std::byte* running_mean, std::byte* running_variance);
+
+/// factors[c] = gamma[c] / sqrt(variance[c] + epsilon).
+void normalisation_factors(std::int64_t channels, float epsilon, const std::byte* gamma,
+                           const std::byte* variance, std::byte* factors);
+
+/// y = x * factors[channel]. x and y may be the same memory.
+void scale_channels(const ChannelBlocks& image, const std::byte* x, const std::byte* factors,
+                    std::byte* y);
+
+/// nn::update over whole arenas by all threads. Throws nothing once the options are valid.
+void update_arenas(const nn::OptimizerOptions& options, double learning_rate, std::int64_t t,
+                   std::span<float> weights, std::span<const float> gradients,
+                   std::span<float> first, std::span<float> second);
+
+}  // namespace millrace::cpu

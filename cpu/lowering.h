@@ -1,0 +1,117 @@
+#pragma once
+// From a graph of operations to a program of steps: gives each value a layout and a slot, converts
+// where two operations want different layouts, and appends steps. The families of operations
+// (lower_*.cpp) are written with these words.
+
+#include <millrace/cpu/layouts.h>
+#include <millrace/cpu/parameters.h>
+#include <millrace/cpu/program.h>
+#include <millrace/nn/graph.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace millrace::cpu {
+
+class Lowering {
+ public:
+  struct Options {
+    std::uint64_t seed = 0;  ///< of dropout
+  };
+  /// What a layer's backward operations want to know of its forward one.
+  struct Forward {
+    Layout source, destination;  ///< as the forward kernel reads and writes them
+  };
+
+  Lowering(const nn::Graph& graph, const Options& options, ParameterLayouts& parameters,
+           const dnnl::engine& engine);
+
+  /// Throws Error where oneDNN cannot do an operation.
+  [[nodiscard]] Lowered run() &&;
+
+  // The graph.
+  [[nodiscard]] const dnnl::engine& engine() const { return engine_; }
+  [[nodiscard]] const Options& options() const { return options_; }
+  [[nodiscard]] nn::Loss loss() const { return graph_.loss; }
+  [[nodiscard]] onednn::Purpose purpose() const;
+  [[nodiscard]] const nn::Value& value(nn::ValueId id) const;
+  [[nodiscard]] const nn::Layer& layer(const nn::Op& op) const;
+  [[nodiscard]] Forward& forward(const nn::Op& op);
+  /// "conv2 forward".
+  [[nodiscard]] std::string step_name(const nn::Op& op, std::string_view detail = {}) const;
+
+  // Values and where they lie.
+  [[nodiscard]] SlotId slot_of(nn::ValueId id) const;
+  [[nodiscard]] const Layout& layout(SlotId slot) const { return lowered_.slots[slot].layout; }
+  /// A value in a layout; appends a reorder unless it has been made already.
+  SlotId in_layout(nn::ValueId id, const Layout& wanted);
+  /// Memory for a value (for none, if `id` is -1).
+  SlotId make(nn::ValueId id, const Layout& layout);
+  /// The same, over memory that the operation at hand is the last to read, if it is.
+  SlotId make_in_place(nn::ValueId id, SlotId over);
+  SlotId temporary(const Layout& layout);
+  /// If only a ReLU reads the value: what this makes. Its step is then left out, because the kernel
+  /// at hand does its work. Otherwise -1.
+  [[nodiscard]] nn::ValueId fuse_relu(nn::ValueId id);
+
+  // Parameters.
+  /// The layout that the parameter has; Tag::any before the first kernel has asked for it.
+  [[nodiscard]] Layout parameter_layout(nn::ValueId id) const;
+  SlotId parameter(nn::ValueId id, const Layout& wanted);
+  /// Where a kernel writes a parameter's gradient: its place in the arena, if `written` is the
+  /// layout there, else memory that store_gradient() converts from.
+  SlotId gradient(nn::ValueId id, const Layout& written);
+  void store_gradient(nn::ValueId id, SlotId written);
+
+  // Steps.
+  /// The first candidate that runs on generated code, else the first that oneDNN can do at all.
+  /// Throws Error that names the operation if there is none.
+  [[nodiscard]] onednn::Kernel choose(const nn::Op& op,
+                                      const std::vector<onednn::Found>& candidates) const;
+  void append(std::string name, const onednn::Kernel& kernel, std::vector<Use> uses);
+  /// A loop of our own; timings call it "millrace:<implementation>".
+  void append(std::string name, std::string implementation, const std::vector<SlotId>& uses,
+              Loop loop);
+
+ private:
+  struct Conversion {
+    SlotId from, to;
+  };
+
+  void lower(const nn::Op& op);
+  void begin(Part part);
+  [[nodiscard]] bool is_training() const;
+  [[nodiscard]] bool may_overwrite(SlotId slot) const;
+  void place(nn::ValueId id, SlotId slot);
+  SlotId add(Slot slot);
+  SlotId view(SlotId slot, const Layout& layout);
+  SlotId convert(SlotId slot, const Layout& wanted);
+  void append_reorder(SlotId from, SlotId to);
+
+  const nn::Graph& graph_;
+  Options options_;
+  ParameterLayouts& parameters_;
+  const dnnl::engine& engine_;
+  Lowered lowered_;
+  Part part_ = Part::both;
+  std::size_t op_ = 0;                   // the operation at hand
+  std::vector<SlotId> slots_;            // by value
+  std::vector<std::size_t> last_use_;    // by value: an operation
+  std::vector<int> uses_;                // by value
+  std::vector<bool> left_out_;           // by operation
+  std::vector<Forward> forward_;         // by layer
+  std::vector<Conversion> conversions_;  // so that a layout of a value is made once
+};
+
+// The families, in lower_*.cpp.
+void lower_convolution(Lowering& lowering, const nn::Op& op);
+void lower_dense(Lowering& lowering, const nn::Op& op);
+void lower_pooling(Lowering& lowering, const nn::Op& op);
+void lower_eltwise(Lowering& lowering, const nn::Op& op);
+void lower_softmax(Lowering& lowering, const nn::Op& op);
+void lower_dropout(Lowering& lowering, const nn::Op& op);
+void lower_batch_norm(Lowering& lowering, const nn::Op& op);
+void lower_loss(Lowering& lowering, const nn::Op& op);
+
+}  // namespace millrace::cpu

@@ -1,0 +1,66 @@
+#include <millrace/cpu/parameters.h>
+
+#include <millrace/core/buffer.h>
+#include <millrace/core/error.h>
+
+#include <algorithm>
+
+namespace millrace::cpu {
+
+ParameterLayouts::ParameterLayouts(std::vector<nn::Parameter> parameters)
+    : parameters_(std::move(parameters)), layouts_(parameters_.size()) {}
+
+const Layout& ParameterLayouts::choose(int parameter, const Layout& preferred) {
+  auto& layout = layouts_.at(static_cast<std::size_t>(parameter));
+  if (!layout) layout = preferred;
+  return *layout;
+}
+
+Layout ParameterLayouts::layout(int parameter) const {
+  const auto p = static_cast<std::size_t>(parameter);
+  return layouts_.at(p).value_or(onednn::any(parameter_layout(parameters_.at(p).shape)));
+}
+
+void ParameterLayouts::place() {
+  constexpr std::uint64_t kAlignment = 64;
+  std::uint64_t bytes = 0;
+  std::uint64_t trainable_bytes = 0;
+  offsets_.clear();
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    if (!layouts_[i]) layouts_[i] = parameter_layout(parameters_[i].shape);
+    offsets_.push_back(static_cast<std::int64_t>(bytes));
+    bytes += round_up(layouts_[i]->get_size(), kAlignment);
+    if (parameters_[i].trainable) trainable_bytes = bytes;
+  }
+  elements_ = static_cast<std::int64_t>(bytes / sizeof(float));
+  trainable_elements_ = static_cast<std::int64_t>(trainable_bytes / sizeof(float));
+}
+
+std::int64_t ParameterLayouts::offset(int parameter) const {
+  return offsets_.at(static_cast<std::size_t>(parameter));
+}
+
+std::int64_t ParameterLayouts::outside_elements(bool trainable_only) const {
+  return trainable_only ? nn::trainable_elements(parameters_) : nn::arena_elements(parameters_);
+}
+
+void ParameterLayouts::read(const dnnl::engine& engine, const std::byte* arena, bool trainable_only,
+                            std::span<float> values) const {
+  std::fill(values.begin(), values.end(), 0.0F);  // the gaps between parameters
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    if (trainable_only && !parameters_[i].trainable) continue;
+    onednn::copy(engine, *layouts_[i], arena + offsets_[i], parameter_layout(parameters_[i].shape),
+                 values.data() + parameters_[i].offset);
+  }
+}
+
+void ParameterLayouts::write(const dnnl::engine& engine, std::span<const float> values,
+                             bool trainable_only, std::byte* arena) const {
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    if (trainable_only && !parameters_[i].trainable) continue;
+    onednn::copy(engine, parameter_layout(parameters_[i].shape),
+                 values.data() + parameters_[i].offset, *layouts_[i], arena + offsets_[i]);
+  }
+}
+
+}  // namespace millrace::cpu

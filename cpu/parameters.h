@@ -1,0 +1,49 @@
+#pragma once
+// The parameter arena of this engine: each parameter in the layout that its forward operation
+// prefers. Updates are element-wise, so gradients and optimizer state use the same places and
+// nobody converts anything in a step; read() and write() speak the order of nn/engine.h.
+
+#include <millrace/cpu/layouts.h>
+#include <millrace/nn/model.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace millrace::cpu {
+
+/// Layouts and places of all parameters, trainable ones first. Padding in a layout is zero and
+/// stays zero under every optimizer.
+class ParameterLayouts {
+ public:
+  explicit ParameterLayouts(std::vector<nn::Parameter> parameters);
+
+  /// The layout of a parameter. The first program that asks decides; later ones get what it chose.
+  const Layout& choose(int parameter, const Layout& preferred);
+  /// What was chosen; Tag::any before that.
+  [[nodiscard]] Layout layout(int parameter) const;
+  /// Gives each parameter its place, once the first program is there.
+  void place();
+
+  [[nodiscard]] std::int64_t offset(int parameter) const;  ///< bytes
+  [[nodiscard]] std::int64_t elements() const { return elements_; }
+  [[nodiscard]] std::int64_t trainable_elements() const { return trainable_elements_; }
+  /// Elements of an arena on the outside: all parameters, or the trainable ones.
+  [[nodiscard]] std::int64_t outside_elements(bool trainable_only) const;
+
+  /// Copies an arena of parameters, or of something kept for the trainable ones.
+  void read(const dnnl::engine& engine, const std::byte* arena, bool trainable_only,
+            std::span<float> values) const;
+  void write(const dnnl::engine& engine, std::span<const float> values, bool trainable_only,
+             std::byte* arena) const;
+
+ private:
+  std::vector<nn::Parameter> parameters_;
+  std::vector<std::optional<Layout>> layouts_;
+  std::vector<std::int64_t> offsets_;  // bytes
+  std::int64_t elements_ = 0, trainable_elements_ = 0;
+};
+
+}  // namespace millrace::cpu
