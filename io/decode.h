@@ -1,0 +1,70 @@
+#pragma once
+// Picture files to pixels of a wanted size. The kind of file is told from its content, never from
+// its name; every error names the file and says what to do.
+
+#include <millrace/core/bytes.h>
+#include <millrace/image/resize.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string_view>
+
+namespace millrace {
+
+/// What the header of a picture says.
+struct ImageInfo {
+  const char* format = "";  ///< "JPEG", "PNG", "BMP", "GIF", "PNM", "PSD" or "TGA"
+  int height = 0;
+  int width = 0;
+  int channels = 0;  ///< as stored: 1 grey, 2 with alpha, 3 RGB, 4 with alpha or CMYK
+};
+
+/// Reads the header only. Throws Error that begins with `name`. Thread-safe.
+[[nodiscard]] ImageInfo image_info(std::span<const std::byte> file, std::string_view name);
+
+/// Bounds on what one picture may cost. Both are checked before memory is taken.
+struct DecoderOptions {
+  std::uint64_t max_pixels = 100'000'000;  ///< height times width
+  /// Of memory for formats that cannot be decoded row by row: all but JPEG, and progressive JPEG.
+  Bytes max_scratch = Bytes{128U << 20};
+};
+
+/// Decodes JPEG (libjpeg-turbo), and PNG, BMP, GIF (first frame), binary PGM and PPM, PSD and TGA
+/// (stb_image) into a target of any size. Pixels equal Pillow's convert() followed by resize() to
+/// the byte: alpha is dropped, CMYK is taken as Adobe writes it (inverted), grey comes from RGB by
+/// ITU-R 601, no EXIF rotation. A JPEG is streamed through the resizer, so its size costs no
+/// memory. Stricter than Pillow: a JPEG that lacks data and a PNG with a wrong checksum are errors.
+///
+/// Thread safety: one Decoder a thread; it keeps its buffers from file to file.
+///
+///   Decoder decoder;
+///   decoder.decode(bytes, "cats/1.jpg", {pixels.data(), 150, 150, 3}, Filter::bilinear);
+class Decoder {
+ public:
+  explicit Decoder(DecoderOptions options = {});
+  ~Decoder();
+  Decoder(Decoder&&) noexcept;
+  Decoder& operator=(Decoder&&) noexcept;
+
+  /// Decodes and resizes the whole picture into the whole target, of 1 or 3 channels. Throws Error
+  /// that begins with `name`; the target is then undefined.
+  void decode(std::span<const std::byte> file, std::string_view name, ImageView target,
+              Filter filter);
+  /// Reads a file and decodes it. Errors name the path.
+  void decode_file(const std::filesystem::path& path, ImageView target, Filter filter);
+  /// Converts channels (1, 2, 3 or 4, as in ImageInfo without CMYK) and resizes pixels that need no
+  /// decoding.
+  void fit(ConstImageView source, ImageView target, Filter filter);
+
+  /// Memory held between files.
+  [[nodiscard]] Bytes scratch_bytes() const noexcept;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace millrace

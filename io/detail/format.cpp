@@ -1,0 +1,128 @@
+#include <millrace/io/detail/format.h>
+
+#include <millrace/core/error.h>
+#include <millrace/io/detail/stb_picture.h>
+
+#include <zlib.h>
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+
+namespace millrace::detail {
+namespace {
+
+using namespace std::string_view_literals;
+
+std::string_view text_of(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+struct Foreign {
+  std::size_t offset;
+  std::string_view magic;
+  const char* format;
+  const char* converter;
+};
+
+// Formats that people have in their folders and Millrace does not read, and what turns them into
+// one that it does.
+constexpr std::array<Foreign, 21> kForeign = {{
+    {8, "WEBP"sv, "WebP", "`dwebp in.webp -o out.png`"},
+    {4, "ftypavif"sv, "AVIF", "`avifdec in.avif out.png`"},
+    {4, "ftypavis"sv, "AVIF", "`avifdec in.avif out.png`"},
+    {4, "ftyphei"sv, "HEIC", "`heif-convert in.heic out.jpg`"},
+    {4, "ftyphev"sv, "HEIC", "`heif-convert in.heic out.jpg`"},
+    {4, "ftypmif1"sv, "HEIC", "`heif-convert in.heic out.jpg`"},
+    {4, "ftypmsf1"sv, "HEIC", "`heif-convert in.heic out.jpg`"},
+    {0, "II*\0"sv, "TIFF", "`convert in.tif out.png` of ImageMagick"},
+    {0, "MM\0*"sv, "TIFF", "`convert in.tif out.png` of ImageMagick"},
+    {0, "%PDF"sv, "PDF", "`pdftoppm -png in.pdf out`"},
+    {4, "jP  "sv, "JPEG 2000", "`opj_decompress -i in.jp2 -o out.png`"},
+    {0, "\xFF\x4F\xFF\x51"sv, "JPEG 2000", "`opj_decompress -i in.j2k -o out.png`"},
+    {4, "JXL "sv, "JPEG XL", "`djxl in.jxl out.png`"},
+    {0, "\xFF\x0A"sv, "JPEG XL", "`djxl in.jxl out.png`"},
+    {0, "<svg"sv, "SVG", "`rsvg-convert in.svg -o out.png`"},
+    {0, "P1"sv, "PBM", "`pnmtopng in.pbm > out.png`"},
+    {0, "P2"sv, "plain PGM", "`pnmtopng in.pgm > out.png`"},
+    {0, "P3"sv, "plain PPM", "`pnmtopng in.ppm > out.png`"},
+    {0, "P4"sv, "PBM", "`pnmtopng in.pbm > out.png`"},
+    {0, "P7"sv, "PAM", "`pamtopng in.pam > out.png`"},
+    {0, "\0\0\1\0"sv, "icon", "`icotool -x in.ico`"},
+}};
+
+// The first bytes for a message: as text where they are text.
+std::string beginning(std::string_view file) {
+  const std::string_view head = file.substr(0, std::min<std::size_t>(file.size(), 16));
+  const bool is_text = std::all_of(head.begin(), head.end(),
+                                   [](char c) { return c == '\t' || (c >= ' ' && c <= '~'); });
+  if (is_text) return concat("the text '", head, "'");
+  std::string hex;
+  for (const char c : head.substr(0, 8)) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    const auto byte = static_cast<unsigned char>(c);
+    hex += {' ', kDigits[byte >> 4], kDigits[byte & 15]};
+  }
+  return "the bytes" + hex;
+}
+
+std::uint32_t big_endian(std::span<const std::byte> bytes, std::size_t at) {
+  std::uint32_t value = 0;
+  for (std::size_t i = 0; i < 4; ++i)
+    value = (value << 8) | std::to_integer<std::uint32_t>(bytes[at + i]);
+  return value;
+}
+
+}  // namespace
+
+const char* to_string(Format format) noexcept {
+  switch (format) {
+    case Format::jpeg: return "JPEG";
+    case Format::png: return "PNG";
+    case Format::bmp: return "BMP";
+    case Format::gif: return "GIF";
+    case Format::pnm: return "PNM";
+    case Format::psd: return "PSD";
+    case Format::tga: return "TGA";
+  }
+  return "?";
+}
+
+Format sniff(std::span<const std::byte> file) {
+  const std::string_view text = text_of(file);
+  if (text.empty()) throw Error("the file is empty; remove it or get it again");
+  if (text.starts_with("\xFF\xD8\xFF"sv)) return Format::jpeg;
+  if (text.starts_with("\x89PNG\r\n\x1A\n"sv)) return Format::png;
+  if (text.starts_with("GIF87a"sv) || text.starts_with("GIF89a"sv)) return Format::gif;
+  if (text.starts_with("8BPS"sv)) return Format::psd;
+  if (text.starts_with("P5"sv) || text.starts_with("P6"sv)) return Format::pnm;
+  for (const Foreign& foreign : kForeign) {
+    if (text.size() > foreign.offset && text.substr(foreign.offset).starts_with(foreign.magic)) {
+      throw Error(concat("a ", foreign.format, " file, which is not read; convert it with ",
+                         foreign.converter));
+    }
+  }
+  if (text.starts_with("BM"sv) && text.size() >= 26) return Format::bmp;
+  if (stb_is_tga(file)) return Format::tga;
+  throw Error(concat("not a picture: it begins with ", beginning(text), "; remove it"));
+}
+
+void check_png(std::span<const std::byte> file) {
+  const std::string_view text = text_of(file);
+  std::size_t at = 8;
+  for (;;) {
+    if (file.size() - at < 12) throw Error("a PNG file that ends early; get it again");
+    const std::size_t length = big_endian(file, at);
+    if (length > file.size() - at - 12) throw Error("a PNG file that ends early; get it again");
+    const auto* const type = reinterpret_cast<const Bytef*>(file.data() + at + 4);
+    const uLong sum = ::crc32(0, type, static_cast<uInt>(length + 4));
+    if (sum != big_endian(file, at + 8 + length)) {
+      throw Error(concat("a damaged PNG file: the checksum of its part ",
+                         beginning(text.substr(at + 4, 4)), " is wrong; get it again"));
+    }
+    if (text.substr(at + 4, 4) == "IEND") return;
+    at += length + 12;
+  }
+}
+
+}  // namespace millrace::detail

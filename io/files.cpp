@@ -1,0 +1,129 @@
+#include <millrace/io/files.h>
+
+#include <millrace/core/error.h>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cerrno>
+#include <string>
+#include <system_error>
+#include <utility>
+
+namespace millrace {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void fail(const fs::path& path, const char* what, int error) {
+  throw Error(concat(path.string(), ": ", what, ": ", std::generic_category().message(error)));
+}
+
+// Closes on every way out. An error of close() after fsync() or reading says nothing new.
+class Descriptor {
+ public:
+  explicit Descriptor(int number) : number_(number) {}
+  ~Descriptor() {
+    if (number_ >= 0) ::close(number_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  [[nodiscard]] int number() const noexcept { return number_; }
+
+ private:
+  int number_;
+};
+
+// Bytes read, less than asked for only at the end of the file.
+std::size_t read_fully(int descriptor, std::span<std::byte> into, const fs::path& path) {
+  std::size_t done = 0;
+  while (done < into.size()) {
+    const ssize_t n = ::read(descriptor, into.data() + done, into.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail(path, "cannot be read", errno);
+    if (n == 0) break;
+    done += static_cast<std::size_t>(n);
+  }
+  return done;
+}
+
+}  // namespace
+
+void read_file_into(const fs::path& path, std::vector<std::byte>& buffer) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.number() < 0) fail(path, "cannot be opened", errno);
+  struct stat status {};
+  if (::fstat(file.number(), &status) != 0) fail(path, "cannot be read", errno);
+  if (S_ISDIR(status.st_mode)) fail(path, "cannot be read", EISDIR);
+
+  // A pipe has no size and a growing file a wrong one: both are read until they end.
+  std::size_t size = 0;
+  buffer.resize(static_cast<std::size_t>(status.st_size));
+  for (;;) {
+    size += read_fully(file.number(), std::span(buffer).subspan(size), path);
+    if (size < buffer.size()) break;
+    std::byte next{};
+    if (read_fully(file.number(), {&next, 1}, path) == 0) break;
+    buffer.push_back(next);
+    buffer.resize(buffer.size() + 65536);
+    ++size;
+  }
+  buffer.resize(size);
+}
+
+std::vector<std::byte> read_file(const fs::path& path) {
+  std::vector<std::byte> buffer;
+  read_file_into(path, buffer);
+  return buffer;
+}
+
+void create_directories(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) fail(path, "the directory cannot be made", error.value());
+  // A link to nowhere or a file is not always an error to the library.
+  if (!fs::is_directory(path, error)) fail(path, "the directory cannot be made", ENOTDIR);
+}
+
+AtomicFile::AtomicFile(fs::path target) : target_(std::move(target)) {
+  const std::string stem = concat(".", target_.filename().string(), ".", ::getpid(), ".");
+  for (int attempt = 0; descriptor_ < 0; ++attempt) {
+    temporary_ = target_.parent_path() / concat(stem, attempt, ".tmp");
+    descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor_ < 0 && errno != EEXIST) fail(target_, "cannot be written", errno);
+  }
+}
+
+AtomicFile::~AtomicFile() {
+  discard();
+}
+
+void AtomicFile::discard() noexcept {
+  if (descriptor_ < 0) return;
+  ::close(std::exchange(descriptor_, -1));
+  ::unlink(temporary_.c_str());
+}
+
+void AtomicFile::write(std::span<const std::byte> bytes) {
+  MILLRACE_CHECK(descriptor_ >= 0, target_.string(), " has been committed");
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(descriptor_, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail(target_, "cannot be written", errno);
+    bytes = bytes.subspan(static_cast<std::size_t>(n));
+  }
+}
+
+void AtomicFile::commit() {
+  MILLRACE_CHECK(descriptor_ >= 0, target_.string(), " has been committed");
+  if (::fsync(descriptor_) != 0) fail(target_, "cannot be written", errno);
+  if (::rename(temporary_.c_str(), target_.c_str()) != 0)
+    fail(target_, "cannot be replaced", errno);
+  ::close(std::exchange(descriptor_, -1));
+  // The new name is durable when the directory is. Some file systems cannot sync one: no harm.
+  const fs::path parent = target_.has_parent_path() ? target_.parent_path() : fs::path(".");
+  const Descriptor directory(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.number() >= 0) ::fsync(directory.number());
+}
+
+}  // namespace millrace

@@ -1,0 +1,54 @@
+#pragma once
+// Files as the rest of io/ uses them: read whole, or written so that a crash leaves either the old
+// file or the new one and never a part. Every error names the path and what the system said.
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace millrace {
+
+/// Reads a whole file. `buffer` is resized to its length; its memory is reused. Throws Error when
+/// the file is missing, unreadable or a directory.
+void read_file_into(const std::filesystem::path& path, std::vector<std::byte>& buffer);
+[[nodiscard]] std::vector<std::byte> read_file(const std::filesystem::path& path);
+
+/// Makes the directory and those above it; fine if it is there. Throws Error, naming the one that
+/// could not be made, for lack of permission or because a file stands in the way.
+void create_directories(const std::filesystem::path& path);
+
+/// A file that appears under its name when it is complete. It is written in the same directory
+/// under a temporary, hidden name; commit() flushes it to the disk and renames it. Destroyed
+/// without commit(), it leaves nothing behind.
+///
+/// Thread safety: none for one object; different objects are independent, also for the same target,
+/// where the last commit wins.
+///
+///   AtomicFile file("run/metrics.csv");
+///   file.write("epoch,loss\n");
+///   file.commit();
+class AtomicFile {
+ public:
+  /// Creates the temporary file. Throws Error naming `target`.
+  explicit AtomicFile(std::filesystem::path target);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  /// Appends, unbuffered: best in large pieces. Throws Error (a full disk, a limit).
+  void write(std::span<const std::byte> bytes);
+  void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+  /// Makes the file durable and gives it its name. Requires: not committed before.
+  void commit();
+
+ private:
+  void discard() noexcept;
+
+  std::filesystem::path target_;
+  std::filesystem::path temporary_;
+  int descriptor_ = -1;
+};
+
+}  // namespace millrace
