@@ -42,9 +42,10 @@ void Node::wake() {
 void Node::dispatch(const Message& message) {
   if (lane_ == nullptr) return work(message);
   run_.graph.reserve_wait();
-  lane_->post([this, message]() mutable {
+  // An init-capture: a plain copy of a const reference would be const, and could not be moved from.
+  lane_->post([this, held = message]() mutable {
     // The message, and with it perhaps the last lease, must be gone before the reservation is.
-    work(std::move(message));
+    work(std::move(held));
     run_.graph.release_wait();
   });
 }
