@@ -23,20 +23,20 @@ struct CompileOptions {
   std::int64_t batch = 32;  ///< the most samples of a step
   /// Other numbers of samples that will come, the last batch of an epoch: compiled ahead too.
   std::vector<std::int64_t> other_batches{};
-  bool training = true;      ///< false: evaluate and predict only; no gradients, no optimizer state
+  bool training = true;  ///< false: evaluate and predict only; no gradients, no optimizer state
   std::optional<Loss> loss{};  ///< default_loss(model) if absent
   OptimizerOptions optimizer{};
-  std::uint64_t seed = 0;    ///< of dropout
+  std::uint64_t seed = 0;  ///< of dropout
 };
 
-/// A batch in the engine's memory. Rows [0, samples) are valid; the rest of the memory is ignored and
-/// need not be initialised.
+/// A batch in the engine's memory. Rows [0, samples) are valid; the rest of the memory is ignored
+/// and need not be initialised.
 struct Batch {
-  ConstTensorView input{};           ///< f32 [N][H][W][C] or [N][F], N >= samples
-  ConstTensorView labels{};          ///< i32 [N] or f32 [N][K]; data may be null for predict
-  std::span<const float> weights{};  ///< [N] in host memory, or empty: all 1
-  std::int64_t samples = 0;        ///< 1 <= samples <= CompileOptions::batch
-  std::uint32_t pass = 0;          ///< with `draws`, what dropout's masks are a function of
+  ConstTensorView input{};                 ///< f32 [N][H][W][C] or [N][F], N >= samples
+  ConstTensorView labels{};                ///< i32 [N] or f32 [N][K]; data may be null for predict
+  std::span<const float> weights{};        ///< [N] in host memory, or empty: all 1
+  std::int64_t samples = 0;                ///< 1 <= samples <= CompileOptions::batch
+  std::uint32_t pass = 0;                  ///< with `draws`, what dropout's masks are a function of
   std::span<const std::uint64_t> draws{};  ///< [N] positions in the pass, or empty: 0, 1, 2, ...
 };
 

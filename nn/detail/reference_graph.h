@@ -1,0 +1,71 @@
+#pragma once
+// Runs a graph of one mode, operation by operation, on float64 values. The reference engine has one
+// for training and one for evaluation, over the same arenas.
+
+#include <millrace/nn/detail/reference_ops.h>
+#include <millrace/nn/engine.h>
+#include <millrace/nn/graph.h>
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace millrace::nn::reference {
+
+/// The flat arenas, as engine.h lays them out, in float64.
+struct Arenas {
+  std::vector<double> parameters;
+  std::vector<double> gradients;
+  std::vector<double> first;
+  std::vector<double> second;
+};
+
+class GraphRunner {
+ public:
+  /// `arenas` must outlive the runner.
+  GraphRunner(Graph graph, Arenas& arenas);
+
+  [[nodiscard]] const Graph& graph() const { return graph_; }
+  [[nodiscard]] std::uint64_t bytes() const;  ///< of all values that are not in arenas
+  void allocate();
+
+  /// Runs all operations on the valid rows of the batch. Without labels the loss is left out.
+  StepResult run(const Batch& batch, std::uint64_t seed, bool with_loss = true);
+
+  /// A value of the last run; rows from Batch::samples on are left over from earlier ones.
+  [[nodiscard]] std::span<const double> value(ValueId id) const;
+
+  void measure(bool enabled);
+  [[nodiscard]] const std::vector<OpTiming>& timings() const { return timings_; }
+
+ private:
+  void run_op(const Op& op, const Batch& batch, std::uint64_t seed, StepResult& result);
+  void dense(const Op& op);
+  void conv2d(const Op& op);
+  void pool(const Op& op);
+  void global_avg_pool(const Op& op);
+  void activation(const Op& op);
+  void dropout(const Op& op, const Batch& batch, std::uint64_t seed);
+  void batch_norm(const Op& op);
+  StepResult loss(const Op& op, const Batch& batch);
+
+  [[nodiscard]] const Value& described(ValueId id) const;
+  [[nodiscard]] In in(const Op& op, std::size_t index);    ///< empty where absent
+  [[nodiscard]] Out out(const Op& op, std::size_t index);  ///< empty where absent
+  [[nodiscard]] Out rows(ValueId id);
+  [[nodiscard]] const Layer& layer(const Op& op) const;
+  [[nodiscard]] Shape image(const Op& op) const;  ///< what the layer reads, of one sample
+  [[nodiscard]] Sliding sliding(const Op& op) const;
+  [[nodiscard]] Pixels pixels(const Op& op) const;
+
+  Graph graph_;
+  Arenas& arenas_;
+  std::vector<LayerSummary> summaries_;
+  std::vector<std::vector<double>> values_;
+  std::vector<std::uint8_t> mask_bits_;  ///< scratch of dropout
+  std::vector<double> mask_;
+  std::vector<OpTiming> timings_;  ///< empty: not measured
+  std::int64_t samples_ = 0;       ///< of the batch at hand
+};
+
+}  // namespace millrace::nn::reference
