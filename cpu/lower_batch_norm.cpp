@@ -87,10 +87,12 @@ void backward(Lowering& lowering, const nn::Op& op) {
   const Layout data = kernel.at(DNNL_ARG_SRC);
   const Layout channels = channel_layout(lowering, op.inputs[2]);
   const SlotId dy = lowering.in_layout(op.inputs[0], data);
+  const SlotId gamma = lowering.parameter(op.inputs[2], channels);
   lowering.append(lowering.step_name(op), kernel,
                   {{DNNL_ARG_DIFF_DST, dy},
                    {DNNL_ARG_SRC, lowering.in_layout(op.inputs[1], data)},
-                   {DNNL_ARG_SCALE, lowering.parameter(op.inputs[2], channels)},
+                   {DNNL_ARG_SCALE, gamma},
+                   {DNNL_ARG_SHIFT, gamma},  // demanded, but no gradient depends on it
                    {DNNL_ARG_MEAN, lowering.slot_of(op.inputs[3])},
                    {DNNL_ARG_VARIANCE, lowering.slot_of(op.inputs[4])},
                    {DNNL_ARG_DIFF_SRC, lowering.make(op.outputs[0], data)},

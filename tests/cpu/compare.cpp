@@ -1,0 +1,162 @@
+#include "cpu/compare.h"
+
+#include <millrace/nn/initialize.h>
+#include <millrace/nn/reference_engine.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "catch.h"
+
+namespace millrace::test {
+namespace {
+
+std::int64_t outputs_of(const nn::Model& model) {
+  return nn::summarize(model).back().output.elements();
+}
+
+double largest_of(std::span<const float> values) {
+  double largest = 0;
+  for (const float value : values) largest = std::max(largest, std::abs(double{value}));
+  return largest;
+}
+
+void check_result(const nn::StepResult& result, const nn::StepResult& expected) {
+  CHECK(result.loss_sum == Approx(expected.loss_sum).epsilon(kTolerance));
+  CHECK(result.weight_sum == Approx(expected.weight_sum));
+  CHECK(result.correct == expected.correct);
+  CHECK(result.samples == expected.samples);
+}
+
+}  // namespace
+
+OwnedBatch::OwnedBatch(const nn::Model& model, nn::Loss loss, std::int64_t samples,
+                       std::uint64_t seed) {
+  Random random(seed, 0, 0, Draw::user);
+  const Shape shape = model.input.with_front(samples);
+  input_.resize(static_cast<std::size_t>(shape.elements()));
+  for (float& x : input_) x = static_cast<float>(random.normal());
+  const std::int64_t k = outputs_of(model);
+  batch_.input = ConstTensorView(std::span<const float>(input_), shape);
+  if (loss == nn::Loss::softmax_cross_entropy) {
+    labels_.resize(static_cast<std::size_t>(samples));
+    for (auto& label : labels_) {
+      label = static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(k)));
+    }
+    batch_.labels = ConstTensorView(std::span<const std::int32_t>(labels_), {samples});
+  } else {
+    dense_labels_.resize(static_cast<std::size_t>(samples * k));
+    for (float& label : dense_labels_) label = random.coin(0.5) ? 1.0F : 0.0F;
+    batch_.labels = ConstTensorView(std::span<const float>(dense_labels_), {samples, k});
+  }
+  for (std::int64_t i = 0; i < samples; ++i) {
+    weights_.push_back(static_cast<float>(random.uniform(0.5, 1.5)));
+    draws_.push_back(1000 + random.below(1000));
+  }
+  batch_.weights = weights_;
+  batch_.draws = draws_;
+  batch_.samples = samples;
+  batch_.pass = 3;
+}
+
+std::vector<float> random_weights(const nn::Model& model, std::uint64_t seed) {
+  const auto parameters = nn::parameters(model);
+  std::vector<float> values(static_cast<std::size_t>(nn::arena_elements(parameters)));
+  nn::initialize(model, seed, values);
+  Random random(seed, 1, 0, Draw::user);
+  for (const nn::Parameter& parameter : parameters) {
+    if (parameter.role == nn::Role::kernel) continue;
+    for (std::int64_t i = 0; i < parameter.shape.elements(); ++i) {
+      values[static_cast<std::size_t>(parameter.offset + i)] +=
+          static_cast<float>(random.uniform(0.0, 0.2));
+    }
+  }
+  return values;
+}
+
+std::unique_ptr<nn::Executor> executor(const nn::Engine& engine, const nn::Model& model,
+                                       const nn::CompileOptions& options) {
+  auto made = engine.compile(model, options);
+  made->allocate();
+  made->write(nn::Arena::parameters, random_weights(model, 11));
+  return made;
+}
+
+std::vector<float> read(const nn::Executor& executor, nn::Arena arena) {
+  const auto parameters = nn::parameters(executor.model());
+  const auto elements = arena == nn::Arena::parameters ? nn::arena_elements(parameters)
+                                                       : nn::trainable_elements(parameters);
+  std::vector<float> values(static_cast<std::size_t>(elements));
+  executor.read(arena, values);
+  return values;
+}
+
+std::vector<float> predict(nn::Executor& executor, const nn::Batch& batch) {
+  const std::int64_t outputs = outputs_of(executor.model());
+  std::vector<float> values(static_cast<std::size_t>(batch.samples * outputs));
+  executor.predict(batch, values);
+  return values;
+}
+
+void check_close(const std::string& what, std::span<const float> values,
+                 std::span<const float> expected, double tolerance, double at_least) {
+  REQUIRE(values.size() == expected.size());
+  double difference = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double error = std::abs(double{values[i]} - double{expected[i]});
+    difference = std::isnan(error) ? INFINITY : std::max(difference, error);
+  }
+  const double largest = std::max(at_least, largest_of(expected));
+  INFO(what << ": differs by " << difference << " where the largest value is " << largest);
+  CHECK(difference <= tolerance * largest);
+}
+
+void check_arena(const nn::Executor& executor, const nn::Executor& reference, nn::Arena arena) {
+  const std::vector<float> values = read(executor, arena);
+  const std::vector<float> expected = read(reference, arena);
+  const auto part = [](std::span<const float> all, const nn::Parameter& parameter) {
+    return all.subspan(static_cast<std::size_t>(parameter.offset),
+                       static_cast<std::size_t>(parameter.shape.elements()));
+  };
+  const auto is_in = [&](const nn::Parameter& parameter) {
+    return arena == nn::Arena::parameters || parameter.trainable;
+  };
+  std::map<int, double> largest;  // by layer
+  for (const nn::Parameter& parameter : nn::parameters(executor.model())) {
+    if (!is_in(parameter)) continue;
+    double& of_layer = largest[parameter.layer];
+    of_layer = std::max(of_layer, largest_of(part(expected, parameter)));
+  }
+  for (const nn::Parameter& parameter : nn::parameters(executor.model())) {
+    if (!is_in(parameter)) continue;
+    check_close(parameter.name, part(values, parameter), part(expected, parameter), kTolerance,
+                largest[parameter.layer]);
+  }
+}
+
+void check_model(const nn::Model& model, nn::CompileOptions options,
+                 const std::vector<std::int64_t>& samples, int threads) {
+  options.seed = 5;
+  const nn::Loss loss = options.loss.value_or(nn::default_loss(model));
+  const auto tested = executor(*cpu::make_engine({.threads = threads}), model, options);
+  const auto reference = executor(nn::ReferenceEngine(), model, options);
+  std::uint64_t seed = 100;
+  for (const std::int64_t count : samples) {
+    INFO("a batch of " << count << " of " << options.batch);
+    const OwnedBatch data(model, loss, count, ++seed);
+    check_close("prediction", predict(*tested, data.batch()), predict(*reference, data.batch()));
+    check_result(tested->evaluate(data.batch()), reference->evaluate(data.batch()));
+    check_result(tested->gradients(data.batch()), reference->gradients(data.batch()));
+    check_arena(*tested, *reference, nn::Arena::gradients);
+  }
+  for (std::int64_t t = 1; t <= 3; ++t) {
+    INFO("step " << t);
+    const OwnedBatch data(model, loss, options.batch, 7 + static_cast<std::uint64_t>(t));
+    check_result(tested->train(data.batch(), t, options.optimizer.learning_rate),
+                 reference->train(data.batch(), t, options.optimizer.learning_rate));
+  }
+  check_arena(*tested, *reference, nn::Arena::parameters);
+}
+
+}  // namespace millrace::test

@@ -1,0 +1,205 @@
+#include <millrace/core/error.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <thread>
+
+#include "catch.h"
+#include "cpu/compare.h"
+
+using namespace millrace;
+using nn::Arena;
+using nn::ModelBuilder;
+using test::OwnedBatch;
+using test::read;
+
+namespace {
+
+constexpr auto kSoftmax = nn::Loss::softmax_cross_entropy;
+
+nn::Model small_convnet() {
+  ModelBuilder builder("cnn", {20, 18, 3});
+  builder.conv(32).relu().max_pool().conv(64).relu().max_pool().flatten();
+  return builder.dropout(0.5F).dense(40).relu().dense(10).softmax().build();
+}
+
+nn::CompileOptions adam(std::int64_t batch) {
+  return {.batch = batch,
+          .optimizer = {.kind = nn::OptimizerKind::adam, .learning_rate = 1e-3},
+          .seed = 3};
+}
+
+std::vector<float> train(const nn::Engine& engine, const nn::Model& model, int steps) {
+  const auto executor = test::executor(engine, model, adam(8));
+  for (int t = 1; t <= steps; ++t) {
+    const OwnedBatch data(model, kSoftmax, t % 3 == 0 ? 5 : 8, static_cast<std::uint64_t>(t));
+    executor->train(data.batch(), t, 1e-3);
+  }
+  return read(*executor, Arena::parameters);
+}
+
+}  // namespace
+
+TEST_CASE("A batch that is not full gives what an executor of its size gives") {
+  const nn::Model model = small_convnet();
+  const auto engine = cpu::make_engine({.threads = 1});
+  const auto large = test::executor(*engine, model, adam(32));
+  const auto exact = test::executor(*engine, model, adam(5));
+  OwnedBatch full(model, kSoftmax, 32, 1);
+  large->gradients(full.batch());  // leaves other values where the missing rows would be
+  const OwnedBatch data(model, kSoftmax, 5, 2);
+  const nn::StepResult result = large->gradients(data.batch());
+  const nn::StepResult expected = exact->gradients(data.batch());
+  CHECK(result.loss_sum == Approx(expected.loss_sum).epsilon(1e-6));
+  CHECK(result.correct == expected.correct);
+  test::check_arena(*large, *exact, Arena::gradients);
+  test::check_close("prediction", test::predict(*large, data.batch()),
+                    test::predict(*exact, data.batch()));
+}
+
+TEST_CASE("Rows beyond the valid ones are never read as numbers") {
+  const nn::Model model = small_convnet();
+  const auto engine = cpu::make_engine({.threads = 1});
+  const auto executor = test::executor(*engine, model, adam(8));
+  const OwnedBatch data(model, kSoftmax, 5, 2);
+  executor->gradients(data.batch());
+  const std::vector<float> expected = read(*executor, Arena::gradients);
+
+  const Shape padded = model.input.with_front(8);
+  std::vector<float> input(static_cast<std::size_t>(padded.elements()), NAN);
+  std::ranges::copy(data.batch().input.as<float>(), input.begin());
+  nn::Batch batch = data.batch();
+  batch.input = ConstTensorView(std::span<const float>(input), padded);
+  executor->gradients(batch);
+  CHECK(read(*executor, Arena::gradients) == expected);
+}
+
+TEST_CASE("Training twice with the same threads gives the same weights to the bit") {
+  const nn::Model model = small_convnet();
+  for (const int threads : {1, 2}) {
+    const auto engine = cpu::make_engine({.threads = threads});
+    CHECK(train(*engine, model, 6) == train(*engine, model, 6));
+  }
+}
+
+TEST_CASE("An executor compiled on one thread steps on another") {
+  const nn::Model model = small_convnet();
+  const auto engine = cpu::make_engine({.threads = 2});
+  const std::vector<float> expected = train(*engine, model, 3);
+  const auto executor = test::executor(*engine, model, adam(8));
+  std::vector<float> weights;
+  std::thread lane([&] {
+    for (int t = 1; t <= 3; ++t) {
+      const OwnedBatch data(model, kSoftmax, t % 3 == 0 ? 5 : 8, static_cast<std::uint64_t>(t));
+      executor->train(data.batch(), t, 1e-3);
+    }
+    weights = read(*executor, Arena::parameters);
+  });
+  lane.join();
+  CHECK(weights == expected);
+}
+
+TEST_CASE("What is written into an arena is what is read from it") {
+  const nn::Model model = small_convnet();
+  const auto executor = test::executor(*cpu::make_engine({.threads = 1}), model, adam(4));
+  for (const Arena arena :
+       {Arena::parameters, Arena::gradients, Arena::first_moment, Arena::second_moment}) {
+    std::vector<float> values = read(*executor, arena);
+    Random random(9, 0, static_cast<std::uint64_t>(arena), Draw::user);
+    for (const nn::Parameter& parameter : nn::parameters(model)) {
+      if (arena != Arena::parameters && !parameter.trainable) continue;
+      for (std::int64_t i = 0; i < parameter.shape.elements(); ++i) {
+        values[static_cast<std::size_t>(parameter.offset + i)] =
+            static_cast<float>(random.normal());
+      }
+    }
+    executor->write(arena, values);
+    CHECK(read(*executor, arena) == values);
+  }
+}
+
+TEST_CASE("An arena that the optimizer does not keep cannot be read") {
+  const nn::Model model = small_convnet();
+  const auto executor = test::executor(*cpu::make_engine({.threads = 1}), model, {.batch = 4});
+  std::vector<float> values(
+      static_cast<std::size_t>(nn::trainable_elements(nn::parameters(model))));
+  CHECK_THROWS_AS(executor->read(Arena::second_moment, values), Error);
+}
+
+TEST_CASE("No operation of the models in use runs on the library's reference loops") {
+  const auto no_reference = [](const nn::Model& model, std::int64_t batch) {
+    const auto executor = cpu::make_engine()->compile(model, adam(batch));
+    const auto timings = executor->timings();
+    CHECK_FALSE(timings.empty());
+    for (const nn::OpTiming& timing : timings) {
+      INFO(timing.name << " runs on " << timing.implementation);
+      CHECK_FALSE(timing.implementation.starts_with("ref"));
+      CHECK_FALSE(timing.implementation.empty());
+    }
+  };
+  const auto convnet = [](std::int64_t size, std::int64_t channels, bool norm, bool average) {
+    ModelBuilder builder("cnn", {size, size, channels});
+    for (const std::int64_t filters : {32, 64, 128}) {
+      builder.conv(filters);
+      if (norm) builder.batch_norm();
+      builder.relu();
+      average ? builder.avg_pool() : builder.max_pool();
+    }
+    return builder.flatten().dropout(0.5F).dense(64).relu().dense(2).softmax().build();
+  };
+  no_reference(ModelBuilder("mlp", {28, 28, 1}).flatten().dense(500).relu().dense(10).build(), 100);
+  for (const bool norm : {false, true}) {
+    for (const bool average : {false, true}) {
+      no_reference(convnet(50, 3, norm, average), 32);
+      no_reference(convnet(28, 1, norm, average), 7);
+    }
+  }
+  ModelBuilder norm("norm", {28, 28, 1});
+  no_reference(norm.flatten().dense(100).batch_norm().relu().dense(10).softmax().build(), 32);
+  ModelBuilder binary("binary", {30, 30, 3});
+  binary.conv(16).sigmoid().global_avg_pool().dense(8).sigmoid().dense(1).sigmoid();
+  no_reference(binary.build(), 5);
+}
+
+TEST_CASE("Timings count what ran since they were switched on") {
+  const nn::Model model = small_convnet();
+  const auto executor = test::executor(*cpu::make_engine({.threads = 1}), model, adam(4));
+  const OwnedBatch data(model, kSoftmax, 4, 1);
+  executor->train(data.batch(), 1, 1e-3);
+  executor->reset_timings(true);
+  executor->train(data.batch(), 2, 1e-3);
+  executor->train(data.batch(), 3, 1e-3);
+  std::set<std::string> names;
+  for (const nn::OpTiming& timing : executor->timings()) {
+    if (timing.calls == 0) continue;
+    CHECK(timing.calls == 2);
+    CHECK(timing.seconds > 0);
+    names.insert(timing.name);
+  }
+  CHECK(names.contains("update"));
+  CHECK(names.contains("conv1 forward + relu"));
+}
+
+TEST_CASE("A batch that does not fit the model is refused by name") {
+  const nn::Model model = small_convnet();
+  const auto executor = test::executor(*cpu::make_engine({.threads = 1}), model, adam(4));
+  OwnedBatch data(model, kSoftmax, 4, 1);
+  data.batch().samples = 5;
+  CHECK_THROWS_WITH(executor->gradients(data.batch()), Catch::Contains("5 samples"));
+  data.batch().samples = 4;
+  data.batch().input.shape = {4, 18, 20, 3};
+  CHECK_THROWS_WITH(executor->gradients(data.batch()), Catch::Contains("4x18x20x3"));
+}
+
+TEST_CASE("A model compiled without training keeps no gradients and predicts") {
+  const nn::Model model = small_convnet();
+  nn::CompileOptions options{.batch = 4, .training = false};
+  const auto executor = test::executor(*cpu::make_engine({.threads = 1}), model, options);
+  const auto trained = test::executor(*cpu::make_engine({.threads = 1}), model, adam(4));
+  const OwnedBatch data(model, kSoftmax, 4, 1);
+  test::check_close("prediction", test::predict(*executor, data.batch()),
+                    test::predict(*trained, data.batch()));
+  CHECK_THROWS_AS(executor->train(data.batch(), 1, 0.1), Error);
+  CHECK(executor->memory().at(1).bytes == Bytes{0});
+}
