@@ -3,6 +3,7 @@
 // augmentation changes in place. A view owns nothing and is passed by value.
 
 #include <millrace/core/error.h>
+#include <millrace/core/shape.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -52,5 +53,13 @@ struct BasicImageView {
 
 using ImageView = BasicImageView<std::uint8_t>;
 using ConstImageView = BasicImageView<const std::uint8_t>;
+
+/// One sample of a batch as an image. Requires: u8, shape {height, width, channels}.
+[[nodiscard]] inline ImageView image_of(const TensorView& sample) {
+  MILLRACE_CHECK(sample.shape.rank() == 3, "an image has height, width and channels, not ",
+                 to_string(sample.shape));
+  const auto extent = [&](int dimension) { return static_cast<int>(sample.shape[dimension]); };
+  return {sample.as<std::uint8_t>().data(), extent(0), extent(1), extent(2)};
+}
 
 }  // namespace millrace

@@ -47,14 +47,33 @@ std::size_t read_fully(int descriptor, std::span<std::byte> into, const fs::path
   return done;
 }
 
+int open_to_read(const fs::path& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) fail(path, "cannot be opened", errno);
+  return descriptor;
+}
+
+struct stat status_of(int descriptor, const fs::path& path) {
+  struct stat status {};
+  if (::fstat(descriptor, &status) != 0) fail(path, "cannot be read", errno);
+  if (S_ISDIR(status.st_mode)) fail(path, "cannot be read", EISDIR);
+  return status;
+}
+
+void write_fully(int descriptor, std::span<const std::byte> bytes, const fs::path& path) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(descriptor, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail(path, "cannot be written", errno);
+    bytes = bytes.subspan(static_cast<std::size_t>(n));
+  }
+}
+
 }  // namespace
 
 void read_file_into(const fs::path& path, std::vector<std::byte>& buffer) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.number() < 0) fail(path, "cannot be opened", errno);
-  struct stat status {};
-  if (::fstat(file.number(), &status) != 0) fail(path, "cannot be read", errno);
-  if (S_ISDIR(status.st_mode)) fail(path, "cannot be read", EISDIR);
+  const Descriptor file(open_to_read(path));
+  const struct stat status = status_of(file.number(), path);
 
   // A pipe has no size and a growing file a wrong one: both are read until they end.
   std::size_t size = 0;
@@ -75,6 +94,37 @@ std::vector<std::byte> read_file(const fs::path& path) {
   std::vector<std::byte> buffer;
   read_file_into(path, buffer);
   return buffer;
+}
+
+void write_file(const fs::path& path, std::span<const std::byte> bytes) {
+  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+  if (file.number() < 0) fail(path, "cannot be written", errno);
+  write_fully(file.number(), bytes, path);
+}
+
+RandomAccessFile::RandomAccessFile(fs::path path)
+    : path_(std::move(path)), descriptor_(open_to_read(path_)) {
+  try {
+    size_ = static_cast<std::uint64_t>(status_of(descriptor_, path_).st_size);
+  } catch (...) {
+    ::close(descriptor_);
+    throw;
+  }
+}
+
+RandomAccessFile::~RandomAccessFile() {
+  ::close(descriptor_);
+}
+
+void RandomAccessFile::read_at(std::uint64_t offset, std::span<std::byte> into) const {
+  while (!into.empty()) {
+    const ssize_t n = ::pread(descriptor_, into.data(), into.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail(path_, "cannot be read", errno);
+    if (n == 0) throw Error(concat(path_.string(), ": ends early; get it again"));
+    into = into.subspan(static_cast<std::size_t>(n));
+    offset += static_cast<std::uint64_t>(n);
+  }
 }
 
 void create_directories(const fs::path& path) {
@@ -106,12 +156,7 @@ void AtomicFile::discard() noexcept {
 
 void AtomicFile::write(std::span<const std::byte> bytes) {
   MILLRACE_CHECK(descriptor_ >= 0, target_.string(), " has been committed");
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(descriptor_, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) fail(target_, "cannot be written", errno);
-    bytes = bytes.subspan(static_cast<std::size_t>(n));
-  }
+  write_fully(descriptor_, bytes, target_);
 }
 
 void AtomicFile::commit() {

@@ -3,6 +3,7 @@
 // file or the new one and never a part. Every error names the path and what the system said.
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string_view>
@@ -14,6 +15,29 @@ namespace millrace {
 /// the file is missing, unreadable or a directory.
 void read_file_into(const std::filesystem::path& path, std::vector<std::byte>& buffer);
 [[nodiscard]] std::vector<std::byte> read_file(const std::filesystem::path& path);
+
+/// Writes a whole file, replacing what is there. Not atomic; AtomicFile is.
+void write_file(const std::filesystem::path& path, std::span<const std::byte> bytes);
+
+/// A file of which parts are read on demand. Reading is thread-safe.
+class RandomAccessFile {
+ public:
+  /// Throws Error as read_file_into().
+  explicit RandomAccessFile(std::filesystem::path path);
+  ~RandomAccessFile();
+  RandomAccessFile(const RandomAccessFile&) = delete;
+  RandomAccessFile& operator=(const RandomAccessFile&) = delete;
+
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+  [[nodiscard]] std::uint64_t size() const noexcept { return size_; }  ///< when it was opened
+  /// Fills `into` from `offset` on. Throws Error if the file ends before.
+  void read_at(std::uint64_t offset, std::span<std::byte> into) const;
+
+ private:
+  std::filesystem::path path_;
+  int descriptor_ = -1;
+  std::uint64_t size_ = 0;
+};
 
 /// Makes the directory and those above it; fine if it is there. Throws Error, naming the one that
 /// could not be made, for lack of permission or because a file stands in the way.

@@ -1,0 +1,48 @@
+#pragma once
+// Labelled samples that are loaded by index: what readers, pipelines and splits see of class
+// folders, IDX and CSV files, and of any data set of a user.
+
+#include <millrace/core/bytes.h>
+#include <millrace/core/shape.h>
+#include <millrace/image/resize.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace millrace {
+
+class Decoder;
+
+/// An indexed, labelled data set. Constant after construction.
+///
+/// Thread safety: all members may be called by many threads at once, load() with one Decoder each.
+class Dataset {
+ public:
+  Dataset() = default;
+  virtual ~Dataset() = default;
+  Dataset(const Dataset&) = delete;
+  Dataset& operator=(const Dataset&) = delete;
+
+  [[nodiscard]] virtual std::uint32_t size() const noexcept = 0;
+  /// Names of the classes; a label is an index into them.
+  [[nodiscard]] virtual const std::vector<std::string>& classes() const noexcept = 0;
+  /// The class of a sample, in [0, classes().size()). Requires: index < size(), here and below.
+  [[nodiscard]] virtual int label(std::uint32_t index) const = 0;
+  /// For messages: "data/cats/1.jpg", "train-images-idx3-ubyte.gz #17".
+  [[nodiscard]] virtual std::string name(std::uint32_t index) const = 0;
+  /// Memory that the index, or the data where they are in memory, really takes.
+  [[nodiscard]] virtual Bytes index_bytes() const noexcept = 0;
+  /// {height, width, channels} or {features} if all samples have them; rank 0 for photographs.
+  [[nodiscard]] virtual Shape natural_shape() const = 0;
+  /// u8 for pixels, f32 for features.
+  [[nodiscard]] virtual DType dtype() const noexcept = 0;
+  /// Writes one sample into `target`: pixels, converted and resized to {height, width, 1 or 3}, or
+  /// features, as many as the target has. Throws Error that names the sample.
+  virtual void load(std::uint32_t index, TensorView target, Filter filter,
+                    Decoder& decoder) const = 0;
+  /// What the user should know, a line each: files that were left out and why.
+  [[nodiscard]] virtual std::vector<std::string> notes() const { return {}; }
+};
+
+}  // namespace millrace
