@@ -1,0 +1,59 @@
+#pragma once
+// Reads the fields of a JSON object that nobody has checked: every error names the key by its path,
+// and a key that nobody asked for is one. Included by sources only: nlohmann's header is not part
+// of what users need.
+
+#include <millrace/nn/model.h>
+
+#include <nlohmann/json.hpp>
+
+#include <set>
+#include <string>
+#include <vector>
+
+namespace millrace::nn::detail {
+
+using Json = nlohmann::ordered_json;
+
+class Fields {
+ public:
+  /// `where` is the path of the object ("layers[3]"); empty for the whole text. Throws Error unless
+  /// it is an object.
+  Fields(const Json& object, std::string where);
+
+  /// Both throw Error when the key holds something else; `required` also when it is missing.
+  template <class T>
+  void required(const char* key, T& value) {
+    if (find(key) == nullptr) fail(key, "missing");
+    read(key, value);
+  }
+  template <class T>
+  void optional(const char* key, T& value) {
+    if (find(key) != nullptr) read(key, value);
+  }
+  /// The value of a key, which then counts as known; null if it is missing.
+  const Json* find(const char* key);
+
+  /// Throws Error if the object has a key that was never looked for.
+  void finish() const;
+  [[noreturn]] void fail(const std::string& key, const std::string& problem) const;
+
+ private:
+  void read(const char* key, bool& value) const;
+  void read(const char* key, std::int64_t& value) const;
+  void read(const char* key, float& value) const;
+  void read(const char* key, std::string& value) const;
+  void read(const char* key, Padding& value) const;
+  void read(const char* key, Initializer& value) const;
+  void read(const char* key, std::vector<float>& values) const;
+  void read(const char* key, std::vector<std::string>& values) const;
+  void read(const char* key, std::vector<std::int64_t>& values) const;
+  template <class T>
+  void read_list(const char* key, std::vector<T>& values, const char* what) const;
+
+  const Json& object_;
+  std::string where_;
+  std::set<std::string> known_;
+};
+
+}  // namespace millrace::nn::detail

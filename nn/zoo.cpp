@@ -1,0 +1,77 @@
+#include <millrace/nn/zoo.h>
+
+#include <millrace/core/error.h>
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+namespace millrace::nn {
+namespace {
+
+using Widths = std::vector<std::int64_t>;
+
+constexpr const char* kKnown = "known: mlp:WIDTH,... and cnn or cnn:FILTERS,...:WIDTH,...";
+
+[[noreturn]] void refuse(std::string_view spec, const char* problem) {
+  throw UsageError(concat("model '", spec, "': ", problem, "; ", kKnown));
+}
+
+/// "500,100" -> {500, 100}; "" -> {}.
+Widths widths(std::string_view list, std::string_view spec) {
+  Widths result;
+  while (!list.empty()) {
+    std::int64_t width = 0;
+    const auto [end, error] = std::from_chars(list.data(), list.data() + list.size(), width);
+    if (error != std::errc{} || width <= 0) refuse(spec, "expected positive numbers");
+    result.push_back(width);
+    list.remove_prefix(static_cast<std::size_t>(end - list.data()));
+    if (list.empty()) break;
+    if (list.front() != ',' || list.size() == 1) refuse(spec, "expected numbers and commas");
+    list.remove_prefix(1);
+  }
+  return result;
+}
+
+Model finished(ModelBuilder& builder, const Widths& hidden, std::int64_t outputs) {
+  for (const std::int64_t width : hidden) builder.dense(width).relu();
+  builder.dense(outputs);
+  return outputs == 1 ? builder.sigmoid().build() : builder.softmax().build();
+}
+
+}  // namespace
+
+Model zoo_model(std::string_view spec, Shape input, std::int64_t outputs, Initializer initializer) {
+  if (outputs < 1) refuse(spec, "needs at least one output");
+  const std::string_view name = spec.substr(0, spec.find(':'));
+  std::string_view rest = spec.substr(name.size());
+  if (!rest.empty()) rest.remove_prefix(1);
+  ModelBuilder builder{std::string(spec), input};
+  builder.initializer(initializer);
+
+  if (name == "mlp") {
+    if (rest.empty()) refuse(spec, "needs the widths of its hidden layers, as in mlp:500");
+    if (input.rank() != 1) builder.flatten();
+    return finished(builder, widths(rest, spec), outputs);
+  }
+  if (name != "cnn") refuse(spec, "there is no such model");
+  if (input.rank() != 3) refuse(spec, "needs images");
+  if (rest.empty()) rest = "32,64,128,128:512";
+  const std::string_view filters = rest.substr(0, rest.find(':'));
+  const std::string_view hidden = rest.substr(std::min(filters.size() + 1, rest.size()));
+  if (filters.empty()) refuse(spec, "needs at least one convolution");
+  for (const std::int64_t count : widths(filters, spec)) builder.conv(count).relu().max_pool();
+  builder.flatten();
+  return finished(builder, widths(hidden, spec), outputs);
+}
+
+std::vector<std::string> zoo_help() {
+  return {
+      "mlp:500,100   flatten, dense layers of these widths with ReLU, dense output",
+      "cnn           3x3 convolutions of 32, 64, 128, 128 filters, each with ReLU and 2x2 max "
+      "pooling, dense 512 with ReLU, dense output",
+      "cnn:16,32:64  the same with other widths: convolutions before the colon, dense after it",
+  };
+}
+
+}  // namespace millrace::nn
