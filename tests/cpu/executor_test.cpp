@@ -119,6 +119,21 @@ TEST_CASE("What is written into an arena is what is read from it") {
   }
 }
 
+TEST_CASE("Momenta that nothing feeds any more become zero instead of denormal") {
+  nn::Model model = ModelBuilder("m", {6}).relu().dense(5).relu().dense(3).softmax().build();
+  const auto executor = test::executor(*cpu::make_engine({.threads = 1}), model,
+                                       {.batch = 2, .optimizer = {.momentum = 0.5}});
+  OwnedBatch data(model, kSoftmax, 2, 1);
+  const std::vector<float> nothing(12, -1.0F);  // what the first ReLU takes away
+  std::vector<float> momenta = read(*executor, Arena::first_moment);
+  std::fill(momenta.begin(), momenta.begin() + 30, 1e-37F);  // of the first kernel
+  executor->write(Arena::first_moment, momenta);
+  data.batch().input = ConstTensorView(std::span<const float>(nothing), {2, 6});
+  for (int t = 1; t <= 8; ++t) executor->train(data.batch(), t, 0.1);
+  momenta = read(*executor, Arena::first_moment);
+  CHECK(std::all_of(momenta.begin(), momenta.begin() + 30, [](float m) { return m == 0; }));
+}
+
 TEST_CASE("An arena that the optimizer does not keep cannot be read") {
   const nn::Model model = small_convnet();
   const auto executor = test::executor(*cpu::make_engine({.threads = 1}), model, {.batch = 4});
