@@ -127,7 +127,7 @@ void RandomAccessFile::read_at(std::uint64_t offset, std::span<std::byte> into) 
   }
 }
 
-void create_directories(const fs::path& path) {
+void create_folders(const fs::path& path) {
   std::error_code error;
   fs::create_directories(path, error);
   if (error) fail(path, "the directory cannot be made", error.value());

@@ -41,7 +41,7 @@ class RandomAccessFile {
 
 /// Makes the directory and those above it; fine if it is there. Throws Error, naming the one that
 /// could not be made, for lack of permission or because a file stands in the way.
-void create_directories(const std::filesystem::path& path);
+void create_folders(const std::filesystem::path& path);
 
 /// A file that appears under its name when it is complete. It is written in the same directory
 /// under a temporary, hidden name; commit() flushes it to the disk and renames it. Destroyed

@@ -1,0 +1,36 @@
+#pragma once
+// IDX files unpacked into class folders of PNG files, for people who want to see and edit their
+// data and as a realistic load for the pipeline.
+
+#include <millrace/io/watch.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace millrace {
+
+struct ConvertOptions {
+  /// Names of the class folders, by label; empty: "0", "1", ... A class folder is sorted by name,
+  /// so other names may change the labels. "/" becomes "-".
+  std::vector<std::string> classes;
+  Watch watch;  ///< progress counts images of all parts
+};
+
+struct Conversion {
+  std::uint64_t images = 0;   ///< in `out`
+  std::uint64_t written = 0;  ///< by this call; fewer if an earlier one was interrupted
+  bool was_complete = false;  ///< nothing had to be done
+};
+
+/// Writes out/train/<class>/<number>.png and, if there is a test part,
+/// out/test/<class>/<number>.png for the IDX files that find_data(data) finds; the number is that
+/// of the sample in its IDX file. The files are written to out + ".partial", which is renamed at
+/// the end: `out` is complete or not there. Called again, it goes on where it was stopped, and
+/// leaves a complete `out` of the same files as it is. Throws Error: no IDX files in `data`, `out`
+/// holds something else, disk; Stopped.
+Conversion convert_idx(const std::filesystem::path& data, const std::filesystem::path& out,
+                       const ConvertOptions& options = {});
+
+}  // namespace millrace
