@@ -106,8 +106,8 @@ struct Layer {
 struct Preprocessing {
   std::string filter = "bilinear";  ///< a filter of image/resize.h
   float scale = 1.0F / 255.0F;
-  std::vector<float> mean;       ///< one a channel, or empty: 0
-  std::vector<float> deviation;  ///< one a channel, or empty: 1
+  std::vector<float> mean{};       ///< one a channel, or empty: 0
+  std::vector<float> deviation{};  ///< one a channel, or empty: 1
 
   friend bool operator==(const Preprocessing&, const Preprocessing&) = default;
 };
@@ -181,7 +181,7 @@ class ModelBuilder {
   ModelBuilder& batch_norm(BatchNorm options = {});
   ModelBuilder& add(LayerKind kind);
   ModelBuilder& named(std::string name);             ///< names the last layer ("conv1" otherwise)
-  ModelBuilder& initializer(Initializer initializer);  ///< of all layers from here on
+  ModelBuilder& initializer(Initializer initializer);  ///< of all kernels from here on
   ModelBuilder& preprocessing(Preprocessing preprocessing);
   ModelBuilder& classes(std::vector<std::string> names);
   [[nodiscard]] Model build() const;  ///< validates

@@ -24,8 +24,10 @@ ModelBuilder& ModelBuilder::add(LayerKind kind) {
   const auto earlier =
       std::count_if(model_.layers.begin(), model_.layers.end(),
                     [&](const Layer& layer) { return layer.kind.index() == kind.index(); });
-  std::string name = concat(kStems[kind.index()], earlier + 1);
-  model_.layers.push_back({.name = std::move(name), .kind = kind, .initializer = initializer_});
+  model_.layers.push_back({.name = concat(kStems[kind.index()], earlier + 1), .kind = kind});
+  const bool has_kernel =
+      std::holds_alternative<Dense>(kind) || std::holds_alternative<Conv2D>(kind);
+  if (has_kernel) model_.layers.back().initializer = initializer_;
   return *this;
 }
 

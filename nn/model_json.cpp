@@ -5,8 +5,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <array>
 #include <charconv>
-#include <limits>
+#include <type_traits>
 #include <utility>
 
 namespace millrace::nn {
@@ -106,7 +107,9 @@ Json json_of(const Layer& layer) {
   json["name"] = layer.name;
   json["kind"] = kind_name(layer.kind);
   std::visit([&](const auto& kind) { write(json, kind); }, layer.kind);
-  if (std::holds_alternative<Dense>(layer.kind) || std::holds_alternative<Conv2D>(layer.kind)) {
+  const bool has_kernel =
+      std::holds_alternative<Dense>(layer.kind) || std::holds_alternative<Conv2D>(layer.kind);
+  if (has_kernel || layer.initializer != Layer{}.initializer) {
     json["initializer"] = to_string(layer.initializer);
   }
   json["trainable"] = layer.trainable;

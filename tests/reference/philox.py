@@ -107,4 +107,5 @@ def main():
         print("permutation", key, *order)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+#include <millrace/nn/loss.h>
+#include <millrace/nn/model.h>
+
+#include "catch.h"
+#include "recorded.h"
+
+#include <cmath>
+
+namespace {
+
+using namespace millrace;
+using namespace millrace::nn;
+using Catch::Contains;
+
+/// The labels of a recorded case, in the form that it has.
+struct RecordedLabels {
+  explicit RecordedLabels(const nlohmann::json& labels) {
+    const auto rows = static_cast<std::int64_t>(labels.size());
+    if (labels[0].is_array()) {
+      for (const double value : test::flat(labels)) soft.push_back(static_cast<float>(value));
+      const std::int64_t columns = static_cast<std::int64_t>(soft.size()) / rows;
+      view = ConstTensorView(std::span<const float>(soft), {rows, columns});
+    } else {
+      classes = test::list<std::int32_t>(labels);
+      view = ConstTensorView(std::span<const std::int32_t>(classes), {rows});
+    }
+  }
+  std::vector<std::int32_t> classes;
+  std::vector<float> soft;
+  ConstTensorView view;
+};
+
+template <class Float>
+void check_recorded(const nlohmann::json& record, double relative) {
+  const std::vector<double> exact = test::flat(record["logits"]);
+  const std::vector<Float> logits(exact.begin(), exact.end());
+  const RecordedLabels labels(record["labels"]);
+  const auto weights = test::list<float>(record["weights"]);
+  const auto samples = static_cast<std::int64_t>(record["logits"].size());
+  const std::int64_t k = static_cast<std::int64_t>(logits.size()) / samples;
+  const Loss loss =
+      record["loss"] == "softmax" ? Loss::softmax_cross_entropy : Loss::sigmoid_cross_entropy;
+
+  std::vector<Float> gradient(logits.size());
+  const StepResult result = evaluate_loss<Float>(loss, logits, labels.view, weights, samples, k,
+                                                 std::span<Float>(gradient));
+  CHECK(result.mean_loss() == Approx(record["mean_loss"].get<double>()).epsilon(relative));
+  const std::vector<double> expected = test::flat(record["gradient"]);
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    CHECK(static_cast<double>(gradient[i]) == Approx(expected[i]).epsilon(relative).margin(1e-12));
+  }
+}
+
+TEST_CASE("Losses and gradients are PyTorch's and Keras's, for logits of any size") {
+  for (const auto& record : test::recorded("losses.json")) {
+    DYNAMIC_SECTION(record["name"].get<std::string>() << ", " << record["loss"]) {
+      check_recorded<double>(record, 1e-6);
+    }
+  }
+}
+
+TEST_CASE("Losses of float logits differ by their rounding alone") {
+  for (const auto& record : test::recorded("losses.json")) {
+    if (record["name"].get<std::string>().starts_with("usual")) check_recorded<float>(record, 1e-5);
+  }
+}
+
+TEST_CASE("The sum over samples is weighted, the gradient divides by the number of samples") {
+  const std::vector<double> logits{2, 1, 0.1, 2, 1, 0.1};
+  const std::vector<std::int32_t> labels{0, 0};
+  const std::vector<float> weights{3, 0};
+  std::vector<double> gradient(6);
+  const StepResult result = evaluate_loss<double>(Loss::softmax_cross_entropy, logits,
+                                                  ConstTensorView(std::span(labels), {2}), weights,
+                                                  2, 3, std::span<double>(gradient));
+  const double cross_entropy = 0.4170300162778335;  // PyTorch's for (2, 1, 0.1), class 0
+  CHECK(result.loss_sum == Approx(3 * cross_entropy).epsilon(1e-12));
+  CHECK(result.weight_sum == 3);
+  CHECK(result.mean_loss() == Approx(1.5 * cross_entropy).epsilon(1e-12));
+  CHECK(gradient[0] == Approx(1.5 * (std::exp(-cross_entropy) - 1)).epsilon(1e-12));
+  CHECK(gradient[3] == 0);
+}
+
+TEST_CASE("Right answers are counted: the first maximum, or a sigmoid above one half") {
+  const std::vector<float> logits{1, 1, 0, 0, 2, 2};
+  const std::vector<std::int32_t> labels{0, 2};
+  const auto softmax = [&](std::span<const std::int32_t> classes) {
+    return evaluate_loss<float>(Loss::softmax_cross_entropy, logits, ConstTensorView(classes, {2}),
+                                {}, 2, 3, {});
+  };
+  CHECK(softmax(labels).correct == 1);  // sample 0; of sample 1 the first maximum is class 1
+  const std::vector<float> one{-1, 0, 0.5F};
+  const std::vector<std::int32_t> bits{0, 1, 1};  // a probability of exactly 0.5 means class 0
+  const StepResult sigmoid = evaluate_loss<float>(
+      Loss::sigmoid_cross_entropy, one, ConstTensorView(std::span(bits), {3}), {}, 3, 1, {});
+  CHECK(sigmoid.correct == 2);
+  CHECK(sigmoid.accuracy() == Approx(2.0 / 3));
+}
+
+TEST_CASE("Rows beyond the valid samples get a gradient of zero and are not read") {
+  const float trap = std::nanf("");
+  const std::vector<float> logits{0, 1, trap, trap};
+  const std::vector<std::int32_t> labels{1, -7};
+  std::vector<float> gradient{9, 9, 9, 9};
+  const StepResult result = evaluate_loss<float>(Loss::softmax_cross_entropy, logits,
+                                                 ConstTensorView(std::span(labels), {2}), {}, 1, 2,
+                                                 std::span<float>(gradient));
+  CHECK(result.samples == 1);
+  CHECK(std::isfinite(result.loss_sum));
+  CHECK(gradient[2] == 0);
+  CHECK(gradient[3] == 0);
+}
+
+TEST_CASE("Labels that do not fit the outputs are errors that say what was expected") {
+  const std::vector<float> logits(6, 0.0F);
+  const auto run = [&](Loss loss, ConstTensorView labels, std::int64_t k) {
+    return evaluate_loss<float>(loss, logits, labels, {}, 2, k, {});
+  };
+  const std::vector<std::int32_t> classes{0, 3};
+  const ConstTensorView indices(std::span<const std::int32_t>(classes), {2});
+  CHECK_THROWS_WITH(run(Loss::softmax_cross_entropy, indices, 3),
+                    "labels: sample 1 of the batch has label 3; expected 0 to 2");
+  CHECK_THROWS_WITH(run(Loss::sigmoid_cross_entropy, indices, 3), Contains("expected f32 [N][3]"));
+  const std::vector<float> soft(4);
+  CHECK_THROWS_WITH(run(Loss::softmax_cross_entropy, ConstTensorView(std::span(soft), {2, 2}), 3),
+                    Contains("f32 2x2 for 3 outputs"));
+}
+
+TEST_CASE("The loss follows from the model's last layer") {
+  const auto loss_of = [](ModelBuilder builder) { return default_loss(builder.build()); };
+  CHECK(loss_of(ModelBuilder("m", {4}).dense(3).softmax()) == Loss::softmax_cross_entropy);
+  CHECK(loss_of(ModelBuilder("m", {4}).dense(3).sigmoid()) == Loss::sigmoid_cross_entropy);
+  CHECK(loss_of(ModelBuilder("m", {4}).dense(3)) == Loss::softmax_cross_entropy);
+  CHECK(loss_of(ModelBuilder("m", {4}).dense(1)) == Loss::sigmoid_cross_entropy);
+}
+
+}  // namespace

@@ -1,0 +1,129 @@
+#include <millrace/nn/model_json.h>
+
+#include "catch.h"
+
+namespace {
+
+using namespace millrace;
+using namespace millrace::nn;
+using Catch::Contains;
+
+Model model_with_every_layer() {
+  Model model = ModelBuilder("every layer", {40, 40, 3})
+                    .preprocessing({.filter = "lanczos",
+                                    .scale = 1.0F / 255,
+                                    .mean = {0.485F, 0.456F, 0.406F},
+                                    .deviation = {0.229F, 0.224F, 0.225F}})
+                    .classes({"Katze", "chien \"Médor\"", "鳥"})
+                    .initializer(Initializer::he_normal)
+                    .add(Conv2D{.filters = 8,
+                                .rows = 3,
+                                .columns = 5,
+                                .stride = 2,
+                                .padding = Padding::same,
+                                .bias = false})
+                    .batch_norm({.momentum = 0.99F, .epsilon = 1e-3F, .biased_variance = true})
+                    .relu()
+                    .max_pool(3, 2)
+                    .initializer(Initializer::torch)
+                    .conv(4)
+                    .sigmoid()
+                    .add(AvgPool2D{.size = 2, .stride = 1, .padding = Padding::same})
+                    .dropout(0.1F)
+                    .flatten()
+                    .dense(16)
+                    .named("hidden")
+                    .dense(3)
+                    .softmax()
+                    .build();
+  model.layers[0].trainable = false;
+  return model;
+}
+
+TEST_CASE("A model with every kind of layer survives the way through JSON") {
+  const Model model = model_with_every_layer();
+  CHECK(model_from_json(to_json(model)) == model);
+  const Model pooled = ModelBuilder("m", {4, 4, 2}).conv(3).global_avg_pool().build();
+  CHECK(model_from_json(to_json(pooled)) == pooled);
+}
+
+TEST_CASE("The text is stable and shows short numbers") {
+  const std::string text = to_json(model_with_every_layer());
+  CHECK(to_json(model_from_json(text)) == text);
+  CHECK_THAT(text, Contains("\"momentum\": 0.99,") && Contains("0.485,"));
+  CHECK(text.find("\"name\"") < text.find("\"input\""));
+  CHECK(text.find("\"input\"") < text.find("\"layers\""));
+}
+
+TEST_CASE("Options that are left out have their defaults") {
+  const Model model = model_from_json(R"({"name": "m", "input": [8, 8, 1], "layers": [
+    {"name": "a", "kind": "conv2d", "filters": 2, "rows": 3, "columns": 3},
+    {"name": "b", "kind": "batch_norm"}]})");
+  CHECK(std::get<Conv2D>(model.layers[0].kind) == Conv2D{.filters = 2});
+  CHECK(std::get<BatchNorm>(model.layers[1].kind) == BatchNorm{});
+  CHECK(model.preprocessing == Preprocessing{});
+  CHECK(model.layers[0].trainable);
+}
+
+std::string with_layer(const std::string& layer) {
+  return R"({"name": "m", "input": [8, 8, 1], "layers": [{"name": "a", "kind": "relu"}, )" + layer +
+         "]}";
+}
+
+TEST_CASE("Bad JSON names the key") {
+  const auto error_of = [](const std::string& text) -> std::string {
+    try {
+      (void)model_from_json(text);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  };
+  CHECK(error_of(with_layer(R"({"name": "b", "kind": "dense", "units": -3})")) ==
+        "model: layers[1].units: expected a positive number");
+  CHECK(error_of(with_layer(R"({"name": "b", "kind": "dense", "units": 1e3})")) ==
+        "model: layers[1].units: expected a positive number");
+  CHECK(error_of(with_layer(R"({"name": "b", "kind": "dense", "units": 18446744073709551615})")) ==
+        "model: layers[1].units: expected a positive number");
+  CHECK(error_of(with_layer(R"({"name": "b", "kind": "dense"})")) ==
+        "model: layers[1].units: missing");
+  CHECK(error_of(with_layer(R"({"name": "b", "kind": "gelu"})")) ==
+        "model: layers[1].kind: unknown kind of layer 'gelu'");
+  CHECK(error_of(with_layer(R"({"name": "b", "kind": "relu", "slope": 0.1})")) ==
+        "model: layers[1].slope: unknown key");
+  CHECK(error_of(with_layer(R"({"name": "b", "kind": "dropout", "rate": "half"})")) ==
+        "model: layers[1].rate: expected a number");
+  CHECK(error_of(with_layer(R"({"name": "b", "kind": "relu", "trainable": 1})")) ==
+        "model: layers[1].trainable: expected true or false");
+  CHECK_THAT(error_of(with_layer(R"({"name": "b", "kind": "relu", "initializer": "x"})")),
+             Contains("model: layers[1].initializer: unknown initializer 'x'"));
+  CHECK(error_of(with_layer("7")) == "model: layers[1]: expected an object");
+  CHECK(error_of(R"({"name": "m", "input": [8, 8], "layers": []})") ==
+        "model: input: expected [height, width, channels] or [features]");
+  CHECK(error_of(R"({"name": "m", "input": [8, "x", 1], "layers": []})") ==
+        "model: input[1]: expected one of whole numbers");
+  CHECK(error_of(R"({"name": "m", "input": [8], "layers": 3})") ==
+        "model: layers: expected a list of layers");
+  CHECK(
+      error_of(R"({"name": "m", "input": [8], "layers": [], "preprocessing": {"scale": 1e99}})") ==
+      "model: preprocessing.scale: expected a number");
+  CHECK_THAT(error_of("{"), Contains("model: not JSON"));
+  CHECK(error_of("[]") == "model: expected an object");
+}
+
+TEST_CASE("A model that is well-formed but makes no sense is refused too") {
+  CHECK_THROWS_WITH(model_from_json(with_layer(R"({"name": "a", "kind": "flatten"})")),
+                    "layer 1: the name 'a' is taken");
+  CHECK_THROWS_WITH(
+      model_from_json(with_layer(
+          R"({"name": "b", "kind": "max_pool2d", "size": 9007199254740993, "stride": 1})")),
+      Contains("size must be a positive number below 2^31"));
+}
+
+TEST_CASE("A name that is not UTF-8 cannot be written") {
+  Model model = ModelBuilder("m", {2}).dense(2).build();
+  model.classes = {"a", "\xff"};
+  CHECK_THROWS_WITH(to_json(model), Contains("not UTF-8"));
+}
+
+}  // namespace

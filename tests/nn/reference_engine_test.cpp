@@ -1,0 +1,194 @@
+#include <millrace/nn/initialize.h>
+#include <millrace/nn/reference_engine.h>
+
+#include "catch.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace {
+
+using namespace millrace;
+using namespace millrace::nn;
+using Catch::Contains;
+
+const Model kModel = ModelBuilder("m", {3}).dense(4).relu().dense(2).softmax().build();
+
+std::vector<float> initial(const Model& model) {
+  std::vector<float> arena(static_cast<std::size_t>(arena_elements(parameters(model))));
+  initialize(model, 1, arena);
+  return arena;
+}
+
+std::unique_ptr<ReferenceExecutor> compiled(const Model& model, CompileOptions options) {
+  auto executor = ReferenceEngine().compile_reference(model, options);
+  executor->allocate();
+  executor->write(Arena::parameters, initial(model));
+  return executor;
+}
+
+/// Four samples of three features with integer labels; `rows` more that nobody may read.
+struct Samples {
+  explicit Samples(std::int64_t valid, std::int64_t rows = 4) : count(valid) {
+    for (std::int64_t i = 0; i < rows * 3; ++i) {
+      const bool is_valid = i < valid * 3;
+      input.push_back(is_valid ? std::sin(static_cast<float>(i)) : std::nanf(""));
+    }
+    for (std::int32_t n = 0; n < rows; ++n) labels.push_back(n < valid ? n % 2 : -1);
+  }
+  [[nodiscard]] Batch batch() const {
+    const auto rows = static_cast<std::int64_t>(labels.size());
+    return {.input = ConstTensorView(std::span(input), {rows, 3}),
+            .labels = ConstTensorView(std::span(labels), {rows}),
+            .samples = count};
+  }
+  std::vector<float> input;
+  std::vector<std::int32_t> labels;
+  std::int64_t count;
+};
+
+TEST_CASE("Rows beyond the valid samples change nothing") {
+  const Model model =
+      ModelBuilder("m", {3}).dense(4).batch_norm().relu().dense(2).softmax().build();
+  const Samples padded(3, 4), exact(3, 3);
+  const auto executor = compiled(model, {.batch = 4});
+  const auto one = compiled(model, {.batch = 3});
+  const StepResult with_holes = executor->gradients(padded.batch());
+  const StepResult without = one->gradients(exact.batch());
+  CHECK(with_holes.samples == 3);
+  CHECK(with_holes.loss_sum == without.loss_sum);
+  CHECK(std::ranges::equal(executor->gradient(), one->gradient()));
+  CHECK(std::ranges::equal(executor->parameters(), one->parameters()));
+}
+
+TEST_CASE("A training step moves trainable parameters against the gradient and no others") {
+  Model model = kModel;
+  model.layers[0].trainable = false;
+  const auto executor = compiled(model, {.batch = 4});
+  const std::vector<double> before(executor->parameters().begin(), executor->parameters().end());
+  executor->train(Samples(4).batch(), 1, 0.5);
+  const std::vector<Parameter> all = parameters(model);
+  const auto trainable = static_cast<std::size_t>(trainable_elements(all));
+  REQUIRE(trainable == 32);  // 2 x 4 and 2, each to the next multiple of 16
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    const double step = i < trainable ? 0.5 * executor->gradient()[i] : 0;
+    CHECK(executor->parameters()[i] == before[i] - step);
+  }
+}
+
+TEST_CASE("Training lowers the loss until every sample is right") {
+  const auto executor = compiled(kModel, {.batch = 4, .optimizer = {.kind = OptimizerKind::adam}});
+  const Samples samples(4);
+  const double before = executor->evaluate(samples.batch()).mean_loss();
+  for (std::int64_t t = 1; t <= 300; ++t) executor->train(samples.batch(), t, 0.05);
+  const StepResult after = executor->evaluate(samples.batch());
+  CHECK(after.mean_loss() < 0.05 * before);
+  CHECK(after.correct == 4);
+}
+
+TEST_CASE("predict gives probabilities, needs no labels, and agrees with evaluate") {
+  const auto executor = compiled(kModel, {.batch = 4});
+  const Samples samples(4);
+  Batch batch = samples.batch();
+  const StepResult evaluated = executor->evaluate(batch);
+  batch.labels = {};
+  std::vector<float> outputs(8);
+  executor->predict(batch, outputs);
+  double loss = 0;
+  for (std::size_t n = 0; n < 4; ++n) {
+    CHECK(outputs[2 * n] + outputs[2 * n + 1] == Approx(1));
+    loss -= std::log(static_cast<double>(outputs[2 * n + n % 2]));
+  }
+  CHECK(loss == Approx(evaluated.loss_sum).epsilon(1e-6));
+}
+
+TEST_CASE("Dropout acts in training alone and follows the draw, not the row") {
+  const Model model = ModelBuilder("m", {3}).dense(8).dropout(0.5F).dense(2).softmax().build();
+  const auto executor = compiled(model, {.batch = 4, .seed = 3});
+  const Samples samples(4);
+  Batch batch = samples.batch();
+  const double evaluated = executor->evaluate(batch).loss_sum;
+  const double trained = executor->gradients(batch).loss_sum;
+  CHECK(trained != evaluated);
+  CHECK(executor->gradients(batch).loss_sum == trained);
+
+  const std::vector<std::uint64_t> draws{0, 1, 2, 3};
+  batch.draws = draws;
+  CHECK(executor->gradients(batch).loss_sum == trained);
+  batch.pass = 1;
+  CHECK(executor->gradients(batch).loss_sum != trained);
+
+  // The two halves of the batch, each on its own, under their own draws.
+  batch.pass = 0;
+  batch.samples = 2;
+  double halves = executor->gradients(batch).loss_sum;
+  batch.input.data += 2 * 3 * sizeof(float);
+  batch.labels.data += 2 * sizeof(std::int32_t);
+  batch.input.shape = {2, 3};
+  batch.labels.shape = {2};
+  batch.draws = std::span(draws).subspan(2);
+  halves += executor->gradients(batch).loss_sum;
+  CHECK(halves == Approx(trained).epsilon(1e-12));
+}
+
+TEST_CASE("Arenas read back what was written, and those that do not exist are refused") {
+  const auto executor =
+      compiled(kModel, {.batch = 4, .optimizer = {.kind = OptimizerKind::sgd, .momentum = 0.9}});
+  const auto trainable = static_cast<std::size_t>(trainable_elements(parameters(kModel)));
+  std::vector<float> arena(trainable);
+  for (std::size_t i = 0; i < trainable; ++i) arena[i] = static_cast<float>(i);
+  executor->write(Arena::first_moment, arena);
+  std::vector<float> back(trainable);
+  executor->read(Arena::first_moment, back);
+  CHECK(back == arena);
+  CHECK_THROWS_WITH(
+      executor->read(Arena::second_moment, back),
+      "no second moment to read or write: sgd keeps 1 state arenas with these options");
+  CHECK_THROWS_AS(executor->read(Arena::parameters, std::span(back).first(3)), std::logic_error);
+}
+
+TEST_CASE("Without training there are no gradients and no state") {
+  const auto executor = compiled(kModel, {.batch = 4, .training = false});
+  CHECK_NOTHROW(executor->evaluate(Samples(4).batch()));
+  CHECK_THROWS_WITH(executor->train(Samples(4).batch(), 1, 0.1),
+                    "the model 'm' was compiled without training");
+  for (const MemoryLine& line : executor->memory()) {
+    if (line.name == "gradients" || line.name == "optimizer state") CHECK(line.bytes == Bytes{0});
+  }
+  CHECK(total(executor->memory()) > Bytes{0});
+}
+
+TEST_CASE("Batches that do not fit the model say why") {
+  const auto executor = compiled(kModel, {.batch = 4});
+  const Samples samples(4);
+  Batch batch = samples.batch();
+  batch.samples = 5;
+  CHECK_THROWS_WITH(executor->evaluate(batch),
+                    "batch: 5 samples; the model was compiled for 1 to 4");
+  batch = samples.batch();
+  batch.input.shape = {4, 1, 3};
+  CHECK_THROWS_WITH(executor->evaluate(batch), Contains("batch: input: f32 4x1x3"));
+  batch = samples.batch();
+  batch.labels = {};
+  CHECK_THROWS_WITH(executor->evaluate(batch), "batch: labels: no data");
+  batch = samples.batch();
+  const std::vector<float> weights(2);
+  batch.weights = weights;
+  CHECK_THROWS_WITH(executor->evaluate(batch), "batch: 2 weights for 4 samples");
+}
+
+TEST_CASE("Timings name every operation once they are asked for") {
+  const auto executor = compiled(kModel, {.batch = 4});
+  executor->train(Samples(4).batch(), 1, 0.1);
+  CHECK(executor->timings().empty());
+  executor->reset_timings(true);
+  executor->train(Samples(4).batch(), 2, 0.1);
+  executor->train(Samples(4).batch(), 3, 0.1);
+  const auto timings = executor->timings();
+  REQUIRE_FALSE(timings.empty());
+  CHECK(timings[0].name == "dense1 forward");
+  CHECK(timings[0].calls == 2);
+  CHECK(timings[0].seconds >= 0);
+}
+
+}  // namespace
