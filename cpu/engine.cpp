@@ -11,22 +11,22 @@ namespace {
 
 class CpuEngine : public nn::Engine {
  public:
-  explicit CpuEngine(int threads) : threads_(threads) {}
+  explicit CpuEngine(const EngineOptions& options) : options_(options) {}
 
   [[nodiscard]] std::string description() const override {
-    return concat("cpu: oneDNN ", onednn::version(), ", ", threads_,
-                  threads_ == 1 ? " thread, " : " threads, ", onednn::instruction_set());
+    return concat("cpu: oneDNN ", onednn::version(), ", ", options_.threads,
+                  options_.threads == 1 ? " thread, " : " threads, ", onednn::instruction_set());
   }
   [[nodiscard]] Buffer host_buffer(Bytes size) const override { return Buffer(size); }
   [[nodiscard]] Buffer device_buffer(Bytes size) const override { return Buffer(size); }
   [[nodiscard]] bool shares_host_memory() const override { return true; }
   [[nodiscard]] std::unique_ptr<nn::Executor> compile(
       const nn::Model& model, const nn::CompileOptions& options) const override {
-    return make_executor(model, options, threads_);
+    return make_executor(model, options, options_);
   }
 
  private:
-  int threads_;
+  EngineOptions options_;
 };
 
 }  // namespace
@@ -36,7 +36,8 @@ std::unique_ptr<nn::Engine> make_engine(EngineOptions options) {
     throw UsageError(concat("compute threads: ", options.threads,
                             " is negative; use 0 for as many as there are cores"));
   }
-  return std::make_unique<CpuEngine>(options.threads > 0 ? options.threads : omp_get_num_procs());
+  if (options.threads == 0) options.threads = omp_get_num_procs();
+  return std::make_unique<CpuEngine>(options);
 }
 
 }  // namespace millrace::cpu

@@ -27,7 +27,8 @@ bool needs_exact_size(const nn::Model& model) {
 
 class CpuExecutor : public nn::Executor {
  public:
-  CpuExecutor(const nn::Model& model, const nn::CompileOptions& options, int threads);
+  CpuExecutor(const nn::Model& model, const nn::CompileOptions& options,
+              const EngineOptions& engine);
 
   [[nodiscard]] const nn::Model& model() const override { return model_; }
   [[nodiscard]] std::vector<nn::MemoryLine> memory() const override;
@@ -55,6 +56,7 @@ class CpuExecutor : public nn::Executor {
   nn::CompileOptions options_;
   nn::Loss loss_;
   int threads_;
+  bool winograd_;
   bool needs_exact_size_;
   dnnl::engine engine_{dnnl::engine::kind::cpu, 0};
   ParameterLayouts layouts_;
@@ -66,11 +68,13 @@ class CpuExecutor : public nn::Executor {
   std::int64_t updates_ = 0;
 };
 
-CpuExecutor::CpuExecutor(const nn::Model& model, const nn::CompileOptions& options, int threads)
+CpuExecutor::CpuExecutor(const nn::Model& model, const nn::CompileOptions& options,
+                         const EngineOptions& engine)
     : model_(model),
       options_(options),
       loss_(options.loss.value_or(nn::default_loss(model))),
-      threads_(threads),
+      threads_(engine.threads),
+      winograd_(engine.winograd),
       needs_exact_size_(needs_exact_size(model)),
       layouts_(nn::parameters(model)) {
   if (options_.batch < 1) throw UsageError(concat("batch: ", options_.batch, " is no batch size"));
@@ -91,7 +95,7 @@ CpuExecutor::CpuExecutor(const nn::Model& model, const nn::CompileOptions& optio
 std::unique_ptr<Program> CpuExecutor::compile(std::int64_t batch, nn::Mode mode) {
   const ThreadScope scope(threads_);
   const nn::Graph graph = nn::build_graph(model_, batch, mode, loss_);
-  Lowering lowering(graph, {.seed = options_.seed}, layouts_, engine_);
+  Lowering lowering(graph, {.seed = options_.seed, .winograd = winograd_}, layouts_, engine_);
   return std::make_unique<Program>(std::move(lowering).run(), engine_);
 }
 
@@ -280,8 +284,9 @@ void CpuExecutor::reset_timings(bool enabled) {
 }  // namespace
 
 std::unique_ptr<nn::Executor> make_executor(const nn::Model& model,
-                                            const nn::CompileOptions& options, int threads) {
-  return std::make_unique<CpuExecutor>(model, options, threads);
+                                            const nn::CompileOptions& options,
+                                            const EngineOptions& engine) {
+  return std::make_unique<CpuExecutor>(model, options, engine);
 }
 
 }  // namespace millrace::cpu

@@ -1,15 +1,16 @@
 #pragma once
 // A model compiled for the processor; see engine.h for how to get one.
 
-#include <millrace/nn/engine.h>
+#include <millrace/cpu/engine.h>
 
 #include <memory>
 
 namespace millrace::cpu {
 
-/// Throws Error where oneDNN cannot do an operation, and for options that fit no model.
+/// `engine.threads` is positive here. Throws Error where oneDNN cannot do an operation, and for
+/// options that fit no model.
 [[nodiscard]] std::unique_ptr<nn::Executor> make_executor(const nn::Model& model,
                                                           const nn::CompileOptions& options,
-                                                          int threads);
+                                                          const EngineOptions& engine);
 
 }  // namespace millrace::cpu

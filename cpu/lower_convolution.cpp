@@ -15,9 +15,17 @@ using onednn::Found;
 using onednn::Kernel;
 using onednn::Tag;
 
-/// The seam for other algorithms: each is tried with each layout, in this order.
-std::vector<dnnl::algorithm> algorithms(const Convolution& /*shape*/) {
-  return {dnnl::algorithm::convolution_direct};
+/// The seam for the choice of algorithms: each is tried with each layout, in this order. Winograd's
+/// multiplies less and moves more, which pays where there are channels enough.
+std::vector<dnnl::algorithm> algorithms(const Lowering& lowering, const Convolution& shape) {
+  constexpr std::int64_t kEnoughChannels = 32;
+  const onednn::Window& window = shape.window;
+  const bool is_candidate = lowering.options().winograd && window.rows == 3 &&
+                            window.columns == 3 && window.stride == 1 &&
+                            shape.source.dims()[1] >= kEnoughChannels &&
+                            shape.destination.dims()[1] >= kEnoughChannels;
+  if (!is_candidate) return {dnnl::algorithm::convolution_direct};
+  return {dnnl::algorithm::convolution_winograd, dnnl::algorithm::convolution_direct};
 }
 
 Convolution shape_of(const Lowering& lowering, const nn::Op& op, const Shape& x, const Shape& y) {
@@ -40,10 +48,10 @@ Layout image(const Layout& like, Tag tag) {
 /// Candidates of a pass: each algorithm with each pair of image layouts, with the weights as they
 /// lie in the arena where `weights` says so, then with weights as the kernel wants them.
 template <class Find>
-std::vector<Found> candidates(Convolution shape, const Layout& weights,
+std::vector<Found> candidates(const Lowering& lowering, Convolution shape, const Layout& weights,
                               const std::vector<std::pair<Layout, Layout>>& images, Find&& find) {
   std::vector<Found> found;
-  for (const dnnl::algorithm algorithm : algorithms(shape)) {
+  for (const dnnl::algorithm algorithm : algorithms(lowering, shape)) {
     for (const auto& [source, destination] : images) {
       for (const Layout& w : {weights, onednn::any(weights)}) {
         shape.algorithm = algorithm;
@@ -64,7 +72,7 @@ void forward(Lowering& lowering, const nn::Op& op) {
   const nn::ValueId relu = lowering.fuse_relu(y);
   // NHWC on both sides is what first layers with odd numbers of channels fall back to.
   const Kernel kernel = lowering.choose(
-      op, candidates(shape, lowering.parameter_layout(op.inputs[1]),
+      op, candidates(lowering, shape, lowering.parameter_layout(op.inputs[1]),
                      {{shape.source, shape.destination},
                       {image(shape.source, Tag::nhwc), image(shape.destination, Tag::nhwc)}},
                      [&](const Convolution& c) {
@@ -100,10 +108,10 @@ void backward_data(Lowering& lowering, const nn::Op& op) {
       shape_of(lowering, op, lowering.value(dx).shape, lowering.value(dy).shape);
   const Layout weights = onednn::any(lowering.parameter_layout(op.inputs[1]));
   const Kernel kernel = lowering.choose(
-      op,
-      candidates(shape, weights, backward_images(lowering.forward(op)), [&](const Convolution& c) {
-        return onednn::convolution_backward_data(lowering.engine(), c);
-      }));
+      op, candidates(lowering, shape, weights, backward_images(lowering.forward(op)),
+                     [&](const Convolution& c) {
+                       return onednn::convolution_backward_data(lowering.engine(), c);
+                     }));
   const SlotId from = lowering.in_layout(dy, kernel.at(DNNL_ARG_DIFF_DST));
   const SlotId w = lowering.parameter(op.inputs[1], kernel.at(DNNL_ARG_WEIGHTS));
   const SlotId to = lowering.make(dx, kernel.at(DNNL_ARG_DIFF_SRC));
@@ -116,7 +124,7 @@ void backward_weights(Lowering& lowering, const nn::Op& op) {
   const Convolution shape =
       shape_of(lowering, op, lowering.value(x).shape, lowering.value(dy).shape);
   const Kernel kernel = lowering.choose(
-      op, candidates(shape, lowering.parameter_layout(op.outputs[0]),
+      op, candidates(lowering, shape, lowering.parameter_layout(op.outputs[0]),
                      backward_images(lowering.forward(op)), [&](const Convolution& c) {
                        return onednn::convolution_backward_weights(lowering.engine(), c);
                      }));

@@ -18,6 +18,7 @@ class Lowering {
  public:
   struct Options {
     std::uint64_t seed = 0;  ///< of dropout
+    bool winograd = false;   ///< EngineOptions::winograd
   };
   /// What a layer's backward operations want to know of its forward one.
   struct Forward {

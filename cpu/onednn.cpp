@@ -113,9 +113,12 @@ Found convolution_forward(const dnnl::engine& engine, const Convolution& shape, 
                           bool relu) {
   return find([&] {
     const auto [strides, low, high] = frame(shape.window);
+    // For inference Winograd wants transformed weights, which nothing else can read.
+    const bool is_winograd = shape.algorithm == algorithm::convolution_winograd;
+    const prop_kind kind = is_winograd ? prop_kind::forward_training : forward_kind(purpose);
     return dnnl::convolution_forward::primitive_desc(
-        {forward_kind(purpose), shape.algorithm, shape.source, shape.weights,
-         bias_of(shape.weights, shape.bias), shape.destination, strides, low, high},
+        {kind, shape.algorithm, shape.source, shape.weights, bias_of(shape.weights, shape.bias),
+         shape.destination, strides, low, high},
         attributes(relu), engine);
   });
 }

@@ -136,10 +136,10 @@ void check_arena(const nn::Executor& executor, const nn::Executor& reference, nn
 }
 
 void check_model(const nn::Model& model, nn::CompileOptions options,
-                 const std::vector<std::int64_t>& samples, int threads) {
+                 const std::vector<std::int64_t>& samples, cpu::EngineOptions engine) {
   options.seed = 5;
   const nn::Loss loss = options.loss.value_or(nn::default_loss(model));
-  const auto tested = executor(*cpu::make_engine({.threads = threads}), model, options);
+  const auto tested = executor(*cpu::make_engine(engine), model, options);
   const auto reference = executor(nn::ReferenceEngine(), model, options);
   std::uint64_t seed = 100;
   for (const std::int64_t count : samples) {

@@ -57,6 +57,7 @@ void check_arena(const nn::Executor& executor, const nn::Executor& reference, nn
 /// gradients, running statistics, and the parameters after three steps. One thread by default: on a
 /// busy machine OpenMP's threads wait for each other far longer than such small models take.
 void check_model(const nn::Model& model, nn::CompileOptions options,
-                 const std::vector<std::int64_t>& samples, int threads = 1);
+                 const std::vector<std::int64_t>& samples,
+                 cpu::EngineOptions engine = {.threads = 1});
 
 }  // namespace millrace::test

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "catch.h"
 #include "cpu/compare.h"
 
@@ -46,6 +48,23 @@ TEST_CASE("A convolution agrees with float64 for any number of channels and filt
       ModelBuilder builder("m", {9, 8, channels});
       check_model(classified(builder.conv(filters).relu().conv(6)), kSeven, {7, 3});
     }
+  }
+}
+
+TEST_CASE("Winograd's algorithm agrees with float64 as the direct one does") {
+  const auto uses_winograd = [](const nn::OpTiming& timing) {
+    return timing.implementation.find("wino") != std::string::npos;
+  };
+  for (const Padding padding : {Padding::valid, Padding::same}) {
+    ModelBuilder builder("m", {13, 10, 3});
+    builder.conv(32).relu().conv(40, 3, padding).relu().conv(32, 3, padding).relu().max_pool();
+    const nn::Model model = classified(builder);
+    const cpu::EngineOptions engine{.threads = 1, .winograd = true};
+    check_model(model, kSeven, kFullAndShort, engine);
+    // Where the library has it, both layers must use it in all three passes; else in none.
+    const auto timings = cpu::make_engine(engine)->compile(model, kSeven)->timings();
+    const auto count = std::count_if(timings.begin(), timings.end(), uses_winograd);
+    CHECK((count == 0 || count >= 6));
   }
 }
 
@@ -175,7 +194,8 @@ TEST_CASE("All kinds of layers agree with float64 on one, two and three threads"
   const nn::Model model = builder.build();
   for (const int threads : {1, 2, 3}) {
     INFO(threads << " threads");
-    check_model(model, {.batch = 9, .optimizer = {.learning_rate = 0.1}}, {9, 4}, threads);
+    check_model(model, {.batch = 9, .optimizer = {.learning_rate = 0.1}}, {9, 4},
+                {.threads = threads});
   }
 }
 
