@@ -11,6 +11,7 @@
 #include <zlib.h>
 #include <algorithm>
 #include <charconv>
+#include <span>
 #include <system_error>
 
 namespace millrace {
@@ -20,7 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kRecord = ".millrace-idx";  // hidden: no class folder
 constexpr const char* kNext = ".next";
-constexpr std::uint64_t kCheckpoint = 2048;  // images between two notes of how far it has come
+constexpr std::uint64_t kCheckpoint = 256;  // images between two notes of how far it has come
 
 struct Part {
   const char* name;
@@ -117,9 +118,11 @@ class Writer {
 
  private:
   void checkpoint() {
-    AtomicFile note(folder_ / kNext);
-    note.write(std::to_string(next_ + 1));
-    note.commit();
+    // Renamed, so that it is never half a number; not flushed, because a lost note costs little.
+    const fs::path fresh = folder_ / ".next.tmp";
+    const std::string count = std::to_string(next_ + 1);
+    write_file(fresh, std::as_bytes(std::span(count)));
+    fs::rename(fresh, folder_ / kNext);
     watch_.at(next_ + 1);
   }
 

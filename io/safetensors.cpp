@@ -138,12 +138,12 @@ class Header {
     if (extents.size() > static_cast<std::size_t>(Shape::kMaxRank)) {
       fail(name, concat(extents.size(), " dimensions; at most ", Shape::kMaxRank, " are read"));
     }
+    std::uint64_t product = bits;  // of the extents that are not zero: {2^62, 4, 0} is no shape
     for (std::size_t i = extents.size(); i > 0; --i) {
       const std::uint64_t extent = extents[i - 1];
-      // Each extent by itself must make sense too: {2^63, 0} has no elements but is no shape.
       constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
-      if (extent > kMost || (extent != 0 && bits > kMost / extent))
-        fail(name, "its shape overflows");
+      if (extent != 0 && product > kMost / extent) fail(name, "its shape overflows");
+      product *= std::max<std::uint64_t>(extent, 1);
       bits *= extent;
       shape = shape.with_front(static_cast<std::int64_t>(extent));
     }

@@ -124,7 +124,8 @@ StbHeader stb_header(std::span<const std::byte> file) {
   if (stbi_info_from_callbacks(&kCallbacks, &source, &header.width, &header.height,
                                &header.channels) == 0 ||
       header.width <= 0 || header.height <= 0) {
-    throw Error(concat("its header is damaged (", stbi_failure_reason(), "); get it again"));
+    // stb_image asks every format in turn and keeps the reason of the last one only.
+    throw Error("its header is damaged or claims more pixels than can be decoded; get it again");
   }
   return header;
 }

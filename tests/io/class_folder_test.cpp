@@ -1,0 +1,176 @@
+#include <millrace/io/class_folder.h>
+
+#include <millrace/io/decode.h>
+
+#include "catch.h"
+#include "io/scratch.h"
+
+#include <pwd.h>
+#include <sys/wait.h>
+#include <algorithm>
+
+using namespace millrace;
+using namespace millrace::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+// Names below the scratch folder.
+std::vector<std::string> names(const ClassFolder& set, const Scratch& scratch) {
+  std::vector<std::string> result;
+  for (std::uint32_t i = 0; i < set.size(); ++i) {
+    result.push_back(set.name(i).substr(scratch.path().string().size() + 1));
+  }
+  return result;
+}
+
+std::string folder_error(const Scratch& scratch, std::string_view name = "") {
+  const fs::path root = name.empty() ? scratch.path() : scratch / name;
+  const std::string error = error_of([&] { ClassFolder set(root); });
+  const std::string prefix = scratch.path().string();
+  return error.starts_with(prefix) ? error.substr(prefix.size()) : error;
+}
+
+}  // namespace
+
+TEST_CASE("classes are folders in the order of their bytes, files in the order of their names") {
+  const Scratch scratch;
+  for (const char* name : {"dogs/2.jpg", "dogs/10.jpg", "Zebras/a.PNG", "cats/z.jpeg",
+                           "cats/b/1.png", "cats/b-c/1.png", "cats/b/c/1.png", "cats/a.tga"}) {
+    scratch.write(name, "x");
+  }
+  const ClassFolder set(scratch.path());
+  CHECK(set.classes() == std::vector<std::string>{"Zebras", "cats", "dogs"});
+  // Folders by the bytes of their paths ('-' before '/'), as Keras walks them.
+  CHECK(names(set, scratch) ==
+        std::vector<std::string>{"Zebras/a.PNG", "cats/a.tga", "cats/z.jpeg", "cats/b/1.png",
+                                 "cats/b-c/1.png", "cats/b/c/1.png", "dogs/10.jpg", "dogs/2.jpg"});
+  std::vector<int> labels;
+  for (std::uint32_t i = 0; i < set.size(); ++i) labels.push_back(set.label(i));
+  CHECK(labels == std::vector<int>{0, 1, 1, 1, 1, 1, 2, 2});
+  CHECK(set.notes().empty());
+  CHECK_THROWS_AS(set.label(8), std::logic_error);
+}
+
+TEST_CASE("hidden files, other endings and foreign formats are left out, the latter with a note") {
+  const Scratch scratch;
+  for (const char* name :
+       {"a/1.jpg", "a/.2.jpg", "a/notes.txt", "a/3.webp", "a/4.HEIC", "a/xjpg", "a/.jpg", "b/1.jpg",
+        ".hidden/1.jpg", "b/.git/1.jpg", "readme.md", "5.png"}) {
+    scratch.write(name, "x");
+  }
+  const ClassFolder set(scratch.path());
+  CHECK(names(set, scratch) == std::vector<std::string>{"a/1.jpg", "b/1.jpg"});
+  const std::string root = scratch.path().string();
+  CHECK(set.notes() ==
+        std::vector<std::string>{
+            root + ": 2 files of WebP, HEIC, AVIF, TIFF or JPEG XL left out: convert them to PNG "
+                   "or JPEG",
+            root + ": 1 pictures beside the class folders left out: they have no class"});
+}
+
+TEST_CASE("symbolic links are followed, but not round in circles") {
+  const Scratch scratch, elsewhere;
+  scratch.write("a/1.jpg", "x");
+  scratch.write("b/1.jpg", "x");
+  elsewhere.write("c/sub/2.jpg", "x");
+  fs::create_directory_symlink(elsewhere / "c", scratch / "c");
+  fs::create_directory_symlink(scratch.path(), scratch / "a/up");
+  fs::create_directory_symlink(scratch / "a", scratch / "a/self");
+  fs::create_symlink(elsewhere / "c/sub/2.jpg", scratch / "b/2.jpg");
+  fs::create_symlink(elsewhere / "none.jpg", scratch / "b/3.jpg");
+  const ClassFolder set(scratch.path());
+  CHECK(names(set, scratch) ==
+        std::vector<std::string>{"a/1.jpg", "b/1.jpg", "b/2.jpg", "c/sub/2.jpg"});
+  REQUIRE(set.notes().size() == 2);
+  CHECK(set.notes()[0].find("1 picture names left out") != std::string::npos);
+  CHECK(set.notes()[1].find("2 links left out") != std::string::npos);
+}
+
+TEST_CASE("a folder without the expected tree is an error that shows it") {
+  const std::string tree = "expected a folder for each class: DATA/cats/1.jpg, DATA/dogs/2.jpg";
+  const Scratch scratch;
+  CHECK(folder_error(scratch, "none") == "/none: No such file or directory");
+  scratch.write("file", "x");
+  CHECK(folder_error(scratch, "file") == "/file: is not a folder; " + tree);
+  CHECK(folder_error(scratch) == ": no class folders; " + tree);
+  scratch.write("1.jpg", "x");
+  CHECK(folder_error(scratch) == ": pictures without class folders; " + tree);
+  scratch.write("cats/1.jpg", "x");
+  CHECK(folder_error(scratch) ==
+        ": only one class, cats; nothing can be learnt from that; " + tree);
+}
+
+TEST_CASE("a class without pictures is named") {
+  const Scratch scratch;
+  scratch.write("cats/1.jpg", "x");
+  fs::create_directories(scratch / "dogs/old");
+  CHECK(folder_error(scratch) ==
+        "/dogs: no pictures in this class folder; add some or remove the folder");
+  scratch.write("dogs/1.webp", "x");
+  CHECK(folder_error(scratch) ==
+        "/dogs: only pictures that are not read (WebP, HEIC, AVIF, TIFF, "
+        "JPEG XL); convert them to PNG or JPEG");
+}
+
+TEST_CASE("a folder that may not be read is an error, not a class with fewer files") {
+  const Scratch scratch;
+  scratch.write("cats/1.jpg", "x");
+  scratch.write("dogs/1.jpg", "x");
+  scratch.write("dogs/locked/2.jpg", "x");
+  fs::permissions(scratch.path(), fs::perms::all);
+  fs::permissions(scratch / "dogs/locked", fs::perms::none);
+  const pid_t child = ::fork();
+  if (child == 0) {  // as somebody else, because root may read everything
+    const passwd* const nobody = ::getpwnam("nobody");
+    if (::geteuid() == 0 && (nobody == nullptr || ::seteuid(nobody->pw_uid) != 0)) ::_exit(2);
+    ::_exit(folder_error(scratch) == "/dogs/locked: cannot be listed: Permission denied" ? 0 : 1);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  CHECK(status == 0);
+  fs::permissions(scratch / "dogs/locked", fs::perms::owner_all);
+}
+
+TEST_CASE("the index takes the names and eight bytes a file at most") {
+  const Scratch scratch;
+  std::size_t letters = 0;
+  for (const char* label : {"n01440764", "n01443537"}) {
+    for (int i = 0; i < 200; ++i) {
+      const std::string name = concat(label, "_", i, ".JPEG");
+      scratch.write(concat(label, "/", name), "");
+      letters += name.size();
+    }
+  }
+  std::uint64_t last = 0;
+  const Watch watch{[&](std::uint64_t done) { last = done; }, {}};
+  const ClassFolder set(scratch.path(), watch);
+  CHECK(set.size() == 400);
+  CHECK(last == 400);
+  CHECK(set.index_bytes().count <= letters + 8 * 400);
+}
+
+TEST_CASE("indexing can be stopped") {
+  const Scratch scratch;
+  scratch.write("a/1.jpg", "x");
+  scratch.write("b/1.jpg", "x");
+  std::stop_source source;
+  source.request_stop();
+  CHECK_THROWS_AS(ClassFolder(scratch.path(), Watch{{}, source.get_token()}), Stopped);
+}
+
+TEST_CASE("a sample is decoded into its place and errors name it") {
+  const Scratch scratch;
+  scratch.write("a/1.png", picture("rgb.png"));
+  scratch.write("b/1.jpg", "oops");
+  const ClassFolder set(scratch.path());
+  CHECK(set.natural_shape().rank() == 0);
+  Decoder decoder;
+  std::vector<std::uint8_t> direct(20 * 30 * 3), loaded(20 * 30 * 3);
+  decoder.decode(picture("rgb.png"), "", {direct.data(), 20, 30, 3}, Filter::bilinear);
+  set.load(0, TensorView(std::span(loaded), Shape{20, 30, 3}), Filter::bilinear, decoder);
+  CHECK(loaded == direct);
+  CHECK_THROWS_WITH(
+      set.load(1, TensorView(std::span(loaded), Shape{20, 30, 3}), Filter::bilinear, decoder),
+      set.name(1) + ": not a picture: it begins with the text 'oops'; remove it");
+}

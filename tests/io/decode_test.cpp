@@ -1,0 +1,203 @@
+#include <millrace/io/decode.h>
+
+#include "catch.h"
+#include "io/scratch.h"
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+using namespace millrace;
+using namespace millrace::test;
+
+namespace {
+
+struct Case {
+  std::string file, filter;
+  int channels = 0, height = 0, width = 0;
+  std::uint32_t crc = 0;
+};
+
+std::vector<Case> recorded() {
+  std::ifstream table(MILLRACE_TEST_DATA "/io/decode.csv");
+  std::vector<Case> cases;
+  for (std::string line; std::getline(table, line);) {
+    if (line.starts_with("#") || line.starts_with("file,")) continue;
+    std::replace(line.begin(), line.end(), ',', ' ');
+    std::istringstream words(line);
+    Case one;
+    words >> one.file >> one.filter >> one.channels >> one.height >> one.width >> std::hex >>
+        one.crc;
+    if (words) cases.push_back(one);
+  }
+  return cases;
+}
+
+std::string decode_error(std::span<const std::byte> file, std::string_view name = "a.jpg",
+                         DecoderOptions options = {}) {
+  std::vector<std::uint8_t> target(8 * 8 * 3);
+  Decoder decoder(options);
+  return error_of([&] { decoder.decode(file, name, {target.data(), 8, 8, 3}, Filter::bilinear); });
+}
+
+std::string decode_error(std::string_view text) {
+  return decode_error(std::as_bytes(std::span(text)));
+}
+
+}  // namespace
+
+TEST_CASE("decoding equals Pillow to the byte for every kind of file, grey and colour") {
+  const std::vector<Case> cases = recorded();
+  REQUIRE(cases.size() == 138);
+  Decoder decoder;
+  for (const Case& one : cases) {
+    std::vector<std::uint8_t> target(
+        static_cast<std::size_t>(one.height * one.width * one.channels));
+    decoder.decode(picture(one.file), one.file,
+                   {target.data(), one.height, one.width, one.channels},
+                   filter_from_name(one.filter));
+    INFO(one.file << ' ' << one.filter << ' ' << one.channels << " channels");
+    CHECK(crc_of(target) == one.crc);
+  }
+}
+
+TEST_CASE("the header tells format and size without decoding") {
+  const auto info = [](const char* name) { return image_info(picture(name), name); };
+  for (const char* name : {"420.jpg", "progressive.jpg", "palette.gif", "rgb.bmp", "rgb.tga",
+                           "rgb.ppm", "rgb.psd", "png_called.jpg", "rgb16.png"}) {
+    INFO(name);
+    CHECK(info(name).height == 47);
+    CHECK(info(name).width == 61);
+  }
+  CHECK(info("png_called.jpg").format == std::string("PNG"));
+  CHECK(info("grey.jpg").format == std::string("JPEG"));
+  CHECK(info("grey.jpg").channels == 1);
+  CHECK(info("cmyk.jpg").channels == 4);
+  CHECK(info("grey_alpha.png").channels == 2);
+  CHECK(info("rgb.psd").format == std::string("PSD"));
+  CHECK_THROWS_WITH(image_info({}, "empty.png"),
+                    "empty.png: the file is empty; remove it or get it again");
+}
+
+TEST_CASE("a JPEG that ends early is an error wherever it is cut") {
+  const std::vector<std::byte> whole = picture("420.jpg");
+  for (const std::size_t length :
+       {std::size_t{3}, std::size_t{100}, whole.size() / 2, whole.size() - 40}) {
+    const std::string error = decode_error(std::span(whole).first(length), "cats/7.jpg");
+    INFO(error);
+    CHECK(error.starts_with("cats/7.jpg: damaged JPEG: "));
+  }
+  const std::vector<std::byte> progressive = picture("progressive.jpg");
+  CHECK(decode_error(std::span(progressive).first(progressive.size() / 2)) ==
+        "a.jpg: damaged JPEG: Premature end of JPEG file; get it again");
+}
+
+TEST_CASE("a JPEG whose data stop in the middle and that then ends properly is an error too") {
+  std::vector<std::byte> file = picture("420.jpg");
+  file.resize(file.size() * 2 / 3);
+  file.push_back(std::byte{0xFF});
+  file.push_back(std::byte{0xD9});
+  CHECK(decode_error(file).starts_with("a.jpg: damaged JPEG: "));
+}
+
+TEST_CASE("bytes after the end of a JPEG are tolerated, as cameras append previews") {
+  std::vector<std::byte> file = picture("420.jpg");
+  file.resize(file.size() + 1000, std::byte{42});
+  CHECK(decode_error(file).empty());
+}
+
+TEST_CASE("other formats that end early are errors") {
+  for (const char* name : {"rgb.png", "rgb.bmp", "rgb.tga", "grey_rle.tga", "rgb.ppm", "grey.pgm",
+                           "rgb.psd", "palette.gif"}) {
+    const std::vector<std::byte> whole = picture(name);
+    for (const std::size_t length : {whole.size() / 2, whole.size() - whole.size() / 10}) {
+      INFO(name << " cut to " << length << " of " << whole.size());
+      CHECK_FALSE(decode_error(std::span(whole).first(length), name).empty());
+    }
+  }
+}
+
+TEST_CASE("a PNG with a damaged part is an error, not noise") {
+  std::vector<std::byte> file = picture("rgb.png");
+  file[file.size() / 2] ^= std::byte{1};
+  CHECK(decode_error(file, "x.png") ==
+        "x.png: a damaged PNG file: the checksum of its part the "
+        "text 'IDAT' is wrong; get it again");
+}
+
+TEST_CASE("what is no picture is named as what it looks like") {
+  CHECK(decode_error("") == "a.jpg: the file is empty; remove it or get it again");
+  CHECK(decode_error("<!DOCTYPE html><html>") ==
+        "a.jpg: not a picture: it begins with the text '<!DOCTYPE html><'; remove it");
+  CHECK(decode_error(std::string_view("\0\1\2\3", 4)) ==
+        "a.jpg: not a picture: it begins with the bytes 00 01 02 03; remove it");
+}
+
+TEST_CASE("formats that are not read are named with the program that converts them") {
+  using namespace std::string_view_literals;
+  CHECK(decode_error("RIFF\x10\0\0\0WEBPVP8 "sv) ==
+        "a.jpg: a WebP file, which is not read; convert it with `dwebp in.webp -o out.png`");
+  CHECK(decode_error("\0\0\0\x18"
+                     "ftypheic\0\0\0\0"sv) ==
+        "a.jpg: a HEIC file, which is not read; convert it with `heif-convert in.heic out.jpg`");
+  CHECK(decode_error("\0\0\0\x18"
+                     "ftypavif\0\0\0\0"sv)
+            .find("avifdec") != std::string::npos);
+  CHECK(decode_error("II*\0\x08\0\0\0"sv).find("a TIFF file") != std::string::npos);
+  CHECK(decode_error("MM\0*\0\0\0\x08"sv).find("a TIFF file") != std::string::npos);
+  CHECK(decode_error("%PDF-1.7\n"sv).find("pdftoppm") != std::string::npos);
+  CHECK(decode_error("P3\n2 2\n255\n"sv).find("pnmtopng") != std::string::npos);
+}
+
+TEST_CASE("pictures beyond the limits are refused from their header") {
+  CHECK(decode_error(picture("420.jpg"), "big.jpg", {.max_pixels = 2000}) ==
+        "big.jpg: 61x47 pixels are more than the 2000 that a picture may have; shrink it or raise "
+        "max_pixels");
+  CHECK(decode_error(picture("rgb.png"), "big.png", {.max_scratch = 4_KiB}) ==
+        "big.png: decoding it takes 8.4 KiB, more than the 4 KiB that a picture may; shrink it or "
+        "raise max_scratch");
+  CHECK(decode_error(picture("progressive.jpg"), "big.jpg", {.max_scratch = 4_KiB})
+            .starts_with("big.jpg: decoding it takes "));
+  CHECK(decode_error(picture("420.jpg"), "big.jpg", {.max_scratch = 0_B}).empty());
+}
+
+TEST_CASE("a PNG that claims 65,000 by 65,000 pixels takes no memory for them") {
+  std::vector<std::byte> file = picture("rgb.png");
+  for (const std::size_t at : {16U, 20U}) {
+    file[at] = file[at + 1] = std::byte{0};
+    file[at + 2] = std::byte{0xFD};
+    file[at + 3] = std::byte{0xE8};
+  }
+  const auto sum = ::crc32_z(0, reinterpret_cast<const Bytef*>(file.data() + 12), 17);
+  for (std::size_t i = 0; i < 4; ++i) file[29 + i] = static_cast<std::byte>(sum >> (24 - 8 * i));
+  CHECK(decode_error(file, "bomb.png") ==
+        "bomb.png: its header is damaged or claims more pixels than can be decoded; get it again");
+}
+
+TEST_CASE("a decoder is as good after an error as before") {
+  Decoder decoder;
+  std::vector<std::uint8_t> first(12 * 12 * 3), second(12 * 12 * 3);
+  const ImageView a(first.data(), 12, 12, 3), b(second.data(), 12, 12, 3);
+  const std::vector<std::byte> good = picture("422.jpg");
+  const std::vector<std::byte> png = picture("rgb.png");
+  decoder.decode(good, "good", a, Filter::bicubic);
+  CHECK_THROWS_AS(decoder.decode(std::span(good).first(600), "cut", b, Filter::bicubic), Error);
+  CHECK_THROWS_AS(decoder.decode(std::span(png).first(99), "cut", b, Filter::box), Error);
+  decoder.decode(good, "good", b, Filter::bicubic);
+  CHECK(first == second);
+}
+
+TEST_CASE("a decoder keeps its buffers, and they do not grow with the number of files") {
+  Decoder decoder;
+  std::vector<std::uint8_t> target(16 * 16 * 3);
+  const auto pass = [&] {
+    for (const char* name : {"420.jpg", "rgb.png", "grey.jpg", "cmyk.jpg"}) {
+      decoder.decode_file(MILLRACE_TEST_DATA "/io/pictures/" + std::string(name),
+                          {target.data(), 16, 16, 3}, Filter::bilinear);
+    }
+  };
+  pass();
+  const Bytes before = decoder.scratch_bytes();
+  for (int i = 0; i < 5; ++i) pass();
+  CHECK(decoder.scratch_bytes() == before);
+}
