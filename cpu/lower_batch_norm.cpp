@@ -33,6 +33,18 @@ Layout channel_layout(const Lowering& lowering, nn::ValueId id) {
   return plain_layout(lowering.value(id).shape);
 }
 
+/// `slots`: mean and variance of the batch, then the running ones.
+void append_running(Lowering& lowering, const nn::Op& op, const std::vector<SlotId>& slots) {
+  const Shape& shape = lowering.value(op.inputs[0]).shape;
+  const std::int64_t channels = shape[-1];
+  const RunningAverage average{std::get<nn::BatchNorm>(lowering.layer(op).kind), channels,
+                               shape.elements() / channels};
+  lowering.append(lowering.step_name(op, "running"), "average", slots,
+                  [average](std::span<std::byte* const> memory, Run&) {
+                    update_running(average, memory[0], memory[1], memory[2], memory[3]);
+                  });
+}
+
 // Inputs: x, gamma, beta, running mean, running variance.
 void forward(Lowering& lowering, const nn::Op& op) {
   const auto& options = std::get<nn::BatchNorm>(lowering.layer(op).kind);
@@ -64,15 +76,7 @@ void forward(Lowering& lowering, const nn::Op& op) {
   const SlotId variance = lowering.make(op.outputs[2], kernel.at(DNNL_ARG_VARIANCE));
   uses.insert(uses.end(), {{DNNL_ARG_MEAN, mean}, {DNNL_ARG_VARIANCE, variance}});
   lowering.append(lowering.step_name(op), kernel, std::move(uses));
-
-  const Shape& shape = lowering.value(op.inputs[0]).shape;
-  const std::int64_t channels = shape[-1];
-  const RunningAverage average{options, channels, shape.elements() / channels};
-  lowering.append(lowering.step_name(op, "running"), "average",
-                  {mean, variance, running_mean, running_variance},
-                  [average](std::span<std::byte* const> memory, Run&) {
-                    update_running(average, memory[0], memory[1], memory[2], memory[3]);
-                  });
+  append_running(lowering, op, {mean, variance, running_mean, running_variance});
 }
 
 // Inputs: dy, x, gamma, mean, variance.
