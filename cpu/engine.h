@@ -7,7 +7,9 @@
 //   executor->write(nn::Arena::parameters, weights);
 //   const nn::StepResult result = executor->train(batch, 1, 0.01);
 //
-// An executor's results are the same to the bit for the same number of threads.
+// An executor's results are the same to the bit for the same number of threads. Where other threads
+// keep the cores busy, libgomp's threads lose milliseconds spinning at every barrier: start such a
+// process with GOMP_SPINCOUNT=20000, which libgomp reads once, as it is loaded.
 
 #include <millrace/nn/engine.h>
 
