@@ -159,9 +159,14 @@ Plan Pipeline::plan() const {
   return plan;
 }
 
-Report Pipeline::run(std::stop_token stop) {
-  const Plan checked = plan();
+void Pipeline::check() const {
+  (void)plan();
   state_->budget.check();
+}
+
+Report Pipeline::run(std::stop_token stop) {
+  check();
+  const Plan checked = plan();
   const std::filesystem::path& trace_file = state_->options.trace;
   detail::Trace trace(!trace_file.empty());
   for (const auto& pool : state_->pools) pool->allocate();

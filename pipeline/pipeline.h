@@ -156,6 +156,10 @@ class Pipeline {
   /// Stages, edges and memory. Throws UsageError when a stream has no consumer.
   [[nodiscard]] Plan plan() const;
 
+  /// What run() checks first: throws UsageError as plan() does, BudgetError when the charges exceed the
+  /// budget. For memory that is allocated before the run.
+  void check() const;
+
   /// Runs until the sources end. Refuses (BudgetError) before allocating anything if the plan
   /// exceeds the budget. The first error that no policy skips stops the sources, drains what is
   /// under way and is then thrown as StageError. A stop request ends the run early and cleanly. May

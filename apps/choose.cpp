@@ -1,0 +1,180 @@
+#include "apps/choose.h"
+
+#include "apps/machine.h"
+#include "apps/run_directory.h"
+
+#include <millrace/io/files.h>
+#include <millrace/nn/model_json.h>
+#include <millrace/nn/zoo.h>
+#include <millrace/pipeline/threads.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <string_view>
+#include <utility>
+
+namespace millrace::apps {
+namespace {
+
+constexpr int kPhotographSize = 150;
+constexpr int kLargestOwnSize = 256;  // pictures of one size up to this keep it
+constexpr int kSmallestForCnn = 46;   // four convolutions with pooling leave one pixel
+
+std::pair<int, int> parse_size(const std::string& text) {
+  int height = 0, width = 0;
+  const char* const end = text.data() + text.size();
+  auto read = std::from_chars(text.data(), end, height);
+  width = height;
+  if (read.ec == std::errc{} && read.ptr != end && *read.ptr == 'x')
+    read = std::from_chars(read.ptr + 1, end, width);
+  if (read.ec != std::errc{} || read.ptr != end || height < 1 || width < 1) {
+    throw UsageError(
+        concat("train: --size must be N or HxW, for example 150 or 120x160, not '", text, "'"));
+  }
+  return {height, width};
+}
+
+std::vector<float> parse_list(const std::string& text, const char* option) {
+  std::vector<float> values;
+  std::istringstream in(text);
+  for (std::string field; std::getline(in, field, ',');) {
+    float value = 0;
+    const auto read = std::from_chars(field.data(), field.data() + field.size(), value);
+    if (read.ec != std::errc{} || read.ptr != field.data() + field.size()) {
+      throw UsageError(concat("train: --", option, ": '", field, "' is not a number"));
+    }
+    values.push_back(value);
+  }
+  return values;
+}
+
+nn::Initializer initializer_from(const std::string& name) {
+  using nn::Initializer;
+  constexpr std::array<std::pair<std::string_view, Initializer>, 7> kNames = {
+      {{"glorot_uniform", Initializer::glorot_uniform},
+       {"glorot_normal", Initializer::glorot_normal},
+       {"he_uniform", Initializer::he_uniform},
+       {"he_normal", Initializer::he_normal},
+       {"lecun_uniform", Initializer::lecun_uniform},
+       {"lecun_normal", Initializer::lecun_normal},
+       {"torch", Initializer::torch}}};
+  std::string known;
+  for (const auto& [known_name, initializer] : kNames) {
+    if (known_name == name) return initializer;
+    known += (known.empty() ? "" : ", ") + std::string(known_name);
+  }
+  throw UsageError(concat("train: --initializer '", name, "' is none of ", known));
+}
+
+bool is_json_file(const std::string& model) {
+  return model.size() > 5 && model.compare(model.size() - 5, 5, ".json") == 0;
+}
+
+nn::Model model_from_file(const std::string& path) {
+  const std::vector<std::byte> bytes = read_file(path);
+  try {
+    return nn::model_from_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  } catch (const Error& error) {
+    throw Error(concat(path, ": ", error.what()));
+  }
+}
+
+void choose_pictures(TrainOptions& o, const Dataset& training) {
+  const Shape natural = training.natural_shape();
+  Survey survey;
+  if (natural.rank() == 3) {
+    survey = {true, static_cast<int>(natural[0]), static_cast<int>(natural[1]), natural[2] == 1};
+  } else if (o.size.empty() || !o.channels) {
+    survey = survey_pictures(training);
+  }
+  if (o.size.empty()) {
+    const bool keeps = survey.same_size && std::max(survey.height, survey.width) <= kLargestOwnSize;
+    o.size = keeps ? concat(survey.height, 'x', survey.width)
+                   : concat(kPhotographSize, 'x', kPhotographSize);
+  }
+  if (!o.channels) o.channels = survey.all_grey ? 1 : 3;
+}
+
+}  // namespace
+
+void choose(TrainOptions& o, const Dataset& training) {
+  const bool is_table = training.dtype() == DType::f32;
+  const bool is_given_model = is_json_file(o.model);
+  if (is_given_model && !is_table) {
+    const Shape input = model_from_file(o.model).input;
+    if (input.rank() == 3) {
+      if (o.size.empty()) o.size = concat(input[0], 'x', input[1]);
+      if (!o.channels) o.channels = static_cast<int>(input[2]);
+    }
+  }
+  if (!is_table) choose_pictures(o, training);
+  if (o.model.empty()) {
+    const auto [height, width] = is_table ? std::pair(0, 0) : parse_size(o.size);
+    const bool is_large = std::min(height, width) >= kSmallestForCnn;
+    o.model = is_table || std::min(height, width) < 10 ? "mlp:128"
+              : is_large                               ? "cnn"
+                                                       : "cnn:32,64:128";
+  }
+  const nn::OptimizerKind kind = nn::optimizer_kind(o.optimizer);
+  if (!o.learning_rate) o.learning_rate = kind == nn::OptimizerKind::sgd ? 0.01 : 0.001;
+  if (o.threads == 0) o.threads = available_threads();
+  if (o.compute_threads == 0) o.compute_threads = available_threads();
+  if (o.device == "auto") o.device = "cpu";
+  if (o.memory_budget.empty()) o.memory_budget = to_string(Bytes{memory_limit().count / 2});
+  if (o.run_dir.empty()) o.run_dir = default_run_directory().string();
+}
+
+Shape sample_shape(const TrainOptions& o, const Dataset& training) {
+  if (training.dtype() == DType::f32) return training.natural_shape();
+  const auto [height, width] = parse_size(o.size);
+  return {height, width, o.channels.value_or(3)};
+}
+
+nn::Model make_model(const TrainOptions& o, const Dataset& training) {
+  const Shape input = sample_shape(o, training);
+  const auto classes = static_cast<std::int64_t>(training.classes().size());
+  const std::int64_t outputs = classes == 2 ? 1 : classes;
+  nn::Model model;
+  if (is_json_file(o.model)) {
+    model = model_from_file(o.model);
+    if (model.input != input) {
+      throw UsageError(concat(o.model, ": the model's input is ", model.input, ", the samples are ",
+                              input, "; see --size and --channels"));
+    }
+    const std::int64_t made = nn::summarize(model).back().output.elements();
+    if (made != classes && made != outputs) {
+      throw UsageError(
+          concat(o.model, ": the model has ", made, " outputs, the data ", classes, " classes"));
+    }
+  } else {
+    model = nn::zoo_model(o.model, input, outputs, initializer_from(o.initializer));
+  }
+  const bool is_table = training.dtype() == DType::f32;
+  model.preprocessing = {.filter = o.filter,
+                         .scale = is_table ? 1.0F : static_cast<float>(o.scale),
+                         .mean = parse_list(o.mean, "mean"),
+                         .deviation = parse_list(o.deviation, "deviation")};
+  (void)filter_from_name(o.filter);
+  model.classes = training.classes();
+  nn::validate(model);
+  return model;
+}
+
+nn::OptimizerOptions optimizer_options(const TrainOptions& o) {
+  return {.kind = nn::optimizer_kind(o.optimizer),
+          .learning_rate = o.learning_rate.value_or(0.001),
+          .momentum = o.momentum,
+          .nesterov = o.nesterov,
+          .beta1 = o.beta1,
+          .beta2 = o.beta2,
+          .epsilon = o.epsilon,
+          .weight_decay = o.weight_decay};
+}
+
+std::uint32_t ticket_samples(const Shape& sample) {
+  constexpr std::int64_t kPixels = 16 * 1024;  // about 200 us of decoding a small PNG or JPEG
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(kPixels / sample.elements(), 1, 16));
+}
+
+}  // namespace millrace::apps

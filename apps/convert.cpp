@@ -1,0 +1,68 @@
+// millrace convert: a data set from one form into another.
+
+#include "apps/command_line.h"
+#include "apps/commands.h"
+#include "apps/progress.h"
+
+#include <millrace/core/error.h>
+#include <millrace/io/convert_idx.h>
+#include <millrace/pipeline/interrupt.h>
+
+#include <iostream>
+#include <sstream>
+
+namespace millrace::apps {
+namespace {
+
+std::vector<std::string> split_names(const std::string& text) {
+  std::vector<std::string> names;
+  std::istringstream in(text);
+  for (std::string name; std::getline(in, name, ',');) names.push_back(name);
+  return names;
+}
+
+}  // namespace
+
+int convert(const Arguments& arguments) {
+  std::string form, from, to, names;
+  bool quiet = false;
+  CommandLine line(
+      "convert", "convert idx DIR OUT [OPTIONS]",
+      "idx: turns an IDX data set (MNIST, Fashion-MNIST; .gz or not) in DIR into PNG files\n"
+      "OUT/train/CLASS/NUMBER.png and OUT/test/CLASS/NUMBER.png. OUT appears when it is whole;\n"
+      "run again after an interruption, it goes on.");
+  line.positional("form", form);
+  line.positional("from", from);
+  line.positional("to", to);
+  line.topic("options", "Options");
+  line("names", names, "A,B,...", "names of the class folders, by label; default 0, 1, ...");
+  line("quiet", quiet, "", "print errors only");
+  if (!line.parse(arguments)) return 0;
+  if (form != "idx") {
+    throw UsageError(form.empty()
+                         ? std::string("convert: say what: millrace convert idx DIR OUT")
+                         : concat("convert: there is no form '", form, "'; the forms are: idx"));
+  }
+  if (from.empty() || to.empty()) throw UsageError("convert idx: needs DIR and OUT");
+
+  Interrupt interrupt;
+  const Show show = how_to_show(quiet);
+  try {
+    Counting counting(show, "writing " + to, "pictures");
+    const Conversion done =
+        convert_idx(from, to,
+                    {.classes = split_names(names),
+                     .watch = {[&](std::uint64_t count) { counting(count); }, interrupt.token()}});
+    if (show == Show::bar) std::cout << "\r\033[K";
+    if (show != Show::nothing) {
+      std::cout << to << ": " << with_commas(done.images) << " pictures"
+                << (done.was_complete ? ", there already" : "") << '\n';
+    }
+    return 0;
+  } catch (const Stopped&) {
+    std::cerr << "millrace: stopped by a signal; run the same command again to go on\n";
+    return interrupt.exit_status();
+  }
+}
+
+}  // namespace millrace::apps

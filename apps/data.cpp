@@ -1,0 +1,119 @@
+#include "apps/data.h"
+
+#include <millrace/io/decode.h>
+#include <millrace/io/files.h>
+#include <millrace/io/split.h>
+
+#include <algorithm>
+#include <iostream>
+
+namespace millrace::apps {
+namespace {
+
+Watch watch_of(Counting& counting, std::stop_token stop) {
+  return {[&counting](std::uint64_t count) { counting(count); }, std::move(stop)};
+}
+
+void print_notes(const Dataset& dataset, Show show) {
+  if (show == Show::nothing) return;
+  for (const std::string& note : dataset.notes()) std::cout << "note: " << note << '\n';
+}
+
+void check_classes(const Dataset& training, const Dataset& validation, const std::string& path) {
+  if (training.classes() == validation.classes()) return;
+  throw Error(concat(path, ": has ", validation.classes().size(), " classes (",
+                     validation.classes().front(), ", ...), the training data ",
+                     training.classes().size(), " (", training.classes().front(),
+                     ", ...); they must be the same"));
+}
+
+std::string percent(double share) {
+  return concat(static_cast<int>(share * 1000 + 0.5) / 10.0, " %");
+}
+
+}  // namespace
+
+const char* unit_of(const Dataset& dataset) {
+  return dataset.dtype() == DType::f32 ? "rows" : "pictures";
+}
+
+TrainingData open_training_data(const DataOptions& options, Show show, std::stop_token stop) {
+  const DataLayout layout = find_data(options.data);
+  std::shared_ptr<const Dataset> training, validation;
+  TrainingData data;
+  {
+    Counting counting(show, "reading " + options.data, "files");
+    const Watch watch = watch_of(counting, std::move(stop));
+    if (options.validation.empty()) {
+      const Datasets both = open_datasets(layout, watch);
+      training = both.train;
+      validation = both.validation;
+    } else {
+      training = open_dataset(layout.kind, layout.train, watch);
+      const DataLayout other = find_data(options.validation);
+      validation = open_dataset(other.kind, other.train, watch, training->classes());
+      check_classes(*training, *validation, options.validation);
+    }
+  }
+  print_notes(*training, show);
+  const char* const unit = unit_of(*training);
+  data.description = concat(with_commas(training->size()), ' ', unit, " in ",
+                            training->classes().size(), " classes");
+  if (validation != nullptr) {
+    print_notes(*validation, show);
+    data.training = SampleSet::all(training);
+    data.validation = SampleSet::all(validation);
+    const std::string where = !options.validation.empty() ? options.validation
+                              : layout.validation_is_test ? "the test part of DATA"
+                                                          : "the validation part of DATA";
+    data.validation_description = concat(with_commas(validation->size()), ' ', unit, " of ", where);
+  } else {
+    Split parts = split(*training, options.validation_share, options.seed);
+    data.training = {training, std::move(parts.train)};
+    data.validation = {training, std::move(parts.validation)};
+    data.validation_description = data.validation.size() == 0
+                                      ? std::string("none")
+                                      : concat(with_commas(data.validation.size()), " of them (",
+                                               percent(options.validation_share),
+                                               " of each class, drawn by seed ", options.seed, ")");
+  }
+  return data;
+}
+
+std::shared_ptr<const Dataset> open_evaluation_data(const std::string& data, Show show,
+                                                    std::stop_token stop) {
+  const DataLayout layout = find_data(data);
+  Counting counting(show, "reading " + data, "files");
+  auto dataset = open_dataset(layout.kind, layout.validation.value_or(layout.train),
+                              watch_of(counting, std::move(stop)));
+  return dataset;
+}
+
+Survey survey_pictures(const Dataset& dataset) {
+  constexpr std::uint32_t kMost = 64;
+  Survey survey{.same_size = true, .all_grey = true};
+  const std::uint32_t count = std::min(kMost, dataset.size());
+  std::vector<std::byte> bytes;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const auto index = static_cast<std::uint32_t>(std::uint64_t{i} * dataset.size() / count);
+    try {
+      const std::string path = dataset.name(index);
+      read_file_into(path, bytes);
+      const ImageInfo info = image_info(bytes, path);
+      if (survey.height == 0) {
+        survey.height = info.height;
+        survey.width = info.width;
+      }
+      survey.same_size =
+          survey.same_size && info.height == survey.height && info.width == survey.width;
+      survey.all_grey = survey.all_grey && info.channels <= 2;
+    } catch (const Error&) {
+      // A picture that cannot be read says nothing here; training will name it.
+    }
+  }
+  survey.same_size = survey.same_size && survey.height > 0;
+  survey.all_grey = survey.all_grey && survey.height > 0;
+  return survey;
+}
+
+}  // namespace millrace::apps

@@ -1,0 +1,67 @@
+#include "apps/machine.h"
+
+#include <millrace/core/error.h>
+#include <millrace/cpu/engine.h>
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+namespace millrace::apps {
+namespace {
+
+/// A number in a file of the kernel's, or 0 ("max", no such file).
+std::uint64_t number_in(const char* path) {
+  std::ifstream file(path);
+  std::uint64_t number = 0;
+  file >> number;
+  return file ? number : 0;
+}
+
+bool has_nvidia_driver() {
+  return std::filesystem::exists("/proc/driver/nvidia/version");
+}
+
+}  // namespace
+
+Bytes memory_limit() {
+  const auto pages = static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES));
+  std::uint64_t limit = pages * static_cast<std::uint64_t>(sysconf(_SC_PAGE_SIZE));
+  for (const char* file :
+       {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+    const std::uint64_t granted = number_in(file);
+    if (granted > 0) limit = std::min(limit, granted);
+  }
+  return {limit};
+}
+
+std::string no_gpu_reason() {
+  if (has_nvidia_driver()) {
+    return "this program was built without a GPU engine, although the machine has an NVIDIA driver";
+  }
+  return "this program was built without a GPU engine, and the machine has no NVIDIA driver";
+}
+
+std::shared_ptr<const nn::Engine> engine_for(const std::string& device, int compute_threads) {
+  if (device == "gpu") throw Error(concat("--device gpu: ", no_gpu_reason(), "; use --device cpu"));
+  return cpu::make_engine({.threads = compute_threads});
+}
+
+std::string cpu_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
+  }
+  return "unknown processor";
+}
+
+Bytes peak_memory() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return {static_cast<std::uint64_t>(usage.ru_maxrss) << 10};
+}
+
+}  // namespace millrace::apps

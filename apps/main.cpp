@@ -1,0 +1,80 @@
+// The program `millrace`: finds the command and turns exceptions into one line and an exit status.
+
+#include "apps/commands.h"
+
+#include <millrace/core/error.h>
+
+#include <algorithm>
+#include <array>
+#include <exception>
+#include <iostream>
+#include <string_view>
+
+namespace {
+
+using millrace::apps::Arguments;
+
+struct Command {
+  std::string_view name;
+  int (*run)(const Arguments&);
+  std::string_view summary;
+};
+
+constexpr std::array<Command, 2> kCommands = {{
+    {"train", millrace::apps::train, "train a model from a folder of class folders"},
+    {"convert", millrace::apps::convert, "a data set from one form into another"},
+}};
+
+void print_help(std::ostream& out) {
+  out << "millrace " MILLRACE_VERSION
+         ": training image models as a flow graph\n\n"
+         "usage: millrace COMMAND [ARGUMENTS] [OPTIONS]\n\n";
+  for (const Command& command : kCommands) {
+    out << "  " << command.name << std::string(10 - command.name.size(), ' ') << command.summary
+        << '\n';
+  }
+  out << "\n'millrace COMMAND --help' tells the options of a command.\n"
+         "The shortest way to a model: millrace train PHOTOS, where PHOTOS holds one folder of\n"
+         "pictures for each class.\n"
+         "Exit status: 0 ok, 1 the run failed, 2 bad usage, 130 or 143 stopped by a signal.\n";
+}
+
+int run(const Arguments& all) {
+  const std::string_view name = all.empty() ? "" : std::string_view(all.front());
+  if (name == "--help" || name == "-h" || name == "help") {
+    print_help(std::cout);
+    return 0;
+  }
+  if (name == "--version") {
+    std::cout << "millrace " MILLRACE_VERSION "\n";
+    return 0;
+  }
+  const auto command = std::find_if(kCommands.begin(), kCommands.end(),
+                                    [&](const Command& c) { return c.name == name; });
+  if (command == kCommands.end()) {
+    throw millrace::UsageError(
+        name.empty()
+            ? std::string("no command; 'millrace --help' lists them")
+            : millrace::concat("there is no command '", name, "'; 'millrace --help' lists them"));
+  }
+  return command->run(Arguments(all.begin() + 1, all.end()));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    const int status = run(Arguments(argv + 1, argv + argc));
+    std::cout.flush();
+    if (!std::cout) throw millrace::Error("cannot write to standard output");
+    return status;
+  } catch (const millrace::UsageError& error) {
+    std::cerr << "millrace: " << error.what() << '\n';
+    return 2;
+  } catch (const std::bad_alloc&) {
+    std::cerr << "millrace: out of memory; use smaller batches or images, or a smaller model\n";
+  } catch (const std::exception& error) {
+    std::cerr << "millrace: " << error.what() << '\n';
+  }
+  return 1;
+}

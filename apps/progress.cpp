@@ -1,0 +1,118 @@
+#include "apps/progress.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <iostream>
+#include <utility>
+
+namespace millrace::apps {
+namespace {
+
+constexpr const char* kClearLine = "\r\033[K";
+constexpr auto kRedraw = std::chrono::milliseconds(100);
+
+template <class... Values>
+std::string format(const char* pattern, Values... values) {
+  std::array<char, 256> text{};
+  std::snprintf(text.data(), text.size(), pattern, values...);
+  return text.data();
+}
+
+std::string bar(double share) {
+  constexpr int kWidth = 24;
+  const int filled = static_cast<int>(share * kWidth);
+  std::string text = "[";
+  for (int i = 0; i < kWidth; ++i) text += i < filled ? '=' : i == filled ? '>' : ' ';
+  return text + ']';
+}
+
+double since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+}  // namespace
+
+Show how_to_show(bool quiet) {
+  if (quiet) return Show::nothing;
+  return isatty(STDOUT_FILENO) != 0 ? Show::bar : Show::lines;
+}
+
+std::string with_commas(std::uint64_t number) {
+  std::string text = std::to_string(number);
+  for (std::size_t i = text.size(); i > 3; i -= 3) text.insert(i - 3, ",");
+  return text;
+}
+
+std::string duration_text(double seconds) {
+  if (seconds < 100) return format("%.1f s", seconds);
+  const long whole = static_cast<long>(seconds + 0.5);
+  if (whole < 3600) return format("%ld min %02ld s", whole / 60, whole % 60);
+  return format("%ld h %02ld min", whole / 3600, whole / 60 % 60);
+}
+
+Counting::Counting(Show show, std::string text, std::string unit)
+    : show_(show), text_(std::move(text)), unit_(std::move(unit)) {}
+
+Counting::~Counting() {
+  if (is_drawn_) std::cout << kClearLine << std::flush;
+}
+
+void Counting::operator()(std::uint64_t count) {
+  const auto now = std::chrono::steady_clock::now();
+  if (show_ != Show::bar || now < next_) return;
+  next_ = now + kRedraw;
+  is_drawn_ = true;
+  std::cout << kClearLine << text_ << ": " << with_commas(count) << ' ' << unit_ << std::flush;
+}
+
+TrainingProgress::TrainingProgress(Show show, std::uint32_t epochs, std::int64_t batch)
+    : show_(show), epochs_(epochs), batch_(batch) {}
+
+void TrainingProgress::step(const StepRecord& record) {
+  if (record.tag.step == 0) phase_begin_ = Clock::now();
+  const auto now = Clock::now();
+  if (show_ != Show::bar || now < next_) return;
+  next_ = now + kRedraw;
+  is_drawn_ = true;
+  const double elapsed = since(phase_begin_);
+  const std::uint32_t done = record.tag.step + 1;
+  // The first step started the clock, so it does not count.
+  const double rate =
+      done > 1 && elapsed > 0 ? (done - 1) * static_cast<double>(batch_) / elapsed : 0;
+  const double left = rate > 0 ? (record.tag.steps - done) * static_cast<double>(batch_) / rate : 0;
+  std::cout << kClearLine << "epoch " << record.tag.epoch + 1 << '/' << epochs_ << ' '
+            << (record.tag.phase == Phase::training ? "" : "validation ")
+            << bar(static_cast<double>(done) / record.tag.steps) << ' ' << done << '/'
+            << record.tag.steps << "  loss " << format("%.4f", record.totals.mean_loss())
+            << "  accuracy " << format("%.4f", record.totals.accuracy()) << "  "
+            << with_commas(static_cast<std::uint64_t>(rate)) << " images/s  " << duration_text(left)
+            << " left" << std::flush;
+}
+
+void TrainingProgress::epoch(const EpochRecord& record) {
+  if (show_ == Show::nothing) return;
+  if (is_drawn_) std::cout << kClearLine;
+  is_drawn_ = false;
+  std::cout << "epoch " << record.epoch + 1 << '/' << epochs_
+            << format("  loss %.4f  accuracy %.4f", record.training.mean_loss(),
+                      record.training.accuracy());
+  if (record.validation) {
+    std::cout << format("  val_loss %.4f  val_accuracy %.4f", record.validation->mean_loss(),
+                        record.validation->accuracy());
+  }
+  const double rate =
+      record.training_s > 0 ? static_cast<double>(record.training.samples) / record.training_s : 0;
+  std::cout << "  " << with_commas(static_cast<std::uint64_t>(rate)) << " images/s  "
+            << duration_text(record.seconds);
+  if (record.holes > 0) std::cout << "  " << record.holes << " left out";
+  std::cout << std::endl;
+}
+
+void TrainingProgress::finish() {
+  if (is_drawn_) std::cout << std::endl;
+  is_drawn_ = false;
+}
+
+}  // namespace millrace::apps

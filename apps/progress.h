@@ -1,0 +1,59 @@
+#pragma once
+// What a person sees while it works: one line that is drawn again on a terminal, plain lines
+// elsewhere.
+
+#include <millrace/nodes/logger.h>
+
+#include <chrono>
+#include <cstdint>
+#include <iosfwd>
+#include <string>
+
+namespace millrace::apps {
+
+enum class Show { nothing, lines, bar };
+
+/// `bar` on a terminal, `lines` elsewhere, `nothing` if quiet.
+[[nodiscard]] Show how_to_show(bool quiet);
+
+/// "1,234,567".
+[[nodiscard]] std::string with_commas(std::uint64_t number);
+/// "12.3 s", "4 min 05 s", "2 h 03 min".
+[[nodiscard]] std::string duration_text(double seconds);
+
+/// A count that grows: "reading the folders: 12,000 files". Drawn on terminals only, at most 10
+/// times a second; gone when destroyed.
+class Counting {
+ public:
+  Counting(Show show, std::string text, std::string unit);
+  ~Counting();
+  Counting(const Counting&) = delete;
+  Counting& operator=(const Counting&) = delete;
+  void operator()(std::uint64_t count);
+
+ private:
+  Show show_;
+  std::string text_, unit_;
+  std::chrono::steady_clock::time_point next_{};
+  bool is_drawn_ = false;
+};
+
+/// The progress of training.
+class TrainingProgress {
+ public:
+  TrainingProgress(Show show, std::uint32_t epochs, std::int64_t batch);
+  void step(const StepRecord& record);
+  void epoch(const EpochRecord& record);
+  /// Ends a line that is being drawn, before something else is printed.
+  void finish();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Show show_;
+  std::uint32_t epochs_;
+  std::int64_t batch_;
+  Clock::time_point next_{}, phase_begin_ = Clock::now();
+  bool is_drawn_ = false;
+};
+
+}  // namespace millrace::apps

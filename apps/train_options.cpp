@@ -1,0 +1,96 @@
+#include "apps/train_options.h"
+
+#include <millrace/core/error.h>
+#include <millrace/nn/zoo.h>
+
+namespace millrace::apps {
+
+void declare(CommandLine& line, TrainOptions& o) {
+  line.positional("data", o.data);
+  line.topic("data", "Data");
+  line("validation", o.validation, "DIR",
+       "validate on this data set; default: DATA's val/ or test/, else a share of DATA");
+  line("validation-share", o.validation_share, "X",
+       "share of DATA kept for validation, drawn by seed, class by class; default 0.2, 0 for none");
+  line("size", o.size, "N|HxW",
+       "height and width of the model's input; default: that of the pictures where all agree, else "
+       "150");
+  line("channels", o.channels, "1|3", "1 grey, 3 RGB; default: as the pictures are");
+  line("filter", o.filter, "NAME",
+       "resizing: nearest, box, bilinear (default), hamming, bicubic, lanczos");
+  line("scale", o.scale, "X", "pixels are multiplied by this first; default 1/255");
+  line("mean", o.mean, "X[,X,X]", "then this is subtracted, by channel");
+  line("deviation", o.deviation, "X[,X,X]", "then divided by this, by channel");
+  line("on-bad-image", o.on_bad_image, "fail|skip",
+       "a picture that cannot be read ends the run (default) or is left out");
+  line("bad-image-limit", o.bad_image_limit, "N",
+       "with skip: fail after so many; default 0: no limit");
+  line("limit-batches", o.limit_batches, "N",
+       "at most so many batches of training and validation an epoch; 0: all");
+  line.topic("model", "Model");
+  line("model", o.model, "SPEC",
+       "mlp:500,100  cnn  cnn:16,32:64  or a JSON file; default: by the size of the input");
+  line("initializer", o.initializer, "NAME",
+       "glorot_uniform (default), glorot_normal, he_uniform, he_normal, lecun_uniform, "
+       "lecun_normal, torch");
+  line.topic("training", "Training");
+  line("epochs", o.epochs, "N", "default 10");
+  line("batch", o.batch, "N", "samples of a step; default 32");
+  line("steps-per-epoch", o.steps_per_epoch, "N",
+       "so many full batches an epoch from an endless shuffled stream; default 0: one pass");
+  line("optimizer", o.optimizer, "NAME", "sgd, adam (default), keras_adam, adamw");
+  line("learning-rate", o.learning_rate, "X", "default 0.01 for sgd, else 0.001");
+  line("momentum", o.momentum, "X", "of sgd; default 0");
+  line("nesterov", o.nesterov, "", "Nesterov's momentum");
+  line("beta1", o.beta1, "X", "of adam; default 0.9");
+  line("beta2", o.beta2, "X", "of adam; default 0.999");
+  line("epsilon", o.epsilon, "X", "of adam; default 1e-8, keras_adam 1e-7");
+  line("weight-decay", o.weight_decay, "X", "added to the gradient; adamw: decoupled; default 0");
+  line("seed", o.seed, "N", "of the split, the weights, the order and the augmentation; default 1");
+  line("no-shuffle", o.no_shuffle, "", "train in the order of the data set");
+  line.topic("augmentation", "Augmentation of training pictures");
+  line("flip", o.flip, "", "mirror left and right, with probability 0.5");
+  line("crop-padding", o.crop_padding, "N",
+       "pad by N pixels on each side and crop back at a random place");
+  line.topic("machine", "Machine");
+  line("device", o.device, "auto|cpu|gpu", "where to compute; default auto");
+  line("threads", o.threads, "N", "of reading and decoding; default: the cores one may use");
+  line("compute-threads", o.compute_threads, "N", "of the model; default: the cores one may use");
+  line("memory-budget", o.memory_budget, "SIZE",
+       "most memory of batches, model and index, e.g. 2GiB; default: half of the machine's");
+  line("slots", o.slots, "N", "batches under way; default 3");
+  line.topic("output", "Output");
+  line("run-dir", o.run_dir, "DIR", "where the run is written; default runs/DATE-TIME");
+  line("overwrite", o.overwrite, "", "replace a run that is there");
+  line("print-plan", o.print_plan, "", "print stages and memory, and do not train");
+  line("quiet", o.quiet, "", "print errors only");
+}
+
+void check(const TrainOptions& o) {
+  const auto require = [](bool holds, const char* option, const char* range, const auto& value) {
+    if (!holds) throw UsageError(concat("train: --", option, " must be ", range, ", not ", value));
+  };
+  require(o.validation_share >= 0 && o.validation_share < 1, "validation-share", "in [0, 1)",
+          o.validation_share);
+  require(!o.channels || *o.channels == 1 || *o.channels == 3, "channels", "1 or 3",
+          o.channels.value_or(0));
+  require(o.on_bad_image == "fail" || o.on_bad_image == "skip", "on-bad-image", "fail or skip",
+          o.on_bad_image);
+  require(o.epochs >= 1, "epochs", "1 or more", o.epochs);
+  require(o.batch >= 1, "batch", "1 or more", o.batch);
+  require(!o.learning_rate || *o.learning_rate > 0, "learning-rate", "above 0",
+          o.learning_rate.value_or(0));
+  require(o.momentum >= 0 && o.momentum < 1, "momentum", "in [0, 1)", o.momentum);
+  require(o.beta1 >= 0 && o.beta1 < 1, "beta1", "in [0, 1)", o.beta1);
+  require(o.beta2 >= 0 && o.beta2 < 1, "beta2", "in [0, 1)", o.beta2);
+  require(o.epsilon >= 0, "epsilon", "0 or more", o.epsilon);
+  require(o.weight_decay >= 0, "weight-decay", "0 or more", o.weight_decay);
+  require(o.crop_padding >= 0, "crop-padding", "0 or more", o.crop_padding);
+  require(o.device == "auto" || o.device == "cpu" || o.device == "gpu", "device",
+          "auto, cpu or gpu", o.device);
+  require(o.threads >= 0, "threads", "0 or more", o.threads);
+  require(o.compute_threads >= 0, "compute-threads", "0 or more", o.compute_threads);
+  require(o.slots >= 1, "slots", "1 or more", o.slots);
+}
+
+}  // namespace millrace::apps

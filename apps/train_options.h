@@ -1,0 +1,62 @@
+#pragma once
+// The options of `millrace train`, in the words of the field, by topic. What is left out is chosen
+// from the data and the machine (choose.h) and printed before training starts.
+
+#include "apps/command_line.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace millrace::apps {
+
+struct TrainOptions {
+  // data
+  std::string data;
+  std::string validation;
+  double validation_share = 0.2;
+  std::string size;
+  std::optional<int> channels;
+  std::string filter = "bilinear";
+  double scale = 1.0 / 255.0;
+  std::string mean, deviation;
+  std::string on_bad_image = "fail";
+  std::uint64_t bad_image_limit = 0;
+  std::uint32_t limit_batches = 0;
+  // model
+  std::string model;
+  std::string initializer = "glorot_uniform";
+  // training
+  std::uint32_t epochs = 10;
+  std::int64_t batch = 32;
+  std::uint32_t steps_per_epoch = 0;
+  std::string optimizer = "adam";
+  std::optional<double> learning_rate;
+  double momentum = 0.0;
+  bool nesterov = false;
+  double beta1 = 0.9, beta2 = 0.999, epsilon = 0.0, weight_decay = 0.0;
+  std::uint64_t seed = 1;
+  bool no_shuffle = false;
+  // augmentation
+  bool flip = false;
+  int crop_padding = 0;
+  // machine
+  std::string device = "auto";
+  int threads = 0;
+  int compute_threads = 0;
+  std::string memory_budget;
+  int slots = 3;
+  // output
+  std::string run_dir;
+  bool overwrite = false;
+  bool print_plan = false;
+  bool quiet = false;
+};
+
+/// Declares all options.
+void declare(CommandLine& line, TrainOptions& options);
+
+/// Throws UsageError for values out of range, naming the option.
+void check(const TrainOptions& options);
+
+}  // namespace millrace::apps

@@ -1,0 +1,17 @@
+#pragma once
+// Turns gathered tickets back into their batch and closes the holes that bad samples left.
+
+#include <millrace/nodes/host_batch.h>
+#include <millrace/pipeline/pipeline.h>
+
+namespace millrace {
+
+/// A node: Group<Ticket> -> the batch. Valid rows move to the front in their order; rows whose
+/// ticket was skipped as a whole count as holes. A batch may end up empty (size 0) and still
+/// arrives, since it may be the one that ends an epoch.
+class Batcher {
+ public:
+  Lease<HostBatch> operator()(const Group<Ticket>& tickets) const;
+};
+
+}  // namespace millrace

@@ -1,0 +1,63 @@
+#include <millrace/nodes/cast.h>
+
+#include <algorithm>
+
+namespace millrace {
+namespace {
+
+constexpr std::size_t kVector = 16;
+
+double channel_value(const std::vector<float>& values, std::size_t channel, double otherwise) {
+  return values.empty() ? otherwise : static_cast<double>(values[channel]);
+}
+
+void check_channels(const char* name, const std::vector<float>& values, std::size_t channels) {
+  if (!values.empty() && values.size() != channels) {
+    throw UsageError(concat("preprocessing: ", name, " has ", values.size(), " entries for ",
+                            channels, " channels"));
+  }
+}
+
+}  // namespace
+
+Cast::Cast(const nn::Preprocessing& preprocessing, const Shape& sample) {
+  const auto channels = static_cast<std::size_t>(sample[-1]);
+  const bool is_plain = preprocessing.mean.empty() && preprocessing.deviation.empty();
+  check_channels("mean", preprocessing.mean, channels);
+  check_channels("deviation", preprocessing.deviation, channels);
+  const std::size_t period = is_plain ? kVector : channels * kVector;
+  for (std::size_t i = 0; i < period; ++i) {
+    const double mean = channel_value(preprocessing.mean, i % channels, 0.0);
+    const double deviation = channel_value(preprocessing.deviation, i % channels, 1.0);
+    factor_.push_back(static_cast<float>(static_cast<double>(preprocessing.scale) / deviation));
+    offset_.push_back(static_cast<float>(-mean / deviation));
+  }
+}
+
+template <class Pixel>
+void Cast::normalize(std::span<const Pixel> pixels, std::span<float> input) const {
+  const float* const factor = factor_.data();
+  const float* const offset = offset_.data();
+  for (std::size_t begin = 0; begin < pixels.size(); begin += factor_.size()) {
+    const std::size_t n = std::min(factor_.size(), pixels.size() - begin);
+    const Pixel* const from = pixels.data() + begin;
+    float* const to = input.data() + begin;
+    for (std::size_t i = 0; i < n; ++i) to[i] = static_cast<float>(from[i]) * factor[i] + offset[i];
+  }
+}
+
+Lease<DeviceBatch> Cast::operator()(const Lease<DeviceBatch>& batch) const {
+  const ConstTensorView rows = batch->host->rows();
+  MILLRACE_CHECK(batch->sample.elements() == batch->host->sample.elements(), "samples of ",
+                 to_string(batch->host->sample), " do not fit the model's input ",
+                 to_string(batch->sample));
+  const std::span<float> input = batch->input.as<float>();
+  if (rows.dtype == DType::u8)
+    normalize(rows.as<std::uint8_t>(), input);
+  else
+    normalize(rows.as<float>(), input);
+  batch->host.reset();
+  return batch;
+}
+
+}  // namespace millrace

@@ -1,0 +1,31 @@
+#pragma once
+// Turns uint8 pixels into the floating-point input of a model.
+
+#include <millrace/nn/model.h>
+#include <millrace/nodes/device_batch.h>
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace millrace {
+
+/// A node: DeviceBatch -> the same, with `input` = (pixel * scale - mean[c]) / deviation[c],
+/// computed in float32 as pixel * (scale / deviation) - mean / deviation. Float32 features are
+/// scaled the same way. Gives the host batch back.
+class Cast {
+ public:
+  /// Throws UsageError unless mean and deviation are empty or have one entry a channel.
+  Cast(const nn::Preprocessing& preprocessing, const Shape& sample);
+  Lease<DeviceBatch> operator()(const Lease<DeviceBatch>& batch) const;
+
+ private:
+  template <class Pixel>
+  void normalize(std::span<const Pixel> pixels, std::span<float> input) const;
+
+  // One factor and offset an element of a period: whole pixels, and a multiple of a vector's
+  // length, so that the inner loop has no division by the number of channels.
+  std::vector<float> factor_, offset_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,33 @@
+#include <millrace/nodes/copy_to_device.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace millrace {
+
+CopyToDevice::CopyToDevice(std::shared_ptr<const nn::Engine> engine) : engine_(std::move(engine)) {
+  if (!engine_->shares_host_memory()) {
+    throw Error(concat("copy to device: ", engine_->description(), " has memory of its own"));
+  }
+}
+
+Lease<DeviceBatch> CopyToDevice::operator()(
+    const With<Lease<HostBatch>, DeviceBatch>& batch) const {
+  const HostBatch& host = *batch.item;
+  DeviceBatch& device = *batch.slot;
+  MILLRACE_CHECK(host.size <= static_cast<std::int64_t>(device.weights.size()),
+                 "a device batch of ", device.weights.size(), " samples cannot hold ", host.size);
+  const auto n = static_cast<std::size_t>(host.size);
+  std::copy_n(host.labels.begin(), n, device.labels.as<std::int32_t>().begin());
+  std::copy_n(host.weights.begin(), n, device.weights.begin());
+  for (std::size_t i = 0; i < n; ++i) {
+    device.draws[i] = (std::uint64_t{host.passes[i]} << 40) + host.draws[i];
+  }
+  device.size = host.size;
+  device.holes = host.holes;
+  device.tag = host.tag;
+  device.host = batch.item;
+  return batch.slot;
+}
+
+}  // namespace millrace

@@ -1,0 +1,35 @@
+#pragma once
+// Reads, decodes and rescales the samples of a ticket straight into their rows of the batch.
+
+#include <millrace/image/resize.h>
+#include <millrace/io/dataset.h>
+#include <millrace/io/decode.h>
+#include <millrace/nodes/host_batch.h>
+#include <millrace/pipeline/stage.h>
+
+#include <memory>
+
+namespace millrace {
+
+/// A node: Ticket -> the same Ticket. A sample that cannot be decoded becomes a hole (valid stays
+/// 0) under skip(), and ends the run under fail(); its neighbours are not lost with it.
+///
+/// Each copy has a decoder of its own; scratch() is the most that one holds.
+class DecodeInto {
+ public:
+  DecodeInto(std::shared_ptr<const Dataset> training, std::shared_ptr<const Dataset> validation,
+             Filter filter, DecoderOptions options = {});
+  DecodeInto(const DecodeInto& other);
+  DecodeInto& operator=(const DecodeInto&) = delete;
+
+  Ticket operator()(const Ticket& ticket, Context& context);
+  [[nodiscard]] Bytes scratch() const noexcept;
+
+ private:
+  std::shared_ptr<const Dataset> training_, validation_;
+  Filter filter_;
+  DecoderOptions options_;
+  Decoder decoder_;
+};
+
+}  // namespace millrace

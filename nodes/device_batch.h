@@ -1,0 +1,42 @@
+#pragma once
+// A batch in the memory of an engine, ready for a step.
+
+#include <millrace/core/buffer.h>
+#include <millrace/nn/engine.h>
+#include <millrace/nodes/host_batch.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace millrace {
+
+/// What CopyToDevice fills, Cast turns into the model's input and TrainStep reads.
+struct DeviceBatch {
+  Shape sample;   ///< of the model's input
+  Buffer pixels;  ///< uint8 in device memory; empty where steps read host memory
+  Buffer input;   ///< float32 [capacity][sample], normalised
+  Buffer labels;  ///< int32 [capacity]
+  std::vector<float> weights;
+  std::vector<std::uint64_t> draws;  ///< pass * 2^40 + position in the pass
+  Lease<HostBatch> host;  ///< where steps read host memory: the pixels, until they are cast
+  std::int64_t size = 0;
+  std::int64_t holes = 0;
+  BatchTag tag;
+
+  /// As an engine wants it.
+  [[nodiscard]] nn::Batch view() const;
+};
+
+/// Makes the slots of a pool of device batches.
+struct DeviceBatchFactory {
+  std::shared_ptr<const nn::Engine> engine;
+  Shape sample;
+  DType dtype = DType::u8;  ///< of the host batches that are copied
+  std::int64_t capacity = 32;
+
+  [[nodiscard]] DeviceBatch operator()() const;
+  [[nodiscard]] Bytes bytes() const;  ///< of one slot
+};
+
+}  // namespace millrace

@@ -1,0 +1,75 @@
+#pragma once
+// The source of a training pipeline: decides which samples make up which batch of which epoch,
+// stamps a free batch with them and emits tickets. It reads no pixels.
+
+#include <millrace/io/dataset.h>
+#include <millrace/nodes/host_batch.h>
+#include <millrace/pipeline/pipeline.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace millrace {
+
+/// Samples of a data set by their numbers.
+struct SampleSet {
+  std::shared_ptr<const Dataset> dataset;
+  std::vector<std::uint32_t> samples;
+
+  /// All samples of the data set.
+  [[nodiscard]] static SampleSet all(std::shared_ptr<const Dataset> dataset);
+  [[nodiscard]] std::uint32_t size() const noexcept {
+    return static_cast<std::uint32_t>(samples.size());
+  }
+};
+
+struct ReaderOptions {
+  std::int64_t batch = 32;
+  std::uint32_t epochs = 1;
+  /// 0: an epoch is one pass, and its last batch may be short. Otherwise so many full batches from
+  /// an endless stream that is shuffled anew at each pass.
+  std::uint32_t steps_per_epoch = 0;
+  std::uint32_t limit_batches = 0;  ///< at most so many batches a phase; 0: all
+  std::uint64_t seed = 0;
+  bool shuffle = true;                ///< of training samples, at each pass
+  std::uint32_t ticket_samples = 16;  ///< most samples of a ticket
+};
+
+/// Batches of training and then of validation, epoch by epoch. Same seed and options: the same
+/// batches. A callable for Pipeline::source over a pool of HostBatch whose capacity is at least
+/// `batch`.
+///
+/// Requires: training holds a sample. `validation` may be empty.
+class DirectoryReader {
+ public:
+  DirectoryReader(SampleSet training, SampleSet validation, ReaderOptions options);
+
+  bool operator()(Lease<HostBatch> batch, Emit<Ticket>& emit);
+
+  [[nodiscard]] std::uint32_t training_steps() const noexcept { return training_steps_; }
+  [[nodiscard]] std::uint32_t validation_steps() const noexcept { return validation_steps_; }
+  /// The sizes of batches that are not full, for programs to be compiled ahead.
+  [[nodiscard]] std::vector<std::int64_t> short_batches() const;
+  /// Memory of the sample numbers and the order of the pass.
+  [[nodiscard]] Bytes bytes() const;
+
+ private:
+  void stamp_training(HostBatch& batch);
+  void stamp_validation(HostBatch& batch);
+  void stamp(HostBatch& batch, std::int64_t row, const SampleSet& set, std::uint32_t position);
+  void begin_pass();
+  void advance();
+
+  std::shared_ptr<const SampleSet> training_, validation_;  // shared by the copies of a source
+  ReaderOptions options_;
+  std::uint32_t training_steps_ = 0, validation_steps_ = 0;
+
+  // Where the next batch begins.
+  Phase phase_ = Phase::training;
+  std::uint32_t epoch_ = 0, step_ = 0;
+  std::uint32_t pass_ = 0, position_ = 0;
+  std::vector<std::uint32_t> order_;  // of the pass: positions to numbers in training_->samples
+};
+
+}  // namespace millrace

@@ -1,0 +1,49 @@
+#include <millrace/nodes/host_batch.h>
+
+#include <utility>
+
+namespace millrace {
+namespace {
+
+std::size_t sample_bytes(const Shape& sample, DType type) {
+  return static_cast<std::size_t>(sample.elements()) * size_of(type);
+}
+
+}  // namespace
+
+HostBatch::HostBatch(Shape sample_shape, DType type, std::int64_t rows, Buffer memory)
+    : sample(sample_shape), dtype(type), pixels(std::move(memory)) {
+  const auto n = static_cast<std::size_t>(rows);
+  MILLRACE_CHECK(pixels.size() >= n * sample_bytes(sample, dtype), "a batch of ", n, " samples of ",
+                 to_string(sample), " needs more than ", pixels.size(), " bytes");
+  index.resize(n);
+  labels.resize(n);
+  weights.resize(n, 1.0F);
+  valid.resize(n);
+  passes.resize(n);
+  draws.resize(n);
+}
+
+TensorView HostBatch::row(std::int64_t i) {
+  MILLRACE_CHECK(i >= 0 && i < capacity(), "row ", i, " of a batch of ", capacity());
+  const std::size_t offset = static_cast<std::size_t>(i) * sample_bytes(sample, dtype);
+  return {pixels.data() + offset, sample, dtype};
+}
+
+ConstTensorView HostBatch::rows() const {
+  return {pixels.data(), sample.with_front(size), dtype};
+}
+
+HostBatch HostBatchFactory::operator()() const {
+  const std::size_t size = static_cast<std::size_t>(capacity) * sample_bytes(sample, dtype);
+  return HostBatch(sample, dtype, capacity, allocate(Bytes{size}));
+}
+
+Bytes HostBatchFactory::bytes() const {
+  constexpr std::size_t kBesidePixels = sizeof(std::uint32_t) * 2 + sizeof(std::int32_t) +
+                                        sizeof(float) + sizeof(std::uint8_t) +
+                                        sizeof(std::uint64_t);
+  return {static_cast<std::uint64_t>(capacity) * (sample_bytes(sample, dtype) + kBesidePixels)};
+}
+
+}  // namespace millrace

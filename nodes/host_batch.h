@@ -1,0 +1,79 @@
+#pragma once
+// A batch of samples in host memory: the slot that bounds a training pipeline. The source stamps
+// it, decoders write straight into it, and the batcher closes the holes that bad files left.
+
+#include <millrace/core/buffer.h>
+#include <millrace/core/shape.h>
+#include <millrace/pipeline/pool.h>
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+namespace millrace {
+
+/// What a batch is for. Validation batches are neither shuffled nor augmented nor learned from.
+enum class Phase : std::uint8_t { training, validation };
+
+/// Which batch of a run this is.
+struct BatchTag {
+  Phase phase = Phase::training;
+  std::uint32_t epoch = 0;  ///< from 0
+  std::uint32_t step = 0;   ///< in the phase of the epoch, from 0
+  std::uint32_t steps = 0;  ///< in the phase of the epoch
+  bool ends_phase = false;  ///< the last batch of its phase
+  bool ends_epoch = false;  ///< the last batch of its epoch
+  bool ends_run = false;    ///< the last batch of all
+};
+
+/// Samples [size][H][W][C] (uint8 pixels) or [size][F] (float32 features) and what belongs to them.
+/// Rows [0, size) are in use. Between the source and the batcher a row may be a hole (valid 0);
+/// after the batcher all rows in use are valid.
+///
+/// Thread safety: tickets name disjoint rows, so stages may work on one batch concurrently.
+struct HostBatch {
+  HostBatch(Shape sample_shape, DType type, std::int64_t capacity, Buffer memory);
+
+  Shape sample;  ///< {H, W, C} or {F}
+  DType dtype;   ///< u8 or f32
+  Buffer pixels;
+  std::vector<std::uint32_t> index;  ///< [capacity] which sample of the data set
+  std::vector<std::int32_t> labels;  ///< [capacity]
+  std::vector<float>
+      weights;  ///< [capacity] of the sample in the loss; 1 unless classes are weighted
+  std::vector<std::uint8_t> valid;    ///< [capacity] 1: decoded
+  std::vector<std::uint32_t> passes;  ///< [capacity] the pass through the data, and
+  std::vector<std::uint64_t> draws;  ///< [capacity] the position in it: what random draws depend on
+  std::int64_t size = 0;             ///< rows in use
+  std::int64_t holes = 0;            ///< rows that the batcher closed
+  BatchTag tag;
+
+  [[nodiscard]] std::int64_t capacity() const noexcept {
+    return static_cast<std::int64_t>(labels.size());
+  }
+  /// One sample. Requires 0 <= i < capacity().
+  [[nodiscard]] TensorView row(std::int64_t i);
+  /// All rows in use.
+  [[nodiscard]] ConstTensorView rows() const;
+};
+
+/// A run of samples of a batch, long enough that a hop does not show beside its work.
+struct Ticket {
+  Lease<HostBatch> batch;
+  std::uint32_t first = 0, count = 0;  ///< rows [first, first + count)
+};
+
+/// Makes the slots of a pool of batches.
+struct HostBatchFactory {
+  Shape sample;
+  DType dtype = DType::u8;
+  std::int64_t capacity = 32;
+  /// Where the pixels lie: an engine's host_buffer, or ordinary memory.
+  std::function<Buffer(Bytes)> allocate = [](Bytes size) { return Buffer(size); };
+
+  [[nodiscard]] HostBatch operator()() const;
+  [[nodiscard]] Bytes bytes() const;  ///< of one slot
+};
+
+}  // namespace millrace

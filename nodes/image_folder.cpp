@@ -1,0 +1,33 @@
+#include <millrace/nodes/image_folder.h>
+
+#include <millrace/io/class_folder.h>
+#include <millrace/nodes/batcher.h>
+#include <millrace/nodes/decode_into.h>
+#include <millrace/nodes/directory_reader.h>
+
+namespace millrace {
+
+Range<Lease<HostBatch>> image_folder(const std::filesystem::path& path,
+                                     const ImageFolderOptions& options) {
+  const auto folder = std::make_shared<const ClassFolder>(path);
+  DirectoryReader reader(SampleSet::all(folder), {},
+                         {.batch = options.batch,
+                          .epochs = options.epochs,
+                          .seed = options.seed,
+                          .shuffle = options.shuffle});
+  Pipeline p({.name = "image folder", .budget = options.budget, .threads = options.threads});
+  p.charge("index", 1, folder->index_bytes() + reader.bytes());
+  auto host =
+      p.pool<HostBatch>("host", options.slots,
+                        HostBatchFactory{.sample = {options.size, options.size, options.channels},
+                                         .capacity = options.batch});
+  auto tickets = p.source({.name = "list"}, host, std::move(reader));
+  auto pixels = p.then(
+      tickets, {.name = "decode", .concurrency = kAllThreads, .on_error = options.on_bad_image},
+      DecodeInto(folder, folder, options.filter));
+  auto augmented = p.then(pixels, {.name = "augment", .concurrency = kAllThreads},
+                          Augment(options.augment, options.seed));
+  return p.range(p.then(p.gather(augmented), {.name = "batch"}, Batcher{}));
+}
+
+}  // namespace millrace

@@ -1,0 +1,39 @@
+#pragma once
+// A folder of class folders as a range of batches, for programs that want to loop themselves:
+//
+//   for (const Lease<HostBatch>& batch : image_folder("photos", {.size = 150, .batch = 32})) {
+//     step(batch->rows(), batch->labels);
+//   }
+
+#include <millrace/image/resize.h>
+#include <millrace/nodes/augment.h>
+#include <millrace/nodes/host_batch.h>
+#include <millrace/pipeline/range.h>
+
+#include <cstdint>
+#include <filesystem>
+
+namespace millrace {
+
+struct ImageFolderOptions {
+  int size = 224;    ///< height and width of the samples
+  int channels = 3;  ///< 3: RGB, 1: grey
+  std::int64_t batch = 32;
+  std::uint32_t epochs = 1;
+  bool shuffle = true;
+  std::uint64_t seed = 0;
+  Filter filter = Filter::bilinear;
+  AugmentOptions augment{};
+  OnError on_bad_image = fail();
+  int threads = 0;  ///< 0: the cores one may use
+  int slots = 3;    ///< batches under way
+  Bytes budget{};   ///< 0: no limit
+};
+
+/// Batches of uint8 pixels [size][H][W][C] with labels by the order of the class folders. A batch
+/// and its memory live until the next step of the loop. Throws Error for a folder without class
+/// folders; a picture that cannot be read is thrown by the loop as StageError, or skipped.
+[[nodiscard]] Range<Lease<HostBatch>> image_folder(const std::filesystem::path& path,
+                                                   const ImageFolderOptions& options = {});
+
+}  // namespace millrace
