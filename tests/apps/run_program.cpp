@@ -1,0 +1,142 @@
+#include "apps/run_program.h"
+
+#include <millrace/core/error.h>
+
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <sstream>
+#include <utility>
+
+extern char** environ;
+
+namespace millrace::test {
+namespace {
+
+constexpr int kNotStarted = 127;
+constexpr uid_t kNobody = 65534;
+
+/// Both ends of a pipe.
+class Pipe {
+ public:
+  Pipe() {
+    if (::pipe2(ends_.data(), O_CLOEXEC) != 0) throw Error("no pipe");
+  }
+  ~Pipe() {
+    close_end(0);
+    close_end(1);
+  }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+  [[nodiscard]] int reader() const noexcept { return ends_[0]; }
+  [[nodiscard]] int writer() const noexcept { return ends_[1]; }
+  void close_end(std::size_t end) noexcept {
+    if (ends_[end] >= 0) ::close(std::exchange(ends_[end], -1));
+  }
+  /// Appends what is there. Returns false at the end.
+  bool read_into(std::string& text) {
+    std::array<char, 4096> part{};
+    const ssize_t count = ::read(reader(), part.data(), part.size());
+    if (count > 0) text.append(part.data(), static_cast<std::size_t>(count));
+    return count > 0 || (count < 0 && errno == EINTR);
+  }
+
+ private:
+  std::array<int, 2> ends_{-1, -1};
+};
+
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+  std::vector<char*> all;
+  for (std::string& text : texts) all.push_back(text.data());
+  all.push_back(nullptr);
+  return all;
+}
+
+std::vector<std::string> environment_of(const RunOptions& options) {
+  std::vector<std::string> all;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string text = *entry;
+    if (options.environment.count(text.substr(0, text.find('='))) == 0) all.push_back(text);
+  }
+  for (const auto& [name, value] : options.environment) all.push_back(concat(name, '=', value));
+  return all;
+}
+
+/// In the child: becomes the program or ends.
+[[noreturn]] void become_program(char* const* arguments, char* const* environment,
+                                 const RunOptions& options, int out, int err) {
+  ::dup2(out, STDOUT_FILENO);
+  ::dup2(err, STDERR_FILENO);
+  const bool is_there = options.directory.empty() || ::chdir(options.directory.c_str()) == 0;
+  const bool drops = options.drop_privileges && ::geteuid() == 0;
+  const bool is_dropped =
+      !drops || (::setgroups(0, nullptr) == 0 && ::setgid(kNobody) == 0 && ::setuid(kNobody) == 0);
+  if (is_there && is_dropped) ::execve(arguments[0], arguments, environment);
+  ::_exit(kNotStarted);
+}
+
+/// Collects both streams until they end, and sends the signal when its time has come.
+void collect(pid_t child, Pipe& out, Pipe& err, const RunOptions& options, Outcome& outcome) {
+  using Clock = std::chrono::steady_clock;
+  const auto deadline = Clock::now() + std::chrono::seconds(options.timeout_s);
+  bool signal_sent = options.signal == 0;
+  std::array<pollfd, 2> streams{{{out.reader(), POLLIN, 0}, {err.reader(), POLLIN, 0}}};
+  while (streams[0].fd >= 0 || streams[1].fd >= 0) {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    if (left <= 0 || ::poll(streams.data(), streams.size(), static_cast<int>(left)) == 0) {
+      ::kill(child, SIGKILL);
+      ::waitpid(child, nullptr, 0);
+      throw Error(
+          concat("the program did not end in time; it printed: ", outcome.out, outcome.err));
+    }
+    if (streams[0].revents != 0 && !out.read_into(outcome.out)) streams[0].fd = -1;
+    if (streams[1].revents != 0 && !err.read_into(outcome.err)) streams[1].fd = -1;
+    const bool is_time = (outcome.out + outcome.err).find(options.signal_at) != std::string::npos;
+    if (!signal_sent && is_time) {
+      for (int i = 0; i < options.signals; ++i) ::kill(child, options.signal);
+      signal_sent = true;
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> Outcome::lines(const std::string& text) {
+  std::vector<std::string> all;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) all.push_back(line);
+  return all;
+}
+
+Outcome run(const std::vector<std::string>& arguments, const RunOptions& options) {
+  std::vector<std::string> words{MILLRACE_PROGRAM};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  std::vector<std::string> variables = environment_of(options);
+  const std::vector<char*> argv = pointers(words);
+  const std::vector<char*> envp = pointers(variables);
+  Pipe out, err;
+  const pid_t child = ::fork();
+  if (child < 0) throw Error("cannot fork");
+  if (child == 0) become_program(argv.data(), envp.data(), options, out.writer(), err.writer());
+  out.close_end(1);
+  err.close_end(1);
+  Outcome outcome;
+  collect(child, out, err, options, outcome);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  outcome.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  if (outcome.status == kNotStarted) throw Error("cannot start " MILLRACE_PROGRAM);
+  return outcome;
+}
+
+}  // namespace millrace::test

@@ -1,0 +1,41 @@
+#pragma once
+// Runs the program `millrace` as a user would: its own process, its own folder, its exit status and
+// what it prints.
+//
+//   const Outcome outcome = run({"train", data.string(), "--epochs", "1"});
+//   CHECK(outcome.status == 0);
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace millrace::test {
+
+struct RunOptions {
+  std::filesystem::path directory{};  ///< where it runs; default: where the test runs
+  std::map<std::string, std::string> environment{};  ///< added to that of the test
+  /// As a user who may not write everywhere, where the test itself is root; otherwise nothing.
+  bool drop_privileges = false;
+  /// This signal is sent once the program has printed `signal_at` (on either stream).
+  int signal = 0;
+  std::string signal_at{};
+  /// Once `signal_at` is seen, the signal is sent so many times.
+  int signals = 1;
+  /// The program is killed after this time and the run is an Error.
+  int timeout_s = 120;
+};
+
+struct Outcome {
+  int status = -1;  ///< exit status; 128 + signal if a signal ended it
+  std::string out, err;
+
+  /// Lines of a stream, without their ends.
+  [[nodiscard]] static std::vector<std::string> lines(const std::string& text);
+};
+
+/// Throws Error if the program cannot be started or does not end in time.
+[[nodiscard]] Outcome run(const std::vector<std::string>& arguments,
+                          const RunOptions& options = {});
+
+}  // namespace millrace::test
