@@ -1,0 +1,125 @@
+#include "apps/training_pipeline.h"
+
+#include "apps/choose.h"
+#include "apps/machine.h"
+
+#include <millrace/nn/initialize.h>
+#include <millrace/nodes/augment.h>
+#include <millrace/nodes/batcher.h>
+#include <millrace/nodes/cast.h>
+#include <millrace/nodes/copy_to_device.h>
+#include <millrace/nodes/decode_into.h>
+#include <millrace/nodes/train_step.h>
+
+#include <utility>
+#include <vector>
+
+namespace millrace::apps {
+namespace {
+
+OnError bad_image_policy(const TrainOptions& o) {
+  if (o.on_bad_image == "fail") return fail();
+  return o.bad_image_limit == 0 ? skip() : skip(o.bad_image_limit);
+}
+
+/// Weights as they leave the engine: offsets and gaps included.
+std::size_t weight_elements(const nn::Model& model) {
+  return static_cast<std::size_t>(nn::arena_elements(nn::parameters(model)));
+}
+
+}  // namespace
+
+Training prepare_training(TrainOptions options, TrainingData data) {
+  Training t;
+  t.data = std::move(data);
+  const Dataset& training = *t.data.training.dataset;
+  choose(options, training);
+  t.model = make_model(options, training);
+  t.engine = engine_for(options.device, options.compute_threads);
+  t.options = std::move(options);
+  t.executor = t.engine->compile(t.model, {.batch = t.options.batch,
+                                           .other_batches = make_reader(t).short_batches(),
+                                           .optimizer = optimizer_options(t.options),
+                                           .seed = t.options.seed});
+  return t;
+}
+
+DirectoryReader make_reader(const Training& t) {
+  return DirectoryReader(t.data.training, t.data.validation,
+                         {.batch = t.options.batch,
+                          .epochs = t.options.epochs,
+                          .steps_per_epoch = t.options.steps_per_epoch,
+                          .limit_batches = t.options.limit_batches,
+                          .seed = t.options.seed,
+                          .shuffle = !t.options.no_shuffle,
+                          .ticket_samples = ticket_samples(t.model.input)});
+}
+
+Stream<Lease<HostBatch>> add_loading(Pipeline& p, const Training& t) {
+  const TrainOptions& o = t.options;
+  const SampleSet& training = t.data.training;
+  const SampleSet& validation = t.data.validation;
+  DirectoryReader reader = make_reader(t);
+
+  p.charge("index", 1, training.dataset->index_bytes());
+  if (validation.size() > 0 && validation.dataset != training.dataset) {
+    p.charge("validation index", 1, validation.dataset->index_bytes());
+  }
+  p.charge("order of samples", 1, reader.bytes());
+  auto host = p.pool<HostBatch>(
+      "host batches", o.slots,
+      HostBatchFactory{t.model.input, training.dataset->dtype(), o.batch,
+                       [engine = t.engine](Bytes size) { return engine->host_buffer(size); }});
+
+  auto tickets = p.source({.name = "list"}, host, std::move(reader));
+  auto pixels = p.then(
+      tickets, {.name = "decode", .concurrency = kAllThreads, .on_error = bad_image_policy(o)},
+      DecodeInto(training.dataset, validation.dataset,
+                 filter_from_name(t.model.preprocessing.filter)));
+  auto augmented =
+      p.then(pixels, {.name = "augment", .concurrency = kAllThreads},
+             Augment({.horizontal_flip = o.flip, .crop_padding = o.crop_padding}, o.seed));
+  return p.then(p.gather(augmented), {.name = "batch"}, Batcher{});
+}
+
+Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
+                          Logger::Watchers watchers) {
+  const TrainOptions& o = t.options;
+  Pipeline p({.name = "train",
+              .budget = parse_bytes(o.memory_budget),
+              .threads = o.threads,
+              .trace = trace});
+  for (const nn::MemoryLine& line : t.executor->memory()) {
+    p.charge("model: " + line.name, 1, line.bytes);
+  }
+  auto batches = add_loading(p, t);
+
+  const DType dtype = t.data.training.dataset->dtype();
+  auto device = p.pool<DeviceBatch>("device batches", 2,
+                                    DeviceBatchFactory{t.engine, t.model.input, dtype, o.batch});
+  const std::size_t elements = weight_elements(t.model);
+  auto snapshots =
+      p.pool<Snapshot>("snapshot", 1, sized(Bytes{elements * sizeof(float)}, [elements] {
+                         return Snapshot{std::vector<float>(elements)};
+                       }));
+  const double learning_rate = *o.learning_rate;
+
+  auto on_device = p.then(p.with(batches, {.name = "device slot"}, device), {.name = "copy"},
+                          CopyToDevice(t.engine));
+  auto inputs = p.then(on_device, {.name = "cast"}, Cast(t.model.preprocessing, t.model.input));
+  auto steps = p.then(inputs, {.name = "train", .on = On::engine},
+                      TrainStep(t.executor, [learning_rate](std::uint64_t) {
+                        return learning_rate;
+                      }).snapshots(snapshots));
+  p.sink(steps, {.name = "log", .on = On::blocking}, Logger(std::move(watchers)));
+  return p;
+}
+
+void allocate(const Training& t) {
+  t.executor->allocate();
+  std::vector<float> weights(weight_elements(t.model));
+  nn::initialize(t.model, t.options.seed, weights);
+  t.executor->write(nn::Arena::parameters, weights);
+}
+
+}  // namespace millrace::apps

@@ -1,0 +1,45 @@
+#pragma once
+// The training pipeline, composed in plain sight: list - decode - augment - batch - copy - cast -
+// train - log. `train` runs it, `bench train` measures it and its loading half alone.
+
+#include "apps/data.h"
+#include "apps/train_options.h"
+
+#include <millrace/nn/engine.h>
+#include <millrace/nodes/logger.h>
+#include <millrace/pipeline/pipeline.h>
+
+#include <filesystem>
+#include <memory>
+
+namespace millrace::apps {
+
+/// All that a training run is made of.
+struct Training {
+  TrainOptions options;
+  TrainingData data;
+  nn::Model model;
+  std::shared_ptr<const nn::Engine> engine;
+  std::shared_ptr<nn::Executor> executor;
+};
+
+/// Chooses what the options leave open, makes the model and compiles it. Nothing large is
+/// allocated. Throws UsageError or Error as choose(), make_model() and engine_for() do.
+[[nodiscard]] Training prepare_training(TrainOptions options, TrainingData data);
+
+/// The source of the run's batches.
+[[nodiscard]] DirectoryReader make_reader(const Training& training);
+
+/// The loading half: list - decode - augment - batch, over a pool of host batches, with its charges
+/// for the data sets.
+Stream<Lease<HostBatch>> add_loading(Pipeline& pipeline, const Training& training);
+
+/// The whole pipeline. `trace` may be empty. The executor must be allocated before it runs.
+[[nodiscard]] Pipeline compose_training(const Training& training,
+                                        const std::filesystem::path& trace,
+                                        Logger::Watchers watchers);
+
+/// Takes the executor's memory and writes the first weights, a function of the seed.
+void allocate(const Training& training);
+
+}  // namespace millrace::apps
