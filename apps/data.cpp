@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <utility>
 
 namespace millrace::apps {
 namespace {
@@ -80,12 +81,22 @@ TrainingData open_training_data(const DataOptions& options, Show show, std::stop
   return data;
 }
 
-std::shared_ptr<const Dataset> open_evaluation_data(const std::string& data, Show show,
+std::shared_ptr<const Dataset> open_evaluation_data(const std::string& data,
+                                                    const std::string& part,
+                                                    std::vector<std::string> classes, Show show,
                                                     std::stop_token stop) {
   const DataLayout layout = find_data(data);
-  Counting counting(show, "reading " + data, "files");
-  auto dataset = open_dataset(layout.kind, layout.validation.value_or(layout.train),
-                              watch_of(counting, std::move(stop)));
+  if (part == "validation" && !layout.validation) {
+    throw Error(concat(data, ": has no validation part; expected val/ or test/ beside train/"));
+  }
+  const bool takes_training = part == "train" || !layout.validation;
+  std::shared_ptr<const Dataset> dataset;
+  {
+    Counting counting(show, "reading " + data, "files");
+    dataset = open_dataset(layout.kind, takes_training ? layout.train : *layout.validation,
+                           watch_of(counting, std::move(stop)), std::move(classes));
+  }
+  print_notes(*dataset, show);
   return dataset;
 }
 

@@ -10,6 +10,7 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 namespace millrace::apps {
 
@@ -33,9 +34,12 @@ struct DataOptions {
 [[nodiscard]] TrainingData open_training_data(const DataOptions& options, Show show,
                                               std::stop_token stop);
 
-/// One data set, for evaluate and inspect. Where `data` has a validation part, `part` "train" or
-/// "validation" chooses; the default is the validation part.
+/// One data set, for evaluate. `part` is "train", "validation" (val/, test/ or the like) or empty:
+/// the validation part where `data` has one. `classes` are the names for labels that have none of
+/// their own (IDX, CSV). Throws Error where there is no such part.
 [[nodiscard]] std::shared_ptr<const Dataset> open_evaluation_data(const std::string& data,
+                                                                  const std::string& part,
+                                                                  std::vector<std::string> classes,
                                                                   Show show, std::stop_token stop);
 
 /// What the headers of pictures say, from a sample of at most 64 files spread over the data set.

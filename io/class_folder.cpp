@@ -68,6 +68,10 @@ Identity identity_of(const fs::path& folder) {
 
 }  // namespace
 
+bool is_picture_name(std::string_view name) noexcept {
+  return has_ending(name, kPictures);
+}
+
 // The state of one indexing run, and what it found in the class at hand.
 struct ClassFolder::Walk {
   struct Found {
@@ -97,7 +101,7 @@ struct ClassFolder::Walk {
     for_each_entry(folder, [&](const fs::directory_entry& entry, const std::string& name) {
       if (is_folder(entry)) {
         below.push_back(path + "/" + name);
-      } else if (has_ending(name, kPictures)) {
+      } else if (is_picture_name(name)) {
         take(entry, name, listing);
       } else if (has_ending(name, kForeign)) {
         ++foreign;
@@ -131,7 +135,7 @@ ClassFolder::ClassFolder(fs::path root, const Watch& watch) : root_(std::move(ro
   for_each_entry(root_, [&](const fs::directory_entry& entry, const std::string& name) {
     if (is_folder(entry))
       classes_.push_back(name);
-    else if (has_ending(name, kPictures))
+    else if (is_picture_name(name))
       ++loose;
   });
   if (classes_.empty()) {

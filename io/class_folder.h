@@ -5,8 +5,13 @@
 #include <millrace/io/watch.h>
 
 #include <filesystem>
+#include <string_view>
 
 namespace millrace {
+
+/// Whether a file's name ends as pictures do: .jpg .jpeg .png .bmp .gif .ppm .pgm .pnm .tga .psd,
+/// in any case.
+[[nodiscard]] bool is_picture_name(std::string_view name) noexcept;
 
 /// DATA/cats/1.jpg, DATA/dogs/2.jpg, ... A class is a sub-folder, in the order of their bytes; its
 /// samples are the pictures in it and below, folder by folder in the order of their paths, files in

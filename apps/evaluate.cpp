@@ -1,0 +1,245 @@
+// millrace evaluate: loss and accuracy of a trained model on a data set, with the model's own
+// preprocessing.
+
+#include "apps/choose.h"
+#include "apps/commands.h"
+#include "apps/data.h"
+#include "apps/find_model.h"
+#include "apps/machine.h"
+#include "apps/machine_options.h"
+
+#include <millrace/nodes/batcher.h>
+#include <millrace/nodes/cast.h>
+#include <millrace/nodes/copy_to_device.h>
+#include <millrace/nodes/decode_into.h>
+#include <millrace/nodes/directory_reader.h>
+#include <millrace/pipeline/interrupt.h>
+#include <millrace/pipeline/pipeline.h>
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <iomanip>
+#include <iostream>
+#include <memory>
+#include <utility>
+
+namespace millrace::apps {
+namespace {
+
+struct EvaluateOptions {
+  std::string model, data, part;
+  std::int64_t batch = 32;
+  std::string on_bad_image = "fail";
+  MachineOptions machine;
+  bool json = false;
+  bool quiet = false;
+};
+
+void declare(CommandLine& line, EvaluateOptions& o) {
+  line.positional("model", o.model);
+  line.positional("data", o.data);
+  line.topic("data", "Data");
+  line("part", o.part, "train|validation",
+       "which part of DATA; default: val/ or test/ where there is one, else all of it");
+  line("batch", o.batch, "N", "samples of a step; default 32");
+  line("on-bad-image", o.on_bad_image, "fail|skip",
+       "a picture that cannot be read ends the run (default) or is left out");
+  declare(line, o.machine);
+  line.topic("output", "Output");
+  line("json", o.json, "", "print one JSON object instead of text");
+  line("quiet", o.quiet, "", "print the result and errors only");
+}
+
+void check(EvaluateOptions& o) {
+  if (o.data.empty()) throw UsageError("evaluate: needs MODEL and DATA");
+  if (o.batch < 1) throw UsageError(concat("evaluate: --batch must be 1 or more, not ", o.batch));
+  if (o.on_bad_image != "fail" && o.on_bad_image != "skip") {
+    throw UsageError(concat("evaluate: --on-bad-image must be fail or skip, not ", o.on_bad_image));
+  }
+  if (!o.part.empty() && o.part != "train" && o.part != "validation") {
+    throw UsageError(concat("evaluate: --part must be train or validation, not ", o.part));
+  }
+  check_and_choose("evaluate", o.machine);
+}
+
+/// The first name of `names` that is not in `others`, or nothing.
+const std::string* missing_in(const std::vector<std::string>& others,
+                              const std::vector<std::string>& names) {
+  const auto found = std::find_if(names.begin(), names.end(), [&](const std::string& name) {
+    return std::find(others.begin(), others.end(), name) == others.end();
+  });
+  return found == names.end() ? nullptr : &*found;
+}
+
+/// Throws Error unless labels and samples mean to the data set what they mean to the model.
+void check_fit(const nn::Model& model, const Dataset& dataset, const std::string& data) {
+  const std::vector<std::string> wanted = class_names(model);
+  const std::vector<std::string>& given = dataset.classes();
+  if (model.classes.empty() && wanted.size() != given.size()) {
+    throw Error(concat(data, ": has ", given.size(), " classes, the model tells ", wanted.size()));
+  }
+  if (!model.classes.empty() && wanted != given) {
+    const std::string* lacking = missing_in(given, wanted);
+    const std::string* extra = missing_in(wanted, given);
+    throw Error(
+        concat(data,
+               lacking != nullptr ? concat(": lacks the class '", *lacking, "' of the model")
+               : extra != nullptr ? concat(": has a class '", *extra, "' that the model lacks")
+                                  : std::string(": has the model's classes in another order"),
+               "; both must have the same classes"));
+  }
+  const Shape natural = dataset.natural_shape();
+  const bool is_table = dataset.dtype() == DType::f32;
+  if (is_table ? natural != model.input : model.input.rank() != 3) {
+    throw Error(concat(data, ": holds ", is_table ? concat("rows of ", natural) : "pictures",
+                       ", the input of the model is ", model.input));
+  }
+}
+
+struct Evaluation {
+  EvaluateOptions options;
+  SavedModel saved;
+  SampleSet data;
+  std::shared_ptr<const nn::Engine> engine;
+  std::shared_ptr<nn::Executor> executor;
+};
+
+DirectoryReader make_reader(const Evaluation& e) {
+  return DirectoryReader(e.data, {},
+                         {.batch = e.options.batch,
+                          .shuffle = false,
+                          .ticket_samples = ticket_samples(e.saved.model.input)});
+}
+
+Evaluation prepare(EvaluateOptions options, Show show, std::stop_token stop) {
+  Evaluation e;
+  e.saved = load_trained_model("evaluate", options.model);
+  e.data = SampleSet::all(open_evaluation_data(options.data, options.part, e.saved.model.classes,
+                                               show, std::move(stop)));
+  check_fit(e.saved.model, *e.data.dataset, options.data);
+  e.engine = engine_for(options.machine.device, options.machine.compute_threads);
+  e.options = std::move(options);
+  e.executor = e.engine->compile(e.saved.model, {.batch = e.options.batch,
+                                                 .other_batches = make_reader(e).short_batches(),
+                                                 .training = false});
+  return e;
+}
+
+/// list - decode - batch - copy - cast - evaluate.
+Pipeline compose(const Evaluation& e, std::function<void(const nn::StepResult&)> on_step) {
+  const EvaluateOptions& o = e.options;
+  const nn::Model& model = e.saved.model;
+  const DType dtype = e.data.dataset->dtype();
+  const std::shared_ptr<const nn::Engine> engine = e.engine;
+  DirectoryReader reader = make_reader(e);
+
+  Pipeline p({.name = "evaluate",
+              .budget = parse_bytes(o.machine.memory_budget),
+              .threads = o.machine.threads});
+  p.charge("index", 1, e.data.dataset->index_bytes());
+  p.charge("order of samples", 1, reader.bytes());
+  for (const nn::MemoryLine& line : e.executor->memory()) {
+    p.charge("model: " + line.name, 1, line.bytes);
+  }
+  auto host = p.pool<HostBatch>("host batches", 3,
+                                HostBatchFactory{model.input, dtype, o.batch, [engine](Bytes size) {
+                                                   return engine->host_buffer(size);
+                                                 }});
+  auto device = p.pool<DeviceBatch>("device batches", 2,
+                                    DeviceBatchFactory{engine, model.input, dtype, o.batch});
+
+  auto tickets = p.source({.name = "list"}, host, std::move(reader));
+  auto pixels =
+      p.then(tickets,
+             {.name = "decode",
+              .concurrency = kAllThreads,
+              .on_error = o.on_bad_image == "skip" ? skip() : fail()},
+             DecodeInto(e.data.dataset, nullptr, filter_from_name(model.preprocessing.filter)));
+  auto batches = p.then(p.gather(pixels), {.name = "batch"}, Batcher{});
+  auto on_device = p.then(p.with(batches, {.name = "device slot"}, device), {.name = "copy"},
+                          CopyToDevice(engine));
+  auto inputs = p.then(on_device, {.name = "cast"}, Cast(model.preprocessing, model.input));
+  p.sink(inputs, {.name = "evaluate", .on = On::engine},
+         [executor = e.executor, report = std::move(on_step)](const Lease<DeviceBatch>& batch) {
+           if (batch->size > 0) report(executor->evaluate(batch->view()));
+         });
+  return p;
+}
+
+void print_text(const Evaluation& e, const nn::StepResult& sum, const Report& report) {
+  const auto rate = static_cast<std::uint64_t>(static_cast<double>(sum.samples) / report.wall_s);
+  const std::uint64_t left_out = e.data.size() - static_cast<std::uint64_t>(sum.samples);
+  std::cout << std::fixed << std::setprecision(4) << "loss      " << sum.mean_loss() << '\n'
+            << "accuracy  " << sum.accuracy() << "  (" << sum.correct << " of " << sum.samples
+            << ")\n"
+            << "samples   " << with_commas(static_cast<std::uint64_t>(sum.samples));
+  if (left_out > 0) std::cout << ", " << with_commas(left_out) << " left out";
+  std::cout << "\nspeed     " << with_commas(rate) << " images/s on " << e.engine->description()
+            << '\n';
+}
+
+void print_json(const Evaluation& e, const nn::StepResult& sum, const Report& report) {
+  const nlohmann::ordered_json result = {
+      {"model", e.options.model},
+      {"data", e.options.data},
+      {"loss", sum.mean_loss()},
+      {"accuracy", sum.accuracy()},
+      {"correct", sum.correct},
+      {"samples", sum.samples},
+      {"left_out", e.data.size() - static_cast<std::uint64_t>(sum.samples)},
+      {"seconds", report.wall_s},
+      {"images_per_s", static_cast<double>(sum.samples) / report.wall_s},
+      {"device", e.engine->description()}};
+  std::cout << result.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+}
+
+void name_left_out(const Report& report) {
+  for (const std::string& reason : report.skipped) std::cerr << "left out: " << reason << '\n';
+  const std::uint64_t count = report.stage("decode").skipped;
+  if (count > report.skipped.size()) {
+    std::cerr << "left out: " << count - report.skipped.size() << " more\n";
+  }
+}
+
+}  // namespace
+
+int evaluate(const Arguments& arguments) {
+  EvaluateOptions options;
+  CommandLine line("evaluate", "evaluate MODEL DATA [OPTIONS]",
+                   "Measures loss and accuracy of a trained model. MODEL is a model.safetensors or "
+                   "a run directory;\nDATA is what 'millrace train' takes, with the same classes. "
+                   "Pictures are resized and scaled as in\ntraining.");
+  declare(line, options);
+  if (!line.parse(arguments)) return 0;
+  check(options);
+
+  Interrupt interrupt;
+  const Show show = how_to_show(options.quiet || options.json);
+  try {
+    const Evaluation e = prepare(std::move(options), show, interrupt.token());
+    nn::StepResult sum;
+    Report report;
+    {
+      Counting counting(show, "evaluating", "samples");
+      Pipeline p = compose(e, [&](const nn::StepResult& step) {
+        sum += step;
+        counting(static_cast<std::uint64_t>(sum.samples));
+      });
+      p.check();
+      e.executor->allocate();
+      e.executor->write(nn::Arena::parameters, e.saved.parameters);
+      report = p.run(interrupt.token());
+    }
+    name_left_out(report);
+    if (report.stopped) throw Stopped("stopped by a signal");
+    if (sum.samples == 0) throw Error(concat(e.options.data, ": no sample could be read"));
+    e.options.json ? print_json(e, sum, report) : print_text(e, sum, report);
+    return 0;
+  } catch (const Stopped&) {
+    std::cerr << "millrace: stopped by a signal before all samples were evaluated\n";
+    return interrupt.exit_status();
+  }
+}
+
+}  // namespace millrace::apps

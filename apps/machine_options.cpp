@@ -1,0 +1,39 @@
+#include "apps/machine_options.h"
+
+#include "apps/machine.h"
+
+#include <millrace/core/error.h>
+#include <millrace/pipeline/threads.h>
+
+namespace millrace::apps {
+
+void declare(CommandLine& line, MachineOptions& o, bool with_device) {
+  line.topic("machine", "Machine");
+  if (with_device) line("device", o.device, "auto|cpu|gpu", "where to compute; default auto");
+  line("threads", o.threads, "N", "of reading and decoding; default: the cores one may use");
+  line("compute-threads", o.compute_threads, "N", "of the model; default: the cores one may use");
+  line("memory-budget", o.memory_budget, "SIZE",
+       "most memory of batches, model and index, e.g. 2GiB; default: half of the machine's");
+}
+
+void check_and_choose(const char* command, MachineOptions& o) {
+  const auto require = [command](bool holds, const char* option, const char* range,
+                                 const auto& value) {
+    if (holds) return;
+    throw UsageError(concat(command, ": --", option, " must be ", range, ", not ", value));
+  };
+  require(o.device == "auto" || o.device == "cpu" || o.device == "gpu", "device",
+          "auto, cpu or gpu", o.device);
+  require(o.threads >= 0, "threads", "0 or more", o.threads);
+  require(o.compute_threads >= 0, "compute-threads", "0 or more", o.compute_threads);
+  if (o.device == "auto") o.device = "cpu";
+  if (o.threads == 0) o.threads = available_threads();
+  if (o.compute_threads == 0) o.compute_threads = available_threads();
+  if (o.memory_budget.empty()) {
+    o.memory_budget = to_string(Bytes{memory_limit().count / 2});
+  } else {
+    (void)parse_bytes(o.memory_budget);
+  }
+}
+
+}  // namespace millrace::apps

@@ -1,0 +1,24 @@
+#pragma once
+// The options of commands that compute: on which device, with how many threads, in how much memory.
+
+#include "apps/command_line.h"
+
+#include <string>
+
+namespace millrace::apps {
+
+struct MachineOptions {
+  std::string device = "auto";
+  int threads = 0;          ///< of reading and decoding; 0: the cores one may use
+  int compute_threads = 0;  ///< of the model; 0: the cores one may use
+  std::string memory_budget;
+};
+
+/// Declares --threads, --compute-threads and --memory-budget, and --device unless the command has
+/// an option of its own for it.
+void declare(CommandLine& line, MachineOptions& options, bool with_device = true);
+
+/// Fills in what was left open. Throws UsageError that names the command and the option.
+void check_and_choose(const char* command, MachineOptions& options);
+
+}  // namespace millrace::apps
