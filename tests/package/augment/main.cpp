@@ -1,0 +1,96 @@
+// A stranger's data set and a stranger's augmentation node in a training graph: pictures that are
+// bright in the left half or in the right one, told apart although half of them are inverted.
+
+#include <millrace/core/random.h>
+#include <millrace/cpu/engine.h>
+#include <millrace/nn/initialize.h>
+#include <millrace/nodes/batcher.h>
+#include <millrace/nodes/cast.h>
+#include <millrace/nodes/copy_to_device.h>
+#include <millrace/nodes/decode_into.h>
+#include <millrace/nodes/directory_reader.h>
+#include <millrace/nodes/logger.h>
+#include <millrace/nodes/train_step.h>
+
+#include <iostream>
+
+using namespace millrace;
+
+class Halves : public Dataset {
+ public:
+  [[nodiscard]] std::uint32_t size() const noexcept override { return 512; }
+  [[nodiscard]] const std::vector<std::string>& classes() const noexcept override {
+    return classes_;
+  }
+  [[nodiscard]] int label(std::uint32_t index) const override {
+    return static_cast<int>(index % 2);
+  }
+  [[nodiscard]] std::string name(std::uint32_t index) const override {
+    return "half " + std::to_string(index);
+  }
+  [[nodiscard]] Bytes index_bytes() const noexcept override { return {}; }
+  [[nodiscard]] Shape natural_shape() const override { return {8, 8, 1}; }
+  [[nodiscard]] DType dtype() const noexcept override { return DType::u8; }
+  void load(std::uint32_t index, TensorView target, Filter, Decoder&) const override {
+    Random random(7, 0, index, Draw::synthetic);
+    const std::span<std::uint8_t> pixels = target.as<std::uint8_t>();
+    for (std::size_t i = 0; i < pixels.size(); ++i) {
+      const bool is_bright = (i % 8 < 4) == (index % 2 == 0);
+      pixels[i] = static_cast<std::uint8_t>((is_bright ? 160 : 0) + random.below(90));
+    }
+  }
+
+ private:
+  std::vector<std::string> classes_{"left", "right"};
+};
+
+/// The stranger's node: darkens a random row of a training picture.
+struct DarkenRow {
+  std::uint64_t seed = 0;
+  Ticket operator()(const Ticket& ticket) const {
+    HostBatch& batch = *ticket.batch;
+    for (std::uint32_t i = ticket.first; i < ticket.first + ticket.count; ++i) {
+      if (batch.tag.phase != Phase::training) continue;
+      Random random(seed, batch.passes[i], batch.draws[i], Draw::user);
+      const auto row =
+          batch.row(i).as<std::uint8_t>().subspan(8 * static_cast<std::size_t>(random.below(8)), 8);
+      for (std::uint8_t& pixel : row) pixel = static_cast<std::uint8_t>(pixel / 2);
+    }
+    return ticket;
+  }
+};
+
+int main() {
+  const auto data = std::make_shared<const Halves>();
+  const nn::Model model =
+      nn::ModelBuilder("halves", {8, 8, 1}).flatten().dense(16).relu().dense(1).sigmoid().build();
+  const std::shared_ptr<const nn::Engine> engine = cpu::make_engine({.threads = 1});
+  const std::shared_ptr<nn::Executor> executor =
+      engine->compile(model, {.batch = 32, .optimizer = {.kind = nn::OptimizerKind::adam}});
+  executor->allocate();
+  std::vector<float> weights(static_cast<std::size_t>(nn::arena_elements(nn::parameters(model))));
+  nn::initialize(model, 1, weights);
+  executor->write(nn::Arena::parameters, weights);
+
+  Pipeline p{{.name = "train", .budget = 64_MiB, .threads = 2}};
+  auto host = p.pool<HostBatch>("host", 3, HostBatchFactory{.sample = model.input, .capacity = 32});
+  auto device =
+      p.pool<DeviceBatch>("device", 2, DeviceBatchFactory{engine, model.input, DType::u8, 32});
+  auto tickets = p.source(
+      {.name = "list"}, host,
+      DirectoryReader(SampleSet::all(data), SampleSet::all(data), {.batch = 32, .epochs = 10}));
+  auto pixels =
+      p.then(tickets, {.name = "load", .concurrency = 2}, DecodeInto(data, data, Filter::nearest));
+  auto darkened = p.then(pixels, {.name = "darken", .concurrency = 2}, DarkenRow{42});
+  auto batches = p.then(p.gather(darkened), {.name = "batch"}, Batcher{});
+  auto copied =
+      p.then(p.with(batches, {.name = "slot"}, device), {.name = "copy"}, CopyToDevice(engine));
+  auto inputs = p.then(copied, {.name = "cast"}, Cast(model.preprocessing, model.input));
+  auto steps = p.then(inputs, {.name = "train", .on = On::engine},
+                      TrainStep(executor, [](std::uint64_t) { return 0.003; }));
+  double accuracy = 0;
+  p.sink(steps, {.name = "log", .on = On::blocking},
+         Logger({.on_epoch = [&](const EpochRecord& r) { accuracy = r.validation->accuracy(); }}));
+  std::cout << p.plan() << p.run() << "validation accuracy " << accuracy << '\n';
+  return accuracy > 0.99 ? 0 : 1;
+}
