@@ -13,7 +13,7 @@ namespace millrace {
 /// For each output position the first input position, the number of inputs and their weights.
 struct FilterTable {
   static constexpr int kFractionBits = 22;  ///< of a weight
-  static constexpr int kVector = 8;         ///< rows of weights are padded with zeros to this
+  static constexpr int kVector = 16;        ///< rows of weights are padded with zeros to this
 
   int in = 0;
   int out = 0;

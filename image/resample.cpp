@@ -16,7 +16,7 @@ constexpr int kRound = 1 << (FilterTable::kFractionBits - 1);
 using Sums = hn::CappedTag<std::int32_t, FilterTable::kVector>;
 using Samples = hn::Rebind<std::uint8_t, Sums>;
 
-// Sum over i of samples[i] * weights[i] in lanes; `n` is rounded up, the weights there are zero.
+// Sum over i of samples[i] * weights[i], spread over the lanes. `n` is a multiple of the lanes.
 template <class D>
 hn::Vec<D> weighted(D d, const std::uint8_t* samples, const std::int32_t* weights, std::size_t n) {
   const hn::Rebind<std::uint8_t, D> bytes;
@@ -38,10 +38,12 @@ hn::Vec<hn::Rebind<std::uint8_t, D>> to_samples(D d, hn::Vec<D> sum) {
 
 void HorizontalGray(const std::uint8_t* row, const FilterTable& table, std::uint8_t* out) {
   const Sums d;
-  for (int x = 0; x < table.out; ++x) {
-    const auto at = static_cast<std::size_t>(x);
-    const auto sum = weighted(d, row + table.first[at], table.weights_of(x),
-                              static_cast<std::size_t>(table.count[at]));
+  const std::int32_t* const first = table.first.data();  // stores to `out` could change the table,
+  const std::int32_t* weights = table.weights.data();    // for all the compiler knows
+  const std::size_t stride = table.stride;
+  const int width = table.out;
+  for (int x = 0; x < width; ++x, weights += stride) {
+    const auto sum = weighted(d, row + first[x], weights, stride);
     const auto total = hn::GetLane(hn::SumOfLanes(d, sum));
     const std::int32_t value = (total + kRound) >> FilterTable::kFractionBits;
     out[x] = static_cast<std::uint8_t>(value < 0 ? 0 : value > 255 ? 255 : value);
@@ -69,9 +71,9 @@ using Pixels = hn::CappedTag<std::int32_t, HWY_HAVE_SCALABLE ? 4 : FilterTable::
 
 template <class D>
 hn::Vec<Pixel> sum_of_pixels(D, hn::Vec<D> sums) {
-  if constexpr (hn::MaxLanes(D()) == 8) {
-    const Pixel d;
-    return hn::Add(hn::LowerHalf(d, sums), hn::UpperHalf(d, sums));
+  if constexpr (hn::MaxLanes(D()) > 4) {
+    const hn::Half<D> half;
+    return sum_of_pixels(half, hn::Add(hn::LowerHalf(half, sums), hn::UpperHalf(half, sums)));
   } else {
     return sums;
   }
@@ -80,13 +82,14 @@ hn::Vec<Pixel> sum_of_pixels(D, hn::Vec<D> sums) {
 void HorizontalRgbx(const std::uint8_t* row, const FilterTable& table, std::uint8_t* out) {
   const Pixels d;
   const Pixel pixel;
-  HWY_ALIGN std::uint8_t four[4];
-  for (int x = 0; x < table.out; ++x) {
-    const auto at = static_cast<std::size_t>(x);
-    const auto sums = weighted(d, row + 4 * table.first[at], table.weights_of(x),
-                               4 * static_cast<std::size_t>(table.count[at]));
-    hn::StoreU(to_samples(pixel, sum_of_pixels(d, sums)), hn::Rebind<std::uint8_t, Pixel>(), four);
-    std::memcpy(out + 3 * x, four, 4);
+  const hn::Rebind<std::uint8_t, Pixel> bytes;
+  const std::int32_t* const first = table.first.data();
+  const std::int32_t* weights = table.weights.data();
+  const std::size_t stride = table.stride;
+  const int width = table.out;
+  for (int x = 0; x < width; ++x, weights += stride) {
+    const auto sums = weighted(d, row + 4 * first[x], weights, stride);
+    hn::StoreU(to_samples(pixel, sum_of_pixels(d, sums)), bytes, out + 3 * x);
   }
 }
 #endif
@@ -113,14 +116,16 @@ void Vertical(const std::uint8_t* const* rows, std::size_t n, const std::int32_t
 }
 
 void WidenRgb(const std::uint8_t* rgb, int width, std::uint8_t* rgbx) {
-  const hn::CappedTag<std::uint8_t, 32> d;
-  const auto lanes = static_cast<int>(hn::Lanes(d));
   int x = 0;
-  for (; x + lanes <= width; x += lanes) {
-    hn::Vec<decltype(d)> r, g, b;
-    hn::LoadInterleaved3(d, rgb + 3 * x, r, g, b);
-    hn::StoreInterleaved4(r, g, b, b, d, rgbx + 4 * x);
+#if HWY_TARGET != HWY_SCALAR
+  // Four pixels at a time out of sixteen bytes, of which the last four belong to later pixels.
+  const hn::FixedTag<std::uint8_t, 16> d;
+  HWY_ALIGN constexpr std::uint8_t kOrder[16] = {0, 1, 2, 2, 3, 4, 5, 5, 6, 7, 8, 8, 9, 10, 11, 11};
+  const auto order = hn::Load(d, kOrder);
+  for (; x + 6 <= width; x += 4) {
+    hn::StoreU(hn::TableLookupBytes(hn::LoadU(d, rgb + 3 * x), order), d, rgbx + 4 * x);
   }
+#endif
   for (; x < width; ++x) std::memcpy(rgbx + 4 * x, rgb + 3 * x, 3);
 }
 

@@ -13,13 +13,20 @@ namespace millrace::resample {
 constexpr std::size_t kRowPadding = 32;
 
 /// out[x] for x in [0, table.out): weighted sums of a row of one sample a pixel.
-/// Requires: table.lanes == 1; `row` has table.in bytes and kRowPadding more.
+/// Requires: table.lanes == 1; table.in bytes in `row` and readable_bytes(table) in all.
 void horizontal_gray(const std::uint8_t* row, const FilterTable& table, std::uint8_t* out);
 
 /// The same for three samples a pixel, read from a row with four bytes a pixel (the fourth is
 /// ignored) and written without gaps. Requires: table.lanes == 4; `row` as above with 4 * table.in
 /// bytes; one more byte may be written after out[3 * table.out].
 void horizontal_rgbx(const std::uint8_t* row, const FilterTable& table, std::uint8_t* out);
+
+/// Bytes of a row that the two functions above may read. They multiply what comes after the pixels
+/// with weights of zero.
+[[nodiscard]] inline std::size_t readable_bytes(const FilterTable& table) noexcept {
+  return static_cast<std::size_t>(table.in) * static_cast<std::size_t>(table.lanes) + table.stride +
+         kRowPadding;
+}
 
 /// out[i] for i in [0, bytes): weighted sums over rows[t][i].
 /// Requires: every row has `bytes` bytes and kRowPadding more.

@@ -104,8 +104,7 @@ void Resizer::Impl::begin(int height, int width, ImageView target, Filter filter
   const auto grow = [](std::vector<std::uint8_t>& memory, std::size_t bytes) {
     if (memory.size() < bytes) memory.resize(bytes);
   };
-  grow(wide_,
-       static_cast<std::size_t>(width) * static_cast<std::size_t>(lanes) + resample::kRowPadding);
+  grow(wide_, resample::readable_bytes(*horizontal_));
   window_stride_ = target.row_bytes() + resample::kRowPadding;
   grow(window_, static_cast<std::size_t>(vertical_->taps) * window_stride_);
   taps_.resize(static_cast<std::size_t>(vertical_->taps));

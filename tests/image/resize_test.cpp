@@ -2,6 +2,7 @@
 
 #include "catch.h"
 
+#include <hwy/targets.h>
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -63,6 +64,17 @@ std::size_t elements(int height, int width, int channels) {
          static_cast<std::size_t>(channels);
 }
 
+void check(const Case& one, Resizer& resizer) {
+  const Samples source = drawn(one.kind, elements(one.in_height, one.in_width, one.channels), 1);
+  Samples target(elements(one.out_height, one.out_width, one.channels));
+  resizer.resize({source.data(), one.in_height, one.in_width, one.channels},
+                 {target.data(), one.out_height, one.out_width, one.channels},
+                 filter_from_name(one.filter));
+  INFO(one.filter << ' ' << one.kind << ' ' << one.channels << " channels, " << one.in_height << 'x'
+                  << one.in_width << " to " << one.out_height << 'x' << one.out_width);
+  CHECK(crc32(target) == one.crc);
+}
+
 Samples row_resized(const Samples& row, int out, Filter filter) {
   Samples result(static_cast<std::size_t>(out));
   Resizer resizer;
@@ -76,17 +88,16 @@ Samples row_resized(const Samples& row, int out, Filter filter) {
 TEST_CASE("resizing equals Pillow to the byte for every filter, up and down, grey and colour") {
   const std::vector<Case> cases = recorded();
   REQUIRE(cases.size() == 528);
-  Resizer resizer;
-  for (const Case& one : cases) {
-    const Samples source = drawn(one.kind, elements(one.in_height, one.in_width, one.channels), 1);
-    Samples target(elements(one.out_height, one.out_width, one.channels));
-    resizer.resize({source.data(), one.in_height, one.in_width, one.channels},
-                   {target.data(), one.out_height, one.out_width, one.channels},
-                   filter_from_name(one.filter));
-    INFO(one.filter << ' ' << one.kind << ' ' << one.channels << " channels, " << one.in_height
-                    << 'x' << one.in_width << " to " << one.out_height << 'x' << one.out_width);
-    CHECK(crc32(target) == one.crc);
+  // With every instruction set that this processor has, from the oldest on.
+  const std::int64_t supported = hwy::SupportedTargets();
+  for (std::int64_t target_set = std::int64_t{1} << 61; target_set > 0; target_set >>= 1) {
+    if ((supported & target_set) == 0) continue;
+    hwy::SetSupportedTargetsForTest(target_set);
+    INFO("instruction set " << hwy::TargetName(target_set));
+    Resizer resizer;
+    for (const Case& one : cases) check(one, resizer);
   }
+  hwy::SetSupportedTargetsForTest(0);  // all again
 }
 
 TEST_CASE("a row of seven pixels gives the documented values of every filter") {
