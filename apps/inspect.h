@@ -1,0 +1,32 @@
+#pragma once
+// The three things that `millrace inspect` looks at.
+
+#include "apps/progress.h"
+
+#include <cstdint>
+#include <stop_token>
+#include <string>
+
+namespace millrace::apps {
+
+struct InspectOptions {
+  std::string what;  ///< "devices", "data" or "model"
+  std::string path;
+  bool full = false;         ///< data: decode every picture
+  std::int64_t batch = 32;   ///< model: of training
+  std::string input;         ///< model of the zoo: HxWxC or F
+  std::int64_t outputs = 0;  ///< model of the zoo
+  std::string optimizer = "adam";
+  int threads = 0;
+  bool quiet = false;
+};
+
+/// Prints what there is to compute with.
+void inspect_devices();
+/// Prints classes, sizes and files that cannot be read. Throws Error if there are any of those, or
+/// if this is no data set; Stopped.
+void inspect_data(const InspectOptions& options, Show show, std::stop_token stop);
+/// Prints layers, memory, preprocessing and classes. Throws Error (not a model).
+void inspect_model(const InspectOptions& options);
+
+}  // namespace millrace::apps

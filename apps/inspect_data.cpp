@@ -1,0 +1,250 @@
+#include "apps/inspect.h"
+
+#include "apps/data.h"
+#include "apps/table.h"
+
+#include <millrace/io/decode.h>
+#include <millrace/io/files.h>
+#include <millrace/pipeline/pipeline.h>
+
+#include <algorithm>
+#include <array>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+
+namespace millrace::apps {
+namespace {
+
+/// What a picture's file told of itself.
+struct Facts {
+  int height = 0, width = 0, channels = 0;
+  const char* format = nullptr;  ///< null: it cannot be read
+};
+
+constexpr std::uint32_t kChunk = 16;  // files, enough that a hop does not show
+
+/// Files that follow each other in a data set.
+struct Chunk {
+  std::uint32_t first = 0, count = 0;
+};
+
+struct Looked {
+  std::uint32_t count = 0;
+  std::vector<std::string> unreadable;  ///< why, a line a file
+};
+
+/// A node: reads the headers of a chunk's files into their places of `facts`, or decodes them.
+class Look {
+ public:
+  Look(std::shared_ptr<const Dataset> dataset, std::span<Facts> facts, bool decodes)
+      : dataset_(std::move(dataset)), facts_(facts), decodes_(decodes) {}
+  Look(const Look& other) : Look(other.dataset_, other.facts_, other.decodes_) {}
+  Look& operator=(const Look&) = delete;
+
+  Looked operator()(const Chunk& chunk, Context& context) {
+    Looked looked{chunk.count, {}};
+    for (std::uint32_t i = chunk.first; i < chunk.first + chunk.count; ++i) {
+      if (context.is_stopping()) break;
+      try {
+        look_at(dataset_->name(i), facts_[i]);
+      } catch (const Error& error) {
+        looked.unreadable.emplace_back(error.what());
+      }
+    }
+    return looked;
+  }
+  [[nodiscard]] Bytes scratch() const { return decodes_ ? DecoderOptions{}.max_scratch : Bytes{}; }
+
+ private:
+  void look_at(const std::string& path, Facts& facts) {
+    const ImageInfo info = header_of(path);
+    if (decodes_) {
+      constexpr int kThumbnail = 32;
+      thumbnail_.resize(std::size_t{kThumbnail} * kThumbnail * 3);
+      decoder_.decode_file(path, {thumbnail_.data(), kThumbnail, kThumbnail, 3}, Filter::nearest);
+    }
+    facts = {info.height, info.width, info.channels, info.format};
+  }
+  /// From the start of the file, or the whole where that does not hold the header.
+  ImageInfo header_of(const std::string& path) {
+    constexpr std::uint64_t kStart = 64 * 1024;
+    const RandomAccessFile file(path);
+    bytes_.resize(std::min(kStart, file.size()));
+    file.read_at(0, bytes_);
+    try {
+      return image_info(bytes_, path);
+    } catch (const Error&) {
+      if (file.size() <= kStart) throw;
+    }
+    read_file_into(path, bytes_);
+    return image_info(bytes_, path);
+  }
+
+  std::shared_ptr<const Dataset> dataset_;
+  std::span<Facts> facts_;
+  bool decodes_;
+  Decoder decoder_;
+  std::vector<std::byte> bytes_;
+  std::vector<std::uint8_t> thumbnail_;
+};
+
+/// list - look - collect, over all files of a data set. Throws Stopped.
+std::vector<std::string> look_at_all(const std::shared_ptr<const Dataset>& dataset,
+                                     std::span<Facts> facts, const InspectOptions& o, Show show,
+                                     std::stop_token stop) {
+  std::vector<std::string> unreadable;
+  std::uint64_t done = 0;
+  Counting counting(show, o.full ? "decoding" : "reading headers", "pictures");
+  Pipeline p({.name = "inspect", .threads = o.threads});
+  auto chunks =
+      p.source({.name = "list"}, slots(4 * o.threads), [size = dataset->size()](Position) {
+        return [next = 0U, size]() mutable -> std::optional<Chunk> {
+          if (next == size) return std::nullopt;
+          const Chunk chunk{next, std::min(kChunk, size - next)};
+          next += chunk.count;
+          return chunk;
+        };
+      });
+  auto looked =
+      p.then(chunks, {.name = "look", .concurrency = kAllThreads}, Look(dataset, facts, o.full));
+  p.sink(looked, {.name = "collect"}, [&](const Looked& part) {
+    unreadable.insert(unreadable.end(), part.unreadable.begin(), part.unreadable.end());
+    counting(done += part.count);
+  });
+  if (p.run(std::move(stop)).stopped) throw Stopped("stopped on request");
+  return unreadable;
+}
+
+/// A part of a data set and what is known of it.
+struct Part {
+  std::string name;
+  std::shared_ptr<const Dataset> dataset;
+  std::vector<std::uint64_t> class_counts{};
+};
+
+std::vector<std::uint64_t> count_classes(const Dataset& dataset) {
+  std::vector<std::uint64_t> counts(dataset.classes().size());
+  for (std::uint32_t i = 0; i < dataset.size(); ++i) {
+    ++counts[static_cast<std::size_t>(dataset.label(i))];
+  }
+  return counts;
+}
+
+std::vector<Part> open_parts(const InspectOptions& o, Show show, std::stop_token stop) {
+  const DataLayout layout = find_data(o.path);
+  Datasets sets;
+  {
+    Counting counting(show, "reading " + o.path, "files");
+    sets = open_datasets(layout, {[&](std::uint64_t count) { counting(count); }, std::move(stop)});
+  }
+  const auto name_of = [&](const DataPart& part) { return part.samples.filename().string(); };
+  std::vector<Part> parts{{layout.validation ? name_of(layout.train) : "samples", sets.train}};
+  if (layout.validation) parts.push_back({name_of(*layout.validation), sets.validation});
+  for (Part& part : parts) part.class_counts = count_classes(*part.dataset);
+  return parts;
+}
+
+void print_classes(const std::vector<Part>& parts, const std::string& path) {
+  const std::vector<std::string>& classes = parts.front().dataset->classes();
+  std::cout << path << ": ";
+  for (const Part& part : parts) {
+    std::cout << (&part == &parts.front() ? "" : ", ") << with_commas(part.dataset->size()) << ' '
+              << unit_of(*part.dataset) << (parts.size() > 1 ? " in " + part.name : "");
+  }
+  std::cout << "; " << classes.size() << " classes\n\n";
+  constexpr double kBar = 24;
+  const std::vector<std::uint64_t>& counts = parts.front().class_counts;
+  const auto largest = static_cast<double>(*std::max_element(counts.begin(), counts.end()));
+  Table table;
+  std::vector<std::string> head{"class"};
+  for (const Part& part : parts) head.push_back(part.name);
+  head.emplace_back("share");
+  table.add(std::move(head));
+  for (std::size_t c = 0; c < classes.size(); ++c) {
+    std::vector<std::string> row{classes[c]};
+    for (const Part& part : parts) row.push_back(with_commas(part.class_counts[c]));
+    const auto count = static_cast<double>(counts[c]);
+    row.push_back(fixed(100 * count / parts.front().dataset->size(), 1) + " %");
+    std::string bar(static_cast<std::size_t>(kBar * count / largest + 0.5), '#');
+    bar.resize(static_cast<std::size_t>(kBar), ' ');
+    row.push_back(std::move(bar));
+    table.add(std::move(row));
+  }
+  std::cout << table;
+}
+
+std::array<std::string, 3> spread(std::vector<int> values) {
+  std::sort(values.begin(), values.end());
+  const auto at = [&](std::size_t i) { return std::to_string(values[i]); };
+  return {at(0), at(values.size() / 2), at(values.size() - 1)};
+}
+
+void print_counts(const char* title, const std::map<std::string, std::uint64_t>& counts) {
+  std::cout << title;
+  for (const auto& [name, count] : counts) {
+    std::cout << (name == counts.begin()->first ? "" : ", ") << name << ' ' << with_commas(count);
+  }
+  std::cout << '\n';
+}
+
+void print_facts(const std::vector<Facts>& facts) {
+  constexpr std::array<const char*, 5> kChannels = {"", "grey", "grey with alpha", "RGB",
+                                                    "RGB with alpha or CMYK"};
+  std::vector<int> heights, widths;
+  std::map<std::string, std::uint64_t> formats, channels;
+  for (const Facts& f : facts) {
+    if (f.format == nullptr) continue;
+    heights.push_back(f.height);
+    widths.push_back(f.width);
+    ++formats[f.format];
+    ++channels[kChannels.at(static_cast<std::size_t>(f.channels))];
+  }
+  if (heights.empty()) return;
+  Table table;
+  table.add({"", "min", "median", "max"});
+  for (const auto& [title, values] : {std::pair("height", heights), std::pair("width", widths)}) {
+    const auto [least, median, most] = spread(values);
+    table.add({title, least, median, most});
+  }
+  std::cout << '\n' << table << '\n';
+  print_counts("formats   ", formats);
+  print_counts("channels  ", channels);
+}
+
+}  // namespace
+
+void inspect_data(const InspectOptions& o, Show show, std::stop_token stop) {
+  const std::vector<Part> parts = open_parts(o, show, stop);
+  print_classes(parts, o.path);
+  const Dataset& first = *parts.front().dataset;
+  for (const Part& part : parts) {
+    for (const std::string& note : part.dataset->notes()) std::cout << "note: " << note << '\n';
+  }
+  if (first.natural_shape().rank() > 0) {
+    std::cout << "\nall samples are " << first.natural_shape() << ", "
+              << (first.dtype() == DType::u8 ? "bytes" : "numbers") << ", in memory ("
+              << first.index_bytes() << ")\n";
+    return;
+  }
+  std::vector<Facts> facts;
+  std::vector<std::string> unreadable;
+  for (const Part& part : parts) {
+    const std::size_t begin = facts.size();
+    facts.resize(begin + part.dataset->size());
+    const auto found = look_at_all(part.dataset, std::span(facts).subspan(begin), o, show, stop);
+    unreadable.insert(unreadable.end(), found.begin(), found.end());
+  }
+  print_facts(facts);
+  if (unreadable.empty()) return;
+  std::cout << "\ncannot be read:\n";
+  for (const std::string& why : unreadable) std::cout << "  " << why << '\n';
+  throw Error(concat(o.path, ": ", unreadable.size(), " of ", facts.size(),
+                     " pictures cannot be read; repair or remove them, or train with "
+                     "--on-bad-image skip"));
+}
+
+}  // namespace millrace::apps

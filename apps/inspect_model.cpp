@@ -1,0 +1,71 @@
+#include "apps/inspect.h"
+
+#include "apps/find_model.h"
+#include "apps/machine.h"
+#include "apps/table.h"
+
+#include <millrace/core/error.h>
+#include <millrace/nn/engine.h>
+
+#include <iostream>
+
+namespace millrace::apps {
+namespace {
+
+std::string list_of(const std::vector<float>& values) {
+  std::string text;
+  for (const float value : values) text += (text.empty() ? "" : ", ") + concat(value);
+  return text;
+}
+
+void print_preprocessing(const nn::Model& model) {
+  const nn::Preprocessing& p = model.preprocessing;
+  std::cout << "\npreprocessing\n";
+  if (model.input.rank() == 3) {
+    std::cout << "  pictures resized to " << model.input[0] << 'x' << model.input[1] << ' '
+              << (model.input[2] == 1 ? "grey" : "RGB") << ", filter " << p.filter << '\n';
+  }
+  std::cout << "  multiplied by " << p.scale;
+  if (!p.mean.empty()) std::cout << ", less " << list_of(p.mean);
+  if (!p.deviation.empty()) std::cout << ", divided by " << list_of(p.deviation);
+  std::cout << '\n';
+}
+
+void print_classes(const nn::Model& model) {
+  if (model.classes.empty()) {
+    std::cout << "\nclasses: not named\n";
+    return;
+  }
+  constexpr std::size_t kMost = 100;
+  std::cout << '\n' << model.classes.size() << " classes:";
+  for (std::size_t i = 0; i < model.classes.size() && i < kMost; ++i) {
+    std::cout << (i == 0 ? " " : ", ") << model.classes[i];
+  }
+  std::cout << (model.classes.size() > kMost ? ", ...\n" : "\n");
+}
+
+}  // namespace
+
+void inspect_model(const InspectOptions& o) {
+  const Shape input = o.input.empty() ? Shape{} : parse_sample_shape(o.input, "inspect: --input");
+  const nn::Model model = describe_model("inspect", o.path, input, o.outputs);
+  std::cout << nn::summary_table(model);
+
+  const auto engine = engine_for("cpu", 0);
+  nn::CompileOptions compile{.batch = o.batch};
+  compile.optimizer.kind = nn::optimizer_kind(o.optimizer);
+  const auto training = engine->compile(model, compile)->memory();
+  const auto evaluation = engine->compile(model, {.batch = o.batch, .training = false})->memory();
+  Table table;
+  table.add({"memory at batch " + std::to_string(o.batch), "training", "evaluation"});
+  for (std::size_t i = 0; i < training.size(); ++i) {
+    table.add(
+        {"  " + training[i].name, to_string(training[i].bytes), to_string(evaluation.at(i).bytes)});
+  }
+  table.add({"  total", to_string(nn::total(training)), to_string(nn::total(evaluation))});
+  std::cout << '\n' << table << "  on " << engine->description() << ", " << o.optimizer << '\n';
+  print_preprocessing(model);
+  print_classes(model);
+}
+
+}  // namespace millrace::apps

@@ -1,0 +1,45 @@
+#include "apps/table.h"
+
+#include <algorithm>
+#include <iomanip>
+#include <ostream>
+#include <sstream>
+
+namespace millrace::apps {
+namespace {
+
+/// Characters of UTF-8 text: all bytes but those that continue one.
+std::size_t width_of(const std::string& text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+  }));
+}
+
+}  // namespace
+
+std::ostream& operator<<(std::ostream& out, const Table& table) {
+  std::vector<std::size_t> widths;
+  for (const std::vector<std::string>& row : table.rows_) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], width_of(row[c]));
+  }
+  for (const std::vector<std::string>& row : table.rows_) {
+    std::string line;
+    for (std::size_t c = 0; c < row.size(); ++c) {
+      const std::string gap(widths[c] - width_of(row[c]), ' ');
+      line += c == 0 ? "" : "  ";
+      line += c < table.left_columns_ ? row[c] + gap : gap + row[c];
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    out << line << '\n';
+  }
+  return out;
+}
+
+std::string fixed(double value, int digits) {
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(digits) << value;
+  return std::move(text).str();
+}
+
+}  // namespace millrace::apps
