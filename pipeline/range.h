@@ -42,9 +42,11 @@ class HandOver {
   /// what the run threw.
   const T* next() {
     std::unique_lock lock(mutex_);
-    item_ = nullptr;
+    // The first item may be on offer before the loop asks for it: that one is not given back.
+    if (is_taken_) item_ = nullptr;
     changed_.notify_all();
     changed_.wait(lock, [this] { return item_ != nullptr || is_finished_; });
+    is_taken_ = item_ != nullptr;
     if (item_ == nullptr && error_) std::rethrow_exception(std::exchange(error_, {}));
     return item_;
   }
@@ -58,6 +60,7 @@ class HandOver {
   std::mutex mutex_;  // guards all below
   std::condition_variable changed_;
   const T* item_ = nullptr;
+  bool is_taken_ = false;  // the loop works on item_
   std::exception_ptr error_;
   bool is_finished_ = false;
   bool is_left_ = false;

@@ -35,7 +35,8 @@ class Run {
       stages_[i].pool->when_free([node = nodes_[i].get()] { node->wake(); });
     }
     const Clock::time_point now = Clock::now();
-    for (const auto& node : nodes_) node->start(now);
+    // From the end: a stage has its clock before the first item can reach it.
+    for (auto node = nodes_.rbegin(); node != nodes_.rend(); ++node) (*node)->start(now);
     graph_.wait_for_all();
     if (!control_.is_ending()) check_ended();
   }
