@@ -81,6 +81,17 @@ TEST_CASE("An optimizer keeps no more state than it needs") {
       Contains("sgd keeps 0 state arenas"));
 }
 
+TEST_CASE("Options out of their range are refused by name") {
+  CHECK_NOTHROW(validate(OptimizerOptions{.momentum = 0.9, .nesterov = true}));
+  CHECK_THROWS_WITH(validate(OptimizerOptions{.learning_rate = 0}),
+                    "learning_rate: expected a positive number, not 0");
+  CHECK_THROWS_WITH(validate(OptimizerOptions{.momentum = 1}), Contains("momentum: expected"));
+  CHECK_THROWS_WITH(validate(OptimizerOptions{.nesterov = true}), Contains("nesterov: expected"));
+  CHECK_THROWS_WITH(validate(OptimizerOptions{.beta2 = -0.1}), Contains("beta2: expected"));
+  CHECK_THROWS_WITH(validate(OptimizerOptions{.epsilon = -1}), Contains("epsilon: expected"));
+  CHECK_THROWS_WITH(validate(OptimizerOptions{.weight_decay = -1}), Contains("weight_decay"));
+}
+
 TEST_CASE("Optimizers have names that read back") {
   for (const char* name : {"sgd", "adam", "keras_adam", "adamw"}) {
     CHECK(to_string(optimizer_kind(name)) == std::string(name));

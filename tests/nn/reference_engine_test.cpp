@@ -1,3 +1,4 @@
+#include <millrace/nn/dropout.h>
 #include <millrace/nn/initialize.h>
 #include <millrace/nn/reference_engine.h>
 
@@ -129,6 +130,25 @@ TEST_CASE("Dropout acts in training alone and follows the draw, not the row") {
   batch.draws = std::span(draws).subspan(2);
   halves += executor->gradients(batch).loss_sum;
   CHECK(halves == Approx(trained).epsilon(1e-12));
+}
+
+TEST_CASE("Dropout divides what it keeps by the share that it keeps") {
+  const Model model = ModelBuilder("m", {40}).dropout(0.25F).dense(1, false).sigmoid().build();
+  const auto executor = compiled(model, {.batch = 1, .seed = 8});
+  std::ranges::fill(executor->parameters(), 0.125);  // so that the logit is far from saturation
+  const std::vector<float> ones(40, 1.0F);
+  const std::vector<std::int32_t> label{1};
+  const std::vector<std::uint64_t> draws{6};
+  const StepResult result =
+      executor->gradients({.input = ConstTensorView(std::span<const float>(ones), {1, 40}),
+                           .labels = ConstTensorView(std::span<const std::int32_t>(label), {1}),
+                           .samples = 1,
+                           .pass = 2,
+                           .draws = draws});
+  std::vector<std::uint8_t> mask(40);
+  dropout_mask(8, 2, 6, 0, 0.25F, mask);
+  const double logit = 0.125 / 0.75 * static_cast<double>(std::ranges::count(mask, 1));
+  CHECK(result.loss_sum == Approx(std::log1p(std::exp(-logit))).epsilon(1e-12));
 }
 
 TEST_CASE("Arenas read back what was written, and those that do not exist are refused") {

@@ -1,0 +1,68 @@
+#include "catch.h"
+
+#include <millrace/io/files.h>
+#include <millrace/io/png.h>
+#include <millrace/nodes/image_folder.h>
+
+#include <algorithm>
+#include <set>
+
+using namespace millrace;
+
+namespace {
+
+/// Two classes of pictures in other sizes; picture n of class c is all of value 100 c + n.
+std::filesystem::path pictures(int each, bool with_a_bad_one) {
+  const std::filesystem::path root = std::filesystem::path(MILLRACE_SCRATCH) / "image_folder_test";
+  std::filesystem::remove_all(root);
+  for (int label = 0; label < 2; ++label) {
+    const std::filesystem::path folder = root / (label == 0 ? "cats" : "dogs");
+    std::filesystem::create_directories(folder);
+    for (int n = 0; n < each; ++n) {
+      const std::vector<std::uint8_t> pixels(3000, static_cast<std::uint8_t>(100 * label + n));
+      const std::string name = std::to_string(1000 + n) + ".png";
+      write_file(folder / name, encode_png({pixels.data(), 20 + n, 30, 1}));
+    }
+  }
+  if (with_a_bad_one)
+    write_file(root / "cats" / "bad.png", std::as_bytes(std::span("not a picture", 13)));
+  return root;
+}
+
+}  // namespace
+
+TEST_CASE("a folder of class folders is a range of batches") {
+  std::multiset<std::pair<int, int>> seen;
+  for (const Lease<HostBatch>& batch :
+       image_folder(pictures(9, false), {.size = 8, .batch = 4, .threads = 2})) {
+    CHECK(batch->rows().shape.without_front() == Shape{8, 8, 3});
+    for (std::int64_t i = 0; i < batch->size; ++i) {
+      const auto row = batch->row(i).as<std::uint8_t>();
+      CHECK(std::adjacent_find(row.begin(), row.end(), std::not_equal_to<>()) == row.end());
+      seen.emplace(batch->labels[static_cast<std::size_t>(i)], row.front());
+    }
+  }
+  REQUIRE(seen.size() == 18);
+  for (int n = 0; n < 9; ++n) {
+    CHECK(seen.count({0, n}) == 1);
+    CHECK(seen.count({1, 100 + n}) == 1);
+  }
+}
+
+TEST_CASE("a bad picture ends the loop with its name, or is left out") {
+  const std::filesystem::path root = pictures(5, true);
+  const auto count = [&](OnError policy) {
+    std::int64_t samples = 0;
+    for (const Lease<HostBatch>& batch :
+         image_folder(root, {.size = 8, .batch = 4, .on_bad_image = policy})) {
+      samples += batch->size;
+    }
+    return samples;
+  };
+  CHECK_THROWS_WITH(count(fail()), Catch::Contains("decode: ") && Catch::Contains("bad.png"));
+  CHECK(count(skip()) == 10);
+}
+
+TEST_CASE("a folder that is not there is named at once") {
+  CHECK_THROWS_WITH(image_folder("no/such/folder"), Catch::Contains("no/such/folder"));
+}
