@@ -1,6 +1,7 @@
 #pragma once
 // A model as operations on values, forward and backward, for one batch size. Engines lower this
-// graph; they never look at how it was derived. Backward operations of a frozen prefix do not exist.
+// graph; they never look at how it was derived. Backward operations of a frozen prefix do not
+// exist.
 
 #include <millrace/nn/loss.h>
 #include <millrace/nn/model.h>
@@ -14,31 +15,44 @@ namespace millrace::nn {
 using ValueId = int;
 
 enum class ValueRole {
-  input,               ///< float32 [N][H][W][C] or [N][F], normalised
-  labels,              ///< int32 [N] or float32 [N][K]
-  activation,          ///< made by a forward operation
-  gradient,            ///< of an activation, made by a backward operation
-  saved,               ///< made by a forward operation for its backward one: pooling indices, dropout
-                       ///< masks, batch statistics. The engine chooses its layout and size.
-  parameter,           ///< in the parameter arena, at Parameter::offset
+  input,       ///< float32 [N][H][W][C] or [N][F], normalised
+  labels,      ///< int32 [N] or float32 [N][K]
+  activation,  ///< made by a forward operation
+  gradient,    ///< of an activation, made by a backward operation
+  saved,       ///< made by a forward operation for its backward one: pooling indices, dropout
+               ///< masks, batch statistics. The engine chooses its layout and size.
+  parameter,   ///< in the parameter arena, at Parameter::offset
   parameter_gradient,  ///< in the gradient arena, at the same offset
 };
 
 struct Value {
   std::string name;
-  Shape shape;       ///< with the batch dimension; for parameters as Parameter::shape
+  Shape shape;  ///< with the batch dimension; for parameters as Parameter::shape
   ValueRole role = ValueRole::activation;
   int parameter = -1;  ///< index into Graph::parameters, for the last two roles
 };
 
-enum class OpKind { dense, conv2d, max_pool, avg_pool, global_avg_pool, flatten, relu, sigmoid,
-                    softmax, dropout, batch_norm, loss };
+enum class OpKind {
+  dense,
+  conv2d,
+  max_pool,
+  avg_pool,
+  global_avg_pool,
+  flatten,
+  relu,
+  sigmoid,
+  softmax,
+  dropout,
+  batch_norm,
+  loss
+};
 enum class Pass { forward, backward_data, backward_parameters };
 
 /// Inputs and outputs, in this order ([b] only when the layer has a bias; dx is absent, -1, when
 /// nothing before needs it):
 ///   dense, conv2d    forward {x, w, [b]} -> {y}
-///                    backward_data {dy, w} -> {dx}          backward_parameters {x, dy} -> {dw, [db]}
+///                    backward_data {dy, w} -> {dx}
+///                    backward_parameters {x, dy} -> {dw, [db]}
 ///   max_pool         forward {x} -> {y, saved}              backward_data {dy, saved} -> {dx}
 ///                    (saved is -1 where no backward operation reads it; so is dropout's)
 ///   avg_pool, global_avg_pool, flatten   forward {x} -> {y} backward_data {dy} -> {dx}
@@ -46,8 +60,9 @@ enum class Pass { forward, backward_data, backward_parameters };
 ///   dropout          forward {x} -> {y, saved}              backward_data {dy, saved} -> {dx}
 ///                    (absent from the graph outside training)
 ///   batch_norm       training: forward {x, gamma, beta, running_mean, running_variance}
-///                      -> {y, saved mean [C], saved variance [C]}; it also updates the running ones
-///                    backward_data {dy, x, gamma, saved mean, saved variance} -> {dx, dgamma, dbeta}
+///                    -> {y, saved mean [C], saved variance [C]}; it also updates the running two
+///                    backward_data {dy, x, gamma, saved mean, saved variance}
+///                    -> {dx, dgamma, dbeta}
 ///                    frozen or outside training: forward without the saved outputs, running
 ///                    statistics used; frozen backward_data {dy, gamma, running_variance} -> {dx}
 ///   loss             forward {logits, labels} -> {dlogits}: loss and correct predictions go to the
@@ -66,30 +81,30 @@ struct Graph {
   Model model;
   std::vector<Parameter> parameters;
   std::vector<Value> values;
-  std::vector<Op> ops;       ///< in the order of execution: forward, loss, backward
+  std::vector<Op> ops;  ///< in the order of execution: forward, loss, backward
   std::int64_t batch = 0;
   Loss loss = Loss::softmax_cross_entropy;
   ValueId input = -1, labels = -1;  ///< labels have the shape [N][K] of the larger form
-  ValueId logits = -1;       ///< what the loss reads
-  ValueId output = -1;       ///< what predict returns: softmax or sigmoid of the logits, if the model
-                             ///< ends in one. Its op comes after the loss in evaluation graphs and
-                             ///< is absent from training graphs, where output equals logits.
+  ValueId logits = -1;              ///< what the loss reads
+  ValueId output = -1;  ///< what predict returns: softmax or sigmoid of the logits, if the model
+                        ///< ends in one. Its op comes after the loss in evaluation graphs and
+                        ///< is absent from training graphs, where output equals logits.
 };
 
-/// Derives the graph. A final softmax or sigmoid layer is folded into the loss; dropout of rate 0 is
-/// left out. Throws Error when the model is not valid, its output is not one-dimensional, its last
-/// layer contradicts the loss, or there is nothing to train.
+/// Derives the graph. A final softmax or sigmoid layer is folded into the loss; dropout of rate 0
+/// is left out. Throws Error when the model is not valid, its output is not one-dimensional, its
+/// last layer contradicts the loss, or there is nothing to train.
 [[nodiscard]] Graph build_graph(const Model& model, std::int64_t batch, Mode mode, Loss loss);
 
-/// The step (index into Graph::ops) that makes a value and the last one that uses it; inputs are made
-/// at -1. Values that no operation touches have last < first.
+/// The step (index into Graph::ops) that makes a value and the last one that uses it; inputs are
+/// made at -1. Values that no operation touches have last < first.
 struct Interval {
   std::int64_t bytes = 0;
   int first = 0;
   int last = 0;
 };
-/// One interval a value; bytes are elements * 4, and 0 for parameters and their gradients, which live
-/// in arenas of their own.
+/// One interval a value; bytes are elements * 4, and 0 for parameters and their gradients, which
+/// live in arenas of their own.
 [[nodiscard]] std::vector<Interval> lifetimes(const Graph& graph);
 
 /// Places for intervals in one arena such that no two live at a time overlap (greedy by size, best

@@ -1,6 +1,6 @@
 #pragma once
-// Losses from logits, with the derivative and the count of right answers, for one batch. Plain loops
-// for any floating type: the reference engine and CPU engines share them.
+// Losses from logits, with the derivative and the count of right answers, for one batch. Plain
+// loops for any floating type: the reference engine and CPU engines share them.
 
 #include <millrace/core/shape.h>
 
@@ -17,17 +17,17 @@ enum class Loss {
   sigmoid_cross_entropy,  ///< binary cross-entropy; labels int32 [N] with K = 1, or float32 [N][K]
 };
 
-/// The loss that belongs to the model's last layer: softmax or sigmoid. A model that ends in neither:
-/// sigmoid for one output, softmax for more.
+/// The loss that belongs to the model's last layer: softmax or sigmoid. A model that ends in
+/// neither: sigmoid for one output, softmax for more.
 [[nodiscard]] Loss default_loss(const Model& model);
 
 /// Sums over samples; means are the reader's business.
 struct StepResult {
-  double loss_sum = 0;        ///< sum of weight * loss
-  double weight_sum = 0;      ///< sum of weights
-  std::int64_t correct = 0;   ///< argmax equals the label's (first maximum); or sigmoid > 0.5
-                              ///< equals label > 0.5 in every output
-  std::int64_t samples = 0;   ///< valid samples
+  double loss_sum = 0;       ///< sum of weight * loss
+  double weight_sum = 0;     ///< sum of weights
+  std::int64_t correct = 0;  ///< argmax equals the label's (first maximum); or sigmoid > 0.5
+                             ///< equals label > 0.5 in every output
+  std::int64_t samples = 0;  ///< valid samples
   StepResult& operator+=(const StepResult& other) noexcept;
   [[nodiscard]] double mean_loss() const noexcept;  ///< Keras's: loss_sum / samples
   [[nodiscard]] double accuracy() const noexcept;
@@ -35,8 +35,10 @@ struct StepResult {
 
 /// Computes loss and, where `gradient` is not empty, d(loss_sum / samples)/d(logits) into it; rows
 /// from `samples` on get zero. `logits` and `gradient` are [N][K] row-major; `weights` is [N] or
-/// empty (all 1). Sigmoid: the mean over K, as Keras does. Stable for logits of any size. Float (float
-/// or double) accumulates in double.
+/// empty (all 1). Sigmoid: the mean over K, as Keras does. Stable for finite logits of
+/// any size. Soft labels need not sum to one. Float (float or double) accumulates in double.
+/// Thread-safe. Throws Error where labels have another type or shape, or a class that does not
+/// exist.
 template <class Float>
 StepResult evaluate_loss(Loss loss, std::span<const Float> logits, ConstTensorView labels,
                          std::span<const float> weights, std::int64_t samples, std::int64_t k,

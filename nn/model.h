@@ -1,7 +1,7 @@
 #pragma once
-// What a model is: its layers in order, the preprocessing of its input and the names of its classes,
-// independent of any device. A model is made by ModelBuilder, by the zoo (zoo.h) or from JSON
-// (model_json.h), and turned into operations by graph.h. It holds no weights.
+// What a model is: its layers in order, the preprocessing of its input and the names of its
+// classes, independent of any device. A model is made by ModelBuilder, by the zoo (zoo.h) or from
+// JSON (model_json.h), and turned into operations by graph.h. It holds no weights.
 
 #include <millrace/core/shape.h>
 
@@ -13,24 +13,32 @@
 
 namespace millrace::nn {
 
-/// valid: no padding. same: output = ceil(input / stride), padding split as TensorFlow does, the odd
-/// one at the bottom and right.
+/// valid: no padding. same: output = ceil(input / stride), padding split as TensorFlow does, the
+/// odd one at the bottom and right.
 enum class Padding { valid, same };
 
 /// How a kernel or a bias starts. `torch` is PyTorch's default of Linear and Conv2d:
-/// U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for kernel and bias. The others are Keras's; a bias then starts
-/// at zero.
-enum class Initializer { glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_uniform,
-                         lecun_normal, torch, zeros };
+/// U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for kernel and bias. The others are Keras's; a bias then
+/// starts at zero.
+enum class Initializer {
+  glorot_uniform,
+  glorot_normal,
+  he_uniform,
+  he_normal,
+  lecun_uniform,
+  lecun_normal,
+  torch,
+  zeros
+};
 
 // The kinds of layers. Activations are logically [N][H][W][C] or [N][F].
-struct Dense {              ///< y = x W^T + b; kernel [units][inputs]
+struct Dense {  ///< y = x W^T + b; kernel [units][inputs]
   std::int64_t units = 0;
   bool bias = true;
 
   friend bool operator==(const Dense&, const Dense&) = default;
 };
-struct Conv2D {             ///< kernel [filters][channels][rows][columns], cross-correlation
+struct Conv2D {  ///< kernel [filters][channels][rows][columns], cross-correlation
   std::int64_t filters = 0;
   std::int64_t rows = 3, columns = 3;
   std::int64_t stride = 1;
@@ -39,13 +47,13 @@ struct Conv2D {             ///< kernel [filters][channels][rows][columns], cros
 
   friend bool operator==(const Conv2D&, const Conv2D&) = default;
 };
-struct MaxPool2D {          ///< window size x size; padding never wins
+struct MaxPool2D {  ///< window size x size; padding never wins
   std::int64_t size = 2, stride = 2;
   Padding padding = Padding::valid;
 
   friend bool operator==(const MaxPool2D&, const MaxPool2D&) = default;
 };
-struct AvgPool2D {          ///< the mean of the pixels inside the image; padding is not counted
+struct AvgPool2D {  ///< the mean of the pixels inside the image; padding is not counted
   std::int64_t size = 2, stride = 2;
   Padding padding = Padding::valid;
 
@@ -66,14 +74,14 @@ struct Sigmoid {
 struct Softmax {  ///< over the last dimension
   friend bool operator==(const Softmax&, const Softmax&) = default;
 };
-struct Dropout {            ///< training only: zero with probability `rate`, the rest / (1 - rate)
+struct Dropout {  ///< training only: zero with probability `rate`, the rest / (1 - rate)
   float rate = 0.5F;
 
   friend bool operator==(const Dropout&, const Dropout&) = default;
 };
 /// Over all dimensions but the last. Training: batch statistics of the valid samples, and
-/// running = momentum * running + (1 - momentum) * batch (PyTorch's 0.1 is 0.9 here, Keras's 0.99 is
-/// 0.99). The running variance is the unbiased one, or with `biased_variance` Keras 3's.
+/// running = momentum * running + (1 - momentum) * batch (PyTorch's 0.1 is 0.9 here, Keras's 0.99
+/// is 0.99). The running variance is the unbiased one, or with `biased_variance` Keras 3's.
 struct BatchNorm {
   float momentum = 0.9F;
   float epsilon = 1e-5F;
@@ -129,28 +137,28 @@ struct Parameter {
   std::string name;  ///< PyTorch's words: weight, bias, running_mean, running_var
   Shape shape;       ///< dense [out][in], convolution [out][in][rows][columns], others [C]
   Role role = Role::kernel;
-  int layer = 0;                ///< index into Model::layers
-  std::int64_t offset = 0;      ///< elements from the start of the arena
+  int layer = 0;                         ///< index into Model::layers
+  std::int64_t offset = 0;               ///< elements from the start of the arena
   std::int64_t fan_in = 0, fan_out = 0;  ///< of the layer's kernel; 0 for batch norm
   bool trainable = true;
 };
 
 /// What shape inference knows of a layer.
 struct LayerSummary {
-  Shape output;                  ///< of one sample
-  std::int64_t parameters = 0;   ///< elements, running statistics included
+  Shape output;                 ///< of one sample
+  std::int64_t parameters = 0;  ///< elements, running statistics included
   std::int64_t trainable_parameters = 0;
-  std::int64_t flops = 0;        ///< forward, one sample, dense and convolution kernels alone;
-                                 ///< a multiply-add counts as two
+  std::int64_t flops = 0;  ///< forward, one sample, dense and convolution kernels alone;
+                           ///< a multiply-add counts as two
 };
 
-/// One entry a layer. Throws Error naming the layer where shapes do not fit ("layer 3 'conv2': a 3x3
-/// window does not fit into 2x2").
+/// One entry a layer. Throws Error naming the layer where shapes do not fit ("layer 3 'conv2': a
+/// 3x3 window does not fit into 2x2").
 [[nodiscard]] std::vector<LayerSummary> summarize(const Model& model);
 
 /// All parameters: trainable ones first, in the order of the layers, then the others, so that
-/// gradients and optimizer state are arenas of trainable_elements(). Each starts at a multiple of 16
-/// elements (64 bytes); gaps are zero.
+/// gradients and optimizer state are arenas of trainable_elements(). Each starts at a multiple of
+/// 16 elements (64 bytes); gaps are zero.
 [[nodiscard]] std::vector<Parameter> parameters(const Model& model);
 [[nodiscard]] std::int64_t arena_elements(const std::vector<Parameter>& parameters);
 [[nodiscard]] std::int64_t trainable_elements(const std::vector<Parameter>& parameters);
@@ -163,7 +171,7 @@ void validate(const Model& model);
 [[nodiscard]] std::string summary_table(const Model& model);
 
 /// Builds a model layer by layer:
-///   Model m = ModelBuilder("mlp", {28, 28, 1}).flatten().dense(500).relu().dense(10).softmax().build();
+///   Model m = ModelBuilder("mlp", {28, 28, 1}).flatten().dense(500).relu().dense(10).build();
 class ModelBuilder {
  public:
   ModelBuilder(std::string name, Shape input);
@@ -180,7 +188,7 @@ class ModelBuilder {
   ModelBuilder& dropout(float rate);
   ModelBuilder& batch_norm(BatchNorm options = {});
   ModelBuilder& add(LayerKind kind);
-  ModelBuilder& named(std::string name);             ///< names the last layer ("conv1" otherwise)
+  ModelBuilder& named(std::string name);               ///< names the last layer ("conv1" otherwise)
   ModelBuilder& initializer(Initializer initializer);  ///< of all kernels from here on
   ModelBuilder& preprocessing(Preprocessing preprocessing);
   ModelBuilder& classes(std::vector<std::string> names);

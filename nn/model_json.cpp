@@ -31,7 +31,7 @@ Json numbers(const std::vector<float>& values) {
   return result;
 }
 
-// ---- One pair of functions a kind: what it writes, and how it is read. -------------------------
+// One pair of functions a kind: what it writes, and how it is read.
 
 void write(Json& json, const Dense& dense) {
   json["units"] = dense.units;
@@ -99,8 +99,6 @@ void write(Json&, const Kind&) {}
 template <class Kind>
 requires std::is_empty_v<Kind>
 void read(Fields&, Kind&) {}
-
-// ------------------------------------------------------------------------------------------------
 
 Json json_of(const Layer& layer) {
   Json json;

@@ -110,6 +110,24 @@ const char* to_string(OptimizerKind kind) noexcept {
   return "?";
 }
 
+void validate(const OptimizerOptions& options) {
+  const auto require = [](bool condition, const char* option, const char* range, double value) {
+    if (!condition) throw UsageError(concat(option, ": expected ", range, ", not ", value));
+  };
+  const auto is_share = [](double value) { return value >= 0 && value < 1; };
+  require(options.learning_rate > 0 && std::isfinite(options.learning_rate), "learning_rate",
+          "a positive number", options.learning_rate);
+  require(is_share(options.momentum), "momentum", "0 <= momentum < 1", options.momentum);
+  require(is_share(options.beta1), "beta1", "0 <= beta1 < 1", options.beta1);
+  require(is_share(options.beta2), "beta2", "0 <= beta2 < 1", options.beta2);
+  require(options.epsilon >= 0 && std::isfinite(options.epsilon), "epsilon", "0 or more",
+          options.epsilon);
+  require(options.weight_decay >= 0 && std::isfinite(options.weight_decay), "weight_decay",
+          "0 or more", options.weight_decay);
+  require(!options.nesterov || options.momentum > 0, "nesterov", "a momentum above 0",
+          options.momentum);
+}
+
 int state_arenas(const OptimizerOptions& options) noexcept {
   if (options.kind != OptimizerKind::sgd) return 2;
   return options.momentum == 0 ? 0 : 1;

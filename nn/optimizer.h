@@ -8,15 +8,16 @@
 
 namespace millrace::nn {
 
-/// sgd, adam, adamw follow PyTorch; keras_adam has epsilon outside the uncorrected root and Keras's
-/// default 1e-7. Formulas: docs/optimizers.md.
+/// sgd, adam and adamw are those of torch.optim (SGD without dampening); keras_adam is
+/// keras.optimizers.Adam, with epsilon outside the uncorrected root and 1e-7 by default. Formulas:
+/// docs/optimizers.md.
 enum class OptimizerKind { sgd, adam, keras_adam, adamw };
 
 struct OptimizerOptions {
   OptimizerKind kind = OptimizerKind::sgd;
   double learning_rate = 0.01;
-  double momentum = 0.0;      ///< sgd
-  bool nesterov = false;      ///< sgd
+  double momentum = 0.0;  ///< sgd
+  bool nesterov = false;  ///< sgd
   double beta1 = 0.9, beta2 = 0.999;
   double epsilon = 0.0;       ///< 0: the kind's own, 1e-8 (keras_adam 1e-7)
   double weight_decay = 0.0;  ///< sgd, adam, keras_adam: added to the gradient; adamw: decoupled
@@ -26,12 +27,16 @@ struct OptimizerOptions {
 [[nodiscard]] OptimizerKind optimizer_kind(std::string_view name);
 [[nodiscard]] const char* to_string(OptimizerKind kind) noexcept;
 
+/// Throws UsageError that names the first option out of its range. Engines call it in compile().
+void validate(const OptimizerOptions& options);
+
 /// How many state arenas (each as long as the trainable parameters) the optimizer keeps: 0, 1 or 2.
 [[nodiscard]] int state_arenas(const OptimizerOptions& options) noexcept;
 
-/// One step: t counts from 1; `learning_rate` is that of this step (a schedule's), not the options'.
-/// `first` and `second` are the state arenas, empty where the kind has none. All spans are equally
-/// long. Element-wise: parts of an arena can be updated by different threads.
+/// One step: t counts from 1; `learning_rate` is that of this step (a schedule's), not the
+/// options'. `first` and `second` are the state arenas, empty where the kind has none. All spans
+/// are equally long. Element-wise: parts of an arena can be updated by different threads. Float
+/// computes in Float with constants from double.
 template <class Float>
 void update(const OptimizerOptions& options, double learning_rate, std::int64_t t,
             std::span<Float> weights, std::span<const Float> gradients, std::span<Float> first,

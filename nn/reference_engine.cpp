@@ -186,6 +186,7 @@ std::string ReferenceEngine::description() const {
 std::unique_ptr<ReferenceExecutor> ReferenceEngine::compile_reference(
     const Model& model, const CompileOptions& options) const {
   validate(model);
+  validate(options.optimizer);
   return std::make_unique<Executor64>(model, options);
 }
 
