@@ -12,10 +12,9 @@ constexpr std::size_t kAlignment = 64;
 
 Buffer::Buffer(Bytes size) : size_(static_cast<std::size_t>(size.count)) {
   if (size_ == 0) return;
-  const std::align_val_t alignment{kAlignment};
-  auto* const memory =
-      static_cast<std::byte*>(::operator new(round_up(size_, kAlignment), alignment));
-  memory_ = {memory, [alignment](std::byte* p) { ::operator delete(p, alignment); }};
+  auto* const memory = static_cast<std::byte*>(
+      ::operator new(round_up(size_, kAlignment), std::align_val_t{kAlignment}));
+  memory_ = {memory, [](std::byte* p) { ::operator delete(p, std::align_val_t{kAlignment}); }};
   std::memset(memory, 0, size_);
 }
 
