@@ -1,0 +1,168 @@
+// millrace bench: how fast models compute and pipelines train, and what that takes.
+
+#include "apps/bench.h"
+
+#include "apps/commands.h"
+#include "apps/machine.h"
+#include "apps/table.h"
+
+#include <millrace/core/error.h>
+#include <millrace/io/files.h>
+#include <millrace/pipeline/threads.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <iostream>
+#include <sstream>
+#include <utility>
+
+namespace millrace::apps {
+
+void declare_common(CommandLine& line, BenchOptions& o) {
+  line.topic("measurement", "Measurement");
+  line("batch", o.batches, "N,N,...", "samples of a step, one measurement each; default 32");
+  line("devices", o.devices, "cpu,gpu", "devices to compare; default cpu");
+  line("repeats", o.repeats, "N", "measurements of which median, min and max are told; default 5");
+  line("warmup", o.warmup, "N", "unmeasured runs before; default 1");
+  line("optimizer", o.optimizer, "NAME", "sgd, adam (default), keras_adam, adamw");
+  line("json", o.json, "FILE", "write all numbers and the machine's facts; - for standard output");
+  line.topic("synthetic", "Synthetic samples");
+  line("input", o.input, "HxWxC|F", "default 150x150x3, for mlp 28x28x1");
+  line("classes", o.classes, "K", "default 10");
+  line("seed", o.seed, "N", "default 1");
+}
+
+void check_and_choose(const char* command, BenchOptions& o) {
+  const auto require = [command](bool holds, const char* option, const char* range,
+                                 const auto& value) {
+    if (holds) return;
+    throw UsageError(concat(command, ": --", option, " must be ", range, ", not ", value));
+  };
+  require(o.repeats >= 1, "repeats", "1 or more", o.repeats);
+  require(o.warmup >= 0, "warmup", "0 or more", o.warmup);
+  require(o.steps >= 0, "steps", "0 or more", o.steps);
+  require(o.epochs >= 1, "epochs", "1 or more", o.epochs);
+  require(o.samples >= 1, "samples", "1 or more", o.samples);
+  require(o.classes >= 2 && o.classes <= 1'000'000, "classes", "2 to 1000000", o.classes);
+  require(o.crop_padding >= 0, "crop-padding", "0 or more", o.crop_padding);
+  (void)nn::optimizer_kind(o.optimizer);
+  check_and_choose(command, o.machine);
+}
+
+std::vector<std::int64_t> batch_list(const char* command, const std::string& text) {
+  std::vector<std::int64_t> sizes;
+  std::istringstream in(text);
+  for (std::string part; std::getline(in, part, ',');) {
+    std::int64_t size = 0;
+    const auto read = std::from_chars(part.data(), part.data() + part.size(), size);
+    if (read.ec != std::errc{} || read.ptr != part.data() + part.size() || size < 1) {
+      throw UsageError(concat(command, ": --batch: '", part, "' is no batch size"));
+    }
+    sizes.push_back(size);
+  }
+  if (sizes.empty()) throw UsageError(concat(command, ": --batch names no batch size"));
+  return sizes;
+}
+
+std::vector<BenchDevice> bench_devices(const char* command, const BenchOptions& o) {
+  std::vector<BenchDevice> devices;
+  std::istringstream in(o.devices);
+  for (std::string name; std::getline(in, name, ',');) {
+    if (name != "cpu" && name != "gpu") {
+      throw UsageError(concat(command, ": --devices: '", name, "' is none of cpu, gpu"));
+    }
+    BenchDevice device{name, nullptr, name == "gpu" ? no_gpu_reason() : ""};
+    if (device.why_not.empty()) device.engine = engine_for(name, o.machine.compute_threads);
+    devices.push_back(std::move(device));
+  }
+  const bool is_any = std::any_of(devices.begin(), devices.end(),
+                                  [](const BenchDevice& d) { return d.engine != nullptr; });
+  if (devices.empty()) throw UsageError(concat(command, ": --devices names no device"));
+  if (!is_any) throw Error(concat("--devices ", o.devices, ": ", devices.front().why_not));
+  return devices;
+}
+
+Spread spread_of(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const std::size_t middle = values.size() / 2;
+  const double median =
+      values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+  return {median, values.front(), values.back()};
+}
+
+std::string text_of(const Spread& s, int digits) {
+  return concat(fixed(s.median, digits), " (", fixed(s.min, digits), '-', fixed(s.max, digits),
+                ')');
+}
+
+nlohmann::ordered_json json_of(const Spread& s) {
+  return {{"median", s.median}, {"min", s.min}, {"max", s.max}};
+}
+
+nlohmann::ordered_json json_of(const BenchDevice& device) {
+  nlohmann::ordered_json made = {{"device", device.name}};
+  if (device.engine == nullptr)
+    made["no_engine"] = device.why_not;
+  else
+    made["engine"] = device.engine->description();
+  made["batches"] = nlohmann::ordered_json::array();
+  return made;
+}
+
+void print_comparison(const std::vector<BenchDevice>& devices,
+                      const std::vector<ComparedRow>& rows) {
+  Table table;
+  std::vector<std::string> head{""};
+  for (const BenchDevice& device : devices) head.push_back(device.name);
+  table.add(std::move(head));
+  for (const ComparedRow& row : rows) {
+    std::vector<std::string> line{row.title};
+    line.insert(line.end(), row.cells.begin(), row.cells.end());
+    table.add(std::move(line));
+  }
+  std::cout << table;
+  for (const BenchDevice& device : devices) {
+    if (device.engine == nullptr) std::cout << device.name << ": " << device.why_not << '\n';
+  }
+}
+
+nlohmann::ordered_json machine_facts(const BenchOptions& o) {
+  return {{"millrace", MILLRACE_VERSION},
+          {"compiler", __VERSION__},
+          {"cpu", cpu_name()},
+          {"cores", available_threads()},
+          {"memory_bytes", memory_limit().count},
+          {"threads", o.machine.threads},
+          {"compute_threads", o.machine.compute_threads}};
+}
+
+void write_json(const BenchOptions& o, const nlohmann::ordered_json& result) {
+  const std::string text =
+      result.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
+  if (o.json == "-") {
+    std::cout << text;
+    return;
+  }
+  AtomicFile file(o.json);
+  file.write(text);
+  file.commit();
+}
+
+int bench(const Arguments& arguments) {
+  const std::string what = arguments.empty() ? "" : arguments.front();
+  if (what == "compute") return bench_compute({arguments.begin() + 1, arguments.end()});
+  if (what == "train") return bench_train({arguments.begin() + 1, arguments.end()});
+  std::string word;
+  CommandLine line("bench", "bench compute MODEL [OPTIONS] | bench train [DATA] [OPTIONS]",
+                   "compute: training and evaluation steps of a model on samples in memory.\n"
+                   "train: the whole training pipeline, and its loading half alone.\n"
+                   "'millrace bench compute --help' and 'millrace bench train --help' tell more.");
+  line.positional("what", word);
+  if (!line.parse(arguments)) return 0;
+  throw UsageError(
+      word.empty() ? std::string("bench: say what: compute MODEL, or train [DATA]")
+                   : concat("bench: there is no '", word, "'; the words are compute and train"));
+}
+
+}  // namespace millrace::apps
