@@ -172,6 +172,13 @@ nn::OptimizerOptions optimizer_options(const TrainOptions& o) {
           .weight_decay = o.weight_decay};
 }
 
+DecoderOptions decoder_options(Bytes budget, int threads) {
+  DecoderOptions options;
+  const std::uint64_t share = budget.count / 4 / static_cast<std::uint64_t>(std::max(threads, 1));
+  options.max_scratch = std::min(options.max_scratch, std::max(Bytes{share}, 1_MiB));
+  return options;
+}
+
 std::uint32_t ticket_samples(const Shape& sample) {
   constexpr std::int64_t kPixels = 16 * 1024;  // about 200 us of decoding a small PNG or JPEG
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(kPixels / sample.elements(), 1, 16));

@@ -5,6 +5,7 @@
 #include "apps/data.h"
 #include "apps/train_options.h"
 
+#include <millrace/io/decode.h>
 #include <millrace/nn/model.h>
 #include <millrace/nn/optimizer.h>
 
@@ -25,6 +26,10 @@ void choose(TrainOptions& options, const Dataset& training);
 [[nodiscard]] nn::Model make_model(const TrainOptions& options, const Dataset& training);
 
 [[nodiscard]] nn::OptimizerOptions optimizer_options(const TrainOptions& options);
+
+/// How much memory one decoder may take for a picture: 128 MiB, or less where all of them together
+/// would take more than a quarter of the budget.
+[[nodiscard]] DecoderOptions decoder_options(Bytes budget, int threads);
 
 /// How many samples a ticket names: enough that a hop does not show beside its work.
 [[nodiscard]] std::uint32_t ticket_samples(const Shape& sample);

@@ -155,7 +155,8 @@ Pipeline compose(const Evaluation& e, std::function<void(const nn::StepResult&)>
              {.name = "decode",
               .concurrency = kAllThreads,
               .on_error = o.on_bad_image == "skip" ? skip() : fail()},
-             DecodeInto(e.data.dataset, nullptr, filter_from_name(model.preprocessing.filter)));
+             DecodeInto(e.data.dataset, nullptr, filter_from_name(model.preprocessing.filter),
+                        decoder_options(parse_bytes(o.machine.memory_budget), o.machine.threads)));
   auto batches = p.then(p.gather(pixels), {.name = "batch"}, Batcher{});
   auto on_device = p.then(p.with(batches, {.name = "device slot"}, device), {.name = "copy"},
                           CopyToDevice(engine));

@@ -193,7 +193,9 @@ Pipeline compose(const Prediction& t) {
   auto tickets = p.source({.name = "list"}, host, std::move(reader));
   auto pixels =
       p.then(tickets, {.name = "decode", .concurrency = kAllThreads, .on_error = skip()},
-             DecodeInto(t.pictures.dataset, nullptr, filter_from_name(model.preprocessing.filter)));
+             DecodeInto(t.pictures.dataset, nullptr, filter_from_name(model.preprocessing.filter),
+                        decoder_options(parse_bytes(t.options.machine.memory_budget),
+                                        t.options.machine.threads)));
   auto batches = p.then(p.gather(pixels), {.name = "batch"}, Batcher{});
   auto on_device = p.then(p.with(batches, {.name = "device slot"}, device), {.name = "copy"},
                           CopyToDevice(engine));

@@ -75,7 +75,8 @@ Stream<Lease<HostBatch>> add_loading(Pipeline& p, const Training& t) {
   auto pixels = p.then(
       tickets, {.name = "decode", .concurrency = kAllThreads, .on_error = bad_image_policy(o)},
       DecodeInto(training.dataset, validation.dataset,
-                 filter_from_name(t.model.preprocessing.filter)));
+                 filter_from_name(t.model.preprocessing.filter),
+                 decoder_options(parse_bytes(o.memory_budget), o.threads)));
   auto augmented =
       p.then(pixels, {.name = "augment", .concurrency = kAllThreads},
              Augment({.horizontal_flip = o.flip, .crop_padding = o.crop_padding}, o.seed));

@@ -155,7 +155,7 @@ TEST_CASE("pictures beyond the limits are refused from their header") {
         "max_pixels");
   CHECK(decode_error(picture("rgb.png"), "big.png", {.max_scratch = 4_KiB}) ==
         "big.png: decoding it takes 8.4 KiB, more than the 4 KiB that a picture may; shrink it or "
-        "raise max_scratch");
+        "allow decoding more memory");
   CHECK(decode_error(picture("progressive.jpg"), "big.jpg", {.max_scratch = 4_KiB})
             .starts_with("big.jpg: decoding it takes "));
   CHECK(decode_error(picture("420.jpg"), "big.jpg", {.max_scratch = 0_B}).empty());
