@@ -34,7 +34,7 @@ void check_pixels(int height, int width, std::uint64_t limit) {
 void check_scratch(std::uint64_t bytes, Bytes limit) {
   if (bytes <= limit.count) return;
   throw Error(concat("decoding it takes ", Bytes{bytes}, ", more than the ", limit,
-                     " that a picture may; shrink it, or allow decoding more memory"));
+                     " that a picture may; shrink it or allow decoding more memory"));
 }
 
 }  // namespace

@@ -140,7 +140,7 @@ StbPicture stb_decode(std::span<const std::byte> file, std::size_t max_bytes) {
   StbPicture picture{header, {pixels, [](std::uint8_t* memory) { release(memory); }}};
   if (scratch.is_overdrawn) {
     throw Error(concat("decoding it takes more than the ", Bytes{max_bytes},
-                       " that a picture may; shrink it, or allow decoding more memory"));
+                       " that a picture may; shrink it or allow decoding more memory"));
   }
   if (pixels == nullptr && !source.has_ended_early) {
     throw Error(concat("it is damaged (", stbi_failure_reason(), "); get it again"));

@@ -59,14 +59,17 @@ def cases(random):
         softmax = random.normal(size=(6, 5)) * spread
         one, many = random.normal(size=(6, 1)) * spread, random.normal(size=(6, 3)) * spread
         weights = as_floats(random.uniform(0, 3, size=6))
-        classes, bits = random.integers(0, 5, size=6).tolist(), random.integers(0, 2, size=6).tolist()
+        classes = random.integers(0, 5, size=6).tolist()
+        bits = random.integers(0, 2, size=6).tolist()
         soft = as_floats(random.dirichlet(numpy.ones(5), size=6))
         for weighted in ([], weights):
             yield f"{name} classes", "softmax", softmax, classes, weighted
             yield f"{name} soft labels", "softmax", softmax, soft, weighted
             yield f"{name} bits", "sigmoid", one, bits, weighted
-            yield f"{name} soft bits", "sigmoid", one, as_floats(random.uniform(size=(6, 1))), weighted
-            yield f"{name} several bits", "sigmoid", many, as_floats(random.uniform(size=(6, 3))), weighted
+            shares = as_floats(random.uniform(size=(6, 1)))
+            yield f"{name} soft bits", "sigmoid", one, shares, weighted
+            shares = as_floats(random.uniform(size=(6, 3)))
+            yield f"{name} several bits", "sigmoid", many, shares, weighted
 
 
 def main():

@@ -43,7 +43,8 @@ NETWORKS = [
     ("torch", "convolutions without padding, strides 1 and 2", [9, 8, 2],
      [conv(3, 3, 3), RELU, conv(4, 2, 3, stride=2, bias=False), FLATTEN, dense(3)]),
     ("keras", "convolutions with TensorFlow's same padding", [6, 7, 2],
-     [conv(3, 3, 3, stride=2, padding="same"), RELU, conv(2, 2, 4, padding="same"), FLATTEN, dense(3)]),
+     [conv(3, 3, 3, stride=2, padding="same"), RELU, conv(2, 2, 4, padding="same"), FLATTEN,
+      dense(3)]),
     ("torch", "overlapping max and average pooling", [11, 10, 2],
      [conv(3, 2, 2), kind("max_pool2d", size=3, stride=2), kind("avg_pool2d", size=2, stride=1),
       FLATTEN, dense(3)]),
@@ -92,9 +93,11 @@ def parameter_shapes(shape, layers):
                 shape = [layer["units"]]
             else:
                 shape = [window_output(shape[0], layer["rows"], stride, padding),
-                         window_output(shape[1], layer["columns"], stride, padding), layer["filters"]]
+                         window_output(shape[1], layer["columns"], stride, padding),
+                         layer["filters"]]
         elif what.endswith("pool2d"):
-            shape[:2] = [window_output(extent, layer["size"], stride, padding) for extent in shape[:2]]
+            shape[:2] = [window_output(extent, layer["size"], stride, padding)
+                         for extent in shape[:2]]
         elif what == "batch_norm":
             for parameter in ("weight", "bias", *STATISTICS):
                 yield layer, parameter, [shape[-1]]
@@ -143,7 +146,8 @@ def by_torch(model, parameters, x, labels):
         values[name].requires_grad_()
     x, labels = torch.tensor(x), torch.tensor(labels)
     logits = torch_forward(model["layers"], values, x, training=False)
-    loss = functional.cross_entropy(torch_forward(model["layers"], values, x, training=True), labels)
+    trained = torch_forward(model["layers"], values, x, training=True)
+    loss = functional.cross_entropy(trained, labels)
     loss.backward()
     return (logits.detach().numpy(), loss.item(),
             {name: values[name].grad.numpy() for name in trainable},
@@ -196,7 +200,8 @@ def by_keras(model, parameters, x, labels):
     return (logits.numpy(), float(loss),
             {names[variable.path]: from_keras(gradient.numpy())
              for variable, gradient in zip(network.trainable_variables, gradients)},
-            {names[variable.path]: variable.numpy() for variable in network.non_trainable_variables})
+            {names[variable.path]: variable.numpy()
+             for variable in network.non_trainable_variables})
 
 
 def record(random, library, name, shape, layers):

@@ -1,0 +1,249 @@
+// What `train` says when something is wrong: one clear line, the right exit status, nothing partial
+// left under its final name.
+
+#include "apps/pictures.h"
+#include "apps/run_program.h"
+#include "catch.h"
+
+#include <millrace/io/files.h>
+
+#include <csignal>
+#include <fstream>
+#include <functional>
+#include <span>
+
+using namespace millrace;
+using namespace millrace::test;
+namespace fs = std::filesystem;
+using Catch::Contains;
+
+namespace {
+
+/// A fresh folder for a case, where every user may write.
+fs::path scratch(const std::string& name) {
+  const fs::path folder = fs::path(MILLRACE_SCRATCH) / "train_errors" / name;
+  fs::remove_all(folder);
+  fs::create_directories(folder);
+  fs::permissions(folder, fs::perms::all);
+  return folder;
+}
+
+Outcome train(const fs::path& folder, const std::vector<std::string>& more,
+              RunOptions options = {}) {
+  std::vector<std::string> arguments = {"train",
+                                        (folder / "data").string(),
+                                        "--run-dir",
+                                        (folder / "run").string(),
+                                        "--epochs",
+                                        "1",
+                                        "--batch",
+                                        "4",
+                                        "--compute-threads",
+                                        "1"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return run(arguments, options);
+}
+
+/// Exactly one line on stderr, beginning with the program's name.
+void check_one_line(const Outcome& outcome) {
+  const std::vector<std::string> lines = Outcome::lines(outcome.err);
+  INFO(outcome.err);
+  REQUIRE(lines.size() == 1);
+  CHECK(lines.front().rfind("millrace: ", 0) == 0);
+}
+
+void check_no_model(const fs::path& folder) {
+  CHECK_FALSE(fs::exists(folder / "run" / "model.safetensors"));
+  if (!fs::exists(folder / "run")) return;
+  for (const auto& entry : fs::directory_iterator(folder / "run")) {
+    INFO(entry.path());
+    CHECK(entry.path().filename().string().front() != '.');  // no temporary file is left
+    CHECK(entry.path().extension() != ".partial");
+  }
+}
+
+void write_text(const fs::path& path, const std::string& text) {
+  write_file(path, std::as_bytes(std::span(text)));
+}
+
+/// Two good classes and one file that is bad.
+fs::path with_bad_file(const std::string& name, const std::string& file,
+                       const std::string& content) {
+  const fs::path folder = scratch(name);
+  write_classes(folder / "data", {"cats", "dogs"}, 8);
+  write_text(folder / "data" / "cats" / file, content);
+  return folder;
+}
+
+std::string truncated_jpeg() {
+  const std::vector<std::byte> whole =
+      read_file(fs::path(MILLRACE_TEST_DATA) / "io" / "pictures" / "444.jpg");
+  return {reinterpret_cast<const char*>(whole.data()), whole.size() / 2};
+}
+
+}  // namespace
+
+TEST_CASE("data that is not there") {
+  const fs::path folder = scratch("missing");
+  const Outcome outcome = train(folder, {});
+  CHECK(outcome.status == 1);
+  check_one_line(outcome);
+  CHECK_THAT(outcome.err, Contains((folder / "data").string()));
+  CHECK_FALSE(fs::exists(folder / "run"));
+}
+
+TEST_CASE("a class without pictures") {
+  const fs::path folder = scratch("empty_class");
+  write_classes(folder / "data", {"cats", "dogs"}, 4);
+  fs::create_directories(folder / "data" / "birds");
+  const Outcome outcome = train(folder, {});
+  CHECK(outcome.status == 1);
+  check_one_line(outcome);
+  CHECK_THAT(outcome.err, Contains("birds"));
+}
+
+TEST_CASE("one class only") {
+  const fs::path folder = scratch("one_class");
+  write_classes(folder / "data", {"cats"}, 4);
+  const Outcome outcome = train(folder, {});
+  CHECK(outcome.status == 1);
+  check_one_line(outcome);
+  CHECK_THAT(outcome.err, Contains("cats"));
+}
+
+TEST_CASE("a flat folder of pictures is shown the tree that is expected") {
+  const fs::path folder = scratch("flat");
+  for (int i = 0; i < 3; ++i) write_picture(folder / "data" / (std::to_string(i) + ".png"), 100, i);
+  const Outcome outcome = train(folder, {});
+  CHECK(outcome.status == 1);
+  CHECK_THAT(outcome.err, Contains("/cats/") && Contains("/dogs/"));
+}
+
+TEST_CASE("files that are no pictures end the run with their names, and no model is left") {
+  const auto [name, file, content] = GENERATE(
+      table<std::string, std::string, std::string>({{"zero", "zero.png", ""},
+                                                    {"text", "text.jpg", "this is a text\n"},
+                                                    {"truncated", "half.jpg", truncated_jpeg()}}));
+  const fs::path folder = with_bad_file(name, file, content);
+  const Outcome outcome = train(folder, {"--validation-share", "0"});
+  CHECK(outcome.status == 1);
+  check_one_line(outcome);
+  CHECK_THAT(outcome.err, Contains("decode: ") && Contains(file));
+  check_no_model(folder);
+}
+
+TEST_CASE("files that are no pictures can be left out, and are named") {
+  const fs::path folder = with_bad_file("skip", "text.jpg", "this is a text\n");
+  const Outcome outcome = train(folder, {"--validation-share", "0", "--on-bad-image", "skip"});
+  CHECK(outcome.status == 0);
+  CHECK_THAT(outcome.err, Contains("text.jpg"));
+  CHECK_THAT(outcome.out, Contains("1 left out"));
+  CHECK(fs::exists(folder / "run" / "model.safetensors"));
+}
+
+TEST_CASE("more bad files than may be left out fail the run") {
+  const fs::path folder = with_bad_file("limit", "one.jpg", "text");
+  write_text(folder / "data" / "dogs" / "two.jpg", "text");
+  const Outcome outcome = train(
+      folder, {"--validation-share", "0", "--on-bad-image", "skip", "--bad-image-limit", "1"});
+  CHECK(outcome.status == 1);
+  CHECK_THAT(outcome.err, Contains("one more than the 1 that may be skipped"));
+}
+
+TEST_CASE("a file that may not be read") {
+  const fs::path folder = with_bad_file("unreadable", "secret.png", "x");
+  fs::permissions(folder / "data" / "cats" / "secret.png", fs::perms::none);
+  const Outcome outcome = train(folder, {"--validation-share", "0"}, {.drop_privileges = true});
+  CHECK(outcome.status == 1);
+  check_one_line(outcome);
+  CHECK_THAT(outcome.err, Contains("secret.png") && Contains("ermission"));
+  check_no_model(folder);
+}
+
+TEST_CASE("a run directory that cannot be written") {
+  const fs::path folder = scratch("unwritable");
+  write_classes(folder / "data", {"cats", "dogs"}, 8);
+  fs::create_directories(folder / "closed");
+  fs::permissions(folder / "closed", fs::perms::owner_read | fs::perms::owner_exec |
+                                         fs::perms::others_read | fs::perms::others_exec);
+  const Outcome outcome =
+      train(folder, {"--run-dir", (folder / "closed" / "run").string()}, {.drop_privileges = true});
+  // The option may not be given twice, so say it once.
+  CHECK(outcome.status == 2);
+  const Outcome once = run({"train", (folder / "data").string(), "--run-dir",
+                            (folder / "closed" / "run").string(), "--epochs", "1"},
+                           {.drop_privileges = true});
+  CHECK(once.status == 1);
+  check_one_line(once);
+  CHECK_THAT(once.err, Contains("closed") && Contains("ermission"));
+}
+
+TEST_CASE("a run directory that holds a run is not overwritten unless asked") {
+  const fs::path folder = scratch("twice");
+  write_classes(folder / "data", {"cats", "dogs"}, 8);
+  CHECK(train(folder, {}).status == 0);
+  const Outcome again = train(folder, {});
+  CHECK(again.status == 1);
+  check_one_line(again);
+  CHECK_THAT(again.err, Contains("--overwrite"));
+  CHECK(train(folder, {"--overwrite"}).status == 0);
+}
+
+TEST_CASE("bad usage has status 2 and says what was wrong") {
+  const fs::path folder = scratch("usage");
+  write_classes(folder / "data", {"cats", "dogs"}, 8);
+  write_text(folder / "wrong.ini", "epochs = 3\nepoch = 4\n");
+  write_text(folder / "value.ini", "batch = many\n");
+  const auto [more, expected] = GENERATE_COPY(table<std::vector<std::string>, std::string>(
+      {{{"--colour", "red"}, "unknown option '--colour'"},
+       {{"--epoch", "3"}, "did you mean 'epochs'?"},
+       {{"--recipe", (folder / "wrong.ini").string()}, "unknown key 'epoch'"},
+       {{"--recipe", (folder / "value.ini").string()}, "batch"},
+       {{"--recipe", (folder / "none.ini").string()}, "none.ini"},
+       {{"--validation-share", "1.5"}, "--validation-share must be in [0, 1), not 1.5"},
+       {{"--optimizer", "magic"}, "magic"},
+       {{"--model", "resnet9000"}, "resnet9000"},
+       {{"--filter", "soft"}, "soft"},
+       {{"--size", "big"}, "--size must be N or HxW"},
+       {{"--memory-budget", "lots"}, "'lots' is not a size"},
+       {{"second"}, "more arguments"}}));
+  const Outcome outcome = train(folder, more);
+  INFO(outcome.err);
+  CHECK(outcome.status == 2);
+  check_one_line(outcome);
+  CHECK_THAT(outcome.err, Contains(expected));
+  CHECK_FALSE(fs::exists(folder / "run"));
+}
+
+TEST_CASE("a GPU that was asked for is not replaced silently") {
+  const fs::path folder = scratch("gpu");
+  write_classes(folder / "data", {"cats", "dogs"}, 8);
+  const Outcome outcome = train(folder, {"--device", "gpu"});
+  CHECK(outcome.status == 1);
+  check_one_line(outcome);
+  CHECK_THAT(outcome.err, Contains("GPU"));
+}
+
+TEST_CASE("a budget that is too small is refused with the sum, before anything is written") {
+  const fs::path folder = scratch("budget");
+  write_classes(folder / "data", {"cats", "dogs"}, 8);
+  const Outcome outcome = train(folder, {"--memory-budget", "1MiB"});
+  CHECK(outcome.status == 1);
+  CHECK_THAT(outcome.err, Contains("the budget is 1 MiB") && Contains("host batches") &&
+                              Contains("model: parameters") && Contains("total"));
+  CHECK_FALSE(fs::exists(folder / "run"));
+}
+
+TEST_CASE("a signal stops training cleanly") {
+  const int signal = GENERATE(SIGINT, SIGTERM);
+  const fs::path folder = scratch("signal");
+  write_classes(folder / "data", {"cats", "dogs"}, 40, 32);
+  const Outcome outcome =
+      run({"train", (folder / "data").string(), "--run-dir", (folder / "run").string(), "--epochs",
+           "100000", "--batch", "4", "--compute-threads", "1"},
+          {.signal = signal, .signal_at = "epoch 2/"});
+  CHECK(outcome.status == 128 + signal);
+  CHECK_THAT(outcome.err, Contains("stopped by a signal"));
+  CHECK(fs::exists(folder / "run" / "model.safetensors"));  // of the epochs that were whole
+  CHECK(fs::exists(folder / "run" / "report.json"));
+}
