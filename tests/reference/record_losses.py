@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Records losses and their gradients from logits, in float64, for tests/nn.
 
-Each case is computed by PyTorch and, where Keras can, by Keras too; the script fails if they differ.
+Each case is computed by PyTorch and by Keras; the script fails if they differ.
 The loss is sum(weight * loss) / samples, Keras's "sum_over_batch_size".
 Recorded with Python 3.11, torch 2.15.0, keras 3.15.1 on tensorflow 2.21.0.
 
