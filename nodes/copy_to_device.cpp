@@ -20,8 +20,9 @@ Lease<DeviceBatch> CopyToDevice::operator()(
   const auto n = static_cast<std::size_t>(host.size);
   std::copy_n(host.labels.begin(), n, device.labels.as<std::int32_t>().begin());
   std::copy_n(host.weights.begin(), n, device.weights.begin());
+  device.pass = n > 0 ? host.passes[0] : 0;
   for (std::size_t i = 0; i < n; ++i) {
-    device.draws[i] = (std::uint64_t{host.passes[i]} << 40) + host.draws[i];
+    device.draws[i] = (std::uint64_t{host.passes[i] - device.pass} << 32) + host.draws[i];
   }
   device.size = host.size;
   device.holes = host.holes;

@@ -7,6 +7,7 @@ nn::Batch DeviceBatch::view() const {
   batch.input = {input.data(), sample.with_front(size), DType::f32};
   batch.labels = {labels.data(), Shape{size}, DType::i32};
   batch.weights = std::span(weights).first(static_cast<std::size_t>(size));
+  batch.pass = pass;
   batch.draws = std::span(draws).first(static_cast<std::size_t>(size));
   batch.samples = size;
   return batch;

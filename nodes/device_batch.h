@@ -18,7 +18,9 @@ struct DeviceBatch {
   Buffer input;   ///< float32 [capacity][sample], normalised
   Buffer labels;  ///< int32 [capacity]
   std::vector<float> weights;
-  std::vector<std::uint64_t> draws;  ///< pass * 2^40 + position in the pass
+  std::uint32_t pass = 0;  ///< of the first sample
+  /// Position in the pass; samples of a later pass than the first one's count on from 2^32 a pass.
+  std::vector<std::uint64_t> draws;
   Lease<HostBatch> host;  ///< where steps read host memory: the pixels, until they are cast
   std::int64_t size = 0;
   std::int64_t holes = 0;

@@ -193,12 +193,12 @@ TEST_CASE("bad usage has status 2 and says what was wrong") {
   const fs::path folder = scratch("usage");
   write_classes(folder / "data", {"cats", "dogs"}, 8);
   write_text(folder / "wrong.ini", "epochs = 3\nepoch = 4\n");
-  write_text(folder / "value.ini", "batch = many\n");
+  write_text(folder / "value.ini", "seed = many\n");
   const auto [more, expected] = GENERATE_COPY(table<std::vector<std::string>, std::string>(
       {{{"--colour", "red"}, "unknown option '--colour'"},
        {{"--epoch", "3"}, "did you mean 'epochs'?"},
        {{"--recipe", (folder / "wrong.ini").string()}, "unknown key 'epoch'"},
-       {{"--recipe", (folder / "value.ini").string()}, "batch"},
+       {{"--recipe", (folder / "value.ini").string()}, "seed"},
        {{"--recipe", (folder / "none.ini").string()}, "none.ini"},
        {{"--validation-share", "1.5"}, "--validation-share must be in [0, 1), not 1.5"},
        {{"--optimizer", "magic"}, "magic"},

@@ -32,6 +32,7 @@ Outcome train(int threads, const std::set<std::uint32_t>& bad = {}, std::uint32_
                               .relu()
                               .max_pool()
                               .flatten()
+                              .dropout(0.2F)
                               .dense(1)
                               .sigmoid()
                               .build();
