@@ -5,12 +5,9 @@ using namespace millrace::test;
 
 namespace {
 
-const std::vector<std::string> kQuick{"--repeats", "3", "--warmup", "1"};
-
-std::vector<std::string> words(std::vector<std::string> first,
-                               const std::vector<std::string>& more = {}) {
-  first.insert(first.end(), kQuick.begin(), kQuick.end());
-  first.insert(first.end(), more.begin(), more.end());
+/// With few repeats, since the numbers do not matter here.
+std::vector<std::string> words(std::vector<std::string> first) {
+  first.insert(first.end(), {"--repeats", "3", "--warmup", "1"});
   return first;
 }
 
@@ -70,7 +67,8 @@ TEST_CASE("bench compute compares devices and says where there is no engine") {
   CHECK(text.status == 0);
   CHECK(text.err.empty());
   CHECK(holds(text.out, "batch 4  training ms"));
-  const auto result = json_of(run(words(arguments, {"--json", "-"})));
+  arguments.insert(arguments.end(), {"--json", "-"});
+  const auto result = json_of(run(arguments));
   REQUIRE(result["devices"].size() == 2);
   const auto& gpu = result["devices"][1];
   CHECK(gpu["device"] == "gpu");
