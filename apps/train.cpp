@@ -95,6 +95,11 @@ int train(const Arguments& arguments) {
     };
     try {
       p.run(interrupt.token());
+    } catch (const StageError& error) {
+      end();
+      const bool could_skip = error.stage() == "decode" && t.options.on_bad_image == "fail";
+      throw Error(concat(error.what(),
+                         could_skip ? " (or leave such files out: --on-bad-image skip)" : ""));
     } catch (...) {
       end();
       throw;

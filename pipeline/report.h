@@ -28,7 +28,7 @@ struct Report {
   int threads = 0;
   bool stopped = false;  ///< ended early by a stop request; what was in flight was dropped
   std::vector<StageReport> stages;
-  std::vector<std::string> skipped;     ///< the first 20 reasons
+  std::vector<std::string> skipped;     ///< the first 20 different reasons
   std::uint64_t trace_events_lost = 0;  ///< did not fit into the trace
 
   /// The stage that was busy for the largest share of what its concurrency allows.

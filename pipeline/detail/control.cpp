@@ -1,5 +1,7 @@
 #include <millrace/pipeline/detail/control.h>
 
+#include <algorithm>
+
 namespace millrace::detail {
 
 std::string message_of(const std::exception_ptr& error) {
@@ -25,7 +27,10 @@ void RunControl::fail(const std::string& stage, std::uint64_t item,
 
 void RunControl::note_skip(const std::string& stage, const std::string& what) {
   const std::scoped_lock lock(mutex_);
-  if (skips_.size() < kKeptSkips) skips_.push_back(concat(stage, ": ", what));
+  const std::string reason = concat(stage, ": ", what);
+  // What is bad is bad again in the next epoch.
+  const bool is_known = std::find(skips_.begin(), skips_.end(), reason) != skips_.end();
+  if (!is_known && skips_.size() < kKeptSkips) skips_.push_back(reason);
 }
 
 bool RunControl::has_failed() const {

@@ -24,7 +24,7 @@ class RunControl {
 
   /// Records the first error and ends the run.
   void fail(const std::string& stage, std::uint64_t item, std::exception_ptr cause) noexcept;
-  /// Keeps the first reasons for the report.
+  /// Keeps the first different reasons for the report.
   void note_skip(const std::string& stage, const std::string& what);
 
   [[nodiscard]] bool has_failed() const;
