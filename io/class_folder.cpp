@@ -158,10 +158,12 @@ ClassFolder::ClassFolder(fs::path root, const Watch& watch) : root_(std::move(ro
   folders_.shrink_to_fit();
 
   const auto note = [&](std::uint64_t count, const char* what) {
-    const char* const files = count == 1 ? " file of " : " files of ";
-    if (count > 0) notes_.push_back(concat(root_.string(), ": ", count, files, what));
+    if (count > 0) notes_.push_back(concat(root_.string(), ": ", count, " ", what));
   };
-  note(walk.foreign, "WebP, HEIC, AVIF, TIFF or JPEG XL left out: convert them to PNG or JPEG");
+  note(walk.foreign,
+       walk.foreign == 1
+           ? "file of WebP, HEIC, AVIF, TIFF or JPEG XL left out: convert it to PNG or JPEG"
+           : "files of WebP, HEIC, AVIF, TIFF or JPEG XL left out: convert them to PNG or JPEG");
   note(loose, "pictures beside the class folders left out: they have no class");
   note(walk.dangling, "picture names left out: they are no files, or links to nowhere");
   note(walk.circles, "links left out: they lead back to a folder they are in");

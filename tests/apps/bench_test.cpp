@@ -7,7 +7,7 @@ namespace {
 
 /// With few repeats, since the numbers do not matter here.
 std::vector<std::string> words(std::vector<std::string> first) {
-  first.insert(first.end(), {"--repeats", "3", "--warmup", "1"});
+  for (const char* word : {"--repeats", "3", "--warmup", "1"}) first.emplace_back(word);
   return first;
 }
 
@@ -61,13 +61,13 @@ TEST_CASE("bench compute tells the share of each operation, and all of them make
 }
 
 TEST_CASE("bench compute compares devices and says where there is no engine") {
-  const auto arguments =
+  auto arguments =
       words({"bench", "compute", "mlp:8", "--devices", "cpu,gpu", "--batch", "4", "--steps", "2"});
   const Outcome text = run(arguments);
   CHECK(text.status == 0);
   CHECK(text.err.empty());
   CHECK(holds(text.out, "batch 4  training ms"));
-  arguments.insert(arguments.end(), {"--json", "-"});
+  for (const char* word : {"--json", "-"}) arguments.emplace_back(word);
   const auto result = json_of(run(arguments));
   REQUIRE(result["devices"].size() == 2);
   const auto& gpu = result["devices"][1];
