@@ -15,14 +15,13 @@ using namespace millrace;
 void pass_over(const std::filesystem::path& photos) {
   // [readme]
   auto folder = std::make_shared<const ClassFolder>(photos);
-  Pipeline p{{.name = "pass", .budget = 256_MiB}};
+  Pipeline p{{.name = "pass", .budget = 1_GiB}};
   auto slots =
       p.pool<HostBatch>("host", 3, HostBatchFactory{.sample = {64, 64, 3}, .capacity = 32});
   auto tickets =
       p.source({.name = "list"}, slots, DirectoryReader(SampleSet::all(folder), {}, {.seed = 1}));
-  auto pixels =
-      p.then(tickets, {.name = "decode", .concurrency = kAllThreads, .on_error = skip(100)},
-             DecodeInto(folder, folder, Filter::bilinear));
+  auto pixels = p.then(tickets, {.name = "decode", .concurrency = 4, .on_error = skip(100)},
+                       DecodeInto(folder, folder, Filter::bilinear));
   auto flipped = p.then(pixels, {.name = "augment"}, Augment({.horizontal_flip = true}, 1));
   auto batches = p.then(p.gather(flipped), {.name = "batch"}, Batcher{});
   p.sink(batches, {.name = "use", .on = On::blocking},
