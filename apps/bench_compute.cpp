@@ -132,6 +132,13 @@ ordered_json json_of(const std::vector<BenchDevice>& devices, const Sweeps& swee
   return all;
 }
 
+ordered_json result_of(const BenchOptions& o, const nn::Model& model, ordered_json devices) {
+  return {{"command", "bench compute"},      {"model", model.name},
+          {"input", to_string(model.input)}, {"outputs", output_width(model)},
+          {"optimizer", o.optimizer},        {"repeats", o.repeats},
+          {"machine", machine_facts(o)},     {"devices", std::move(devices)}};
+}
+
 }  // namespace
 
 int bench_compute(const std::vector<std::string>& arguments) {
@@ -167,16 +174,7 @@ int bench_compute(const std::vector<std::string>& arguments) {
     }
     if (devices.size() > 1) print_devices(devices, sweeps, batches);
   }
-  if (!o.json.empty()) {
-    write_json(o, {{"command", "bench compute"},
-                   {"model", model.name},
-                   {"input", to_string(model.input)},
-                   {"outputs", output_width(model)},
-                   {"optimizer", o.optimizer},
-                   {"repeats", o.repeats},
-                   {"machine", machine_facts(o)},
-                   {"devices", json_of(devices, sweeps)}});
-  }
+  if (!o.json.empty()) write_json(o, result_of(o, model, json_of(devices, sweeps)));
   return 0;
 }
 

@@ -229,6 +229,12 @@ ordered_json json_of(const std::vector<BenchDevice>& devices, const Sweeps& swee
   return all;
 }
 
+ordered_json result_of(const BenchOptions& o, const TrainingData& data, ordered_json devices) {
+  return {{"command", "bench train"},     {"data", data.description}, {"optimizer", o.optimizer},
+          {"epochs", o.epochs},           {"repeats", o.repeats},     {"machine", machine_facts(o)},
+          {"devices", std::move(devices)}};
+}
+
 }  // namespace
 
 int bench_train(const std::vector<std::string>& arguments) {
@@ -264,15 +270,7 @@ int bench_train(const std::vector<std::string>& arguments) {
     }
     print_parts(devices, sweeps, batches);
   }
-  if (!o.json.empty()) {
-    write_json(o, {{"command", "bench train"},
-                   {"data", data.description},
-                   {"optimizer", o.optimizer},
-                   {"epochs", o.epochs},
-                   {"repeats", o.repeats},
-                   {"machine", machine_facts(o)},
-                   {"devices", json_of(devices, sweeps)}});
-  }
+  if (!o.json.empty()) write_json(o, result_of(o, data, json_of(devices, sweeps)));
   return 0;
 }
 

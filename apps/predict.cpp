@@ -62,6 +62,18 @@ struct Outputs {
   std::int64_t size = 0;
 };
 
+/// Makes the slots of a pool of them.
+struct OutputsFactory {
+  std::size_t rows = 0, width = 0;
+
+  [[nodiscard]] Outputs operator()() const {
+    return {std::vector<float>(rows * width), std::vector<std::uint32_t>(rows)};
+  }
+  [[nodiscard]] Bytes bytes() const {
+    return {rows * (width * sizeof(float) + sizeof(std::uint32_t))};
+  }
+};
+
 struct Prediction {
   PredictOptions options;
   SavedModel saved;
@@ -182,13 +194,9 @@ Pipeline compose(const Prediction& t) {
                                           }});
   auto device = p.pool<DeviceBatch>("device batches", 2,
                                     DeviceBatchFactory{engine, model.input, DType::u8, batch});
-  const auto rows = static_cast<std::size_t>(batch);
-  const std::size_t values = rows * static_cast<std::size_t>(output_width(model));
-  const Bytes outputs_bytes{values * sizeof(float) + rows * sizeof(std::uint32_t)};
-  auto outputs = p.pool<Outputs>(
-      "outputs", 2, sized(outputs_bytes, [values, rows] {
-        return Outputs{std::vector<float>(values), std::vector<std::uint32_t>(rows)};
-      }));
+  auto outputs = p.pool<Outputs>("outputs", 2,
+                                 OutputsFactory{static_cast<std::size_t>(batch),
+                                                static_cast<std::size_t>(output_width(model))});
 
   auto tickets = p.source({.name = "list"}, host, std::move(reader));
   auto pixels =

@@ -1,5 +1,6 @@
 #include "apps/known_model.h"
 
+#include <signal.h>
 #include <cmath>
 #include <filesystem>
 
@@ -141,6 +142,21 @@ TEST_CASE("predict writes valid JSON for names that are not UTF-8") {
   const auto lines = json_lines(run({"predict", model, picture, "--json"}).out);
   REQUIRE(lines.size() == 1);
   CHECK(holds(lines[0]["path"], "caf\xEF\xBF\xBD.png"));
+}
+
+TEST_CASE("predict stops at a signal, with what it has printed so far") {
+  const Scratch scratch;
+  const std::string model = save_brightness_model(scratch / "model.safetensors").string();
+  // Decoding one of these takes milliseconds, so that most are left when the first is printed.
+  const std::string picture = write_plain(scratch / "large.png", 60, 1500).string();
+  std::vector<std::string> arguments{"predict", model, "--batch", "1", "--threads", "1"};
+  arguments.resize(arguments.size() + 1000, picture);
+  const Outcome outcome = run(arguments, {.signal = SIGINT, .signal_at = "large.png\tdark"});
+  CHECK(outcome.status == 130);
+  CHECK(Outcome::lines(outcome.err).size() == 1);
+  CHECK(holds(outcome.err, "stopped by a signal"));
+  CHECK(!outcome.out.empty());
+  CHECK(Outcome::lines(outcome.out).size() < 1000);
 }
 
 TEST_CASE("predict refuses bad requests in one line") {
