@@ -1,17 +1,14 @@
 #include "apps/choose.h"
 
+#include "apps/find_model.h"
 #include "apps/machine.h"
 #include "apps/run_directory.h"
 
-#include <millrace/io/files.h>
-#include <millrace/nn/model_json.h>
 #include <millrace/nn/zoo.h>
 #include <millrace/pipeline/threads.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
-#include <string_view>
 #include <utility>
 
 namespace millrace::apps {
@@ -49,37 +46,6 @@ std::vector<float> parse_list(const std::string& text, const char* option) {
   return values;
 }
 
-nn::Initializer initializer_from(const std::string& name) {
-  using nn::Initializer;
-  constexpr std::array<std::pair<std::string_view, Initializer>, 7> kNames = {
-      {{"glorot_uniform", Initializer::glorot_uniform},
-       {"glorot_normal", Initializer::glorot_normal},
-       {"he_uniform", Initializer::he_uniform},
-       {"he_normal", Initializer::he_normal},
-       {"lecun_uniform", Initializer::lecun_uniform},
-       {"lecun_normal", Initializer::lecun_normal},
-       {"torch", Initializer::torch}}};
-  std::string known;
-  for (const auto& [known_name, initializer] : kNames) {
-    if (known_name == name) return initializer;
-    known += (known.empty() ? "" : ", ") + std::string(known_name);
-  }
-  throw UsageError(concat("train: --initializer '", name, "' is none of ", known));
-}
-
-bool is_json_file(const std::string& model) {
-  return model.size() > 5 && model.compare(model.size() - 5, 5, ".json") == 0;
-}
-
-nn::Model model_from_file(const std::string& path) {
-  const std::vector<std::byte> bytes = read_file(path);
-  try {
-    return nn::model_from_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-  } catch (const Error& error) {
-    throw Error(concat(path, ": ", error.what()));
-  }
-}
-
 void choose_pictures(TrainOptions& o, const Dataset& training) {
   const Shape natural = training.natural_shape();
   Survey survey;
@@ -102,7 +68,7 @@ void choose(TrainOptions& o, const Dataset& training) {
   const bool is_table = training.dtype() == DType::f32;
   const bool is_given_model = is_json_file(o.model);
   if (is_given_model && !is_table) {
-    const Shape input = model_from_file(o.model).input;
+    const Shape input = read_model_json(o.model).input;
     if (input.rank() == 3) {
       if (o.size.empty()) o.size = concat(input[0], 'x', input[1]);
       if (!o.channels) o.channels = static_cast<int>(input[2]);
@@ -137,7 +103,7 @@ nn::Model make_model(const TrainOptions& o, const Dataset& training) {
   const std::int64_t outputs = classes == 2 ? 1 : classes;
   nn::Model model;
   if (is_json_file(o.model)) {
-    model = model_from_file(o.model);
+    model = read_model_json(o.model);
     if (model.input != input) {
       throw UsageError(concat(o.model, ": the model's input is ", model.input, ", the samples are ",
                               input, "; see --size and --channels"));
@@ -148,7 +114,7 @@ nn::Model make_model(const TrainOptions& o, const Dataset& training) {
           concat(o.model, ": the model has ", made, " outputs, the data ", classes, " classes"));
     }
   } else {
-    model = nn::zoo_model(o.model, input, outputs, initializer_from(o.initializer));
+    model = nn::zoo_model(o.model, input, outputs, nn::initializer_named(o.initializer));
   }
   const bool is_table = training.dtype() == DType::f32;
   model.preprocessing = {.filter = o.filter,

@@ -14,7 +14,13 @@ namespace {
 
 constexpr const char* kModelFile = "model.safetensors";
 
-nn::Model model_from_json_file(const std::filesystem::path& path) {
+}  // namespace
+
+bool is_json_file(const std::string& model) {
+  return std::filesystem::path(model).extension() == ".json";
+}
+
+nn::Model read_model_json(const std::filesystem::path& path) {
   const std::vector<std::byte> bytes = read_file(path);
   try {
     return nn::model_from_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
@@ -22,8 +28,6 @@ nn::Model model_from_json_file(const std::filesystem::path& path) {
     throw Error(concat(path.string(), ": ", error.what()));
   }
 }
-
-}  // namespace
 
 Shape parse_sample_shape(const std::string& text, const char* option) {
   std::vector<std::int64_t> extents;
@@ -80,7 +84,7 @@ nn::Model describe_model(const std::string& command, const std::string& model, c
     }
     return nn::zoo_model(model, input, outputs);
   }
-  if (std::filesystem::path(model).extension() == ".json") return model_from_json_file(model);
+  if (is_json_file(model)) return read_model_json(model);
   return load_trained_model(command, model).model;
 }
 

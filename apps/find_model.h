@@ -20,6 +20,12 @@ namespace millrace::apps {
 /// load_model(model_file(model)). Throws UsageError if the name is empty.
 [[nodiscard]] SavedModel load_trained_model(const std::string& command, const std::string& model);
 
+/// Whether the word names a JSON file.
+[[nodiscard]] bool is_json_file(const std::string& model);
+
+/// Reads a model's JSON. Throws Error naming the file and the key.
+[[nodiscard]] nn::Model read_model_json(const std::filesystem::path& path);
+
 /// Whether the word names a model of the zoo: "cnn", "mlp:500", ...
 [[nodiscard]] bool is_zoo_name(std::string_view word);
 

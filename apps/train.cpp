@@ -1,6 +1,7 @@
 // millrace train: runs the training pipeline (training_pipeline.h) and writes a run directory.
 
 #include "apps/commands.h"
+#include "apps/find_model.h"
 #include "apps/progress.h"
 #include "apps/run_directory.h"
 #include "apps/training_pipeline.h"
@@ -44,17 +45,86 @@ void print_choices(const Training& t) {
             << "run         " << o.run_dir << '\n';
 }
 
+/// The options as they were chosen, so that the run can be repeated from any folder.
+std::string recipe_of(TrainOptions options) {
+  for (std::string* path : {&options.data, &options.validation}) {
+    if (!path->empty()) *path = std::filesystem::absolute(*path).string();
+  }
+  if (is_json_file(options.model))
+    options.model = std::filesystem::absolute(options.model).string();
+  CommandLine line("train", "", "");
+  declare(line, options);
+  return line.recipe({"run-dir", "overwrite", "print-plan", "quiet"});
+}
+
+/// Runs the pipeline and writes its report, also of a run that fails.
+Report run_pipeline(Pipeline& pipeline, const Training& t, const RunDirectory& directory,
+                    TrainingProgress& progress, std::stop_token stop) {
+  const auto end = [&] {
+    progress.finish();
+    directory.write_report(pipeline.last_report());
+  };
+  try {
+    pipeline.run(std::move(stop));
+  } catch (const StageError& error) {
+    end();
+    const bool could_skip = error.stage() == "decode" && t.options.on_bad_image == "fail";
+    throw Error(
+        concat(error.what(), could_skip ? " (or leave such files out: --on-bad-image skip)" : ""));
+  }
+  end();
+  return pipeline.last_report();
+}
+
+void print_outcome(const Report& report, const RunDirectory& directory, Show show) {
+  for (const std::string& reason : report.skipped) std::cerr << "left out: " << reason << '\n';
+  if (report.stopped) {
+    const bool has_model = std::filesystem::exists(directory.model_file());
+    std::cerr << "millrace: stopped by a signal; "
+              << (has_model ? "the model of the last whole epoch is in "
+                            : "no epoch was whole, so no model was written to ")
+              << directory.path().string() << '\n';
+  } else if (show != Show::nothing) {
+    std::cout << "the model is " << directory.model_file().string()
+              << "; the stage that set the pace was '" << report.bottleneck() << "'\n";
+  }
+}
+
+int run_training(const Training& t, Show show, Interrupt& interrupt) {
+  const std::filesystem::path run_dir = t.options.run_dir;
+  TrainingProgress progress(show, t.options.epochs, t.options.batch);
+  std::optional<RunDirectory> directory;
+  const auto on_epoch = [&](const EpochRecord& record) {
+    directory->write_epoch(record, t.model);
+    progress.epoch(record);
+  };
+  Pipeline pipeline = compose_training(
+      t, run_dir / "trace.json",
+      {.on_step = [&](const StepRecord& record) { progress.step(record); }, .on_epoch = on_epoch});
+  if (t.options.print_plan) {
+    std::cout << pipeline.plan();
+    return 0;
+  }
+  if (show != Show::nothing) print_choices(t);
+  pipeline.check();  // before anything is written or allocated
+  directory.emplace(run_dir, t.options.overwrite);
+  directory->write_config(recipe_of(t.options));
+  allocate(t);
+  const Report report = run_pipeline(pipeline, t, *directory, progress, interrupt.token());
+  print_outcome(report, *directory, show);
+  return report.stopped ? interrupt.exit_status() : 0;
+}
+
 }  // namespace
 
 int train(const Arguments& arguments) {
   TrainOptions options;
   CommandLine line(
       "train", "train DATA [OPTIONS]",
-      "Trains a model to tell classes apart. DATA is a folder with one folder of pictures for "
-      "each\n"
-      "class, or holds train/ and val/ or test/ of such; or it is an IDX data set or a CSV file "
-      "of\n"
-      "numbers with the class in the last column. What is not said is chosen and printed.");
+      "Trains a model to tell classes apart. DATA is a folder with one folder of\n"
+      "pictures for each class, or holds train/ and val/ or test/ of such; or it is an\n"
+      "IDX data set or a CSV file of numbers with the class in the last column. What is\n"
+      "not said is chosen and printed.");
   declare(line, options);
   line.accept_recipe();
   if (!line.parse(arguments)) return 0;
@@ -63,63 +133,7 @@ int train(const Arguments& arguments) {
   Interrupt interrupt;
   const Show show = how_to_show(options.quiet);
   try {
-    const Training t = prepare(options, show, interrupt.token());
-    const std::filesystem::path run_dir = t.options.run_dir;
-    if (t.options.print_plan) {
-      std::cout << compose_training(t, run_dir / "trace.json", {}).plan();
-      return 0;
-    }
-    if (show != Show::nothing) print_choices(t);
-
-    TrainingProgress progress(show, t.options.epochs, t.options.batch);
-    std::optional<RunDirectory> run;
-    Pipeline p = compose_training(t, run_dir / "trace.json",
-                                  {.on_step = [&](const StepRecord& r) { progress.step(r); },
-                                   .on_epoch =
-                                       [&](const EpochRecord& r) {
-                                         run->write_epoch(r, t.model);
-                                         progress.epoch(r);
-                                       }});
-    p.check();
-    run.emplace(run_dir, t.options.overwrite);
-    TrainOptions resolved = t.options;
-    resolved.data = std::filesystem::absolute(resolved.data).string();
-    CommandLine as_recipe("train", "", "");
-    declare(as_recipe, resolved);
-    run->write_config(as_recipe.recipe({"run-dir", "overwrite", "print-plan", "quiet"}));
-    allocate(t);
-
-    const auto end = [&] {
-      progress.finish();
-      run->write_report(p.last_report());
-    };
-    try {
-      p.run(interrupt.token());
-    } catch (const StageError& error) {
-      end();
-      const bool could_skip = error.stage() == "decode" && t.options.on_bad_image == "fail";
-      throw Error(concat(error.what(),
-                         could_skip ? " (or leave such files out: --on-bad-image skip)" : ""));
-    } catch (...) {
-      end();
-      throw;
-    }
-    end();
-    const Report& report = p.last_report();
-    for (const std::string& reason : report.skipped) std::cerr << "left out: " << reason << '\n';
-    if (report.stopped) {
-      std::cerr << "millrace: stopped by a signal; "
-                << (std::filesystem::exists(run->model_file())
-                        ? "the model of the last whole epoch is in "
-                        : "no epoch was whole, so no model was written to ")
-                << run_dir.string() << '\n';
-      return interrupt.exit_status();
-    }
-    if (show != Show::nothing) {
-      std::cout << "the model is " << run->model_file().string()
-                << "; the stage that set the pace was '" << report.bottleneck() << "'\n";
-    }
-    return 0;
+    return run_training(prepare(options, show, interrupt.token()), show, interrupt);
   } catch (const Stopped&) {
     return interrupt.exit_status();
   }
