@@ -44,6 +44,13 @@ void* operator new(std::size_t size) {
 void* operator new(std::size_t size, std::align_val_t alignment) {
   return take(size, static_cast<std::size_t>(alignment));
 }
+// The library's own form calls the first; AddressSanitizer's would not, and give() would free what
+// it made.
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept try {
+  return take(size, alignof(std::max_align_t));
+} catch (const std::bad_alloc&) {
+  return nullptr;
+}
 void operator delete(void* memory) noexcept {
   give(memory);
 }
