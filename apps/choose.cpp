@@ -85,7 +85,6 @@ void choose(TrainOptions& o, const Dataset& training) {
   const nn::OptimizerKind kind = nn::optimizer_kind(o.optimizer);
   if (!o.learning_rate) o.learning_rate = kind == nn::OptimizerKind::sgd ? 0.01 : 0.001;
   if (o.threads == 0) o.threads = available_threads();
-  if (o.compute_threads == 0) o.compute_threads = available_threads();
   if (o.device == "auto") o.device = "cpu";
   if (o.memory_budget.empty()) o.memory_budget = to_string(Bytes{memory_limit().count / 2});
   if (o.run_dir.empty()) o.run_dir = default_run_directory().string();
@@ -136,6 +135,16 @@ nn::OptimizerOptions optimizer_options(const TrainOptions& o) {
           .beta2 = o.beta2,
           .epsilon = o.epsilon,
           .weight_decay = o.weight_decay};
+}
+
+int compute_threads_for(const nn::Model& model, std::int64_t batch, const Dataset& training) {
+  constexpr double kSmallStep = 0.5e9;  // about 2 ms on one core
+  double flops = 0;
+  for (const nn::LayerSummary& layer : nn::summarize(model)) {
+    flops += 3.0 * static_cast<double>(layer.flops * batch);  // forward and two gradients
+  }
+  const bool is_decoding = training.dtype() == DType::u8 && training.natural_shape().rank() == 0;
+  return is_decoding && flops < kSmallStep ? 1 : available_threads();
 }
 
 DecoderOptions decoder_options(Bytes budget, int threads) {

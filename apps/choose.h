@@ -14,8 +14,8 @@
 
 namespace millrace::apps {
 
-/// Fills in size, channels, model, learning rate, threads, memory budget and run directory. Throws
-/// UsageError for values that cannot be read.
+/// Fills in size, channels, model, learning rate, threads of decoding, memory budget and run
+/// directory. Throws UsageError for values that cannot be read.
 void choose(TrainOptions& options, const Dataset& training);
 
 /// The shape of one sample, from the options or the data set's own. Requires: choose().
@@ -26,6 +26,12 @@ void choose(TrainOptions& options, const Dataset& training);
 [[nodiscard]] nn::Model make_model(const TrainOptions& options, const Dataset& training);
 
 [[nodiscard]] nn::OptimizerOptions optimizer_options(const TrainOptions& options);
+
+/// The threads of a step where the user does not say: the cores one may use; but one where steps
+/// are small and files are decoded beside them, since a small step gains little from more threads
+/// and waits at each of its many barriers for a core that decodes.
+[[nodiscard]] int compute_threads_for(const nn::Model& model, std::int64_t batch,
+                                      const Dataset& training);
 
 /// How much memory one decoder may take for a picture: 128 MiB, or less where all of them together
 /// would take more than a quarter of the budget.

@@ -40,7 +40,8 @@ void print_choices(const Training& t) {
             << "training    " << o.epochs << " epochs, batch " << o.batch << ", " << o.optimizer
             << ", learning rate " << *o.learning_rate << ", seed " << o.seed << '\n'
             << "device      " << t.engine->description() << '\n'
-            << "threads     " << o.threads << " for reading and decoding\n"
+            << "threads     " << o.threads << " for reading and decoding, " << o.compute_threads
+            << " for the model\n"
             << "memory      at most " << o.memory_budget << '\n'
             << "run         " << o.run_dir << '\n';
 }

@@ -35,6 +35,9 @@ Training prepare_training(TrainOptions options, TrainingData data) {
   const Dataset& training = *t.data.training.dataset;
   choose(options, training);
   t.model = make_model(options, training);
+  if (options.compute_threads == 0) {
+    options.compute_threads = compute_threads_for(t.model, options.batch, training);
+  }
   t.engine = engine_for(options.device, options.compute_threads);
   t.options = std::move(options);
   t.executor = t.engine->compile(t.model, {.batch = t.options.batch,
