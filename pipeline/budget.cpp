@@ -45,8 +45,10 @@ std::string Budget::text() const {
 void Budget::check() const {
   const Bytes sum = charged();
   if (limit_.count == 0 || sum <= limit_) return;
+  std::string lines = text();
+  lines.pop_back();  // whoever prints the error ends the line
   throw BudgetError(concat("memory budget: the plan needs ", sum, " but the budget is ", limit_,
-                           "; give more, or use smaller batches or images. The sum:\n", text()));
+                           "; give more, or use smaller batches or images. The sum:\n", lines));
 }
 
 }  // namespace millrace
