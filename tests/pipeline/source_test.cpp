@@ -29,8 +29,7 @@ TEST_CASE("a coroutine is a source") {
 }
 
 TEST_CASE("a coroutine with captures is a source") {
-  const int n = 5;
-  CHECK(collect([n](Position) -> Generator<int> {
+  CHECK(collect([n = 5](Position) -> Generator<int> {
           for (int i = 0; i < n; ++i) co_yield i;
         }) == kFive);
 }
