@@ -18,6 +18,14 @@ nn::Model classified(ModelBuilder& builder) {
   return builder.flatten().dense(4).softmax().build();
 }
 
+/// Whether the library offers Winograd's algorithm for training: oneDNN 2 has it for AVX-512 only,
+/// oneDNN 3.2 and later have none.
+bool has_winograd(const cpu::EngineOptions& options) {
+  const std::string description = cpu::make_engine(options)->description();
+  return description.find("oneDNN 2.") != std::string::npos &&
+         description.find("AVX-512") != std::string::npos;
+}
+
 }  // namespace
 
 TEST_CASE("A dense layer agrees with float64, with and without bias") {
@@ -61,10 +69,14 @@ TEST_CASE("Winograd's algorithm agrees with float64 as the direct one does") {
     const nn::Model model = classified(builder);
     const cpu::EngineOptions engine{.threads = 1, .winograd = true};
     check_model(model, kSeven, kFullAndShort, engine);
-    // Where the library has it, both layers must use it in all three passes; else in none.
     const auto timings = cpu::make_engine(engine)->compile(model, kSeven)->timings();
     const auto count = std::count_if(timings.begin(), timings.end(), uses_winograd);
-    CHECK((count == 0 || count >= 6));
+    if (has_winograd(engine)) {
+      CHECK(count >= 6);  // both layers in all three passes
+    } else {
+      WARN("not checked that Winograd's algorithm is used: it needs oneDNN 2 and AVX-512; this is "
+           << cpu::make_engine(engine)->description());
+    }
   }
 }
 
