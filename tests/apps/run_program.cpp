@@ -6,6 +6,7 @@
 #include <grp.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -133,7 +134,9 @@ Outcome run(const std::vector<std::string>& arguments, const RunOptions& options
   Outcome outcome;
   collect(child, out, err, options, outcome);
   int status = 0;
-  ::waitpid(child, &status, 0);
+  rusage usage{};
+  ::wait4(child, &status, 0, &usage);
+  outcome.peak_kib = usage.ru_maxrss;  // KiB on Linux
   outcome.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   if (outcome.status == kNotStarted) throw Error("cannot start " MILLRACE_PROGRAM);
   return outcome;

@@ -5,6 +5,7 @@
 //   const Outcome outcome = run({"train", data.string(), "--epochs", "1"});
 //   CHECK(outcome.status == 0);
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -29,6 +30,9 @@ struct RunOptions {
 struct Outcome {
   int status = -1;  ///< exit status; 128 + signal if a signal ended it
   std::string out, err;
+  /// The most memory that was resident at one time; at least that of the test, which it was before
+  /// it became the program.
+  std::int64_t peak_kib = 0;
 
   /// Lines of a stream, without their ends.
   [[nodiscard]] static std::vector<std::string> lines(const std::string& text);
