@@ -4,6 +4,7 @@
 #include "apps/machine.h"
 #include "apps/run_directory.h"
 
+#include <millrace/nn/loss.h>
 #include <millrace/nn/zoo.h>
 #include <millrace/pipeline/threads.h>
 
@@ -62,6 +63,29 @@ void choose_pictures(TrainOptions& o, const Dataset& training) {
   if (!o.channels) o.channels = survey.all_grey ? 1 : 3;
 }
 
+/// Throws UsageError unless a model from a file can learn from the data.
+void check_fit(const nn::Model& model, const std::string& file, const Shape& input,
+               const Dataset& training) {
+  const auto refuse = [&](const auto&... what) { throw UsageError(concat(file, ": ", what...)); };
+  if (model.input != input) {
+    refuse("the model's input is ", model.input, ", the samples are ", input,
+           "; see --size and --channels");
+  }
+  const std::vector<std::string>& classes = training.classes();
+  const auto count = static_cast<std::int64_t>(classes.size());
+  const std::int64_t outputs = nn::summarize(model).back().output.elements();
+  const bool is_single = count == 2 && outputs == 1;
+  if (outputs != count && !is_single)
+    refuse("the model has ", outputs, " outputs, the data ", count, " classes");
+  if (!is_single && nn::default_loss(model) == nn::Loss::sigmoid_cross_entropy) {
+    refuse("several sigmoid outputs want several labels a sample; end the model in softmax");
+  }
+  if (!model.classes.empty() && model.classes != classes) {
+    refuse("the model's classes (", model.classes.front(), ", ...) are not those of the data (",
+           classes.front(), ", ...)");
+  }
+}
+
 }  // namespace
 
 void choose(TrainOptions& o, const Dataset& training) {
@@ -72,6 +96,10 @@ void choose(TrainOptions& o, const Dataset& training) {
     if (input.rank() == 3) {
       if (o.size.empty()) o.size = concat(input[0], 'x', input[1]);
       if (!o.channels) o.channels = static_cast<int>(input[2]);
+      if (*o.channels != 1 && *o.channels != 3) {
+        throw UsageError(
+            concat(o.model, ": pictures have 1 or 3 channels, the model wants ", input[2]));
+      }
     }
   }
   if (!is_table) choose_pictures(o, training);
@@ -87,6 +115,9 @@ void choose(TrainOptions& o, const Dataset& training) {
   if (o.threads == 0) o.threads = available_threads();
   if (o.device == "auto") o.device = "cpu";
   if (o.memory_budget.empty()) o.memory_budget = to_string(Bytes{memory_limit().count / 2});
+  if (parse_bytes(o.memory_budget).count == 0) {
+    throw UsageError("train: --memory-budget must be above 0");
+  }
   if (o.run_dir.empty()) o.run_dir = default_run_directory().string();
 }
 
@@ -98,29 +129,23 @@ Shape sample_shape(const TrainOptions& o, const Dataset& training) {
 
 nn::Model make_model(const TrainOptions& o, const Dataset& training) {
   const Shape input = sample_shape(o, training);
+  const bool is_table = training.dtype() == DType::f32;
   const auto classes = static_cast<std::int64_t>(training.classes().size());
-  const std::int64_t outputs = classes == 2 ? 1 : classes;
   nn::Model model;
   if (is_json_file(o.model)) {
     model = read_model_json(o.model);
-    if (model.input != input) {
-      throw UsageError(concat(o.model, ": the model's input is ", model.input, ", the samples are ",
-                              input, "; see --size and --channels"));
-    }
-    const std::int64_t made = nn::summarize(model).back().output.elements();
-    if (made != classes && made != outputs) {
-      throw UsageError(
-          concat(o.model, ": the model has ", made, " outputs, the data ", classes, " classes"));
-    }
+    check_fit(model, o.model, input, training);
   } else {
-    model = nn::zoo_model(o.model, input, outputs, nn::initializer_named(o.initializer));
+    model = nn::zoo_model(o.model, input, classes == 2 ? 1 : classes,
+                          nn::initializer_named(o.initializer));
+    model.preprocessing.scale = is_table ? 1.0F : 1.0F / 255.0F;
   }
-  const bool is_table = training.dtype() == DType::f32;
-  model.preprocessing = {.filter = o.filter,
-                         .scale = is_table ? 1.0F : static_cast<float>(o.scale),
-                         .mean = parse_list(o.mean, "mean"),
-                         .deviation = parse_list(o.deviation, "deviation")};
-  (void)filter_from_name(o.filter);
+  nn::Preprocessing& preprocessing = model.preprocessing;
+  if (!o.filter.empty()) preprocessing.filter = o.filter;
+  if (o.scale) preprocessing.scale = static_cast<float>(*o.scale);
+  if (!o.mean.empty()) preprocessing.mean = parse_list(o.mean, "mean");
+  if (!o.deviation.empty()) preprocessing.deviation = parse_list(o.deviation, "deviation");
+  (void)filter_from_name(preprocessing.filter);
   model.classes = training.classes();
   nn::validate(model);
   return model;
@@ -149,7 +174,7 @@ int compute_threads_for(const nn::Model& model, std::int64_t batch, const Datase
 
 DecoderOptions decoder_options(Bytes budget, int threads) {
   DecoderOptions options;
-  const std::uint64_t share = budget.count / 4 / static_cast<std::uint64_t>(std::max(threads, 1));
+  const std::uint64_t share = budget.count / 8 / static_cast<std::uint64_t>(std::max(threads, 1));
   options.max_scratch = std::min(options.max_scratch, std::max(Bytes{share}, 1_MiB));
   return options;
 }

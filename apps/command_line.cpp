@@ -3,6 +3,7 @@
 #include <millrace/core/error.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 
@@ -50,6 +51,22 @@ std::string suggestion(const std::string& wrong, const po::options_description& 
 std::string without_dashes(std::string name) {
   name.erase(0, name.find_first_not_of('-'));
   return name;
+}
+
+std::string trimmed(const std::string& text) {
+  const std::size_t begin = text.find_first_not_of(" \t\r");
+  if (begin == std::string::npos) return {};
+  return text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
+}
+
+/// The file itself or, for a name alone, one of the recipes that were installed with the program.
+std::string find_recipe(const std::string& name) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  if (fs::exists(name, error) || name.find('/') != std::string::npos) return name;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  const fs::path installed = program.parent_path().parent_path() / "share/millrace/recipes" / name;
+  return fs::exists(installed, error) ? installed.string() : name;
 }
 
 }  // namespace
@@ -108,17 +125,37 @@ void CommandLine::print_help(const std::string& wanted) const {
   for (const Topic& topic : topics_) std::cout << topic.options << '\n';
 }
 
-void CommandLine::read_recipe(const std::string& path) {
+void CommandLine::out_of_range(const char* name, std::int64_t value) const {
+  throw UsageError(concat(command_, ": --", name, " must be ", value < 0 ? "0 or more" : "smaller",
+                          ", not ", value));
+}
+
+/// Boost's own reader cuts values at '#', which may be part of a path. Here a comment is a line.
+void CommandLine::read_recipe(const std::string& name) {
+  const std::string path = find_recipe(name);
   std::ifstream file(path);
   if (!file) throw UsageError(concat(command_, ": cannot read the recipe ", path));
   po::options_description keys;
   for (const Topic& topic : topics_) keys.add(topic.options);
   keys.add(hidden_);
+  po::parsed_options parsed(&keys);
+  std::string line;
+  for (int number = 1; std::getline(file, line); ++number) {
+    line = trimmed(line);
+    if (line.empty() || line.front() == '#' || line.front() == ';') continue;
+    const std::size_t equals = line.find('=');
+    const std::string key = trimmed(line.substr(0, equals));
+    const auto refuse_line = [&](const auto&... why) {
+      throw UsageError(concat("recipe ", path, ", line ", number, ": ", why...));
+    };
+    if (equals == std::string::npos) refuse_line("'", line, "' is not KEY = VALUE");
+    if (keys.find_nothrow(key, false) == nullptr || key == "help" || key == "recipe") {
+      refuse_line("unknown key '", key, "'", suggestion(key, keys));
+    }
+    parsed.options.emplace_back(key, std::vector<std::string>{trimmed(line.substr(equals + 1))});
+  }
   try {
-    po::store(po::parse_config_file(file, keys), values_map_);
-  } catch (const po::unknown_option& error) {
-    const std::string name = without_dashes(error.get_option_name());
-    throw UsageError(concat("recipe ", path, ": unknown key '", name, "'", suggestion(name, keys)));
+    po::store(parsed, values_map_);
   } catch (const po::error& error) {
     throw UsageError(concat("recipe ", path, ": ", error.what()));
   }

@@ -10,6 +10,8 @@
 
 #include <boost/program_options.hpp>
 
+#include <concepts>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -28,6 +30,17 @@ class CommandLine {
 
   /// Begins a group of options; `--help KEY` prints it alone.
   void topic(const std::string& key, const std::string& title);
+  /// Boost would take "-1" for a large number where the field has no sign.
+  template <std::unsigned_integral T>
+  void operator()(const char* name, T& field, const char* argument, const char* help) {
+    const auto notify = [this, name, &field](std::int64_t value) {
+      field = static_cast<T>(value);
+      if (value < 0 || static_cast<std::int64_t>(field) != value) out_of_range(name, value);
+    };
+    add(name, boost::program_options::value<std::int64_t>()->notifier(notify)->value_name(argument),
+        help);
+    values_.emplace_back(name, [&field] { return text_of(field); });
+  }
   template <class T>
   void operator()(const char* name, T& field, const char* argument, const char* help) {
     add(name,
@@ -81,8 +94,9 @@ class CommandLine {
   }
   void add(const char* name, boost::program_options::value_semantic* value, const char* help);
   void print_help(const std::string& topic) const;
-  void read_recipe(const std::string& path);
+  void read_recipe(const std::string& name);
   [[noreturn]] void refuse(const std::string& why) const;
+  [[noreturn]] void out_of_range(const char* name, std::int64_t value) const;
 
   std::string command_, usage_, description_;
   struct Topic {

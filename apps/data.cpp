@@ -28,6 +28,27 @@ void check_classes(const Dataset& training, const Dataset& validation, const std
                      ", ...); they must be the same"));
 }
 
+void check_samples(const Dataset& training, const Dataset& validation, const std::string& path) {
+  const bool same_kind = training.dtype() == validation.dtype();
+  const bool is_table = training.dtype() == DType::f32;
+  if (same_kind && (!is_table || training.natural_shape() == validation.natural_shape())) return;
+  const auto kind = [](const Dataset& data) {
+    return data.dtype() == DType::u8 ? std::string("pictures")
+                                     : concat("rows of ", data.natural_shape(), " features");
+  };
+  throw Error(concat(path, ": holds ", kind(validation), ", the training data ", kind(training)));
+}
+
+/// Class folders are checked when they are read; tables and IDX files can name one class alone.
+void check_several_classes(const SampleSet& set, const std::string& path) {
+  const auto label = [&](std::uint32_t i) { return set.dataset->label(i); };
+  const bool differ = std::any_of(set.samples.begin(), set.samples.end(), [&](std::uint32_t i) {
+    return label(i) != label(set.samples.front());
+  });
+  if (!differ)
+    throw Error(concat(path, ": all samples are of one class; there is nothing to tell apart"));
+}
+
 std::string percent(double share) {
   return concat(static_cast<int>(share * 1000 + 0.5) / 10.0, " %");
 }
@@ -54,6 +75,7 @@ TrainingData open_training_data(const DataOptions& options, Show show, std::stop
       const DataLayout other = find_data(options.validation);
       validation = open_dataset(other.kind, other.train, watch, training->classes());
       check_classes(*training, *validation, options.validation);
+      check_samples(*training, *validation, options.validation);
     }
   }
   print_notes(*training, show);
@@ -78,6 +100,7 @@ TrainingData open_training_data(const DataOptions& options, Show show, std::stop
                                                percent(options.validation_share),
                                                " of each class, drawn by seed ", options.seed, ")");
   }
+  check_several_classes(data.training, options.data);
   return data;
 }
 

@@ -14,7 +14,7 @@ namespace millrace::apps {
 namespace {
 
 /// A number in a file of the kernel's, or 0 ("max", no such file).
-std::uint64_t number_in(const char* path) {
+std::uint64_t number_in(const std::filesystem::path& path) {
   std::ifstream file(path);
   std::uint64_t number = 0;
   file >> number;
@@ -30,11 +30,19 @@ bool has_nvidia_driver() {
 Bytes memory_limit() {
   const auto pages = static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES));
   std::uint64_t limit = pages * static_cast<std::uint64_t>(sysconf(_SC_PAGE_SIZE));
-  for (const char* file :
-       {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
-    const std::uint64_t granted = number_in(file);
-    if (granted > 0) limit = std::min(limit, granted);
+  // The limits of the process's own group and of all above it (cgroup version 2).
+  std::ifstream groups("/proc/self/cgroup");
+  for (std::string line; std::getline(groups, line);) {
+    if (line.rfind("0::/", 0) != 0) continue;
+    std::filesystem::path group = line.substr(4);
+    for (;; group = group.parent_path()) {
+      const std::uint64_t granted = number_in("/sys/fs/cgroup" / group / "memory.max");
+      if (granted > 0) limit = std::min(limit, granted);
+      if (group.empty()) break;
+    }
   }
+  const std::uint64_t granted = number_in("/sys/fs/cgroup/memory/memory.limit_in_bytes");
+  if (granted > 0) limit = std::min(limit, granted);
   return {limit};
 }
 

@@ -98,7 +98,7 @@ void TrainingProgress::epoch(const EpochRecord& record) {
   std::cout << "epoch " << record.epoch + 1 << '/' << epochs_
             << format("  loss %.4f  accuracy %.4f", record.training.mean_loss(),
                       record.training.accuracy());
-  if (record.validation) {
+  if (record.validation && record.validation->samples > 0) {
     std::cout << format("  val_loss %.4f  val_accuracy %.4f", record.validation->mean_loss(),
                         record.validation->accuracy());
   }

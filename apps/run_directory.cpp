@@ -34,7 +34,7 @@ std::filesystem::path default_run_directory() {
 }
 
 RunDirectory::RunDirectory(std::filesystem::path path, bool overwrite) : path_(std::move(path)) {
-  create_directories(path_);
+  create_folders(path_);
   for (const char* name : kFiles) {
     const std::filesystem::path file = path_ / name;
     if (!std::filesystem::exists(file)) continue;
@@ -63,7 +63,7 @@ void RunDirectory::write_config(const std::string& recipe) const {
 void RunDirectory::write_epoch(const EpochRecord& r, const nn::Model& model) {
   metrics_.precision(9);
   metrics_ << r.epoch + 1 << ',' << r.training.mean_loss() << ',' << r.training.accuracy() << ',';
-  if (r.validation)
+  if (r.validation && r.validation->samples > 0)
     metrics_ << r.validation->mean_loss() << ',' << r.validation->accuracy();
   else
     metrics_ << ',';

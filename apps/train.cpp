@@ -2,6 +2,7 @@
 
 #include "apps/commands.h"
 #include "apps/find_model.h"
+#include "apps/machine.h"
 #include "apps/progress.h"
 #include "apps/run_directory.h"
 #include "apps/training_pipeline.h"
@@ -42,7 +43,8 @@ void print_choices(const Training& t) {
             << "device      " << t.engine->description() << '\n'
             << "threads     " << o.threads << " for reading and decoding, " << o.compute_threads
             << " for the model\n"
-            << "memory      at most " << o.memory_budget << '\n'
+            << "memory      at most " << o.memory_budget << " of the machine's " << memory_limit()
+            << '\n'
             << "run         " << o.run_dir << '\n';
 }
 
@@ -79,6 +81,9 @@ Report run_pipeline(Pipeline& pipeline, const Training& t, const RunDirectory& d
 
 void print_outcome(const Report& report, const RunDirectory& directory, Show show) {
   for (const std::string& reason : report.skipped) std::cerr << "left out: " << reason << '\n';
+  if (report.stage("decode").skipped > report.skipped.size() && !report.skipped.empty()) {
+    std::cerr << "left out: " << report.stage("decode").skipped << " times in all epochs\n";
+  }
   if (report.stopped) {
     const bool has_model = std::filesystem::exists(directory.model_file());
     std::cerr << "millrace: stopped by a signal; "
@@ -96,6 +101,7 @@ int run_training(const Training& t, Show show, Interrupt& interrupt) {
   TrainingProgress progress(show, t.options.epochs, t.options.batch);
   std::optional<RunDirectory> directory;
   const auto on_epoch = [&](const EpochRecord& record) {
+    if (record.training.samples == 0) throw Error("no training sample could be read");
     directory->write_epoch(record, t.model);
     progress.epoch(record);
   };
@@ -136,6 +142,7 @@ int train(const Arguments& arguments) {
   try {
     return run_training(prepare(options, show, interrupt.token()), show, interrupt);
   } catch (const Stopped&) {
+    std::cerr << "millrace: stopped by a signal before training began\n";
     return interrupt.exit_status();
   }
 }

@@ -3,6 +3,8 @@
 #include <millrace/core/error.h>
 #include <millrace/nn/zoo.h>
 
+#include <cmath>
+
 namespace millrace::apps {
 
 void declare(CommandLine& line, TrainOptions& o) {
@@ -78,9 +80,14 @@ void check(const TrainOptions& o) {
   require(o.on_bad_image == "fail" || o.on_bad_image == "skip", "on-bad-image", "fail or skip",
           o.on_bad_image);
   require(o.epochs >= 1, "epochs", "1 or more", o.epochs);
-  require(o.batch >= 1, "batch", "1 or more", o.batch);
-  require(!o.learning_rate || *o.learning_rate > 0, "learning-rate", "above 0",
-          o.learning_rate.value_or(0));
+  require(o.batch >= 1 && o.batch <= 1'000'000, "batch", "in 1 to 1000000", o.batch);
+  require(std::isfinite(o.scale.value_or(1)), "scale", "a finite number", o.scale.value_or(1));
+  require(o.momentum == 0 || o.optimizer == "sgd", "momentum",
+          "left out unless the optimizer is sgd", o.momentum);
+  require(!o.nesterov || (o.optimizer == "sgd" && o.momentum > 0), "nesterov",
+          "used with --optimizer sgd and --momentum above 0", "alone");
+  require(!o.learning_rate || (*o.learning_rate > 0 && std::isfinite(*o.learning_rate)),
+          "learning-rate", "above 0", o.learning_rate.value_or(0));
   require(o.momentum >= 0 && o.momentum < 1, "momentum", "in [0, 1)", o.momentum);
   require(o.beta1 >= 0 && o.beta1 < 1, "beta1", "in [0, 1)", o.beta1);
   require(o.beta2 >= 0 && o.beta2 < 1, "beta2", "in [0, 1)", o.beta2);

@@ -17,8 +17,8 @@ struct TrainOptions {
   double validation_share = 0.2;
   std::string size;
   std::optional<int> channels;
-  std::string filter = "bilinear";
-  double scale = 1.0 / 255.0;
+  std::string filter;
+  std::optional<double> scale;
   std::string mean, deviation;
   std::string on_bad_image = "fail";
   std::uint64_t bad_image_limit = 0;

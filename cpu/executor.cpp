@@ -77,6 +77,7 @@ CpuExecutor::CpuExecutor(const nn::Model& model, const nn::CompileOptions& optio
       winograd_(engine.winograd),
       needs_exact_size_(needs_exact_size(model)),
       layouts_(nn::parameters(model)) {
+  if (options_.training) nn::validate(options_.optimizer);
   if (options_.batch < 1) throw UsageError(concat("batch: ", options_.batch, " is no batch size"));
   std::vector<std::int64_t> sizes{options_.batch};  // first: it decides the parameters' layouts
   for (const std::int64_t other : options_.other_batches) {

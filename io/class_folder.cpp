@@ -162,8 +162,10 @@ ClassFolder::ClassFolder(fs::path root, const Watch& watch) : root_(std::move(ro
   };
   note(walk.foreign,
        walk.foreign == 1
-           ? "file of WebP, HEIC, AVIF, TIFF or JPEG XL left out: convert it to PNG or JPEG"
-           : "files of WebP, HEIC, AVIF, TIFF or JPEG XL left out: convert them to PNG or JPEG");
+           ? "file of WebP, HEIC, AVIF, TIFF or JPEG XL left out: convert it to PNG or JPEG "
+             "(dwebp, heif-convert, magick)"
+           : "files of WebP, HEIC, AVIF, TIFF or JPEG XL left out: convert them to PNG or JPEG "
+             "(dwebp, heif-convert, magick)");
   note(loose, "pictures beside the class folders left out: they have no class");
   note(walk.dangling, "picture names left out: they are no files, or links to nowhere");
   note(walk.circles, "links left out: they lead back to a folder they are in");

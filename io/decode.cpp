@@ -81,6 +81,7 @@ class Decoder::Impl {
   }
 
   std::vector<std::byte>& file() noexcept { return file_; }
+  [[nodiscard]] Bytes max_scratch() const noexcept { return options_.max_scratch; }
   [[nodiscard]] Bytes bytes() const noexcept {
     return resizer_.scratch_bytes() +
            Bytes{file_.capacity() + row_.capacity() + converted_.capacity()};
@@ -129,7 +130,7 @@ void Decoder::decode(std::span<const std::byte> file, std::string_view name, Ima
 }
 
 void Decoder::decode_file(const std::filesystem::path& path, ImageView target, Filter filter) {
-  read_file_into(path, impl_->file());
+  read_file_into(path, impl_->file(), impl_->max_scratch());
   decode(impl_->file(), path.native(), target, filter);
 }
 

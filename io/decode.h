@@ -28,7 +28,8 @@ struct ImageInfo {
 /// Bounds on what one picture may cost. Both are checked before memory is taken.
 struct DecoderOptions {
   std::uint64_t max_pixels = 100'000'000;  ///< height times width
-  /// Of memory for formats that cannot be decoded row by row: all but JPEG, and progressive JPEG.
+  /// Of memory for the bytes of a file that decode_file() reads, and as much again for formats that
+  /// cannot be decoded row by row: all but JPEG, and progressive JPEG.
   Bytes max_scratch = Bytes{128U << 20};
 };
 

@@ -71,9 +71,14 @@ void write_fully(int descriptor, std::span<const std::byte> bytes, const fs::pat
 
 }  // namespace
 
-void read_file_into(const fs::path& path, std::vector<std::byte>& buffer) {
+void read_file_into(const fs::path& path, std::vector<std::byte>& buffer, Bytes most) {
   const Descriptor file(open_to_read(path));
   const struct stat status = status_of(file.number(), path);
+  const Bytes length{static_cast<std::uint64_t>(status.st_size)};
+  if (length > most) {
+    throw Error(concat(path.string(), ": is ", length, " long, more than the ", most,
+                       " that a file may be"));
+  }
 
   // A pipe has no size and a growing file a wrong one: both are read until they end.
   std::size_t size = 0;

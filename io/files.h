@@ -2,9 +2,12 @@
 // Files as the rest of io/ uses them: read whole, or written so that a crash leaves either the old
 // file or the new one and never a part. Every error names the path and what the system said.
 
+#include <millrace/core/bytes.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -13,7 +16,9 @@ namespace millrace {
 
 /// Reads a whole file. `buffer` is resized to its length; its memory is reused. Throws Error when
 /// the file is missing, unreadable or a directory.
-void read_file_into(const std::filesystem::path& path, std::vector<std::byte>& buffer);
+/// A file larger than `most` is refused before it is read.
+void read_file_into(const std::filesystem::path& path, std::vector<std::byte>& buffer,
+                    Bytes most = Bytes{std::numeric_limits<std::uint64_t>::max()});
 [[nodiscard]] std::vector<std::byte> read_file(const std::filesystem::path& path);
 
 /// Writes a whole file, replacing what is there. Not atomic; AtomicFile is.

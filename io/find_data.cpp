@@ -107,8 +107,19 @@ std::optional<DataLayout> named_parts(const fs::path& data, DataKind kind, const
   return layout;
 }
 
-// train/ is a part of the data set and not a class if there are folders in it, or if a part that
-// can only be its partner lies beside it.
+// Refuses train/ beside val/ or test/ with pictures right in them: nobody has such classes.
+void check_parts_have_classes(const fs::path& data) {
+  for (const char* name : {"val", "valid", "validation", "test"}) {
+    if (!is_folder(data / "train") || !is_folder(data / name)) continue;
+    throw Error(
+        concat(data.string(), ": train/ and ", name,
+               "/ hold no class folders; expected a folder for each class: DATA/train/cats/1.jpg, "
+               "DATA/train/dogs/2.jpg, DATA/",
+               name, "/cats/3.jpg"));
+  }
+}
+
+// train/ is a part of the data set and not a class if there are folders in it.
 bool has_folders(const fs::path& folder) {
   std::error_code error;
   fs::directory_iterator entries(folder, error);
@@ -152,6 +163,7 @@ DataLayout find_data(const fs::path& data) {
     if (auto layout = named_parts(data, DataKind::class_folders, "", is_part)) return *layout;
     if (auto layout = idx_layout(data)) return *layout;
     if (auto layout = named_parts(data, DataKind::csv, ".csv", is_file)) return *layout;
+    check_parts_have_classes(data);
     return {DataKind::class_folders, {data, {}}, {}, false};
   }
   if (data.extension() == ".csv") return {DataKind::csv, {data, {}}, {}, false};

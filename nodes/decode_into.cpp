@@ -24,7 +24,7 @@ Ticket DecodeInto::operator()(const Ticket& ticket, Context& context) {
     try {
       dataset.load(batch.index[i], batch.row(i), filter_, decoder_);
       batch.valid[i] = 1;
-    } catch (const Error& error) {
+    } catch (const std::exception& error) {  // lack of memory too: one sample is lost, not all
       context.skip(error.what());
     }
   }
@@ -32,9 +32,12 @@ Ticket DecodeInto::operator()(const Ticket& ticket, Context& context) {
 }
 
 Bytes DecodeInto::scratch() const noexcept {
-  return training_->dtype() == DType::u8 && training_->natural_shape().rank() == 0
-             ? options_.max_scratch
-             : Bytes{};
+  const auto is_decoding = [](const std::shared_ptr<const Dataset>& dataset) {
+    return dataset != nullptr && dataset->dtype() == DType::u8 &&
+           dataset->natural_shape().rank() == 0;
+  };
+  // The file and the picture, see DecoderOptions.
+  return is_decoding(training_) || is_decoding(validation_) ? 2 * options_.max_scratch : Bytes{};
 }
 
 }  // namespace millrace

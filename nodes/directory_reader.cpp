@@ -53,7 +53,8 @@ std::vector<std::int64_t> DirectoryReader::short_batches() const {
 }
 
 Bytes DirectoryReader::bytes() const {
-  const std::uint64_t numbers = 2 * std::uint64_t{training_->size()} + validation_->size();
+  const std::uint64_t numbers =
+      3 * std::uint64_t{training_->size()} + 2 * std::uint64_t{validation_->size()};
   return {numbers * sizeof(std::uint32_t)};
 }
 

@@ -51,7 +51,7 @@ class DirectoryReader {
   [[nodiscard]] std::uint32_t validation_steps() const noexcept { return validation_steps_; }
   /// The sizes of batches that are not full, for programs to be compiled ahead.
   [[nodiscard]] std::vector<std::int64_t> short_batches() const;
-  /// Memory of the sample numbers and the order of the pass.
+  /// Memory of the sample numbers (the reader's and its maker's) and the order of the pass.
   [[nodiscard]] Bytes bytes() const;
 
  private:

@@ -65,7 +65,7 @@ TEST_CASE("hidden files, other endings and foreign formats are left out, the lat
   CHECK(set.notes() ==
         std::vector<std::string>{
             root + ": 2 files of WebP, HEIC, AVIF, TIFF or JPEG XL left out: convert them to PNG "
-                   "or JPEG",
+                   "or JPEG (dwebp, heif-convert, magick)",
             root + ": 1 pictures beside the class folders left out: they have no class"});
 }
 
