@@ -26,6 +26,8 @@ struct DeviceBatch {
   std::int64_t holes = 0;
   BatchTag tag;
 
+  /// For its pool: a batch that was dropped before Cast gives the host batch back.
+  void recycle() noexcept { host.reset(); }
   /// As an engine wants it.
   [[nodiscard]] nn::Batch view() const;
 };

@@ -32,6 +32,7 @@ DirectoryReader::DirectoryReader(SampleSet training, SampleSet validation, Reade
       options_(options) {
   if (options_.batch < 1)
     throw UsageError(concat("batch: must be 1 or more, not ", options_.batch));
+  if (options_.ticket_samples < 1) throw UsageError("ticket samples: must be 1 or more, not 0");
   if (training_->size() == 0) throw Error("there is nothing to train on: no sample is left");
   const std::uint32_t pass = batches_of(training_->size(), options_.batch);
   training_steps_ = limited(options_.steps_per_epoch == 0 ? pass : options_.steps_per_epoch,

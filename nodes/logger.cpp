@@ -7,8 +7,9 @@ namespace millrace {
 Logger::Logger(Watchers watchers) : watchers_(std::move(watchers)) {}
 
 void Logger::operator()(const StepRecord& record) {
+  if (!begin_) begin_ = Clock::now();
   const auto elapsed = [this] {
-    return std::chrono::duration<double>(Clock::now() - begin_).count();
+    return std::chrono::duration<double>(Clock::now() - *begin_).count();
   };
   epoch_.epoch = record.tag.epoch;
   epoch_.holes += record.holes;
@@ -24,9 +25,9 @@ void Logger::operator()(const StepRecord& record) {
   if (!record.tag.ends_epoch) return;
   epoch_.seconds = elapsed();
   epoch_.snapshot = record.snapshot;
+  begin_ = Clock::now();  // what the watcher takes belongs to the next epoch: steps go on meanwhile
   if (watchers_.on_epoch) watchers_.on_epoch(epoch_);
   epoch_ = {};
-  begin_ = Clock::now();
 }
 
 }  // namespace millrace

@@ -17,7 +17,8 @@ struct EpochRecord {
   std::optional<nn::StepResult> validation;
   std::int64_t holes = 0;    ///< samples left out
   double learning_rate = 0;  ///< of the last step
-  double training_s = 0;     ///< from the first to the last training record
+  double training_s = 0;     ///< from the first record to the last of training; the
+                             ///< first step itself is not in it
   double seconds = 0;        ///< of the epoch
   std::uint64_t global_step = 0;
   Lease<Snapshot> snapshot;  ///< the weights, if the step took any
@@ -37,7 +38,7 @@ class Logger {
   using Clock = std::chrono::steady_clock;
   Watchers watchers_;
   EpochRecord epoch_;
-  Clock::time_point begin_ = Clock::now();
+  std::optional<Clock::time_point> begin_;  // of the epoch: when its first record came
 };
 
 }  // namespace millrace

@@ -11,6 +11,14 @@ void Budget::charge(std::string name, std::uint64_t count, Bytes each) {
   charges_.push_back({std::move(name), count, each});
 }
 
+void Budget::charge_or_refuse(std::string name, std::uint64_t count, Bytes each) {
+  Budget with(limit_);
+  for (Charge& line : charges()) with.charge(std::move(line.name), line.count, line.each);
+  with.charge(name, count, each);
+  with.check();
+  charge(std::move(name), count, each);
+}
+
 Bytes Budget::charged() const {
   const std::scoped_lock lock(mutex_);
   Bytes sum;

@@ -33,6 +33,8 @@ class Budget {
 
   /// Adds a charge; never throws BudgetError, so that check() can show the whole sum.
   void charge(std::string name, std::uint64_t count, Bytes each);
+  /// Adds a charge if it fits; otherwise throws BudgetError and adds nothing.
+  void charge_or_refuse(std::string name, std::uint64_t count, Bytes each);
   /// Throws BudgetError when the charges exceed the limit.
   void check() const;
 

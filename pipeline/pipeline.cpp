@@ -189,7 +189,11 @@ Report Pipeline::run(std::stop_token stop) {
   if (!trace_file.empty()) {
     std::vector<std::string> names;
     for (const Plan::Line& line : checked.stages) names.push_back(line.name);
-    trace.write(trace_file, report.name, names, origin);
+    try {
+      trace.write(trace_file, report.name, names, origin);
+    } catch (const Error&) {
+      if (!control.has_failed()) throw;  // the first error is the one to tell
+    }
   }
   control.rethrow();
   return report;

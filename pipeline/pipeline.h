@@ -61,7 +61,7 @@ struct Slots {
 template <class T>
 struct Group {
   std::vector<T> items;
-  std::uint64_t number = 0;  ///< of the source call, from 0
+  std::uint64_t number = 0;  ///< from 0; source calls that emit nothing have none
   std::uint32_t lost = 0;    ///< how many were skipped on the way
 };
 
@@ -156,8 +156,8 @@ class Pipeline {
   /// Stages, edges and memory. Throws UsageError when a stream has no consumer.
   [[nodiscard]] Plan plan() const;
 
-  /// What run() checks first: throws UsageError as plan() does, BudgetError when the charges exceed the
-  /// budget. For memory that is allocated before the run.
+  /// What run() checks first: throws UsageError as plan() does, BudgetError when the charges exceed
+  /// the budget. For memory that is allocated before the run.
   void check() const;
 
   /// Runs until the sources end. Refuses (BudgetError) before allocating anything if the plan

@@ -54,6 +54,7 @@ SlotHandle PoolCore::acquire(std::stop_token stop) {
 
 void PoolCore::give_back(SlotBase* slot) noexcept {
   const std::shared_ptr<PoolCore> keep = std::move(slot->keep);  // this may be the last owner
+  slot->recycle();
   {
     const std::scoped_lock lock(mutex_);
     free_.push_back(slot);  // reserved: does not throw

@@ -29,6 +29,7 @@ class PoolCore;
 /// A slot without its type: the count of its owners and the way home.
 struct SlotBase {
   virtual ~SlotBase() = default;
+  virtual void recycle() noexcept = 0;
   std::atomic<std::uint32_t> owners{0};
   PoolCore* pool = nullptr;
   std::shared_ptr<PoolCore> keep;  // while leased, a slot keeps its pool alive
@@ -37,6 +38,9 @@ struct SlotBase {
 template <class T>
 struct Slot final : SlotBase {
   explicit Slot(T made) : value(std::move(made)) {}
+  void recycle() noexcept override {
+    if constexpr (requires { value.recycle(); }) value.recycle();
+  }
   T value;
 };
 
@@ -161,7 +165,10 @@ Bytes slot_bytes(const F& make) {
 
 }  // namespace detail
 
-/// A fixed number of T, made once. The handle is cheap to copy; copies are the same pool.
+/// A fixed number of T, made once; what a T holds stays in it from lease to lease. A T with a
+/// member `void recycle() noexcept` is told when its slot becomes free: there it drops what must
+/// not outlive the lease, such as leases of other pools. The handle is cheap to copy; copies are
+/// the same pool.
 ///
 ///   Pool<Frame> frames("frames", 4, sized(1_MiB, [] { return Frame(1 << 20); }), budget);
 ///   if (auto frame = frames.try_acquire()) { use(*frame); }   // dropped: free again
@@ -175,8 +182,7 @@ class Pool {
   template <SlotFactory<T> F>
   Pool(std::string name, int slots, F make, Budget& budget)
       : Pool(deferred(std::move(name), slots, std::move(make))) {
-    budget.charge(core_->name(), static_cast<std::uint64_t>(slots), core_->bytes_each());
-    budget.check();
+    budget.charge_or_refuse(core_->name(), static_cast<std::uint64_t>(slots), core_->bytes_each());
     core_->allocate();
   }
 

@@ -89,7 +89,7 @@ class Range {
     const T& operator*() const { return *item_; }
     const T* operator->() const { return item_; }
     Iterator& operator++() {
-      item_ = range_->shared_->hand_over.next();
+      item_ = hand_over_->next();
       return *this;
     }
     void operator++(int) { ++*this; }
@@ -99,8 +99,8 @@ class Range {
 
    private:
     friend class Range;
-    explicit Iterator(Range* range) : range_(range) { ++*this; }
-    Range* range_ = nullptr;
+    explicit Iterator(detail::HandOver<T>* hand_over) : hand_over_(hand_over) { ++*this; }
+    detail::HandOver<T>* hand_over_ = nullptr;
     const T* item_ = nullptr;
   };
 
@@ -119,19 +119,23 @@ class Range {
       }
       shared->hand_over.finish(error);
     });
-    return Iterator(this);
+    return Iterator(&shared_->hand_over);
   }
   [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
 
   [[nodiscard]] Plan plan() const { return shared_->pipeline.plan(); }
-  /// Of the run, once the loop has ended.
-  [[nodiscard]] const Report& report() const { return shared_->pipeline.last_report(); }
+  /// Of the run. Ends it first if the loop was left early.
+  [[nodiscard]] const Report& report() {
+    shared_->end();
+    return shared_->pipeline.last_report();
+  }
 
  private:
   struct Shared {
     Shared(Pipeline p, std::shared_ptr<detail::HandOver<T>> h)
         : pipeline(std::move(p)), owned(std::move(h)), hand_over(*owned) {}
-    ~Shared() {
+    ~Shared() { end(); }
+    void end() {
       driver.request_stop();
       hand_over.leave();
       if (driver.joinable()) driver.join();

@@ -10,19 +10,18 @@
 namespace millrace {
 namespace {
 
-double load_of(const StageReport& stage, double wall_s, int threads) {
-  const bool may_share = stage.concurrency > 1;
-  const int lanes = may_share ? std::min(stage.concurrency, std::max(threads, 1)) : 1;
-  return wall_s > 0 ? stage.busy_s / (wall_s * lanes) : 0;
+/// The share of the time that the stage's threads were busy.
+double load_of(const StageReport& stage, double wall_s) {
+  return wall_s > 0 ? stage.busy_s / (wall_s * stage.workers) : 0;
 }
 
 }  // namespace
 
 std::string Report::bottleneck() const {
-  const auto busiest = std::max_element(
-      stages.begin(), stages.end(), [this](const StageReport& a, const StageReport& b) {
-        return load_of(a, wall_s, threads) < load_of(b, wall_s, threads);
-      });
+  const auto busiest = std::max_element(stages.begin(), stages.end(),
+                                        [this](const StageReport& a, const StageReport& b) {
+                                          return load_of(a, wall_s) < load_of(b, wall_s);
+                                        });
   return busiest == stages.end() ? "" : busiest->name;
 }
 
@@ -46,10 +45,10 @@ std::string Report::text() const {
   for (const StageReport& s : stages) {
     out << "  " << std::left << std::setw(static_cast<int>(width)) << s.name << std::right
         << std::setw(10) << s.items << std::setw(9) << s.skipped << std::setw(10) << s.busy_s
-        << std::setw(6) << static_cast<int>(100 * load_of(s, wall_s, threads) + 0.5) << '%'
-        << std::setw(12) << s.starved_s << std::setw(11) << s.blocked_s << std::setprecision(3)
-        << std::setw(10) << s.p50_ms << std::setw(10) << s.p99_ms << std::setprecision(2)
-        << std::setw(7) << s.peak_queue << '\n';
+        << std::setw(6) << static_cast<int>(100 * load_of(s, wall_s) + 0.5) << '%' << std::setw(12)
+        << s.starved_s << std::setw(11) << s.blocked_s << std::setprecision(3) << std::setw(10)
+        << s.p50_ms << std::setw(10) << s.p99_ms << std::setprecision(2) << std::setw(7)
+        << s.peak_queue << '\n';
   }
   out << "bottleneck: " << bottleneck() << '\n';
   for (const std::string& reason : skipped) out << "skipped: " << reason << '\n';

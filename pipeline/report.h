@@ -13,6 +13,7 @@ struct StageReport {
   std::string name{};
   std::string kind{};
   int concurrency = 1;
+  int workers = 1;            ///< threads that can work in the stage at a time
   std::uint64_t items = 0;    ///< calls that returned
   std::uint64_t skipped = 0;  ///< items or parts of items that failed and were left out
   double busy_s = 0;          ///< in the body, summed over concurrent calls

@@ -14,6 +14,12 @@
 
 namespace millrace::detail {
 
+/// More was skipped than the policy allows: whoever catches it must not skip that too.
+class SkipLimitError : public Error {
+ public:
+  using Error::Error;
+};
+
 /// Thread-safe.
 class RunControl {
  public:

@@ -22,7 +22,7 @@ double seconds(Clock::rep ticks) {
 }  // namespace
 
 void StageCounters::arrive(Clock::time_point now) noexcept {
-  const std::int64_t before = pending_.fetch_add(1, kRelaxed);
+  const std::int64_t before = pending_.fetch_add(1, std::memory_order_acquire);
   raise_to(peak_, before + 1);
   if (before != 0) return;
   const Clock::rep idle = now.time_since_epoch().count() - idle_since_.load(kRelaxed);
@@ -30,8 +30,9 @@ void StageCounters::arrive(Clock::time_point now) noexcept {
 }
 
 void StageCounters::leave(Clock::time_point now) noexcept {
-  if (pending_.load(kRelaxed) == 1) idle_since_.store(now.time_since_epoch().count(), kRelaxed);
-  pending_.fetch_sub(1, kRelaxed);
+  // Always, since whether this is the last item is known only afterwards.
+  idle_since_.store(now.time_since_epoch().count(), kRelaxed);
+  pending_.fetch_sub(1, std::memory_order_release);  // pairs with arrive()
 }
 
 void StageCounters::worked(Clock::duration time) noexcept {

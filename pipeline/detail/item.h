@@ -1,6 +1,6 @@
 #pragma once
 // A copyable value of any type in 32 bytes: what travels through the graph. Small types lie inside;
-// larger ones are shared between the copies, since stages read their items and do not change them.
+// others are shared between the copies, since stages read their items and do not change them.
 
 #include <cstddef>
 #include <memory>
@@ -63,8 +63,8 @@ class Item {
   static constexpr std::size_t kCapacity = 24;
   template <class T>
   static constexpr bool is_small =
-      sizeof(T) <= kCapacity &&
-      alignof(T) <= alignof(void*) && std::is_nothrow_move_constructible_v<T>;
+      sizeof(T) <= kCapacity && alignof(T) <= alignof(void*) &&
+      std::is_nothrow_copy_constructible_v<T>&& std::is_nothrow_move_constructible_v<T>;
   struct Ops {
     void (*copy)(void* to, const void* from);
     void (*move)(void* to, void* from) noexcept;  // and destroys `from`

@@ -6,10 +6,19 @@ namespace millrace::detail {
 
 Lane::Lane(int threads) {
   threads_.reserve(static_cast<std::size_t>(threads));
-  for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+  try {
+    for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+  } catch (...) {  // no more threads to be had: those that run must end first
+    close();
+    throw;
+  }
 }
 
 Lane::~Lane() {
+  close();
+}
+
+void Lane::close() {
   {
     const std::scoped_lock lock(mutex_);
     is_closing_ = true;

@@ -24,6 +24,7 @@ class Lane {
 
  private:
   void work();
+  void close();  // lets the threads finish the queue and joins them
 
   std::mutex mutex_;  // guards jobs_ and is_closing_
   std::condition_variable ready_;

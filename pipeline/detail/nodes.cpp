@@ -14,6 +14,7 @@ Node::Node(RunContext run, const StageSpec& spec, int index, int concurrency, La
       spec_(spec),
       index_(index),
       concurrency_(concurrency),
+      workers_(lane == nullptr ? std::min(concurrency, run.threads) : concurrency),
       lane_(lane),
       // A stage with threads of its own only posts from its body, in order, hence serial.
       entry_(run.graph,
@@ -43,18 +44,24 @@ void Node::dispatch(const Message& message) {
   if (lane_ == nullptr) return work(message);
   run_.graph.reserve_wait();
   // An init-capture: a plain copy of a const reference would be const, and could not be moved from.
-  lane_->post([this, held = message]() mutable {
-    // The message, and with it perhaps the last lease, must be gone before the reservation is.
-    work(std::move(held));
+  try {
+    lane_->post([this, held = message]() mutable {
+      // The message, and with it perhaps the last lease, must be gone before the reservation is.
+      work(std::move(held));
+      run_.graph.release_wait();
+    });
+  } catch (...) {  // no memory for the job
+    run_.control.fail(spec_.options.name, message.sequence, std::current_exception());
     run_.graph.release_wait();
-  });
+  }
 }
 
 void Node::skip(const std::string& what) {
   const OnError& policy = spec_.options.on_error;
   if (!policy.skips) throw Error(what);
   if (skips_.fetch_add(1) >= policy.limit) {
-    throw Error(concat(what, "; that is one more than the ", policy.limit, " that may be skipped"));
+    throw SkipLimitError(
+        concat(what, "; that is one more than the ", policy.limit, " that may be skipped"));
   }
   counters_.skipped();
   run_.control.note_skip(spec_.options.name, what);
@@ -62,9 +69,15 @@ void Node::skip(const std::string& what) {
 
 void Node::failed(std::uint64_t sequence, std::exception_ptr cause) noexcept {
   try {
-    if (spec_.options.on_error.skips) return skip(message_of(cause));
+    std::rethrow_exception(cause);
+  } catch (const SkipLimitError&) {
+    // Counted already.
   } catch (...) {
-    cause = std::current_exception();
+    try {
+      if (spec_.options.on_error.skips) return skip(message_of(cause));
+    } catch (...) {
+      cause = std::current_exception();
+    }
   }
   run_.control.fail(spec_.options.name, sequence, cause);
 }
@@ -75,6 +88,7 @@ StageReport Node::report() const {
   report.name = spec_.options.name;
   report.kind = kKinds[static_cast<std::size_t>(spec_.kind)];
   report.concurrency = concurrency_;
+  report.workers = workers_;
   counters_.fill(report);
   return report;
 }

@@ -45,6 +45,7 @@ struct RunContext {
   oneapi::tbb::flow::graph& graph;
   RunControl& control;
   Trace& trace;
+  int threads;  // of oneTBB
 };
 
 class Node {
@@ -62,6 +63,8 @@ class Node {
   void feed(Node* next) noexcept { next_ = next; }
   virtual void start(Clock::time_point now) { counters_.start(now); }
 
+  /// Items that the node holds back. With nothing under way there are none, or the run has stalled.
+  [[nodiscard]] virtual std::size_t held_back() const { return 0; }
   [[nodiscard]] const StageSpec& spec() const noexcept { return spec_; }
   [[nodiscard]] StageReport report() const;
 
@@ -80,6 +83,7 @@ class Node {
   const StageSpec& spec_;
   const int index_;
   const int concurrency_;
+  const int workers_;  // threads that can be in the body at a time
   StageCounters counters_;
   Node* next_ = nullptr;
 
@@ -135,6 +139,7 @@ class WithNode final : public Node {
  public:
   WithNode(RunContext run, const StageSpec& spec, int index, bool restores_order)
       : Node(run, spec, index, 1, nullptr, restores_order) {}
+  [[nodiscard]] std::size_t held_back() const override { return parked_.size(); }
 
  private:
   void work(Message message) override;
@@ -146,6 +151,7 @@ class GatherNode final : public Node {
  public:
   GatherNode(RunContext run, const StageSpec& spec, int index)
       : Node(run, spec, index, 1, nullptr, false) {}
+  [[nodiscard]] std::size_t held_back() const override { return calls_.size(); }
 
  private:
   struct Partial {

@@ -17,15 +17,14 @@ using Kind = StageSpec::Kind;
 class Run {
  public:
   Run(const std::vector<StageSpec>& stages, int threads, RunControl& control, Trace& trace)
-      : stages_(stages), threads_(threads), control_(control), context_{graph_, control, trace} {
+      : stages_(stages),
+        threads_(threads),
+        control_(control),
+        context_{graph_, control, trace, threads} {
     for (std::size_t i = 0; i < stages.size(); ++i) add(static_cast<int>(i));
     connect();
   }
-  ~Run() {
-    for (const StageSpec& stage : stages_) {
-      if (stage.pool != nullptr) stage.pool->when_free({});
-    }
-  }
+  ~Run() { stop_feeding(); }
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
@@ -38,6 +37,8 @@ class Run {
     // From the end: a stage has its clock before the first item can reach it.
     for (auto node = nodes_.rbegin(); node != nodes_.rend(); ++node) (*node)->start(now);
     graph_.wait_for_all();
+    // A lease that somebody outside dropped just now may have woken a node.
+    stop_feeding();
     if (!control_.is_ending()) check_ended();
   }
 
@@ -48,6 +49,13 @@ class Run {
   }
 
  private:
+  void stop_feeding() {
+    for (const StageSpec& stage : stages_) {
+      if (stage.pool != nullptr) stage.pool->when_free({});
+    }
+    graph_.wait_for_all();
+  }
+
   void add(int index) {
     const StageSpec& spec = stages_[static_cast<std::size_t>(index)];
     const int concurrency =
@@ -104,17 +112,29 @@ class Run {
     return static_cast<SourceNode&>(*nodes_[static_cast<std::size_t>(at)]);
   }
 
-  /// Nothing is under way and yet a source has more: somebody outside holds all its slots.
+  /// Nothing is under way: then no stage holds an item back and no source has more, or all slots of
+  /// a pool are held where nothing will drop them.
   void check_ended() {
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
       const StageSpec& spec = stages_[i];
-      if (spec.kind != Kind::source || static_cast<SourceNode&>(*nodes_[i]).has_ended()) continue;
-      const std::string text =
-          concat("all ", spec.pool->slots(), " slots of pool '", spec.pool->name(),
-                 "' are held by leases kept outside the pipeline; drop them, or "
-                 "give the pool more slots");
-      control_.fail(spec.options.name, 0, std::make_exception_ptr(Error(text)));
+      const std::size_t held_back = nodes_[i]->held_back();
+      if (held_back == 0 || spec.kind != Kind::with) continue;
+      stalled(spec,
+              concat(held_back, " items wait for a slot of pool '", spec.pool->name(),
+                     "', and none comes back: all are held by leases kept outside the "
+                     "pipeline or by items that wait in gather(); put with() behind gather()"));
     }
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      const StageSpec& spec = stages_[i];
+      if (spec.kind != Kind::source || static_cast<SourceNode&>(*nodes_[i]).has_ended()) continue;
+      stalled(spec, concat("all ", spec.pool->slots(), " slots of pool '", spec.pool->name(),
+                           "' are held by leases kept outside the pipeline; drop them, or give the "
+                           "pool more slots"));
+    }
+  }
+
+  void stalled(const StageSpec& spec, const std::string& why) {
+    control_.fail(spec.options.name, 0, std::make_exception_ptr(Error(why)));
   }
 
   const std::vector<StageSpec>& stages_;

@@ -180,3 +180,38 @@ TEST_CASE("slots that are kept outside the pipeline are named instead of losing 
   p.sink(leases, {.name = "keep"}, [&](const Lease<int>& lease) { kept.push_back(lease); });
   CHECK_THROWS_WITH(p.run(), Catch::Contains("all 2 slots of pool 'host' are held"));
 }
+
+TEST_CASE("a skip limit that a part of an item exceeds is told once") {
+  Pipeline p;
+  auto numbers = p.source({.name = "count"}, slots(2), count_to(10));
+  auto parts = p.then(numbers, {.name = "parts", .on_error = skip(1)}, [](int n, Context& context) {
+    context.skip(concat("half of ", n, " is bad"));
+    return n;
+  });
+  p.sink(parts, {.name = "drop"}, [](int) {});
+  CHECK_THROWS_WITH(p.run(),
+                    "parts: half of 1 is bad; that is one more than the 1 that may be skipped");
+}
+
+TEST_CASE("items that can never get a slot are an error and not lost in silence") {
+  Pipeline p{{.threads = 2}};
+  auto pool = p.pool<int>("batch", 1, [] { return 0; });
+  auto device = p.pool<int>("device", 4, [] { return 0; });
+  auto items = p.source({.name = "list"}, pool, [](Lease<int>, Emit<int>& emit) {
+    for (int i = 0; i < 10; ++i) emit(i);
+    return false;
+  });
+  // Four items wait in gather with all four slots, the other six wait for one of them.
+  auto joined = p.with(items, {.name = "slot"}, device);
+  p.sink(p.gather(joined), {.name = "drop"}, [](const Group<With<int, int>>&) {});
+  CHECK_THROWS_WITH(p.run(), Catch::Contains("slot: 6 items wait for a slot of pool 'device'"));
+  CHECK(device.free_slots() == 4);
+  CHECK(pool.free_slots() == 1);
+}
+
+TEST_CASE("a trace that cannot be written does not hide the error of a stage") {
+  Pipeline p{{.trace = "no/such/folder/trace.json"}};
+  auto numbers = p.source({.name = "count"}, slots(2), count_to(10));
+  p.sink(numbers, {.name = "fail"}, [](int) { throw Error("disk full"); });
+  CHECK_THROWS_WITH(p.run(), "fail: disk full");
+}

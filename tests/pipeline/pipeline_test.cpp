@@ -220,3 +220,39 @@ TEST_CASE("a stop request ends the run early, with all leases home") {
   CHECK(batches == 5);
   CHECK(pool.free_slots() == 3);
 }
+
+TEST_CASE("an item that owns memory is not copied on its way") {
+  struct Counted {
+    std::vector<int> values = std::vector<int>(1000);
+    std::shared_ptr<int> copies = std::make_shared<int>(0);
+    Counted() = default;
+    Counted(Counted&&) = default;
+    Counted(const Counted& other) : values(other.values), copies(other.copies) { ++*copies; }
+    Counted& operator=(const Counted&) = delete;
+  };
+  static_assert(sizeof(std::vector<int>) <= 24);
+  Pipeline p;
+  auto once = p.source({.name = "once"}, slots(1), [i = 0]() mutable {
+    return i++ == 0 ? std::optional<Counted>(Counted()) : std::nullopt;
+  });
+  int copies = -1;
+  p.sink(once, {.name = "count"}, [&](const Counted& item) { copies = *item.copies; });
+  p.run();
+  CHECK(copies == 0);
+
+  Pipeline q;
+  auto vectors = q.source({.name = "once"}, slots(1), [i = 0]() mutable {
+    return i++ == 0 ? std::optional<std::vector<int>>(std::vector<int>(1000)) : std::nullopt;
+  });
+  const int* made = nullptr;
+  auto noted = q.then(vectors, {.name = "note"}, [&](const std::vector<int>&) {
+    std::vector<int> out(10);
+    made = out.data();
+    return out;
+  });
+  const int* seen = nullptr;
+  q.sink(noted, {.name = "see", .on = On::blocking},
+         [&](const std::vector<int>& v) { seen = v.data(); });
+  q.run();
+  CHECK(seen == made);
+}

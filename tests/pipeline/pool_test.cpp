@@ -47,6 +47,30 @@ TEST_CASE("a pool that stands alone charges the budget before it allocates") {
   CHECK(made == 0);
 }
 
+TEST_CASE("a pool that did not fit leaves no charge behind") {
+  Budget budget(1_KiB);
+  const auto make = sized(400_B, [] { return std::vector<char>(400); });
+  CHECK_THROWS_AS((Pool<std::vector<char>>("many", 3, make, budget)), BudgetError);
+  CHECK(budget.charged() == 0_B);
+  CHECK_NOTHROW(Pool<std::vector<char>>("fewer", 2, make, budget));
+}
+
+TEST_CASE("a slot drops what must not outlive the lease") {
+  struct Holder {
+    Lease<int> other;
+    void recycle() noexcept { other.reset(); }
+  };
+  Budget budget;
+  Pool<int> numbers(
+      "numbers", 1, [] { return 0; }, budget);
+  Pool<Holder> holders("holders", 1, sized(0_B, [] { return Holder{}; }), budget);
+  Lease<Holder> holder = holders.try_acquire();
+  holder->other = numbers.try_acquire();
+  CHECK(numbers.free_slots() == 0);
+  holder.reset();
+  CHECK(numbers.free_slots() == 1);
+}
+
 TEST_CASE("a lease may outlive its pool") {
   Lease<int> lease;
   {

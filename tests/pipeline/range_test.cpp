@@ -71,3 +71,11 @@ TEST_CASE("an item keeps its slot until the next step of the iterator") {
   CHECK(expected == 100);
   CHECK(pool.free_slots() == 1);
 }
+
+TEST_CASE("the report of a range that was left early ends the run first") {
+  Range<int> range = numbers(1'000'000'000, 2);
+  for (const int n : range) {
+    if (n == 5) break;
+  }
+  CHECK(range.report().stopped);
+}
