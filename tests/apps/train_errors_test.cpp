@@ -44,12 +44,14 @@ Outcome train(const fs::path& folder, const std::vector<std::string>& more,
   return run(arguments, options);
 }
 
-/// Exactly one line on stderr, beginning with the program's name.
+/// Exactly one line on stderr, beginning with the program's name, that speaks to users: it names no
+/// source file.
 void check_one_line(const Outcome& outcome) {
   const std::vector<std::string> lines = Outcome::lines(outcome.err);
   INFO(outcome.err);
   REQUIRE(lines.size() == 1);
   CHECK(lines.front().rfind("millrace: ", 0) == 0);
+  CHECK_THAT(lines.front(), !Contains(".cpp") && !Contains(".h:"));
 }
 
 void check_no_model(const fs::path& folder) {
@@ -63,6 +65,7 @@ void check_no_model(const fs::path& folder) {
 }
 
 void write_text(const fs::path& path, const std::string& text) {
+  fs::create_directories(path.parent_path());
   write_file(path, std::as_bytes(std::span(text)));
 }
 
@@ -111,11 +114,35 @@ TEST_CASE("one class only") {
   CHECK_THAT(outcome.err, Contains("cats"));
 }
 
+TEST_CASE("a table of one class only") {
+  const fs::path folder = scratch("one_class_table");
+  write_text(folder / "data" / "train.csv", "x,class\n0.1,1\n0.2,1\n0.3,1\n");
+  const Outcome outcome = train(folder, {});
+  CHECK(outcome.status == 1);
+  check_one_line(outcome);
+  CHECK_THAT(outcome.err, Contains((folder / "data").string()) && Contains("one class"));
+  CHECK_FALSE(fs::exists(folder / "run"));
+}
+
+TEST_CASE("validation samples of another shape than those of training") {
+  const fs::path folder = scratch("validation_shape");
+  write_text(folder / "data" / "train.csv", "0.1,0\n0.9,1\n0.2,0\n0.8,1\n");
+  write_text(folder / "wide.csv", "0.1,0.5,0\n0.9,0.5,1\n");
+  write_classes(folder / "pictures", {"0", "1"}, 2);
+  const std::string other = GENERATE("wide.csv", "pictures");
+  const Outcome outcome = train(folder, {"--validation", (folder / other).string()});
+  CHECK(outcome.status == 1);
+  check_one_line(outcome);
+  CHECK_THAT(outcome.err, Contains((folder / other).string()));
+  CHECK_FALSE(fs::exists(folder / "run"));
+}
+
 TEST_CASE("a flat folder of pictures is shown the tree that is expected") {
   const fs::path folder = scratch("flat");
   for (int i = 0; i < 3; ++i) write_picture(folder / "data" / (std::to_string(i) + ".png"), 100, i);
   const Outcome outcome = train(folder, {});
   CHECK(outcome.status == 1);
+  check_one_line(outcome);
   CHECK_THAT(outcome.err, Contains("/cats/") && Contains("/dogs/"));
 }
 
@@ -148,6 +175,20 @@ TEST_CASE("more bad files than may be left out fail the run") {
       folder, {"--validation-share", "0", "--on-bad-image", "skip", "--bad-image-limit", "1"});
   CHECK(outcome.status == 1);
   CHECK_THAT(outcome.err, Contains("one more than the 1 that may be skipped"));
+}
+
+TEST_CASE("data of which no picture can be read fails the run though bad ones may be left out") {
+  const auto [name, share] = GENERATE(
+      table<std::string, std::string>({{"all_bad", "0"}, {"all_bad_and_validation", "0.5"}}));
+  const fs::path folder = scratch(name);
+  for (const char* file : {"cats/0.png", "cats/1.png", "dogs/0.png", "dogs/1.png"}) {
+    write_text(folder / "data" / file, "no picture");
+  }
+  const Outcome outcome = train(folder, {"--validation-share", share, "--on-bad-image", "skip"});
+  CHECK(outcome.status == 1);
+  check_one_line(outcome);
+  CHECK_THAT(outcome.err, Contains("no training sample could be read"));
+  check_no_model(folder);
 }
 
 TEST_CASE("a file that may not be read") {
@@ -212,6 +253,30 @@ TEST_CASE("bad usage has status 2 and says what was wrong") {
   CHECK(outcome.status == 2);
   check_one_line(outcome);
   CHECK_THAT(outcome.err, Contains(expected));
+  CHECK_FALSE(fs::exists(folder / "run"));
+}
+
+TEST_CASE("a number below zero is refused with the name of its option") {
+  const fs::path folder = scratch("negative");
+  write_classes(folder / "data", {"cats", "dogs"}, 8);
+  const auto [more, option] = GENERATE(table<std::vector<std::string>, std::string>(
+      {{{"--epochs=-1"}, "--epochs"},
+       {{"--epochs=0"}, "--epochs"},
+       {{"--steps-per-epoch", "-1"}, "--steps-per-epoch"},
+       {{"--limit-batches=-2"}, "--limit-batches"},
+       {{"--bad-image-limit=-1"}, "--bad-image-limit"},
+       {{"--seed=-1"}, "--seed"},
+       {{"--batch=-1"}, "--batch"},
+       {{"--threads=-1"}, "--threads"},
+       {{"--slots=-1"}, "--slots"}}));
+  std::vector<std::string> arguments = {"train", (folder / "data").string(), "--run-dir",
+                                        (folder / "run").string()};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  const Outcome outcome = run(arguments);
+  INFO(outcome.err);
+  CHECK(outcome.status == 2);
+  check_one_line(outcome);
+  CHECK_THAT(outcome.err, Contains(option));
   CHECK_FALSE(fs::exists(folder / "run"));
 }
 
