@@ -162,14 +162,14 @@ nn::OptimizerOptions optimizer_options(const TrainOptions& o) {
           .weight_decay = o.weight_decay};
 }
 
-int compute_threads_for(const nn::Model& model, std::int64_t batch, const Dataset& training) {
-  constexpr double kSmallStep = 0.5e9;  // about 2 ms on one core
+int compute_threads_for(const nn::Model& model, std::int64_t batch) {
+  constexpr double kSmallStep = 0.5e9;  // a few milliseconds on one core
   double flops = 0;
   for (const nn::LayerSummary& layer : nn::summarize(model)) {
     flops += 3.0 * static_cast<double>(layer.flops * batch);  // forward and two gradients
   }
-  const bool is_decoding = training.dtype() == DType::u8 && training.natural_shape().rank() == 0;
-  return is_decoding && flops < kSmallStep ? 1 : available_threads();
+  const int cores = available_threads();
+  return flops < kSmallStep ? std::max(1, cores / 2) : cores;
 }
 
 DecoderOptions decoder_options(Bytes budget, int threads) {

@@ -58,7 +58,7 @@ void declare(CommandLine& line, TrainOptions& o) {
   line("device", o.device, "auto|cpu|gpu", "where to compute; default auto");
   line("threads", o.threads, "N", "of reading and decoding; default: the cores one may use");
   line("compute-threads", o.compute_threads, "N",
-       "of the model; default: the cores one may use, or 1 if its steps are small");
+       "of the model; default: the cores one may use, or half of them where steps are small");
   line("memory-budget", o.memory_budget, "SIZE",
        "most memory of batches, model and index, e.g. 2GiB; default: half of the machine's");
   line("slots", o.slots, "N", "batches under way; default 3");

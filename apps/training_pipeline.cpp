@@ -36,7 +36,7 @@ Training prepare_training(TrainOptions options, TrainingData data) {
   choose(options, training);
   t.model = make_model(options, training);
   if (options.compute_threads == 0) {
-    options.compute_threads = compute_threads_for(t.model, options.batch, training);
+    options.compute_threads = compute_threads_for(t.model, options.batch);
   }
   t.engine = engine_for(options.device, options.compute_threads);
   t.options = std::move(options);

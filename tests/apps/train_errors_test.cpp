@@ -2,89 +2,14 @@
 // left under its final name.
 
 #include "apps/pictures.h"
-#include "apps/run_program.h"
-#include "catch.h"
-
-#include <millrace/io/files.h>
+#include "apps/train_failure.h"
 
 #include <csignal>
-#include <fstream>
-#include <functional>
-#include <span>
 
 using namespace millrace;
 using namespace millrace::test;
 namespace fs = std::filesystem;
 using Catch::Contains;
-
-namespace {
-
-/// A fresh folder for a case, where every user may write.
-fs::path scratch(const std::string& name) {
-  const fs::path folder = fs::path(MILLRACE_SCRATCH) / "train_errors" / name;
-  fs::remove_all(folder);
-  fs::create_directories(folder);
-  fs::permissions(folder, fs::perms::all);
-  return folder;
-}
-
-Outcome train(const fs::path& folder, const std::vector<std::string>& more,
-              RunOptions options = {}) {
-  std::vector<std::string> arguments = {"train",
-                                        (folder / "data").string(),
-                                        "--run-dir",
-                                        (folder / "run").string(),
-                                        "--epochs",
-                                        "1",
-                                        "--batch",
-                                        "4",
-                                        "--compute-threads",
-                                        "1"};
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  return run(arguments, options);
-}
-
-/// Exactly one line on stderr, beginning with the program's name, that speaks to users: it names no
-/// source file.
-void check_one_line(const Outcome& outcome) {
-  const std::vector<std::string> lines = Outcome::lines(outcome.err);
-  INFO(outcome.err);
-  REQUIRE(lines.size() == 1);
-  CHECK(lines.front().rfind("millrace: ", 0) == 0);
-  CHECK_THAT(lines.front(), !Contains(".cpp") && !Contains(".h:"));
-}
-
-void check_no_model(const fs::path& folder) {
-  CHECK_FALSE(fs::exists(folder / "run" / "model.safetensors"));
-  if (!fs::exists(folder / "run")) return;
-  for (const auto& entry : fs::directory_iterator(folder / "run")) {
-    INFO(entry.path());
-    CHECK(entry.path().filename().string().front() != '.');  // no temporary file is left
-    CHECK(entry.path().extension() != ".partial");
-  }
-}
-
-void write_text(const fs::path& path, const std::string& text) {
-  fs::create_directories(path.parent_path());
-  write_file(path, std::as_bytes(std::span(text)));
-}
-
-/// Two good classes and one file that is bad.
-fs::path with_bad_file(const std::string& name, const std::string& file,
-                       const std::string& content) {
-  const fs::path folder = scratch(name);
-  write_classes(folder / "data", {"cats", "dogs"}, 8);
-  write_text(folder / "data" / "cats" / file, content);
-  return folder;
-}
-
-std::string truncated_jpeg() {
-  const std::vector<std::byte> whole =
-      read_file(fs::path(MILLRACE_TEST_DATA) / "io" / "pictures" / "444.jpg");
-  return {reinterpret_cast<const char*>(whole.data()), whole.size() / 2};
-}
-
-}  // namespace
 
 TEST_CASE("data that is not there") {
   const fs::path folder = scratch("missing");
@@ -144,61 +69,6 @@ TEST_CASE("a flat folder of pictures is shown the tree that is expected") {
   CHECK(outcome.status == 1);
   check_one_line(outcome);
   CHECK_THAT(outcome.err, Contains("/cats/") && Contains("/dogs/"));
-}
-
-TEST_CASE("files that are no pictures end the run with their names, and no model is left") {
-  const auto [name, file, content] = GENERATE(
-      table<std::string, std::string, std::string>({{"zero", "zero.png", ""},
-                                                    {"text", "text.jpg", "this is a text\n"},
-                                                    {"truncated", "half.jpg", truncated_jpeg()}}));
-  const fs::path folder = with_bad_file(name, file, content);
-  const Outcome outcome = train(folder, {"--validation-share", "0"});
-  CHECK(outcome.status == 1);
-  check_one_line(outcome);
-  CHECK_THAT(outcome.err, Contains("decode: ") && Contains(file));
-  check_no_model(folder);
-}
-
-TEST_CASE("files that are no pictures can be left out, and are named") {
-  const fs::path folder = with_bad_file("skip", "text.jpg", "this is a text\n");
-  const Outcome outcome = train(folder, {"--validation-share", "0", "--on-bad-image", "skip"});
-  CHECK(outcome.status == 0);
-  CHECK_THAT(outcome.err, Contains("text.jpg"));
-  CHECK_THAT(outcome.out, Contains("1 left out"));
-  CHECK(fs::exists(folder / "run" / "model.safetensors"));
-}
-
-TEST_CASE("more bad files than may be left out fail the run") {
-  const fs::path folder = with_bad_file("limit", "one.jpg", "text");
-  write_text(folder / "data" / "dogs" / "two.jpg", "text");
-  const Outcome outcome = train(
-      folder, {"--validation-share", "0", "--on-bad-image", "skip", "--bad-image-limit", "1"});
-  CHECK(outcome.status == 1);
-  CHECK_THAT(outcome.err, Contains("one more than the 1 that may be skipped"));
-}
-
-TEST_CASE("data of which no picture can be read fails the run though bad ones may be left out") {
-  const auto [name, share] = GENERATE(
-      table<std::string, std::string>({{"all_bad", "0"}, {"all_bad_and_validation", "0.5"}}));
-  const fs::path folder = scratch(name);
-  for (const char* file : {"cats/0.png", "cats/1.png", "dogs/0.png", "dogs/1.png"}) {
-    write_text(folder / "data" / file, "no picture");
-  }
-  const Outcome outcome = train(folder, {"--validation-share", share, "--on-bad-image", "skip"});
-  CHECK(outcome.status == 1);
-  check_one_line(outcome);
-  CHECK_THAT(outcome.err, Contains("no training sample could be read"));
-  check_no_model(folder);
-}
-
-TEST_CASE("a file that may not be read") {
-  const fs::path folder = with_bad_file("unreadable", "secret.png", "x");
-  fs::permissions(folder / "data" / "cats" / "secret.png", fs::perms::none);
-  const Outcome outcome = train(folder, {"--validation-share", "0"}, {.drop_privileges = true});
-  CHECK(outcome.status == 1);
-  check_one_line(outcome);
-  CHECK_THAT(outcome.err, Contains("secret.png") && Contains("ermission"));
-  check_no_model(folder);
 }
 
 TEST_CASE("a run directory that cannot be written") {
