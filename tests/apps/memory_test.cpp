@@ -59,6 +59,7 @@ TEST_CASE("ten times the pictures take no more memory but that of their index") 
   const Scratch scratch;
   const double few = peak_without_index(scratch, 6000);
   const double many = peak_without_index(scratch, 60000);
+  // 5 % of about 31 MiB: 29 bytes for each further picture, less than its name would take.
   INFO(few << " KiB with 6,000 pictures, " << many << " KiB with 60,000, both less the index");
   CHECK(many == Approx(few).epsilon(0.05));
 }
