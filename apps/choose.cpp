@@ -81,8 +81,9 @@ void check_fit(const nn::Model& model, const std::string& file, const Shape& inp
     refuse("several sigmoid outputs want several labels a sample; end the model in softmax");
   }
   if (!model.classes.empty() && model.classes != classes) {
-    refuse("the model's classes (", model.classes.front(), ", ...) are not those of the data (",
-           classes.front(), ", ...)");
+    const auto [own, other] =
+        std::mismatch(model.classes.begin(), model.classes.end(), classes.begin());
+    refuse("the model's class '", *own, "' is '", *other, "' in the data");
   }
 }
 

@@ -7,9 +7,8 @@ namespace millrace {
 Logger::Logger(Watchers watchers) : watchers_(std::move(watchers)) {}
 
 void Logger::operator()(const StepRecord& record) {
-  if (!begin_) begin_ = Clock::now();
   const auto elapsed = [this] {
-    return std::chrono::duration<double>(Clock::now() - *begin_).count();
+    return std::chrono::duration<double>(Clock::now() - begin_).count();
   };
   epoch_.epoch = record.tag.epoch;
   epoch_.holes += record.holes;

@@ -17,8 +17,7 @@ struct EpochRecord {
   std::optional<nn::StepResult> validation;
   std::int64_t holes = 0;    ///< samples left out
   double learning_rate = 0;  ///< of the last step
-  double training_s = 0;     ///< from the first record to the last of training; the
-                             ///< first step itself is not in it
+  double training_s = 0;     ///< from the start to the last training record
   double seconds = 0;        ///< of the epoch
   std::uint64_t global_step = 0;
   Lease<Snapshot> snapshot;  ///< the weights, if the step took any
@@ -32,13 +31,16 @@ class Logger {
     std::function<void(const EpochRecord&)> on_epoch{};
   };
   explicit Logger(Watchers watchers);
+  /// Each run works on a copy made when it starts: there its clock starts too.
+  Logger(const Logger& other) : watchers_(other.watchers_) {}
+  Logger& operator=(const Logger&) = delete;
   void operator()(const StepRecord& record);
 
  private:
   using Clock = std::chrono::steady_clock;
   Watchers watchers_;
   EpochRecord epoch_;
-  std::optional<Clock::time_point> begin_;  // of the epoch: when its first record came
+  Clock::time_point begin_ = Clock::now();
 };
 
 }  // namespace millrace
