@@ -108,7 +108,7 @@ TEST_CASE("another seed gives another model") {  // so that equal bytes mean som
         read_file(scratch / "second/model.safetensors"));
 }
 
-TEST_CASE("--print-plan prints the stages and the sum of memory and writes nothing") {
+TEST_CASE("the option --print-plan prints the stages and the sum of memory and writes nothing") {
   const Scratch scratch;
   const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 5);
   fs::create_directories(scratch / "empty");
@@ -123,7 +123,7 @@ TEST_CASE("--print-plan prints the stages and the sum of memory and writes nothi
   CHECK(fs::is_empty(scratch / "empty"));
 }
 
-TEST_CASE("--validation names the samples to validate on, and all of DATA is trained on") {
+TEST_CASE("the option --validation names the samples to validate on, and all of DATA is trained on") {
   const Scratch scratch;
   const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
   // Classes the wrong way round: whoever has learned the training data gets all of these wrong.
