@@ -12,16 +12,17 @@ using namespace millrace;
 namespace {
 
 /// Two classes of pictures in other sizes; picture n of class c is all of value 100 c + n.
-std::filesystem::path pictures(int each, bool with_a_bad_one) {
-  const std::filesystem::path root = std::filesystem::path(MILLRACE_SCRATCH) / "image_folder_test";
+std::filesystem::path pictures(const char* name, int each, bool with_a_bad_one) {
+  const std::filesystem::path root =
+      std::filesystem::path(MILLRACE_SCRATCH) / "image_folder_test" / name;
   std::filesystem::remove_all(root);
   for (int label = 0; label < 2; ++label) {
     const std::filesystem::path folder = root / (label == 0 ? "cats" : "dogs");
     std::filesystem::create_directories(folder);
     for (int n = 0; n < each; ++n) {
       const std::vector<std::uint8_t> pixels(3000, static_cast<std::uint8_t>(100 * label + n));
-      const std::string name = std::to_string(1000 + n) + ".png";
-      write_file(folder / name, encode_png({pixels.data(), 20 + n, 30, 1}));
+      const std::string file = std::to_string(1000 + n) + ".png";
+      write_file(folder / file, encode_png({pixels.data(), 20 + n, 30, 1}));
     }
   }
   if (with_a_bad_one)
@@ -34,7 +35,7 @@ std::filesystem::path pictures(int each, bool with_a_bad_one) {
 TEST_CASE("a folder of class folders is a range of batches") {
   std::multiset<std::pair<int, int>> seen;
   for (const Lease<HostBatch>& batch :
-       image_folder(pictures(9, false), {.size = 8, .batch = 4, .threads = 2})) {
+       image_folder(pictures("range", 9, false), {.size = 8, .batch = 4, .threads = 2})) {
     CHECK(batch->rows().shape.without_front() == Shape{8, 8, 3});
     for (std::int64_t i = 0; i < batch->size; ++i) {
       const auto row = batch->row(i).as<std::uint8_t>();
@@ -50,7 +51,7 @@ TEST_CASE("a folder of class folders is a range of batches") {
 }
 
 TEST_CASE("a bad picture ends the loop with its name, or is left out") {
-  const std::filesystem::path root = pictures(5, true);
+  const std::filesystem::path root = pictures("bad", 5, true);
   const auto count = [&](OnError policy) {
     std::int64_t samples = 0;
     for (const Lease<HostBatch>& batch :

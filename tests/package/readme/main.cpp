@@ -15,7 +15,7 @@ using namespace millrace;
 void pass_over(const std::filesystem::path& photos) {
   // [readme]
   auto folder = std::make_shared<const ClassFolder>(photos);
-  Pipeline p{{.name = "pass", .budget = 1_GiB}};
+  Pipeline p{{.name = "pass", .budget = 2_GiB}};
   auto slots =
       p.pool<HostBatch>("host", 3, HostBatchFactory{.sample = {64, 64, 3}, .capacity = 32});
   auto tickets =
