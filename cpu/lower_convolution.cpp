@@ -128,16 +128,9 @@ void backward_weights(Lowering& lowering, const nn::Op& op) {
                      backward_images(lowering.forward(op)), [&](const Convolution& c) {
                        return onednn::convolution_backward_weights(lowering.engine(), c);
                      }));
-  const SlotId dw = lowering.gradient(op.outputs[0], kernel.at(DNNL_ARG_DIFF_WEIGHTS));
-  std::vector<Use> uses{{DNNL_ARG_SRC, lowering.in_layout(x, kernel.at(DNNL_ARG_SRC))},
-                        {DNNL_ARG_DIFF_DST, lowering.in_layout(dy, kernel.at(DNNL_ARG_DIFF_DST))},
-                        {DNNL_ARG_DIFF_WEIGHTS, dw}};
-  if (shape.bias) {
-    const Layout layout = kernel.at(DNNL_ARG_DIFF_BIAS);
-    uses.push_back({DNNL_ARG_DIFF_BIAS, lowering.gradient(op.outputs[1], layout)});
-  }
-  lowering.append(lowering.step_name(op), kernel, std::move(uses));
-  lowering.store_gradient(op.outputs[0], dw);
+  const SlotId source = lowering.in_layout(x, kernel.at(DNNL_ARG_SRC));
+  const SlotId destination = lowering.in_layout(dy, kernel.at(DNNL_ARG_DIFF_DST));
+  lowering.append_parameter_gradients(op, kernel, source, destination, shape.bias);
 }
 
 }  // namespace

@@ -179,6 +179,19 @@ void Lowering::store_gradient(nn::ValueId id, SlotId written) {
   if (written != slot_of(id)) append_reorder(written, slot_of(id));
 }
 
+void Lowering::append_parameter_gradients(const nn::Op& op, const onednn::Kernel& kernel,
+                                          SlotId source, SlotId destination, bool has_bias) {
+  const SlotId weights = gradient(op.outputs[0], kernel.at(DNNL_ARG_DIFF_WEIGHTS));
+  std::vector<Use> uses{
+      {DNNL_ARG_SRC, source}, {DNNL_ARG_DIFF_DST, destination}, {DNNL_ARG_DIFF_WEIGHTS, weights}};
+  if (has_bias) {
+    const Layout layout = kernel.at(DNNL_ARG_DIFF_BIAS);
+    uses.push_back({DNNL_ARG_DIFF_BIAS, gradient(op.outputs[1], layout)});
+  }
+  append(step_name(op), kernel, std::move(uses));
+  store_gradient(op.outputs[0], weights);
+}
+
 SlotId Lowering::make(nn::ValueId id, const Layout& layout) {
   const SlotId slot = temporary(layout);
   if (id >= 0) place(id, slot);

@@ -71,6 +71,10 @@ class Lowering {
   [[nodiscard]] onednn::Kernel choose(const nn::Op& op,
                                       const std::vector<onednn::Found>& candidates) const;
   void append(std::string name, const onednn::Kernel& kernel, std::vector<Use> uses);
+  /// The gradients {dw, [db]} of a dense or convolution layer, from its source and the derivative
+  /// by its destination, each in the layout that the kernel reads.
+  void append_parameter_gradients(const nn::Op& op, const onednn::Kernel& kernel, SlotId source,
+                                  SlotId destination, bool has_bias);
   /// A loop of our own; timings call it "millrace:<implementation>".
   void append(std::string name, std::string implementation, const std::vector<SlotId>& uses,
               Loop loop);

@@ -12,7 +12,8 @@ namespace millrace {
 
 /// A node: DeviceBatch -> the same, with `input` = (pixel * scale - mean[c]) / deviation[c],
 /// computed in float32 as pixel * (scale / deviation) - mean / deviation. Float32 features are
-/// scaled the same way. Gives the host batch back.
+/// scaled the same way. Drops the lease of the host batch;
+/// in a pipeline its slot is free once the item has left the last stage, which holds it too.
 class Cast {
  public:
   /// Throws UsageError unless mean and deviation are empty or have one entry a channel.
