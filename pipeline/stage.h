@@ -18,7 +18,10 @@ namespace millrace {
 enum class On {
   compute,   ///< oneTBB's workers. The body must not block.
   blocking,  ///< threads of the stage's own, as many as its concurrency. The body may wait.
-  engine,    ///< the one engine thread of the run, shared by all such stages. The body may wait.
+  /// The one engine thread of the run, shared by all such stages. The body may wait. A stage whose
+  /// input is such a stage too works on each item right after it, before the next item begins, and
+  /// also when the run is ending: what belongs to a step is done with it.
+  engine,
 };
 
 /// In which order a stage of concurrency 1 sees its items. With more concurrency order has no

@@ -28,6 +28,7 @@ Node::Node(RunContext run, const StageSpec& spec, int index, int concurrency, La
 
 void Node::enter(Message message) {
   if (message.kind == Message::Kind::item) counters_.arrive(Clock::now());
+  if (follows_directly_) return work(std::move(message));
   if (sequencer_ != nullptr)
     sequencer_->try_put(message);
   else
@@ -181,7 +182,10 @@ Item BodyNode::call(Message& message) {
 
 void BodyNode::work(Message message) {
   Item result;
-  if (message.item && !run_.control.is_ending()) result = call(message);
+  // What has begun on the engine is finished there, also when the run is ending: a step and what
+  // belongs to it are done both or neither.
+  const bool goes_on = follows_directly_ || !run_.control.is_ending();
+  if (message.item && goes_on) result = call(message);
   message.item = std::move(result);
   counters_.leave(Clock::now());
   send(std::move(message));

@@ -61,6 +61,8 @@ class Node {
   /// A free slot of the node's pool may be taken.
   void wake();
   void feed(Node* next) noexcept { next_ = next; }
+  /// From now on the node works on what its input sends right there, on the thread of the input.
+  void follow_directly() noexcept { follows_directly_ = true; }
   virtual void start(Clock::time_point now) { counters_.start(now); }
 
   /// Items that the node holds back. With nothing under way there are none, or the run has stalled.
@@ -86,6 +88,7 @@ class Node {
   const int workers_;  // threads that can be in the body at a time
   StageCounters counters_;
   Node* next_ = nullptr;
+  bool follows_directly_ = false;
 
  private:
   void dispatch(const Message& message);

@@ -12,6 +12,10 @@ namespace {
 
 using Kind = StageSpec::Kind;
 
+bool is_engine_body(const StageSpec& spec) {
+  return spec.options.on == On::engine && (spec.kind == Kind::then || spec.kind == Kind::sink);
+}
+
 /// The threads, graph and nodes of one run. The graph is declared before its nodes and the lanes
 /// after them: lanes end first, the graph last.
 class Run {
@@ -64,6 +68,8 @@ class Run {
         spec.input >= 0 && is_ordered_[static_cast<std::size_t>(spec.input)];
     const bool restores_order = spec.input >= 0 && concurrency == 1 && !input_is_ordered &&
                                 spec.options.order == Order::source;
+    follows_directly_.push_back(is_engine_body(spec) && spec.input >= 0 && !restores_order &&
+                                is_engine_body(stages_[static_cast<std::size_t>(spec.input)]));
     is_ordered_.push_back(spec.kind == Kind::source || spec.kind == Kind::gather ||
                           (concurrency == 1 && (input_is_ordered || restores_order)));
     Lane* const lane = lane_for(spec, concurrency);
@@ -100,6 +106,7 @@ class Run {
       const StageSpec& spec = stages_[i];
       if (spec.input < 0) continue;
       nodes_[static_cast<std::size_t>(spec.input)]->feed(nodes_[i].get());
+      if (follows_directly_[i]) nodes_[i]->follow_directly();
       if (spec.kind == Kind::gather) source_of(spec).announce_calls_to(nodes_[i].get());
     }
   }
@@ -143,7 +150,8 @@ class Run {
   oneapi::tbb::flow::graph graph_;
   RunContext context_;
   std::vector<std::unique_ptr<Node>> nodes_;
-  std::vector<bool> is_ordered_;  // whether the output of a stage has the order of its source
+  std::vector<bool> is_ordered_;        // whether the output of a stage has the order of its source
+  std::vector<bool> follows_directly_;  // whether a stage works on an item right after its input
   std::unique_ptr<Lane> engine_lane_;
   std::vector<std::unique_ptr<Lane>> lanes_;
 };
