@@ -71,7 +71,7 @@ SavedModel load_trained_model(const std::string& command, const std::string& mod
 
 bool is_zoo_name(std::string_view word) {
   const std::string_view name = word.substr(0, word.find(':'));
-  return name == "mlp" || name == "cnn";
+  return name == "mlp" || name == "cnn" || name == "vgg16";
 }
 
 nn::Model describe_model(const std::string& command, const std::string& model, const Shape& input,

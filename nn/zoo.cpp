@@ -1,6 +1,7 @@
 #include <millrace/nn/zoo.h>
 
 #include <millrace/core/error.h>
+#include <millrace/nn/vgg.h>
 
 #include <algorithm>
 #include <charconv>
@@ -11,7 +12,8 @@ namespace {
 
 using Widths = std::vector<std::int64_t>;
 
-constexpr const char* kKnown = "known: mlp:WIDTH,... and cnn or cnn:FILTERS,...:WIDTH,...";
+constexpr const char* kKnown =
+    "known: mlp:WIDTH,..., cnn or cnn:FILTERS,...:WIDTH,..., vgg16 or vgg16:dropout";
 
 [[noreturn]] void refuse(std::string_view spec, const char* problem) {
   throw UsageError(concat("model '", spec, "': ", problem, "; ", kKnown));
@@ -46,6 +48,10 @@ Model zoo_model(std::string_view spec, Shape input, std::int64_t outputs, Initia
   const std::string_view name = spec.substr(0, spec.find(':'));
   std::string_view rest = spec.substr(name.size());
   if (!rest.empty()) rest.remove_prefix(1);
+  if (name == "vgg16") {
+    if (!rest.empty() && rest != "dropout") refuse(spec, "the one option is vgg16:dropout");
+    return vgg16(input, outputs, {.dropout = !rest.empty(), .initializer = initializer});
+  }
   ModelBuilder builder{std::string(spec), input};
   builder.initializer(initializer);
 
@@ -71,6 +77,7 @@ std::vector<std::string> zoo_help() {
       "cnn           3x3 convolutions of 32, 64, 128, 128 filters, each with ReLU and 2x2 max "
       "pooling, dense 512 with ReLU, dense output",
       "cnn:16,32:64  the same with other widths: convolutions before the colon, dense after it",
+      "vgg16         VGG16 as Keras has it; vgg16:dropout with torchvision's two dropout layers",
   };
 }
 

@@ -1,0 +1,156 @@
+#include <millrace/nn/transfer.h>
+
+#include <millrace/core/error.h>
+
+#include <algorithm>
+#include <charconv>
+#include <vector>
+
+namespace millrace::nn {
+namespace {
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  while (true) {
+    const std::size_t end = std::min(text.find(separator), text.size());
+    parts.push_back(text.substr(0, end));
+    if (end == text.size()) return parts;
+    text.remove_prefix(end + 1);
+  }
+}
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+/// Reads the words of a head into a builder.
+class HeadReader {
+ public:
+  HeadReader(std::string_view head, std::int64_t outputs, ModelBuilder& builder)
+      : head_(head), outputs_(outputs), builder_(builder) {}
+
+  void read() {
+    const std::vector<std::string_view> words = split(head_, ',');
+    for (std::size_t i = 0; i + 1 < words.size(); ++i) add(words[i]);
+    if (words.back() != "dense") refuse(words.back(), "the last word must be dense, the output");
+    builder_.dense(outputs_);
+    outputs_ == 1 ? builder_.sigmoid() : builder_.softmax();
+  }
+
+ private:
+  void add(std::string_view word) {
+    const std::vector<std::string_view> parts = split(word, ':');
+    if (word == "gap") {
+      builder_.global_avg_pool();
+    } else if (word == "flatten") {
+      builder_.flatten();
+    } else if (word == "batch_norm") {
+      builder_.batch_norm();
+    } else if (parts[0] == "dropout" && parts.size() == 2) {
+      builder_.dropout(number<float>(word, parts[1]));
+    } else if (parts[0] == "dense" && (parts.size() == 2 || parts.size() == 3)) {
+      builder_.dense(number<std::int64_t>(word, parts[1]));
+      if (parts.size() == 3) add_activation(word, parts[2]);
+    } else {
+      add_activation(word, word);
+    }
+  }
+
+  void add_activation(std::string_view word, std::string_view name) {
+    if (name == "relu") {
+      builder_.relu();
+    } else if (name == "sigmoid") {
+      builder_.sigmoid();
+    } else {
+      refuse(word,
+             "known: gap, flatten, relu, batch_norm, dropout:RATE, dense:UNITS[:relu|:sigmoid], "
+             "and dense at the end");
+    }
+  }
+
+  template <class T>
+  T number(std::string_view word, std::string_view text) const {
+    T value{};
+    const char* const end = text.data() + text.size();
+    const auto read = std::from_chars(text.data(), end, value);
+    if (read.ec != std::errc{} || read.ptr != end) refuse(word, "expected a number behind ':'");
+    return value;
+  }
+
+  [[noreturn]] void refuse(std::string_view word, const char* why) const {
+    throw UsageError(concat("head '", head_, "': '", word, "': ", why));
+  }
+
+  std::string_view head_;
+  std::int64_t outputs_;
+  ModelBuilder& builder_;
+};
+
+bool has_parameters(const LayerSummary& layer) {
+  return layer.parameters > 0;
+}
+
+}  // namespace
+
+std::size_t base_layers(const Model& model) {
+  const auto end = std::find_if(model.layers.begin(), model.layers.end(), [](const Layer& layer) {
+    return std::holds_alternative<Flatten>(layer.kind) ||
+           std::holds_alternative<GlobalAvgPool>(layer.kind);
+  });
+  return static_cast<std::size_t>(end - model.layers.begin());
+}
+
+Model with_head(const Model& model, std::string_view head, std::int64_t outputs,
+                Initializer initializer) {
+  Model result = model;
+  result.layers.resize(base_layers(model));
+  result.classes.clear();
+  const bool has_base = !result.layers.empty();
+  const Shape features = has_base ? summarize(result).back().output : model.input;
+  try {
+    ModelBuilder builder("head", features);
+    builder.initializer(initializer);
+    HeadReader(head, outputs, builder).read();
+    for (Layer layer : builder.build().layers) {
+      layer.name = "head." + layer.name;
+      result.layers.push_back(std::move(layer));
+    }
+  } catch (const UsageError&) {
+    throw;
+  } catch (const Error& error) {
+    throw UsageError(concat("head '", head, "' on features of ", features, ": ", error.what()));
+  }
+  validate(result);
+  return result;
+}
+
+bool has_prefix(std::string_view name, std::string_view prefix) noexcept {
+  if (prefix.empty() || !name.starts_with(prefix)) return false;
+  return name.size() == prefix.size() || !is_digit(prefix.back()) || !is_digit(name[prefix.size()]);
+}
+
+std::size_t freeze(Model& model, std::string_view prefixes) {
+  const std::vector<LayerSummary> summaries = summarize(model);
+  for (const std::string_view prefix : split(prefixes, ',')) {
+    bool matches = false;
+    for (std::size_t i = 0; i < model.layers.size(); ++i) {
+      if (!has_prefix(model.layers[i].name, prefix)) continue;
+      model.layers[i].trainable = false;
+      matches = matches || has_parameters(summaries[i]);
+    }
+    if (matches) continue;
+    std::string names;
+    for (std::size_t i = 0; i < model.layers.size(); ++i) {
+      if (has_parameters(summaries[i])) names += (names.empty() ? "" : ", ") + model.layers[i].name;
+    }
+    throw UsageError(concat("no layer with weights has a name that begins with '", prefix,
+                            "'; there are ", names));
+  }
+  std::size_t frozen = 0;
+  for (std::size_t i = 0; i < model.layers.size(); ++i) {
+    if (!model.layers[i].trainable && has_parameters(summaries[i])) ++frozen;
+  }
+  return frozen;
+}
+
+}  // namespace millrace::nn

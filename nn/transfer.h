@@ -1,0 +1,34 @@
+#pragma once
+// Transfer learning as changes of a model's description: another head, and layers that keep their
+// weights. The graph then has no backward pass of a frozen prefix (graph.h). Weights are not
+// touched here; nodes/pretrained.h loads them.
+
+#include <millrace/nn/model.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace millrace::nn {
+
+/// The layers that turn pictures into features: those before the first flatten or global_avg_pool;
+/// all of them where there is neither.
+[[nodiscard]] std::size_t base_layers(const Model& model);
+
+/// The base of `model` with another head, "gap,dense:1024:relu,dense". Words: gap, flatten, relu,
+/// batch_norm, dropout:RATE, dense:UNITS with :relu or :sigmoid behind it or not, and dense at the
+/// end: the output, one sigmoid for one output, else a softmax. Layers are named head.dense1,
+/// head.dense2, ... Classes are dropped, preprocessing is kept. Throws UsageError naming the word.
+[[nodiscard]] Model with_head(const Model& model, std::string_view head, std::int64_t outputs,
+                              Initializer initializer = Initializer::glorot_uniform);
+
+/// Whether a layer's name begins with `prefix`. One that ends in a digit ends a number:
+/// "features.1" is the beginning of "features.1" but not of "features.10".
+[[nodiscard]] bool has_prefix(std::string_view name, std::string_view prefix) noexcept;
+
+/// Freezes all layers whose names begin with one of the prefixes, "features.0,features.2". Gives
+/// the number of those with parameters. Throws UsageError for a prefix that no such layer has.
+std::size_t freeze(Model& model, std::string_view prefixes);
+
+}  // namespace millrace::nn

@@ -1,0 +1,30 @@
+#pragma once
+// VGG16 of Simonyan and Zisserman (arXiv 1409.1556, configuration D) as Keras builds it, with
+// torchvision's names of layers, so that weight files of both can be loaded (nodes/pretrained.h).
+
+#include <millrace/nn/model.h>
+
+#include <string_view>
+
+namespace millrace::nn {
+
+struct VggOptions {
+  /// Dropout of 0.5 behind the two hidden dense layers, as torchvision trains. Keras has none. It
+  /// changes no name and no weight.
+  bool dropout = false;
+  Initializer initializer = Initializer::glorot_uniform;
+};
+
+/// Thirteen 3x3 convolutions in five blocks, each block ended by 2x2 max pooling, then dense 4096,
+/// 4096 and `outputs` (1 ends in a sigmoid, more in a softmax). Input {height, width, channels}, at
+/// least 32x32; the width of the first dense layer follows from it: torchvision's pooling to 7x7,
+/// which changes nothing at 224x224, is not there. Layers are named features.0 to features.30,
+/// flatten, classifier.0 to classifier.6. With `outputs` 0 the model ends at features.30, what
+/// Keras calls include_top=False. Throws UsageError.
+[[nodiscard]] Model vgg16(const Shape& input, std::int64_t outputs, const VggOptions& options = {});
+
+/// Keras's name of a layer with weights: "block1_conv1" for "features.0", "fc1" for "classifier.0";
+/// empty for others.
+[[nodiscard]] std::string_view vgg16_keras_name(std::string_view layer) noexcept;
+
+}  // namespace millrace::nn
