@@ -84,6 +84,13 @@ void Fields::read(const char* key, Initializer& value) const {
   }
 }
 
+void Fields::read(const char* key, ChannelOrder& value) const {
+  std::string name;
+  read(key, name);
+  if (name != "rgb" && name != "bgr") fail(key, "expected \"rgb\" or \"bgr\"");
+  value = name == "bgr" ? ChannelOrder::bgr : ChannelOrder::rgb;
+}
+
 template <class T>
 void Fields::read_list(const char* key, std::vector<T>& values, const char* what) const {
   const Json& list = object_[key];

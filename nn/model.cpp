@@ -1,9 +1,8 @@
 #include <millrace/nn/model.h>
 
 #include <millrace/core/error.h>
+#include <millrace/nn/preprocessing.h>
 
-#include <algorithm>
-#include <cmath>
 #include <set>
 
 namespace millrace::nn {
@@ -16,29 +15,6 @@ void check_names(const std::vector<Layer>& layers) {
     if (!names.insert(layers[i].name).second) {
       throw Error(concat("layer ", i, ": the name '", layers[i].name, "' is taken"));
     }
-  }
-}
-
-void check_constants(const char* what, const std::vector<float>& values, std::int64_t channels) {
-  if (!values.empty() && static_cast<std::int64_t>(values.size()) != channels) {
-    throw Error(concat("preprocessing.", what, ": expected one number for each of ", channels,
-                       " channels, not ", values.size()));
-  }
-  for (const float value : values) {
-    if (!std::isfinite(value)) throw Error(concat("preprocessing.", what, ": not a finite number"));
-  }
-}
-
-void check_preprocessing(const Preprocessing& preprocessing, std::int64_t channels) {
-  if (preprocessing.filter.empty()) throw Error("preprocessing.filter: expected a name");
-  if (!std::isfinite(preprocessing.scale)) {
-    throw Error("preprocessing.scale: expected a finite number");
-  }
-  check_constants("mean", preprocessing.mean, channels);
-  check_constants("deviation", preprocessing.deviation, channels);
-  const auto& deviation = preprocessing.deviation;
-  if (std::any_of(deviation.begin(), deviation.end(), [](float d) { return d <= 0; })) {
-    throw Error("preprocessing.deviation: expected positive numbers");
   }
 }
 
@@ -61,7 +37,7 @@ void validate(const Model& model) {
   if (model.layers.empty()) throw Error(concat("the model '", model.name, "' has no layers"));
   check_names(model.layers);
   const Shape output = summarize(model).back().output;
-  check_preprocessing(model.preprocessing, model.input[-1]);
+  check_preprocessing(model.preprocessing, model.input);
   check_classes(model.classes, output);
 }
 

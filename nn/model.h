@@ -6,6 +6,7 @@
 #include <millrace/core/shape.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -109,13 +110,27 @@ struct Layer {
   friend bool operator==(const Layer&, const Layer&) = default;
 };
 
+/// The order of the channels that a model sees: its weights know one of them.
+enum class ChannelOrder { rgb, bgr };
+
 /// How pixels become the input of the model: resized with `filter` to the model's height and width,
-/// then (pixel * scale - mean[c]) / deviation[c].
+/// put in `order`, then x = pixel * scale, in this order (ImageDataGenerator's):
+///   samplewise_center     x -= mean of the whole sample
+///   samplewise_deviation  x /= population deviation of the whole sample + 1e-6
+///   mean, deviation       x = (x - mean[c]) / deviation[c], by channel of `order`
+///   whiten                x = x W, the sample as one row (ZCA)
+/// Functions about it are in preprocessing.h.
 struct Preprocessing {
   std::string filter = "bilinear";  ///< a filter of image/resize.h
   float scale = 1.0F / 255.0F;
   std::vector<float> mean{};       ///< one a channel, or empty: 0
   std::vector<float> deviation{};  ///< one a channel, or empty: 1
+  ChannelOrder order = ChannelOrder::rgb;
+  bool samplewise_center = false, samplewise_deviation = false;
+  bool whiten = false;
+  /// W, [F][F] for samples of F elements, symmetric; with `whiten`. Too large for JSON: weight
+  /// files hold it beside the weights. Null until it is fitted or loaded. Compared by identity.
+  std::shared_ptr<const std::vector<float>> whitening{};
 
   friend bool operator==(const Preprocessing&, const Preprocessing&) = default;
 };
@@ -163,8 +178,8 @@ struct LayerSummary {
 [[nodiscard]] std::int64_t arena_elements(const std::vector<Parameter>& parameters);
 [[nodiscard]] std::int64_t trainable_elements(const std::vector<Parameter>& parameters);
 
-/// Throws Error unless names are unique, shapes fit, and preprocessing and classes match: mean and
-/// deviation are empty or one a channel, classes are empty or one an output (two for one output).
+/// Throws Error unless names are unique, shapes fit, and preprocessing and classes match: see
+/// check_preprocessing(); classes are empty or one an output (two for one output).
 void validate(const Model& model);
 
 /// Keras's summary(): a table of layers, output shapes and parameters, with FLOPs.

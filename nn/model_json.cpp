@@ -2,6 +2,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/nn/detail/json_fields.h>
+#include <millrace/nn/preprocessing.h>
 
 #include <nlohmann/json.hpp>
 
@@ -138,6 +139,19 @@ Layer layer_from(const Json& json, std::string where) {
   return layer;
 }
 
+/// What is seldom used is written only where it is.
+Json json_of(const Preprocessing& preprocessing) {
+  Json json = {{"filter", preprocessing.filter},
+               {"scale", shortest(preprocessing.scale)},
+               {"mean", numbers(preprocessing.mean)},
+               {"deviation", numbers(preprocessing.deviation)}};
+  if (preprocessing.order != ChannelOrder::rgb) json["order"] = to_string(preprocessing.order);
+  if (preprocessing.samplewise_center) json["samplewise_center"] = true;
+  if (preprocessing.samplewise_deviation) json["samplewise_deviation"] = true;
+  if (preprocessing.whiten) json["whiten"] = true;
+  return json;
+}
+
 Preprocessing preprocessing_from(const Json& json) {
   Fields fields(json, "preprocessing");
   Preprocessing result;
@@ -145,6 +159,10 @@ Preprocessing preprocessing_from(const Json& json) {
   fields.optional("scale", result.scale);
   fields.optional("mean", result.mean);
   fields.optional("deviation", result.deviation);
+  fields.optional("order", result.order);
+  fields.optional("samplewise_center", result.samplewise_center);
+  fields.optional("samplewise_deviation", result.samplewise_deviation);
+  fields.optional("whiten", result.whiten);
   fields.finish();
   return result;
 }
@@ -162,10 +180,7 @@ std::string to_json(const Model& model) {
   json["name"] = model.name;
   json["input"] =
       std::vector<std::int64_t>(model.input.extents().begin(), model.input.extents().end());
-  json["preprocessing"] = {{"filter", model.preprocessing.filter},
-                           {"scale", shortest(model.preprocessing.scale)},
-                           {"mean", numbers(model.preprocessing.mean)},
-                           {"deviation", numbers(model.preprocessing.deviation)}};
+  json["preprocessing"] = json_of(model.preprocessing);
   json["classes"] = model.classes;
   json["layers"] = Json::array();
   for (const Layer& layer : model.layers) json["layers"].push_back(json_of(layer));

@@ -1,6 +1,9 @@
 #include <millrace/nodes/cast.h>
 
+#include <millrace/nn/preprocessing.h>
+
 #include <algorithm>
+#include <array>
 
 namespace millrace {
 namespace {
@@ -20,7 +23,10 @@ void check_channels(const char* name, const std::vector<float>& values, std::siz
 
 }  // namespace
 
-Cast::Cast(const nn::Preprocessing& preprocessing, const Shape& sample) {
+Cast::Cast(const nn::Preprocessing& preprocessing, const Shape& sample)
+    : swaps_(preprocessing.order == nn::ChannelOrder::bgr),
+      wants_floats_(nn::needs_whole_samples(preprocessing)),
+      is_for_pictures_(sample.rank() == 3) {
   const auto channels = static_cast<std::size_t>(sample[-1]);
   const bool is_plain = preprocessing.mean.empty() && preprocessing.deviation.empty();
   check_channels("mean", preprocessing.mean, channels);
@@ -46,16 +52,33 @@ void Cast::normalize(std::span<const Pixel> pixels, std::span<float> input) cons
   }
 }
 
+template <class Pixel>
+void Cast::normalize_swapped(std::span<const Pixel> pixels, std::span<float> input) const {
+  const std::array<float, 3> factor{factor_[0], factor_[1], factor_[2]};
+  const std::array<float, 3> offset{offset_[0], offset_[1], offset_[2]};
+  for (std::size_t i = 0; i + 2 < pixels.size(); i += 3) {
+    for (std::size_t c = 0; c < 3; ++c) {
+      input[i + c] = static_cast<float>(pixels[i + 2 - c]) * factor[c] + offset[c];
+    }
+  }
+}
+
 Lease<DeviceBatch> Cast::operator()(const Lease<DeviceBatch>& batch) const {
   const ConstTensorView rows = batch->host->rows();
   MILLRACE_CHECK(batch->sample.elements() == batch->host->sample.elements(), "samples of ",
                  to_string(batch->host->sample), " do not fit the model's input ",
                  to_string(batch->sample));
   const std::span<float> input = batch->input.as<float>();
-  if (rows.dtype == DType::u8)
-    normalize(rows.as<std::uint8_t>(), input);
-  else
+  MILLRACE_CHECK(!wants_floats_ || rows.dtype == DType::f32,
+                 "the preprocessing looks at whole samples: Standardize comes before Cast");
+  if (rows.dtype == DType::f32 && is_for_pictures_)
+    std::copy_n(rows.as<float>().begin(), rows.shape.elements(), input.begin());
+  else if (rows.dtype == DType::f32)
     normalize(rows.as<float>(), input);
+  else if (swaps_)
+    normalize_swapped(rows.as<std::uint8_t>(), input);
+  else
+    normalize(rows.as<std::uint8_t>(), input);
   batch->host.reset();
   return batch;
 }

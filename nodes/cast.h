@@ -11,8 +11,9 @@
 namespace millrace {
 
 /// A node: DeviceBatch -> the same, with `input` = (pixel * scale - mean[c]) / deviation[c],
-/// computed in float32 as pixel * (scale / deviation) - mean / deviation. Float32 features are
-/// scaled the same way. Drops the lease of the host batch;
+/// computed in float32 as pixel * (scale / deviation) - mean / deviation, c counting in the model's
+/// order of channels. Float32 features are scaled the same way. Float32 pictures come from
+/// Standardize, which has done all this: they are copied. Drops the lease of the host batch;
 /// in a pipeline its slot is free once the item has left the last stage, which holds it too.
 class Cast {
  public:
@@ -23,10 +24,15 @@ class Cast {
  private:
   template <class Pixel>
   void normalize(std::span<const Pixel> pixels, std::span<float> input) const;
+  template <class Pixel>
+  void normalize_swapped(std::span<const Pixel> pixels, std::span<float> input) const;
 
   // One factor and offset an element of a period: whole pixels, and a multiple of a vector's
   // length, so that the inner loop has no division by the number of channels.
   std::vector<float> factor_, offset_;
+  bool swaps_ = false;           // RGB to BGR
+  bool wants_floats_ = false;    // samples must have been standardised as a whole
+  bool is_for_pictures_ = true;  // float32 samples of one dimension are features
 };
 
 }  // namespace millrace

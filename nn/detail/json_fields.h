@@ -45,6 +45,7 @@ class Fields {
   void read(const char* key, std::string& value) const;
   void read(const char* key, Padding& value) const;
   void read(const char* key, Initializer& value) const;
+  void read(const char* key, ChannelOrder& value) const;
   void read(const char* key, std::vector<float>& values) const;
   void read(const char* key, std::vector<std::string>& values) const;
   void read(const char* key, std::vector<std::int64_t>& values) const;

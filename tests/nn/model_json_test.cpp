@@ -55,6 +55,19 @@ TEST_CASE("The text is stable and shows short numbers") {
   CHECK(text.find("\"input\"") < text.find("\"layers\""));
 }
 
+TEST_CASE("Preprocessing of every kind survives, and is not written where it is not used") {
+  Model model = model_with_every_layer();
+  CHECK(to_json(model).find("samplewise") == std::string::npos);
+  CHECK(to_json(model).find("whiten") == std::string::npos);
+  model.preprocessing.order = ChannelOrder::bgr;
+  model.preprocessing.samplewise_center = true;
+  model.preprocessing.samplewise_deviation = true;
+  CHECK(model_from_json(to_json(model)) == model);
+  Model small = ModelBuilder("m", {4, 4, 3}).flatten().dense(3).build();
+  small.preprocessing.whiten = true;
+  CHECK(model_from_json(to_json(small)).preprocessing.whiten);
+}
+
 TEST_CASE("Options that are left out have their defaults") {
   const Model model = model_from_json(R"({"name": "m", "input": [8, 8, 1], "layers": [
     {"name": "a", "kind": "conv2d", "filters": 2, "rows": 3, "columns": 3},
@@ -107,6 +120,9 @@ TEST_CASE("Bad JSON names the key") {
   CHECK(
       error_of(R"({"name": "m", "input": [8], "layers": [], "preprocessing": {"scale": 1e99}})") ==
       "model: preprocessing.scale: expected a number");
+  CHECK(
+      error_of(R"({"name": "m", "input": [8], "layers": [], "preprocessing": {"order": "grb"}})") ==
+      "model: preprocessing.order: expected \"rgb\" or \"bgr\"");
   CHECK_THAT(error_of("{"), Contains("model: not JSON"));
   CHECK(error_of("[]") == "model: expected an object");
 }

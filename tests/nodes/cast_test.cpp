@@ -1,6 +1,7 @@
 #include "catch.h"
 
 #include <millrace/cpu/engine.h>
+#include <millrace/nn/preprocessing.h>
 #include <millrace/nodes/cast.h>
 #include <millrace/nodes/copy_to_device.h>
 
@@ -44,6 +45,22 @@ TEST_CASE("pixels become (pixel * scale - mean) / deviation, by channel") {
     // Two roundings of numbers below 4: 2^-22.
     CHECK(std::abs(static_cast<double>(input[i]) - expected) < 1e-6);
   }
+}
+
+TEST_CASE("BGR swaps the channels before mean and deviation, which count in that order") {
+  // Keras's preprocess_input(mode="caffe") of the pixel (R, G, B): (B, G, R) minus these.
+  const std::vector<float> input = cast_ramp(nn::preprocessing_named("caffe"), {7, 5, 3}, 3);
+  const std::vector<double> mean = {103.939, 116.779, 123.68};
+  for (std::size_t i = 0; i < input.size(); ++i) {
+    const std::size_t c = i % 3;
+    const double pixel = static_cast<double>((i - c + 2 - c) % 256);
+    CHECK(std::abs(static_cast<double>(input[i]) - (pixel - mean[c])) < 1e-5);
+  }
+}
+
+TEST_CASE("preprocessing of whole samples wants them standardised before") {
+  CHECK_THROWS_WITH(cast_ramp({.samplewise_center = true}, {3, 3, 1}, 2),
+                    Catch::Contains("Standardize comes before Cast"));
 }
 
 TEST_CASE("without mean and deviation pixels are scaled only") {
