@@ -1,29 +1,17 @@
 #include <millrace/cpu/executor.h>
 
 #include <millrace/core/error.h>
-#include <millrace/cpu/loops.h>
-#include <millrace/cpu/lowering.h>
-#include <millrace/cpu/parameters.h>
-#include <millrace/cpu/program.h>
+#include <millrace/cpu/programs.h>
 #include <millrace/cpu/threads.h>
-#include <millrace/nn/graph.h>
+#include <millrace/cpu/update.h>
 
 #include <algorithm>
 #include <chrono>
-#include <map>
+#include <optional>
 #include <utility>
 
 namespace millrace::cpu {
 namespace {
-
-using Programs = std::map<std::int64_t, std::unique_ptr<Program>>;  // by batch size
-
-/// Batch statistics are those of the valid samples, so a training step must have no others.
-bool needs_exact_size(const nn::Model& model) {
-  return std::any_of(model.layers.begin(), model.layers.end(), [](const nn::Layer& layer) {
-    return layer.trainable && std::holds_alternative<nn::BatchNorm>(layer.kind);
-  });
-}
 
 class CpuExecutor : public nn::Executor {
  public:
@@ -33,71 +21,57 @@ class CpuExecutor : public nn::Executor {
   [[nodiscard]] const nn::Model& model() const override { return model_; }
   [[nodiscard]] std::vector<nn::MemoryLine> memory() const override;
   void allocate() override;
+  void release() override;
   nn::StepResult train(const nn::Batch& batch, std::int64_t t, double learning_rate) override;
   nn::StepResult gradients(const nn::Batch& batch) override;
-  nn::StepResult evaluate(const nn::Batch& batch) override;
+  nn::StepResult evaluate(const nn::Batch& batch, std::span<float> outputs) override;
   void predict(const nn::Batch& batch, std::span<float> outputs) override;
+  void mask_updates(bool enabled) override { masks_updates_ = enabled; }
   void read(nn::Arena arena, std::span<float> values) const override;
   void write(nn::Arena arena, std::span<const float> values) override;
   [[nodiscard]] std::vector<nn::OpTiming> timings() const override;
   void reset_timings(bool enabled) override;
 
  private:
-  std::unique_ptr<Program> compile(std::int64_t batch, nn::Mode mode);
   void plan_memory();
   void check(const nn::Batch& batch) const;
   void check_allocated() const;
-  Program& training_program(std::int64_t samples);
-  Program& evaluation_program(std::int64_t samples);
-  [[nodiscard]] Arenas arenas() const;
+  /// Forward, loss and backward of the data alone.
+  nn::StepResult differentiate(const nn::Batch& batch);
+  void copy_outputs(const Program& program, std::int64_t samples, std::span<float> outputs) const;
+  [[nodiscard]] FlatArenas trainable_arenas() const;
   [[nodiscard]] const Buffer& buffer(nn::Arena arena, std::size_t values) const;
 
   nn::Model model_;
   nn::CompileOptions options_;
-  nn::Loss loss_;
   int threads_;
-  bool winograd_;
-  bool needs_exact_size_;
   dnnl::engine engine_{dnnl::engine::kind::cpu, 0};
   ParameterLayouts layouts_;
-  Programs training_, evaluation_;
-  Bytes parameter_bytes_, gradient_bytes_, state_bytes_, activation_bytes_, scratch_bytes_;
-  Buffer parameters_, gradients_, first_moment_, second_moment_, activations_, scratch_;
+  Programs programs_;
+  std::optional<Updater> updater_;  // once the layouts are placed
+  Bytes parameter_bytes_, gradient_bytes_, state_bytes_, mask_bytes_;
+  Buffer parameters_, gradients_, first_moment_, second_moment_, masks_, activations_, scratch_;
+  std::optional<double> penalty_;  // of the weights as they are, if it is known
+  bool masks_updates_ = true;
   bool is_timed_ = false;
   double update_seconds_ = 0;
   std::int64_t updates_ = 0;
 };
 
+nn::CompileOptions checked(const nn::CompileOptions& options) {
+  nn::validate(options);
+  return options;
+}
+
 CpuExecutor::CpuExecutor(const nn::Model& model, const nn::CompileOptions& options,
                          const EngineOptions& engine)
     : model_(model),
-      options_(options),
-      loss_(options.loss.value_or(nn::default_loss(model))),
+      options_(checked(options)),
       threads_(engine.threads),
-      winograd_(engine.winograd),
-      needs_exact_size_(needs_exact_size(model)),
-      layouts_(nn::parameters(model)) {
-  if (options_.training) nn::validate(options_.optimizer);
-  if (options_.batch < 1) throw UsageError(concat("batch: ", options_.batch, " is no batch size"));
-  std::vector<std::int64_t> sizes{options_.batch};  // first: it decides the parameters' layouts
-  for (const std::int64_t other : options_.other_batches) {
-    if (other < 1 || other > options_.batch) {
-      throw UsageError(concat("other batches: ", other, " is not in 1 to ", options_.batch));
-    }
-    sizes.push_back(other);
-  }
-  for (const std::int64_t size : sizes) {
-    if (options_.training) training_[size] = compile(size, nn::Mode::training);
-    evaluation_[size] = compile(size, nn::Mode::evaluation);
-  }
+      layouts_(nn::parameters(model)),
+      programs_(model_, options_, engine, engine_, layouts_) {
   plan_memory();
-}
-
-std::unique_ptr<Program> CpuExecutor::compile(std::int64_t batch, nn::Mode mode) {
-  const ThreadScope scope(threads_);
-  const nn::Graph graph = nn::build_graph(model_, batch, mode, loss_);
-  Lowering lowering(graph, {.seed = options_.seed, .winograd = winograd_}, layouts_, engine_);
-  return std::make_unique<Program>(std::move(lowering).run(), engine_);
+  updater_.emplace(options_.optimizer, options_.gradient, layouts_);
 }
 
 void CpuExecutor::plan_memory() {
@@ -106,25 +80,20 @@ void CpuExecutor::plan_memory() {
     return Bytes{static_cast<std::uint64_t>(elements) * sizeof(float)};
   };
   parameter_bytes_ = bytes(layouts_.elements());
-  if (options_.training) {
-    gradient_bytes_ = bytes(layouts_.trainable_elements());
-    state_bytes_ =
-        static_cast<std::uint64_t>(nn::state_arenas(options_.optimizer)) * gradient_bytes_;
-  }
-  for (const Programs* programs : {&training_, &evaluation_}) {
-    for (const auto& [size, program] : *programs) {
-      activation_bytes_ = std::max(activation_bytes_, program->activations());
-      scratch_bytes_ = std::max(scratch_bytes_, program->scratch());
-    }
-  }
+  if (!options_.training) return;
+  gradient_bytes_ = bytes(layouts_.trainable_elements());
+  state_bytes_ = static_cast<std::uint64_t>(nn::state_arenas(options_.optimizer)) * gradient_bytes_;
+  if (options_.masks) mask_bytes_ = gradient_bytes_;
 }
 
 std::vector<nn::MemoryLine> CpuExecutor::memory() const {
-  return {{"parameters", parameter_bytes_},
-          {"gradients", gradient_bytes_},
-          {"optimizer state", state_bytes_},
-          {"activations", activation_bytes_},
-          {"scratch", scratch_bytes_}};
+  std::vector<nn::MemoryLine> lines{{"parameters", parameter_bytes_},
+                                    {"gradients", gradient_bytes_},
+                                    {"optimizer state", state_bytes_}};
+  if (mask_bytes_.count > 0) lines.push_back({"masks", mask_bytes_});
+  lines.push_back({"activations", programs_.activations()});
+  lines.push_back({"scratch", programs_.scratch()});
+  return lines;
 }
 
 void CpuExecutor::allocate() {
@@ -133,15 +102,21 @@ void CpuExecutor::allocate() {
   gradients_ = Buffer(gradient_bytes_);
   if (states >= 1) first_moment_ = Buffer(gradient_bytes_);
   if (states >= 2) second_moment_ = Buffer(gradient_bytes_);
-  activations_ = Buffer(activation_bytes_);
-  scratch_ = Buffer(scratch_bytes_);
-  for (Programs* programs : {&training_, &evaluation_}) {
-    for (auto& [size, program] : *programs) program->bind(arenas(), layouts_);
-  }
+  masks_ = Buffer(mask_bytes_);
+  std::ranges::fill(masks_.as<float>(), 1.0F);
+  activations_ = Buffer(programs_.activations());
+  scratch_ = Buffer(programs_.scratch());
+  programs_.bind({parameters_.data(), gradients_.data(), activations_.data(), scratch_.data()});
+  penalty_.reset();
+  masks_updates_ = true;
 }
 
-Arenas CpuExecutor::arenas() const {
-  return {parameters_.data(), gradients_.data(), activations_.data(), scratch_.data()};
+void CpuExecutor::release() {
+  programs_.unbind();
+  for (Buffer* memory : {&parameters_, &gradients_, &first_moment_, &second_moment_, &masks_,
+                         &activations_, &scratch_}) {
+    *memory = Buffer();
+  }
 }
 
 void CpuExecutor::check_allocated() const {
@@ -167,39 +142,37 @@ void CpuExecutor::check(const nn::Batch& batch) const {
       "a draw for each sample, or none");
 }
 
-Program& CpuExecutor::training_program(std::int64_t samples) {
-  if (!options_.training) {
-    throw Error("cpu: the model was compiled without training; set CompileOptions::training");
-  }
-  const auto fitting = training_.lower_bound(samples);
-  if (!needs_exact_size_ || fitting->first == samples) return *fitting->second;
-  auto program = compile(samples, nn::Mode::training);
-  if (program->activations() > activation_bytes_ || program->scratch() > scratch_bytes_) {
-    throw Error(concat("cpu: a step of ", samples, " samples needs more memory than was planned; ",
-                       "name ", samples, " in CompileOptions::other_batches"));
-  }
-  program->bind(arenas(), layouts_);
-  return *(training_[samples] = std::move(program));
+nn::StepResult CpuExecutor::differentiate(const nn::Batch& batch) {
+  check(batch);
+  const ThreadScope scope(threads_);
+  return programs_.training(batch.samples).run(Part::loss, batch, is_timed_);
 }
 
-Program& CpuExecutor::evaluation_program(std::int64_t samples) {
-  return *evaluation_.lower_bound(samples)->second;
+FlatArenas CpuExecutor::trainable_arenas() const {
+  const auto trainable = static_cast<std::size_t>(layouts_.trainable_elements());
+  return {.weights = parameters_.as<float>().first(trainable),
+          .gradients = gradients_.as<float>(),
+          .first = first_moment_.as<float>(),
+          .second = second_moment_.as<float>(),
+          .masks = masks_updates_ ? masks_.as<float>() : std::span<float>()};
 }
 
 nn::StepResult CpuExecutor::gradients(const nn::Batch& batch) {
-  check(batch);
+  nn::StepResult result = differentiate(batch);
   const ThreadScope scope(threads_);
-  return training_program(batch.samples).run(Part::loss, batch, is_timed_);
+  const double penalty = updater_->add_penalty(trainable_arenas());
+  result.loss_sum += penalty * static_cast<double>(batch.samples);
+  return result;
 }
 
 nn::StepResult CpuExecutor::train(const nn::Batch& batch, std::int64_t t, double learning_rate) {
   using Clock = std::chrono::steady_clock;
-  const nn::StepResult result = gradients(batch);
+  nn::StepResult result = differentiate(batch);
   const ThreadScope scope(threads_);
   const auto start = is_timed_ ? Clock::now() : Clock::time_point{};
-  const auto trainable = static_cast<std::size_t>(layouts_.trainable_elements());
-  update_arenas(options_.optimizer, learning_rate, t, parameters_.as<float>().first(trainable),
-                gradients_.as<float>(), first_moment_.as<float>(), second_moment_.as<float>());
+  const double penalty = updater_->update(learning_rate, t, trainable_arenas());
+  result.loss_sum += penalty * static_cast<double>(batch.samples);
+  penalty_.reset();
   if (is_timed_) {
     update_seconds_ += std::chrono::duration<double>(Clock::now() - start).count();
     ++updates_;
@@ -207,34 +180,51 @@ nn::StepResult CpuExecutor::train(const nn::Batch& batch, std::int64_t t, double
   return result;
 }
 
-nn::StepResult CpuExecutor::evaluate(const nn::Batch& batch) {
+nn::StepResult CpuExecutor::evaluate(const nn::Batch& batch, std::span<float> outputs) {
   check(batch);
   const ThreadScope scope(threads_);
-  return evaluation_program(batch.samples).run(Part::loss, batch, is_timed_);
+  Program& program = programs_.evaluation(batch.samples);
+  nn::StepResult result = program.run(outputs.empty() ? Part::loss : Part::both, batch, is_timed_);
+  if (!outputs.empty()) copy_outputs(program, batch.samples, outputs);
+  if (!penalty_) penalty_ = updater_->penalty(parameters_.as<float>());
+  result.loss_sum += *penalty_ * static_cast<double>(batch.samples);
+  return result;
 }
 
 void CpuExecutor::predict(const nn::Batch& batch, std::span<float> outputs) {
   check(batch);
   const ThreadScope scope(threads_);
-  Program& program = evaluation_program(batch.samples);
-  const std::int64_t count = batch.samples * program.output_width();
-  MILLRACE_CHECK(static_cast<std::int64_t>(outputs.size()) >= count, "predict writes ", count,
-                 " values, into ", outputs.size());
+  Program& program = programs_.evaluation(batch.samples);
   program.run(Part::output, batch, is_timed_);
+  copy_outputs(program, batch.samples, outputs);
+}
+
+void CpuExecutor::copy_outputs(const Program& program, std::int64_t samples,
+                               std::span<float> outputs) const {
+  const std::int64_t count = samples * program.output_width();
+  MILLRACE_CHECK(static_cast<std::int64_t>(outputs.size()) >= count, "outputs of ", samples,
+                 " samples are ", count, " values, not ", outputs.size());
   std::copy_n(program.output(), count, outputs.begin());
 }
 
 const Buffer& CpuExecutor::buffer(nn::Arena arena, std::size_t values) const {
   check_allocated();
-  const bool is_parameters = arena == nn::Arena::parameters;
-  const Buffer& memory = is_parameters                      ? parameters_
-                         : arena == nn::Arena::gradients    ? gradients_
-                         : arena == nn::Arena::first_moment ? first_moment_
-                                                            : second_moment_;
+  const auto memory_of = [&]() -> const Buffer& {
+    switch (arena) {
+      case nn::Arena::parameters: return parameters_;
+      case nn::Arena::gradients: return gradients_;
+      case nn::Arena::first_moment: return first_moment_;
+      case nn::Arena::second_moment: return second_moment_;
+      case nn::Arena::masks: break;
+    }
+    return masks_;
+  };
+  const Buffer& memory = memory_of();
   if (memory.size() == 0) {
-    throw Error("cpu: this model keeps no such arena; a second moment is Adam's only");
+    throw Error(concat("cpu: the model '", model_.name, "' was compiled without this arena; ",
+                       "a second moment is Adam's only, masks are kept on request"));
   }
-  const std::int64_t expected = layouts_.outside_elements(!is_parameters);
+  const std::int64_t expected = layouts_.outside_elements(arena != nn::Arena::parameters);
   MILLRACE_CHECK(static_cast<std::int64_t>(values) == expected, "the arena has ", expected,
                  " values, not ", values);
   return memory;
@@ -250,26 +240,14 @@ void CpuExecutor::write(nn::Arena arena, std::span<const float> values) {
   const ThreadScope scope(threads_);
   const Buffer& memory = buffer(arena, values.size());
   layouts_.write(engine_, values, arena != nn::Arena::parameters, memory.data());
+  penalty_.reset();
 }
 
 std::vector<nn::OpTiming> CpuExecutor::timings() const {
-  std::vector<nn::OpTiming> result;
-  const auto add = [&](const nn::OpTiming& timing) {
-    const auto same = std::find_if(result.begin(), result.end(), [&](const nn::OpTiming& other) {
-      return other.name == timing.name && other.implementation == timing.implementation;
-    });
-    if (same == result.end()) return result.push_back(timing);
-    same->seconds += timing.seconds;
-    same->calls += timing.calls;
-  };
-  for (const Programs* programs : {&training_, &evaluation_}) {
-    for (const auto& [size, program] : *programs) {
-      for (const Step& step : program->steps()) {
-        add({step.name, step.implementation, step.seconds, step.calls});
-      }
-    }
+  std::vector<nn::OpTiming> result = programs_.timings();
+  if (options_.training) {
+    result.push_back({"update", "millrace:update", update_seconds_, updates_});
   }
-  if (options_.training) add({"update", "millrace:update", update_seconds_, updates_});
   return result;
 }
 
@@ -277,9 +255,7 @@ void CpuExecutor::reset_timings(bool enabled) {
   is_timed_ = enabled;
   update_seconds_ = 0;
   updates_ = 0;
-  for (const Programs* programs : {&training_, &evaluation_}) {
-    for (const auto& [size, program] : *programs) program->reset_timings();
-  }
+  programs_.reset_timings();
 }
 
 }  // namespace

@@ -6,10 +6,6 @@
 #include <algorithm>
 #include <cmath>
 
-#ifdef __SSE2__
-#include <xmmintrin.h>
-#endif
-
 namespace millrace::cpu {
 namespace {
 
@@ -19,31 +15,6 @@ const float* floats(const std::byte* memory) {
 float* floats(std::byte* memory) {
   return reinterpret_cast<float*>(memory);
 }
-
-/// Flushes denormal numbers to zero on this thread for a scope. Momenta of weights that get no
-/// gradient any more shrink until they are denormal and then, because 0.9 times the smallest one
-/// rounds to itself, stay so for ever; arithmetic on them is many times slower.
-class FlushDenormals {
- public:
-#ifdef __SSE2__
-  FlushDenormals() : before_(_mm_getcsr()) {
-    _mm_setcsr(before_ | kFlushToZero | kInputsAreZero);
-  }
-  ~FlushDenormals() {
-    _mm_setcsr(before_);
-  }
-
- private:
-  static constexpr unsigned kFlushToZero = 0x8000, kInputsAreZero = 0x0040;
-  unsigned before_;
-
- public:
-#else
-  FlushDenormals() = default;
-#endif
-  FlushDenormals(const FlushDenormals&) = delete;
-  FlushDenormals& operator=(const FlushDenormals&) = delete;
-};
 
 /// Calls body(sample, first channel, channels, pixel, offset of the first of them) for every run of
 /// channels that lie side by side. Runs of a sample are one thread's.
@@ -134,23 +105,6 @@ void scale_channels(const ChannelBlocks& image, const std::byte* x, const std::b
     for (std::int64_t i = 0; i < channels; ++i) to[i] = from[i] * factor[i];
     clear_padding(image, channels, to);
   });
-}
-
-void update_arenas(const nn::OptimizerOptions& options, double learning_rate, std::int64_t t,
-                   std::span<float> weights, std::span<const float> gradients,
-                   std::span<float> first, std::span<float> second) {
-  // Large enough that a part's set-up does not show, small enough for a core's cache.
-  constexpr std::size_t kPart = 8192;
-  const auto parts = static_cast<std::int64_t>((weights.size() + kPart - 1) / kPart);
-#pragma omp parallel for schedule(static)
-  for (std::int64_t part = 0; part < parts; ++part) {
-    const FlushDenormals scope;
-    const std::size_t from = static_cast<std::size_t>(part) * kPart;
-    const std::size_t count = std::min(kPart, weights.size() - from);
-    const auto of = [&](auto span) { return span.empty() ? span : span.subspan(from, count); };
-    nn::update<float>(options, learning_rate, t, weights.subspan(from, count),
-                      gradients.subspan(from, count), of(first), of(second));
-  }
 }
 
 }  // namespace millrace::cpu

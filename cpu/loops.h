@@ -1,12 +1,11 @@
 #pragma once
-// The loops that this engine runs itself, between oneDNN's primitives: dropout, running averages,
-// factors of frozen batch norm, and the update. OpenMP splits them in fixed parts, so results do
-// not depend on which thread is faster. Memory is float32 unless said otherwise.
+// The loops that this engine runs itself, between oneDNN's primitives: dropout, running averages
+// and factors of frozen batch norm (the update has update.h). OpenMP splits them in fixed parts, so
+// results do not depend on which thread is faster. Memory is float32 unless said otherwise.
 
 #include <millrace/cpu/layouts.h>
 #include <millrace/nn/engine.h>
 #include <millrace/nn/model.h>
-#include <millrace/nn/optimizer.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -46,10 +45,5 @@ void normalisation_factors(std::int64_t channels, float epsilon, const std::byte
 /// y = x * factors[channel]. x and y may be the same memory.
 void scale_channels(const ChannelBlocks& image, const std::byte* x, const std::byte* factors,
                     std::byte* y);
-
-/// nn::update over whole arenas by all threads. Throws nothing once the options are valid.
-void update_arenas(const nn::OptimizerOptions& options, double learning_rate, std::int64_t t,
-                   std::span<float> weights, std::span<const float> gradients,
-                   std::span<float> first, std::span<float> second);
 
 }  // namespace millrace::cpu

@@ -100,18 +100,17 @@ void lower_loss(Lowering& lowering, const nn::Op& op) {
   std::vector<SlotId> uses{lowering.in_layout(op.inputs[0], plain)};
   if (op.outputs[0] >= 0) uses.push_back(lowering.make(op.outputs[0], plain));
   const auto elements = static_cast<std::size_t>(shape.elements());
-  lowering.append("loss", nn::to_string(op.kind), uses,
-                  [elements, k = shape[1], loss = lowering.loss()](
-                      std::span<std::byte* const> memory, Run& run) {
-                    const std::span<const float> logits(reinterpret_cast<const float*>(memory[0]),
-                                                        elements);
-                    std::span<float> gradient;
-                    if (memory.size() > 1)
-                      gradient = {reinterpret_cast<float*>(memory[1]), elements};
-                    const nn::Batch& batch = *run.batch;
-                    run.result = nn::evaluate_loss<float>(loss, logits, batch.labels, batch.weights,
-                                                          batch.samples, k, gradient);
-                  });
+  lowering.append(
+      "loss", nn::to_string(op.kind), uses,
+      [elements, k = shape[1], loss = lowering.loss(), smoothing = lowering.label_smoothing()](
+          std::span<std::byte* const> memory, Run& run) {
+        const std::span<const float> logits(reinterpret_cast<const float*>(memory[0]), elements);
+        std::span<float> gradient;
+        if (memory.size() > 1) gradient = {reinterpret_cast<float*>(memory[1]), elements};
+        const nn::Batch& batch = *run.batch;
+        run.result = nn::evaluate_loss<float>(loss, logits, batch.labels, batch.weights,
+                                              batch.samples, k, gradient, smoothing);
+      });
 }
 
 }  // namespace millrace::cpu

@@ -35,6 +35,7 @@ class Lowering {
   [[nodiscard]] const dnnl::engine& engine() const { return engine_; }
   [[nodiscard]] const Options& options() const { return options_; }
   [[nodiscard]] nn::Loss loss() const { return graph_.loss; }
+  [[nodiscard]] double label_smoothing() const { return graph_.label_smoothing; }
   [[nodiscard]] onednn::Purpose purpose() const;
   [[nodiscard]] const nn::Value& value(nn::ValueId id) const;
   [[nodiscard]] const nn::Layer& layer(const nn::Op& op) const;

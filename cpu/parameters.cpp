@@ -40,6 +40,10 @@ std::int64_t ParameterLayouts::offset(int parameter) const {
   return offsets_.at(static_cast<std::size_t>(parameter));
 }
 
+std::size_t ParameterLayouts::bytes(int parameter) const {
+  return layouts_.at(static_cast<std::size_t>(parameter))->get_size();
+}
+
 std::int64_t ParameterLayouts::outside_elements(bool trainable_only) const {
   return trainable_only ? nn::trainable_elements(parameters_) : nn::arena_elements(parameters_);
 }

@@ -27,7 +27,9 @@ class ParameterLayouts {
   /// Gives each parameter its place, once the first program is there.
   void place();
 
+  [[nodiscard]] const std::vector<nn::Parameter>& parameters() const { return parameters_; }
   [[nodiscard]] std::int64_t offset(int parameter) const;  ///< bytes
+  [[nodiscard]] std::size_t bytes(int parameter) const;    ///< padding included
   [[nodiscard]] std::int64_t elements() const { return elements_; }
   [[nodiscard]] std::int64_t trainable_elements() const { return trainable_elements_; }
   /// Elements of an arena on the outside: all parameters, or the trainable ones.

@@ -64,6 +64,7 @@ std::byte* Program::address(const Slot& slot, const Arenas& arenas,
 }
 
 void Program::bind(const Arenas& arenas, const ParameterLayouts& parameters) {
+  unbind();
   memories_.reserve(slots_.size() + steps_.size());
   for (const Slot& slot : slots_) {
     memories_.emplace_back(slot.layout, engine_, address(slot, arenas, parameters));
@@ -73,6 +74,11 @@ void Program::bind(const Arenas& arenas, const ParameterLayouts& parameters) {
     const auto& scratch = memories_.emplace_back(steps_[i].scratch, engine_, arenas.scratch);
     bind_step(i, scratch);
   }
+}
+
+void Program::unbind() {
+  memories_.clear();
+  bound_.clear();
 }
 
 void Program::bind_step(std::size_t index, const dnnl::memory& scratch) {
@@ -118,7 +124,7 @@ nn::StepResult Program::run(Part part, const nn::Batch& batch, bool timed) {
   Run run{.batch = &batch, .result = {}};
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     Step& step = steps_[i];
-    if (step.part != Part::both && step.part != part) continue;
+    if (part != Part::both && step.part != Part::both && step.part != part) continue;
     if (!timed) {
       run_step(i, run);
       continue;

@@ -42,7 +42,8 @@ struct Run {
 /// A loop of this engine: gets the memory of the step's slots, in the order of Step::uses.
 using Loop = std::function<void(std::span<std::byte* const> memory, Run& run)>;
 
-/// Steps that only a loss or only a prediction needs.
+/// Steps that only a loss or only a prediction needs. A step of both always runs; a run of both
+/// runs all steps.
 enum class Part { both, loss, output };
 
 struct Use {
@@ -89,13 +90,17 @@ class Program {
   [[nodiscard]] Bytes activations() const { return activations_; }
   [[nodiscard]] Bytes scratch() const { return scratch_; }
 
+  /// Replaces what was bound before.
   void bind(const Arenas& arenas, const ParameterLayouts& parameters);
   [[nodiscard]] bool is_bound() const { return !memories_.empty(); }
+
+  void unbind();
 
   /// Runs the steps of `part` and those of both. A batch of fewer samples than batch() is filled up
   /// with rows of zeros. Requires is_bound().
   nn::StepResult run(Part part, const nn::Batch& batch, bool timed);
-  /// What predict returns: [batch()][K], after run(Part::output, ...).
+  /// What predict returns: [batch()][K], after run(Part::output, ...) or
+  /// run(Part::both, ...).
   [[nodiscard]] const float* output() const;
 
   [[nodiscard]] std::int64_t output_width() const;  ///< K

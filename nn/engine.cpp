@@ -2,6 +2,8 @@
 
 #include <millrace/core/error.h>
 
+#include <limits>
+
 namespace millrace::nn {
 namespace {
 
@@ -14,6 +16,23 @@ void check_rows(const char* what, const ConstTensorView& view, std::int64_t samp
 }
 
 }  // namespace
+
+void validate(const CompileOptions& options) {
+  const auto require_batch = [](std::int64_t value, const char* option, std::int64_t most) {
+    if (value >= 1 && value <= most) return;
+    throw UsageError(concat(option, ": ", value, " is not in 1 to ", most));
+  };
+  require_batch(options.batch, "batch", std::numeric_limits<std::int64_t>::max());
+  for (const std::int64_t other : options.other_batches) {
+    require_batch(other, "other batches", options.batch);
+  }
+  if (!(options.label_smoothing >= 0 && options.label_smoothing < 1)) {
+    throw UsageError(concat("label_smoothing: expected 0 <= label_smoothing < 1, not ",
+                            options.label_smoothing));
+  }
+  if (options.training) validate(options.optimizer);
+  validate(options.gradient);
+}
 
 Bytes total(const std::vector<MemoryLine>& lines) {
   Bytes sum;

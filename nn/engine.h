@@ -6,6 +6,7 @@
 #include <millrace/core/buffer.h>
 #include <millrace/core/bytes.h>
 #include <millrace/core/shape.h>
+#include <millrace/nn/gradient.h>
 #include <millrace/nn/loss.h>
 #include <millrace/nn/model.h>
 #include <millrace/nn/optimizer.h>
@@ -25,7 +26,12 @@ struct CompileOptions {
   std::vector<std::int64_t> other_batches{};
   bool training = true;  ///< false: evaluate and predict only; no gradients, no optimizer state
   std::optional<Loss> loss{};  ///< default_loss(model) if absent
+  /// Labels y become y (1 - s) + s / K before a softmax, y (1 - s) + s / 2 before a sigmoid, in
+  /// training and in evaluation, as in Keras; 0 <= s < 1. Accuracy counts the labels as they are.
+  double label_smoothing = 0;
   OptimizerOptions optimizer{};
+  GradientOptions gradient{};
+  bool masks = false;      ///< keep Arena::masks
   std::uint64_t seed = 0;  ///< of dropout
 };
 
@@ -42,7 +48,8 @@ struct Batch {
 
 /// Where the bytes of a compiled model go; for the plan of a pipeline and for `inspect`.
 struct MemoryLine {
-  std::string name;  ///< "parameters", "gradients", "optimizer state", "activations", "scratch"
+  std::string name;  ///< "parameters", "gradients", "optimizer state", "masks", "activations",
+                     ///< "scratch"
   Bytes bytes;
 };
 
@@ -56,7 +63,13 @@ struct OpTiming {
 
 /// The flat arenas. Layout on the outside: Parameter::offset, elements in the order of
 /// Parameter::shape, whatever the engine's own layout is.
-enum class Arena { parameters, gradients, first_moment, second_moment };
+enum class Arena {
+  parameters,
+  gradients,
+  first_moment,
+  second_moment,
+  masks  ///< 0 or 1 for each trainable element, 1 at first; with CompileOptions::masks alone
+};
 
 /// A model compiled for a device. compile() allocates nothing large: memory() is known first, then
 /// allocate() takes it, and after that a step allocates nothing.
@@ -69,25 +82,38 @@ class Executor {
   [[nodiscard]] virtual std::vector<MemoryLine> memory() const = 0;
   /// Takes the memory; parameters are zero until write(). Throws std::bad_alloc.
   virtual void allocate() = 0;
+  /// Gives back what allocate() took; allocate() may come again. Nothing is kept.
+  virtual void release() = 0;
 
-  /// One training step: forward, loss, backward, update. `t` counts steps from 1.
+  /// One training step: forward, loss, backward, update. `t` counts steps from 1. Gradients are
+  /// then those that the optimizer was given: with the part of L2, and clipped.
   virtual StepResult train(const Batch& batch, std::int64_t t, double learning_rate) = 0;
-  /// Forward and backward without the update; gradients are then readable. Batch norm's running
-  /// statistics are updated as in train().
+  /// Forward and backward without the update; gradients are then readable: those of the loss that
+  /// is returned, L2 included, not clipped. Batch norm's running statistics are updated as in
+  /// train().
   virtual StepResult gradients(const Batch& batch) = 0;
-  /// Loss and accuracy as outside training (running statistics, no dropout).
-  virtual StepResult evaluate(const Batch& batch) = 0;
+  /// Loss and accuracy as outside training (running statistics, no dropout). The same forward pass
+  /// writes what predict() would write into `outputs`, unless it is empty.
+  virtual StepResult evaluate(const Batch& batch, std::span<float> outputs) = 0;
+  StepResult evaluate(const Batch& batch) { return evaluate(batch, {}); }
   /// The model's output, [samples][K], into host memory.
   virtual void predict(const Batch& batch, std::span<float> outputs) = 0;
 
+  /// Whether train() multiplies the weights that it has updated by their masks. True after
+  /// allocate(); without masks it makes no difference.
+  virtual void mask_updates(bool enabled) = 0;
+
   /// Copies an arena out of or into the engine; arena_elements() values for parameters,
-  /// trainable_elements() for the others. A missing second moment is refused.
+  /// trainable_elements() for the others. An arena that is not kept is refused.
   virtual void read(Arena arena, std::span<float> values) const = 0;
   virtual void write(Arena arena, std::span<const float> values) = 0;
 
   [[nodiscard]] virtual std::vector<OpTiming> timings() const = 0;
   virtual void reset_timings(bool enabled) = 0;  ///< off by default: two clock reads an operation
 };
+
+/// Throws UsageError that names the first option out of its range. Engines call it in compile().
+void validate(const CompileOptions& options);
 
 [[nodiscard]] Bytes total(const std::vector<MemoryLine>& lines);
 

@@ -84,6 +84,7 @@ struct Graph {
   std::vector<Op> ops;  ///< in the order of execution: forward, loss, backward
   std::int64_t batch = 0;
   Loss loss = Loss::softmax_cross_entropy;
+  double label_smoothing = 0;       ///< CompileOptions::label_smoothing; engines write it
   ValueId input = -1, labels = -1;  ///< labels have the shape [N][K] of the larger form
   ValueId logits = -1;              ///< what the loss reads
   ValueId output = -1;  ///< what predict returns: softmax or sigmoid of the logits, if the model

@@ -12,8 +12,11 @@ namespace {
 /// Labels of either form, row by row. The type and shape are checked once, values as they are read.
 class Labels {
  public:
-  Labels(ConstTensorView view, Loss loss, std::int64_t samples, std::int64_t k)
-      : classes_(loss == Loss::sigmoid_cross_entropy ? 2 : k), k_(k) {
+  Labels(ConstTensorView view, Loss loss, std::int64_t samples, std::int64_t k, double smoothing)
+      : classes_(loss == Loss::sigmoid_cross_entropy ? 2 : k),
+        k_(k),
+        keep_(1 - smoothing),
+        lift_(smoothing / static_cast<double>(classes_)) {
     const bool is_row = view.shape.rank() == 1 || (view.shape.rank() == 2 && view.shape[1] == 1);
     if (view.dtype == DType::i32 && is_row && (k == 1 || loss == Loss::softmax_cross_entropy)) {
       indices_ = view.as<std::int32_t>();
@@ -42,9 +45,12 @@ class Labels {
   [[nodiscard]] std::span<const float> row(std::int64_t n) const {
     return rows_.subspan(static_cast<std::size_t>(n * k_), static_cast<std::size_t>(k_));
   }
+  /// What the loss is to make of a label that says `y`.
+  [[nodiscard]] double smoothed(double y) const { return y * keep_ + lift_; }
 
  private:
   std::int64_t classes_, k_;
+  double keep_, lift_;
   std::span<const std::int32_t> indices_;
   std::span<const float> rows_;
 };
@@ -67,8 +73,8 @@ Sample softmax_sample(std::span<const Float> x, const Labels& labels, std::int64
   const bool is_index = labels.is_index();
   const std::int64_t label = is_index ? labels.index(n) : argmax(labels.row(n));
   const auto y = [&](std::size_t j) {
-    if (is_index) return static_cast<std::int64_t>(j) == label ? 1.0 : 0.0;
-    return static_cast<double>(labels.row(n)[j]);
+    if (is_index) return labels.smoothed(static_cast<std::int64_t>(j) == label ? 1.0 : 0.0);
+    return labels.smoothed(static_cast<double>(labels.row(n)[j]));
   };
   const double highest = static_cast<double>(*std::max_element(x.begin(), x.end()));
   double exponentials = 0;
@@ -101,10 +107,11 @@ Sample sigmoid_sample(std::span<const Float> x, const Labels& labels, std::int64
   Sample result{.is_correct = true};
   for (std::size_t j = 0; j < x.size(); ++j) {
     const auto logit = static_cast<double>(x[j]);
-    const double y = labels.is_index() ? static_cast<double>(labels.index(n))
-                                       : static_cast<double>(labels.row(n)[j]);
+    const double label = labels.is_index() ? static_cast<double>(labels.index(n))
+                                           : static_cast<double>(labels.row(n)[j]);
+    const double y = labels.smoothed(label);
     result.loss += (std::max(logit, 0.0) - logit * y + std::log1p(std::exp(-std::abs(logit)))) / k;
-    result.is_correct = result.is_correct && (logit > 0) == (y > 0.5);
+    result.is_correct = result.is_correct && (logit > 0) == (label > 0.5);
     if (!gradient.empty()) {
       gradient[j] = static_cast<Float>(scale * (sigmoid(logit) - y) / k);
     }
@@ -142,7 +149,7 @@ double StepResult::accuracy() const noexcept {
 template <class Float>
 StepResult evaluate_loss(Loss loss, std::span<const Float> logits, ConstTensorView labels,
                          std::span<const float> weights, std::int64_t samples, std::int64_t k,
-                         std::span<Float> gradient) {
+                         std::span<Float> gradient, double label_smoothing) {
   const auto width = static_cast<std::size_t>(k);
   const auto rows = static_cast<std::size_t>(samples);
   MILLRACE_CHECK(samples >= 0 && k > 0 && logits.size() >= rows * width, "logits hold fewer than ",
@@ -150,7 +157,9 @@ StepResult evaluate_loss(Loss loss, std::span<const Float> logits, ConstTensorVi
   MILLRACE_CHECK(gradient.empty() || gradient.size() >= rows * width,
                  "the gradient must be as large as the logits, or empty");
   MILLRACE_CHECK(weights.empty() || weights.size() >= rows, "a weight for each sample, or none");
-  const Labels targets(labels, loss, samples, k);
+  MILLRACE_CHECK(label_smoothing >= 0 && label_smoothing < 1, "label smoothing in [0, 1), not ",
+                 label_smoothing);
+  const Labels targets(labels, loss, samples, k, label_smoothing);
   const auto sample =
       loss == Loss::softmax_cross_entropy ? softmax_sample<Float> : sigmoid_sample<Float>;
   StepResult result{.samples = samples};
@@ -173,9 +182,9 @@ StepResult evaluate_loss(Loss loss, std::span<const Float> logits, ConstTensorVi
 
 template StepResult evaluate_loss<float>(Loss, std::span<const float>, ConstTensorView,
                                          std::span<const float>, std::int64_t, std::int64_t,
-                                         std::span<float>);
+                                         std::span<float>, double);
 template StepResult evaluate_loss<double>(Loss, std::span<const double>, ConstTensorView,
                                           std::span<const float>, std::int64_t, std::int64_t,
-                                          std::span<double>);
+                                          std::span<double>, double);
 
 }  // namespace millrace::nn

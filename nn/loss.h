@@ -36,19 +36,20 @@ struct StepResult {
 /// Computes loss and, where `gradient` is not empty, d(loss_sum / samples)/d(logits) into it; rows
 /// from `samples` on get zero. `logits` and `gradient` are [N][K] row-major; `weights` is [N] or
 /// empty (all 1). Sigmoid: the mean over K, as Keras does. Stable for finite logits of
-/// any size. Soft labels need not sum to one. Float (float or double) accumulates in double.
-/// Thread-safe. Throws Error where labels have another type or shape, or a class that does not
-/// exist.
+/// any size. Soft labels need not sum to one. `label_smoothing` s makes a label y
+/// y (1 - s) + s / K (softmax) or y (1 - s) + s / 2 (sigmoid); right answers are counted without
+/// it. Float (float or double) accumulates in double. Thread-safe. Throws Error where labels have
+/// another type or shape, or a class that does not exist.
 template <class Float>
 StepResult evaluate_loss(Loss loss, std::span<const Float> logits, ConstTensorView labels,
                          std::span<const float> weights, std::int64_t samples, std::int64_t k,
-                         std::span<Float> gradient);
+                         std::span<Float> gradient, double label_smoothing = 0);
 
 extern template StepResult evaluate_loss<float>(Loss, std::span<const float>, ConstTensorView,
                                                 std::span<const float>, std::int64_t, std::int64_t,
-                                                std::span<float>);
+                                                std::span<float>, double);
 extern template StepResult evaluate_loss<double>(Loss, std::span<const double>, ConstTensorView,
                                                  std::span<const float>, std::int64_t, std::int64_t,
-                                                 std::span<double>);
+                                                 std::span<double>, double);
 
 }  // namespace millrace::nn

@@ -4,6 +4,7 @@
 #include <millrace/nn/detail/reference_graph.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace millrace::nn {
@@ -18,6 +19,7 @@ const char* name_of(Arena arena) {
     case Arena::gradients: return "gradients";
     case Arena::first_moment: return "first moment";
     case Arena::second_moment: return "second moment";
+    case Arena::masks: return "masks";
   }
   return "?";
 }
@@ -28,9 +30,26 @@ auto& select(ArenasOrConst& arenas, Arena arena) {
     case Arena::parameters: return arenas.parameters;
     case Arena::gradients: return arenas.gradients;
     case Arena::first_moment: return arenas.first;
-    case Arena::second_moment: break;
+    case Arena::second_moment: return arenas.second;
+    case Arena::masks: break;
   }
-  return arenas.second;
+  return arenas.masks;
+}
+
+bool is_penalised(const Parameter& p) {
+  return p.trainable && p.role == Role::kernel;
+}
+
+template <class Arena64>
+auto part_of(Arena64& arena, const Parameter& p) {
+  return std::span(arena).subspan(static_cast<std::size_t>(p.offset),
+                                  static_cast<std::size_t>(p.shape.elements()));
+}
+
+double norm_of(std::span<const double> values) {
+  double sum = 0;
+  for (const double value : values) sum += value * value;
+  return std::sqrt(sum);
 }
 
 class Executor64 final : public ReferenceExecutor {
@@ -39,21 +58,21 @@ class Executor64 final : public ReferenceExecutor {
       : options_(std::move(options)),
         loss_(options_.loss.value_or(default_loss(model))),
         parameters_(nn::parameters(model)),
-        evaluation_(build_graph(model, options_.batch, Mode::evaluation, loss_), arenas_) {
-    if (options_.training) {
-      training_.emplace(build_graph(model, options_.batch, Mode::training, loss_), arenas_);
-    }
+        evaluation_(graph_of(model, Mode::evaluation), arenas_) {
+    if (options_.training) training_.emplace(graph_of(model, Mode::training), arenas_);
   }
 
   [[nodiscard]] const Model& model() const override { return evaluation_.graph().model; }
   [[nodiscard]] std::vector<MemoryLine> memory() const override;
   void allocate() override;
+  void release() override;
 
   StepResult train(const Batch& batch, std::int64_t t, double learning_rate) override;
   StepResult gradients(const Batch& batch) override;
-  StepResult evaluate(const Batch& batch) override;
+  StepResult evaluate(const Batch& batch, std::span<float> outputs) override;
   void predict(const Batch& batch, std::span<float> outputs) override;
 
+  void mask_updates(bool enabled) override { masks_updates_ = enabled; }
   void read(Arena arena, std::span<float> values) const override;
   void write(Arena arena, std::span<const float> values) override;
 
@@ -70,6 +89,14 @@ class Executor64 final : public ReferenceExecutor {
   [[nodiscard]] int states() const {
     return options_.training ? state_arenas(options_.optimizer) : 0;
   }
+  [[nodiscard]] bool has_masks() const { return options_.training && options_.masks; }
+  [[nodiscard]] Graph graph_of(const Model& model, Mode mode) const;
+  /// The part of L2 in the loss of a step, times its samples: results are sums.
+  [[nodiscard]] double penalty(std::int64_t samples) const;
+  void check(const Batch& batch, bool needs_labels) const;
+  void clip();
+  void apply_masks();
+  void copy_outputs(std::int64_t samples, std::span<float> outputs) const;
   /// Throws unless the arena exists and is that large.
   void require(Arena arena, std::size_t elements) const;
   GraphRunner& training();
@@ -80,16 +107,26 @@ class Executor64 final : public ReferenceExecutor {
   Arenas arenas_;
   GraphRunner evaluation_;
   std::optional<GraphRunner> training_;
+  bool masks_updates_ = true;
 };
+
+Graph Executor64::graph_of(const Model& model, Mode mode) const {
+  Graph graph = build_graph(model, options_.batch, mode, loss_);
+  graph.label_smoothing = options_.label_smoothing;
+  return graph;
+}
 
 std::vector<MemoryLine> Executor64::memory() const {
   const auto doubles = [](std::size_t count) { return Bytes{count * sizeof(double)}; };
   const auto all = static_cast<std::size_t>(arena_elements(parameters_));
   const std::uint64_t values = evaluation_.bytes() + (training_ ? training_->bytes() : 0);
-  return {{"parameters", doubles(all)},
-          {"gradients", doubles(options_.training ? trainable() : 0)},
-          {"optimizer state", doubles(static_cast<std::size_t>(states()) * trainable())},
-          {"activations", Bytes{values}}};
+  std::vector<MemoryLine> lines{
+      {"parameters", doubles(all)},
+      {"gradients", doubles(options_.training ? trainable() : 0)},
+      {"optimizer state", doubles(static_cast<std::size_t>(states()) * trainable())}};
+  if (has_masks()) lines.push_back({"masks", doubles(trainable())});
+  lines.push_back({"activations", Bytes{values}});
+  return lines;
 }
 
 void Executor64::allocate() {
@@ -97,8 +134,21 @@ void Executor64::allocate() {
   arenas_.gradients.assign(options_.training ? trainable() : 0, 0.0);
   arenas_.first.assign(states() >= 1 ? trainable() : 0, 0.0);
   arenas_.second.assign(states() >= 2 ? trainable() : 0, 0.0);
+  arenas_.masks.assign(has_masks() ? trainable() : 0, 0.0);
+  for (const Parameter& p : parameters_) {
+    if (!has_masks() || !p.trainable) continue;
+    const auto mask = part_of(arenas_.masks, p);
+    std::fill(mask.begin(), mask.end(), 1.0);
+  }
+  masks_updates_ = true;
   evaluation_.allocate();
   if (training_) training_->allocate();
+}
+
+void Executor64::release() {
+  arenas_ = {};
+  evaluation_.release();
+  if (training_) training_->release();
 }
 
 GraphRunner& Executor64::training() {
@@ -108,33 +158,90 @@ GraphRunner& Executor64::training() {
   return *training_;
 }
 
+void Executor64::check(const Batch& batch, bool needs_labels) const {
+  MILLRACE_CHECK(!arenas_.parameters.empty(), "allocate() comes before the first step");
+  check_batch(batch, model(), options_.batch, needs_labels);
+}
+
+double Executor64::penalty(std::int64_t samples) const {
+  double sum = 0;
+  for (const Parameter& p : parameters_) {
+    if (!is_penalised(p)) continue;
+    for (const double w : part_of(arenas_.parameters, p)) sum += w * w;
+  }
+  return options_.gradient.l2 * sum * static_cast<double>(samples);
+}
+
 StepResult Executor64::gradients(const Batch& batch) {
   GraphRunner& graph = training();
-  check_batch(batch, model(), options_.batch, true);
-  return graph.run(batch, options_.seed);
+  check(batch, true);
+  StepResult result = graph.run(batch, options_.seed);
+  result.loss_sum += penalty(batch.samples);
+  for (const Parameter& p : parameters_) {
+    if (!is_penalised(p)) continue;
+    const auto weights = part_of(arenas_.parameters, p);
+    const auto slopes = part_of(arenas_.gradients, p);
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+      slopes[i] += 2 * options_.gradient.l2 * weights[i];
+    }
+  }
+  return result;
+}
+
+void Executor64::clip() {
+  const GradientOptions& o = options_.gradient;
+  const auto scale = [](std::span<double> values, double factor) {
+    for (double& value : values) value *= factor;
+  };
+  if (o.clip_value > 0) {
+    for (double& g : arenas_.gradients) g = std::clamp(g, -o.clip_value, o.clip_value);
+  }
+  if (o.clip_global_norm > 0) {
+    scale(arenas_.gradients, global_norm_factor(o.clip_global_norm, norm_of(arenas_.gradients)));
+  }
+  if (o.clip_norm > 0) {
+    for (const Parameter& p : parameters_) {
+      if (!p.trainable) continue;
+      const auto values = part_of(arenas_.gradients, p);
+      scale(values, norm_factor(o.clip_norm, norm_of(values)));
+    }
+  }
+}
+
+void Executor64::apply_masks() {
+  for (std::size_t i = 0; i < arenas_.masks.size(); ++i) arenas_.parameters[i] *= arenas_.masks[i];
 }
 
 StepResult Executor64::train(const Batch& batch, std::int64_t t, double learning_rate) {
   const StepResult result = gradients(batch);
+  clip();
   update<double>(options_.optimizer, learning_rate, t,
                  std::span(arenas_.parameters).first(trainable()), arenas_.gradients, arenas_.first,
                  arenas_.second);
+  if (masks_updates_) apply_masks();
   return result;
 }
 
-StepResult Executor64::evaluate(const Batch& batch) {
-  check_batch(batch, model(), options_.batch, true);
-  return evaluation_.run(batch, options_.seed);
+StepResult Executor64::evaluate(const Batch& batch, std::span<float> outputs) {
+  check(batch, true);
+  StepResult result = evaluation_.run(batch, options_.seed);
+  result.loss_sum += penalty(batch.samples);
+  if (!outputs.empty()) copy_outputs(batch.samples, outputs);
+  return result;
 }
 
 void Executor64::predict(const Batch& batch, std::span<float> outputs) {
-  check_batch(batch, model(), options_.batch, false);
+  check(batch, false);
+  evaluation_.run(batch, options_.seed, false);
+  copy_outputs(batch.samples, outputs);
+}
+
+void Executor64::copy_outputs(std::int64_t samples, std::span<float> outputs) const {
   const ValueId id = evaluation_.graph().output;
   const std::int64_t k = evaluation_.graph().values[static_cast<std::size_t>(id)].shape[1];
-  const auto count = static_cast<std::size_t>(batch.samples * k);
-  MILLRACE_CHECK(outputs.size() >= count, "predict writes ", count, " values, not ",
-                 outputs.size());
-  evaluation_.run(batch, options_.seed, false);
+  const auto count = static_cast<std::size_t>(samples * k);
+  MILLRACE_CHECK(outputs.size() >= count, "outputs of ", samples, " samples are ", count,
+                 " values, not ", outputs.size());
   const std::span<const double> result = evaluation_.value(id).first(count);
   std::transform(result.begin(), result.end(), outputs.begin(),
                  [](double value) { return static_cast<float>(value); });
@@ -144,9 +251,10 @@ void Executor64::require(Arena arena, std::size_t elements) const {
   const std::size_t there = select(arenas_, arena).size();
   if (there == 0 && arena != Arena::parameters) {
     throw Error(concat("no ", name_of(arena), " to read or write: ",
-                       options_.training ? concat(to_string(options_.optimizer.kind), " keeps ",
-                                                  states(), " state arenas with these options")
-                                         : "compiled without training"));
+                       arena == Arena::masks ? std::string("compiled without masks")
+                       : options_.training   ? concat(to_string(options_.optimizer.kind), " keeps ",
+                                                      states(), " state arenas with these options")
+                                             : "compiled without training"));
   }
   MILLRACE_CHECK(there == elements, "the arena of ", name_of(arena), " has ", there,
                  " elements, not ", elements);
@@ -186,7 +294,7 @@ std::string ReferenceEngine::description() const {
 std::unique_ptr<ReferenceExecutor> ReferenceEngine::compile_reference(
     const Model& model, const CompileOptions& options) const {
   validate(model);
-  validate(options.optimizer);
+  validate(options);
   return std::make_unique<Executor64>(model, options);
 }
 

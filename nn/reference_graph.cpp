@@ -43,6 +43,12 @@ void GraphRunner::allocate() {
   }
 }
 
+void GraphRunner::release() {
+  values_ = {};
+  mask_bits_ = {};
+  mask_ = {};
+}
+
 StepResult GraphRunner::run(const Batch& batch, std::uint64_t seed, bool with_loss) {
   samples_ = batch.samples;
   const std::span<const float> input = batch.input.as<float>();
@@ -197,7 +203,7 @@ void GraphRunner::batch_norm(const Op& op) {
 StepResult GraphRunner::loss(const Op& op, const Batch& batch) {
   const std::int64_t k = described(op.inputs[0]).shape[1];
   return evaluate_loss<double>(graph_.loss, in(op, 0).span(), batch.labels, batch.weights, samples_,
-                               k, out(op, 0).span());
+                               k, out(op, 0).span(), graph_.label_smoothing);
 }
 
 const Value& GraphRunner::described(ValueId id) const {

@@ -18,6 +18,7 @@ struct Arenas {
   std::vector<double> gradients;
   std::vector<double> first;
   std::vector<double> second;
+  std::vector<double> masks;
 };
 
 class GraphRunner {
@@ -28,6 +29,7 @@ class GraphRunner {
   [[nodiscard]] const Graph& graph() const { return graph_; }
   [[nodiscard]] std::uint64_t bytes() const;  ///< of all values that are not in arenas
   void allocate();
+  void release();
 
   /// Runs all operations on the valid rows of the batch. Without labels the loss is left out.
   StepResult run(const Batch& batch, std::uint64_t seed, bool with_loss = true);

@@ -1,0 +1,169 @@
+#include <millrace/cpu/update.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#ifdef __SSE2__
+#include <xmmintrin.h>
+#endif
+
+namespace millrace::cpu {
+namespace {
+
+/// Flushes denormal numbers to zero on this thread for a scope. Momenta of weights that get no
+/// gradient any more shrink until they are denormal and then, because 0.9 times the smallest one
+/// rounds to itself, stay so for ever; arithmetic on them is many times slower.
+class FlushDenormals {
+ public:
+#ifdef __SSE2__
+  FlushDenormals() : before_(_mm_getcsr()) {
+    _mm_setcsr(before_ | kFlushToZero | kInputsAreZero);
+  }
+  ~FlushDenormals() {
+    _mm_setcsr(before_);
+  }
+
+ private:
+  static constexpr unsigned kFlushToZero = 0x8000, kInputsAreZero = 0x0040;
+  unsigned before_;
+
+ public:
+#else
+  FlushDenormals() = default;
+#endif
+  FlushDenormals(const FlushDenormals&) = delete;
+  FlushDenormals& operator=(const FlushDenormals&) = delete;
+};
+
+// Large enough that a part's set-up does not show, small enough for a core's cache.
+constexpr std::size_t kPart = 8192;
+
+double sum_of_squares(std::span<const float> values) {
+  const float* const data = values.data();
+  const std::size_t count = values.size();
+  double sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (std::size_t i = 0; i < count; ++i) sum += double{data[i]} * double{data[i]};
+  return sum;
+}
+
+std::span<float> within(std::span<float> arena, std::size_t offset, std::size_t count) {
+  return arena.empty() ? arena : arena.subspan(offset, count);
+}
+
+}  // namespace
+
+Updater::Updater(const nn::OptimizerOptions& optimizer, const nn::GradientOptions& gradient,
+                 const ParameterLayouts& layouts)
+    : optimizer_(optimizer), gradient_(gradient) {
+  for (std::size_t p = 0; p < layouts.parameters().size(); ++p) {
+    const nn::Parameter& parameter = layouts.parameters()[p];
+    if (!parameter.trainable) continue;
+    const auto first = static_cast<std::size_t>(layouts.offset(static_cast<int>(p)));
+    const std::size_t elements = layouts.bytes(static_cast<int>(p)) / sizeof(float);
+    for (std::size_t done = 0; done < elements; done += kPart) {
+      parts_.push_back({.offset = first / sizeof(float) + done,
+                        .count = std::min(kPart, elements - done),
+                        .parameter = p,
+                        .is_penalised = gradient.l2 > 0 && parameter.role == nn::Role::kernel});
+    }
+  }
+  weight_squares_.resize(parts_.size());
+  gradient_squares_.resize(parts_.size());
+  factors_.resize(layouts.parameters().size());
+}
+
+template <class Body>
+void Updater::for_each_part(Body&& body) {
+  const auto count = static_cast<std::int64_t>(parts_.size());
+#pragma omp parallel for schedule(static)
+  for (std::int64_t i = 0; i < count; ++i) {
+    const FlushDenormals scope;
+    body(static_cast<std::size_t>(i));
+  }
+}
+
+double Updater::summed_penalty() const {
+  return gradient_.l2 * std::accumulate(weight_squares_.begin(), weight_squares_.end(), 0.0);
+}
+
+void Updater::penalise(std::size_t index, const FlatArenas& arenas) {
+  const Part& part = parts_[index];
+  if (!part.is_penalised) return;
+  const auto weights = arenas.weights.subspan(part.offset, part.count);
+  const auto gradients = arenas.gradients.subspan(part.offset, part.count);
+  const auto slope = static_cast<float>(2 * gradient_.l2);
+  weight_squares_[index] = sum_of_squares(weights);
+  for (std::size_t i = 0; i < weights.size(); ++i) gradients[i] += slope * weights[i];
+}
+
+/// From the squares of the parts; every factor is the same where all gradients share a norm.
+void Updater::find_factors() {
+  if (gradient_.clip_global_norm > 0) {
+    const double all = std::accumulate(gradient_squares_.begin(), gradient_squares_.end(), 0.0);
+    const double factor = nn::global_norm_factor(gradient_.clip_global_norm, std::sqrt(all));
+    std::fill(factors_.begin(), factors_.end(), factor);
+    return;
+  }
+  std::fill(factors_.begin(), factors_.end(), 0.0);
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    factors_[parts_[i].parameter] += gradient_squares_[i];
+  }
+  for (double& factor : factors_) {
+    factor = nn::norm_factor(gradient_.clip_norm, std::sqrt(factor));
+  }
+}
+
+void Updater::limit(const Part& part, std::span<float> gradients) const {
+  if (gradient_.clip_value > 0) {
+    const auto most = static_cast<float>(gradient_.clip_value);
+    for (float& g : gradients) g = std::clamp(g, -most, most);
+  } else if (has_norm_clip() && factors_[part.parameter] != 1) {
+    const auto factor = static_cast<float>(factors_[part.parameter]);
+    for (float& g : gradients) g *= factor;
+  }
+}
+
+double Updater::update(double learning_rate, std::int64_t t, const FlatArenas& arenas) {
+  if (has_norm_clip()) {
+    for_each_part([&](std::size_t i) {
+      penalise(i, arenas);
+      const Part& part = parts_[i];
+      gradient_squares_[i] = sum_of_squares(arenas.gradients.subspan(part.offset, part.count));
+    });
+    find_factors();
+  }
+  for_each_part([&](std::size_t i) {
+    const Part& part = parts_[i];
+    const auto of = [&](std::span<float> arena) { return within(arena, part.offset, part.count); };
+    const std::span<float> weights = of(arenas.weights);
+    const std::span<float> gradients = of(arenas.gradients);
+    if (!has_norm_clip()) penalise(i, arenas);
+    limit(part, gradients);
+    nn::update<float>(optimizer_, learning_rate, t, weights, gradients, of(arenas.first),
+                      of(arenas.second));
+    if (arenas.masks.empty()) return;
+    const auto masks = arenas.masks.subspan(part.offset, part.count);
+    for (std::size_t k = 0; k < weights.size(); ++k) weights[k] *= masks[k];
+  });
+  return summed_penalty();
+}
+
+double Updater::add_penalty(const FlatArenas& arenas) {
+  if (gradient_.l2 > 0) for_each_part([&](std::size_t i) { penalise(i, arenas); });
+  return summed_penalty();
+}
+
+double Updater::penalty(std::span<const float> weights) {
+  if (gradient_.l2 == 0) return 0;
+  for_each_part([&](std::size_t i) {
+    const Part& part = parts_[i];
+    if (part.is_penalised) {
+      weight_squares_[i] = sum_of_squares(weights.subspan(part.offset, part.count));
+    }
+  });
+  return summed_penalty();
+}
+
+}  // namespace millrace::cpu

@@ -1,0 +1,66 @@
+#pragma once
+// Everything between gradients and new weights, over the engine's own arenas: L2, clipping, the
+// optimizer, masks. Work is cut into fixed parts of one parameter each, small enough for a core's
+// cache, so that all of it happens while a part is there: one pass over memory, and one before it
+// where a clip must know a norm first. Sums are made part by part in a fixed order, so that results
+// depend on neither the number of threads nor which of them is faster.
+
+#include <millrace/cpu/parameters.h>
+#include <millrace/nn/gradient.h>
+#include <millrace/nn/optimizer.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace millrace::cpu {
+
+/// The trainable part of the engine's arenas; empty where there is none.
+struct FlatArenas {
+  std::span<float> weights, gradients, first, second;
+  std::span<const float> masks;
+};
+
+class Updater {
+ public:
+  /// The options are valid, the layouts placed.
+  Updater(const nn::OptimizerOptions& optimizer, const nn::GradientOptions& gradient,
+          const ParameterLayouts& layouts);
+
+  /// One step (nn::update's, with L2 and clips before and masks after it). Leaves in the gradients
+  /// what the optimizer was given; returns penalty() of the weights as they were. Allocates
+  /// nothing.
+  double update(double learning_rate, std::int64_t t, const FlatArenas& arenas);
+
+  /// Adds the part of L2 to the gradients; returns the penalty.
+  double add_penalty(const FlatArenas& arenas);
+
+  /// l2 * (sum of squares of the trainable kernels).
+  [[nodiscard]] double penalty(std::span<const float> weights);
+
+ private:
+  struct Part {
+    std::size_t offset = 0, count = 0;  // elements
+    std::size_t parameter = 0;
+    bool is_penalised = false;
+  };
+  template <class Body>
+  void for_each_part(Body&& body);
+  void penalise(std::size_t part, const FlatArenas& arenas);
+  void find_factors();
+  void limit(const Part& part, std::span<float> gradients) const;
+  [[nodiscard]] double summed_penalty() const;
+  [[nodiscard]] bool has_norm_clip() const {
+    return gradient_.clip_norm > 0 || gradient_.clip_global_norm > 0;
+  }
+
+  nn::OptimizerOptions optimizer_;
+  nn::GradientOptions gradient_;
+  std::vector<Part> parts_;
+  std::vector<double> weight_squares_;    // by part: sum of w^2, 0 unless penalised
+  std::vector<double> gradient_squares_;  // by part
+  std::vector<double> factors_;           // by parameter: what clipping by a norm multiplies by
+};
+
+}  // namespace millrace::cpu
