@@ -49,6 +49,7 @@ class SafetensorsFile {
   /// after the end.
   explicit SafetensorsFile(const std::filesystem::path& path);
 
+  [[nodiscard]] const RandomAccessFile& file() const noexcept { return file_; }
   [[nodiscard]] const Metadata& metadata() const noexcept { return metadata_; }
   [[nodiscard]] const std::vector<Tensor>& tensors() const noexcept { return tensors_; }
   /// nullptr if there is none of this name.
