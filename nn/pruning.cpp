@@ -1,0 +1,187 @@
+#include <millrace/nn/pruning.h>
+
+#include <millrace/core/error.h>
+
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <functional>
+#include <limits>
+
+namespace millrace::nn {
+namespace {
+
+constexpr std::array<std::pair<PruneKind, const char*>, 2> kNames{{
+    {PruneKind::constant, "constant"},
+    {PruneKind::polynomial, "polynomial"},
+}};
+
+constexpr float kNotANumber = -1;  // as a magnitude: below all numbers, and ordered
+
+float magnitude(float weight) noexcept {
+  return std::isnan(weight) ? kNotANumber : std::abs(weight);
+}
+
+/// The place of the n-th NaN, counted from 1.
+std::size_t nth_nan(std::span<const float> weights, std::size_t n) {
+  std::size_t i = 0;
+  for (; i < weights.size(); ++i) {
+    if (std::isnan(weights[i]) && --n == 0) break;
+  }
+  return i;
+}
+
+bool matches(const std::string& pattern, const Parameter& parameter, const Model& model) {
+  const std::string& layer = model.layers[static_cast<std::size_t>(parameter.layer)].name;
+  return fnmatch(pattern.c_str(), parameter.name.c_str(), 0) == 0 ||
+         fnmatch(pattern.c_str(), layer.c_str(), 0) == 0;
+}
+
+std::string names_of(const std::vector<Parameter>& parameters) {
+  std::string text;
+  for (const Parameter& parameter : parameters) {
+    text += (text.empty() ? "" : ", ") + parameter.name;
+  }
+  return text;
+}
+
+}  // namespace
+
+PruneKind prune_kind(std::string_view name) {
+  for (const auto& [kind, known] : kNames) {
+    if (name == known) return kind;
+  }
+  throw UsageError(concat("unknown pruning schedule '", name, "'; known: constant, polynomial"));
+}
+
+const char* to_string(PruneKind kind) noexcept {
+  for (const auto& [known, name] : kNames) {
+    if (kind == known) return name;
+  }
+  return "?";
+}
+
+void validate(const PruneSchedule& schedule) {
+  const auto require_sparsity = [](const char* what, double value) {
+    if (value >= 0 && value < 1) return;
+    throw UsageError(concat("pruning: the ", what, " sparsity must be in [0, 1), not ", value));
+  };
+  require_sparsity("initial", schedule.initial_sparsity);
+  require_sparsity("final", schedule.final_sparsity);
+  if (schedule.kind == PruneKind::polynomial && !schedule.end_step) {
+    throw UsageError("pruning: a polynomial schedule needs an end");
+  }
+  if (schedule.end_step && *schedule.end_step < schedule.begin_step) {
+    throw UsageError(concat("pruning: the schedule ends at step ", *schedule.end_step,
+                            ", before it begins at step ", schedule.begin_step));
+  }
+  if (schedule.frequency == 0) throw UsageError("pruning: the frequency must be 1 or more");
+  if (!(schedule.power > 0 && std::isfinite(schedule.power))) {
+    throw UsageError(concat("pruning: the power must be above 0, not ", schedule.power));
+  }
+}
+
+bool makes_mask(const PruneSchedule& schedule, std::uint64_t step) noexcept {
+  if (step < schedule.begin_step) return false;
+  if (schedule.end_step && step > *schedule.end_step) return false;
+  if (!schedule.keras_compat && schedule.end_step == step) return true;
+  return (step - schedule.begin_step) % schedule.frequency == 0;
+}
+
+float sparsity_at(const PruneSchedule& schedule, std::uint64_t step) noexcept {
+  const auto last = static_cast<float>(schedule.final_sparsity);
+  if (schedule.kind == PruneKind::constant || !schedule.end_step || step >= *schedule.end_step) {
+    return last;
+  }
+  const std::uint64_t done = step < schedule.begin_step ? 0 : step - schedule.begin_step;
+  const float p =
+      static_cast<float>(done) / static_cast<float>(*schedule.end_step - schedule.begin_step);
+  const auto difference = static_cast<float>(schedule.initial_sparsity - schedule.final_sparsity);
+  return difference * std::pow(1 - p, static_cast<float>(schedule.power)) + last;
+}
+
+std::size_t kept_weights(std::size_t n, float sparsity) noexcept {
+  const float kept = std::nearbyint(static_cast<float>(n) * (1 - sparsity));
+  return std::clamp<std::size_t>(static_cast<std::size_t>(kept), 1, n);
+}
+
+float make_mask(std::span<const float> weights, float sparsity, std::span<float> mask) {
+  MILLRACE_CHECK(!weights.empty() && mask.size() == weights.size(),
+                 "a mask as long as the weights: ", mask.size(), " for ", weights.size());
+  const std::size_t kept = kept_weights(weights.size(), sparsity);
+  std::vector<float> magnitudes(weights.size());
+  std::transform(weights.begin(), weights.end(), magnitudes.begin(), magnitude);
+  const auto nth = magnitudes.begin() + static_cast<std::ptrdiff_t>(kept - 1);
+  std::nth_element(magnitudes.begin(), nth, magnitudes.end(), std::greater<>());
+  const float threshold = *nth;
+  if (threshold == kNotANumber) {
+    const auto is_number = [](float value) { return value != kNotANumber; };
+    const auto numbers = std::count_if(magnitudes.begin(), magnitudes.end(), is_number);
+    std::fill(mask.begin(), mask.end(), 0.0F);
+    mask[nth_nan(weights, kept - static_cast<std::size_t>(numbers))] = 1;
+    return std::numeric_limits<float>::quiet_NaN();
+  }
+  std::transform(weights.begin(), weights.end(), mask.begin(),
+                 [=](float weight) { return magnitude(weight) >= threshold ? 1.0F : 0.0F; });
+  return threshold;
+}
+
+std::vector<Parameter> pruned_parameters(const Model& model,
+                                         const std::vector<std::string>& include,
+                                         const std::vector<std::string>& exclude) {
+  std::vector<Parameter> kernels;
+  for (const Parameter& parameter : parameters(model)) {
+    if (parameter.role == Role::kernel && parameter.trainable) kernels.push_back(parameter);
+  }
+  const auto is_match = [&](const std::vector<std::string>& patterns, const Parameter& kernel) {
+    return std::any_of(patterns.begin(), patterns.end(),
+                       [&](const std::string& pattern) { return matches(pattern, kernel, model); });
+  };
+  for (const std::vector<std::string>* patterns : {&include, &exclude}) {
+    for (const std::string& pattern : *patterns) {
+      const bool is_used = std::any_of(kernels.begin(), kernels.end(), [&](const Parameter& k) {
+        return matches(pattern, k, model);
+      });
+      if (is_used) continue;
+      throw UsageError(concat("pruning: the pattern '", pattern,
+                              "' matches no kernel that is trained; there are ",
+                              kernels.empty() ? "none" : names_of(kernels)));
+    }
+  }
+  std::vector<Parameter> chosen;
+  for (const Parameter& kernel : kernels) {
+    const bool is_meant = include.empty() || is_match(include, kernel);
+    if (is_meant && !is_match(exclude, kernel)) chosen.push_back(kernel);
+  }
+  if (chosen.empty()) {
+    throw UsageError(concat("pruning: no kernel is left to prune of ",
+                            kernels.empty() ? "none that is trained" : names_of(kernels)));
+  }
+  return chosen;
+}
+
+double PrunedTensor::sparsity() const noexcept {
+  return elements > 0 ? static_cast<double>(pruned) / static_cast<double>(elements) : 0;
+}
+
+double PruneSummary::sparsity() const noexcept {
+  PrunedTensor sum;
+  for (const PrunedTensor& tensor : tensors) {
+    sum.elements += tensor.elements;
+    sum.pruned += tensor.pruned;
+  }
+  return sum.sparsity();
+}
+
+std::vector<std::pair<std::string, double>> named_values(const PruneSummary& summary) {
+  std::vector<std::pair<std::string, double>> values{{"sparsity", summary.sparsity()}};
+  for (const PrunedTensor& tensor : summary.tensors) {
+    values.emplace_back(tensor.name + "/sparsity", tensor.sparsity());
+    values.emplace_back(tensor.name + "/threshold", tensor.threshold);
+  }
+  return values;
+}
+
+}  // namespace millrace::nn

@@ -1,0 +1,88 @@
+#pragma once
+// Magnitude pruning of single weights, after Zhu and Gupta, "To prune, or not to prune" (2017), as
+// tensorflow-model-optimization does it: when masks are made, how many weights they keep, which
+// ones, and of which parameters. Pure functions; nodes/prune_step.h applies them in training.
+
+#include <millrace/nn/model.h>
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace millrace::nn {
+
+enum class PruneKind { constant, polynomial };
+
+/// Throws UsageError that lists "constant" and "polynomial".
+[[nodiscard]] PruneKind prune_kind(std::string_view name);
+[[nodiscard]] const char* to_string(PruneKind kind) noexcept;
+
+/// When masks are made and how sparse they are: at begin_step and every `frequency` steps from
+/// there up to end_step. Steps count updates of the weights; 0 is before the first.
+struct PruneSchedule {
+  PruneKind kind = PruneKind::constant;
+  double initial_sparsity = 0.0;  ///< polynomial: at begin_step
+  double final_sparsity = 0.5;    ///< constant: at all steps
+  std::uint64_t begin_step = 0;
+  std::optional<std::uint64_t> end_step{};  ///< none: no end; polynomial needs one
+  std::uint64_t frequency = 100;
+  double power = 3.0;  ///< polynomial
+  /// tfmot's clock to the letter: the first batch sees step 1, so that step 0 never comes, and an
+  /// end that is no multiple of the frequency from the beginning gets no mask. Otherwise
+  /// end_step always gets one, with exactly the final sparsity.
+  bool keras_compat = false;
+};
+
+/// Throws UsageError that names the field: sparsity outside [0, 1), an end before the beginning,
+/// a polynomial without an end, a frequency of 0, a power that is not above 0.
+void validate(const PruneSchedule& schedule);
+
+/// Whether a mask is made at this step.
+[[nodiscard]] bool makes_mask(const PruneSchedule& schedule, std::uint64_t step) noexcept;
+
+/// The share of weights to prune. Polynomial, in float32 as tfmot:
+///   p = clip((step - begin) / (end - begin), 0, 1);  final + (initial - final) (1 - p)^power.
+[[nodiscard]] float sparsity_at(const PruneSchedule& schedule, std::uint64_t step) noexcept;
+
+/// How many of n weights a sparsity keeps: n (1 - sparsity) in float32, rounded half to even, at
+/// least 1.
+[[nodiscard]] std::size_t kept_weights(std::size_t n, float sparsity) noexcept;
+
+/// Writes the mask (1 keeps, 0 prunes) of one tensor and returns the threshold, the
+/// kept_weights()-th largest magnitude. Weights as large as the threshold are all kept, so a tensor
+/// of equal weights is not pruned at all. NaN ranks below all numbers. mask.size() ==
+/// weights.size() > 0. Thread-safe.
+float make_mask(std::span<const float> weights, float sparsity, std::span<float> mask);
+
+/// The parameters that are pruned, in the order of the arena: trainable kernels of dense and
+/// convolution layers, the classifier's too; never biases or batch norm. A pattern (*, ?, [...])
+/// means parameters ("conv1.weight") or layers ("conv1"); without `include` all kernels are meant.
+/// Throws UsageError that names a pattern without a match and the kernels that there are, or says
+/// that nothing is left.
+[[nodiscard]] std::vector<Parameter> pruned_parameters(const Model& model,
+                                                       const std::vector<std::string>& include,
+                                                       const std::vector<std::string>& exclude);
+
+/// A pruned tensor, as its mask and the last threshold tell.
+struct PrunedTensor {
+  std::string name;
+  std::int64_t elements = 0, pruned = 0;
+  float threshold = 0;  ///< 0 before the first mask
+  [[nodiscard]] double sparsity() const noexcept;
+};
+
+/// The state of pruning after a step.
+struct PruneSummary {
+  std::uint64_t step = 0;
+  std::vector<PrunedTensor> tensors;
+  [[nodiscard]] double sparsity() const noexcept;  ///< of all pruned tensors together
+};
+
+/// By name, for metrics.csv and TensorBoard: "sparsity", then for each tensor
+/// "<name>/sparsity" and "<name>/threshold".
+[[nodiscard]] std::vector<std::pair<std::string, double>> named_values(const PruneSummary& summary);
+
+}  // namespace millrace::nn
