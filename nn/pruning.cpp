@@ -9,6 +9,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <utility>
 
 namespace millrace::nn {
 namespace {
@@ -111,14 +112,14 @@ float make_mask(std::span<const float> weights, float sparsity, std::span<float>
   MILLRACE_CHECK(!weights.empty() && mask.size() == weights.size(),
                  "a mask as long as the weights: ", mask.size(), " for ", weights.size());
   const std::size_t kept = kept_weights(weights.size(), sparsity);
-  std::vector<float> magnitudes(weights.size());
+  const std::span<float> magnitudes = mask;  // no memory is taken: the mask is scratch at first
   std::transform(weights.begin(), weights.end(), magnitudes.begin(), magnitude);
   const auto nth = magnitudes.begin() + static_cast<std::ptrdiff_t>(kept - 1);
   std::nth_element(magnitudes.begin(), nth, magnitudes.end(), std::greater<>());
   const float threshold = *nth;
   if (threshold == kNotANumber) {
-    const auto is_number = [](float value) { return value != kNotANumber; };
-    const auto numbers = std::count_if(magnitudes.begin(), magnitudes.end(), is_number);
+    const auto numbers = std::count_if(weights.begin(), weights.end(),
+                                       [](float weight) { return !std::isnan(weight); });
     std::fill(mask.begin(), mask.end(), 0.0F);
     mask[nth_nan(weights, kept - static_cast<std::size_t>(numbers))] = 1;
     return std::numeric_limits<float>::quiet_NaN();
@@ -160,28 +161,6 @@ std::vector<Parameter> pruned_parameters(const Model& model,
                             kernels.empty() ? "none that is trained" : names_of(kernels)));
   }
   return chosen;
-}
-
-double PrunedTensor::sparsity() const noexcept {
-  return elements > 0 ? static_cast<double>(pruned) / static_cast<double>(elements) : 0;
-}
-
-double PruneSummary::sparsity() const noexcept {
-  PrunedTensor sum;
-  for (const PrunedTensor& tensor : tensors) {
-    sum.elements += tensor.elements;
-    sum.pruned += tensor.pruned;
-  }
-  return sum.sparsity();
-}
-
-std::vector<std::pair<std::string, double>> named_values(const PruneSummary& summary) {
-  std::vector<std::pair<std::string, double>> values{{"sparsity", summary.sparsity()}};
-  for (const PrunedTensor& tensor : summary.tensors) {
-    values.emplace_back(tensor.name + "/sparsity", tensor.sparsity());
-    values.emplace_back(tensor.name + "/threshold", tensor.threshold);
-  }
-  return values;
 }
 
 }  // namespace millrace::nn

@@ -9,7 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <utility>
+#include <string_view>
 #include <vector>
 
 namespace millrace::nn {
@@ -54,7 +54,7 @@ void validate(const PruneSchedule& schedule);
 /// Writes the mask (1 keeps, 0 prunes) of one tensor and returns the threshold, the
 /// kept_weights()-th largest magnitude. Weights as large as the threshold are all kept, so a tensor
 /// of equal weights is not pruned at all. NaN ranks below all numbers. mask.size() ==
-/// weights.size() > 0. Thread-safe.
+/// weights.size() > 0. Allocates nothing. Thread-safe.
 float make_mask(std::span<const float> weights, float sparsity, std::span<float> mask);
 
 /// The parameters that are pruned, in the order of the arena: trainable kernels of dense and
@@ -65,24 +65,5 @@ float make_mask(std::span<const float> weights, float sparsity, std::span<float>
 [[nodiscard]] std::vector<Parameter> pruned_parameters(const Model& model,
                                                        const std::vector<std::string>& include,
                                                        const std::vector<std::string>& exclude);
-
-/// A pruned tensor, as its mask and the last threshold tell.
-struct PrunedTensor {
-  std::string name;
-  std::int64_t elements = 0, pruned = 0;
-  float threshold = 0;  ///< 0 before the first mask
-  [[nodiscard]] double sparsity() const noexcept;
-};
-
-/// The state of pruning after a step.
-struct PruneSummary {
-  std::uint64_t step = 0;
-  std::vector<PrunedTensor> tensors;
-  [[nodiscard]] double sparsity() const noexcept;  ///< of all pruned tensors together
-};
-
-/// By name, for metrics.csv and TensorBoard: "sparsity", then for each tensor
-/// "<name>/sparsity" and "<name>/threshold".
-[[nodiscard]] std::vector<std::pair<std::string, double>> named_values(const PruneSummary& summary);
 
 }  // namespace millrace::nn

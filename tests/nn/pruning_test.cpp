@@ -202,17 +202,4 @@ TEST_CASE("Frozen kernels are not pruned") {
   CHECK_THROWS_WITH(pruned_parameters(model, {"conv1"}, {}), Contains("'conv1'"));
 }
 
-TEST_CASE("A summary gives sparsity and threshold by name") {
-  const PruneSummary summary{
-      .step = 3,
-      .tensors = {{.name = "a.weight", .elements = 30, .pruned = 15, .threshold = 0.25F},
-                  {.name = "b.weight", .elements = 10, .pruned = 1, .threshold = 0.5F}}};
-  CHECK(named_values(summary) ==
-        std::vector<std::pair<std::string, double>>{{"sparsity", 0.4},
-                                                    {"a.weight/sparsity", 0.5},
-                                                    {"a.weight/threshold", 0.25},
-                                                    {"b.weight/sparsity", 0.1},
-                                                    {"b.weight/threshold", 0.5}});
-}
-
 }  // namespace
