@@ -20,7 +20,8 @@ constexpr std::int64_t kSamples = 3;
 /// Random parameters, and a random batch with soft labels and weights.
 class Fixture {
  public:
-  explicit Fixture(Model model) : model_(std::move(model)), all_(parameters(model_)) {
+  explicit Fixture(Model model, double l2 = 0, double label_smoothing = 0)
+      : model_(std::move(model)), all_(parameters(model_)) {
     Random random(7, 0, 0, Draw::user);
     const std::int64_t k = summarize(model_).back().output.elements();
     input_.resize(static_cast<std::size_t>(kSamples * model_.input.elements()));
@@ -34,7 +35,9 @@ class Fixture {
         .samples = kSamples,
         .pass = 4,
         .draws = draws_};
-    executor_ = ReferenceEngine().compile_reference(model_, {.batch = kSamples, .seed = 5});
+    executor_ = ReferenceEngine().compile_reference(
+        model_,
+        {.batch = kSamples, .label_smoothing = label_smoothing, .gradient = {.l2 = l2}, .seed = 5});
     executor_->allocate();
     for (const Parameter& parameter : all_) {
       for (double& value : values(parameter)) {
@@ -123,6 +126,13 @@ TEST_CASE("Gradients of layers on features are those of finite differences") {
               .build())
       .check_all();
   Fixture(ModelBuilder("m", {5, 4, 2}).conv(3, 2).global_avg_pool().dense(2).sigmoid().build())
+      .check_all();
+}
+
+TEST_CASE("Gradients with L2 and label smoothing are those of finite differences") {
+  Fixture(ModelBuilder("m", {5, 4, 2}).conv(3, 2).flatten().dense(3).softmax().build(), 0.1, 0.2)
+      .check_all();
+  Fixture(ModelBuilder("m", {4}).dense(3).batch_norm().dense(2).sigmoid().build(), 0.05, 0.1)
       .check_all();
 }
 

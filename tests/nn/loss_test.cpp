@@ -81,6 +81,18 @@ TEST_CASE("The sum over samples is weighted, the gradient divides by the number 
   CHECK(gradient[3] == 0);
 }
 
+TEST_CASE("Smoothed labels give the loss of PyTorch and leave the count of right answers alone") {
+  const std::vector<double> logits{2, 1, 0.1};
+  const std::vector<std::int32_t> label{0};
+  std::vector<double> gradient(3);
+  const StepResult result = evaluate_loss<double>(Loss::softmax_cross_entropy, logits,
+                                                  ConstTensorView(std::span(label), {1}), {}, 1, 3,
+                                                  std::span<double>(gradient), 0.1);
+  CHECK(result.loss_sum == Approx(0.5136966829445002).epsilon(1e-12));
+  CHECK(result.correct == 1);
+  CHECK(gradient[0] == Approx(std::exp(-0.4170300162778335) - 0.9 - 0.1 / 3).epsilon(1e-12));
+}
+
 TEST_CASE("Right answers are counted: the first maximum, or a sigmoid above one half") {
   const std::vector<float> logits{1, 1, 0, 0, 2, 2};
   const std::vector<std::int32_t> labels{0, 2};

@@ -1,0 +1,175 @@
+// What happens to gradients and weights between two steps, on oneDNN's layouts.
+
+#include <millrace/core/error.h>
+
+#include <algorithm>
+
+#include "catch.h"
+#include "cpu/compare.h"
+#include "nn/recorded_steps.h"
+
+using namespace millrace;
+using nn::Arena;
+using nn::ModelBuilder;
+using test::OwnedBatch;
+using test::read;
+
+namespace {
+
+constexpr auto kSoftmax = nn::Loss::softmax_cross_entropy;
+
+/// Kernels of several parts of work, and layouts with blocks.
+nn::Model convnet() {
+  ModelBuilder builder("m", {12, 12, 3});
+  builder.conv(32).relu().max_pool().conv(24).batch_norm().relu().flatten();
+  return builder.dense(40).relu().dense(5).softmax().build();
+}
+
+nn::CompileOptions with(nn::GradientOptions gradient, double smoothing = 0) {
+  return {.batch = 6,
+          .label_smoothing = smoothing,
+          .optimizer = {.learning_rate = 0.1, .momentum = 0.9},
+          .gradient = gradient};
+}
+
+/// Zeros in a third of each parameter's places.
+std::vector<float> sparse_masks(const nn::Model& model) {
+  const auto parameters = nn::parameters(model);
+  std::vector<float> masks(static_cast<std::size_t>(nn::trainable_elements(parameters)));
+  for (const nn::Parameter& p : parameters) {
+    if (!p.trainable) continue;
+    for (std::int64_t i = 0; i < p.shape.elements(); ++i) {
+      masks[static_cast<std::size_t>(p.offset + i)] = i % 3 == 0 ? 0.0F : 1.0F;
+    }
+  }
+  return masks;
+}
+
+std::vector<float> times(std::vector<float> values, std::span<const float> masks) {
+  for (std::size_t i = 0; i < masks.size(); ++i) values[i] *= masks[i];
+  return values;
+}
+
+}  // namespace
+
+TEST_CASE("Steps with L2, clips and label smoothing are Keras's on this engine") {
+  const auto engine = cpu::make_engine({.threads = 1});
+  for (const auto& record : test::recorded("gradients.json")) {
+    DYNAMIC_SECTION(record["options"]) {
+      test::RecordedSteps(*engine, record, {1e-5, 2e-6}).check();
+    }
+  }
+}
+
+TEST_CASE("L2, clips and label smoothing agree with float64 over many parts of work") {
+  for (const nn::GradientOptions& gradient : {nn::GradientOptions{.l2 = 0.01},
+                                              {.clip_value = 0.01},
+                                              {.l2 = 0.01, .clip_norm = 0.2},
+                                              {.clip_global_norm = 0.3},
+                                              {.l2 = 0.02, .clip_global_norm = 1}}) {
+    INFO("l2 " << gradient.l2 << ", clips " << gradient.clip_value << " " << gradient.clip_norm
+               << " " << gradient.clip_global_norm);
+    test::check_model(convnet(), with(gradient, 0.1), {6, 4});
+  }
+}
+
+TEST_CASE("Clipped steps are the same to the bit each time, on two threads") {
+  const nn::Model model = convnet();
+  const auto engine = cpu::make_engine({.threads = 2});
+  const auto once = [&] {
+    const auto executor = test::executor(*engine, model, with({.l2 = 0.01, .clip_norm = 0.1}));
+    for (int t = 1; t <= 3; ++t) {
+      executor->train(OwnedBatch(model, kSoftmax, 6, static_cast<std::uint64_t>(t)).batch(), t,
+                      0.1);
+    }
+    return read(*executor, Arena::parameters);
+  };
+  CHECK(once() == once());
+}
+
+TEST_CASE("Masked weights stay zero through updates, and the others move as without masks") {
+  const nn::Model model = convnet();
+  const std::vector<float> masks = sparse_masks(model);
+  nn::CompileOptions options = with({});
+  options.optimizer = {.kind = nn::OptimizerKind::adam};
+  const auto plain = test::executor(*cpu::make_engine({.threads = 1}), model, options);
+  options.masks = true;
+  const auto masked = test::executor(*cpu::make_engine({.threads = 1}), model, options);
+  masked->write(Arena::masks, masks);
+  CHECK(read(*masked, Arena::masks) == masks);
+  const std::vector<float> start = times(test::random_weights(model, 11), masks);
+  for (nn::Executor* executor : {plain.get(), masked.get()}) {
+    executor->write(Arena::parameters, start);
+  }
+  const OwnedBatch data(model, kSoftmax, 6, 1);
+  plain->train(data.batch(), 1, 1e-3);
+  masked->train(data.batch(), 1, 1e-3);
+  CHECK(read(*masked, Arena::parameters) == times(read(*plain, Arena::parameters), masks));
+  CHECK(read(*masked, Arena::first_moment) == read(*plain, Arena::first_moment));
+
+  masked->train(data.batch(), 2, 1e-3);
+  const std::vector<float> after = read(*masked, Arena::parameters);
+  CHECK(times(after, masks) == after);
+}
+
+TEST_CASE("Without masks in updates, masked weights grow back until they are on again") {
+  const nn::Model model = convnet();
+  nn::CompileOptions options = with({});
+  options.masks = true;
+  const auto executor = test::executor(*cpu::make_engine({.threads = 1}), model, options);
+  const std::vector<float> masks = sparse_masks(model);
+  executor->write(Arena::masks, masks);
+  const OwnedBatch data(model, kSoftmax, 6, 1);
+  executor->mask_updates(false);
+  executor->train(data.batch(), 1, 0.1);
+  const std::vector<float> grown = read(*executor, Arena::parameters);
+  CHECK(times(grown, masks) != grown);
+  executor->mask_updates(true);
+  executor->train(data.batch(), 2, 0.1);
+  const std::vector<float> masked = read(*executor, Arena::parameters);
+  CHECK(times(masked, masks) == masked);
+}
+
+TEST_CASE("Masks are ones at first, a line of the memory, and refused where they are not kept") {
+  const nn::Model model = ModelBuilder("m", {20}).dense(16, false).dense(16, false).build();
+  nn::CompileOptions options{.batch = 2};
+  const auto without = test::executor(*cpu::make_engine({.threads = 1}), model, options);
+  std::vector<float> values(16 * 20 + 16 * 16);
+  CHECK_THROWS_WITH(without->read(Arena::masks, values), Catch::Contains("masks"));
+  options.masks = true;
+  const auto executor = test::executor(*cpu::make_engine({.threads = 1}), model, options);
+  executor->read(Arena::masks, values);
+  CHECK(std::ranges::count(values, 1.0F) == static_cast<std::ptrdiff_t>(values.size()));
+  const auto lines = executor->memory();
+  const auto line = std::ranges::find(lines, "masks", &nn::MemoryLine::name);
+  REQUIRE(line != lines.end());
+  CHECK(line->bytes == lines[1].bytes);
+}
+
+TEST_CASE("evaluate gives the outputs of predict from the same pass") {
+  const nn::Model model = convnet();
+  const auto executor = test::executor(*cpu::make_engine({.threads = 1}), model, with({}));
+  for (const std::int64_t samples : {6, 4}) {
+    const OwnedBatch data(model, kSoftmax, samples, 3);
+    std::vector<float> outputs(static_cast<std::size_t>(samples * 5));
+    const nn::StepResult result = executor->evaluate(data.batch(), outputs);
+    CHECK(outputs == test::predict(*executor, data.batch()));
+    CHECK(result.loss_sum == executor->evaluate(data.batch()).loss_sum);
+    CHECK_THROWS_AS(executor->evaluate(data.batch(), std::span(outputs).first(3)),
+                    std::logic_error);
+  }
+}
+
+TEST_CASE("An executor that gave its memory back takes it again and trains as a new one does") {
+  const nn::Model model = convnet();
+  const auto executor = test::executor(*cpu::make_engine({.threads = 1}), model, with({.l2 = 0.1}));
+  const OwnedBatch data(model, kSoftmax, 6, 1);
+  const double first = executor->train(data.batch(), 1, 0.1).loss_sum;
+  const std::vector<float> weights = read(*executor, Arena::parameters);
+  executor->release();
+  CHECK_THROWS_AS(executor->train(data.batch(), 2, 0.1), std::logic_error);
+  executor->allocate();
+  executor->write(Arena::parameters, test::random_weights(model, 11));
+  CHECK(executor->train(data.batch(), 1, 0.1).loss_sum == first);
+  CHECK(read(*executor, Arena::parameters) == weights);
+}
