@@ -15,7 +15,8 @@ struct SavedModel {
   std::vector<float> parameters;  ///< as nn::Executor::write(Arena::parameters) wants them
 };
 
-/// Writes beside and renames: the file is whole or not there. Throws Error (disk).
+/// Writes beside and renames: the file is whole or not there. A fitted whitening matrix is the
+/// tensor "preprocessing.whitening". Throws Error (disk; whitening that was not fitted).
 void save_model(const std::filesystem::path& path, const nn::Model& model,
                 std::span<const float> parameters);
 

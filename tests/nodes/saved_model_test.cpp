@@ -45,6 +45,39 @@ TEST_CASE("a saved model comes back with weights, preprocessing and classes") {
   CHECK(saved.parameters == weights);
 }
 
+TEST_CASE("the whitening matrix is saved beside the weights, and missed where it should be") {
+  nn::Model model = small_model();
+  const std::vector<float> weights = weights_of(model);
+  model.preprocessing.whiten = true;
+  CHECK_THROWS_WITH(save_model(scratch("unfitted.safetensors"), model, weights),
+                    Catch::Contains("was never fitted"));
+  std::vector<float> matrix(108 * 108);
+  for (std::size_t i = 0; i < matrix.size(); ++i) matrix[i] = static_cast<float>(i);
+  model.preprocessing.whitening = std::make_shared<const std::vector<float>>(matrix);
+  save_model(scratch("whitened.safetensors"), model, weights);
+  const SavedModel saved = load_model(scratch("whitened.safetensors"));
+  CHECK(saved.parameters == weights);
+  CHECK(nn::to_json(saved.model) == nn::to_json(model));
+  REQUIRE(saved.model.preprocessing.whitening != nullptr);
+  CHECK(*saved.model.preprocessing.whitening == matrix);
+
+  std::vector<NamedTensor> tensors;
+  for (const nn::Parameter& p : nn::parameters(model)) {
+    tensors.push_back({p.name, p.shape,
+                       std::span(weights).subspan(static_cast<std::size_t>(p.offset),
+                                                  static_cast<std::size_t>(p.shape.elements()))});
+  }
+  write_safetensors(scratch("lacking.safetensors"), tensors,
+                    {{"millrace.model", nn::to_json(model)}});
+  CHECK_THROWS_WITH(load_model(scratch("lacking.safetensors")),
+                    Catch::Contains("tensor 'preprocessing.whitening' is missing"));
+  tensors.push_back({"preprocessing.whitening", {108}, std::span(matrix).first(108)});
+  write_safetensors(scratch("lacking.safetensors"), tensors,
+                    {{"millrace.model", nn::to_json(model)}});
+  CHECK_THROWS_WITH(load_model(scratch("lacking.safetensors")),
+                    Catch::Contains("'preprocessing.whitening' is 108, the model wants 108x108"));
+}
+
 TEST_CASE("a file that is not there, not safetensors or without a model is named") {
   CHECK_THROWS_WITH(load_model(scratch("none.safetensors")), Catch::Contains("none.safetensors"));
   const std::vector<float> values = {1, 2};

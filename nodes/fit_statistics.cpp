@@ -1,0 +1,114 @@
+#include <millrace/nodes/fit_statistics.h>
+
+#include <millrace/io/watch.h>
+#include <millrace/nn/preprocessing.h>
+#include <millrace/nodes/batcher.h>
+#include <millrace/nodes/decode_into.h>
+#include <millrace/nodes/moments.h>
+#include <millrace/nodes/whitening.h>
+#include <millrace/pipeline/pipeline.h>
+
+#include <cmath>
+#include <memory>
+#include <utility>
+
+namespace millrace {
+namespace {
+
+constexpr std::int64_t kBatch = 32;
+
+SampleSet spread_over(const SampleSet& set, std::uint32_t count) {
+  if (count == 0 || count >= set.size()) return set;
+  SampleSet chosen{set.dataset, {}};
+  for (std::uint64_t i = 0; i < count; ++i) {
+    chosen.samples.push_back(set.samples[static_cast<std::size_t>(i * set.size() / count)]);
+  }
+  return chosen;
+}
+
+void check(const SampleSet& training, const Shape& sample, nn::Preprocessing preprocessing,
+           const FitOptions& options) {
+  if (!options.center && !options.deviation && !options.zca) {
+    throw UsageError("fit: nothing to fit; want center, deviation or zca");
+  }
+  if (options.zca && options.deviation) {
+    throw UsageError("fit: whitening makes all deviations equal; leave out deviation or zca");
+  }
+  if (options.zca && training.dataset->dtype() != DType::u8) {
+    throw UsageError("fit: whitening is of pictures, the data are rows of numbers");
+  }
+  if (!(options.zca_epsilon >= 0)) {
+    throw UsageError(concat("fit: zca epsilon must be 0 or more, not ", options.zca_epsilon));
+  }
+  preprocessing.whiten = options.zca;
+  preprocessing.whitening.reset();
+  nn::check_preprocessing(preprocessing, sample);
+}
+
+/// list - decode - batch - add up.
+Moments add_up(const SampleSet& set, const Shape& sample, const nn::Preprocessing& preprocessing,
+               const FitOptions& options) {
+  Pipeline p({.name = "fit statistics", .budget = options.budget, .threads = options.threads});
+  DirectoryReader reader(set, {}, {.batch = kBatch, .shuffle = false, .ticket_samples = 4});
+  p.charge("index", 1, set.dataset->index_bytes() + reader.bytes());
+  p.charge("sums", 1, Moments::bytes(sample, options.zca));
+  const auto features = static_cast<std::uint64_t>(sample.elements());
+  if (options.zca) p.charge("whitening", 2, Bytes{features * features * sizeof(double)});
+  auto host = p.pool<HostBatch>(
+      "host batches", 3,
+      HostBatchFactory{.sample = sample, .dtype = set.dataset->dtype(), .capacity = kBatch});
+  auto tickets = p.source({.name = "list"}, host, std::move(reader));
+  auto pixels = p.then(
+      tickets, {.name = "decode", .concurrency = kAllThreads, .on_error = options.on_bad_image},
+      DecodeInto(set.dataset, nullptr, filter_from_name(preprocessing.filter), options.decoder));
+  auto batches = p.then(p.gather(pixels), {.name = "batch"}, Batcher{});
+  std::unique_ptr<Moments> moments;
+  p.sink(batches, {.name = "sums"}, [&](const Lease<HostBatch>& batch) {
+    moments->add(batch->rows());
+    if (options.on_samples) options.on_samples(moments->samples());
+  });
+  p.check();
+  moments =
+      std::make_unique<Moments>(sample, options.zca, preprocessing.order == nn::ChannelOrder::bgr);
+  if (p.run(options.stop).stopped) throw Stopped("stopped while statistics were being fitted");
+  return std::move(*moments);
+}
+
+}  // namespace
+
+nn::Preprocessing fit_statistics(const SampleSet& training, const Shape& sample,
+                                 nn::Preprocessing preprocessing, const FitOptions& options) {
+  check(training, sample, preprocessing, options);
+  const SampleSet chosen = spread_over(training, options.samples);
+  if (chosen.size() == 0) throw Error("there is no sample to fit statistics to");
+  std::vector<double> pairs;
+  std::uint64_t samples = 0;
+  const auto scale = static_cast<double>(preprocessing.scale);
+  {
+    Moments moments = add_up(chosen, sample, preprocessing, options);
+    samples = moments.samples();
+    if (samples == 0) throw Error("no sample that statistics could be fitted to could be read");
+    preprocessing.mean.clear();
+    for (const double mean : moments.mean()) {
+      preprocessing.mean.push_back(static_cast<float>(mean * scale));
+    }
+    if (options.deviation) {
+      preprocessing.deviation.clear();
+      for (const double deviation : moments.deviation()) {
+        preprocessing.deviation.push_back(
+            static_cast<float>(deviation * std::abs(scale) + nn::kDeviationEpsilon));
+      }
+    }
+    if (options.zca) pairs = moments.take_centred_pairs();
+  }
+  if (options.zca) {
+    for (double& pair : pairs) pair *= scale * scale;
+    preprocessing.whiten = true;
+    preprocessing.whitening = std::make_shared<const std::vector<float>>(
+        zca_matrix(std::move(pairs), samples, options.zca_epsilon));
+  }
+  nn::check_preprocessing(preprocessing, sample);
+  return preprocessing;
+}
+
+}  // namespace millrace

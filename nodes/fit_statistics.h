@@ -1,0 +1,42 @@
+#pragma once
+// Fits the feature-wise part of a preprocessing to data, as ImageDataGenerator.fit does, but in one
+// streaming pass through a pipeline: memory does not grow with the number of samples.
+
+#include <millrace/io/decode.h>
+#include <millrace/nn/model.h>
+#include <millrace/nodes/directory_reader.h>
+#include <millrace/pipeline/stage.h>
+
+#include <cstdint>
+#include <functional>
+#include <stop_token>
+
+namespace millrace {
+
+struct FitOptions {
+  bool center = false;     ///< mean by channel
+  bool deviation = false;  ///< and deviation by channel
+  bool zca = false;        ///< and the whitening matrix; uint8 pictures only
+  double zca_epsilon = 1e-6;
+  std::uint32_t samples = 0;  ///< so many, spread evenly over the set; 0: all
+  OnError on_bad_image = fail();
+  DecoderOptions decoder{};
+  int threads = 0;                                  ///< 0: the cores one may use
+  Bytes budget{};                                   ///< 0: no limit
+  std::function<void(std::uint64_t)> on_samples{};  ///< told the count so far
+  std::stop_token stop{};
+};
+
+/// The preprocessing with mean, deviation and whitening of the samples as they are before
+/// augmentation, times its scale, in its order of channels, whatever its samplewise steps (Keras
+/// fits to the same). `deviation` is the population's + 1e-6. For features of tables, each feature
+/// is a channel. The result does not depend on the number of threads.
+///
+/// Throws UsageError: nothing to fit, whitening of tables or together with deviation; Error: more
+/// than nn::kMostWhitenedFeatures elements to whiten (with the sum), no sample that can be read;
+/// BudgetError, StageError as Pipeline::run does; Stopped.
+[[nodiscard]] nn::Preprocessing fit_statistics(const SampleSet& training, const Shape& sample,
+                                               nn::Preprocessing preprocessing,
+                                               const FitOptions& options);
+
+}  // namespace millrace

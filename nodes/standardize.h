@@ -1,0 +1,34 @@
+#pragma once
+// The steps of a model's preprocessing that look at whole samples: centring and standardising each
+// sample, and ZCA whitening. Behind augmentation, on all threads; the cast then only copies.
+
+#include <millrace/nn/model.h>
+#include <millrace/nodes/host_batch.h>
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace millrace {
+
+/// A node: Ticket -> the same Ticket. Turns the valid float32 rows of pictures, 0..255, into the
+/// input of the model in place, by all of the preprocessing (see nn::Preprocessing for the order,
+/// which is that of ImageDataGenerator.standardize). A row's result depends on that row alone.
+/// scratch() is what one copy holds.
+class Standardize {
+ public:
+  /// Throws Error as nn::check_preprocessing() does, and if `whiten` has no matrix.
+  Standardize(nn::Preprocessing preprocessing, const Shape& sample);
+  Ticket operator()(const Ticket& ticket);
+  [[nodiscard]] Bytes scratch() const noexcept;
+
+ private:
+  void standardize(std::span<float> row) const;
+  void whiten(std::span<float* const> rows);
+
+  nn::Preprocessing preprocessing_;
+  std::size_t features_;
+  std::vector<float> product_;  // [kRows][features_] with whitening
+};
+
+}  // namespace millrace
