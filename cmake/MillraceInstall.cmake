@@ -78,6 +78,7 @@ write_basic_package_version_file(${millrace_generated_dir}/millraceConfigVersion
 install(FILES
   ${millrace_generated_dir}/millraceConfig.cmake
   ${millrace_generated_dir}/millraceConfigVersion.cmake
+  ${PROJECT_SOURCE_DIR}/cmake/FindHDF5C.cmake
   ${PROJECT_SOURCE_DIR}/cmake/FindLAPACKE.cmake
   ${PROJECT_SOURCE_DIR}/cmake/FindoneDNN.cmake
   DESTINATION ${millrace_package_dir})

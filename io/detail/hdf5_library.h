@@ -1,0 +1,36 @@
+#pragma once
+// What the HDF5 C library is asked, in the process that hdf5.cpp starts for it. Messages of errors
+// do not name the file.
+
+#include <millrace/io/hdf5.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+namespace millrace::detail {
+
+struct Hdf5Contents {
+  std::vector<Hdf5File::Group> groups;
+  std::vector<Hdf5File::Dataset> datasets;
+};
+
+/// An open file.
+class Hdf5Library {
+ public:
+  /// Throws Error.
+  explicit Hdf5Library(const std::filesystem::path& path);
+  ~Hdf5Library();
+  Hdf5Library(const Hdf5Library&) = delete;
+  Hdf5Library& operator=(const Hdf5Library&) = delete;
+
+  [[nodiscard]] Hdf5Contents list() const;
+  void read_rows(const std::string& dataset, std::int64_t first, std::int64_t count,
+                 std::span<float> into) const;
+
+ private:
+  std::int64_t file_ = -1;
+  std::uint64_t size_ = 0;
+};
+
+}  // namespace millrace::detail
