@@ -145,7 +145,8 @@ double Updater::update(double learning_rate, std::int64_t t, const FlatArenas& a
                       of(arenas.second));
     if (arenas.masks.empty()) return;
     const auto masks = arenas.masks.subspan(part.offset, part.count);
-    for (std::size_t k = 0; k < weights.size(); ++k) weights[k] *= masks[k];
+    // Plus zero: what is masked is +0, never -0, so that files of pruned weights compress.
+    for (std::size_t k = 0; k < weights.size(); ++k) weights[k] = weights[k] * masks[k] + 0.0F;
   });
   return summed_penalty();
 }

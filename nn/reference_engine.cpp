@@ -209,7 +209,9 @@ void Executor64::clip() {
 }
 
 void Executor64::apply_masks() {
-  for (std::size_t i = 0; i < arenas_.masks.size(); ++i) arenas_.parameters[i] *= arenas_.masks[i];
+  for (std::size_t i = 0; i < arenas_.masks.size(); ++i) {
+    arenas_.parameters[i] = arenas_.parameters[i] * arenas_.masks[i] + 0.0;  // +0, never -0
+  }
 }
 
 StepResult Executor64::train(const Batch& batch, std::int64_t t, double learning_rate) {

@@ -1,0 +1,78 @@
+#pragma once
+// Magnitude pruning of a model under training: at the steps of a schedule the masks are made anew
+// from the weights, and between them the engine's update keeps pruned weights at zero. PruneStep
+// (prune_step.h) calls this behind the training step; a training loop of one's own may call it too.
+
+#include <millrace/io/checkpoint.h>
+#include <millrace/nn/engine.h>
+#include <millrace/nn/pruning.h>
+#include <millrace/nodes/prune_summary.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace millrace {
+
+struct PruneOptions {
+  nn::PruneSchedule schedule{};
+  /// Patterns of parameters or layers, as nn::pruned_parameters takes them.
+  std::vector<std::string> include{}, exclude{};
+};
+
+/// Makes the masks of a training run.
+///
+/// A pruned weight can grow back, as in tfmot: the update right before a mask is made is not
+/// masked, so every weight takes part in the choice with what its gradient made of it; all other
+/// updates are. With PruneSchedule::keras_compat also the clock is tfmot's: the mask of its step s
+/// is made after s - 1 updates, and the masks that are there are applied once more at the end of an
+/// epoch, so that a weight cannot grow back across it.
+///
+/// Requires: the executor was compiled with CompileOptions::masks for a model whose kernels have
+/// the names of the model that this was made for; layers may be frozen or not. Thread safety: none.
+class Pruner {
+ public:
+  /// Throws UsageError: the schedule or the patterns cannot be meant.
+  Pruner(const nn::Model& model, PruneOptions options);
+
+  /// Before the first update, or the first after restore(), once weights and masks are written;
+  /// `updates` is how many there were. Takes scratch() and makes the mask of this step if due.
+  void begin(nn::Executor& executor, std::uint64_t updates);
+  /// After update number `updates`, counted from 1; `ends_epoch`: it was the last of its epoch.
+  /// True where masks were made.
+  bool after_update(nn::Executor& executor, std::uint64_t updates, bool ends_epoch);
+  /// After the validation of an epoch that another one follows. True where masks were made.
+  bool before_epoch(nn::Executor& executor, std::uint64_t updates);
+
+  /// As the last masks left it. Requires: begin().
+  [[nodiscard]] const PruneSummary& summary() const noexcept { return summary_; }
+  [[nodiscard]] const PruneOptions& options() const noexcept { return options_; }
+  [[nodiscard]] Bytes scratch() const noexcept;
+
+  /// All but the masks themselves, which are an arena of the executor.
+  void save(Checkpoint& checkpoint) const;
+  void restore(const Checkpoint& checkpoint);
+  [[nodiscard]] Bytes array_bytes() const noexcept;
+
+ private:
+  struct Kernel {
+    std::span<float> weights, mask;
+  };
+  [[nodiscard]] bool is_due(std::uint64_t updates) const noexcept;
+  /// Reads weights and masks of the executor.
+  std::vector<Kernel> read(nn::Executor& executor);
+  void write(nn::Executor& executor);
+  void make_masks(nn::Executor& executor, std::uint64_t updates);
+  void apply_masks(nn::Executor& executor);
+
+  PruneOptions options_;
+  std::size_t arena_elements_, trainable_elements_;
+  PruneSummary summary_;
+  std::optional<std::uint64_t> made_at_;  // updates before the last masks
+  std::vector<float> weights_, masks_;
+};
+
+}  // namespace millrace
