@@ -51,6 +51,9 @@ millrace_dependency(ZLIB TARGET ZLIB::ZLIB DEBIAN zlib1g-dev PKG_CONFIG zlib)
 millrace_dependency(LAPACKE TARGET LAPACKE::LAPACKE DEBIAN "liblapacke-dev libopenblas-dev"
   PKG_CONFIG lapacke openblas)
 millrace_dependency(HDF5C TARGET HDF5::C DEBIAN libhdf5-dev PKG_CONFIG hdf5)
+millrace_dependency(Protobuf TARGET protobuf::libprotobuf-lite
+  DEBIAN libprotobuf-dev PKG_CONFIG protobuf-lite)
+millrace_dependency(Protobuf TARGET protobuf::protoc DEBIAN protobuf-compiler BUILD_ONLY)
 millrace_dependency(hwy FIND 1.0 CONFIG TARGET hwy::hwy DEBIAN libhwy-dev PKG_CONFIG libhwy)
 millrace_dependency(stb TARGET stb::stb DEBIAN libstb-dev BUILD_ONLY)
 millrace_dependency(nlohmann_json FIND 3.10 CONFIG TARGET nlohmann_json::nlohmann_json

@@ -132,6 +132,27 @@ void RandomAccessFile::read_at(std::uint64_t offset, std::span<std::byte> into) 
   }
 }
 
+AppendFile::AppendFile(fs::path path) : path_(std::move(path)) {
+  descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) fail(path_, "cannot be written", errno);
+}
+
+AppendFile::~AppendFile() {
+  ::close(descriptor_);
+}
+
+void AppendFile::append(std::string_view piece) {
+  try {
+    write_fully(descriptor_, std::as_bytes(std::span(piece)), path_);
+    size_ += piece.size();
+  } catch (const Error&) {
+    const auto whole = static_cast<off_t>(size_);
+    // Both can only fail where writing did; the error is on its way.
+    if (::ftruncate(descriptor_, whole) == 0) ::lseek(descriptor_, whole, SEEK_SET);
+    throw;
+  }
+}
+
 void create_folders(const fs::path& path) {
   std::error_code error;
   fs::create_directories(path, error);

@@ -48,6 +48,28 @@ class RandomAccessFile {
 /// could not be made, for lack of permission or because a file stands in the way.
 void create_folders(const std::filesystem::path& path);
 
+/// A new file that grows by whole pieces, each seen by readers at once. If a piece cannot be
+/// written, the file keeps the pieces before it and nothing of that one.
+///
+/// Thread safety: none.
+class AppendFile {
+ public:
+  /// Creates the file. Throws Error naming it: it is there already, or cannot be made.
+  explicit AppendFile(std::filesystem::path path);
+  ~AppendFile();
+  AppendFile(const AppendFile&) = delete;
+  AppendFile& operator=(const AppendFile&) = delete;
+
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+  /// Throws Error (a full disk, a limit).
+  void append(std::string_view piece);
+
+ private:
+  std::filesystem::path path_;
+  int descriptor_ = -1;
+  std::uint64_t size_ = 0;
+};
+
 /// A file that appears under its name when it is complete. It is written in the same directory
 /// under a temporary, hidden name; commit() flushes it to the disk and renames it. Destroyed
 /// without commit(), it leaves nothing behind.
