@@ -2,7 +2,6 @@
 
 #include <millrace/core/error.h>
 #include <millrace/io/files.h>
-#include <millrace/nodes/saved_model.h>
 
 #include <array>
 #include <cerrno>
@@ -13,8 +12,32 @@
 namespace millrace::apps {
 namespace {
 
-constexpr std::array<const char*, 5> kFiles = {"config.ini", "metrics.csv", "model.safetensors",
-                                               "report.json", "trace.json"};
+constexpr std::array<const char*, 7> kFiles = {
+    "config.ini",  "metrics.csv", "model.safetensors", "best.safetensors",
+    "report.json", "trace.json",  "augmented.png"};
+
+/// A file of a run in a folder below the run directory. Nothing else there is ever removed.
+bool is_file_of_run(const std::filesystem::path& file) {
+  return file.extension() == ".ckpt" ||
+         file.filename().string().find("tfevents") != std::string::npos;
+}
+
+std::vector<std::filesystem::path> files_of_run(const std::filesystem::path& run_dir) {
+  std::vector<std::filesystem::path> files;
+  for (const char* name : kFiles) {
+    if (std::filesystem::exists(run_dir / name)) files.push_back(run_dir / name);
+  }
+  for (const char* folder : {"checkpoints", "events"}) {
+    if (!std::filesystem::is_directory(run_dir / folder)) continue;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(run_dir / folder)) {
+      if (is_file_of_run(entry.path())) files.push_back(entry.path());
+    }
+  }
+  return files;
+}
+
+constexpr const char* kColumns =
+    "epoch,loss,accuracy,val_loss,val_accuracy,learning_rate,samples,left_out,images_per_s,seconds";
 
 void write_atomically(const std::filesystem::path& path, const std::string& text) {
   AtomicFile file(path);
@@ -33,21 +56,27 @@ std::filesystem::path default_run_directory() {
   return std::filesystem::path("runs") / text.data();
 }
 
-RunDirectory::RunDirectory(std::filesystem::path path, bool overwrite) : path_(std::move(path)) {
+RunDirectory::RunDirectory(std::filesystem::path path, OldRun old, std::size_t keep)
+    : path_(std::move(path)), checkpoints_(path_ / "checkpoints", keep) {
   create_folders(path_);
-  for (const char* name : kFiles) {
-    const std::filesystem::path file = path_ / name;
-    if (!std::filesystem::exists(file)) continue;
-    if (!overwrite) {
+  if (old != OldRun::resume) {
+    const std::vector<std::filesystem::path> files = files_of_run(path_);
+    if (!files.empty() && old == OldRun::refuse) {
       throw Error(concat(path_.string(),
-                         ": holds a run already; choose another --run-dir, or --overwrite it"));
+                         ": holds a run already; choose another --run-dir, "
+                         "--overwrite it, or go on with it: --resume ",
+                         path_.string()));
     }
-    std::filesystem::remove(file);
+    for (const std::filesystem::path& file : files) std::filesystem::remove(file);
+    open_metrics();
   }
+}
+
+void RunDirectory::open_metrics() {
+  metrics_.close();
   metrics_.open(path_ / "metrics.csv");
-  metrics_ << "epoch,loss,accuracy,val_loss,val_accuracy,learning_rate,samples,left_out,images_per_"
-              "s,seconds\n"
-           << std::flush;
+  metrics_.precision(9);
+  has_header_ = false;
   if (!metrics_) {
     throw Error(concat(path_.string(), ": cannot be written: ", std::strerror(errno),
                        "; choose another --run-dir"));
@@ -60,8 +89,17 @@ void RunDirectory::write_config(const std::string& recipe) const {
                                              " --run-dir OTHER\n" + recipe);
 }
 
-void RunDirectory::write_epoch(const EpochRecord& r, const nn::Model& model) {
-  metrics_.precision(9);
+void RunDirectory::append(const EpochRecord& r) {
+  if (!has_header_) {
+    columns_.clear();
+    metrics_ << kColumns;
+    for (const auto& [name, value] : r.extra) {
+      columns_.push_back(name);
+      metrics_ << ',' << name;
+    }
+    metrics_ << '\n';
+    has_header_ = true;
+  }
   metrics_ << r.epoch + 1 << ',' << r.training.mean_loss() << ',' << r.training.accuracy() << ',';
   if (r.validation && r.validation->samples > 0)
     metrics_ << r.validation->mean_loss() << ',' << r.validation->accuracy();
@@ -69,12 +107,25 @@ void RunDirectory::write_epoch(const EpochRecord& r, const nn::Model& model) {
     metrics_ << ',';
   metrics_ << ',' << r.learning_rate << ',' << r.training.samples << ',' << r.holes << ','
            << (r.training_s > 0 ? static_cast<double>(r.training.samples) / r.training_s : 0.0)
-           << ',' << r.seconds << '\n'
-           << std::flush;
-  if (!metrics_)
+           << ',' << r.seconds;
+  for (const std::string& column : columns_) {
+    metrics_ << ',';
+    if (const auto value = r.value(column)) metrics_ << *value;
+  }
+  metrics_ << '\n' << std::flush;
+  if (!metrics_) {
     throw Error(
         concat((path_ / "metrics.csv").string(), ": cannot be written: ", std::strerror(errno)));
-  if (r.snapshot) save_model(model_file(), model, r.snapshot->parameters);
+  }
+}
+
+void RunDirectory::write_epoch(const EpochRecord& record) {
+  append(record);
+}
+
+void RunDirectory::rewrite_epochs(const std::vector<EpochRecord>& history) {
+  open_metrics();
+  for (const EpochRecord& record : history) append(record);
 }
 
 void RunDirectory::write_report(const Report& report) const {

@@ -1,7 +1,8 @@
 #pragma once
 // The folder that holds all there is to know of a run: config.ini, metrics.csv, model.safetensors,
-// report.json, trace.json.
+// best.safetensors, checkpoints, events, report.json, trace.json.
 
+#include <millrace/io/checkpoint_folder.h>
 #include <millrace/nn/model.h>
 #include <millrace/nodes/logger.h>
 #include <millrace/pipeline/report.h>
@@ -9,30 +10,46 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
 namespace millrace::apps {
 
 /// "runs/20260131-154500".
 [[nodiscard]] std::filesystem::path default_run_directory();
 
+/// What to do with a run that is there already.
+enum class OldRun { refuse, replace, resume };
+
 class RunDirectory {
  public:
-  /// Makes the folder. Throws Error naming it: it holds a run already (unless `overwrite`, which
-  /// removes that run's files), or it cannot be written.
-  RunDirectory(std::filesystem::path path, bool overwrite);
+  /// Makes the folder. Throws Error naming it: it holds a run already (OldRun::refuse), or it
+  /// cannot be written. A run that is resumed is not touched before rewrite_epochs(). `keep` is how
+  /// many of the last checkpoints stay.
+  RunDirectory(std::filesystem::path path, OldRun old, std::size_t keep = 2);
 
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
   [[nodiscard]] std::filesystem::path model_file() const { return path_ / "model.safetensors"; }
+  [[nodiscard]] std::filesystem::path best_model_file() const { return path_ / "best.safetensors"; }
   [[nodiscard]] std::filesystem::path trace_file() const { return path_ / "trace.json"; }
+  [[nodiscard]] CheckpointFolder& checkpoints() noexcept { return checkpoints_; }
 
   void write_config(const std::string& recipe) const;
-  /// Appends a line to metrics.csv and writes the model. Throws Error (disk).
-  void write_epoch(const EpochRecord& record, const nn::Model& model);
+  /// Appends a line to metrics.csv. The first record says which columns there are. Throws Error
+  /// (disk), here and below.
+  void write_epoch(const EpochRecord& record);
+  /// Makes metrics.csv hold these epochs and no others.
+  void rewrite_epochs(const std::vector<EpochRecord>& history);
   void write_report(const Report& report) const;
 
  private:
+  void open_metrics();
+  void append(const EpochRecord& record);
+
   std::filesystem::path path_;
+  CheckpointFolder checkpoints_;
   std::ofstream metrics_;
+  std::vector<std::string> columns_;  // of EpochRecord::extra
+  bool has_header_ = false;
 };
 
 }  // namespace millrace::apps

@@ -5,10 +5,12 @@
 #include "apps/machine.h"
 #include "apps/progress.h"
 #include "apps/run_directory.h"
+#include "apps/run_files.h"
 #include "apps/training_pipeline.h"
 
 #include <millrace/pipeline/interrupt.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <optional>
@@ -57,7 +59,7 @@ std::string recipe_of(TrainOptions options) {
     options.model = std::filesystem::absolute(options.model).string();
   CommandLine line("train", "", "");
   declare(line, options);
-  return line.recipe({"run-dir", "overwrite", "print-plan", "quiet"});
+  return line.recipe({"run-dir", "overwrite", "print-plan", "quiet", "resume"});
 }
 
 /// Runs the pipeline and writes its report, also of a run that fails.
@@ -79,47 +81,90 @@ Report run_pipeline(Pipeline& pipeline, const Training& t, const RunDirectory& d
   return pipeline.last_report();
 }
 
-void print_outcome(const Report& report, const RunDirectory& directory, Show show) {
+void print_outcome(const Report& report, const Training& t, const RunDirectory& directory,
+                   Show show) {
   for (const std::string& reason : report.skipped) std::cerr << "left out: " << reason << '\n';
   if (report.stage("decode").skipped > report.skipped.size() && !report.skipped.empty()) {
     std::cerr << "left out: " << report.stage("decode").skipped << " times in all epochs\n";
   }
+  const std::string run = directory.path().string();
   if (report.stopped) {
     const bool has_model = std::filesystem::exists(directory.model_file());
-    std::cerr << "millrace: stopped by a signal; "
+    std::cerr << "millrace: stopped by a signal after step " << t.state->step << "; "
               << (has_model ? "the model of the last whole epoch is in "
                             : "no epoch was whole, so no model was written to ")
-              << directory.path().string() << '\n';
+              << run;
+    if (!t.options.callbacks.no_checkpoints)
+      std::cerr << "; go on with: millrace train --resume " << run;
+    std::cerr << '\n';
   } else if (show != Show::nothing) {
+    if (t.state->is_finished()) std::cout << t.state->reason() << '\n';
     std::cout << "the model is " << directory.model_file().string()
               << "; the stage that set the pace was '" << report.bottleneck() << "'\n";
   }
 }
 
+OldRun old_run(const TrainOptions& o) {
+  if (!o.callbacks.resume.empty()) return OldRun::resume;
+  return o.overwrite ? OldRun::replace : OldRun::refuse;
+}
+
 int run_training(const Training& t, Show show, Interrupt& interrupt) {
   const std::filesystem::path run_dir = t.options.run_dir;
-  TrainingProgress progress(show, t.options.epochs, t.options.batch);
-  std::optional<RunDirectory> directory;
-  const auto on_epoch = [&](const EpochRecord& record) {
-    if (record.training.samples == 0) throw Error("no training sample could be read");
-    directory->write_epoch(record, t.model);
-    progress.epoch(record);
+  const auto compose = [&](Logger::Watchers watchers) {
+    return compose_training(t, run_dir / "trace.json", std::move(watchers));
   };
-  Pipeline pipeline = compose_training(
-      t, run_dir / "trace.json",
-      {.on_step = [&](const StepRecord& record) { progress.step(record); }, .on_epoch = on_epoch});
+  const Pipeline plan = compose({});
   if (t.options.print_plan) {
-    std::cout << pipeline.plan();
+    std::cout << plan.plan();
     return 0;
   }
   if (show != Show::nothing) print_choices(t);
-  pipeline.check();  // before anything is written or allocated
-  directory.emplace(run_dir, t.options.overwrite);
-  directory->write_config(recipe_of(t.options));
+  plan.check();  // before anything is written or allocated
+  RunDirectory directory(run_dir, old_run(t.options), t.options.callbacks.keep_checkpoints);
   allocate(t);
-  const Report report = run_pipeline(pipeline, t, *directory, progress, interrupt.token());
-  print_outcome(report, *directory, show);
+  if (!t.options.callbacks.resume.empty()) {
+    resume(t, directory);
+    if (show != Show::nothing) {
+      std::cout << "goes on    behind step " << t.state->step << ", in epoch "
+                << t.state->next.epoch + 1 << '\n';
+    }
+  }
+  directory.write_config(recipe_of(t.options));
+  TrainingProgress progress(show, t.options.epochs, t.options.batch);
+  RunFiles files(t, directory, progress);
+  Pipeline pipeline = compose(files.watchers());  // from where the state is now
+  const Report report = run_pipeline(pipeline, t, directory, progress, interrupt.token());
+  if (report.stopped) files.write_stopped();
+  print_outcome(report, t, directory, show);
   return report.stopped ? interrupt.exit_status() : 0;
+}
+
+/// For --resume: the arguments with which the run was begun come from its config.ini, the command
+/// line wins. Nothing where help was asked for and printed.
+std::optional<Arguments> arguments_of_resumed(Arguments arguments) {
+  TrainOptions options;
+  CommandLine line("train", "", "");
+  declare(line, options);
+  line.accept_recipe();
+  const bool resumes = std::any_of(arguments.begin(), arguments.end(), [](const std::string& word) {
+    return word.rfind("--resume", 0) == 0;
+  });
+  if (!resumes) return arguments;
+  if (!line.parse(arguments)) return std::nullopt;
+  const std::filesystem::path run = options.callbacks.resume;
+  for (const char* other : {"recipe", "run-dir", "overwrite"}) {
+    if (line.was_given(other)) {
+      throw UsageError(concat("train: --resume goes on in ", run.string(),
+                              " as it was begun; leave out --", other));
+    }
+  }
+  if (!std::filesystem::exists(run / "config.ini")) {
+    throw Error(concat(run.string(), ": holds no run to go on with (no config.ini)"));
+  }
+  arguments.insert(arguments.end(),
+                   {"--recipe", (run / "config.ini").string(), "--run-dir", run.string()});
+  return arguments;
 }
 
 }  // namespace
@@ -134,7 +179,8 @@ int train(const Arguments& arguments) {
       "not said is chosen and printed.");
   declare(line, options);
   line.accept_recipe();
-  if (!line.parse(arguments)) return 0;
+  const std::optional<Arguments> all = arguments_of_resumed(arguments);
+  if (!all || !line.parse(*all)) return 0;
   check(options);
 
   Interrupt interrupt;

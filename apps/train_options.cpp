@@ -54,6 +54,7 @@ void declare(CommandLine& line, TrainOptions& o) {
   line("flip", o.flip, "", "mirror left and right, with probability 0.5");
   line("crop-padding", o.crop_padding, "N",
        "pad by N pixels on each side and crop back at a random place");
+  declare(line, o.callbacks);
   line.topic("machine", "Machine");
   line("device", o.device, "auto|cpu|gpu", "where to compute; default auto");
   line("threads", o.threads, "N", "of reading and decoding; default: the cores one may use");
@@ -99,6 +100,7 @@ void check(const TrainOptions& o) {
   require(o.threads >= 0, "threads", "0 or more", o.threads);
   require(o.compute_threads >= 0, "compute-threads", "0 or more", o.compute_threads);
   require(o.slots >= 1, "slots", "1 or more", o.slots);
+  check(o.callbacks);
 }
 
 }  // namespace millrace::apps

@@ -2,6 +2,7 @@
 // The options of `millrace train`, in the words of the field, by topic. What is left out is chosen
 // from the data and the machine (choose.h) and printed before training starts.
 
+#include "apps/callback_options.h"
 #include "apps/command_line.h"
 
 #include <cstdint>
@@ -40,6 +41,7 @@ struct TrainOptions {
   // augmentation
   bool flip = false;
   int crop_padding = 0;
+  CallbackOptions callbacks;
   // machine
   std::string device = "auto";
   int threads = 0;

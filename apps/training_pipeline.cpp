@@ -2,6 +2,7 @@
 
 #include "apps/choose.h"
 #include "apps/machine.h"
+#include "apps/run_identity.h"
 
 #include <millrace/nn/initialize.h>
 #include <millrace/nodes/augment.h>
@@ -9,6 +10,7 @@
 #include <millrace/nodes/cast.h>
 #include <millrace/nodes/copy_to_device.h>
 #include <millrace/nodes/decode_into.h>
+#include <millrace/nodes/take_snapshot.h>
 #include <millrace/nodes/train_step.h>
 
 #include <utility>
@@ -40,10 +42,16 @@ Training prepare_training(TrainOptions options, TrainingData data) {
   }
   t.engine = engine_for(options.device, options.compute_threads);
   t.options = std::move(options);
-  t.executor = t.engine->compile(t.model, {.batch = t.options.batch,
-                                           .other_batches = make_reader(t).short_batches(),
-                                           .optimizer = optimizer_options(t.options),
-                                           .seed = t.options.seed});
+  const TrainOptions& o = t.options;
+  t.compile = {.batch = o.batch,
+               .other_batches = make_reader(t).short_batches(),
+               .optimizer = optimizer_options(o),
+               .seed = o.seed};
+  t.state =
+      std::make_shared<TrainingState>(t.engine->compile(t.model, t.compile), arenas_of(t.compile));
+  t.callbacks = make_callbacks(o.callbacks, t.data.validation.size() > 0);
+  t.saved.push_back(std::make_shared<RunIdentity>(o, t.data, t.model));
+  t.saved.insert(t.saved.end(), t.callbacks.begin(), t.callbacks.end());
   return t;
 }
 
@@ -55,7 +63,9 @@ DirectoryReader make_reader(const Training& t) {
                           .limit_batches = t.options.limit_batches,
                           .seed = t.options.seed,
                           .shuffle = !t.options.no_shuffle,
-                          .ticket_samples = ticket_samples(t.model.input)});
+                          .ticket_samples = ticket_samples(t.model.input),
+                          .start = t.state != nullptr ? t.state->next : ReaderPosition{},
+                          .finished = t.state != nullptr ? t.state->finished() : nullptr});
 }
 
 Stream<Lease<HostBatch>> add_loading(Pipeline& p, const Training& t) {
@@ -93,37 +103,43 @@ Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
               .budget = parse_bytes(o.memory_budget),
               .threads = o.threads,
               .trace = trace});
-  for (const nn::MemoryLine& line : t.executor->memory()) {
+  for (const nn::MemoryLine& line : t.state->executor->memory()) {
     p.charge("model: " + line.name, 1, line.bytes);
   }
+  Bytes kept;
+  for (const auto& callback : t.callbacks) kept += callback->array_bytes();
+  if (kept.count > 0) p.charge("best weights", 1, kept);
   auto batches = add_loading(p, t);
 
   const DType dtype = t.data.training.dataset->dtype();
   auto device = p.pool<DeviceBatch>("device batches", 2,
                                     DeviceBatchFactory{t.engine, t.model.input, dtype, o.batch});
-  const std::size_t elements = weight_elements(t.model);
-  auto snapshots =
-      p.pool<Snapshot>("snapshot", 1, sized(Bytes{elements * sizeof(float)}, [elements] {
-                         return Snapshot{std::vector<float>(elements)};
-                       }));
+  const bool checkpoints = !o.callbacks.no_checkpoints;
+  auto snapshots = p.pool<Snapshot>("snapshot", 1, SnapshotFactory{t.state, t.saved, checkpoints});
   const double learning_rate = *o.learning_rate;
 
   auto on_device = p.then(p.with(batches, {.name = "device slot"}, device), {.name = "copy"},
                           CopyToDevice(t.engine));
   auto inputs = p.then(on_device, {.name = "cast"}, Cast(t.model.preprocessing, t.model.input));
+  // One thread, one item at a time, stage after stage.
   auto steps = p.then(inputs, {.name = "train", .on = On::engine},
-                      TrainStep(t.executor, [learning_rate](std::uint64_t) {
-                        return learning_rate;
-                      }).snapshots(snapshots));
-  p.sink(steps, {.name = "log", .on = On::blocking}, Logger(std::move(watchers)));
+                      TrainStep(t.state, [learning_rate](std::uint64_t) { return learning_rate; }));
+  auto decided =
+      p.then(steps, {.name = "callbacks", .on = On::engine}, Decide(t.state, t.callbacks));
+  auto copied = p.then(
+      decided, {.name = "snapshot", .on = On::engine},
+      TakeSnapshot(
+          t.state, t.saved, snapshots,
+          {.whole = checkpoints, .every_steps = checkpoints ? o.callbacks.checkpoint_every : 0}));
+  p.sink(copied, {.name = "log", .on = On::blocking}, Logger(std::move(watchers)));
   return p;
 }
 
 void allocate(const Training& t) {
-  t.executor->allocate();
+  t.state->executor->allocate();
   std::vector<float> weights(weight_elements(t.model));
   nn::initialize(t.model, t.options.seed, weights);
-  t.executor->write(nn::Arena::parameters, weights);
+  t.state->set_weights(weights);
 }
 
 }  // namespace millrace::apps

@@ -6,6 +6,7 @@
 #include "apps/train_options.h"
 
 #include <millrace/nn/engine.h>
+#include <millrace/nodes/callback.h>
 #include <millrace/nodes/logger.h>
 #include <millrace/pipeline/pipeline.h>
 
@@ -20,7 +21,10 @@ struct Training {
   TrainingData data;
   nn::Model model;
   std::shared_ptr<const nn::Engine> engine;
-  std::shared_ptr<nn::Executor> executor;
+  nn::CompileOptions compile;
+  std::shared_ptr<TrainingState> state;  ///< with the executor
+  Callbacks callbacks;
+  SavedParts saved;  ///< what a checkpoint holds besides the state
 };
 
 /// Chooses what the options leave open, makes the model and compiles it. Nothing large is
@@ -34,7 +38,8 @@ struct Training {
 /// for the data sets.
 Stream<Lease<HostBatch>> add_loading(Pipeline& pipeline, const Training& training);
 
-/// The whole pipeline. `trace` may be empty. The executor must be allocated before it runs.
+/// The whole pipeline; batches begin at the state's position. `trace` may be empty. The executor
+/// must be allocated before it runs.
 [[nodiscard]] Pipeline compose_training(const Training& training,
                                         const std::filesystem::path& trace,
                                         Logger::Watchers watchers);

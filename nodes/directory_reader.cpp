@@ -29,7 +29,8 @@ SampleSet SampleSet::all(std::shared_ptr<const Dataset> dataset) {
 DirectoryReader::DirectoryReader(SampleSet training, SampleSet validation, ReaderOptions options)
     : training_(std::make_shared<const SampleSet>(std::move(training))),
       validation_(std::make_shared<const SampleSet>(std::move(validation))),
-      options_(options) {
+      options_(std::move(options)),
+      next_(options_.start) {
   if (options_.batch < 1)
     throw UsageError(concat("batch: must be 1 or more, not ", options_.batch));
   if (options_.ticket_samples < 1) throw UsageError("ticket samples: must be 1 or more, not 0");
@@ -39,6 +40,13 @@ DirectoryReader::DirectoryReader(SampleSet training, SampleSet validation, Reade
                             options_.limit_batches);
   validation_steps_ =
       limited(batches_of(validation_->size(), options_.batch), options_.limit_batches);
+  const std::uint32_t steps = next_.phase == Phase::training ? training_steps_ : validation_steps_;
+  const bool is_within =
+      next_.position <= training_->size() && (next_.step == 0 || next_.step < steps);
+  if (!is_within || (next_.phase == Phase::validation && steps == 0)) {
+    throw Error(concat("there is no batch ", next_.step, " of epoch ", next_.epoch + 1,
+                       " in this data set; it has changed since the run began"));
+  }
 }
 
 std::vector<std::int64_t> DirectoryReader::short_batches() const {
@@ -59,10 +67,13 @@ Bytes DirectoryReader::bytes() const {
   return {numbers * sizeof(std::uint32_t)};
 }
 
-void DirectoryReader::begin_pass() {
+// The order of a pass depends on nothing but its number, so a run can begin in the middle of one.
+void DirectoryReader::order_pass() {
+  if (!order_.empty() && ordered_pass_ == next_.pass) return;
+  ordered_pass_ = next_.pass;
   order_.resize(training_->size());
   std::iota(order_.begin(), order_.end(), 0U);
-  if (options_.shuffle) shuffle(order_, Random(options_.seed, pass_, 0, Draw::shuffle));
+  if (options_.shuffle) shuffle(order_, Random(options_.seed, next_.pass, 0, Draw::shuffle));
 }
 
 void DirectoryReader::stamp(HostBatch& batch, std::int64_t row, const SampleSet& set,
@@ -77,69 +88,68 @@ void DirectoryReader::stamp(HostBatch& batch, std::int64_t row, const SampleSet&
 void DirectoryReader::stamp_training(HostBatch& batch) {
   const bool is_endless = options_.steps_per_epoch != 0;
   for (batch.size = 0; batch.size < options_.batch; ++batch.size) {
-    if (position_ == training_->size()) {
+    if (next_.position == training_->size()) {
       if (!is_endless) break;
-      ++pass_;
-      position_ = 0;
+      ++next_.pass;
+      next_.position = 0;
     }
-    if (position_ == 0) begin_pass();
-    stamp(batch, batch.size, *training_, order_[position_]);
-    batch.passes[static_cast<std::size_t>(batch.size)] = pass_;
-    batch.draws[static_cast<std::size_t>(batch.size)] = position_++;
+    order_pass();
+    stamp(batch, batch.size, *training_, order_[next_.position]);
+    batch.passes[static_cast<std::size_t>(batch.size)] = next_.pass;
+    batch.draws[static_cast<std::size_t>(batch.size)] = next_.position++;
   }
 }
 
 void DirectoryReader::stamp_validation(HostBatch& batch) {
-  const std::int64_t first = step_ * options_.batch;
+  const std::int64_t first = next_.step * options_.batch;
   batch.size = std::min<std::int64_t>(options_.batch, validation_->size() - first);
   for (std::int64_t row = 0; row < batch.size; ++row) {
     const auto position = static_cast<std::uint32_t>(first + row);
     stamp(batch, row, *validation_, position);
-    batch.passes[static_cast<std::size_t>(row)] = epoch_;
+    batch.passes[static_cast<std::size_t>(row)] = next_.epoch;
     batch.draws[static_cast<std::size_t>(row)] = position;
   }
 }
 
 void DirectoryReader::advance() {
-  const bool is_training = phase_ == Phase::training;
-  if (++step_ < (is_training ? training_steps_ : validation_steps_)) return;
-  step_ = 0;
+  const bool is_training = next_.phase == Phase::training;
+  if (++next_.step < (is_training ? training_steps_ : validation_steps_)) return;
+  next_.step = 0;
   if (is_training && options_.steps_per_epoch == 0) {  // an epoch is a pass
-    ++pass_;
-    position_ = 0;
+    ++next_.pass;
+    next_.position = 0;
   }
   if (is_training && validation_steps_ > 0) {
-    phase_ = Phase::validation;
+    next_.phase = Phase::validation;
   } else {
-    phase_ = Phase::training;
-    ++epoch_;
+    next_.phase = Phase::training;
+    ++next_.epoch;
   }
 }
 
 bool DirectoryReader::operator()(Lease<HostBatch> batch, Emit<Ticket>& emit) {
-  if (epoch_ == options_.epochs) return false;
+  const bool is_finished = options_.finished != nullptr && options_.finished->load();
+  if (next_.epoch >= options_.epochs || is_finished) return false;
   MILLRACE_CHECK(batch->capacity() >= options_.batch, "slots hold ", batch->capacity(),
                  " samples, a batch ", options_.batch);
-  batch->tag = {.phase = phase_, .epoch = epoch_, .step = step_};
+  const ReaderPosition at = next_;
+  const bool is_training = at.phase == Phase::training;
+  batch->tag = {.phase = at.phase,
+                .epoch = at.epoch,
+                .step = at.step,
+                .steps = is_training ? training_steps_ : validation_steps_};
   batch->holes = 0;
-  if (phase_ == Phase::training) {
-    batch->tag.steps = training_steps_;
-    stamp_training(*batch);
-  } else {
-    batch->tag.steps = validation_steps_;
-    stamp_validation(*batch);
-  }
-  const Phase phase = phase_;
-  const std::uint32_t epoch = epoch_;
+  is_training ? stamp_training(*batch) : stamp_validation(*batch);
   advance();
-  batch->tag.ends_phase = phase_ != phase || epoch_ != epoch;
-  batch->tag.ends_epoch = epoch_ != epoch;
-  batch->tag.ends_run = epoch_ == options_.epochs;
+  batch->tag.ends_phase = next_.phase != at.phase || next_.epoch != at.epoch;
+  batch->tag.ends_epoch = next_.epoch != at.epoch;
+  batch->tag.ends_run = next_.epoch == options_.epochs;
+  batch->tag.next = next_;
   const auto size = static_cast<std::uint32_t>(batch->size);
   for (std::uint32_t first = 0; first < size; first += options_.ticket_samples) {
     emit({batch, first, std::min(options_.ticket_samples, size - first)});
   }
-  return epoch_ != options_.epochs;
+  return next_.epoch != options_.epochs;
 }
 
 }  // namespace millrace

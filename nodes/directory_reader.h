@@ -6,6 +6,7 @@
 #include <millrace/nodes/host_batch.h>
 #include <millrace/pipeline/pipeline.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -34,13 +35,17 @@ struct ReaderOptions {
   std::uint64_t seed = 0;
   bool shuffle = true;                ///< of training samples, at each pass
   std::uint32_t ticket_samples = 16;  ///< most samples of a ticket
+  ReaderPosition start{};             ///< the first batch: BatchTag::next of the last one before it
+  /// Set by somebody else: no further batch is wanted (early stopping). May be empty.
+  std::shared_ptr<const std::atomic<bool>> finished{};
 };
 
 /// Batches of training and then of validation, epoch by epoch. Same seed and options: the same
 /// batches. A callable for Pipeline::source over a pool of HostBatch whose capacity is at least
 /// `batch`.
 ///
-/// Requires: training holds a sample. `validation` may be empty.
+/// Requires: training holds a sample. `validation` may be empty. A start that the data set and the
+/// options do not have is refused (Error).
 class DirectoryReader {
  public:
   DirectoryReader(SampleSet training, SampleSet validation, ReaderOptions options);
@@ -58,18 +63,16 @@ class DirectoryReader {
   void stamp_training(HostBatch& batch);
   void stamp_validation(HostBatch& batch);
   void stamp(HostBatch& batch, std::int64_t row, const SampleSet& set, std::uint32_t position);
-  void begin_pass();
+  void order_pass();
   void advance();
 
   std::shared_ptr<const SampleSet> training_, validation_;  // shared by the copies of a source
   ReaderOptions options_;
   std::uint32_t training_steps_ = 0, validation_steps_ = 0;
 
-  // Where the next batch begins.
-  Phase phase_ = Phase::training;
-  std::uint32_t epoch_ = 0, step_ = 0;
-  std::uint32_t pass_ = 0, position_ = 0;
+  ReaderPosition next_;               // where the next batch begins
   std::vector<std::uint32_t> order_;  // of the pass: positions to numbers in training_->samples
+  std::uint32_t ordered_pass_ = 0;    // the pass that order_ is of, once it is not empty
 };
 
 }  // namespace millrace

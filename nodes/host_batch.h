@@ -16,6 +16,16 @@ namespace millrace {
 /// What a batch is for. Validation batches are neither shuffled nor augmented nor learned from.
 enum class Phase : std::uint8_t { training, validation };
 
+/// Where a batch of a run begins: what a reader needs to go on from there.
+struct ReaderPosition {
+  Phase phase = Phase::training;
+  std::uint32_t epoch = 0;
+  std::uint32_t step = 0;                ///< in the phase of the epoch
+  std::uint32_t pass = 0, position = 0;  ///< of the next training sample
+
+  friend bool operator==(const ReaderPosition&, const ReaderPosition&) = default;
+};
+
 /// Which batch of a run this is.
 struct BatchTag {
   Phase phase = Phase::training;
@@ -25,6 +35,7 @@ struct BatchTag {
   bool ends_phase = false;  ///< the last batch of its phase
   bool ends_epoch = false;  ///< the last batch of its epoch
   bool ends_run = false;    ///< the last batch of all
+  ReaderPosition next{};    ///< where the batch behind it begins
 };
 
 /// Samples [size][H][W][C] (uint8 pixels) or [size][F] (float32 features) and what belongs to them.

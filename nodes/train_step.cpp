@@ -4,34 +4,77 @@
 
 namespace millrace {
 
-TrainStep::TrainStep(std::shared_ptr<nn::Executor> executor, Schedule learning_rate)
-    : executor_(std::move(executor)), learning_rate_(std::move(learning_rate)) {}
+TrainStep::TrainStep(std::shared_ptr<TrainingState> state, Schedule learning_rate)
+    : state_(std::move(state)), learning_rate_(std::move(learning_rate)) {}
 
-TrainStep& TrainStep::snapshots(Pool<Snapshot> pool) {
-  snapshots_ = std::make_shared<Pool<Snapshot>>(std::move(pool));
+TrainStep::TrainStep(std::shared_ptr<nn::Executor> executor, Schedule learning_rate)
+    : TrainStep(std::make_shared<TrainingState>(std::move(executor)), std::move(learning_rate)) {}
+
+TrainStep::TrainStep(const TrainStep& other)
+    : state_(other.state_), learning_rate_(other.learning_rate_), unfreeze_(other.unfreeze_) {}
+
+TrainStep& TrainStep::unfreeze(std::uint32_t epoch, std::shared_ptr<nn::Executor> executor,
+                               double rate_factor) {
+  unfreeze_ = {epoch, std::move(executor), rate_factor};
   return *this;
 }
 
-StepRecord TrainStep::operator()(const Lease<DeviceBatch>& batch, Context& context) {
-  StepRecord record;
-  record.tag = batch->tag;
-  record.holes = batch->holes;
-  if (batch->tag.step == 0) totals_ = {};
-  const bool is_training = batch->tag.phase == Phase::training;
-  if (batch->size > 0 && is_training) {
-    ++step_;
-    record.learning_rate = learning_rate_(step_);
-    record.result =
-        executor_->train(batch->view(), static_cast<std::int64_t>(step_), record.learning_rate);
-  } else if (batch->size > 0) {
-    record.result = executor_->evaluate(batch->view());
+double TrainStep::elapsed() const {
+  return std::chrono::duration<double>(Clock::now() - epoch_begin_).count();
+}
+
+void TrainStep::begin_phase(const BatchTag& tag) {
+  if (tag.phase == Phase::validation) {
+    state_->epoch.validation = nn::StepResult{};
+    state_->validation_holes = 0;
+    return;
   }
-  totals_ += record.result;
-  record.totals = totals_;
-  record.global_step = step_;
-  if (batch->tag.ends_epoch && snapshots_ != nullptr) {
-    record.snapshot = snapshots_->acquire(context.stop_token());
-    if (record.snapshot) executor_->read(nn::Arena::parameters, record.snapshot->parameters);
+  state_->epoch = {};
+  state_->epoch.epoch = tag.epoch;
+  if (unfreeze_ && tag.epoch >= unfreeze_->epoch && state_->executor != unfreeze_->executor) {
+    state_->continue_with(unfreeze_->executor);
+  }
+}
+
+nn::StepResult TrainStep::train(const DeviceBatch& batch) {
+  TrainingState& s = *state_;
+  ++s.step;
+  ++s.update;
+  s.rate = learning_rate_(s.step) * s.rate_factor;
+  if (unfreeze_ && s.executor == unfreeze_->executor) s.rate *= unfreeze_->rate_factor;
+  return s.executor->train(batch.view(), static_cast<std::int64_t>(s.update), s.rate);
+}
+
+std::optional<StepRecord> TrainStep::operator()(const Lease<DeviceBatch>& batch) {
+  TrainingState& s = *state_;
+  if (s.is_finished()) return std::nullopt;
+  const BatchTag& tag = batch->tag;
+  const bool is_training = tag.phase == Phase::training;
+  if (tag.step == 0) begin_phase(tag);
+
+  StepRecord record{.tag = tag, .holes = batch->holes};
+  if (batch->size > 0) {
+    record.result = is_training ? train(*batch) : s.executor->evaluate(batch->view());
+  }
+  nn::StepResult& totals = is_training ? s.epoch.training : *s.epoch.validation;
+  totals += record.result;
+  record.totals = totals;
+  record.learning_rate = s.rate;
+  record.global_step = s.step;
+  if (is_training) {
+    s.epoch.holes += batch->holes;
+    s.epoch.learning_rate = s.rate;
+    s.epoch.global_step = s.step;
+    s.epoch.training_s = elapsed();
+  } else {
+    s.validation_holes += batch->holes;
+  }
+  if (is_training || tag.ends_phase) s.next = tag.next;
+  if (tag.ends_epoch) {
+    s.epoch.holes += std::exchange(s.validation_holes, 0);
+    s.epoch.seconds = elapsed();
+    epoch_begin_ = Clock::now();
+    record.epoch = std::make_shared<EpochRecord>(s.epoch);
   }
   return record;
 }

@@ -1,53 +1,74 @@
 #pragma once
 // The step: forward, backward and update on training batches, forward alone on validation batches.
 
-#include <millrace/nn/engine.h>
 #include <millrace/nodes/device_batch.h>
-#include <millrace/pipeline/pool.h>
+#include <millrace/nodes/snapshot.h>
+#include <millrace/nodes/training_state.h>
 #include <millrace/pipeline/stage.h>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <vector>
+#include <optional>
 
 namespace millrace {
 
-/// A copy of the weights at the end of an epoch, for observers that work beside the next step.
-struct Snapshot {
-  std::vector<float> parameters;  ///< as nn::Executor::read(Arena::parameters) gives them
-};
+struct PruneSummary;  // prune_step.h
 
 /// What a step tells the stages behind it.
 struct StepRecord {
-  BatchTag tag;
-  nn::StepResult result;   ///< of this batch
-  nn::StepResult totals;   ///< of the phase so far, this batch included
+  BatchTag tag{};
+  nn::StepResult result{};   ///< of this batch
+  nn::StepResult totals{};   ///< of the phase so far, this batch included
   std::int64_t holes = 0;  ///< samples of this batch that were left out
   double learning_rate = 0;
   std::uint64_t global_step = 0;  ///< training steps so far
-  Lease<Snapshot> snapshot;       ///< at the end of an epoch, if there is a pool for it
+  /// With the last batch of an epoch: all that is known of it. Stages of the engine's thread may
+  /// add to it; observers only read.
+  std::shared_ptr<EpochRecord> epoch{};
+  std::shared_ptr<const PruneSummary> pruning{};  ///< when masks were made, and with each epoch
+  Lease<Snapshot> snapshot{};                     ///< if TakeSnapshot took one
 };
 
 /// A node for the engine's thread (On::engine): DeviceBatch -> StepRecord. A batch without samples
-/// takes no step. The executor is allocated and initialised by the caller and outlives the run.
+/// takes no step. Once the state is finished, batches go no further.
+///
+/// Stages that decide or change weights come right behind it, on the engine's thread too.
 class TrainStep {
  public:
-  /// The learning rate of a step, counted from 1.
+  /// The learning rate of a step, counted from 1, before TrainingState::rate_factor.
   using Schedule = std::function<double(std::uint64_t step)>;
+  TrainStep(std::shared_ptr<TrainingState> state, Schedule learning_rate);
+  /// The same, with a state of its own. The executor is allocated and initialised by the caller and
+  /// outlives the run.
   TrainStep(std::shared_ptr<nn::Executor> executor, Schedule learning_rate);
-  /// Takes a copy of the weights at the end of each epoch; waits for the observer of the one
-  /// before.
-  TrainStep& snapshots(Pool<Snapshot> pool);
+  /// Each run works on a copy made when it starts: there the clock of its first epoch starts too.
+  TrainStep(const TrainStep& other);
+  TrainStep& operator=(const TrainStep&) = delete;
 
-  StepRecord operator()(const Lease<DeviceBatch>& batch, Context& context);
+  /// From that epoch on (counted from 0) steps are those of another executor of the same model, and
+  /// the learning rate is multiplied: for layers that are frozen at first.
+  TrainStep& unfreeze(std::uint32_t epoch, std::shared_ptr<nn::Executor> executor,
+                      double rate_factor);
+
+  std::optional<StepRecord> operator()(const Lease<DeviceBatch>& batch);
 
  private:
-  std::shared_ptr<nn::Executor> executor_;
+  using Clock = std::chrono::steady_clock;
+  struct Unfreeze {
+    std::uint32_t epoch;
+    std::shared_ptr<nn::Executor> executor;
+    double rate_factor;
+  };
+  void begin_phase(const BatchTag& tag);
+  nn::StepResult train(const DeviceBatch& batch);
+  [[nodiscard]] double elapsed() const;
+
+  std::shared_ptr<TrainingState> state_;
   Schedule learning_rate_;
-  std::shared_ptr<Pool<Snapshot>> snapshots_;
-  nn::StepResult totals_;
-  std::uint64_t step_ = 0;
+  std::optional<Unfreeze> unfreeze_;
+  Clock::time_point epoch_begin_ = Clock::now();
 };
 
 }  // namespace millrace

@@ -96,7 +96,7 @@ TEST_CASE("bench train measures the pipeline and its loading half on synthetic s
     for (const char* part : {"loading_ms", "copying_ms", "computing_ms", "overlapped_ms"}) {
       CHECK(batch[part] > 0);
     }
-    CHECK(batch["report"]["stages"].size() == 10);
+    CHECK(batch["report"]["stages"].size() == 12);
     CHECK(batch["loading_report"]["name"] == "loading alone");
   }
 }

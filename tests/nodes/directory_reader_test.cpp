@@ -180,3 +180,46 @@ TEST_CASE("an empty training set and a batch of nothing are refused") {
                     "there is nothing to train on: no sample is left");
   CHECK_THROWS_AS(DirectoryReader(numbered(3), {}, {.batch = 0}), UsageError);
 }
+
+TEST_CASE("a reader that starts behind any batch goes on as the one that made it") {
+  const std::uint32_t steps = GENERATE(0U, 4U);  // epochs that are passes, and an endless stream
+  const ReaderOptions options{.batch = 32, .epochs = 3, .steps_per_epoch = steps, .seed = 5};
+  const auto whole = read_all(DirectoryReader(numbered(70), numbered(40), options));
+  for (std::size_t i = 0; i + 1 < whole.size(); ++i) {
+    ReaderOptions later = options;
+    later.start = whole[i].tag.next;
+    const auto rest = read_all(DirectoryReader(numbered(70), numbered(40), later));
+    INFO("behind batch " << i);
+    REQUIRE(rest.size() == whole.size() - i - 1);
+    for (std::size_t k = 0; k < rest.size(); ++k) {
+      const Read& expected = whole[i + 1 + k];
+      CHECK(rest[k].index == expected.index);
+      CHECK(rest[k].passes == expected.passes);
+      CHECK(rest[k].draws == expected.draws);
+      CHECK(rest[k].tag.next == expected.tag.next);
+      CHECK(rest[k].tag.ends_epoch == expected.tag.ends_epoch);
+      CHECK(rest[k].tag.ends_run == expected.tag.ends_run);
+    }
+  }
+}
+
+TEST_CASE("a start that the data set does not have is refused") {
+  CHECK_THROWS_WITH(DirectoryReader(numbered(20), {}, {.batch = 8, .start = {.step = 3}}),
+                    Catch::Contains("has changed"));
+  CHECK_THROWS_WITH(
+      DirectoryReader(numbered(20), {}, {.batch = 8, .start = {.phase = Phase::validation}}),
+      Catch::Contains("has changed"));
+}
+
+TEST_CASE("a reader ends when somebody says that training is finished") {
+  const auto finished = std::make_shared<std::atomic<bool>>(false);
+  DirectoryReader reader(numbered(70), {}, {.batch = 32, .epochs = 9, .finished = finished});
+  finished->store(true);
+  Budget budget;
+  Pool<HostBatch> pool("host", 1, HostBatchFactory{.sample = {4, 4, 1}, .capacity = 64}, budget);
+  struct None final : detail::EmitTarget {
+    void emit(detail::Item) override { FAIL("a ticket"); }
+  } none;
+  Emit<Ticket> emit(none);
+  CHECK_FALSE(reader(pool.try_acquire(), emit));
+}

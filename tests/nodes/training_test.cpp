@@ -12,11 +12,15 @@
 #include <millrace/nodes/decode_into.h>
 #include <millrace/nodes/directory_reader.h>
 #include <millrace/nodes/logger.h>
+#include <millrace/nodes/take_snapshot.h>
 #include <millrace/nodes/train_step.h>
 
 using namespace millrace;
 
 namespace {
+
+const std::vector<nn::Arena> kArenas = {nn::Arena::parameters, nn::Arena::first_moment,
+                                        nn::Arena::second_moment};
 
 struct Outcome {
   std::vector<float> weights;
@@ -53,9 +57,8 @@ Outcome train(int threads, const std::set<std::uint32_t>& bad = {}, std::uint32_
   auto host = p.pool<HostBatch>("host", 3, HostBatchFactory{.sample = model.input, .capacity = 32});
   auto device =
       p.pool<DeviceBatch>("device", 2, DeviceBatchFactory{engine, model.input, DType::u8, 32});
-  const std::size_t n = outcome.weights.size();
-  auto snapshots = p.pool<Snapshot>(
-      "snapshot", 1, sized(Bytes{4 * n}, [n] { return Snapshot{std::vector<float>(n)}; }));
+  const auto state = std::make_shared<TrainingState>(executor, kArenas);
+  auto snapshots = p.pool<Snapshot>("snapshot", 1, SnapshotFactory{state, {}});
   auto tickets = p.source({.name = "list"}, host, std::move(reader));
   auto pixels = p.then(tickets, {.name = "decode", .concurrency = kAllThreads, .on_error = skip()},
                        DecodeInto(data, data, Filter::nearest));
@@ -73,13 +76,16 @@ Outcome train(int threads, const std::set<std::uint32_t>& bad = {}, std::uint32_
   });
   auto inputs = p.then(kept, {.name = "cast"}, Cast(model.preprocessing, model.input));
   auto steps = p.then(inputs, {.name = "train", .on = On::engine},
-                      TrainStep(executor, [](std::uint64_t) { return 0.01; }).snapshots(snapshots));
+                      TrainStep(state, [](std::uint64_t) { return 0.01; }));
+  auto copies =
+      p.then(steps, {.name = "snapshot", .on = On::engine}, TakeSnapshot(state, {}, snapshots));
   std::vector<float> last_snapshot;
-  p.sink(steps, {.name = "log", .on = On::blocking}, Logger({.on_epoch = [&](const EpochRecord& r) {
-           outcome.epochs.push_back(r);
-           outcome.epochs.back().snapshot.reset();
-           last_snapshot = r.snapshot->parameters;
-         }}));
+  p.sink(copies, {.name = "log", .on = On::blocking},
+         Logger({.on_epoch = [&](const EpochRecord& r) { outcome.epochs.push_back(r); },
+                 .on_snapshot =
+                     [&](const Snapshot& s, const StepRecord&) {
+                       last_snapshot.assign(s.parameters().begin(), s.parameters().end());
+                     }}));
   outcome.report = p.run();
   executor->read(nn::Arena::parameters, outcome.weights);
   CHECK(last_snapshot == outcome.weights);

@@ -1,0 +1,37 @@
+#pragma once
+// What `train` writes into the run directory while it trains, and how it finds its way back to
+// where a run was left.
+
+#include "apps/progress.h"
+#include "apps/run_directory.h"
+#include "apps/training_pipeline.h"
+
+#include <filesystem>
+
+namespace millrace::apps {
+
+/// The watchers of a run's Logger: metrics.csv, checkpoints, models, the progress on the screen.
+class RunFiles {
+ public:
+  /// Both outlive the run.
+  RunFiles(const Training& training, RunDirectory& directory, TrainingProgress& progress);
+  [[nodiscard]] Logger::Watchers watchers();
+  /// After a run that was stopped between epochs' ends: all of it as a checkpoint, and the epochs
+  /// that were whole. Throws Error (disk).
+  void write_stopped();
+
+ private:
+  void epoch(const EpochRecord& record);
+  void snapshot(const Snapshot& snapshot, const StepRecord& record);
+
+  const Training& training_;
+  RunDirectory& directory_;
+  TrainingProgress& progress_;
+};
+
+/// Puts a run back to its last good checkpoint: state, callbacks, model. Damaged checkpoints are
+/// named on stderr and passed over. The executor must be allocated. Throws Error: no checkpoint is
+/// whole, it is of another run, or the run has ended.
+void resume(const Training& training, RunDirectory& directory);
+
+}  // namespace millrace::apps

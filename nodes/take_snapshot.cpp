@@ -1,0 +1,33 @@
+#include <millrace/nodes/take_snapshot.h>
+
+#include <utility>
+
+namespace millrace {
+
+TakeSnapshot::TakeSnapshot(std::shared_ptr<const TrainingState> state, SavedParts parts,
+                           Pool<Snapshot> pool, SnapshotOptions options)
+    : state_(std::move(state)),
+      parts_(std::move(parts)),
+      pool_(std::move(pool)),
+      options_(options) {}
+
+StepRecord TakeSnapshot::operator()(const StepRecord& record, Context& context) {
+  const bool is_step_due = record.tag.phase == Phase::training && record.result.samples > 0 &&
+                           options_.every_steps > 0 &&
+                           record.global_step % options_.every_steps == 0;
+  if (!is_step_due && record.epoch == nullptr) return record;
+  StepRecord result = record;
+  result.snapshot = pool_.acquire(context.stop_token());
+  if (!result.snapshot) return result;
+  Snapshot& snapshot = *result.snapshot;
+  snapshot.step = record.global_step;
+  snapshot.is_whole = is_step_due || options_.whole;
+  if (snapshot.is_whole) {
+    save(*state_, parts_, snapshot.checkpoint);
+  } else {
+    state_->executor->read(nn::Arena::parameters, snapshot.checkpoint.arrays["parameters"]);
+  }
+  return result;
+}
+
+}  // namespace millrace

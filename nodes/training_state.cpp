@@ -1,0 +1,144 @@
+#include <millrace/nodes/training_state.h>
+
+#include <utility>
+
+namespace millrace {
+namespace {
+
+const char* name_of(nn::Arena arena) {
+  switch (arena) {
+    case nn::Arena::parameters: return "parameters";
+    case nn::Arena::gradients: return "gradients";
+    case nn::Arena::first_moment: return "first_moment";
+    case nn::Arena::second_moment: return "second_moment";
+    case nn::Arena::masks: break;
+  }
+  return "masks";
+}
+
+void save_position(const ReaderPosition& next, Checkpoint& checkpoint) {
+  checkpoint.set("next.phase", std::int64_t{next.phase == Phase::training ? 0 : 1});
+  checkpoint.set("next.epoch", std::int64_t{next.epoch});
+  checkpoint.set("next.step", std::int64_t{next.step});
+  checkpoint.set("next.pass", std::int64_t{next.pass});
+  checkpoint.set("next.position", std::int64_t{next.position});
+}
+
+ReaderPosition position_of(const Checkpoint& checkpoint) {
+  const auto number = [&](const char* name) {
+    return static_cast<std::uint32_t>(checkpoint.get<std::int64_t>(name));
+  };
+  return {.phase = number("next.phase") == 0 ? Phase::training : Phase::validation,
+          .epoch = number("next.epoch"),
+          .step = number("next.step"),
+          .pass = number("next.pass"),
+          .position = number("next.position")};
+}
+
+}  // namespace
+
+TrainingState::TrainingState(std::shared_ptr<nn::Executor> first, std::vector<nn::Arena> arenas)
+    : executor(std::move(first)), arenas_(std::move(arenas)) {}
+
+void TrainingState::finish(std::string reason) {
+  if (finished_->exchange(true)) return;
+  reason_ = std::move(reason);
+}
+
+std::size_t TrainingState::elements(nn::Arena arena) const {
+  const std::vector<nn::Parameter> parameters = nn::parameters(executor->model());
+  return static_cast<std::size_t>(arena == nn::Arena::parameters
+                                      ? nn::arena_elements(parameters)
+                                      : nn::trainable_elements(parameters));
+}
+
+std::vector<float> TrainingState::weights() const {
+  std::vector<float> weights(elements(nn::Arena::parameters));
+  executor->read(nn::Arena::parameters, weights);
+  return weights;
+}
+
+void TrainingState::set_weights(std::span<const float> weights) {
+  executor->write(nn::Arena::parameters, weights);
+}
+
+void TrainingState::continue_with(std::shared_ptr<nn::Executor> other) {
+  const std::vector<nn::Parameter> from = nn::parameters(executor->model());
+  const std::vector<nn::Parameter> to = nn::parameters(other->model());
+  const std::vector<float> weights = this->weights();
+  executor->release();
+  executor = std::move(other);
+  executor->allocate();
+  std::vector<float> moved(elements(nn::Arena::parameters));
+  for (const nn::Parameter& target : to) {  // trainable ones come first: places differ
+    for (const nn::Parameter& source : from) {
+      if (source.name != target.name) continue;
+      std::copy_n(weights.begin() + source.offset, source.shape.elements(),
+                  moved.begin() + target.offset);
+    }
+  }
+  set_weights(moved);
+  update = 0;
+}
+
+void TrainingState::save(Checkpoint& checkpoint) const {
+  checkpoint.set("step", std::int64_t(step));
+  checkpoint.set("update", std::int64_t(update));
+  checkpoint.set("rate_factor", rate_factor);
+  checkpoint.set("rate", rate);
+  save_position(next, checkpoint);
+  EpochRecord under_way = epoch;
+  under_way.validation.reset();
+  checkpoint.set("epoch", to_text(under_way));
+  checkpoint.set("finished", is_finished());
+  checkpoint.set("reason", reason_);
+  std::string lines;
+  for (const EpochRecord& record : history) lines += to_text(record) + '\n';
+  checkpoint.set("history", lines);
+  for (const nn::Arena arena : arenas_) {
+    std::vector<float>& values = checkpoint.arrays[name_of(arena)];
+    values.resize(elements(arena));
+    executor->read(arena, values);
+  }
+}
+
+void TrainingState::restore(const Checkpoint& checkpoint) {
+  step = static_cast<std::uint64_t>(checkpoint.get<std::int64_t>("step"));
+  update = static_cast<std::uint64_t>(checkpoint.get<std::int64_t>("update"));
+  rate_factor = checkpoint.get<double>("rate_factor");
+  rate = checkpoint.get<double>("rate");
+  next = position_of(checkpoint);
+  epoch = epoch_from_text(checkpoint.get<std::string>("epoch"));
+  validation_holes = 0;
+  history.clear();
+  const auto lines = checkpoint.get<std::string>("history");
+  for (std::size_t begin = 0; begin < lines.size();) {
+    const std::size_t end = lines.find('\n', begin);
+    history.push_back(epoch_from_text(lines.substr(begin, end - begin)));
+    begin = end == std::string::npos ? lines.size() : end + 1;
+  }
+  for (const nn::Arena arena : arenas_) {
+    const auto values = checkpoint.arrays.find(name_of(arena));
+    if (values == checkpoint.arrays.end() || values->second.size() != elements(arena)) {
+      throw Error(concat("holds no ", name_of(arena), " of this model"));
+    }
+    executor->write(arena, values->second);
+  }
+}
+
+Bytes TrainingState::array_bytes() const {
+  std::uint64_t sum = 0;
+  for (const nn::Arena arena : arenas_) sum += elements(arena) * sizeof(float);
+  return Bytes{sum};
+}
+
+std::vector<nn::Arena> arenas_of(const nn::CompileOptions& options) {
+  const int states = nn::state_arenas(options.optimizer);
+  std::vector<nn::Arena> arenas{nn::Arena::parameters};
+  if (states >= 1) arenas.push_back(nn::Arena::first_moment);
+  if (states >= 2) arenas.push_back(nn::Arena::second_moment);
+  if (options.masks) arenas.push_back(nn::Arena::masks);
+  return arenas;
+}
+
+}  // namespace millrace

@@ -1,0 +1,72 @@
+#pragma once
+// What the stages of the engine's thread share: the model under training and how far it has come.
+// A checkpoint is a copy of it.
+
+#include <millrace/io/checkpoint.h>
+#include <millrace/nn/engine.h>
+#include <millrace/nodes/epoch_record.h>
+#include <millrace/nodes/host_batch.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace millrace {
+
+/// Thread safety: belongs to the engine's thread while a pipeline runs, except is_finished().
+class TrainingState {
+ public:
+  /// The executor is allocated and initialised by the caller, before the first step. `arenas` are
+  /// those that a checkpoint holds: the parameters, and what the optimizer and pruning keep.
+  explicit TrainingState(std::shared_ptr<nn::Executor> executor,
+                         std::vector<nn::Arena> arenas = {nn::Arena::parameters});
+
+  std::shared_ptr<nn::Executor> executor;
+  std::uint64_t step = 0;             ///< training steps taken: what schedules and logs count
+  std::uint64_t update = 0;           ///< steps of the optimizer since it was new: Adam's t
+  double rate_factor = 1;             ///< on the schedule's learning rate, of callbacks
+  double rate = 0;                    ///< of the last step
+  ReaderPosition next;                ///< where the batches that are not trained yet begin
+  EpochRecord epoch;                  ///< the epoch under way
+  std::int64_t validation_holes = 0;  ///< in the validation under way
+  std::vector<EpochRecord> history;   ///< whole epochs
+
+  /// No further step: batches that come are dropped, the source ends. `reason` is for the user.
+  void finish(std::string reason);
+  [[nodiscard]] bool is_finished() const noexcept { return finished_->load(); }
+  [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
+  /// is_finished() for others, who may outlive this: ReaderOptions::finished.
+  [[nodiscard]] std::shared_ptr<const std::atomic<bool>> finished() const { return finished_; }
+
+  /// The parameters, in the order of nn::Executor::read.
+  [[nodiscard]] std::vector<float> weights() const;
+  void set_weights(std::span<const float> weights);
+
+  /// Goes on with another executor of the same model, of which other layers may be frozen: it gets
+  /// the weights and a new optimizer, as after Keras's compile(). The old one's memory is released
+  /// before the new one's is taken.
+  void continue_with(std::shared_ptr<nn::Executor> other);
+
+  /// Everything above but the executor itself; the arenas as arrays of their names. Arrays that
+  /// are there already and large enough are written in place. A validation under way is not kept:
+  /// it learns nothing, and begins anew.
+  void save(Checkpoint& checkpoint) const;
+  /// Requires: the executor is allocated and of the model that was saved. Throws Error.
+  void restore(const Checkpoint& checkpoint);
+  /// Of the arrays that save() writes.
+  [[nodiscard]] Bytes array_bytes() const;
+
+ private:
+  [[nodiscard]] std::size_t elements(nn::Arena arena) const;
+
+  std::vector<nn::Arena> arenas_;
+  std::shared_ptr<std::atomic<bool>> finished_ = std::make_shared<std::atomic<bool>>(false);
+  std::string reason_;
+};
+
+/// The arenas that hold the state of a training run.
+[[nodiscard]] std::vector<nn::Arena> arenas_of(const nn::CompileOptions& options);
+
+}  // namespace millrace
