@@ -1,0 +1,152 @@
+#include <millrace/core/error.h>
+#include <millrace/nn/metrics.h>
+
+#include "catch.h"
+#include "recorded.h"
+
+#include <cmath>
+#include <limits>
+
+namespace {
+
+using namespace millrace;
+using namespace millrace::nn;
+using Catch::Contains;
+
+constexpr double kTolerance = 1e-9;  // counts are equal; only divisions round
+
+struct Samples {
+  explicit Samples(const nlohmann::json& record)
+      : classes(record["classes"]), labels(test::list<std::int32_t>(record["labels"])) {
+    for (const double value : test::flat(record["outputs"])) {
+      outputs.push_back(static_cast<float>(value));
+    }
+  }
+  [[nodiscard]] std::size_t width() const { return outputs.size() / labels.size(); }
+  /// Samples [first, last) into `metrics`.
+  void add_to(ClassificationMetrics& metrics, std::size_t first, std::size_t last) const {
+    const auto count = static_cast<std::int64_t>(last - first);
+    metrics.add(std::span(outputs).subspan(first * width(), (last - first) * width()),
+                ConstTensorView(std::span(labels).subspan(first, last - first), {count}), count);
+  }
+  std::int64_t classes;
+  std::vector<std::int32_t> labels;
+  std::vector<float> outputs;
+};
+
+void check_means(const ClassMetrics& means, const nlohmann::json& expected) {
+  CHECK(means.precision == Approx(expected[0].get<double>()).epsilon(kTolerance));
+  CHECK(means.recall == Approx(expected[1].get<double>()).epsilon(kTolerance));
+  CHECK(means.f1 == Approx(expected[2].get<double>()).epsilon(kTolerance));
+}
+
+void check_recorded(const ClassificationMetrics& metrics, const nlohmann::json& record) {
+  CHECK(metrics.accuracy() == Approx(record["accuracy"].get<double>()).epsilon(kTolerance));
+  const std::vector<double> expected = test::flat(record["confusion"]);
+  CHECK(std::equal(expected.begin(), expected.end(), metrics.confusion().begin(),
+                   metrics.confusion().end()));
+  const std::vector<ClassMetrics> classes = metrics.per_class();
+  const auto& by_class = record["classes_"];
+  for (std::size_t c = 0; c < classes.size(); ++c) {
+    INFO("class " << c);
+    check_means(classes[c], {by_class[0][c], by_class[1][c], by_class[2][c]});
+    CHECK(classes[c].auc == Approx(record["areas"][c].get<double>()).epsilon(kTolerance));
+  }
+  check_means(ClassificationMetrics::macro(classes), record["macro"]);
+  check_means(ClassificationMetrics::weighted(classes), record["weighted"]);
+  CHECK(metrics.value("auc") == Approx(record["area"].get<double>()).epsilon(kTolerance));
+  CHECK(metrics.value("f1") == Approx(record["macro"][2].get<double>()).epsilon(kTolerance));
+  if (!record.contains("top")) return;
+  for (const auto& [k, share] : record["top"].items()) {
+    CHECK(metrics.value("top" + k) == Approx(share.get<double>()).epsilon(kTolerance));
+  }
+}
+
+TEST_CASE("Metrics are scikit-learn's, with ties and with a class that is never predicted") {
+  for (const auto& record : test::recorded("metrics.json")) {
+    DYNAMIC_SECTION(record["classes"] << " classes, " << record["labels"].size() << " samples") {
+      const Samples samples(record);
+      const MetricsOptions options{.top_k = samples.classes > 2 ? std::vector<std::int64_t>{2, 3}
+                                                                : std::vector<std::int64_t>{},
+                                   .auc = true};
+      ClassificationMetrics whole(samples.classes, options);
+      samples.add_to(whole, 0, samples.labels.size());
+      check_recorded(whole, record);
+
+      ClassificationMetrics first(samples.classes, options), second(samples.classes, options);
+      samples.add_to(first, 0, 7);
+      samples.add_to(second, 7, 20);
+      samples.add_to(first, 20, samples.labels.size());
+      first.merge(second);
+      check_recorded(first, record);
+    }
+  }
+}
+
+TEST_CASE("Labels as rows mean what labels as numbers mean") {
+  const std::vector<float> outputs{0.1F, 0.7F, 0.2F, 0.5F, 0.25F, 0.25F};
+  const std::vector<float> rows{0, 1, 0, 0.2F, 0.2F, 0.6F};
+  ClassificationMetrics metrics(3);
+  metrics.add(outputs, ConstTensorView(std::span(rows), {2, 3}), 2);
+  CHECK(metrics.confusion()[1 * 3 + 1] == 1);
+  CHECK(metrics.confusion()[2 * 3 + 0] == 1);
+  const std::vector<float> probabilities{0.5F, 0.75F}, bits{0, 1};
+  ClassificationMetrics binary(2);
+  binary.add(probabilities, ConstTensorView(std::span(bits), {2, 1}), 2);
+  CHECK(binary.accuracy() == 1);  // exactly one half means class 0
+}
+
+TEST_CASE("Of equal outputs the first counts as the higher one") {
+  ClassificationMetrics metrics(3, {.top_k = {2}});
+  const std::vector<float> outputs{0.4F, 0.4F, 0.4F, 0.4F, 0.4F, 0.4F, 0.4F, 0.4F, 0.4F};
+  const std::vector<std::int32_t> labels{0, 1, 2};
+  metrics.add(outputs, ConstTensorView(std::span(labels), {3}), 3);
+  CHECK(metrics.accuracy() == Approx(1.0 / 3));
+  CHECK(metrics.top_k(2) == Approx(2.0 / 3));
+}
+
+TEST_CASE("An area that does not exist is no number, and means leave it out") {
+  const auto area = [](const std::vector<float>& scores, const std::vector<bool>& positive) {
+    return roc_auc(scores, positive);
+  };
+  CHECK(area({1, 2, 3}, {false, true, true}) == 1);
+  CHECK(area({1, 1, 1}, {false, true, true}) == 0.5);
+  CHECK(std::isnan(area({1, 2}, {true, true})));
+  CHECK(std::isnan(area({1, std::nanf("")}, {true, false})));
+  ClassificationMetrics metrics(3, {.auc = true});
+  const std::vector<float> outputs{0.8F, 0.1F, 0.1F, 0.3F, 0.6F, 0.1F};
+  const std::vector<std::int32_t> labels{0, 1};
+  metrics.add(outputs, ConstTensorView(std::span(labels), {2}), 2);
+  CHECK(std::isnan(metrics.per_class()[2].auc));
+  CHECK(metrics.value("auc") == 1);
+  metrics.reset();
+  CHECK(metrics.samples() == 0);
+  CHECK(metrics.accuracy() == 0);
+}
+
+TEST_CASE("Metrics are chosen by name, and unknown names are refused") {
+  const std::vector<std::string> names{"top5", "auc", "f1", "accuracy"};
+  const MetricsOptions options = metrics_options(names, 10);
+  CHECK(options.top_k == std::vector<std::int64_t>{5});
+  CHECK(options.auc);
+  CHECK_THROWS_WITH(metrics_options(names, 3), "metric 'top5': there are 3 classes");
+  for (const char* name : {"f2", "top", "top5x", "topping", ""}) {
+    CHECK_THROWS_WITH(metrics_options(std::vector<std::string>{name}, 10), Contains("known:"));
+  }
+}
+
+TEST_CASE("What does not fit is refused") {
+  CHECK_THROWS_AS(ClassificationMetrics(1), UsageError);
+  CHECK_THROWS_AS(ClassificationMetrics(3, {.top_k = {4}}), UsageError);
+  ClassificationMetrics metrics(3);
+  const std::vector<float> outputs{1, 0, 0};
+  const std::vector<std::int32_t> labels{3};
+  CHECK_THROWS_WITH(metrics.add(outputs, ConstTensorView(std::span(labels), {1}), 1),
+                    Contains("label 3"));
+  const std::vector<float> pair{0, 1};
+  CHECK_THROWS_WITH(metrics.add(outputs, ConstTensorView(std::span(pair), {1, 2}), 1),
+                    Contains("1x2"));
+  CHECK(ClassificationMetrics(3, {.auc = true}).bytes(100) == Bytes{9 * 8 + 100 * 4 * 4});
+}
+
+}  // namespace
