@@ -246,23 +246,34 @@ const SafetensorsFile::Tensor* SafetensorsFile::find(std::string_view name) cons
 }
 
 void SafetensorsFile::read(std::string_view name, std::span<float> into) const {
+  const Tensor* const tensor = find(name);
+  if (tensor != nullptr && tensor->shape.elements() != static_cast<std::int64_t>(into.size())) {
+    throw Error(concat(file_.path().string(), ": tensor '", name, "': has shape ", tensor->shape,
+                       " where ", into.size(), " elements are wanted"));
+  }
+  read(name, 0, into);
+}
+
+void SafetensorsFile::read(std::string_view name, std::uint64_t first,
+                           std::span<float> into) const {
   const auto fail = [&](const std::string& what) {
     throw Error(concat(file_.path().string(), ": tensor '", name, "': ", what));
   };
   const Tensor* const tensor = find(name);
   if (tensor == nullptr) return fail("not in the file");
-  if (tensor->shape.elements() != static_cast<std::int64_t>(into.size())) {
-    fail(concat("has shape ", tensor->shape, " where ", into.size(), " elements are wanted"));
+  const auto elements = static_cast<std::uint64_t>(tensor->shape.elements());
+  if (first > elements || into.size() > elements - first) {
+    fail(concat("has shape ", tensor->shape, " and no ", into.size(), " elements from ", first));
   }
+  const auto at = [&](std::uint64_t size) { return tensor->offset + first * size; };
   if (tensor->dtype == "F32") {
-    file_.read_at(tensor->offset, std::as_writable_bytes(into));
+    file_.read_at(at(4), std::as_writable_bytes(into));
   } else if (tensor->dtype == "F16") {
-    read_converted<std::uint16_t>(file_, tensor->offset, into, float_from_f16);
+    read_converted<std::uint16_t>(file_, at(2), into, float_from_f16);
   } else if (tensor->dtype == "BF16") {
-    read_converted<std::uint16_t>(file_, tensor->offset, into, float_from_bf16);
+    read_converted<std::uint16_t>(file_, at(2), into, float_from_bf16);
   } else if (tensor->dtype == "F64") {
-    read_converted<double>(file_, tensor->offset, into,
-                           [](double x) { return static_cast<float>(x); });
+    read_converted<double>(file_, at(8), into, [](double x) { return static_cast<float>(x); });
   } else {
     fail(concat("has type ", tensor->dtype, "; F32, F16, BF16 and F64 are read as weights"));
   }

@@ -57,6 +57,8 @@ class SafetensorsFile {
   /// Reads a tensor of F32, F16, BF16 or F64 as float. Throws Error if there is none of this name,
   /// it has another type or another number of elements than `into`.
   void read(std::string_view name, std::span<float> into) const;
+  /// The same for the elements [first, first + into.size()) of a tensor.
+  void read(std::string_view name, std::uint64_t first, std::span<float> into) const;
 
  private:
   RandomAccessFile file_;

@@ -1,7 +1,9 @@
 #include <millrace/nodes/saved_model.h>
 
 #include <millrace/io/safetensors.h>
+#include <millrace/io/weight_file.h>
 #include <millrace/nn/model_json.h>
+#include <millrace/nn/weight_layout.h>
 
 #include <algorithm>
 #include <memory>
@@ -11,7 +13,8 @@ namespace millrace {
 namespace {
 
 constexpr const char* kModelKey = "millrace.model";
-constexpr const char* kWhitening = "preprocessing.whitening";
+constexpr const char* kFlattenKey = "millrace.flatten";
+constexpr const char* kChannelsFirst = "channels_first";
 
 Shape whitening_shape(const nn::Model& model) {
   return {model.input.elements(), model.input.elements()};
@@ -42,9 +45,9 @@ auto part(Values values, const nn::Parameter& parameter) {
                         static_cast<std::size_t>(parameter.shape.elements()));
 }
 
-nn::Model model_of(const SafetensorsFile& file, const std::filesystem::path& path) {
-  const auto json = file.metadata().find(kModelKey);
-  if (json == file.metadata().end()) {
+nn::Model model_of(const Metadata& metadata, const std::filesystem::path& path) {
+  const auto json = metadata.find(kModelKey);
+  if (json == metadata.end()) {
     throw Error(concat(path.string(), ": holds weights but no model of Millrace"));
   }
   try {
@@ -54,13 +57,31 @@ nn::Model model_of(const SafetensorsFile& file, const std::filesystem::path& pat
   }
 }
 
+/// The images whose flattened pixels a file has in PyTorch's order, by layer; none without
+/// dimensions.
+std::vector<Shape> reordered_images(const nn::Model& model, bool channels_first) {
+  return channels_first ? nn::flattened_images(model) : std::vector<Shape>(model.layers.size());
+}
+
+const Shape& image_of(const std::vector<Shape>& images, const nn::Parameter& parameter) {
+  static const Shape kNone;
+  const bool has_inputs = parameter.role != nn::Role::bias;
+  return has_inputs ? images[static_cast<std::size_t>(parameter.layer)] : kNone;
+}
+
 }  // namespace
 
 void save_model(const std::filesystem::path& path, const nn::Model& model,
-                std::span<const float> parameters) {
+                std::span<const float> parameters, FlattenOrder order) {
+  const bool is_reordered = order == FlattenOrder::channels_first;
+  const std::vector<Shape> images = reordered_images(model, is_reordered);
   std::vector<NamedTensor> tensors;
+  std::vector<std::vector<float>> copies;  // of those in another order; moving keeps their numbers
   for (const nn::Parameter& parameter : nn::parameters(model)) {
-    tensors.push_back({parameter.name, parameter.shape, part(parameters, parameter)});
+    const Shape& image = image_of(images, parameter);
+    std::span<const float> values = part(parameters, parameter);
+    if (image.rank() == 3) values = copies.emplace_back(nn::to_channels_first(image, values));
+    tensors.push_back({parameter.name, parameter.shape, values});
   }
   if (model.preprocessing.whiten) {
     if (model.preprocessing.whitening == nullptr) {
@@ -69,17 +90,26 @@ void save_model(const std::filesystem::path& path, const nn::Model& model,
     }
     tensors.push_back({kWhitening, whitening_shape(model), *model.preprocessing.whitening});
   }
-  write_safetensors(path, tensors, {{kModelKey, nn::to_json(model)}, {"format", "pt"}});
+  Metadata metadata{{kModelKey, nn::to_json(model)}, {"format", "pt"}};
+  if (is_reordered) metadata[kFlattenKey] = kChannelsFirst;
+  write_safetensors(path, tensors, metadata);
 }
 
 SavedModel load_model(const std::filesystem::path& path) {
   const SafetensorsFile file(path);
-  SavedModel saved{model_of(file, path), {}};
+  SavedModel saved{model_of(file.metadata(), path), {}};
   const std::vector<nn::Parameter> wanted = nn::parameters(saved.model);
+  const std::vector<Shape> images =
+      reordered_images(saved.model, !is_channels_last(file.metadata()));
   saved.parameters.resize(static_cast<std::size_t>(nn::arena_elements(wanted)));
   for (const nn::Parameter& parameter : wanted) {
     check_shape(file, parameter.name, parameter.shape, path);
-    file.read(parameter.name, part(std::span(saved.parameters), parameter));
+    const auto values = part(std::span(saved.parameters), parameter);
+    file.read(parameter.name, values);
+    const Shape& image = image_of(images, parameter);
+    if (image.rank() != 3) continue;
+    const std::vector<float> theirs(values.begin(), values.end());
+    nn::place({.order = nn::WeightOrder::channels_first, .image = image}, 0, theirs, values);
   }
   if (saved.model.preprocessing.whiten) load_whitening(file, saved.model, path);
   for (const SafetensorsFile::Tensor& tensor : file.tensors()) {
@@ -91,6 +121,21 @@ SavedModel load_model(const std::filesystem::path& path) {
       throw Error(concat(path.string(), ": the model has no tensor '", tensor.name, "'"));
   }
   return saved;
+}
+
+bool holds_model(const Metadata& metadata) {
+  return metadata.contains(kModelKey);
+}
+
+bool is_channels_last(const Metadata& metadata) {
+  return holds_model(metadata) && !metadata.contains(kFlattenKey);
+}
+
+std::optional<nn::Preprocessing> saved_preprocessing(const WeightFile& file) {
+  if (!holds_model(file.metadata())) return std::nullopt;
+  nn::Model model = model_of(file.metadata(), file.path());
+  if (model.preprocessing.whiten) load_whitening(SafetensorsFile(file.path()), model, file.path());
+  return model.preprocessing;
 }
 
 }  // namespace millrace

@@ -5,10 +5,23 @@
 #include <millrace/nn/model.h>
 
 #include <filesystem>
+#include <map>
+#include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace millrace {
+
+class WeightFile;
+
+/// The name under which a saved model keeps a whitening matrix.
+inline constexpr const char* kWhitening = "preprocessing.whitening";
+
+/// In which order a saved dense layer behind a flatten has its inputs: ours,
+/// [row][column][channel], or PyTorch's, [channel][row][column], so that PyTorch can use the file.
+/// Both can be loaded.
+enum class FlattenOrder { channels_last, channels_first };
 
 struct SavedModel {
   nn::Model model;
@@ -23,5 +36,14 @@ void save_model(const std::filesystem::path& path, const nn::Model& model,
 /// Throws Error naming the file: not safetensors, no model in it, a tensor that is missing or of
 /// another shape than the model says, tensors that the model does not have.
 [[nodiscard]] SavedModel load_model(const std::filesystem::path& path);
+
+/// What the metadata of a safetensors file say: whether it holds a model of ours, and whether
+/// inputs behind a flatten are in our order, which those of other programs are not.
+[[nodiscard]] bool holds_model(const std::map<std::string, std::string>& metadata);
+[[nodiscard]] bool is_channels_last(const std::map<std::string, std::string>& metadata);
+
+/// The preprocessing of the model that a file holds, whitening matrix included; empty if there is
+/// no model. Throws Error naming the file.
+[[nodiscard]] std::optional<nn::Preprocessing> saved_preprocessing(const WeightFile& file);
 
 }  // namespace millrace

@@ -1,0 +1,76 @@
+#pragma once
+// A file of weights, whoever wrote it: safetensors or Keras's HDF5, told apart by content. What the
+// tensors mean to a model is nodes/pretrained.h's business.
+
+#include <millrace/core/shape.h>
+#include <millrace/io/hdf5.h>
+#include <millrace/io/safetensors.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace millrace {
+
+class WeightFile {
+ public:
+  struct Tensor {
+    std::string name;  ///< "features.0.weight"; of Keras "block1_conv1/kernel"
+    Shape shape;
+  };
+  /// A layer with weights of a Keras file; its tensors in Keras's order.
+  struct Layer {
+    std::string name;
+    std::vector<std::size_t> tensors;  ///< indices into tensors()
+  };
+
+  /// Throws Error naming the file: it is missing, damaged (safetensors.h, hdf5.h), without weights,
+  /// a pickle or an archive (the line says what to do), or not a weight file at all.
+  explicit WeightFile(const std::filesystem::path& path);
+
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+  [[nodiscard]] bool is_keras() const noexcept { return std::holds_alternative<Hdf5File>(file_); }
+  [[nodiscard]] const std::vector<Tensor>& tensors() const noexcept { return tensors_; }
+  /// Of Keras files: in the order of the model, or for Keras 3, whose files do not keep it, of
+  /// classes of layers and then of the model, so that each class is in order. Empty for others.
+  [[nodiscard]] const std::vector<Layer>& layers() const noexcept { return layers_; }
+  /// Of safetensors; empty for others.
+  [[nodiscard]] const Metadata& metadata() const noexcept { return metadata_; }
+
+  /// Reads a tensor as float in parts of whole rows, about a MiB each: part(first element, values).
+  /// Throws Error naming the file and the tensor.
+  template <class Part>
+  void read(std::size_t tensor, Part part) const {
+    const Shape& shape = tensors_[tensor].shape;
+    const std::int64_t rows = shape.rank() == 0 ? 1 : shape[0];
+    const std::int64_t width = rows == 0 ? 0 : shape.elements() / rows;
+    const std::int64_t at_a_time = rows_at_a_time(rows, width);
+    std::vector<float> values;
+    for (std::int64_t first = 0; first < rows; first += at_a_time) {
+      const std::int64_t count = std::min(at_a_time, rows - first);
+      values.resize(static_cast<std::size_t>(count * width));
+      read_rows(tensor, first, count, values);
+      part(first * width, std::span<const float>(values));
+    }
+  }
+
+ private:
+  void open_safetensors();
+  void open_keras();
+  [[nodiscard]] static std::int64_t rows_at_a_time(std::int64_t rows, std::int64_t width) noexcept;
+  void read_rows(std::size_t tensor, std::int64_t first, std::int64_t count,
+                 std::span<float> into) const;
+
+  std::filesystem::path path_;
+  std::variant<std::monostate, SafetensorsFile, Hdf5File> file_;
+  std::vector<Tensor> tensors_;
+  std::vector<std::string> sources_;  // what the file itself calls the tensors
+  std::vector<Layer> layers_;
+  Metadata metadata_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,39 @@
+#pragma once
+// In which order other libraries keep weights, and where those numbers go in ours: dense [out][in],
+// convolution [out][in][rows][columns], the inputs behind a flatten as [row][column][channel].
+
+#include <millrace/nn/model.h>
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace millrace::nn {
+
+/// same            ours
+/// keras_kernel    Keras's kernels: [rows][columns][in][out] or [in][out]
+/// channels_first  ours, but the last dimension is a flattened image as PyTorch flattens it,
+///                 [channel][row][column]
+enum class WeightOrder { same, keras_kernel, channels_first };
+
+/// How a tensor of a file is laid out.
+struct WeightLayout {
+  WeightOrder order = WeightOrder::same;
+  Shape shape{};  ///< keras_kernel: of the file's tensor
+  Shape image{};  ///< channels_first: {height, width, channels}
+};
+
+/// Puts the elements [first, first + part.size()) of such a tensor to their places in `whole`, all
+/// of ours. Requires: for keras_kernel, `first` and the size of the part are multiples of [out].
+void place(const WeightLayout& layout, std::int64_t first, std::span<const float> part,
+           std::span<float> whole);
+
+/// All of our elements in the order of channels_first, for writing.
+[[nodiscard]] std::vector<float> to_channels_first(const Shape& image, std::span<const float> ours);
+
+/// One shape a layer: of the image whose flattened pixels its parameters belong to, so that their
+/// order differs between libraries; without dimensions for other layers. These are a dense layer or
+/// a batch norm behind flatten, with nothing but activations and dropout between.
+[[nodiscard]] std::vector<Shape> flattened_images(const Model& model);
+
+}  // namespace millrace::nn
