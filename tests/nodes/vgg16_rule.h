@@ -28,7 +28,8 @@ inline std::vector<float> rule_weights(const nn::Model& model, std::uint32_t see
   std::vector<float> arena(static_cast<std::size_t>(nn::arena_elements(parameters)));
   for (std::uint32_t tensor = 0; tensor < parameters.size(); ++tensor) {
     const nn::Parameter& p = parameters[tensor];
-    double limit = p.role == nn::Role::kernel ? std::sqrt(6.0 / static_cast<double>(p.fan_in)) : 0.1;
+    double limit =
+        p.role == nn::Role::kernel ? std::sqrt(6.0 / static_cast<double>(p.fan_in)) : 0.1;
     if (p.name.starts_with("classifier.6")) limit *= output_scale;
     for (std::uint32_t i = 0; i < p.shape.elements(); ++i) {
       const double unit = mixed(seed, tensor, i) / 2147483648.0 - 1;
