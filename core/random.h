@@ -24,6 +24,13 @@ enum class Draw : std::uint8_t {
   flip = 5,
   crop = 6,
   synthetic = 7,
+  rotation = 8,
+  shift = 9,
+  shear = 10,
+  zoom = 11,
+  channel_shift = 12,
+  brightness = 13,
+  vertical_flip = 14,
   user = 128,  ///< operations of users count from here
 };
 

@@ -7,39 +7,50 @@
 namespace millrace {
 namespace {
 
-// One row of a crop. memmove, because a row may be its own source.
-void crop_row(ConstImageView source, int y, int left, ImageView target, int target_y,
-              std::uint8_t fill) {
-  std::uint8_t* const out = target.row(target_y);
+// One row of a crop. A row may be its own source, so the copy is one that minds overlaps.
+template <class Sample>
+void crop_row(BasicImageView<const Sample> source, int y, int left, BasicImageView<Sample> target,
+              int target_y, Sample fill) {
+  Sample* const out = target.row(target_y);
   const int begin = std::clamp(-left, 0, target.width);  // columns before it are padding
   const int end = std::clamp(source.width - left, begin, target.width);
   const bool is_inside = y >= 0 && y < source.height && begin < end;
-  const auto bytes = [&](int pixels) {
+  const auto samples = [&](int pixels) {
     return static_cast<std::size_t>(pixels) * static_cast<std::size_t>(target.channels);
   };
   if (!is_inside) {
-    std::memset(out, fill, target.row_bytes());
+    std::fill_n(out, target.row_samples(), fill);
     return;
   }
-  std::memmove(out + bytes(begin), source.pixel(y, left + begin), bytes(end - begin));
-  std::memset(out, fill, bytes(begin));
-  std::memset(out + bytes(end), fill, bytes(target.width - end));
+  std::memmove(out + samples(begin), source.pixel(y, left + begin),
+               samples(end - begin) * sizeof(Sample));
+  std::fill_n(out, samples(begin), fill);
+  std::fill_n(out + samples(end), samples(target.width - end), fill);
 }
 
-template <std::size_t kChannels>
-void flip_row(std::uint8_t* left, std::uint8_t* right) {
+template <class Sample>
+void crop_onto_itself(BasicImageView<Sample> image, CropOrigin origin, Sample fill) {
+  // Rows are written in the order in which they are no longer needed as sources.
+  const bool downwards = origin.top >= 0;
+  for (int i = 0; i < image.height; ++i) {
+    const int y = downwards ? i : image.height - 1 - i;
+    crop_row<Sample>(image, origin.top + y, origin.left, image, y, fill);
+  }
+}
+
+template <std::size_t kChannels, class Sample>
+void flip_row(Sample* left, Sample* right) {
   for (; left < right; left += kChannels, right -= kChannels) {
     for (std::size_t i = 0; i < kChannels; ++i) std::swap(left[i], right[i]);
   }
 }
 
-}  // namespace
-
-void flip_horizontal(ImageView image) {
+template <class Sample>
+void flip_columns(BasicImageView<Sample> image) {
   if (image.width == 0) return;
   for (int y = 0; y < image.height; ++y) {
-    std::uint8_t* left = image.row(y);
-    std::uint8_t* right = image.pixel(y, image.width - 1);
+    Sample* left = image.row(y);
+    Sample* right = image.pixel(y, image.width - 1);
     switch (image.channels) {
       case 1: flip_row<1>(left, right); break;
       case 3: flip_row<3>(left, right); break;
@@ -49,6 +60,29 @@ void flip_horizontal(ImageView image) {
         }
     }
   }
+}
+
+template <class Sample>
+void flip_rows(BasicImageView<Sample> image) {
+  for (int top = 0, bottom = image.height - 1; top < bottom; ++top, --bottom) {
+    Sample* const row = image.row(top);
+    std::swap_ranges(row, row + image.row_samples(), image.row(bottom));
+  }
+}
+
+}  // namespace
+
+void flip_horizontal(ImageView image) {
+  flip_columns(image);
+}
+void flip_horizontal(FloatImageView image) {
+  flip_columns(image);
+}
+void flip_vertical(ImageView image) {
+  flip_rows(image);
+}
+void flip_vertical(FloatImageView image) {
+  flip_rows(image);
 }
 
 CropOrigin draw_crop(Random& random, int height, int width, int padding, int crop_height,
@@ -70,17 +104,15 @@ void crop(ConstImageView source, CropOrigin origin, ImageView target, std::uint8
   MILLRACE_CHECK(source.channels == target.channels, "channels differ: ", source.channels, " and ",
                  target.channels);
   for (int y = 0; y < target.height; ++y) {
-    crop_row(source, origin.top + y, origin.left, target, y, fill);
+    crop_row<std::uint8_t>(source, origin.top + y, origin.left, target, y, fill);
   }
 }
 
 void crop_in_place(ImageView image, CropOrigin origin, std::uint8_t fill) {
-  // Rows are written in the order in which they are no longer needed as sources.
-  const bool downwards = origin.top >= 0;
-  for (int i = 0; i < image.height; ++i) {
-    const int y = downwards ? i : image.height - 1 - i;
-    crop_row(image, origin.top + y, origin.left, image, y, fill);
-  }
+  crop_onto_itself(image, origin, fill);
+}
+void crop_in_place(FloatImageView image, CropOrigin origin, float fill) {
+  crop_onto_itself(image, origin, fill);
 }
 
 }  // namespace millrace

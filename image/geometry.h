@@ -11,6 +11,11 @@ namespace millrace {
 
 /// Mirrors left and right, in place.
 void flip_horizontal(ImageView image);
+void flip_horizontal(FloatImageView image);
+
+/// Mirrors top and bottom, in place.
+void flip_vertical(ImageView image);
+void flip_vertical(FloatImageView image);
 
 /// Where a crop begins in the image it is cut from. Negative or too large: the crop shows padding.
 struct CropOrigin {
@@ -33,5 +38,6 @@ void crop(ConstImageView source, CropOrigin origin, ImageView target, std::uint8
 /// The same with an image as its own target: the picture moves by (-top, -left), and what comes in
 /// from outside is `fill`.
 void crop_in_place(ImageView image, CropOrigin origin, std::uint8_t fill = 0);
+void crop_in_place(FloatImageView image, CropOrigin origin, float fill = 0);
 
 }  // namespace millrace

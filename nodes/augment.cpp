@@ -1,42 +1,65 @@
 #include <millrace/nodes/augment.h>
 
-#include <millrace/core/random.h>
 #include <millrace/image/geometry.h>
 
-namespace millrace {
+#include <utility>
 
-Augment::Augment(AugmentOptions options, std::uint64_t seed) : options_(options), seed_(seed) {
-  if (options.crop_padding < 0) {
-    throw UsageError(concat("crop padding: must be 0 or more, not ", options.crop_padding));
-  }
+namespace millrace {
+namespace {
+
+AugmentOptions checked(AugmentOptions options) {
+  check(options);
+  return options;
 }
 
-void Augment::change(HostBatch& batch, std::size_t row) const {
-  const auto extent = [&](int i) { return static_cast<int>(batch.sample[i]); };
-  const TensorView pixels = batch.row(static_cast<std::int64_t>(row));
-  const ImageView image(pixels.as<std::uint8_t>().data(), extent(0), extent(1), extent(2));
-  const std::uint32_t pass = batch.passes[row];
-  const std::uint64_t draw = batch.draws[row];
+Sampling sampling_of(const AugmentOptions& options) {
+  return {.fill = options.fill_mode,
+          .cval = static_cast<float>(options.cval),
+          .order = options.interpolation_order};
+}
+
+}  // namespace
+
+Augment::Augment(AugmentOptions options, std::uint64_t seed, Shape sample)
+    : options_(checked(std::move(options))),
+      seed_(seed),
+      sample_(sample),
+      transformer_(sampling_of(options_), options_.keras_compat) {}
+
+template <class Sample>
+void Augment::change(BasicImageView<Sample> image, DrawKey key) {
   if (options_.crop_padding > 0) {
-    Random random(seed_, pass, draw, Draw::crop);
+    Random random(key.seed, key.pass, key.draw, Draw::crop);
     crop_in_place(image,
                   draw_crop(random, image.height, image.width, options_.crop_padding, image.height,
                             image.width),
-                  options_.fill);
+                  static_cast<Sample>(options_.fill));
   }
-  if (options_.horizontal_flip && Random(seed_, pass, draw, Draw::flip).coin(0.5)) {
-    flip_horizontal(image);
-  }
+  transformer_.apply(draw_transform(options_, image.height, image.width, key), image);
 }
 
-Ticket Augment::operator()(const Ticket& ticket) const {
+Ticket Augment::operator()(const Ticket& ticket) {
   HostBatch& batch = *ticket.batch;
-  const bool applies = batch.tag.phase == Phase::training && batch.dtype == DType::u8 &&
-                       batch.sample.rank() == 3 && !options_.is_identity();
+  const bool applies =
+      batch.tag.phase == Phase::training && batch.sample.rank() == 3 && !options_.is_identity();
   for (std::size_t i = ticket.first; applies && i < ticket.first + ticket.count; ++i) {
-    if (batch.valid[i] != 0) change(batch, i);
+    if (batch.valid[i] == 0) continue;
+    const TensorView pixels = batch.row(static_cast<std::int64_t>(i));
+    const DrawKey key{seed_, batch.passes[i], batch.draws[i]};
+    if (batch.dtype == DType::u8) {
+      change(image_of(pixels), key);
+    } else {
+      change(image_of<float>(pixels), key);
+    }
   }
   return ticket;
+}
+
+Bytes Augment::scratch() const noexcept {
+  if (sample_.rank() != 3 || !options_.is_affine()) return {};
+  const auto extents = sample_.extents();
+  return Transformer::scratch(static_cast<int>(extents[0]), static_cast<int>(extents[1]),
+                              static_cast<int>(extents[2]));
 }
 
 }  // namespace millrace

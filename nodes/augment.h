@@ -1,35 +1,35 @@
 #pragma once
-// Random changes to training pictures, in place, that leave their meaning alone.
+// Random changes to training pictures, in place, that leave their meaning alone. The options are
+// those of image/augmentation.h.
 
+#include <millrace/image/augmentation.h>
 #include <millrace/nodes/host_batch.h>
 
 #include <cstdint>
 
 namespace millrace {
 
-struct AugmentOptions {
-  bool horizontal_flip = false;  ///< mirrored left and right, with probability 0.5
-  /// Surrounded by so many pixels of `fill` on each side, then cut back to size at a random place
-  /// (torchvision's RandomCrop(size, padding)). 0: not.
-  int crop_padding = 0;
-  std::uint8_t fill = 0;
-
-  [[nodiscard]] bool is_identity() const noexcept { return !horizontal_flip && crop_padding == 0; }
-};
-
-/// A node: Ticket -> the same Ticket. Changes valid uint8 samples of training batches only. What it
-/// draws is a function of (seed, pass, position in the pass), whatever thread does it.
+/// A node: Ticket -> the same Ticket. Changes valid pictures {H, W, C} of training batches only:
+/// first the padded crop, then the rest in Keras's order. Samples count 0 to 255; of uint8 batches
+/// they are rounded once, of float32 batches not. What it draws is a function of (seed, pass,
+/// position in the pass), whatever thread does it.
 class Augment {
  public:
-  /// Throws UsageError for a negative padding.
-  Augment(AugmentOptions options, std::uint64_t seed);
-  Ticket operator()(const Ticket& ticket) const;
+  /// `sample` is the shape of the pictures to come: scratch() is computed from it. Throws
+  /// UsageError as check() does.
+  Augment(AugmentOptions options, std::uint64_t seed, Shape sample = {});
+  Ticket operator()(const Ticket& ticket);
+  /// The most that one copy holds for pictures of the shape given; 0 without one.
+  [[nodiscard]] Bytes scratch() const noexcept;
 
  private:
-  void change(HostBatch& batch, std::size_t row) const;
+  template <class Sample>
+  void change(BasicImageView<Sample> image, DrawKey key);
 
   AugmentOptions options_;
   std::uint64_t seed_;
+  Shape sample_;
+  Transformer transformer_;
 };
 
 }  // namespace millrace

@@ -1,0 +1,86 @@
+#pragma once
+// What may be drawn for a training picture: the ranges of Keras's ImageDataGenerator under Keras's
+// names, and the padded random crop. draw_transform() is a pure function of seed, pass and
+// position, so that no thread and no other option changes what a picture gets.
+
+#include <millrace/core/random.h>
+#include <millrace/image/transform.h>
+
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace millrace {
+
+/// How far a picture may be shifted along an axis, told apart by type as in Keras:
+///   .width_shift_range = 0.2         up to a fifth of the width; from 1.0 on up to so many pixels
+///   .width_shift_range = 5           -5, -4, ..., 5 pixels, equally likely
+///   .width_shift_range = {0, 4, 8}   one of these with a random sign; fractions if all are below 1
+struct ShiftRange {
+  enum class Kind : std::uint8_t { real, whole, list };
+
+  ShiftRange() = default;
+  ShiftRange(double range) : most(range) {}  // NOLINT(google-explicit-constructor)
+  ShiftRange(int pixels)                     // NOLINT(google-explicit-constructor)
+      : kind(Kind::whole), most(pixels) {}
+  ShiftRange(std::initializer_list<double> choices) : ShiftRange(std::vector<double>(choices)) {}
+  explicit ShiftRange(std::vector<double> choices) : kind(Kind::list), list(std::move(choices)) {}
+
+  Kind kind = Kind::real;
+  double most = 0;           ///< unless it is a list
+  std::vector<double> list;  ///< if it is
+
+  /// Nothing is ever shifted.
+  [[nodiscard]] bool is_zero() const noexcept { return kind != Kind::list && most == 0; }
+};
+
+/// [low, high].
+struct Interval {
+  double low = 0, high = 0;
+};
+
+struct AugmentOptions {
+  bool horizontal_flip = false;  ///< mirrored left and right, with probability 0.5
+  /// Surrounded by so many pixels of `fill` on each side, then cut back to size at a random place
+  /// (torchvision's RandomCrop(size, padding)). 0: not. Done before everything else.
+  int crop_padding = 0;
+  std::uint8_t fill = 0;
+  bool vertical_flip = false;                  ///< mirrored top and bottom, with probability 0.5
+  double rotation_range = 0;                   ///< degrees, to either side
+  ShiftRange width_shift_range{};              ///< to the left or right
+  ShiftRange height_shift_range{};             ///< up or down
+  double shear_range = 0;                      ///< degrees, to either side
+  Interval zoom_range{1, 1};                   ///< factors, one for columns and one for rows
+  double channel_shift_range = 0;              ///< in 0 to 255, to either side
+  std::optional<Interval> brightness_range{};  ///< factors
+  Fill fill_mode = Fill::nearest;              ///< what comes in from outside
+  double cval = 0;                             ///< in 0 to 255, of Fill::constant
+  int interpolation_order = 1;                 ///< 0: the nearest pixel, 1: bilinear
+  /// To the letter what Keras 2.9 to 3 do: shifts exchanged, the centre of pictures that are not
+  /// square, wrap with a period of size - 1, whole numbers k as one of 0..k-1 with a random sign.
+  bool keras_compat = false;
+
+  /// Nothing ever changes.
+  [[nodiscard]] bool is_identity() const noexcept;
+  /// Some pictures may be resampled.
+  [[nodiscard]] bool is_affine() const noexcept;
+};
+
+/// Throws UsageError with one line: `prefix`, the option with hyphens, what it must be, what it is.
+void check(const AugmentOptions& options, std::string_view prefix = "augment: ");
+
+/// Which picture of which run is drawn for.
+struct DrawKey {
+  std::uint64_t seed = 0;
+  std::uint32_t pass = 0;  ///< through the data
+  std::uint64_t draw = 0;  ///< position in the pass
+};
+
+/// What a picture of height x width gets, less the crop. Each operation has random numbers of its
+/// own: adding one to the options changes no other's.
+[[nodiscard]] Transform draw_transform(const AugmentOptions& options, int height, int width,
+                                       DrawKey key);
+
+}  // namespace millrace

@@ -1,0 +1,39 @@
+#pragma once
+// One random change of a picture, as parameters, and what applies it: geometry, then channel
+// shift, flips and brightness, the order of Keras's ImageDataGenerator.
+
+#include <millrace/image/affine.h>
+#include <millrace/image/colour.h>
+
+namespace millrace {
+
+/// Everything that is drawn for a picture. Parameters that Keras drew can be put in as they are.
+struct Transform {
+  AffineParameters affine;
+  Flips flips;
+  ColourChange colour;
+};
+
+/// Applies transforms to pictures in place. All geometry is one resampling step; a transform whose
+/// geometry is the identity resamples nothing. 8-bit results are those of floats rounded once.
+///
+/// Thread safety: one a thread. Allocates nothing while sizes repeat.
+class Transformer {
+ public:
+  /// `keras_compat`: the matrix and the wrap of Keras (affine.h). Throws UsageError as
+  /// AffineSampler does.
+  explicit Transformer(Sampling sampling, bool keras_compat = false);
+
+  void apply(const Transform& transform, ImageView image);
+  void apply(const Transform& transform, FloatImageView image);
+
+  /// The most that is held for pictures of this size.
+  [[nodiscard]] static Bytes scratch(int height, int width, int channels) noexcept;
+
+ private:
+  AffineSampler sampler_;
+  bool keras_compat_;
+  std::vector<float> floats_;  // an 8-bit picture between geometry and colour
+};
+
+}  // namespace millrace
