@@ -45,7 +45,7 @@ void check_and_choose(const char* command, BenchOptions& o) {
   require(o.epochs >= 1, "epochs", "1 or more", o.epochs);
   require(o.samples >= 1, "samples", "1 or more", o.samples);
   require(o.classes >= 2 && o.classes <= 1'000'000, "classes", "2 to 1000000", o.classes);
-  require(o.crop_padding >= 0, "crop-padding", "0 or more", o.crop_padding);
+  (void)augment_options(o.augmentation, concat(command, ": --"));
   (void)nn::optimizer_kind(o.optimizer);
   check_and_choose(command, o.machine);
 }

@@ -2,6 +2,7 @@
 // What `bench compute` and `bench train` share: options, repeated measurements and how they are
 // reported.
 
+#include "apps/augmentation_options.h"
 #include "apps/machine_options.h"
 
 #include <millrace/core/shape.h>
@@ -32,8 +33,7 @@ struct BenchOptions {
   int steps = 0;                    ///< compute: steps of a repeat; 0: as many as take 0.2 s
   std::uint32_t epochs = 1;         ///< train: of a repeat
   std::uint32_t limit_batches = 0;  ///< train: batches an epoch
-  bool flip = false;
-  int crop_padding = 0;
+  AugmentationOptions augmentation;
   std::uint64_t seed = 1;
   bool operations = false;
   std::string json;  ///< a file, or "-"

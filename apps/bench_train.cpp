@@ -48,8 +48,7 @@ void declare(CommandLine& line, BenchOptions& o) {
   line("size", o.size, "N|HxW", "of the pictures of DATA, as of 'millrace train'");
   line("epochs", o.epochs, "N", "of a repeat; default 1");
   line("limit-batches", o.limit_batches, "N", "at most so many batches an epoch; 0: all");
-  line("flip", o.flip, "", "mirror left and right, with probability 0.5");
-  line("crop-padding", o.crop_padding, "N", "pad and crop back at a random place");
+  declare(line, o.augmentation);
   declare(line, o.machine, false);
 }
 
@@ -92,8 +91,7 @@ TrainOptions train_options(const BenchOptions& o, const BenchDevice& device, std
   t.batch = batch;
   t.optimizer = o.optimizer;
   t.seed = o.seed;
-  t.flip = o.flip;
-  t.crop_padding = o.crop_padding;
+  t.augmentation = o.augmentation;
   t.device = device.name;
   t.threads = o.machine.threads;
   t.compute_threads = o.machine.compute_threads;

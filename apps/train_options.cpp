@@ -50,10 +50,7 @@ void declare(CommandLine& line, TrainOptions& o) {
   line("weight-decay", o.weight_decay, "X", "added to the gradient; adamw: decoupled; default 0");
   line("seed", o.seed, "N", "of the split, the weights, the order and the augmentation; default 1");
   line("no-shuffle", o.no_shuffle, "", "train in the order of the data set");
-  line.topic("augmentation", "Augmentation of training pictures");
-  line("flip", o.flip, "", "mirror left and right, with probability 0.5");
-  line("crop-padding", o.crop_padding, "N",
-       "pad by N pixels on each side and crop back at a random place");
+  declare(line, o.augmentation);
   declare(line, o.callbacks);
   line.topic("machine", "Machine");
   line("device", o.device, "auto|cpu|gpu", "where to compute; default auto");
@@ -94,7 +91,7 @@ void check(const TrainOptions& o) {
   require(o.beta2 >= 0 && o.beta2 < 1, "beta2", "in [0, 1)", o.beta2);
   require(o.epsilon >= 0, "epsilon", "0 or more", o.epsilon);
   require(o.weight_decay >= 0, "weight-decay", "0 or more", o.weight_decay);
-  require(o.crop_padding >= 0, "crop-padding", "0 or more", o.crop_padding);
+  (void)augment_options(o.augmentation);
   require(o.device == "auto" || o.device == "cpu" || o.device == "gpu", "device",
           "auto, cpu or gpu", o.device);
   require(o.threads >= 0, "threads", "0 or more", o.threads);

@@ -2,6 +2,7 @@
 // The options of `millrace train`, in the words of the field, by topic. What is left out is chosen
 // from the data and the machine (choose.h) and printed before training starts.
 
+#include "apps/augmentation_options.h"
 #include "apps/callback_options.h"
 #include "apps/command_line.h"
 
@@ -38,9 +39,7 @@ struct TrainOptions {
   double beta1 = 0.9, beta2 = 0.999, epsilon = 0.0, weight_decay = 0.0;
   std::uint64_t seed = 1;
   bool no_shuffle = false;
-  // augmentation
-  bool flip = false;
-  int crop_padding = 0;
+  AugmentationOptions augmentation;
   CallbackOptions callbacks;
   // machine
   std::string device = "auto";

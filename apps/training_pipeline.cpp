@@ -90,9 +90,8 @@ Stream<Lease<HostBatch>> add_loading(Pipeline& p, const Training& t) {
       DecodeInto(training.dataset, validation.dataset,
                  filter_from_name(t.model.preprocessing.filter),
                  decoder_options(parse_bytes(o.memory_budget), o.threads)));
-  auto augmented =
-      p.then(pixels, {.name = "augment", .concurrency = kAllThreads},
-             Augment({.horizontal_flip = o.flip, .crop_padding = o.crop_padding}, o.seed));
+  auto augmented = p.then(pixels, {.name = "augment", .concurrency = kAllThreads},
+                          Augment(augment_options(o.augmentation), o.seed, t.model.input));
   return p.then(p.gather(augmented), {.name = "batch"}, Batcher{});
 }
 

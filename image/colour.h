@@ -14,7 +14,7 @@ struct ColourChange {
   /// A factor of 0 or more, applied as Pillow's ImageEnhance.Brightness does to 8-bit pictures:
   /// samples are truncated, multiplied in binary32, clipped to 255 and truncated again. Samples
   /// outside of 0 to 255 make the picture be stretched to that range first and back afterwards.
-  std::optional<double> brightness;
+  std::optional<double> brightness{};
 
   [[nodiscard]] bool is_identity() const noexcept { return channel_shift == 0 && !brightness; }
 };

@@ -17,16 +17,15 @@ Range<Lease<HostBatch>> image_folder(const std::filesystem::path& path,
                           .shuffle = options.shuffle});
   Pipeline p({.name = "image folder", .budget = options.budget, .threads = options.threads});
   p.charge("index", 1, folder->index_bytes() + reader.bytes());
-  auto host =
-      p.pool<HostBatch>("host", options.slots,
-                        HostBatchFactory{.sample = {options.size, options.size, options.channels},
-                                         .capacity = options.batch});
+  const Shape sample{options.size, options.size, options.channels};
+  auto host = p.pool<HostBatch>("host", options.slots,
+                                HostBatchFactory{.sample = sample, .capacity = options.batch});
   auto tickets = p.source({.name = "list"}, host, std::move(reader));
   auto pixels = p.then(
       tickets, {.name = "decode", .concurrency = kAllThreads, .on_error = options.on_bad_image},
       DecodeInto(folder, folder, options.filter));
   auto augmented = p.then(pixels, {.name = "augment", .concurrency = kAllThreads},
-                          Augment(options.augment, options.seed));
+                          Augment(options.augment, options.seed, sample));
   return p.range(p.then(p.gather(augmented), {.name = "batch"}, Batcher{}));
 }
 

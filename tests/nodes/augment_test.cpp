@@ -39,29 +39,51 @@ Picture mirrored(Picture pixels) {
   return pixels;
 }
 
-std::vector<Picture> augmented(AugmentOptions options, std::uint64_t seed, std::uint32_t samples,
-                               Phase phase = Phase::training, std::uint32_t pass = 0) {
+template <class Sample>
+std::vector<std::vector<Sample>> augmented_as(const AugmentOptions& options, std::uint64_t seed,
+                                              std::uint32_t samples, Phase phase,
+                                              std::uint32_t pass) {
   Budget budget;
-  Pool<HostBatch> pool("host", 1, HostBatchFactory{.sample = {4, 4, 1}, .capacity = samples},
-                       budget);
+  Pool<HostBatch> pool(
+      "host", 1,
+      HostBatchFactory{.sample = {4, 4, 1}, .dtype = dtype_of<Sample>(), .capacity = samples},
+      budget);
   const Lease<HostBatch> batch = pool.try_acquire();
   batch->size = samples;
   batch->tag.phase = phase;
   for (std::uint32_t i = 0; i < samples; ++i) {
     const Picture pixels = picture(i);
-    std::copy(pixels.begin(), pixels.end(), batch->row(i).as<std::uint8_t>().begin());
+    std::copy(pixels.begin(), pixels.end(), batch->row(i).as<Sample>().begin());
     batch->valid[i] = 1;
     batch->draws[i] = i;
     batch->passes[i] = pass;
   }
   Augment(options, seed)({batch, 0, samples});
-  std::vector<Picture> pictures;
+  std::vector<std::vector<Sample>> pictures;
   for (std::uint32_t i = 0; i < samples; ++i) {
-    const auto pixels = batch->row(i).as<std::uint8_t>();
+    const auto pixels = batch->row(i).as<Sample>();
     pictures.emplace_back(pixels.begin(), pixels.end());
   }
   return pictures;
 }
+
+std::vector<Picture> augmented(const AugmentOptions& options, std::uint64_t seed,
+                               std::uint32_t samples, Phase phase = Phase::training,
+                               std::uint32_t pass = 0) {
+  return augmented_as<std::uint8_t>(options, seed, samples, phase, pass);
+}
+
+const AugmentOptions kEverything = {.horizontal_flip = true,
+                                    .crop_padding = 1,
+                                    .vertical_flip = true,
+                                    .rotation_range = 40,
+                                    .width_shift_range = 0.2,
+                                    .height_shift_range = 1,
+                                    .shear_range = 10,
+                                    .zoom_range = {0.8, 1.2},
+                                    .channel_shift_range = 20,
+                                    .brightness_range = Interval{0.5, 1.5},
+                                    .fill_mode = Fill::reflect};
 
 }  // namespace
 
@@ -97,7 +119,8 @@ TEST_CASE(
 }
 
 TEST_CASE("what is drawn depends on seed, pass and position, and on nothing else") {
-  const AugmentOptions both{.horizontal_flip = true, .crop_padding = 1};
+  const AugmentOptions both =
+      GENERATE(AugmentOptions{.horizontal_flip = true, .crop_padding = 1}, kEverything);
   CHECK(augmented(both, 1, 64) == augmented(both, 1, 64));
   CHECK(augmented(both, 1, 64) != augmented(both, 2, 64));
   CHECK(augmented(both, 1, 64) != augmented(both, 1, 64, Phase::training, 1));
@@ -106,11 +129,55 @@ TEST_CASE("what is drawn depends on seed, pass and position, and on nothing else
 }
 
 TEST_CASE("validation pictures are never changed") {
-  const auto pictures =
-      augmented({.horizontal_flip = true, .crop_padding = 2}, 1, 32, Phase::validation);
+  const auto pictures = augmented(kEverything, 1, 32, Phase::validation);
   for (std::uint32_t i = 0; i < 32; ++i) CHECK(pictures[i] == picture(i));
 }
 
+TEST_CASE("pictures of floats get the same change as 8-bit ones, unrounded") {
+  const auto rounded = augmented(kEverything, 5, 200);
+  const auto exact = augmented_as<float>(kEverything, 5, 200, Phase::training, 0);
+  int fractions = 0;
+  bool agrees = true;
+  for (std::size_t i = 0; i < 200; ++i) {
+    for (std::size_t k = 0; k < kSide * kSide; ++k) {
+      agrees = agrees && rounded[i][k] == static_cast<std::uint8_t>(exact[i][k] + 0.5F);
+    }
+  }
+  CHECK(agrees);
+  AugmentOptions geometry = kEverything;
+  geometry.brightness_range.reset();  // which makes whole numbers
+  for (const auto& picture : augmented_as<float>(geometry, 5, 50, Phase::training, 0)) {
+    for (const float value : picture) fractions += value != static_cast<float>(int(value)) ? 1 : 0;
+  }
+  CHECK(fractions > 500);
+}
+
+TEST_CASE("a picture gets what is drawn for its seed, pass and position, in Keras's order") {
+  AugmentOptions options = kEverything;
+  options.crop_padding = 0;
+  const auto pictures = augmented(options, 9, 40, Phase::training, 3);
+  for (std::uint32_t i = 0; i < 40; ++i) {
+    Picture expected = picture(i);
+    Transformer({.fill = Fill::reflect})
+        .apply(draw_transform(options, kSide, kSide, {9, 3, i}),
+               ImageView(expected.data(), kSide, kSide, 1));
+    CHECK(pictures[i] == expected);
+  }
+}
+
+TEST_CASE("options that change nothing leave pictures alone, to the bit") {
+  const auto pictures = augmented({.zoom_range = {1, 1}, .fill_mode = Fill::wrap}, 1, 32);
+  for (std::uint32_t i = 0; i < 32; ++i) CHECK(pictures[i] == picture(i));
+}
+
+TEST_CASE("scratch memory is known before the run, and none without geometry") {
+  CHECK(Augment({.horizontal_flip = true}, 1, {150, 150, 3}).scratch() == Bytes{});
+  const Bytes scratch = Augment({.rotation_range = 10}, 1, {150, 150, 3}).scratch();
+  CHECK(scratch > 600_KiB);  // four floats a pixel for the source, three for colours behind it
+  CHECK(scratch < 700_KiB);
+}
+
 TEST_CASE("a negative padding is refused") {
-  CHECK_THROWS_WITH(Augment({.crop_padding = -1}, 0), "crop padding: must be 0 or more, not -1");
+  CHECK_THROWS_WITH(Augment({.crop_padding = -1}, 0),
+                    "augment: crop-padding must be 0 or more, not -1");
 }
