@@ -5,6 +5,8 @@
 
 #include <millrace/nodes/saved_model.h>
 
+#include <set>
+
 using namespace millrace;
 using namespace millrace::test;
 namespace fs = std::filesystem;
@@ -74,7 +76,12 @@ TEST_CASE("every recipe has a test here") {
   for (const auto& entry : fs::directory_iterator(kRecipes)) {
     INFO(entry.path());
     const std::string name = entry.path().filename().string();
-    CHECK((name == "fashion-mnist.ini" || name == "cnn.ini" || name == "batch-dense.ini"));
+    CHECK(std::set<std::string>{
+        "batch-dense.ini",
+        "cnn-augmented.ini",
+        "cnn.ini",
+        "fashion-mnist.ini",
+    }.count(name) == 1);
   }
 }
 
@@ -91,11 +98,12 @@ TEST_CASE("the recipe fashion-mnist trains on grey pictures of 28x28") {
   CHECK(model.preprocessing.deviation == std::vector<float>{0.5F});
 }
 
-TEST_CASE("the recipe cnn trains on small pictures of two classes") {
+TEST_CASE("the recipes cnn and cnn-augmented train on small pictures of two classes") {
+  const std::string recipe = GENERATE("cnn.ini", "cnn-augmented.ini");
   const Scratch scratch;
   const fs::path data = write_classes(scratch / "data", {"cats", "dogs"}, 5, 40);
   trained(data, scratch / "run",
-          {"--recipe", (kRecipes / "cnn.ini").string(), "--epochs", "1", "--steps-per-epoch", "2"});
+          {"--recipe", (kRecipes / recipe).string(), "--epochs", "1", "--steps-per-epoch", "2"});
   CHECK(column(scratch / "run", "samples") == Arguments{"40"});
   const nn::Model model = load_model(scratch / "run/model.safetensors").model;
   CHECK(model.input == Shape{150, 150, 3});
