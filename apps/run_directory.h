@@ -31,6 +31,7 @@ class RunDirectory {
   [[nodiscard]] std::filesystem::path model_file() const { return path_ / "model.safetensors"; }
   [[nodiscard]] std::filesystem::path best_model_file() const { return path_ / "best.safetensors"; }
   [[nodiscard]] std::filesystem::path trace_file() const { return path_ / "trace.json"; }
+  [[nodiscard]] std::filesystem::path events() const { return path_ / "events"; }
   [[nodiscard]] CheckpointFolder& checkpoints() noexcept { return checkpoints_; }
 
   void write_config(const std::string& recipe) const;

@@ -8,18 +8,27 @@
 namespace millrace::apps {
 
 RunFiles::RunFiles(const Training& training, RunDirectory& directory, TrainingProgress& progress)
-    : training_(training), directory_(directory), progress_(progress) {}
+    : training_(training), directory_(directory), progress_(progress) {
+  const EventOptions& events = training.options.events;
+  if (!events.no_events) events_.emplace(directory.events(), events.tensorboard_update);
+}
 
 Logger::Watchers RunFiles::watchers() {
-  return {.on_step = [this](const StepRecord& record) { progress_.step(record); },
+  return {.on_step = [this](const StepRecord& record) { step(record); },
           .on_epoch = [this](const EpochRecord& record) { epoch(record); },
           .on_snapshot = [this](const Snapshot& taken,
                                 const StepRecord& record) { snapshot(taken, record); }};
 }
 
+void RunFiles::step(const StepRecord& record) {
+  progress_.step(record);
+  if (events_) events_->step(record);
+}
+
 void RunFiles::epoch(const EpochRecord& record) {
   if (record.training.samples == 0) throw Error("no training sample could be read");
   directory_.write_epoch(record);
+  if (events_) events_->epoch(record);
   progress_.epoch(record);
 }
 

@@ -2,15 +2,18 @@
 // What `train` writes into the run directory while it trains, and how it finds its way back to
 // where a run was left.
 
+#include "apps/event_log.h"
 #include "apps/progress.h"
 #include "apps/run_directory.h"
 #include "apps/training_pipeline.h"
 
 #include <filesystem>
+#include <optional>
 
 namespace millrace::apps {
 
-/// The watchers of a run's Logger: metrics.csv, checkpoints, models, the progress on the screen.
+/// The watchers of a run's Logger: metrics.csv, events, checkpoints, models, the progress on the
+/// screen.
 class RunFiles {
  public:
   /// Both outlive the run.
@@ -21,12 +24,14 @@ class RunFiles {
   void write_stopped();
 
  private:
+  void step(const StepRecord& record);
   void epoch(const EpochRecord& record);
   void snapshot(const Snapshot& snapshot, const StepRecord& record);
 
   const Training& training_;
   RunDirectory& directory_;
   TrainingProgress& progress_;
+  std::optional<EventLog> events_;  // none: not asked for
 };
 
 /// Puts a run back to its last good checkpoint: state, callbacks, model. Damaged checkpoints are

@@ -52,6 +52,7 @@ void declare(CommandLine& line, TrainOptions& o) {
   line("no-shuffle", o.no_shuffle, "", "train in the order of the data set");
   declare(line, o.augmentation);
   declare(line, o.callbacks);
+  declare(line, o.events);
   line.topic("machine", "Machine");
   line("device", o.device, "auto|cpu|gpu", "where to compute; default auto");
   line("threads", o.threads, "N", "of reading and decoding; default: the cores one may use");
@@ -98,6 +99,7 @@ void check(const TrainOptions& o) {
   require(o.compute_threads >= 0, "compute-threads", "0 or more", o.compute_threads);
   require(o.slots >= 1, "slots", "1 or more", o.slots);
   check(o.callbacks);
+  check(o.events);
 }
 
 }  // namespace millrace::apps

@@ -5,6 +5,7 @@
 #include "apps/augmentation_options.h"
 #include "apps/callback_options.h"
 #include "apps/command_line.h"
+#include "apps/event_options.h"
 
 #include <cstdint>
 #include <optional>
@@ -41,6 +42,7 @@ struct TrainOptions {
   bool no_shuffle = false;
   AugmentationOptions augmentation;
   CallbackOptions callbacks;
+  EventOptions events;
   // machine
   std::string device = "auto";
   int threads = 0;

@@ -3,14 +3,14 @@
 #include <millrace/io/png.h>
 
 #include "catch.h"
+#include "io/event_file.h"
 #include "io/scratch.h"
 
-#include <event.pb.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <algorithm>
+#include <array>
 #include <csignal>
-#include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -41,23 +41,6 @@ std::span<const std::byte> bytes_of(std::string_view text) {
 // 1.5, 2.5, ...
 EventWriter::Clock counting_clock() {
   return [now = 0.5]() mutable { return now += 1; };
-}
-
-// The events of a file, the first one left out; the framing is that of the byte vectors below.
-std::vector<event::Event> read_events(const fs::path& path) {
-  const std::string file = text_of(path);
-  std::vector<event::Event> events;
-  for (std::size_t at = 0; at < file.size();) {
-    std::uint64_t length = 0;
-    std::memcpy(&length, &file.at(at), sizeof(length));
-    event::Event event;
-    REQUIRE(event.ParseFromString(file.substr(at + 12, static_cast<std::size_t>(length))));
-    events.push_back(event);
-    at += static_cast<std::size_t>(length) + 16;
-  }
-  REQUIRE_FALSE(events.empty());
-  events.erase(events.begin());
-  return events;
 }
 
 }  // namespace
