@@ -1,11 +1,9 @@
-// `train` on each kind of data with each recipe and with models from files.
+// `train` on each kind of data and with models from files. Recipes: recipes_test.cpp.
 
 #include "apps/train_run.h"
 #include "io/idx_files.h"
 
 #include <millrace/nodes/saved_model.h>
-
-#include <set>
 
 using namespace millrace;
 using namespace millrace::test;
@@ -13,31 +11,6 @@ namespace fs = std::filesystem;
 using Catch::Contains;
 
 namespace {
-
-const fs::path kRecipes = MILLRACE_RECIPES;
-
-/// ROOT/0/0.png ... of one channel, `each` for each of ten classes.
-fs::path write_grey(const fs::path& root, int each, int size) {
-  for (int label = 0; label < 10; ++label) {
-    const std::vector<std::uint8_t> pixels(static_cast<std::size_t>(size * size),
-                                           static_cast<std::uint8_t>(20 * label));
-    const std::vector<std::byte> file = encode_png({pixels.data(), size, size, 1});
-    const fs::path folder = root / std::to_string(label);
-    fs::create_directories(folder);
-    for (int i = 0; i < each; ++i) write_file(folder / (std::to_string(i) + ".png"), file);
-  }
-  return root;
-}
-
-/// `count` rows of one feature: class 1 where it is above a half.
-std::string table_of(int count) {
-  std::string text = "x,class\n";
-  for (int i = 0; i < count; ++i) {
-    const double x = (i + 0.5) / count;
-    text += std::to_string(x) + (x > 0.5 ? ",1\n" : ",0\n");
-  }
-  return text;
-}
 
 /// The two files of an IDX part: `count` images of 8x8, three classes in turn.
 void write_idx(const fs::path& folder, const std::string& part, std::uint32_t count) {
@@ -71,56 +44,6 @@ Arguments with_model(const fs::path& model) {
 }
 
 }  // namespace
-
-TEST_CASE("every recipe has a test here") {
-  for (const auto& entry : fs::directory_iterator(kRecipes)) {
-    INFO(entry.path());
-    const std::string name = entry.path().filename().string();
-    CHECK(std::set<std::string>{
-        "batch-dense.ini",
-        "cnn-augmented.ini",
-        "cnn.ini",
-        "fashion-mnist.ini",
-    }.count(name) == 1);
-  }
-}
-
-TEST_CASE("the recipe fashion-mnist trains on grey pictures of 28x28") {
-  const Scratch scratch;
-  const fs::path data = write_grey(scratch / "data", 25, 28);
-  trained(data, scratch / "run",
-          {"--recipe", (kRecipes / "fashion-mnist.ini").string(), "--epochs", "1",
-           "--limit-batches", "1"});
-  CHECK(column(scratch / "run", "samples") == Arguments{"100"});
-  const nn::Model model = load_model(scratch / "run/model.safetensors").model;
-  CHECK(model.input == Shape{28, 28, 1});
-  CHECK(model.preprocessing.mean == std::vector<float>{0.5F});
-  CHECK(model.preprocessing.deviation == std::vector<float>{0.5F});
-}
-
-TEST_CASE("the recipes cnn and cnn-augmented train on small pictures of two classes") {
-  const std::string recipe = GENERATE("cnn.ini", "cnn-augmented.ini");
-  const Scratch scratch;
-  const fs::path data = write_classes(scratch / "data", {"cats", "dogs"}, 5, 40);
-  trained(data, scratch / "run",
-          {"--recipe", (kRecipes / recipe).string(), "--epochs", "1", "--steps-per-epoch", "2"});
-  CHECK(column(scratch / "run", "samples") == Arguments{"40"});
-  const nn::Model model = load_model(scratch / "run/model.safetensors").model;
-  CHECK(model.input == Shape{150, 150, 3});
-  CHECK(model.preprocessing.filter == "nearest");
-  CHECK(model.classes == std::vector<std::string>{"cats", "dogs"});
-}
-
-TEST_CASE("the recipe batch-dense trains on a table") {
-  const Scratch scratch;
-  const fs::path data = scratch.write("table.csv", table_of(64));
-  trained(data, scratch / "run",
-          {"--recipe", (kRecipes / "batch-dense.ini").string(), "--epochs", "2"});
-  CHECK(column(scratch / "run", "samples") == Arguments{"64", "64"});
-  const nn::Model model = load_model(scratch / "run/model.safetensors").model;
-  CHECK(model.input == Shape{1});
-  CHECK(model.preprocessing.scale == 1.0F);  // numbers are not pixels
-}
 
 TEST_CASE("IDX files and the class folders made of them are the same data to train on") {
   const Scratch scratch;
