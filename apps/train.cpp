@@ -41,7 +41,8 @@ void print_choices(const Training& t) {
             << "model       " << o.model << ", input " << t.model.input << ", "
             << with_commas(count) << " parameters\n"
             << "training    " << o.epochs << " epochs, batch " << o.batch << ", " << o.optimizer
-            << ", learning rate " << *o.learning_rate << ", seed " << o.seed << '\n'
+            << ", learning rate " << *o.learning_rate << describe(o.schedule) << ", seed " << o.seed
+            << '\n'
             << "device      " << t.engine->description() << '\n'
             << "threads     " << o.threads << " for reading and decoding, " << o.compute_threads
             << " for the model\n"

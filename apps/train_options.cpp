@@ -50,6 +50,7 @@ void declare(CommandLine& line, TrainOptions& o) {
   line("weight-decay", o.weight_decay, "X", "added to the gradient; adamw: decoupled; default 0");
   line("seed", o.seed, "N", "of the split, the weights, the order and the augmentation; default 1");
   line("no-shuffle", o.no_shuffle, "", "train in the order of the data set");
+  declare(line, o.schedule);
   declare(line, o.augmentation);
   declare(line, o.callbacks);
   declare(line, o.events);
@@ -100,6 +101,7 @@ void check(const TrainOptions& o) {
   require(o.slots >= 1, "slots", "1 or more", o.slots);
   check(o.callbacks);
   check(o.events);
+  check(o.schedule);
 }
 
 }  // namespace millrace::apps

@@ -6,6 +6,7 @@
 #include "apps/callback_options.h"
 #include "apps/command_line.h"
 #include "apps/event_options.h"
+#include "apps/schedule_options.h"
 
 #include <cstdint>
 #include <optional>
@@ -40,6 +41,7 @@ struct TrainOptions {
   double beta1 = 0.9, beta2 = 0.999, epsilon = 0.0, weight_decay = 0.0;
   std::uint64_t seed = 1;
   bool no_shuffle = false;
+  ScheduleOptions schedule;
   AugmentationOptions augmentation;
   CallbackOptions callbacks;
   EventOptions events;

@@ -43,9 +43,13 @@ Training prepare_training(TrainOptions options, TrainingData data) {
   t.engine = engine_for(options.device, options.compute_threads);
   t.options = std::move(options);
   const TrainOptions& o = t.options;
+  const DirectoryReader reader = make_reader(t);
+  choose(t.options.schedule, std::uint64_t{reader.training_steps()} * o.epochs);
   t.compile = {.batch = o.batch,
-               .other_batches = make_reader(t).short_batches(),
+               .other_batches = reader.short_batches(),
+               .label_smoothing = o.schedule.label_smoothing,
                .optimizer = optimizer_options(o),
+               .gradient = gradient_of(o.schedule),
                .seed = o.seed};
   t.state =
       std::make_shared<TrainingState>(t.engine->compile(t.model, t.compile), arenas_of(t.compile));
@@ -115,14 +119,14 @@ Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
                                     DeviceBatchFactory{t.engine, t.model.input, dtype, o.batch});
   const bool checkpoints = !o.callbacks.no_checkpoints;
   auto snapshots = p.pool<Snapshot>("snapshot", 1, SnapshotFactory{t.state, t.saved, checkpoints});
-  const double learning_rate = *o.learning_rate;
+  const auto rate = [base = *o.learning_rate, schedule = schedule_of(o.schedule)](
+                        std::uint64_t step) { return nn::learning_rate(schedule, base, step - 1); };
 
   auto on_device = p.then(p.with(batches, {.name = "device slot"}, device), {.name = "copy"},
                           CopyToDevice(t.engine));
   auto inputs = p.then(on_device, {.name = "cast"}, Cast(t.model.preprocessing, t.model.input));
   // One thread, one item at a time, stage after stage.
-  auto steps = p.then(inputs, {.name = "train", .on = On::engine},
-                      TrainStep(t.state, [learning_rate](std::uint64_t) { return learning_rate; }));
+  auto steps = p.then(inputs, {.name = "train", .on = On::engine}, TrainStep(t.state, rate));
   auto decided =
       p.then(steps, {.name = "callbacks", .on = On::engine}, Decide(t.state, t.callbacks));
   auto copied = p.then(

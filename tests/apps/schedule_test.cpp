@@ -1,0 +1,107 @@
+// Options of `train` about a step: the learning rate over time, labels, loss and gradients.
+
+#include "apps/known_model.h"
+#include "apps/train_run.h"
+
+#include <cmath>
+#include <numbers>
+
+using namespace millrace;
+using namespace millrace::test;
+using Catch::Contains;
+
+namespace {
+
+/// Three steps an epoch, of four samples each.
+std::filesystem::path write_table(const Scratch& scratch) {
+  std::string text;
+  for (int i = 0; i < 12; ++i) text += std::to_string(i * 0.1) + ',' + (i < 6 ? "0\n" : "1\n");
+  return scratch.write("table.csv", text);
+}
+
+Arguments with(Arguments more) {
+  Arguments all{"--model", "mlp:4", "--batch", "4", "--validation-share", "0", "--quiet"};
+  all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
+
+std::vector<double> numbers(const std::filesystem::path& run, const std::string& name) {
+  std::vector<double> values;
+  for (const std::string& text : column(run, name)) values.push_back(std::stod(text));
+  return values;
+}
+
+}  // namespace
+
+TEST_CASE("train follows a schedule over all steps of the run, after a warm-up") {
+  const Scratch scratch;
+  const auto data = write_table(scratch);
+  const auto run_dir = scratch / "run";
+  trained(data, run_dir,
+          with({"--epochs", "5", "--learning-rate", "0.1", "--schedule", "cosine", "--end-factor",
+                "0.1", "--warmup-steps", "3", "--warmup-from", "0.5"}));
+  const std::vector<double> rates = numbers(run_dir, "learning_rate");
+  REQUIRE(rates.size() == 5);
+  CHECK(rates[0] == Approx(0.1 * (0.5 + 0.5 * 2 / 3)).epsilon(1e-7));  // of the third step
+  for (std::size_t epoch = 1; epoch < 5; ++epoch) {
+    const double share = static_cast<double>(3 * epoch - 1) / 12;
+    const double expected = 0.09 * 0.5 * (1 + std::cos(std::numbers::pi * share)) + 0.01;
+    CHECK(rates[epoch] == Approx(expected).epsilon(1e-7));
+  }
+  std::ifstream config(run_dir / "config.ini");
+  const std::string text{std::istreambuf_iterator<char>(config), {}};
+  CHECK_THAT(text, Contains("decay-steps = 12"));
+}
+
+TEST_CASE("train changes the rate at milestones") {
+  const Scratch scratch;
+  const auto run_dir = scratch / "run";
+  trained(write_table(scratch), run_dir,
+          with({"--epochs", "4", "--learning-rate", "1", "--optimizer", "sgd", "--schedule",
+                "piecewise", "--milestones", "5,6", "--milestone-factors", "0.5,0.125"}));
+  CHECK(numbers(run_dir, "learning_rate") == std::vector<double>{1, 0.5, 0.125, 0.125});
+}
+
+TEST_CASE("train adds L2 to the loss, and clips to almost nothing if it is told so") {
+  const Scratch scratch;
+  const auto data = write_table(scratch);
+  const Arguments still{"--epochs",        "2",   "--optimizer",        "sgd",
+                        "--learning-rate", "0.5", "--clip-global-norm", "1e-9"};
+  trained(data, scratch / "plain", with(still));
+  const std::vector<double> plain = numbers(scratch / "plain", "loss");
+  CHECK(plain[0] == Approx(plain[1]).epsilon(1e-6));
+
+  Arguments more = still;
+  more.insert(more.end(), {"--l2", "0.5"});
+  trained(data, scratch / "l2", with(more));
+  CHECK(numbers(scratch / "l2", "loss")[0] > plain[0] + 0.01);
+
+  more = still;
+  more.insert(more.end(), {"--label-smoothing", "0.9"});
+  trained(data, scratch / "smooth", with(more));
+  CHECK(numbers(scratch / "smooth", "loss")[0] != Approx(plain[0]).epsilon(1e-6));
+}
+
+TEST_CASE("A schedule that cannot be meant is refused in one line") {
+  const Scratch scratch;
+  const std::string data = write_table(scratch).string();
+  const auto refused = [&](const Arguments& options, const std::string& part) {
+    Arguments arguments{"train", data, "--run-dir", (scratch / "run").string()};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    check_refused(arguments, 2, part);
+    CHECK_FALSE(std::filesystem::exists(scratch / "run"));
+  };
+  refused({"--schedule", "cosin"}, "--schedule: unknown schedule 'cosin'; known: constant");
+  refused({"--schedule", "cosine", "--warmup-steps", "1000"}, "would end before it begins");
+  refused({"--schedule", "cosine", "--decay-steps", "-1"}, "--decay-steps must be 1 or more");
+  refused({"--decay-steps", "100"}, "--decay-steps belongs to --schedule");
+  refused({"--schedule", "step"}, "needs --decay-steps");
+  refused({"--schedule", "piecewise"}, "needs --milestones");
+  refused({"--schedule", "piecewise", "--milestones", "3,2"}, "ascending");
+  refused({"--schedule", "piecewise", "--milestones", "3,x"}, "--milestones: 'x'");
+  refused({"--schedule", "cosine", "--milestones", "3"}, "--milestones belongs to");
+  refused({"--decay-rate", "0"}, "--decay-rate must be above 0");
+  refused({"--label-smoothing", "1"}, "--label-smoothing must be in [0, 1)");
+  refused({"--l2", "-1"}, "--l2 must be 0 or more");
+  refused({"--clip-norm", "1", "--clip-value", "1"}, "at most one");
+}
