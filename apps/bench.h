@@ -42,6 +42,7 @@ struct BenchOptions {
   [[nodiscard]] bool prints_text() const { return json != "-"; }
 };
 
+int bench_augment(const std::vector<std::string>& arguments);
 int bench_compute(const std::vector<std::string>& arguments);
 int bench_train(const std::vector<std::string>& arguments);
 

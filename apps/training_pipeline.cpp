@@ -37,6 +37,11 @@ Training prepare_training(TrainOptions options, TrainingData data) {
   const Dataset& training = *t.data.training.dataset;
   choose(options, training);
   t.model = make_model(options, training);
+  if (t.model.input.rank() != 3 && !augment_options(options.augmentation).is_identity()) {
+    throw UsageError(
+        "train: augmentation changes pictures, and DATA holds rows of numbers; leave its options "
+        "out");
+  }
   if (options.compute_threads == 0) {
     options.compute_threads = compute_threads_for(t.model, options.batch);
   }

@@ -144,33 +144,39 @@ void Blend(const Source& source, std::size_t n, const std::int32_t* offsets, con
   (source.lanes == 1 ? BlendGrey : BlendPixels)(source, n, offsets, down, right, out);
 }
 
-std::uint8_t rounded(float value) {
-  return static_cast<std::uint8_t>(std::clamp(value + 0.5F, 0.0F, 255.0F));
+// Calls step(i) for whole vectors that cover [0, n), the last one over the end of the one before;
+// what is shorter than a vector is left.
+template <class Step>
+bool for_vectors(std::size_t n, std::size_t lanes, const Step& step) {
+  if (n < lanes) return n == 0;
+  for (std::size_t i = 0; i + lanes <= n; i += lanes) step(i);
+  if (n % lanes != 0) step(n - lanes);
+  return true;
 }
 
 void RoundSamples(const float* in, std::size_t n, std::uint8_t* out) {
   const Floats d;
   const hn::RebindToSigned<Floats> integers;
   const hn::Rebind<std::uint8_t, Floats> bytes;
-  std::size_t i = 0;
-  for (; i + hn::Lanes(d) <= n; i += hn::Lanes(d)) {
+  const bool done = for_vectors(n, hn::Lanes(d), [&](std::size_t i) {
     const auto value = hn::Max(hn::Add(hn::LoadU(d, in + i), hn::Set(d, 0.5F)), hn::Zero(d));
     const auto whole = hn::ConvertTo(integers, hn::Min(value, hn::Set(d, 255.0F)));
     hn::StoreU(hn::DemoteTo(bytes, whole), bytes, out + i);
+  });
+  for (std::size_t i = 0; !done && i < n; ++i) {
+    out[i] = static_cast<std::uint8_t>(std::clamp(in[i] + 0.5F, 0.0F, 255.0F));
   }
-  for (; i < n; ++i) out[i] = rounded(in[i]);
 }
 
 void WidenRow(const std::uint8_t* in, std::size_t n, float* out) {
   const Floats d;
   const hn::RebindToSigned<Floats> integers;
   const hn::Rebind<std::uint8_t, Floats> bytes;
-  std::size_t i = 0;
-  for (; i + hn::Lanes(d) <= n; i += hn::Lanes(d)) {
+  const bool done = for_vectors(n, hn::Lanes(d), [&](std::size_t i) {
     const auto whole = hn::PromoteTo(integers, hn::LoadU(bytes, in + i));
     hn::StoreU(hn::ConvertTo(d, whole), d, out + i);
-  }
-  for (; i < n; ++i) out[i] = in[i];
+  });
+  for (std::size_t i = 0; !done && i < n; ++i) out[i] = in[i];
 }
 
 void Widen(const std::uint8_t* in, std::size_t pixels, std::size_t channels, std::size_t lanes,

@@ -137,3 +137,13 @@ TEST_CASE("options of augmentation out of range are refused in one line") {
   check_one_line(outcome);
   CHECK_THAT(outcome.err, Contains(message));
 }
+
+TEST_CASE("augmentation of a table is refused, not passed over") {
+  const fs::path folder = scratch("augmented_table");
+  write_text(folder / "data" / "train.csv", "0.1,0\n0.9,1\n0.2,0\n0.8,1\n");
+  const Outcome outcome = train(folder, {"--flip"});
+  CHECK(outcome.status == 2);
+  check_one_line(outcome);
+  CHECK_THAT(outcome.err, Contains("rows of numbers"));
+  CHECK_FALSE(fs::exists(folder / "run"));
+}

@@ -124,6 +124,19 @@ TEST_CASE("bench train reads a data set, prints its stages and writes JSON besid
   CHECK(std::distance(begin(entries), end(entries)) == 1);  // no temporary file is left
 }
 
+TEST_CASE("bench augment tells what changes of pictures cost") {
+  const Outcome usual = run(words({"bench", "augment", "--input", "32x32x3", "--repeats", "1"}));
+  CHECK(usual.status == 0);
+  CHECK(holds(usual.out, "32x32x3, uint8: "));
+  CHECK(holds(usual.out, "ns a pixel"));
+  const Outcome own = run(
+      words({"bench", "augment", "--input", "28x28x1", "--repeats", "2", "--flip", "--json", "-"}));
+  const auto result = nlohmann::json::parse(own.out);
+  CHECK(result["input"] == "28x28x1");
+  check_spread(result["us_a_picture"]);
+  check_spread(result["ns_a_pixel"]);
+}
+
 TEST_CASE("bench refuses bad requests in one line") {
   check_refused({"bench"}, 2, "say what");
   check_refused({"bench", "compote"}, 2, "there is no 'compote'");
@@ -137,4 +150,7 @@ TEST_CASE("bench refuses bad requests in one line") {
   check_refused({"bench", "train", "none"}, 1, "none: ");
   check_refused({"bench", "train", "--input", "8x8x2"}, 2, "channels");
   check_refused({"bench", "train", "--samples", "0"}, 2, "--samples");
+  check_refused({"bench", "train", "--rotation-range=-1"}, 2, "bench train: --rotation-range");
+  check_refused({"bench", "augment", "--input", "8"}, 2, "--input");
+  check_refused({"bench", "augment", "--zoom-range", "2,1"}, 2, "bench augment: --zoom-range");
 }
