@@ -125,7 +125,7 @@ TEST_CASE("bench train reads a data set, prints its stages and writes JSON besid
 }
 
 TEST_CASE("bench augment tells what changes of pictures cost") {
-  const Outcome usual = run(words({"bench", "augment", "--input", "32x32x3", "--repeats", "1"}));
+  const Outcome usual = run({"bench", "augment", "--input", "32x32x3", "--repeats", "1"});
   CHECK(usual.status == 0);
   CHECK(holds(usual.out, "32x32x3, uint8: "));
   CHECK(holds(usual.out, "ns a pixel"));
