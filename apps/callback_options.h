@@ -4,15 +4,29 @@
 
 #include "apps/command_line.h"
 
+#include <millrace/nn/model.h>
 #include <millrace/nodes/callback.h>
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace millrace::apps {
 
 struct CallbackOptions {
+  std::string metrics;  ///< names with commas
+  std::string monitor;  ///< empty: val_loss, or loss without validation
+  std::string monitor_mode = "auto";
+  std::optional<std::uint32_t> patience;  ///< of early stopping; not given: none
+  double min_delta = 0;
+  std::optional<double> baseline;
+  std::uint32_t start_from_epoch = 0;
+  bool restore_best = false;
+  std::optional<std::uint32_t> plateau_patience;  ///< not given: the learning rate is not reduced
+  double plateau_factor = 0.1, plateau_min_delta = 1e-4;
+  std::uint32_t plateau_cooldown = 0;
+  double min_learning_rate = 0;
   bool no_stop_on_nan = false;
   std::uint64_t checkpoint_every = 0;
   std::uint32_t keep_checkpoints = 2;
@@ -21,10 +35,14 @@ struct CallbackOptions {
 };
 
 void declare(CommandLine& line, CallbackOptions& options);
-/// Throws UsageError for values out of range, naming the option.
+/// Throws UsageError for values out of range or that contradict each other, naming the option.
 void check(const CallbackOptions& options);
 
-/// The callbacks that the options ask for, in the order in which they decide.
-[[nodiscard]] Callbacks make_callbacks(const CallbackOptions& options, bool has_validation);
+/// The names of --metrics.
+[[nodiscard]] std::vector<std::string> metric_names(const CallbackOptions& options);
+
+/// The callbacks that the options ask for, in the order in which they decide. Throws UsageError.
+[[nodiscard]] Callbacks make_callbacks(const CallbackOptions& options, bool has_validation,
+                                       const nn::Model& model);
 
 }  // namespace millrace::apps

@@ -6,6 +6,17 @@
 #include <iostream>
 
 namespace millrace::apps {
+namespace {
+
+std::vector<float> parameters_of(const Training& t) {
+  const nn::Executor& executor = *t.state->executor;
+  std::vector<float> values(
+      static_cast<std::size_t>(nn::arena_elements(nn::parameters(executor.model()))));
+  executor.read(nn::Arena::parameters, values);
+  return values;
+}
+
+}  // namespace
 
 RunFiles::RunFiles(const Training& training, RunDirectory& directory, TrainingProgress& progress)
     : training_(training), directory_(directory), progress_(progress) {
@@ -51,30 +62,52 @@ void RunFiles::write_stopped() {
   directory_.checkpoints().write(state.step, checkpoint);
 }
 
-void resume(const Training& training, RunDirectory& directory) {
+namespace {
+
+/// A run that was killed may have written a checkpoint and not yet what belongs to it.
+void complete_files(const Training& t, RunDirectory& directory) {
+  const TrainingState& state = *t.state;
+  directory.rewrite_epochs(state.history);
+  const bool is_epoch_end = !state.history.empty() &&
+                            state.history.back().global_step == state.step &&
+                            state.next.epoch == state.history.back().epoch + 1;
+  if (is_epoch_end) save_model(directory.model_file(), t.model, parameters_of(t));
+  CheckpointFolder& checkpoints = directory.checkpoints();
+  if (!checkpoints.best()) return;
+  const Checkpoint best = read_checkpoint(checkpoints.best_file());
+  save_model(directory.best_model_file(), t.model,
+             best.array("parameters", parameters_of(t).size()));
+}
+
+}  // namespace
+
+bool resume(const Training& t, RunDirectory& directory) {
   const std::string run = directory.path().string();
   const CheckpointFolder::Found found = directory.checkpoints().last_good();
   for (const std::string& damage : found.damaged) {
     std::cerr << "millrace: passed over: " << damage << '\n';
   }
   if (!found.entry) {
-    throw Error(
-        concat(run, ": holds no checkpoint that can be continued; begin again: --overwrite"));
+    throw Error(concat(run,
+                       ": holds no checkpoint to go on from; to begin again, give the options "
+                       "and --overwrite"));
   }
-  TrainingState& state = *training.state;
+  TrainingState& state = *t.state;
   try {
-    restore(state, training.saved, found.checkpoint);
+    restore(state, t.saved, found.checkpoint);
   } catch (const Error& error) {
     throw Error(concat(found.entry->path.string(), ": ", error.what()));
   }
+  complete_files(t, directory);
   if (found.checkpoint.get<bool>("finished")) {
-    throw Error(concat(run, ": has ended already: ", found.checkpoint.get<std::string>("reason")));
+    std::cout << run << ": has ended already: " << found.checkpoint.get<std::string>("reason")
+              << '\n';
+    return false;
   }
-  if (state.next.epoch >= training.options.epochs) {
-    throw Error(concat(run, ": all ", training.options.epochs,
-                       " epochs are trained; for more of them add --epochs N"));
-  }
-  directory.rewrite_epochs(state.history);
+  if (state.next.epoch < t.options.epochs) return true;
+  std::cout << run << ": all " << t.options.epochs
+            << " epochs are trained; for more of them add --epochs N\n";
+  return false;
 }
 
 }  // namespace millrace::apps

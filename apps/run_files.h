@@ -34,9 +34,9 @@ class RunFiles {
   std::optional<EventLog> events_;  // none: not asked for
 };
 
-/// Puts a run back to its last good checkpoint: state, callbacks, model. Damaged checkpoints are
-/// named on stderr and passed over. The executor must be allocated. Throws Error: no checkpoint is
-/// whole, it is of another run, or the run has ended.
-void resume(const Training& training, RunDirectory& directory);
+/// Puts a run back to its last good checkpoint: state, callbacks, files. Damaged checkpoints are
+/// named on stderr and passed over. False if nothing is left to train; its files are then complete.
+/// The executor must be allocated. Throws Error: no checkpoint is whole, or it is of another run.
+[[nodiscard]] bool resume(const Training& training, RunDirectory& directory);
 
 }  // namespace millrace::apps

@@ -125,7 +125,7 @@ int run_training(const Training& t, Show show, Interrupt& interrupt) {
   RunDirectory directory(run_dir, old_run(t.options), t.options.callbacks.keep_checkpoints);
   allocate(t);
   if (!t.options.callbacks.resume.empty()) {
-    resume(t, directory);
+    if (!resume(t, directory)) return 0;
     if (show != Show::nothing) {
       std::cout << "goes on    behind step " << t.state->step << ", in epoch "
                 << t.state->next.epoch + 1 << '\n';

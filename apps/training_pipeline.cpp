@@ -58,7 +58,7 @@ Training prepare_training(TrainOptions options, TrainingData data) {
                .seed = o.seed};
   t.state =
       std::make_shared<TrainingState>(t.engine->compile(t.model, t.compile), arenas_of(t.compile));
-  t.callbacks = make_callbacks(o.callbacks, t.data.validation.size() > 0);
+  t.callbacks = make_callbacks(o.callbacks, t.data.validation.size() > 0, t.model);
   t.saved.push_back(std::make_shared<RunIdentity>(o, t.data, t.model));
   t.saved.insert(t.saved.end(), t.callbacks.begin(), t.callbacks.end());
   return t;
@@ -131,7 +131,9 @@ Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
                           CopyToDevice(t.engine));
   auto inputs = p.then(on_device, {.name = "cast"}, Cast(t.model.preprocessing, t.model.input));
   // One thread, one item at a time, stage after stage.
-  auto steps = p.then(inputs, {.name = "train", .on = On::engine}, TrainStep(t.state, rate));
+  TrainStep step(t.state, rate);
+  step.metrics(metric_names(o.callbacks), t.data.validation.size(), o.batch);
+  auto steps = p.then(inputs, {.name = "train", .on = On::engine}, std::move(step));
   auto decided =
       p.then(steps, {.name = "callbacks", .on = On::engine}, Decide(t.state, t.callbacks));
   auto copied = p.then(
@@ -147,7 +149,7 @@ void allocate(const Training& t) {
   t.state->executor->allocate();
   std::vector<float> weights(weight_elements(t.model));
   nn::initialize(t.model, t.options.seed, weights);
-  t.state->set_weights(weights);
+  t.state->executor->write(nn::Arena::parameters, weights);
 }
 
 }  // namespace millrace::apps

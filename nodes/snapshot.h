@@ -38,8 +38,8 @@ using SavedParts = std::vector<std::shared_ptr<Saved>>;
 
 /// All of a run at this moment. Requires: the engine's thread, or no run.
 void save(const TrainingState& state, const SavedParts& parts, Checkpoint& checkpoint);
-/// The parts in their order, then the state: a part that finds the checkpoint to be of something else
-/// throws before anything is changed.
+/// The parts in their order, then the state: a part that finds the checkpoint to be of something
+/// else throws before anything is changed.
 void restore(TrainingState& state, const SavedParts& parts, const Checkpoint& checkpoint);
 
 /// Makes the slots: arrays of the right size.

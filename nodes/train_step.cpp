@@ -1,5 +1,6 @@
 #include <millrace/nodes/train_step.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace millrace {
@@ -11,12 +12,35 @@ TrainStep::TrainStep(std::shared_ptr<nn::Executor> executor, Schedule learning_r
     : TrainStep(std::make_shared<TrainingState>(std::move(executor)), std::move(learning_rate)) {}
 
 TrainStep::TrainStep(const TrainStep& other)
-    : state_(other.state_), learning_rate_(other.learning_rate_), unfreeze_(other.unfreeze_) {}
+    : state_(other.state_),
+      learning_rate_(other.learning_rate_),
+      unfreeze_(other.unfreeze_),
+      figures_(other.figures_) {
+  if (figures_) figures_->metrics.reserve(figures_->samples);
+}
 
-TrainStep& TrainStep::unfreeze(std::uint32_t epoch, std::shared_ptr<nn::Executor> executor,
-                               double rate_factor) {
-  unfreeze_ = {epoch, std::move(executor), rate_factor};
+TrainStep& TrainStep::unfreeze_at(std::uint32_t epoch, double rate_factor) {
+  unfreeze_ = {epoch, rate_factor};
   return *this;
+}
+
+TrainStep& TrainStep::metrics(std::vector<std::string> names, std::int64_t samples,
+                              std::int64_t batch) {
+  if (names.empty()) return *this;
+  const std::int64_t width = nn::summarize(state_->executor->model()).back().output.elements();
+  const std::int64_t classes = std::max<std::int64_t>(width, 2);
+  nn::MetricsOptions options = nn::metrics_options(names, classes);
+  figures_.emplace(Figures{.names = std::move(names),
+                           .metrics = nn::ClassificationMetrics(classes, std::move(options)),
+                           .samples = samples,
+                           .outputs = std::vector<float>(static_cast<std::size_t>(batch * width))});
+  return *this;
+}
+
+Bytes TrainStep::scratch() const {
+  if (!figures_) return {};
+  return figures_->metrics.bytes(figures_->samples) +
+         Bytes{figures_->outputs.size() * sizeof(float)};
 }
 
 double TrainStep::elapsed() const {
@@ -27,13 +51,12 @@ void TrainStep::begin_phase(const BatchTag& tag) {
   if (tag.phase == Phase::validation) {
     state_->epoch.validation = nn::StepResult{};
     state_->validation_holes = 0;
+    if (figures_) figures_->metrics.reset();
     return;
   }
   state_->epoch = {};
   state_->epoch.epoch = tag.epoch;
-  if (unfreeze_ && tag.epoch >= unfreeze_->epoch && state_->executor != unfreeze_->executor) {
-    state_->continue_with(unfreeze_->executor);
-  }
+  if (unfreeze_ && tag.epoch >= unfreeze_->epoch) state_->unfreeze();
 }
 
 nn::StepResult TrainStep::train(const DeviceBatch& batch) {
@@ -41,8 +64,16 @@ nn::StepResult TrainStep::train(const DeviceBatch& batch) {
   ++s.step;
   ++s.update;
   s.rate = learning_rate_(s.step) * s.rate_factor;
-  if (unfreeze_ && s.executor == unfreeze_->executor) s.rate *= unfreeze_->rate_factor;
+  if (unfreeze_ && s.is_unfrozen()) s.rate *= unfreeze_->rate_factor;
   return s.executor->train(batch.view(), static_cast<std::int64_t>(s.update), s.rate);
+}
+
+nn::StepResult TrainStep::evaluate(const DeviceBatch& batch) {
+  const nn::Batch view = batch.view();
+  if (!figures_) return state_->executor->evaluate(view);
+  const nn::StepResult result = state_->executor->evaluate(view, figures_->outputs);
+  figures_->metrics.add(figures_->outputs, view.labels, view.samples);
+  return result;
 }
 
 std::optional<StepRecord> TrainStep::operator()(const Lease<DeviceBatch>& batch) {
@@ -54,7 +85,7 @@ std::optional<StepRecord> TrainStep::operator()(const Lease<DeviceBatch>& batch)
 
   StepRecord record{.tag = tag, .holes = batch->holes};
   if (batch->size > 0) {
-    record.result = is_training ? train(*batch) : s.executor->evaluate(batch->view());
+    record.result = is_training ? train(*batch) : evaluate(*batch);
   }
   nn::StepResult& totals = is_training ? s.epoch.training : *s.epoch.validation;
   totals += record.result;
@@ -75,6 +106,11 @@ std::optional<StepRecord> TrainStep::operator()(const Lease<DeviceBatch>& batch)
     s.epoch.seconds = elapsed();
     epoch_begin_ = Clock::now();
     record.epoch = std::make_shared<EpochRecord>(s.epoch);
+    if (figures_ && !is_training) {
+      for (const std::string& name : figures_->names) {
+        record.epoch->extra.emplace_back("val_" + name, figures_->metrics.value(name));
+      }
+    }
   }
   return record;
 }

@@ -1,5 +1,6 @@
 #include <millrace/nodes/training_state.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace millrace {
@@ -53,32 +54,25 @@ std::size_t TrainingState::elements(nn::Arena arena) const {
 }
 
 std::vector<float> TrainingState::weights() const {
-  std::vector<float> weights(elements(nn::Arena::parameters));
-  executor->read(nn::Arena::parameters, weights);
-  return weights;
+  std::vector<float> values(elements(nn::Arena::parameters));
+  executor->read(nn::Arena::parameters, values);
+  return reordered(values, executor->model(), thawed(executor->model()));
 }
 
 void TrainingState::set_weights(std::span<const float> weights) {
-  executor->write(nn::Arena::parameters, weights);
+  const nn::Model& model = executor->model();
+  executor->write(nn::Arena::parameters, reordered(weights, thawed(model), model));
 }
 
-void TrainingState::continue_with(std::shared_ptr<nn::Executor> other) {
-  const std::vector<nn::Parameter> from = nn::parameters(executor->model());
-  const std::vector<nn::Parameter> to = nn::parameters(other->model());
-  const std::vector<float> weights = this->weights();
+void TrainingState::unfreeze() {
+  if (unfrozen == nullptr || is_unfrozen_) return;
+  const std::vector<float> kept = weights();
   executor->release();
-  executor = std::move(other);
+  executor = unfrozen;
   executor->allocate();
-  std::vector<float> moved(elements(nn::Arena::parameters));
-  for (const nn::Parameter& target : to) {  // trainable ones come first: places differ
-    for (const nn::Parameter& source : from) {
-      if (source.name != target.name) continue;
-      std::copy_n(weights.begin() + source.offset, source.shape.elements(),
-                  moved.begin() + target.offset);
-    }
-  }
-  set_weights(moved);
+  set_weights(kept);
   update = 0;
+  is_unfrozen_ = true;
 }
 
 void TrainingState::save(Checkpoint& checkpoint) const {
@@ -86,6 +80,7 @@ void TrainingState::save(Checkpoint& checkpoint) const {
   checkpoint.set("update", std::int64_t(update));
   checkpoint.set("rate_factor", rate_factor);
   checkpoint.set("rate", rate);
+  checkpoint.set("unfrozen", is_unfrozen_);
   save_position(next, checkpoint);
   EpochRecord under_way = epoch;
   under_way.validation.reset();
@@ -103,6 +98,7 @@ void TrainingState::save(Checkpoint& checkpoint) const {
 }
 
 void TrainingState::restore(const Checkpoint& checkpoint) {
+  if (checkpoint.get<bool>("unfrozen")) unfreeze();
   step = static_cast<std::uint64_t>(checkpoint.get<std::int64_t>("step"));
   update = static_cast<std::uint64_t>(checkpoint.get<std::int64_t>("update"));
   rate_factor = checkpoint.get<double>("rate_factor");
@@ -130,6 +126,25 @@ Bytes TrainingState::array_bytes() const {
   std::uint64_t sum = 0;
   for (const nn::Arena arena : arenas_) sum += elements(arena) * sizeof(float);
   return Bytes{sum};
+}
+
+std::vector<float> reordered(std::span<const float> values, const nn::Model& from,
+                             const nn::Model& to) {
+  const std::vector<nn::Parameter> sources = nn::parameters(from), targets = nn::parameters(to);
+  std::vector<float> result(static_cast<std::size_t>(nn::arena_elements(targets)));
+  for (const nn::Parameter& target : targets) {
+    for (const nn::Parameter& source : sources) {
+      if (source.name != target.name) continue;
+      std::copy_n(values.begin() + source.offset, source.shape.elements(),
+                  result.begin() + target.offset);
+    }
+  }
+  return result;
+}
+
+nn::Model thawed(nn::Model model) {
+  for (nn::Layer& layer : model.layers) layer.trainable = true;
+  return model;
 }
 
 std::vector<nn::Arena> arenas_of(const nn::CompileOptions& options) {

@@ -24,6 +24,8 @@ class TrainingState {
                          std::vector<nn::Arena> arenas = {nn::Arena::parameters});
 
   std::shared_ptr<nn::Executor> executor;
+  /// Of the same model with fewer frozen layers; takes over with unfreeze(). Not allocated before.
+  std::shared_ptr<nn::Executor> unfrozen;
   std::uint64_t step = 0;             ///< training steps taken: what schedules and logs count
   std::uint64_t update = 0;           ///< steps of the optimizer since it was new: Adam's t
   double rate_factor = 1;             ///< on the schedule's learning rate, of callbacks
@@ -40,20 +42,22 @@ class TrainingState {
   /// is_finished() for others, who may outlive this: ReaderOptions::finished.
   [[nodiscard]] std::shared_ptr<const std::atomic<bool>> finished() const { return finished_; }
 
-  /// The parameters, in the order of nn::Executor::read.
+  /// The parameters in an order that does not depend on what is frozen: that of nn::parameters for
+  /// the model with all layers trainable.
   [[nodiscard]] std::vector<float> weights() const;
   void set_weights(std::span<const float> weights);
 
-  /// Goes on with another executor of the same model, of which other layers may be frozen: it gets
-  /// the weights and a new optimizer, as after Keras's compile(). The old one's memory is released
-  /// before the new one's is taken.
-  void continue_with(std::shared_ptr<nn::Executor> other);
+  /// Goes on with `unfrozen`, if there is one: it gets the weights and a new optimizer, as after
+  /// Keras's compile(). The old executor's memory is released before the new one's is taken.
+  void unfreeze();
+  [[nodiscard]] bool is_unfrozen() const noexcept { return is_unfrozen_; }
 
   /// Everything above but the executor itself; the arenas as arrays of their names. Arrays that
   /// are there already and large enough are written in place. A validation under way is not kept:
   /// it learns nothing, and begins anew.
   void save(Checkpoint& checkpoint) const;
-  /// Requires: the executor is allocated and of the model that was saved. Throws Error.
+  /// Requires: the executor is allocated and of the model that was saved, with `unfrozen` if it had
+  /// one. Throws Error.
   void restore(const Checkpoint& checkpoint);
   /// Of the arrays that save() writes.
   [[nodiscard]] Bytes array_bytes() const;
@@ -62,9 +66,18 @@ class TrainingState {
   [[nodiscard]] std::size_t elements(nn::Arena arena) const;
 
   std::vector<nn::Arena> arenas_;
+  bool is_unfrozen_ = false;
   std::shared_ptr<std::atomic<bool>> finished_ = std::make_shared<std::atomic<bool>>(false);
   std::string reason_;
 };
+
+/// Parameters of a model in the order of nn::parameters, brought into the order of the same model
+/// with other layers frozen. Parameters are found by name; those that `from` lacks become 0.
+[[nodiscard]] std::vector<float> reordered(std::span<const float> values, const nn::Model& from,
+                                           const nn::Model& to);
+
+/// The model with all layers trainable.
+[[nodiscard]] nn::Model thawed(nn::Model model);
 
 /// The arenas that hold the state of a training run.
 [[nodiscard]] std::vector<nn::Arena> arenas_of(const nn::CompileOptions& options);

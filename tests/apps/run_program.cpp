@@ -91,10 +91,22 @@ void collect(pid_t child, Pipe& out, Pipe& err, const RunOptions& options, Outco
   const auto deadline = Clock::now() + std::chrono::seconds(options.timeout_s);
   bool signal_sent = options.signal == 0;
   std::array<pollfd, 2> streams{{{out.reader(), POLLIN, 0}, {err.reader(), POLLIN, 0}}};
+  const auto kill_at = Clock::now() + std::chrono::microseconds(options.kill_after_us);
+  bool kill_sent = options.kill_after_us == 0;
   while (streams[0].fd >= 0 || streams[1].fd >= 0) {
-    const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
-    if (left <= 0 || ::poll(streams.data(), streams.size(), static_cast<int>(left)) == 0) {
+    const auto until = kill_sent ? deadline : std::min<Clock::time_point>(deadline, kill_at);
+    const auto left = until - Clock::now();
+    if (!kill_sent && left.count() <= 0) {
+      ::kill(child, SIGKILL);
+      kill_sent = true;
+      continue;
+    }
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
+    const timespec wait{seconds.count(), std::chrono::nanoseconds(left - seconds).count()};
+    const bool is_late =
+        left.count() <= 0 || ::ppoll(streams.data(), streams.size(), &wait, nullptr) == 0;
+    if (is_late && !kill_sent) continue;
+    if (is_late) {
       ::kill(child, SIGKILL);
       ::waitpid(child, nullptr, 0);
       throw Error(

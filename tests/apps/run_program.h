@@ -23,6 +23,8 @@ struct RunOptions {
   std::string signal_at{};
   /// Once `signal_at` is seen, the signal is sent so many times.
   int signals = 1;
+  /// And this one after so many microseconds, whatever was printed; 0: not.
+  std::int64_t kill_after_us = 0;
   /// The program is killed after this time and the run is an Error.
   int timeout_s = 120;
 };

@@ -134,11 +134,12 @@ TEST_CASE("from the epoch of unfreezing on, steps train all layers with a new op
   const std::shared_ptr<nn::Executor> whole =
       cpu::make_engine({.threads = 1})->compile(small_model(), small_options());
   TrainStep step(state, tenth);
-  step.unfreeze(1, whole, 0.5);
+  state->unfrozen = whole;
+  step.unfreeze_at(1, 0.5);
   Batches batches;
   const auto kernel = [&](const std::string& name) {
     const std::vector<float> weights = state->weights();
-    for (const nn::Parameter& p : nn::parameters(state->executor->model())) {
+    for (const nn::Parameter& p : nn::parameters(small_model())) {
       if (p.name != name) continue;
       return std::vector<float>(weights.begin() + p.offset,
                                 weights.begin() + p.offset + p.shape.elements());

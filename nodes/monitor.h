@@ -1,0 +1,35 @@
+#pragma once
+// Callbacks that watch one figure of each epoch: early stopping, the learning rate on a plateau,
+// keeping the best.
+
+#include <millrace/nn/early_stopping.h>
+#include <millrace/nn/reduce_on_plateau.h>
+#include <millrace/nodes/callback.h>
+
+#include <memory>
+#include <string>
+
+namespace millrace {
+
+/// What is watched: a name of EpochRecord::value. All callbacks throw Error, naming what there is,
+/// for an epoch that has no such figure.
+struct Monitor {
+  std::string name = "val_loss";
+  nn::Direction direction = nn::Direction::automatic;  ///< which way is better
+};
+
+/// Keras's EarlyStopping. With `restores_best` it keeps a copy of the best weights and puts them
+/// back at the end, also where training ran to its last epoch. Options' direction is the monitor's.
+/// Throws UsageError, here and below: options out of range, a name whose direction is not known.
+[[nodiscard]] std::shared_ptr<Callback> early_stopping(const Monitor& monitor,
+                                                       nn::EarlyStoppingOptions options,
+                                                       bool restores_best, const nn::Model& model);
+
+/// Keras's ReduceLROnPlateau: lowers TrainingState::rate_factor.
+[[nodiscard]] std::shared_ptr<Callback> reduce_on_plateau(const Monitor& monitor,
+                                                          nn::ReduceOnPlateauOptions options);
+
+/// Sets EpochRecord::is_best where the figure is better than in all epochs before.
+[[nodiscard]] std::shared_ptr<Callback> track_best(const Monitor& monitor);
+
+}  // namespace millrace

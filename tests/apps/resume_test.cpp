@@ -1,0 +1,215 @@
+// Runs that are stopped, killed and gone on with.
+
+#include "apps/train_run.h"
+
+#include <millrace/core/random.h>
+#include <millrace/nn/model_json.h>
+
+#include <signal.h>
+
+using namespace millrace;
+using namespace millrace::test;
+namespace fs = std::filesystem;
+using Catch::Contains;
+
+namespace {
+
+Arguments with(Arguments first, const Arguments& more) {
+  first.insert(first.end(), more.begin(), more.end());
+  return first;
+}
+
+/// Steps that are quick, and repeat to the bit.
+Arguments small(int epochs, const Arguments& more = {}) {
+  return with({"--model", "mlp:8", "--batch", "4", "--epochs", std::to_string(epochs)}, more);
+}
+
+/// The rows of metrics.csv less what the clock says.
+std::vector<Row> figures(const fs::path& run_dir) {
+  std::vector<Row> rows = metrics(run_dir);
+  for (Row& row : rows) {
+    row.erase("seconds");
+    row.erase("images_per_s");
+  }
+  return rows;
+}
+
+/// All that random numbers or state can touch: flips, crops, dropout, early stopping.
+Arguments everything(const Scratch& scratch) {
+  const nn::Model model = nn::ModelBuilder("net", {16, 16, 3})
+                              .conv(4)
+                              .relu()
+                              .max_pool()
+                              .flatten()
+                              .dropout(0.4F)
+                              .dense(12)
+                              .relu()
+                              .dense(3)
+                              .softmax()
+                              .build();
+  const fs::path file = scratch.write("net.json", nn::to_json(model));
+  return {"--model",
+          file.string(),
+          "--epochs",
+          "12",
+          "--batch",
+          "4",
+          "--flip",
+          "--crop-padding",
+          "2",
+          "--metrics",
+          "f1,auc",
+          "--patience",
+          "9",
+          "--restore-best",
+          "--plateau-patience",
+          "2",
+          "--checkpoint-every",
+          "3",
+          "--learning-rate",
+          "0.003"};
+}
+
+}  // namespace
+
+TEST_CASE("a run killed at random moments and resumed each time ends as the one that was not") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "data", {"dark", "grey", "light"}, 40);
+  const Arguments options = everything(scratch);
+  trained(data, scratch / "whole", options);
+  const std::vector<std::byte> model = read_file(scratch / "whole/model.safetensors");
+  const std::vector<Row> rows = figures(scratch / "whole");
+  REQUIRE(rows.size() >= 4);
+
+  Random random(17, 0, 0, Draw::user);
+  int kills = 0, wholes = 0;
+  for (int run_number = 0; kills < 20; ++run_number) {
+    const fs::path run_dir = scratch / ("run" + std::to_string(run_number));
+    for (bool has_ended = false; !has_ended;) {
+      const bool has_checkpoint =
+          fs::exists(run_dir / "checkpoints") && !fs::is_empty(run_dir / "checkpoints");
+      const RunOptions kill{
+          .kill_after_us =
+              kills < 20 ? 20'000 + static_cast<std::int64_t>(random.below(400'000)) : 0};
+      const Outcome outcome = has_checkpoint
+                                  ? run({"train", "--resume", run_dir.string()}, kill)
+                                  : train(data, run_dir, with(options, {"--overwrite"}), kill);
+      INFO(outcome.err);
+      has_ended = outcome.status == 0;
+      if (has_ended) break;
+      REQUIRE(outcome.status == 128 + SIGKILL);
+      ++kills;
+    }
+    ++wholes;
+    CHECK(read_file(run_dir / "model.safetensors") == model);
+    CHECK(figures(run_dir) == rows);
+  }
+  CHECK(kills == 20);
+  CHECK(wholes >= 1);
+}
+
+TEST_CASE("a run stopped by a signal says how to go on, and goes on to the same bit") {
+  const int signal = GENERATE(SIGINT, SIGTERM);
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 40);
+  const Arguments options = small(40, {"--flip"});
+  trained(data, scratch / "whole", options);
+  const fs::path run_dir = scratch / "run";
+  const Outcome stopped =
+      train(data, run_dir, options, {.signal = signal, .signal_at = "epoch 2/"});
+  CHECK(stopped.status == 128 + signal);
+  CHECK_THAT(stopped.err, Contains("train --resume " + run_dir.string()));
+  const Outcome resumed = run({"train", "--resume", run_dir.string()});
+  INFO(resumed.err);
+  CHECK(resumed.status == 0);
+  CHECK_THAT(resumed.out, Contains("goes on    behind step"));
+  CHECK(read_file(run_dir / "model.safetensors") == read_file(scratch / "whole/model.safetensors"));
+  CHECK(figures(run_dir) == figures(scratch / "whole"));
+}
+
+TEST_CASE("a damaged checkpoint is named and passed over") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
+  trained(data, scratch / "whole", small(5));
+  const fs::path run_dir = scratch / "run";
+  trained(data, run_dir, small(3));
+  const fs::path last = run_dir / "checkpoints/step-00000012.ckpt";
+  REQUIRE(fs::exists(last));
+  fs::resize_file(last, fs::file_size(last) / 2);
+  const Outcome resumed = run({"train", "--resume", run_dir.string(), "--epochs", "5"});
+  INFO(resumed.err);
+  CHECK(resumed.status == 0);
+  CHECK_THAT(resumed.err, Contains("passed over: " + last.string()));
+  CHECK_THAT(resumed.out, Contains("goes on    behind step 8, in epoch 3"));
+  CHECK(read_file(run_dir / "model.safetensors") == read_file(scratch / "whole/model.safetensors"));
+}
+
+TEST_CASE("a run that has trained all its epochs is complete, and goes on when it is given more") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
+  const fs::path run_dir = scratch / "run";
+  trained(data, run_dir, small(3));
+  const auto model = read_file(run_dir / "model.safetensors");
+  fs::remove(run_dir / "model.safetensors");  // as if killed right behind the checkpoint
+  fs::remove(run_dir / "metrics.csv");
+  const Outcome again = run({"train", "--resume", run_dir.string()});
+  INFO(again.err);
+  CHECK(again.status == 0);
+  CHECK_THAT(again.out, Contains("all 3 epochs are trained"));
+  CHECK(read_file(run_dir / "model.safetensors") == model);
+  CHECK(metrics(run_dir).size() == 3);
+  CHECK(run({"train", "--resume", run_dir.string(), "--epochs", "4"}).status == 0);
+  CHECK(metrics(run_dir).size() == 4);
+}
+
+TEST_CASE("what cannot be gone on with is refused in one line that says why") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
+  const fs::path run_dir = scratch / "run";
+  trained(data, run_dir, small(3));
+  const auto refused = [&](const Arguments& more, int status, const std::string& why) {
+    const auto before = read_file(run_dir / "metrics.csv");
+    const Outcome outcome = run(with({"train", "--resume", run_dir.string()}, more));
+    CHECK(outcome.status == status);
+    CHECK(Outcome::lines(outcome.err).size() == 1);
+    CHECK_THAT(outcome.err, Contains(why));
+    CHECK(read_file(run_dir / "metrics.csv") == before);
+  };
+  refused({"--batch", "8"}, 1, "begun with --batch 4, not 8");
+  refused({"--model", "mlp:9"}, 1, "the model is not the one");
+  refused({"--overwrite"}, 2, "leave out --overwrite");
+  refused({"--no-checkpoints"}, 2, "contradicts --resume");
+  fs::rename(data / "dark/3.png", data / "dark/another.png");
+  refused({"--epochs", "9"}, 1, "data changed since the run began");
+  fs::remove(data / "dark/another.png");
+  refused({"--epochs", "9"}, 1, "then 16 samples, now 15 samples");
+  fs::remove_all(run_dir / "checkpoints");
+  write_picture(data / "dark/3.png", 20, 3);
+  refused({}, 1, "holds no checkpoint to go on from");
+  const Outcome nothing = run({"train", "--resume", (scratch / "nowhere").string()});
+  CHECK(nothing.status == 1);
+  CHECK_THAT(nothing.err, Contains("holds no run to go on with"));
+}
+
+TEST_CASE("early stopping ends the run, says why, and can put the best weights back") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
+  const Outcome outcome = trained(data, scratch / "run",
+                                  with(small(3), {"--epochs", "50", "--learning-rate", "1e-30",
+                                                  "--patience", "2", "--restore-best"}));
+  CHECK_THAT(outcome.out, Contains("early stopping after epoch 3: val_loss was best"));
+  CHECK(metrics(scratch / "run").size() == 3);
+  CHECK(fs::exists(scratch / "run/best.safetensors"));
+  CHECK(run({"train", "--resume", (scratch / "run").string()}).out.find("has ended already") !=
+        std::string::npos);
+}
+
+TEST_CASE("a loss that is not a number ends the run with a line that helps") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
+  const Arguments wild = small(3, {"--optimizer", "sgd", "--learning-rate", "1e30"});
+  const Outcome outcome = train(data, scratch / "run", wild);
+  CHECK(outcome.status == 1);
+  CHECK_THAT(outcome.err, Contains("try a lower learning rate"));
+  CHECK(train(data, scratch / "other", with(wild, {"--no-stop-on-nan"})).status == 0);
+}
