@@ -129,8 +129,8 @@ TEST_CASE("bench augment tells what changes of pictures cost") {
   CHECK(usual.status == 0);
   CHECK(holds(usual.out, "32x32x3, uint8: "));
   CHECK(holds(usual.out, "ns a pixel"));
-  const Outcome own = run(
-      words({"bench", "augment", "--input", "28x28x1", "--repeats", "2", "--flip", "--json", "-"}));
+  const Outcome own =
+      run({"bench", "augment", "--input", "28x28x1", "--repeats", "2", "--flip", "--json", "-"});
   const auto result = nlohmann::json::parse(own.out);
   CHECK(result["input"] == "28x28x1");
   check_spread(result["us_a_picture"]);
