@@ -1,9 +1,10 @@
-// millrace evaluate: loss and accuracy of a trained model on a data set, with the model's own
-// preprocessing.
+// millrace evaluate: loss, accuracy and figures of each class of a trained model on a data set,
+// with the model's own preprocessing.
 
 #include "apps/choose.h"
 #include "apps/commands.h"
 #include "apps/data.h"
+#include "apps/evaluation_report.h"
 #include "apps/find_model.h"
 #include "apps/machine.h"
 #include "apps/machine_options.h"
@@ -32,6 +33,7 @@ struct EvaluateOptions {
   std::int64_t batch = 32;
   std::string on_bad_image = "fail";
   MachineOptions machine;
+  bool no_auc = false;
   bool json = false;
   bool quiet = false;
 };
@@ -47,6 +49,7 @@ void declare(CommandLine& line, EvaluateOptions& o) {
        "a picture that cannot be read ends the run (default) or is left out");
   declare(line, o.machine);
   line.topic("output", "Output");
+  line("no-auc", o.no_auc, "", "leave out the areas under ROC curves, which keep all outputs");
   line("json", o.json, "", "print one JSON object instead of text");
   line("quiet", o.quiet, "", "print the result and errors only");
 }
@@ -103,7 +106,23 @@ struct Evaluation {
   SampleSet data;
   std::shared_ptr<const nn::Engine> engine;
   std::shared_ptr<nn::Executor> executor;
+  std::vector<std::string> names;  ///< of the classes
 };
+
+/// The share of samples whose class is among the five likeliest is told where there are more.
+bool counts_top_five(const Evaluation& e) {
+  return e.names.size() > 5;
+}
+
+nn::ClassificationMetrics no_samples_yet(const Evaluation& e) {
+  nn::MetricsOptions options{.auc = !e.options.no_auc};
+  if (counts_top_five(e)) options.top_k = {5};
+  return nn::ClassificationMetrics(static_cast<std::int64_t>(e.names.size()), options);
+}
+
+/// What a step gives: sums, and the outputs and labels of its samples.
+using OnStep = std::function<void(const nn::StepResult& sums, std::span<const float> outputs,
+                                  const nn::Batch& batch)>;
 
 DirectoryReader make_reader(const Evaluation& e) {
   return DirectoryReader(e.data, {},
@@ -118,6 +137,7 @@ Evaluation prepare(EvaluateOptions options, Show show, std::stop_token stop) {
   e.data = SampleSet::all(open_evaluation_data(options.data, options.part, e.saved.model.classes,
                                                show, std::move(stop)));
   check_fit(e.saved.model, *e.data.dataset, options.data);
+  e.names = class_names(e.saved.model);
   e.engine = engine_for(options.machine.device, options.machine.compute_threads);
   e.options = std::move(options);
   e.executor = e.engine->compile(e.saved.model, {.batch = e.options.batch,
@@ -127,7 +147,7 @@ Evaluation prepare(EvaluateOptions options, Show show, std::stop_token stop) {
 }
 
 /// list - decode - batch - copy - cast - evaluate.
-Pipeline compose(const Evaluation& e, std::function<void(const nn::StepResult&)> on_step) {
+Pipeline compose(const Evaluation& e, OnStep on_step) {
   const EvaluateOptions& o = e.options;
   const nn::Model& model = e.saved.model;
   const DType dtype = e.data.dataset->dtype();
@@ -142,6 +162,7 @@ Pipeline compose(const Evaluation& e, std::function<void(const nn::StepResult&)>
   for (const nn::MemoryLine& line : e.executor->memory()) {
     p.charge("model: " + line.name, 1, line.bytes);
   }
+  p.charge("metrics", 1, no_samples_yet(e).bytes(e.data.size()));
   auto host = p.pool<HostBatch>("host batches", 3,
                                 HostBatchFactory{model.input, dtype, o.batch, [engine](Bytes size) {
                                                    return engine->host_buffer(size);
@@ -162,26 +183,36 @@ Pipeline compose(const Evaluation& e, std::function<void(const nn::StepResult&)>
                           CopyToDevice(engine));
   auto inputs = p.then(on_device, {.name = "cast"}, Cast(model.preprocessing, model.input));
   p.sink(inputs, {.name = "evaluate", .on = On::engine},
-         [executor = e.executor, report = std::move(on_step)](const Lease<DeviceBatch>& batch) {
-           if (batch->size > 0) report(executor->evaluate(batch->view()));
+         [executor = e.executor, report = std::move(on_step), width = output_width(model),
+          memory = std::vector<float>(static_cast<std::size_t>(o.batch * output_width(model)))](
+             const Lease<DeviceBatch>& batch) mutable {
+           if (batch->size == 0) return;
+           const auto outputs =
+               std::span(memory).first(static_cast<std::size_t>(batch->size * width));
+           const nn::Batch view = batch->view();
+           report(executor->evaluate(view, outputs), outputs, view);
          });
   return p;
 }
 
-void print_text(const Evaluation& e, const nn::StepResult& sum, const Report& report) {
+void print_text(const Evaluation& e, const nn::StepResult& sum,
+                const nn::ClassificationMetrics& metrics, const Report& report) {
   const auto rate = static_cast<std::uint64_t>(static_cast<double>(sum.samples) / report.wall_s);
   const std::uint64_t left_out = e.data.size() - static_cast<std::uint64_t>(sum.samples);
   std::cout << std::fixed << std::setprecision(4) << "loss      " << sum.mean_loss() << '\n'
             << "accuracy  " << sum.accuracy() << "  (" << sum.correct << " of " << sum.samples
-            << ")\n"
-            << "samples   " << with_commas(static_cast<std::uint64_t>(sum.samples));
+            << ")\n";
+  if (counts_top_five(e)) std::cout << "top 5     " << metrics.top_k(5) << '\n';
+  std::cout << "samples   " << with_commas(static_cast<std::uint64_t>(sum.samples));
   if (left_out > 0) std::cout << ", " << with_commas(left_out) << " left out";
   std::cout << "\nspeed     " << with_commas(rate) << " images/s on " << e.engine->description()
-            << '\n';
+            << "\n\n";
+  print_classes(std::cout, metrics, e.names);
 }
 
-void print_json(const Evaluation& e, const nn::StepResult& sum, const Report& report) {
-  const nlohmann::ordered_json result = {
+void print_json(const Evaluation& e, const nn::StepResult& sum,
+                const nn::ClassificationMetrics& metrics, const Report& report) {
+  nlohmann::ordered_json result = {
       {"model", e.options.model},
       {"data", e.options.data},
       {"loss", sum.mean_loss()},
@@ -192,6 +223,8 @@ void print_json(const Evaluation& e, const nn::StepResult& sum, const Report& re
       {"seconds", report.wall_s},
       {"images_per_s", static_cast<double>(sum.samples) / report.wall_s},
       {"device", e.engine->description()}};
+  if (counts_top_five(e)) result["top5"] = metrics.top_k(5);
+  result.update(json_of(metrics, e.names));
   std::cout << result.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
 }
 
@@ -208,7 +241,8 @@ void name_left_out(const Report& report) {
 int evaluate(const Arguments& arguments) {
   EvaluateOptions options;
   CommandLine line("evaluate", "evaluate MODEL DATA [OPTIONS]",
-                   "Measures loss and accuracy of a trained model. MODEL is a model.safetensors or "
+                   "Measures loss, accuracy and the figures of each class of a trained model. "
+                   "MODEL is a model.safetensors or "
                    "a run directory;\nDATA is what 'millrace train' takes, with the same classes. "
                    "Pictures are resized and scaled as in\ntraining.");
   declare(line, options);
@@ -220,11 +254,15 @@ int evaluate(const Arguments& arguments) {
   try {
     const Evaluation e = prepare(std::move(options), show, interrupt.token());
     nn::StepResult sum;
+    nn::ClassificationMetrics metrics = no_samples_yet(e);
     Report report;
     {
       Counting counting(show, "evaluating", "samples");
-      Pipeline p = compose(e, [&](const nn::StepResult& step) {
+      metrics.reserve(e.data.size());
+      Pipeline p = compose(e, [&](const nn::StepResult& step, std::span<const float> outputs,
+                                  const nn::Batch& batch) {
         sum += step;
+        metrics.add(outputs, batch.labels, batch.samples);
         counting(static_cast<std::uint64_t>(sum.samples));
       });
       p.check();
@@ -235,7 +273,7 @@ int evaluate(const Arguments& arguments) {
     name_left_out(report);
     if (report.stopped) throw Stopped("stopped by a signal");
     if (sum.samples == 0) throw Error(concat(e.options.data, ": no sample could be read"));
-    e.options.json ? print_json(e, sum, report) : print_text(e, sum, report);
+    e.options.json ? print_json(e, sum, metrics, report) : print_text(e, sum, metrics, report);
     return 0;
   } catch (const Stopped&) {
     std::cerr << "millrace: stopped by a signal before all samples were evaluated\n";

@@ -71,11 +71,46 @@ TEST_CASE("evaluate prints its result as text, and with --quiet nothing but that
   CHECK(outcome.status == 0);
   CHECK(outcome.err.empty());
   const std::vector<std::string> lines = Outcome::lines(outcome.out);
-  REQUIRE(lines.size() == 4);
+  REQUIRE(lines.size() >= 13);
   CHECK(lines[0].rfind("loss", 0) == 0);
   CHECK(lines[1] == "accuracy  0.8000  (4 of 5)");
   CHECK(lines[2] == "samples   5");
   CHECK(holds(lines[3], "images/s on cpu"));
+  // Of three dark pictures the brightest is taken for light; both light ones are recognised, and no
+  // dark one is brighter than they are.
+  const std::vector<std::string> expected{
+      "",
+      "class          precision  recall      f1     auc  samples",
+      "dark              1.0000  0.6667  0.8000  1.0000        3",
+      "light             0.6667  1.0000  0.8000  1.0000        2",
+      "mean              0.8333  0.8333  0.8000  1.0000        5",
+      "weighted mean     0.8667  0.8000  0.8000  1.0000        5",
+      "",
+      "confusion: a row a label, a column a prediction",
+      "          0  1",
+      "0  dark   2  1",
+      "1  light  0  2"};
+  CHECK(std::vector<std::string>(lines.begin() + 4, lines.end()) == expected);
+}
+
+TEST_CASE("evaluate gives the figures of each class as JSON") {
+  const Scratch scratch;
+  const std::string model = save_brightness_model(scratch / "model.safetensors").string();
+  const std::string data = write_five(scratch / "data").string();
+  for (const char* batch : {"2", "32"}) {
+    const auto result = json_of(run({"evaluate", model, data, "--json", "--batch", batch}));
+    CHECK(result["auc"] == 1.0);
+    CHECK(result["confusion"] == nlohmann::json({{2, 1}, {0, 2}}));
+    REQUIRE(result["classes"].size() == 2);
+    CHECK(result["classes"][0]["name"] == "dark");
+    CHECK(result["classes"][0]["recall"].get<double>() == Approx(2.0 / 3));
+    CHECK(result["classes"][1]["precision"].get<double>() == Approx(2.0 / 3));
+    CHECK(result["macro"]["f1"].get<double>() == Approx(0.8));
+    CHECK(result["weighted"]["precision"].get<double>() == Approx(1 * 0.6 + 0.4 * 2 / 3));
+  }
+  const auto without = json_of(run({"evaluate", model, data, "--json", "--no-auc"}));
+  CHECK(without["auc"].is_null());
+  CHECK(without["macro"]["f1"].get<double>() == Approx(0.8));
 }
 
 TEST_CASE("evaluate ends at a bad picture, or names it and leaves it out") {

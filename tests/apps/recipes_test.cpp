@@ -97,6 +97,15 @@ const std::map<std::string, Shortened>& shortened() {
               CHECK(model.preprocessing.mean == std::vector<float>{0.5F});
               CHECK(model.preprocessing.deviation == std::vector<float>{0.5F});
             }}},
+      {"fashion-mnist-cnn.ini",
+       {.data = clothes,
+        .options = with({"--epochs", "1", "--limit-batches", "1"}),
+        .samples = {"128"},
+        .check =
+            [](const nn::Model& model) {
+              CHECK(model.input == Shape{28, 28, 1});
+              CHECK(std::holds_alternative<nn::Dropout>(model.layers[7].kind));
+            }}},
   };
   return recipes;
 }

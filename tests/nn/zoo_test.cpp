@@ -36,11 +36,27 @@ TEST_CASE("Widths are those of the name, in order") {
   CHECK(model.layers.size() == 11);
 }
 
+TEST_CASE("A convnet has dropout before each of its dense layers if it is asked for") {
+  const auto kinds = [](std::string_view spec) {
+    std::string text;
+    for (const Layer& layer : zoo_model(spec, {16, 16, 1}, 10).layers) {
+      text += std::string(kind_name(layer.kind)) + ' ';
+    }
+    return text;
+  };
+  CHECK(kinds("cnn:4:8:0.3") ==
+        "conv2d relu max_pool2d flatten dropout dense relu dropout dense softmax ");
+  CHECK(kinds("cnn:4::0.3") == "conv2d relu max_pool2d flatten dropout dense softmax ");
+  CHECK(kinds("cnn:4:8:0") == kinds("cnn:4:8"));
+  const Model model = zoo_model("cnn:4:8:0.3", {16, 16, 1}, 10);
+  CHECK(std::get<Dropout>(model.layers[4].kind).rate == 0.3F);
+}
+
 TEST_CASE("Names that are no model list the known ones") {
   const Shape image{32, 32, 3};
-  for (const char* spec :
-       {"resnet", "mlp", "mlp:", "mlp:0", "mlp:5,", "mlp:5;6", "mlp:-5", "cnn::64", "cnn:16:x",
-        "vgg16:gap", "vgg", "mlp:99999999999999999999", ""}) {
+  for (const char* spec : {"resnet", "mlp", "mlp:", "mlp:0", "mlp:5,", "mlp:5;6", "mlp:-5",
+                           "cnn::64", "cnn:16:x", "cnn:16:8:1", "cnn:16:8:-0.1", "cnn:16:8:x",
+                           "cnn:16:8:0.1:2", "vgg16:gap", "vgg", "mlp:99999999999999999999", ""}) {
     INFO(spec);
     CHECK_THROWS_AS(zoo_model(spec, image, 2), UsageError);
     CHECK_THROWS_WITH(zoo_model(spec, image, 2), Contains("known: mlp:WIDTH,..."));

@@ -1,0 +1,25 @@
+#pragma once
+// What `evaluate` says of a classifier class by class, for people and as JSON.
+
+#include <millrace/nn/metrics.h>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <iosfwd>
+#include <string>
+#include <vector>
+
+namespace millrace::apps {
+
+/// A table of precision, recall, F1, area under the ROC curve and samples, and how labels (rows)
+/// and predictions (columns) go together. Of many classes the table has the worst, and the pairs
+/// that are confused most take the place of the matrix. `names` has one a class.
+void print_classes(std::ostream& out, const nn::ClassificationMetrics& metrics,
+                   const std::vector<std::string>& names);
+
+/// The same, with nothing left out: {"classes": [{"name", "precision", ...}], "macro", "weighted",
+/// "auc", "confusion": [[...]]}. Areas that do not exist are null.
+[[nodiscard]] nlohmann::ordered_json json_of(const nn::ClassificationMetrics& metrics,
+                                             const std::vector<std::string>& names);
+
+}  // namespace millrace::apps
