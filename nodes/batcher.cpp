@@ -1,6 +1,8 @@
 #include <millrace/nodes/batcher.h>
 
+#include <algorithm>
 #include <cstring>
+#include <span>
 
 namespace millrace {
 namespace {
@@ -10,6 +12,8 @@ void move_row(HostBatch& batch, std::size_t from, std::size_t to) {
   std::memcpy(batch.row(static_cast<std::int64_t>(to)).data, source.data, source.bytes());
   batch.index[to] = batch.index[from];
   batch.labels[to] = batch.labels[from];
+  const std::span<const float> target = batch.target(static_cast<std::int64_t>(from));
+  std::copy(target.begin(), target.end(), batch.target(static_cast<std::int64_t>(to)).begin());
   batch.weights[to] = batch.weights[from];
   batch.passes[to] = batch.passes[from];
   batch.draws[to] = batch.draws[from];

@@ -18,7 +18,14 @@ Lease<DeviceBatch> CopyToDevice::operator()(
   MILLRACE_CHECK(host.size <= static_cast<std::int64_t>(device.weights.size()),
                  "a device batch of ", device.weights.size(), " samples cannot hold ", host.size);
   const auto n = static_cast<std::size_t>(host.size);
-  std::copy_n(host.labels.begin(), n, device.labels.as<std::int32_t>().begin());
+  MILLRACE_CHECK(host.target_width == device.target_width, "host batches have targets of ",
+                 host.target_width, " numbers, device batches ", device.target_width);
+  if (device.target_width > 0) {
+    const std::size_t numbers = n * static_cast<std::size_t>(host.target_width);
+    std::copy_n(host.targets.begin(), numbers, device.labels.as<float>().begin());
+  } else {
+    std::copy_n(host.labels.begin(), n, device.labels.as<std::int32_t>().begin());
+  }
   std::copy_n(host.weights.begin(), n, device.weights.begin());
   device.pass = n > 0 ? host.passes[0] : 0;
   for (std::size_t i = 0; i < n; ++i) {

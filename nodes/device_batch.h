@@ -13,10 +13,12 @@ namespace millrace {
 
 /// What CopyToDevice fills, Cast turns into the model's input and TrainStep reads.
 struct DeviceBatch {
-  Shape sample;   ///< of the model's input
-  Buffer pixels;  ///< uint8 in device memory; empty where steps read host memory
-  Buffer input;   ///< float32 [capacity][sample], normalised
-  Buffer labels;  ///< int32 [capacity]
+  Shape sample;                   ///< of the model's input
+  Buffer pixels;                  ///< uint8 in device memory; empty where steps read host memory
+  Buffer input;                   ///< float32 [capacity][sample], normalised
+  Buffer labels;                  ///< int32 [capacity], or float32 [capacity][K]
+  std::int64_t target_width = 0;  ///< K; 0: labels are numbers of classes
+  bool learns_input = false;      ///< the target is the input itself; `labels` is then not used
   std::vector<float> weights;
   std::uint32_t pass = 0;  ///< of the first sample
   /// Position in the pass; samples of a later pass than the first one's count on from 2^32 a pass.
@@ -38,6 +40,8 @@ struct DeviceBatchFactory {
   Shape sample;
   DType dtype = DType::u8;  ///< of the host batches that are copied
   std::int64_t capacity = 32;
+  std::int64_t target_width = 0;  ///< of the host batches
+  bool learns_input = false;
 
   [[nodiscard]] DeviceBatch operator()() const;
   [[nodiscard]] Bytes bytes() const;  ///< of one slot

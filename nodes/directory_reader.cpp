@@ -34,6 +34,11 @@ DirectoryReader::DirectoryReader(SampleSet training, SampleSet validation, Reade
   if (options_.batch < 1)
     throw UsageError(concat("batch: must be 1 or more, not ", options_.batch));
   if (options_.ticket_samples < 1) throw UsageError("ticket samples: must be 1 or more, not 0");
+  const std::size_t classes = training_->dataset->classes().size();
+  if (!options_.class_weights.empty() && options_.class_weights.size() != classes) {
+    throw UsageError(
+        concat("class weights: ", options_.class_weights.size(), " for ", classes, " classes"));
+  }
   if (training_->size() == 0) throw Error("there is nothing to train on: no sample is left");
   const std::uint32_t pass = batches_of(training_->size(), options_.batch);
   training_steps_ = limited(options_.steps_per_epoch == 0 ? pass : options_.steps_per_epoch,
@@ -80,9 +85,15 @@ void DirectoryReader::stamp(HostBatch& batch, std::int64_t row, const SampleSet&
                             std::uint32_t position) {
   const auto i = static_cast<std::size_t>(row);
   batch.index[i] = set.samples[position];
-  batch.labels[i] = set.dataset->label(set.samples[position]);
-  batch.weights[i] = 1.0F;
+  const int label = set.dataset->label(set.samples[position]);
+  const bool is_weighted = batch.tag.phase == Phase::training && !options_.class_weights.empty();
+  batch.labels[i] = options_.with_labels ? label : -1;
+  batch.weights[i] = is_weighted ? options_.class_weights[static_cast<std::size_t>(label)] : 1.0F;
   batch.valid[i] = 0;
+  if (batch.target_width == 0) return;
+  const std::span<float> target = batch.target(row);
+  std::fill(target.begin(), target.end(), 0.0F);
+  target[static_cast<std::size_t>(label)] = 1.0F;
 }
 
 void DirectoryReader::stamp_training(HostBatch& batch) {
@@ -132,6 +143,11 @@ bool DirectoryReader::operator()(Lease<HostBatch> batch, Emit<Ticket>& emit) {
   if (next_.epoch >= options_.epochs || is_finished) return false;
   MILLRACE_CHECK(batch->capacity() >= options_.batch, "slots hold ", batch->capacity(),
                  " samples, a batch ", options_.batch);
+  MILLRACE_CHECK(
+      batch->target_width == 0 ||
+          batch->target_width == static_cast<std::int64_t>(training_->dataset->classes().size()),
+      "targets of ", batch->target_width, " numbers do not tell ",
+      training_->dataset->classes().size(), " classes");
   const ReaderPosition at = next_;
   const bool is_training = at.phase == Phase::training;
   batch->tag = {.phase = at.phase,

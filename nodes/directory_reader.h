@@ -38,9 +38,13 @@ struct ReaderOptions {
   ReaderPosition start{};             ///< the first batch: BatchTag::next of the last one before it
   /// Set by somebody else: no further batch is wanted (early stopping). May be empty.
   std::shared_ptr<const std::atomic<bool>> finished{};
+  /// The weight in the loss of training samples of each class, by label; empty: all 1.
+  std::vector<float> class_weights{};
+  bool with_labels = true;  ///< false: labels are -1
 };
 
-/// Batches of training and then of validation, epoch by epoch. Same seed and options: the same
+/// Batches of training and then of validation, epoch by epoch. Batches that have targets get the
+/// class of each sample as a row of zeros and a one. Same seed and options: the same
 /// batches. A callable for Pipeline::source over a pool of HostBatch whose capacity is at least
 /// `batch`.
 ///

@@ -1,6 +1,5 @@
 #include <millrace/nodes/fit_statistics.h>
 
-#include <millrace/io/watch.h>
 #include <millrace/nn/preprocessing.h>
 #include <millrace/nodes/batcher.h>
 #include <millrace/nodes/decode_into.h>
@@ -65,12 +64,13 @@ Moments add_up(const SampleSet& set, const Shape& sample, const nn::Preprocessin
   std::unique_ptr<Moments> moments;
   p.sink(batches, {.name = "sums"}, [&](const Lease<HostBatch>& batch) {
     moments->add(batch->rows());
-    if (options.on_samples) options.on_samples(moments->samples());
+    if (options.watch.progress) options.watch.progress(moments->samples());
   });
   p.check();
   moments =
       std::make_unique<Moments>(sample, options.zca, preprocessing.order == nn::ChannelOrder::bgr);
-  if (p.run(options.stop).stopped) throw Stopped("stopped while statistics were being fitted");
+  if (p.run(options.watch.stop).stopped)
+    throw Stopped("stopped while statistics were being fitted");
   return std::move(*moments);
 }
 

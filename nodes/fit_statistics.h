@@ -3,13 +3,12 @@
 // streaming pass through a pipeline: memory does not grow with the number of samples.
 
 #include <millrace/io/decode.h>
+#include <millrace/io/watch.h>
 #include <millrace/nn/model.h>
 #include <millrace/nodes/directory_reader.h>
 #include <millrace/pipeline/stage.h>
 
 #include <cstdint>
-#include <functional>
-#include <stop_token>
 
 namespace millrace {
 
@@ -21,10 +20,9 @@ struct FitOptions {
   std::uint32_t samples = 0;  ///< so many, spread evenly over the set; 0: all
   OnError on_bad_image = fail();
   DecoderOptions decoder{};
-  int threads = 0;                                  ///< 0: the cores one may use
-  Bytes budget{};                                   ///< 0: no limit
-  std::function<void(std::uint64_t)> on_samples{};  ///< told the count so far
-  std::stop_token stop{};
+  int threads = 0;  ///< 0: the cores one may use
+  Bytes budget{};   ///< 0: no limit
+  Watch watch{};    ///< told the count of samples so far
 };
 
 /// The preprocessing with mean, deviation and whitening of the samples as they are before

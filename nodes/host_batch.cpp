@@ -11,13 +11,15 @@ std::size_t sample_bytes(const Shape& sample, DType type) {
 
 }  // namespace
 
-HostBatch::HostBatch(Shape sample_shape, DType type, std::int64_t rows, Buffer memory)
-    : sample(sample_shape), dtype(type), pixels(std::move(memory)) {
+HostBatch::HostBatch(Shape sample_shape, DType type, std::int64_t rows, Buffer memory,
+                     std::int64_t width_of_targets)
+    : sample(sample_shape), dtype(type), pixels(std::move(memory)), target_width(width_of_targets) {
   const auto n = static_cast<std::size_t>(rows);
   MILLRACE_CHECK(pixels.size() >= n * sample_bytes(sample, dtype), "a batch of ", n, " samples of ",
                  to_string(sample), " needs more than ", pixels.size(), " bytes");
   index.resize(n);
   labels.resize(n);
+  targets.resize(n * static_cast<std::size_t>(target_width));
   weights.resize(n, 1.0F);
   valid.resize(n);
   passes.resize(n);
@@ -34,16 +36,24 @@ ConstTensorView HostBatch::rows() const {
   return {pixels.data(), sample.with_front(size), dtype};
 }
 
+std::span<float> HostBatch::target(std::int64_t i) {
+  MILLRACE_CHECK(i >= 0 && i < capacity(), "row ", i, " of a batch of ", capacity());
+  const auto width = static_cast<std::size_t>(target_width);
+  return std::span(targets).subspan(static_cast<std::size_t>(i) * width, width);
+}
+
 HostBatch HostBatchFactory::operator()() const {
   const std::size_t size = static_cast<std::size_t>(capacity) * sample_bytes(sample, dtype);
-  return HostBatch(sample, dtype, capacity, allocate(Bytes{size}));
+  return HostBatch(sample, dtype, capacity, allocate(Bytes{size}), target_width);
 }
 
 Bytes HostBatchFactory::bytes() const {
   constexpr std::size_t kBesidePixels = sizeof(std::uint32_t) * 2 + sizeof(std::int32_t) +
                                         sizeof(float) + sizeof(std::uint8_t) +
                                         sizeof(std::uint64_t);
-  return {static_cast<std::uint64_t>(capacity) * (sample_bytes(sample, dtype) + kBesidePixels)};
+  const std::size_t target = static_cast<std::size_t>(target_width) * sizeof(float);
+  return {static_cast<std::uint64_t>(capacity) *
+          (sample_bytes(sample, dtype) + kBesidePixels + target)};
 }
 
 }  // namespace millrace

@@ -44,13 +44,16 @@ struct BatchTag {
 ///
 /// Thread safety: tickets name disjoint rows, so stages may work on one batch concurrently.
 struct HostBatch {
-  HostBatch(Shape sample_shape, DType type, std::int64_t capacity, Buffer memory);
+  HostBatch(Shape sample_shape, DType type, std::int64_t capacity, Buffer memory,
+            std::int64_t width_of_targets = 0);
 
   Shape sample;  ///< {H, W, C} or {F}
   DType dtype;   ///< u8 or f32
   Buffer pixels;
   std::vector<std::uint32_t> index;  ///< [capacity] which sample of the data set
-  std::vector<std::int32_t> labels;  ///< [capacity]
+  std::vector<std::int32_t> labels;  ///< [capacity]; -1 where there are none
+  std::int64_t target_width = 0;     ///< K, or 0: labels alone say what samples are
+  std::vector<float> targets;        ///< [capacity][K] what the model should give
   std::vector<float>
       weights;  ///< [capacity] of the sample in the loss; 1 unless classes are weighted
   std::vector<std::uint8_t> valid;    ///< [capacity] 1: decoded
@@ -67,6 +70,8 @@ struct HostBatch {
   [[nodiscard]] TensorView row(std::int64_t i);
   /// All rows in use.
   [[nodiscard]] ConstTensorView rows() const;
+  /// The target of one sample, empty if K is 0. Requires 0 <= i < capacity().
+  [[nodiscard]] std::span<float> target(std::int64_t i);
 };
 
 /// A run of samples of a batch, long enough that a hop does not show beside its work.
@@ -82,6 +87,7 @@ struct HostBatchFactory {
   std::int64_t capacity = 32;
   /// Where the pixels lie: an engine's host_buffer, or ordinary memory.
   std::function<Buffer(Bytes)> allocate = [](Bytes size) { return Buffer(size); };
+  std::int64_t target_width = 0;
 
   [[nodiscard]] HostBatch operator()() const;
   [[nodiscard]] Bytes bytes() const;  ///< of one slot

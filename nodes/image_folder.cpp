@@ -10,16 +10,22 @@ namespace millrace {
 Range<Lease<HostBatch>> image_folder(const std::filesystem::path& path,
                                      const ImageFolderOptions& options) {
   const auto folder = std::make_shared<const ClassFolder>(path);
+  const auto classes = static_cast<std::int64_t>(folder->classes().size());
+  check_class_mode(options.class_mode, classes);
   DirectoryReader reader(SampleSet::all(folder), {},
                          {.batch = options.batch,
                           .epochs = options.epochs,
                           .seed = options.seed,
-                          .shuffle = options.shuffle});
+                          .shuffle = options.shuffle,
+                          .with_labels = has_labels(options.class_mode)});
   Pipeline p({.name = "image folder", .budget = options.budget, .threads = options.threads});
   p.charge("index", 1, folder->index_bytes() + reader.bytes());
   const Shape sample{options.size, options.size, options.channels};
-  auto host = p.pool<HostBatch>("host", options.slots,
-                                HostBatchFactory{.sample = sample, .capacity = options.batch});
+  auto host = p.pool<HostBatch>(
+      "host", options.slots,
+      HostBatchFactory{.sample = sample,
+                       .capacity = options.batch,
+                       .target_width = target_width(options.class_mode, classes)});
   auto tickets = p.source({.name = "list"}, host, std::move(reader));
   auto pixels = p.then(
       tickets, {.name = "decode", .concurrency = kAllThreads, .on_error = options.on_bad_image},

@@ -7,6 +7,7 @@
 
 #include <millrace/image/resize.h>
 #include <millrace/nodes/augment.h>
+#include <millrace/nodes/class_mode.h>
 #include <millrace/nodes/host_batch.h>
 #include <millrace/pipeline/range.h>
 
@@ -24,15 +25,17 @@ struct ImageFolderOptions {
   std::uint64_t seed = 0;
   Filter filter = Filter::bilinear;
   AugmentOptions augment{};
+  ClassMode class_mode = ClassMode::sparse;
   OnError on_bad_image = fail();
   int threads = 0;  ///< 0: the cores one may use
   int slots = 3;    ///< batches under way
   Bytes budget{};   ///< 0: no limit
 };
 
-/// Batches of uint8 pixels [size][H][W][C] with labels by the order of the class folders. A batch
-/// and its memory live until the next step of the loop. Throws Error for a folder without class
-/// folders; a picture that cannot be read is thrown by the loop as StageError, or skipped.
+/// Batches of uint8 pixels [size][H][W][C] with labels by the order of the class folders, and what
+/// the class mode says. A batch and its memory live until the next step of the loop. Throws Error
+/// for a folder without class folders, UsageError for mode binary where there are not two; a
+/// picture that cannot be read is thrown by the loop as StageError, or skipped.
 [[nodiscard]] Range<Lease<HostBatch>> image_folder(const std::filesystem::path& path,
                                                    const ImageFolderOptions& options = {});
 

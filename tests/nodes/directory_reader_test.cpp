@@ -15,6 +15,8 @@ struct Read {
   std::vector<std::uint32_t> index, passes;
   std::vector<std::uint64_t> draws;
   std::uint32_t tickets = 0;
+  std::vector<std::int32_t> labels{};
+  std::vector<float> weights{};
 };
 
 /// All batches that a reader makes.
@@ -42,7 +44,7 @@ std::vector<Read> read_all(DirectoryReader reader, std::int64_t capacity = 64) {
     };
     CHECK(count.samples == n);
     batches.push_back({batch->tag, first(batch->index), first(batch->passes), first(batch->draws),
-                       count.tickets});
+                       count.tickets, first(batch->labels), first(batch->weights)});
   }
   return batches;
 }
@@ -173,6 +175,20 @@ TEST_CASE("tickets hold at most so many samples") {
   const auto batches =
       read_all(DirectoryReader(numbered(60), {}, {.batch = 60, .ticket_samples = 16}));
   CHECK(batches.front().tickets == 4);
+}
+
+TEST_CASE("classes weigh in training alone") {
+  const auto batches =
+      read_all(DirectoryReader(numbered(8), numbered(8), {.batch = 8, .class_weights = {0.5F, 3}}));
+  REQUIRE(batches.size() == 2);
+  for (const Read& batch : batches) {
+    for (std::size_t i = 0; i < 8; ++i) {
+      const float weight = batch.labels[i] == 0 ? 0.5F : 3.0F;
+      CHECK(batch.weights[i] == (batch.tag.phase == Phase::training ? weight : 1.0F));
+    }
+  }
+  CHECK_THROWS_WITH(DirectoryReader(numbered(8), {}, {.class_weights = {1}}),
+                    "class weights: 1 for 2 classes");
 }
 
 TEST_CASE("an empty training set and a batch of nothing are refused") {

@@ -50,6 +50,34 @@ TEST_CASE("a folder of class folders is a range of batches") {
   }
 }
 
+TEST_CASE("the class mode says what batches tell of their samples") {
+  const std::filesystem::path root = pictures("modes", 3, true);
+  const auto check = [&](ClassMode mode, auto&& visit) {
+    for (const Lease<HostBatch>& batch :
+         image_folder(root, {.size = 4, .batch = 8, .class_mode = mode, .on_bad_image = skip()})) {
+      REQUIRE(batch->size == 6);
+      for (std::int64_t i = 0; i < batch->size; ++i) {
+        // Rows have moved over the hole of the bad picture, and their targets with them.
+        const bool is_dog = batch->row(i).as<std::uint8_t>()[0] >= 100;
+        visit(*batch, i, is_dog ? 1 : 0);
+      }
+    }
+  };
+  check(ClassMode::categorical, [](HostBatch& batch, std::int64_t i, int label) {
+    const auto target = batch.target(i);
+    REQUIRE(target.size() == 2);
+    CHECK(target[static_cast<std::size_t>(label)] == 1);
+    CHECK(target[static_cast<std::size_t>(1 - label)] == 0);
+  });
+  check(ClassMode::binary, [](HostBatch& batch, std::int64_t i, int label) {
+    CHECK(batch.labels[static_cast<std::size_t>(i)] == label);
+    CHECK(batch.targets.empty());
+  });
+  check(ClassMode::none, [](HostBatch& batch, std::int64_t i, int) {
+    CHECK(batch.labels[static_cast<std::size_t>(i)] == -1);
+  });
+}
+
 TEST_CASE("a bad picture ends the loop with its name, or is left out") {
   const std::filesystem::path root = pictures("bad", 5, true);
   const auto count = [&](OnError policy) {
