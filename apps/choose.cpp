@@ -63,14 +63,16 @@ void choose_pictures(TrainOptions& o, const Dataset& training) {
   if (!o.channels) o.channels = survey.all_grey ? 1 : 3;
 }
 
-/// Throws UsageError unless a model from a file can learn from the data.
+/// Throws UsageError unless a model from a file can learn from the data; from the labels, or with
+/// `learns_input` from the samples alone.
 void check_fit(const nn::Model& model, const std::string& file, const Shape& input,
-               const Dataset& training) {
+               const Dataset& training, bool learns_input) {
   const auto refuse = [&](const auto&... what) { throw UsageError(concat(file, ": ", what...)); };
   if (model.input != input) {
     refuse("the model's input is ", model.input, ", the samples are ", input,
            "; see --size and --channels");
   }
+  if (learns_input) return;
   const std::vector<std::string>& classes = training.classes();
   const auto count = static_cast<std::int64_t>(classes.size());
   const std::int64_t outputs = nn::summarize(model).back().output.elements();
@@ -135,19 +137,21 @@ nn::Model make_model(const TrainOptions& o, const Dataset& training) {
   nn::Model model;
   if (is_json_file(o.model)) {
     model = read_model_json(o.model);
-    check_fit(model, o.model, input, training);
+    check_fit(model, o.model, input, training, o.labels.class_mode == "input");
   } else {
-    model = nn::zoo_model(o.model, input, classes == 2 ? 1 : classes,
+    model = nn::zoo_model(o.model, input, outputs_for(o.labels, classes, input),
                           nn::initializer_named(o.initializer));
     model.preprocessing.scale = is_table ? 1.0F : 1.0F / 255.0F;
   }
   nn::Preprocessing& preprocessing = model.preprocessing;
+  apply(o.preprocessing, input, preprocessing);
   if (!o.filter.empty()) preprocessing.filter = o.filter;
   if (o.scale) preprocessing.scale = static_cast<float>(*o.scale);
   if (!o.mean.empty()) preprocessing.mean = parse_list(o.mean, "mean");
   if (!o.deviation.empty()) preprocessing.deviation = parse_list(o.deviation, "deviation");
   (void)filter_from_name(preprocessing.filter);
   model.classes = training.classes();
+  fit_to_class_mode(o.labels, classes, model);
   nn::validate(model);
   return model;
 }

@@ -7,6 +7,7 @@
 #include <millrace/core/random.h>
 #include <millrace/io/watch.h>
 #include <millrace/nn/initialize.h>
+#include <millrace/nn/preprocessing.h>
 #include <millrace/nodes/cast.h>
 #include <millrace/nodes/copy_to_device.h>
 #include <millrace/pipeline/pool.h>
@@ -86,7 +87,8 @@ class ComputeBench {
   static constexpr double kLearningRate = 1e-3;
 
   [[nodiscard]] DType host_dtype() const {
-    return model_.input.rank() == 3 ? DType::u8 : DType::f32;
+    const DType stored = model_.input.rank() == 3 ? DType::u8 : DType::f32;
+    return nn::host_dtype(model_.preprocessing, stored);
   }
   std::unique_ptr<nn::Executor> compile(const nn::Engine& engine) const {
     nn::CompileOptions compile{.batch = batch_};

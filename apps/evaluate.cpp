@@ -9,11 +9,13 @@
 #include "apps/machine.h"
 #include "apps/machine_options.h"
 
+#include <millrace/nn/preprocessing.h>
 #include <millrace/nodes/batcher.h>
 #include <millrace/nodes/cast.h>
 #include <millrace/nodes/copy_to_device.h>
 #include <millrace/nodes/decode_into.h>
 #include <millrace/nodes/directory_reader.h>
+#include <millrace/nodes/standardize.h>
 #include <millrace/pipeline/interrupt.h>
 #include <millrace/pipeline/pipeline.h>
 
@@ -150,7 +152,7 @@ Evaluation prepare(EvaluateOptions options, Show show, std::stop_token stop) {
 Pipeline compose(const Evaluation& e, OnStep on_step) {
   const EvaluateOptions& o = e.options;
   const nn::Model& model = e.saved.model;
-  const DType dtype = e.data.dataset->dtype();
+  const DType dtype = nn::host_dtype(model.preprocessing, e.data.dataset->dtype());
   const std::shared_ptr<const nn::Engine> engine = e.engine;
   DirectoryReader reader = make_reader(e);
 
@@ -178,6 +180,10 @@ Pipeline compose(const Evaluation& e, OnStep on_step) {
               .on_error = o.on_bad_image == "skip" ? skip() : fail()},
              DecodeInto(e.data.dataset, nullptr, filter_from_name(model.preprocessing.filter),
                         decoder_options(parse_bytes(o.machine.memory_budget), o.machine.threads)));
+  if (nn::needs_whole_samples(model.preprocessing)) {
+    pixels = p.then(pixels, {.name = "standardize", .concurrency = kAllThreads},
+                    Standardize(model.preprocessing, model.input));
+  }
   auto batches = p.then(p.gather(pixels), {.name = "batch"}, Batcher{});
   auto on_device = p.then(p.with(batches, {.name = "device slot"}, device), {.name = "copy"},
                           CopyToDevice(engine));

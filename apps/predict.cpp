@@ -7,11 +7,13 @@
 #include "apps/machine.h"
 #include "apps/machine_options.h"
 
+#include <millrace/nn/preprocessing.h>
 #include <millrace/nodes/batcher.h>
 #include <millrace/nodes/cast.h>
 #include <millrace/nodes/copy_to_device.h>
 #include <millrace/nodes/decode_into.h>
 #include <millrace/nodes/directory_reader.h>
+#include <millrace/nodes/standardize.h>
 #include <millrace/pipeline/interrupt.h>
 #include <millrace/pipeline/pipeline.h>
 
@@ -188,12 +190,13 @@ Pipeline compose(const Prediction& t) {
   for (const nn::MemoryLine& line : t.executor->memory()) {
     p.charge("model: " + line.name, 1, line.bytes);
   }
-  auto host = p.pool<HostBatch>(
-      "host batches", 3, HostBatchFactory{model.input, DType::u8, batch, [engine](Bytes size) {
-                                            return engine->host_buffer(size);
-                                          }});
+  const DType dtype = nn::host_dtype(model.preprocessing, DType::u8);
+  auto host = p.pool<HostBatch>("host batches", 3,
+                                HostBatchFactory{model.input, dtype, batch, [engine](Bytes size) {
+                                                   return engine->host_buffer(size);
+                                                 }});
   auto device = p.pool<DeviceBatch>("device batches", 2,
-                                    DeviceBatchFactory{engine, model.input, DType::u8, batch});
+                                    DeviceBatchFactory{engine, model.input, dtype, batch});
   auto outputs = p.pool<Outputs>("outputs", 2,
                                  OutputsFactory{static_cast<std::size_t>(batch),
                                                 static_cast<std::size_t>(output_width(model))});
@@ -204,6 +207,10 @@ Pipeline compose(const Prediction& t) {
              DecodeInto(t.pictures.dataset, nullptr, filter_from_name(model.preprocessing.filter),
                         decoder_options(parse_bytes(t.options.machine.memory_budget),
                                         t.options.machine.threads)));
+  if (nn::needs_whole_samples(model.preprocessing)) {
+    pixels = p.then(pixels, {.name = "standardize", .concurrency = kAllThreads},
+                    Standardize(model.preprocessing, model.input));
+  }
   auto batches = p.then(p.gather(pixels), {.name = "batch"}, Batcher{});
   auto on_device = p.then(p.with(batches, {.name = "device slot"}, device), {.name = "copy"},
                           CopyToDevice(engine));

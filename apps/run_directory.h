@@ -30,6 +30,7 @@ class RunDirectory {
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
   [[nodiscard]] std::filesystem::path model_file() const { return path_ / "model.safetensors"; }
   [[nodiscard]] std::filesystem::path best_model_file() const { return path_ / "best.safetensors"; }
+  [[nodiscard]] std::filesystem::path augmented_file() const { return path_ / "augmented.png"; }
   [[nodiscard]] std::filesystem::path trace_file() const { return path_ / "trace.json"; }
   [[nodiscard]] std::filesystem::path events() const { return path_ / "events"; }
   [[nodiscard]] CheckpointFolder& checkpoints() noexcept { return checkpoints_; }

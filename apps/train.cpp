@@ -6,8 +6,11 @@
 #include "apps/progress.h"
 #include "apps/run_directory.h"
 #include "apps/run_files.h"
+#include "apps/show_augmented.h"
 #include "apps/training_pipeline.h"
 
+#include <millrace/io/files.h>
+#include <millrace/nn/preprocessing.h>
 #include <millrace/pipeline/interrupt.h>
 
 #include <algorithm>
@@ -23,10 +26,11 @@ Training prepare(TrainOptions options, Show show, std::stop_token stop) {
     throw UsageError(
         "train: no DATA; give a folder that holds one folder of pictures for each class");
   }
-  TrainingData data =
-      open_training_data({options.data, options.validation, options.validation_share, options.seed},
-                         show, std::move(stop));
-  return prepare_training(std::move(options), std::move(data));
+  TrainingData data = open_training_data(
+      {options.data, options.validation, options.validation_share, options.seed}, show, stop);
+  Counting counting(show, "fitting the preprocessing", "samples");
+  return prepare_training(std::move(options), std::move(data),
+                          {[&counting](std::uint64_t count) { counting(count); }, std::move(stop)});
 }
 
 void print_choices(const Training& t) {
@@ -40,6 +44,7 @@ void print_choices(const Training& t) {
             << "validation  " << t.data.validation_description << '\n'
             << "model       " << o.model << ", input " << t.model.input << ", "
             << with_commas(count) << " parameters\n"
+            << "input       " << nn::describe(t.model.preprocessing) << '\n'
             << "training    " << o.epochs << " epochs, batch " << o.batch << ", " << o.optimizer
             << ", learning rate " << *o.learning_rate << describe(o.schedule) << ", seed " << o.seed
             << '\n'
@@ -110,6 +115,17 @@ OldRun old_run(const TrainOptions& o) {
   return o.overwrite ? OldRun::replace : OldRun::refuse;
 }
 
+/// Lets people look at what the model will see, before it sees it.
+void write_augmented(const Training& t, const RunDirectory& directory, Show show,
+                     std::stop_token stop) {
+  const ContactSheet sheet =
+      augmented_samples(t, t.options.preprocessing.show_augmented, std::move(stop));
+  write_file(directory.augmented_file(), png_of(sheet));
+  if (show != Show::nothing) {
+    std::cout << "augmented   " << directory.augmented_file().string() << '\n' << std::flush;
+  }
+}
+
 int run_training(const Training& t, Show show, Interrupt& interrupt) {
   const std::filesystem::path run_dir = t.options.run_dir;
   const auto compose = [&](Logger::Watchers watchers) {
@@ -123,6 +139,9 @@ int run_training(const Training& t, Show show, Interrupt& interrupt) {
   if (show != Show::nothing) print_choices(t);
   plan.check();  // before anything is written or allocated
   RunDirectory directory(run_dir, old_run(t.options), t.options.callbacks.keep_checkpoints);
+  if (t.options.preprocessing.show_augmented > 0 && t.options.callbacks.resume.empty()) {
+    write_augmented(t, directory, show, interrupt.token());
+  }
   allocate(t);
   if (!t.options.callbacks.resume.empty()) {
     if (!resume(t, directory)) return 0;

@@ -29,6 +29,8 @@ void declare(CommandLine& line, TrainOptions& o) {
        "with skip: fail after so many; default 0: no limit");
   line("limit-batches", o.limit_batches, "N",
        "at most so many batches of training and validation an epoch; 0: all");
+  declare(line, o.preprocessing);
+  declare(line, o.labels);
   line.topic("model", "Model");
   line("model", o.model, "SPEC",
        "mlp:500,100  cnn  cnn:16,32:64  or a JSON file; default: by the size of the input");
@@ -102,6 +104,8 @@ void check(const TrainOptions& o) {
   check(o.callbacks);
   check(o.events);
   check(o.schedule);
+  check_preprocessing_options(o);
+  check(o.labels);
 }
 
 }  // namespace millrace::apps

@@ -7,6 +7,8 @@
 #include "apps/command_line.h"
 #include "apps/event_options.h"
 #include "apps/schedule_options.h"
+#include "apps/label_options.h"
+#include "apps/preprocessing_options.h"
 
 #include <cstdint>
 #include <optional>
@@ -27,6 +29,8 @@ struct TrainOptions {
   std::string on_bad_image = "fail";
   std::uint64_t bad_image_limit = 0;
   std::uint32_t limit_batches = 0;
+  PreprocessingOptions preprocessing;
+  LabelOptions labels;
   // model
   std::string model;
   std::string initializer = "glorot_uniform";

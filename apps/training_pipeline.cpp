@@ -1,15 +1,19 @@
 #include "apps/training_pipeline.h"
 
 #include "apps/choose.h"
+#include "apps/find_model.h"
 #include "apps/machine.h"
 #include "apps/run_identity.h"
 
 #include <millrace/nn/initialize.h>
+#include <millrace/nn/preprocessing.h>
 #include <millrace/nodes/augment.h>
 #include <millrace/nodes/batcher.h>
 #include <millrace/nodes/cast.h>
+#include <millrace/nodes/class_weights.h>
 #include <millrace/nodes/copy_to_device.h>
 #include <millrace/nodes/decode_into.h>
+#include <millrace/nodes/standardize.h>
 #include <millrace/nodes/take_snapshot.h>
 #include <millrace/nodes/train_step.h>
 
@@ -31,7 +35,7 @@ std::size_t weight_elements(const nn::Model& model) {
 
 }  // namespace
 
-Training prepare_training(TrainOptions options, TrainingData data) {
+Training prepare_training(TrainOptions options, TrainingData data, const Watch& watch) {
   Training t;
   t.data = std::move(data);
   const Dataset& training = *t.data.training.dataset;
@@ -42,6 +46,14 @@ Training prepare_training(TrainOptions options, TrainingData data) {
         "train: augmentation changes pictures, and DATA holds rows of numbers; leave its options "
         "out");
   }
+  const Bytes budget = parse_bytes(options.memory_budget);
+  (void)class_weights(options.labels.class_weight, t.data.training);  // before anything takes long
+  fit_preprocessing(options.preprocessing, t.data.training, t.model,
+                    {.on_bad_image = bad_image_policy(options),
+                     .decoder = decoder_options(budget, options.threads),
+                     .threads = options.threads,
+                     .budget = budget,
+                     .watch = watch});
   if (options.compute_threads == 0) {
     options.compute_threads = compute_threads_for(t.model, options.batch);
   }
@@ -65,16 +77,26 @@ Training prepare_training(TrainOptions options, TrainingData data) {
 }
 
 DirectoryReader make_reader(const Training& t) {
-  return DirectoryReader(t.data.training, t.data.validation,
-                         {.batch = t.options.batch,
-                          .epochs = t.options.epochs,
-                          .steps_per_epoch = t.options.steps_per_epoch,
-                          .limit_batches = t.options.limit_batches,
-                          .seed = t.options.seed,
-                          .shuffle = !t.options.no_shuffle,
-                          .ticket_samples = ticket_samples(t.model.input),
-                          .start = t.state != nullptr ? t.state->next : ReaderPosition{},
-                          .finished = t.state != nullptr ? t.state->finished() : nullptr});
+  return DirectoryReader(
+      t.data.training, t.data.validation,
+      {.batch = t.options.batch,
+       .epochs = t.options.epochs,
+       .steps_per_epoch = t.options.steps_per_epoch,
+       .limit_batches = t.options.limit_batches,
+       .seed = t.options.seed,
+       .shuffle = !t.options.no_shuffle,
+       .ticket_samples = ticket_samples(t.model.input),
+       .class_weights = class_weights(t.options.labels.class_weight, t.data.training)});
+}
+
+DeviceBatchFactory device_batches(const Training& t) {
+  const ClassMode mode = class_mode_for(t.options.labels, t.model);
+  return {.engine = t.engine,
+          .sample = t.model.input,
+          .dtype = nn::host_dtype(t.model.preprocessing, t.data.training.dataset->dtype()),
+          .capacity = t.options.batch,
+          .target_width = target_width(mode, output_width(t.model)),
+          .learns_input = mode == ClassMode::input};
 }
 
 Stream<Lease<HostBatch>> add_loading(Pipeline& p, const Training& t) {
@@ -90,8 +112,9 @@ Stream<Lease<HostBatch>> add_loading(Pipeline& p, const Training& t) {
   p.charge("order of samples", 1, reader.bytes());
   auto host = p.pool<HostBatch>(
       "host batches", o.slots,
-      HostBatchFactory{t.model.input, training.dataset->dtype(), o.batch,
-                       [engine = t.engine](Bytes size) { return engine->host_buffer(size); }});
+      HostBatchFactory{t.model.input, device_batches(t).dtype, o.batch,
+                       [engine = t.engine](Bytes size) { return engine->host_buffer(size); },
+                       device_batches(t).target_width});
 
   auto tickets = p.source({.name = "list"}, host, std::move(reader));
   auto pixels = p.then(
@@ -101,6 +124,10 @@ Stream<Lease<HostBatch>> add_loading(Pipeline& p, const Training& t) {
                  decoder_options(parse_bytes(o.memory_budget), o.threads)));
   auto augmented = p.then(pixels, {.name = "augment", .concurrency = kAllThreads},
                           Augment(augment_options(o.augmentation), o.seed, t.model.input));
+  if (nn::needs_whole_samples(t.model.preprocessing)) {
+    augmented = p.then(augmented, {.name = "standardize", .concurrency = kAllThreads},
+                       Standardize(t.model.preprocessing, t.model.input));
+  }
   return p.then(p.gather(augmented), {.name = "batch"}, Batcher{});
 }
 
@@ -119,9 +146,7 @@ Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
   if (kept.count > 0) p.charge("best weights", 1, kept);
   auto batches = add_loading(p, t);
 
-  const DType dtype = t.data.training.dataset->dtype();
-  auto device = p.pool<DeviceBatch>("device batches", 2,
-                                    DeviceBatchFactory{t.engine, t.model.input, dtype, o.batch});
+  auto device = p.pool<DeviceBatch>("device batches", 2, device_batches(t));
   const bool checkpoints = !o.callbacks.no_checkpoints;
   auto snapshots = p.pool<Snapshot>("snapshot", 1, SnapshotFactory{t.state, t.saved, checkpoints});
   const auto rate = [base = *o.learning_rate, schedule = schedule_of(o.schedule)](

@@ -5,6 +5,7 @@
 #include "apps/data.h"
 #include "apps/train_options.h"
 
+#include <millrace/io/watch.h>
 #include <millrace/nn/engine.h>
 #include <millrace/nodes/callback.h>
 #include <millrace/nodes/logger.h>
@@ -27,14 +28,20 @@ struct Training {
   SavedParts saved;  ///< what a checkpoint holds besides the state
 };
 
-/// Chooses what the options leave open, makes the model and compiles it. Nothing large is
-/// allocated. Throws UsageError or Error as choose(), make_model() and engine_for() do.
-[[nodiscard]] Training prepare_training(TrainOptions options, TrainingData data);
+/// Chooses what the options leave open, makes the model, fits its preprocessing to the data where
+/// that is asked for (`watch` is told of the samples) and compiles it. Nothing large is allocated.
+/// Throws UsageError or Error as choose(), make_model(), fit_preprocessing() and engine_for() do.
+[[nodiscard]] Training prepare_training(TrainOptions options, TrainingData data,
+                                        const Watch& watch = {});
 
 /// The source of the run's batches.
 [[nodiscard]] DirectoryReader make_reader(const Training& training);
 
-/// The loading half: list - decode - augment - batch, over a pool of host batches, with its charges
+/// What makes the slots of a pool of device batches for the run.
+[[nodiscard]] DeviceBatchFactory device_batches(const Training& training);
+
+/// The loading half: list - decode - augment - standardize (if the preprocessing looks at whole
+/// samples) - batch, over a pool of host batches, with its charges
 /// for the data sets.
 Stream<Lease<HostBatch>> add_loading(Pipeline& pipeline, const Training& training);
 

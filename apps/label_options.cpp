@@ -1,0 +1,86 @@
+#include "apps/label_options.h"
+
+#include "apps/find_model.h"
+
+#include <millrace/core/error.h>
+#include <millrace/nn/preprocessing.h>
+
+#include <variant>
+
+namespace millrace::apps {
+namespace {
+
+/// A sigmoid's loss compares with pixels in 0..1.
+void check_input_mode(const nn::Model& model) {
+  const nn::Preprocessing& p = model.preprocessing;
+  if (model.input.rank() != 3) {
+    throw UsageError("train: --class-mode input is for pictures, the data are rows of numbers");
+  }
+  const bool is_in_range = p.mean.empty() && p.deviation.empty() && p.scale > 0 &&
+                           p.scale * 255 <= 1.0001F && !nn::needs_whole_samples(p);
+  if (!is_in_range) {
+    throw UsageError(
+        concat("train: --class-mode input compares outputs with pixels in 0..1; this "
+               "preprocessing gives others: ",
+               nn::describe(p)));
+  }
+  if (output_width(model) != model.input.elements()) {
+    throw UsageError(concat("train: --class-mode input wants an output for each of ",
+                            model.input.elements(), " elements of a sample; the model has ",
+                            output_width(model)));
+  }
+}
+
+}  // namespace
+
+void declare(CommandLine& line, LabelOptions& o) {
+  line.topic("labels", "Labels");
+  line("class-mode", o.class_mode, "MODE",
+       "binary (one output, default for two classes), sparse (default), categorical (rows of zeros "
+       "and a one), input (the picture itself, for autoencoders)");
+  line("class-weight", o.class_weight, "W",
+       "how much classes weigh in the loss of training: balanced, or cats=2,dogs=1; default 1");
+}
+
+void check(const LabelOptions& o) {
+  if (o.class_mode.empty()) return;
+  if (class_mode_named(o.class_mode) == ClassMode::none) {
+    throw UsageError(
+        "train: --class-mode none gives nothing to learn from; it is for programs that "
+        "read pictures by image_folder()");
+  }
+}
+
+std::int64_t outputs_for(const LabelOptions& o, std::int64_t classes, const Shape& sample) {
+  if (o.class_mode.empty()) return classes == 2 ? 1 : classes;
+  const ClassMode mode = class_mode_named(o.class_mode);
+  check_class_mode(mode, classes);
+  if (mode == ClassMode::input) return sample.elements();
+  return mode == ClassMode::binary ? 1 : classes;
+}
+
+ClassMode class_mode_for(const LabelOptions& o, const nn::Model& model) {
+  if (!o.class_mode.empty()) return class_mode_named(o.class_mode);
+  return output_width(model) == 1 ? ClassMode::binary : ClassMode::sparse;
+}
+
+void fit_to_class_mode(const LabelOptions& o, std::int64_t classes, nn::Model& model) {
+  if (o.class_mode.empty()) return;
+  const ClassMode mode = class_mode_named(o.class_mode);
+  check_class_mode(mode, classes);
+  if (mode == ClassMode::input) {
+    nn::Layer& last = model.layers.back();
+    if (std::holds_alternative<nn::Softmax>(last.kind)) last = {"output", nn::Sigmoid{}};
+    check_input_mode(model);
+    model.classes.clear();
+    return;
+  }
+  const std::int64_t wanted = mode == ClassMode::binary ? 1 : classes;
+  if (output_width(model) != wanted) {
+    throw UsageError(concat("train: --class-mode ", o.class_mode, " wants a model with ", wanted,
+                            wanted == 1 ? " output" : " outputs", "; this one has ",
+                            output_width(model)));
+  }
+}
+
+}  // namespace millrace::apps

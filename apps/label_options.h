@@ -1,0 +1,36 @@
+#pragma once
+// The options of `millrace train` that say what a model is told of each sample: the form of its
+// labels, and how much each class weighs.
+
+#include "apps/command_line.h"
+
+#include <millrace/nn/model.h>
+#include <millrace/nodes/class_mode.h>
+
+#include <cstdint>
+#include <string>
+
+namespace millrace::apps {
+
+struct LabelOptions {
+  std::string class_mode;    ///< empty: binary for two classes, else sparse
+  std::string class_weight;  ///< "balanced", "cats=2,dogs=1"
+};
+
+void declare(CommandLine& line, LabelOptions& options);
+
+/// Throws UsageError for a mode that does not exist or gives nothing to learn.
+void check(const LabelOptions& options);
+
+/// The outputs that a model of the zoo gets. Throws UsageError where the mode does not fit.
+[[nodiscard]] std::int64_t outputs_for(const LabelOptions& options, std::int64_t classes,
+                                       const Shape& sample);
+
+/// The mode that was asked for, or the one that the model's outputs speak for.
+[[nodiscard]] ClassMode class_mode_for(const LabelOptions& options, const nn::Model& model);
+
+/// Makes a model end as the mode wants: in a sigmoid to learn its input. Throws UsageError if its
+/// outputs or its preprocessing do not fit the mode.
+void fit_to_class_mode(const LabelOptions& options, std::int64_t classes, nn::Model& model);
+
+}  // namespace millrace::apps
