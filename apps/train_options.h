@@ -6,9 +6,9 @@
 #include "apps/callback_options.h"
 #include "apps/command_line.h"
 #include "apps/event_options.h"
-#include "apps/schedule_options.h"
 #include "apps/label_options.h"
 #include "apps/preprocessing_options.h"
+#include "apps/schedule_options.h"
 
 #include <cstdint>
 #include <optional>
