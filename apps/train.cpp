@@ -1,6 +1,7 @@
 // millrace train: runs the training pipeline (training_pipeline.h) and writes a run directory.
 
 #include "apps/commands.h"
+#include "apps/event_log.h"
 #include "apps/find_model.h"
 #include "apps/machine.h"
 #include "apps/progress.h"
@@ -120,7 +121,11 @@ void write_augmented(const Training& t, const RunDirectory& directory, Show show
                      std::stop_token stop) {
   const ContactSheet sheet =
       augmented_samples(t, t.options.preprocessing.show_augmented, std::move(stop));
-  write_file(directory.augmented_file(), png_of(sheet));
+  const std::vector<std::byte> png = png_of(sheet);
+  write_file(directory.augmented_file(), png);
+  if (!t.options.events.no_events) {
+    EventLog(directory.events()).contact_sheet(png, sheet.height, sheet.width);
+  }
   if (show != Show::nothing) {
     std::cout << "augmented   " << directory.augmented_file().string() << '\n' << std::flush;
   }

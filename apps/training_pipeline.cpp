@@ -86,6 +86,8 @@ DirectoryReader make_reader(const Training& t) {
        .seed = t.options.seed,
        .shuffle = !t.options.no_shuffle,
        .ticket_samples = ticket_samples(t.model.input),
+       .start = t.state != nullptr ? t.state->next : ReaderPosition{},
+       .finished = t.state != nullptr ? t.state->finished() : nullptr,
        .class_weights = class_weights(t.options.labels.class_weight, t.data.training)});
 }
 

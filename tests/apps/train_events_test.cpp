@@ -4,6 +4,9 @@
 #include "apps/train_run.h"
 #include "io/event_file.h"
 
+#include <algorithm>
+#include <span>
+
 using namespace millrace;
 using namespace millrace::test;
 namespace fs = std::filesystem;
@@ -15,7 +18,8 @@ std::vector<float> values_of(const fs::path& run, const std::string& tag) {
   std::vector<float> values;
   for (const event::Event& event : read_run(run)) {
     const event::Summary::Value& value = event.summary().value(0);
-    if (value.tag() == tag) values.push_back(value.tensor().float_val(0));
+    if (value.tag() == tag && value.tensor().float_val_size() == 1)
+      values.push_back(value.tensor().float_val(0));
   }
   return values;
 }
@@ -47,6 +51,18 @@ TEST_CASE("events hold the numbers of metrics.csv, and batches as asked for") {
   CHECK(values_of(validation, "evaluation_accuracy_vs_iterations") ==
         numbers_of(run_dir, "val_accuracy"));
   CHECK(values_of(train, "batch_loss").size() == 6);  // of 3 times 4 steps
+}
+
+TEST_CASE("the contact sheet that a run writes is in its events too") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
+  trained(data, scratch / "run", small({"--show-augmented", "4"}));
+  const event::Event event = read_run(scratch / "run/events/train").at(0);
+  CHECK(event.summary().value(0).tag() == "augmented");
+  const std::string& png = event.summary().value(0).tensor().string_val(2);
+  CHECK(
+      std::ranges::equal(std::as_bytes(std::span(png)), read_file(scratch / "run/augmented.png")));
+  CHECK(values_of(scratch / "run/events/train", "epoch_loss").size() == 3);
 }
 
 TEST_CASE("a run that replaces another leaves its own events only") {
