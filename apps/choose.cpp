@@ -4,6 +4,7 @@
 #include "apps/machine.h"
 #include "apps/run_directory.h"
 
+#include <millrace/io/safetensors.h>
 #include <millrace/nn/loss.h>
 #include <millrace/nn/zoo.h>
 #include <millrace/pipeline/threads.h>
@@ -60,7 +61,37 @@ void choose_pictures(TrainOptions& o, const Dataset& training) {
     o.size = keeps ? concat(survey.height, 'x', survey.width)
                    : concat(kPhotographSize, 'x', kPhotographSize);
   }
-  if (!o.channels) o.channels = survey.all_grey ? 1 : 3;
+  // Published weights are for colour.
+  if (!o.channels) o.channels = survey.all_grey && o.transfer.weights.empty() ? 1 : 3;
+}
+
+/// The model for --weights without --model: that of a model file.
+std::string model_of_weights(const TransferOptions& o) {
+  const std::filesystem::path file = weights_file(o.weights);
+  if (is_model_description(file.string()) && holds_model(SafetensorsFile(file).metadata())) {
+    return file.string();
+  }
+  throw UsageError(concat("train: ", file.string(),
+                          " holds weights alone; say of which model, as in ",
+                          "--model vgg16 --head gap,dense:1024:relu,dense"));
+}
+
+/// Whether the user says how pixels become input, so that the weights' own way is not taken.
+bool says_preprocessing(const TrainOptions& o) {
+  const PreprocessingOptions& p = o.preprocessing;
+  return o.scale || !o.mean.empty() || !o.deviation.empty() || !p.family.empty() ||
+         p.featurewise_center || p.featurewise_std || p.samplewise_center || p.samplewise_std ||
+         p.zca;
+}
+
+/// The one that belongs to the weights, where they tell.
+void take_preprocessing(nn::Preprocessing& preprocessing, const TransferOptions& o,
+                        const nn::Model& model) {
+  const auto weights = open_weights(o, model);
+  if (weights == nullptr || !weights->preprocessing()) return;
+  const std::string filter = preprocessing.filter;
+  preprocessing = *weights->preprocessing();
+  preprocessing.filter = filter;
 }
 
 /// Throws UsageError unless a model from a file can learn from the data; from the labels, or with
@@ -93,9 +124,10 @@ void check_fit(const nn::Model& model, const std::string& file, const Shape& inp
 
 void choose(TrainOptions& o, const Dataset& training) {
   const bool is_table = training.dtype() == DType::f32;
-  const bool is_given_model = is_json_file(o.model);
+  if (o.model.empty() && !o.transfer.weights.empty()) o.model = model_of_weights(o.transfer);
+  const bool is_given_model = is_model_description(o.model);
   if (is_given_model && !is_table) {
-    const Shape input = read_model_json(o.model).input;
+    const Shape input = read_model_description(o.model).input;
     if (input.rank() == 3) {
       if (o.size.empty()) o.size = concat(input[0], 'x', input[1]);
       if (!o.channels) o.channels = static_cast<int>(input[2]);
@@ -134,16 +166,21 @@ nn::Model make_model(const TrainOptions& o, const Dataset& training) {
   const Shape input = sample_shape(o, training);
   const bool is_table = training.dtype() == DType::f32;
   const auto classes = static_cast<std::int64_t>(training.classes().size());
+  const std::int64_t outputs = outputs_for(o.labels, classes, input);
+  const nn::Initializer initializer = nn::initializer_named(o.initializer);
+  const bool is_given = is_model_description(o.model);
   nn::Model model;
-  if (is_json_file(o.model)) {
-    model = read_model_json(o.model);
-    check_fit(model, o.model, input, training, o.labels.class_mode == "input");
+  if (is_given) {
+    model = read_model_description(o.model);
+    if (!o.transfer.head.empty()) model.input = input;  // features of any size
   } else {
-    model = nn::zoo_model(o.model, input, outputs_for(o.labels, classes, input),
-                          nn::initializer_named(o.initializer));
+    model = nn::zoo_model(o.model, input, outputs, initializer);
     model.preprocessing.scale = is_table ? 1.0F : 1.0F / 255.0F;
   }
+  model = with_transfer(std::move(model), o.transfer, outputs, initializer);
+  if (is_given) check_fit(model, o.model, input, training, o.labels.class_mode == "input");
   nn::Preprocessing& preprocessing = model.preprocessing;
+  if (!says_preprocessing(o)) take_preprocessing(preprocessing, o.transfer, model);
   apply(o.preprocessing, input, preprocessing);
   if (!o.filter.empty()) preprocessing.filter = o.filter;
   if (o.scale) preprocessing.scale = static_cast<float>(*o.scale);

@@ -1,7 +1,8 @@
-// millrace convert: a data set from one form into another.
+// millrace convert: a data set or weights from one form into another.
 
 #include "apps/command_line.h"
 #include "apps/commands.h"
+#include "apps/convert_weights.h"
 #include "apps/progress.h"
 
 #include <millrace/core/error.h>
@@ -26,24 +27,45 @@ std::vector<std::string> split_names(const std::string& text) {
 int convert(const Arguments& arguments) {
   std::string form, from, to, names;
   bool quiet = false;
+  ConvertWeightsOptions weights;
   CommandLine line(
-      "convert", "convert idx DIR OUT [OPTIONS]",
+      "convert", "convert idx DIR OUT | weights IN OUT [OPTIONS]",
       "idx: turns an IDX data set (MNIST, Fashion-MNIST; .gz or not) in DIR into PNG files\n"
       "OUT/train/CLASS/NUMBER.png and OUT/test/CLASS/NUMBER.png. OUT appears when it is whole;\n"
-      "run again after an interruption, it goes on.");
+      "run again after an interruption, it goes on.\n"
+      "weights: turns weights of Keras (.h5, .weights.h5), PyTorch or Millrace into a safetensors\n"
+      "file with PyTorch's layouts, for VGG16 with torchvision's names. IN is a file, or vgg16 "
+      "and\n"
+      "vgg16-top as in 'train --weights'.");
   line.positional("form", form);
   line.positional("from", from);
   line.positional("to", to);
   line.topic("options", "Options");
   line("names", names, "A,B,...", "names of the class folders, by label; default 0, 1, ...");
+  line.topic("weights", "Weights");
+  line("model", weights.model, "MODEL",
+       "what the weights are of: a name, a JSON file, a model file; default: IN's own, or VGG16");
+  line("input", weights.input, "HxWxC|F", "of a model that is named");
+  line("outputs", weights.outputs, "K", "of a model that is named");
   line("quiet", quiet, "", "print errors only");
   if (!line.parse(arguments)) return 0;
-  if (form != "idx") {
-    throw UsageError(form.empty()
-                         ? std::string("convert: say what: millrace convert idx DIR OUT")
-                         : concat("convert: there is no form '", form, "'; the forms are: idx"));
+  if (form != "idx" && form != "weights") {
+    throw UsageError(
+        form.empty()
+            ? std::string("convert: say what: millrace convert idx DIR OUT, or weights IN OUT")
+            : concat("convert: there is no form '", form, "'; the forms are: idx, weights"));
   }
-  if (from.empty() || to.empty()) throw UsageError("convert idx: needs DIR and OUT");
+  if (from.empty() || to.empty()) {
+    throw UsageError(
+        concat("convert ", form, ": needs ", form == "idx" ? "DIR" : "IN", " and OUT"));
+  }
+  if (form == "weights") {
+    weights.from = from;
+    weights.to = to;
+    weights.quiet = quiet;
+    convert_weights(weights);
+    return 0;
+  }
 
   Interrupt interrupt;
   const Show show = how_to_show(quiet);

@@ -20,6 +20,14 @@ bool is_json_file(const std::string& model) {
   return std::filesystem::path(model).extension() == ".json";
 }
 
+bool is_model_description(const std::string& model) {
+  return is_json_file(model) || std::filesystem::path(model).extension() == ".safetensors";
+}
+
+nn::Model read_model_description(const std::string& path) {
+  return is_json_file(path) ? read_model_json(path) : read_model(model_file(path));
+}
+
 nn::Model read_model_json(const std::filesystem::path& path) {
   const std::vector<std::byte> bytes = read_file(path);
   try {

@@ -23,6 +23,12 @@ namespace millrace::apps {
 /// Whether the word names a JSON file.
 [[nodiscard]] bool is_json_file(const std::string& model);
 
+/// Whether the word names a file that describes a model: JSON, or a model file.
+[[nodiscard]] bool is_model_description(const std::string& model);
+
+/// The model that such a file describes, without weights. Throws Error naming the file.
+[[nodiscard]] nn::Model read_model_description(const std::string& path);
+
 /// Reads a model's JSON. Throws Error naming the file and the key.
 [[nodiscard]] nn::Model read_model_json(const std::filesystem::path& path);
 

@@ -28,6 +28,8 @@ void declare(CommandLine& line, InspectOptions& o) {
   line("threads", o.threads, "N", "of reading; default: the cores one may use");
   line("quiet", o.quiet, "", "no progress");
   line.topic("model", "Model");
+  line("against", o.against, "MODEL",
+       "side by side with this one: parameters, FLOPs, memory, measured steps");
   line("batch", o.batch, "N", "samples of a training step; default 32");
   line("optimizer", o.optimizer, "NAME", "sgd, adam (default), keras_adam, adamw");
   line("input", o.input, "HxWxC|F", "of a model that is named: cnn, mlp:500, ...");
@@ -65,6 +67,9 @@ void check(InspectOptions& o) {
   if (o.what != "devices" && o.path.empty()) {
     throw UsageError(concat("inspect: 'inspect ", o.what, "' needs a path"));
   }
+  if (!o.against.empty() && o.what != "model") {
+    throw UsageError("inspect: --against compares models");
+  }
   if (o.batch < 1) throw UsageError(concat("inspect: --batch must be 1 or more, not ", o.batch));
   if (o.threads < 0) {
     throw UsageError(concat("inspect: --threads must be 0 or more, not ", o.threads));
@@ -101,16 +106,20 @@ int inspect(const Arguments& arguments) {
     inspect_devices();
     return 0;
   }
-  if (options.what == "model") {
+  if (options.what == "model" && options.against.empty()) {
     inspect_model(options);
     return 0;
   }
   Interrupt interrupt;
   try {
+    if (options.what == "model") {
+      inspect_against(options, interrupt.token());
+      return 0;
+    }
     inspect_data(options, how_to_show(options.quiet), interrupt.token());
     return 0;
   } catch (const Stopped&) {
-    std::cerr << "millrace: stopped by a signal before all of the data was seen\n";
+    std::cerr << "millrace: stopped by a signal before all was seen\n";
     return interrupt.exit_status();
   }
 }

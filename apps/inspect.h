@@ -1,5 +1,5 @@
 #pragma once
-// The three things that `millrace inspect` looks at.
+// The things that `millrace inspect` looks at.
 
 #include "apps/progress.h"
 
@@ -13,6 +13,7 @@ struct InspectOptions {
   std::string what;  ///< "devices", "data" or "model"
   std::string path;
   bool full = false;         ///< data: decode every picture
+  std::string against;       ///< model: another one to compare with
   std::int64_t batch = 32;   ///< model: of training
   std::string input;         ///< model of the zoo: HxWxC or F
   std::int64_t outputs = 0;  ///< model of the zoo
@@ -28,5 +29,7 @@ void inspect_devices();
 void inspect_data(const InspectOptions& options, Show show, std::stop_token stop);
 /// Prints layers, memory, preprocessing and classes. Throws Error (not a model).
 void inspect_model(const InspectOptions& options);
+/// Prints what the model and the one of `against` cost, steps measured. Throws Error, Stopped.
+void inspect_against(const InspectOptions& options, std::stop_token stop);
 
 }  // namespace millrace::apps

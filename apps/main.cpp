@@ -26,7 +26,7 @@ constexpr std::array<Command, 6> kCommands = {{
     {"predict", millrace::apps::predict, "what a trained model sees in pictures"},
     {"inspect", millrace::apps::inspect, "devices, a data set or a model, before training"},
     {"bench", millrace::apps::bench, "how fast models and pipelines are on this machine"},
-    {"convert", millrace::apps::convert, "a data set from one form into another"},
+    {"convert", millrace::apps::convert, "a data set or weights from one form into another"},
 }};
 
 void print_help(std::ostream& out) {

@@ -46,9 +46,9 @@ void print_choices(const Training& t) {
             << "model       " << o.model << ", input " << t.model.input << ", "
             << with_commas(count) << " parameters\n"
             << "input       " << nn::describe(t.model.preprocessing) << '\n'
-            << "training    " << o.epochs << " epochs, batch " << o.batch << ", " << o.optimizer
-            << ", learning rate " << *o.learning_rate << describe(o.schedule) << ", seed " << o.seed
-            << '\n'
+            << describe_transfer(t.pretrained.get(), t.model) << "training    " << o.epochs
+            << " epochs, batch " << o.batch << ", " << o.optimizer << ", learning rate "
+            << *o.learning_rate << describe(o.schedule) << ", seed " << o.seed << '\n'
             << "device      " << t.engine->description() << '\n'
             << "threads     " << o.threads << " for reading and decoding, " << o.compute_threads
             << " for the model\n"
@@ -62,8 +62,13 @@ std::string recipe_of(TrainOptions options) {
   for (std::string* path : {&options.data, &options.validation}) {
     if (!path->empty()) *path = std::filesystem::absolute(*path).string();
   }
-  if (is_json_file(options.model))
+  if (is_model_description(options.model)) {
     options.model = std::filesystem::absolute(options.model).string();
+  }
+  if (!options.transfer.weights.empty()) {
+    options.transfer.weights =
+        std::filesystem::absolute(weights_file(options.transfer.weights)).string();
+  }
   CommandLine line("train", "", "");
   declare(line, options);
   return line.recipe({"run-dir", "overwrite", "print-plan", "quiet", "resume"});

@@ -32,11 +32,14 @@ void declare(CommandLine& line, TrainOptions& o) {
   declare(line, o.preprocessing);
   declare(line, o.labels);
   line.topic("model", "Model");
-  line("model", o.model, "SPEC",
-       "mlp:500,100  cnn  cnn:16,32:64  or a JSON file; default: by the size of the input");
+  line(
+      "model", o.model, "SPEC",
+      "mlp:500,100  cnn  cnn:16,32:64  vgg16  or a JSON or model file; default: by the size of the "
+      "input");
   line("initializer", o.initializer, "NAME",
        "glorot_uniform (default), glorot_normal, he_uniform, he_normal, lecun_uniform, "
        "lecun_normal, torch");
+  declare(line, o.transfer);
   line.topic("training", "Training");
   line("epochs", o.epochs, "N", "default 10");
   line("batch", o.batch, "N", "samples of a step; default 32");
@@ -106,6 +109,7 @@ void check(const TrainOptions& o) {
   check(o.schedule);
   check_preprocessing_options(o);
   check(o.labels);
+  check(o.transfer);
 }
 
 }  // namespace millrace::apps

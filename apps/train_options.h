@@ -9,6 +9,7 @@
 #include "apps/label_options.h"
 #include "apps/preprocessing_options.h"
 #include "apps/schedule_options.h"
+#include "apps/transfer_options.h"
 
 #include <cstdint>
 #include <optional>
@@ -49,6 +50,7 @@ struct TrainOptions {
   AugmentationOptions augmentation;
   CallbackOptions callbacks;
   EventOptions events;
+  TransferOptions transfer;
   // machine
   std::string device = "auto";
   int threads = 0;

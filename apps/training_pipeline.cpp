@@ -57,6 +57,7 @@ Training prepare_training(TrainOptions options, TrainingData data, const Watch& 
   if (options.compute_threads == 0) {
     options.compute_threads = compute_threads_for(t.model, options.batch);
   }
+  t.pretrained = open_weights(options.transfer, t.model);
   t.engine = engine_for(options.device, options.compute_threads);
   t.options = std::move(options);
   const TrainOptions& o = t.options;
@@ -176,6 +177,7 @@ void allocate(const Training& t) {
   t.state->executor->allocate();
   std::vector<float> weights(weight_elements(t.model));
   nn::initialize(t.model, t.options.seed, weights);
+  if (t.pretrained != nullptr) t.pretrained->load(weights);
   t.state->executor->write(nn::Arena::parameters, weights);
 }
 

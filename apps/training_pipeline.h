@@ -23,7 +23,8 @@ struct Training {
   nn::Model model;
   std::shared_ptr<const nn::Engine> engine;
   nn::CompileOptions compile;
-  std::shared_ptr<TrainingState> state;  ///< with the executor
+  std::shared_ptr<TrainingState> state;          ///< with the executor
+  std::shared_ptr<const Pretrained> pretrained;  ///< --weights, or null
   Callbacks callbacks;
   SavedParts saved;  ///< what a checkpoint holds besides the state
 };

@@ -123,6 +123,13 @@ SavedModel load_model(const std::filesystem::path& path) {
   return saved;
 }
 
+nn::Model read_model(const std::filesystem::path& path) {
+  const SafetensorsFile file(path);
+  nn::Model model = model_of(file.metadata(), path);
+  if (model.preprocessing.whiten) load_whitening(file, model, path);
+  return model;
+}
+
 bool holds_model(const Metadata& metadata) {
   return metadata.contains(kModelKey);
 }

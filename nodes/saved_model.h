@@ -38,6 +38,9 @@ void save_model(const std::filesystem::path& path, const nn::Model& model,
 /// another shape than the model says, tensors that the model does not have.
 [[nodiscard]] SavedModel load_model(const std::filesystem::path& path);
 
+/// The model alone, without its weights. Throws Error as load_model() does.
+[[nodiscard]] nn::Model read_model(const std::filesystem::path& path);
+
 /// What the metadata of a safetensors file say: whether it holds a model of ours, and whether
 /// inputs behind a flatten are in our order, which those of other programs are not.
 [[nodiscard]] bool holds_model(const std::map<std::string, std::string>& metadata);

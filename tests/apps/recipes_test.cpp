@@ -2,6 +2,7 @@
 // recipe is for. A recipe without an entry here fails.
 
 #include "apps/train_run.h"
+#include "nodes/vgg16_rule.h"
 
 #include <millrace/nodes/saved_model.h>
 
@@ -105,6 +106,22 @@ const std::map<std::string, Shortened>& shortened() {
             [](const nn::Model& model) {
               CHECK(model.input == Shape{28, 28, 1});
               CHECK(std::holds_alternative<nn::Dropout>(model.layers[7].kind));
+            }}},
+      {"vgg16-transfer.ini",
+       {.data = photographs,
+        .options =
+            [](const Scratch& s) {
+              return Arguments{"--weights",         write_vgg16(s / "vgg16.safetensors").string(),
+                               "--epochs",          "1",
+                               "--batch",           "4",
+                               "--steps-per-epoch", "1"};
+            },
+        .samples = {"4"},
+        .check =
+            [](const nn::Model& model) {
+              is_of_photographs(model);
+              CHECK(!model.layers.front().trainable);
+              CHECK(model.layers.back().trainable);
             }}},
   };
   return recipes;

@@ -1,12 +1,14 @@
 #pragma once
 // Weights and images made by the rule of tests/reference/record_vgg16.py, and what it recorded.
 
+#include <millrace/io/safetensors.h>
 #include <millrace/nn/vgg.h>
 
 #include <nlohmann/json.hpp>
 
 #include <cmath>
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
 #include <span>
 #include <string>
@@ -45,6 +47,20 @@ inline std::vector<std::uint8_t> rule_images(std::uint32_t seed, std::size_t byt
     pixels[i] = static_cast<std::uint8_t>(mixed(seed, 1000, i) >> 24);
   }
   return pixels;
+}
+
+/// VGG16's features under torchvision's names, with the weights of a rule.
+inline std::filesystem::path write_vgg16(const std::filesystem::path& path) {
+  const nn::Model model = nn::vgg16({32, 32, 3}, 0);
+  const std::vector<float> arena = rule_weights(model, 3, 1);
+  std::vector<NamedTensor> tensors;
+  for (const nn::Parameter& p : nn::parameters(model)) {
+    tensors.push_back({p.name, p.shape,
+                       std::span(arena).subspan(static_cast<std::size_t>(p.offset),
+                                                static_cast<std::size_t>(p.shape.elements()))});
+  }
+  write_safetensors(path, tensors);
+  return path;
 }
 
 inline nlohmann::json read_json(const std::string& path) {
