@@ -36,6 +36,8 @@ void declare(CommandLine& line, CallbackOptions& o) {
   line("keep-checkpoints", o.keep_checkpoints, "N",
        "how many of the last checkpoints stay, the best one not counted; default 2, 0: all");
   line("no-checkpoints", o.no_checkpoints, "", "write none; the run cannot be resumed");
+  line("csv-log", o.csv_log, "FILE",
+       "write the epochs into this file too, as Keras's CSVLogger does");
   line("resume", o.resume, "RUN",
        "go on with the run in this directory from its last good checkpoint; options are those of "
        "the run, others on the command line win");

@@ -31,6 +31,7 @@ struct CallbackOptions {
   std::uint64_t checkpoint_every = 0;
   std::uint32_t keep_checkpoints = 2;
   bool no_checkpoints = false;
+  std::string csv_log;
   std::string resume;
 };
 

@@ -4,6 +4,7 @@
 #include <millrace/nodes/saved_model.h>
 
 #include <iostream>
+#include <map>
 
 namespace millrace::apps {
 namespace {
@@ -16,12 +17,25 @@ std::vector<float> parameters_of(const Training& t) {
   return values;
 }
 
+/// What Keras calls the logs of an epoch.
+std::map<std::string, double> logs_of(const EpochRecord& record) {
+  std::map<std::string, double> logs(record.extra.begin(), record.extra.end());
+  for (const char* name : {"loss", "accuracy", "val_loss", "val_accuracy"}) {
+    if (const auto value = record.value(name)) logs[name] = *value;
+  }
+  return logs;
+}
+
 }  // namespace
 
 RunFiles::RunFiles(const Training& training, RunDirectory& directory, TrainingProgress& progress)
     : training_(training), directory_(directory), progress_(progress) {
   const EventOptions& events = training.options.events;
   if (!events.no_events) events_.emplace(directory.events(), events.tensorboard_update);
+  const std::string& csv = training.options.callbacks.csv_log;
+  if (csv.empty()) return;
+  csv_.emplace(csv);
+  for (const EpochRecord& past : training.state->history) csv_->write(past.epoch, logs_of(past));
 }
 
 Logger::Watchers RunFiles::watchers() {
@@ -40,6 +54,7 @@ void RunFiles::epoch(const EpochRecord& record) {
   if (record.training.samples == 0) throw Error("no training sample could be read");
   directory_.write_epoch(record);
   if (events_) events_->epoch(record);
+  if (csv_) csv_->write(record.epoch, logs_of(record));
   progress_.epoch(record);
 }
 

@@ -7,6 +7,8 @@
 #include "apps/run_directory.h"
 #include "apps/training_pipeline.h"
 
+#include <millrace/io/csv_log.h>
+
 #include <filesystem>
 #include <optional>
 
@@ -32,6 +34,7 @@ class RunFiles {
   RunDirectory& directory_;
   TrainingProgress& progress_;
   std::optional<EventLog> events_;  // none: not asked for
+  std::optional<CsvLog> csv_;       // likewise
 };
 
 /// Puts a run back to its last good checkpoint: state, callbacks, files. Damaged checkpoints are

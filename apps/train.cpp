@@ -59,7 +59,7 @@ void print_choices(const Training& t) {
 
 /// The options as they were chosen, so that the run can be repeated from any folder.
 std::string recipe_of(TrainOptions options) {
-  for (std::string* path : {&options.data, &options.validation}) {
+  for (std::string* path : {&options.data, &options.validation, &options.callbacks.csv_log}) {
     if (!path->empty()) *path = std::filesystem::absolute(*path).string();
   }
   if (is_model_description(options.model)) {

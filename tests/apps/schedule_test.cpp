@@ -82,6 +82,25 @@ TEST_CASE("train adds L2 to the loss, and clips to almost nothing if it is told 
   CHECK(numbers(scratch / "smooth", "loss")[0] != Approx(plain[0]).epsilon(1e-6));
 }
 
+TEST_CASE("train writes a log of epochs as Keras's CSVLogger does") {
+  const Scratch scratch;
+  const auto run_dir = scratch / "run";
+  const auto log = scratch / "log.csv";
+  trained(write_table(scratch), run_dir, with({"--epochs", "2", "--csv-log", log.string()}));
+  std::ifstream file(log);
+  std::string line;
+  std::getline(file, line);
+  CHECK(line == "epoch,accuracy,loss,val_accuracy,val_loss\r");
+  const std::vector<double> losses = numbers(run_dir, "loss");
+  for (std::size_t epoch = 0; epoch < 2; ++epoch) {
+    REQUIRE(std::getline(file, line));
+    CHECK(line.starts_with(std::to_string(epoch) + ","));
+    CHECK(line.ends_with(",NA,NA\r"));
+    CHECK(std::stod(line.substr(line.find(',', 2) + 1)) == Approx(losses[epoch]).epsilon(1e-8));
+  }
+  CHECK_FALSE(std::getline(file, line));
+}
+
 TEST_CASE("A schedule that cannot be meant is refused in one line") {
   const Scratch scratch;
   const std::string data = write_table(scratch).string();
