@@ -181,6 +181,7 @@ Pipeline compose(const Evaluation& e, OnStep on_step) {
              DecodeInto(e.data.dataset, nullptr, filter_from_name(model.preprocessing.filter),
                         decoder_options(parse_bytes(o.machine.memory_budget), o.machine.threads)));
   if (nn::needs_whole_samples(model.preprocessing)) {
+    charge_whitening(p, model.preprocessing);
     pixels = p.then(pixels, {.name = "standardize", .concurrency = kAllThreads},
                     Standardize(model.preprocessing, model.input));
   }

@@ -208,6 +208,7 @@ Pipeline compose(const Prediction& t) {
                         decoder_options(parse_bytes(t.options.machine.memory_budget),
                                         t.options.machine.threads)));
   if (nn::needs_whole_samples(model.preprocessing)) {
+    charge_whitening(p, model.preprocessing);
     pixels = p.then(pixels, {.name = "standardize", .concurrency = kAllThreads},
                     Standardize(model.preprocessing, model.input));
   }

@@ -128,6 +128,7 @@ Stream<Lease<HostBatch>> add_loading(Pipeline& p, const Training& t) {
   auto augmented = p.then(pixels, {.name = "augment", .concurrency = kAllThreads},
                           Augment(augment_options(o.augmentation), o.seed, t.model.input));
   if (nn::needs_whole_samples(t.model.preprocessing)) {
+    charge_whitening(p, t.model.preprocessing);
     augmented = p.then(augmented, {.name = "standardize", .concurrency = kAllThreads},
                        Standardize(t.model.preprocessing, t.model.input));
   }

@@ -79,6 +79,9 @@ Moments add_up(const SampleSet& set, const Shape& sample, const nn::Preprocessin
 nn::Preprocessing fit_statistics(const SampleSet& training, const Shape& sample,
                                  nn::Preprocessing preprocessing, const FitOptions& options) {
   check(training, sample, preprocessing, options);
+  preprocessing.deviation.clear();
+  preprocessing.whiten = false;
+  preprocessing.whitening.reset();
   const SampleSet chosen = spread_over(training, options.samples);
   if (chosen.size() == 0) throw Error("there is no sample to fit statistics to");
   std::vector<double> pairs;
@@ -93,7 +96,6 @@ nn::Preprocessing fit_statistics(const SampleSet& training, const Shape& sample,
       preprocessing.mean.push_back(static_cast<float>(mean * scale));
     }
     if (options.deviation) {
-      preprocessing.deviation.clear();
       for (const double deviation : moments.deviation()) {
         preprocessing.deviation.push_back(
             static_cast<float>(deviation * std::abs(scale) + nn::kDeviationEpsilon));

@@ -25,10 +25,11 @@ struct FitOptions {
   Watch watch{};    ///< told the count of samples so far
 };
 
-/// The preprocessing with mean, deviation and whitening of the samples as they are before
-/// augmentation, times its scale, in its order of channels, whatever its samplewise steps (Keras
-/// fits to the same). `deviation` is the population's + 1e-6. For features of tables, each feature
-/// is a channel. The result does not depend on the number of threads.
+/// The preprocessing with its mean, deviation and whitening replaced by those of the samples (by
+/// none where they are not asked for; whatever is, the mean is): of samples before augmentation,
+/// times its scale, in its order of channels, whatever its samplewise steps (Keras fits to the
+/// same). `deviation` is the population's + 1e-6. For features of tables, each feature is a
+/// channel. The result does not depend on the number of threads.
 ///
 /// Throws UsageError: nothing to fit, whitening of tables or together with deviation; Error: more
 /// than nn::kMostWhitenedFeatures elements to whiten (with the sum), no sample that can be read;

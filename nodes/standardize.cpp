@@ -13,6 +13,24 @@ namespace {
 constexpr std::size_t kRows = 4;        // rows that share a walk through the whitening matrix
 constexpr std::size_t kColumns = 1024;  // of the products that stay in the first-level cache
 
+constexpr std::size_t kUnrolled = 4;  // rows of it that are added to a sum while it is loaded
+
+/// sum[j] += values[0] weights[0][j] + values[1] weights[1][j] + ..., rows `stride` apart.
+void add_products(std::span<const float> values, const float* weights, std::size_t stride,
+                  std::span<float> sum) {
+  if (values.size() == kUnrolled) {
+    const float a = values[0], b = values[1], c = values[2], d = values[3];
+    for (std::size_t j = 0; j < sum.size(); ++j) {
+      const float* const w = weights + j;
+      sum[j] += (a * w[0] + b * w[stride]) + (c * w[2 * stride] + d * w[3 * stride]);
+    }
+    return;
+  }
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    for (std::size_t j = 0; j < sum.size(); ++j) sum[j] += values[i] * weights[i * stride + j];
+  }
+}
+
 struct Spread {
   double mean = 0, deviation = 0;
 };
@@ -80,12 +98,11 @@ void Standardize::whiten(std::span<float* const> rows) {
   std::fill(product_.begin(), product_.end(), 0.0F);
   for (std::size_t first = 0; first < features_; first += kColumns) {
     const std::size_t columns = std::min(kColumns, features_ - first);
-    for (std::size_t i = 0; i < features_; ++i) {
-      const float* const weights = matrix + i * features_ + first;
+    for (std::size_t i = 0; i < features_; i += kUnrolled) {
+      const std::size_t steps = std::min(kUnrolled, features_ - i);
       for (std::size_t r = 0; r < rows.size(); ++r) {
-        const float value = rows[r][i];
-        float* const sum = product_.data() + r * features_ + first;
-        for (std::size_t j = 0; j < columns; ++j) sum[j] += value * weights[j];
+        add_products(std::span<const float>(rows[r] + i, steps), matrix + i * features_ + first,
+                     features_, {product_.data() + r * features_ + first, columns});
       }
     }
   }
@@ -110,6 +127,11 @@ Ticket Standardize::operator()(const Ticket& ticket) {
   }
   if (preprocessing_.whiten && count > 0) whiten(std::span(rows).first(count));
   return ticket;
+}
+
+void charge_whitening(Pipeline& pipeline, const nn::Preprocessing& preprocessing) {
+  if (preprocessing.whitening == nullptr) return;
+  pipeline.charge("whitening matrix", 1, Bytes{preprocessing.whitening->size() * sizeof(float)});
 }
 
 Bytes Standardize::scratch() const noexcept {

@@ -4,6 +4,7 @@
 
 #include <millrace/nn/model.h>
 #include <millrace/nodes/host_batch.h>
+#include <millrace/pipeline/pipeline.h>
 
 #include <cstddef>
 #include <span>
@@ -30,5 +31,9 @@ class Standardize {
   std::size_t features_;
   std::vector<float> product_;  // [kRows][features_] with whitening
 };
+
+/// Charges a pipeline with the whitening matrix, which all copies of the node share; with nothing
+/// where there is none.
+void charge_whitening(Pipeline& pipeline, const nn::Preprocessing& preprocessing);
 
 }  // namespace millrace

@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <new>
+#include <span>
 
 namespace millrace {
 namespace {
@@ -30,18 +32,32 @@ std::vector<double> eigenvectors_of(std::vector<double>& matrix, std::size_t n) 
   return values;
 }
 
+/// sqrt(N) / (s + epsilon) for each direction that is kept, otherwise 0; see the header.
+std::vector<double> gains_of(std::span<const double> eigenvalues, double samples, double epsilon) {
+  // What LAPACK promises of an eigenvalue: an error of the order of the largest one's rounding.
+  const double noise =
+      std::sqrt(std::numeric_limits<double>::epsilon() * static_cast<double>(eigenvalues.size()) *
+                std::max(eigenvalues.back(), 0.0));
+  std::vector<double> gains;
+  for (const double eigenvalue : eigenvalues) {
+    const double singular = std::sqrt(std::max(eigenvalue, 0.0));
+    const bool is_noise = singular <= noise && epsilon < 100 * noise;
+    gains.push_back(is_noise ? 0 : std::sqrt(samples) / (singular + epsilon));
+  }
+  return gains;
+}
+
 }  // namespace
 
 std::vector<float> zca_matrix(std::vector<double> pairs, std::uint64_t samples, double epsilon) {
   const auto n = static_cast<std::size_t>(std::lround(std::sqrt(pairs.size())));
   MILLRACE_CHECK(n * n == pairs.size() && n > 0, "a matrix of ", pairs.size(), " numbers");
   const std::vector<double> eigenvalues = eigenvectors_of(pairs, n);
+  const std::vector<double> gains = gains_of(eigenvalues, static_cast<double>(samples), epsilon);
   const auto kept = static_cast<std::size_t>(std::min<std::uint64_t>(n, samples));
   double* const first = pairs.data() + (n - kept) * n;
   for (std::size_t k = 0; k < kept; ++k) {
-    const double singular = std::sqrt(std::max(eigenvalues[n - kept + k], 0.0));
-    const double gain = std::sqrt(static_cast<double>(samples)) / (singular + epsilon);
-    for (std::size_t i = 0; i < n; ++i) first[k * n + i] *= std::sqrt(gain);
+    for (std::size_t i = 0; i < n; ++i) first[k * n + i] *= std::sqrt(gains[n - kept + k]);
   }
   std::vector<double> product(n * n);
   const auto order = static_cast<int>(n);

@@ -10,8 +10,11 @@ namespace millrace {
 /// The matrix U diag(sqrt(N) / (s + epsilon)) U^T of ImageDataGenerator.fit, where U and s are the
 /// left singular vectors and singular values of the centred data [F][N], the first min(F, N) of
 /// them. They come from `pairs`, the data times its transpose [F][F], as eigenvectors and square
-/// roots of eigenvalues: singular values below 1e-8 of the largest are lost in rounding, and where
-/// there are any, epsilon should be well above them. LAPACK computes in float64.
+/// roots of eigenvalues, by LAPACK in float64.
+///
+/// Singular values below about 1e-8 of the largest are rounding noise: directions in which the
+/// samples do not vary, such as between two pixels that are always black. Where epsilon is not well
+/// above that noise, such a direction is left out (0) instead of amplified a millionfold.
 ///
 /// `pairs` is symmetric and its memory is used; two more matrices of this kind are allocated at the
 /// peak. Throws Error if LAPACK finds no eigenvalues, std::bad_alloc.

@@ -4,6 +4,7 @@
 #include <millrace/nn/preprocessing.h>
 #include <millrace/nodes/fit_statistics.h>
 #include <millrace/nodes/moments.h>
+#include <millrace/nodes/whitening.h>
 
 #include <random>
 
@@ -115,6 +116,23 @@ TEST_CASE("a model that sees BGR gets its statistics in that order") {
     }
   }
   CHECK(error < 1e-3);  // of numbers up to 100; the eigenvectors differ in rounding
+}
+
+TEST_CASE("directions in which samples do not vary are left out, not blown up") {
+  // Four pixels, of which the last two are always black: between them nothing varies.
+  std::mt19937 random(3);
+  const auto matrix_of = [&](double epsilon) {
+    Moments moments({1, 4, 1}, true);
+    std::vector<std::uint8_t> pixels(4 * 200);
+    for (std::size_t i = 0; i < pixels.size(); ++i) {
+      pixels[i] = i % 4 < 2 ? static_cast<std::uint8_t>(random() % 256) : 0;
+    }
+    moments.add({std::as_bytes(std::span(pixels)).data(), {200, 1, 4, 1}, DType::u8});
+    return zca_matrix(moments.take_centred_pairs(), 200, epsilon);
+  };
+  for (const float value : matrix_of(1e-6)) CHECK(std::abs(value) < 1);
+  // Where epsilon decides the gain it is Keras's: half of sqrt(200) / 0.1 on these two pixels.
+  CHECK(matrix_of(0.1)[3 * 4 + 3] == Approx(std::sqrt(200.0) / 0.1 / 2).epsilon(0.01));
 }
 
 TEST_CASE("sums of pairs of pixels are exact, in any order of adding") {
