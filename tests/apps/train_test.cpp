@@ -54,8 +54,9 @@ TEST_CASE("a run with a recipe leaves its options, metrics, model, report and tr
   for (const auto& entry : fs::directory_iterator(run_dir)) {
     files.insert(entry.path().filename().string());
   }
-  CHECK(files == std::set<std::string>{"checkpoints", "config.ini", "metrics.csv",
-                                       "model.safetensors", "report.json", "trace.json"});
+  CHECK(files == std::set<std::string>{"best.safetensors", "checkpoints", "config.ini", "events",
+                                       "metrics.csv", "model.safetensors", "report.json",
+                                       "trace.json"});
   CHECK(column(run_dir, "epoch") == Arguments{"1", "2", "3"});
   CHECK(column(run_dir, "samples") == Arguments{"16", "16", "16"});  // a fifth is for validation
   CHECK(column(run_dir, "learning_rate") == Arguments{"0.01", "0.01", "0.01"});
@@ -123,7 +124,8 @@ TEST_CASE("the option --print-plan prints the stages and the sum of memory and w
   CHECK(fs::is_empty(scratch / "empty"));
 }
 
-TEST_CASE("the option --validation names the samples to validate on, and all of DATA is trained on") {
+TEST_CASE(
+    "the option --validation names the samples to validate on, and all of DATA is trained on") {
   const Scratch scratch;
   const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
   // Classes the wrong way round: whoever has learned the training data gets all of these wrong.
