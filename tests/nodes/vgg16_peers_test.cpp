@@ -6,6 +6,7 @@
 #include "peers.h"
 
 #include <millrace/nodes/pretrained.h>
+#include <millrace/nodes/saved_model.h>
 
 using namespace millrace;
 using namespace millrace::test;
@@ -37,4 +38,25 @@ TEST_CASE("weight files that Keras and PyTorch write give their outputs") {
     std::cout << name << ": relative difference " << found << '\n';
     CHECK(found < kTolerance);
   }
+}
+
+TEST_CASE("weights of Keras that were converted give PyTorch the outputs of Keras") {
+  const auto python = peers_python();
+  if (!python) return;
+  const Scratch scratch;
+  const auto recorded =
+      nlohmann::json::parse(ask_peer(*python, "../reference/record_vgg16.py",
+                                     {"--seed", "3", "--files", scratch.path().string()}));
+  const nn::Model model = vgg16_of(recorded, true);
+  std::vector<float> arena(static_cast<std::size_t>(nn::arena_elements(nn::parameters(model))));
+  Pretrained(scratch / "keras_top.h5", model).load(arena);
+  const auto converted = scratch / "converted.safetensors";
+  save_model(converted, model, arena, FlattenOrder::channels_first);
+  const auto outputs =
+      nlohmann::json::parse(ask_peer(*python, "run_vgg16.py", {converted.string(), "3"}));
+  const double found =
+      relative_difference(outputs.get<std::vector<float>>(),
+                          recorded.at("keras").at("output").get<std::vector<float>>());
+  std::cout << "converted: relative difference " << found << '\n';
+  CHECK(found < kTolerance);
 }
