@@ -9,6 +9,11 @@
 namespace millrace::apps {
 namespace {
 
+/// The one whose order parameters have.
+const nn::Model& model_of(const Training& t, bool is_unfrozen) {
+  return is_unfrozen ? t.state->unfrozen->model() : t.model;
+}
+
 std::vector<float> parameters_of(const Training& t) {
   const nn::Executor& executor = *t.state->executor;
   std::vector<float> values(
@@ -64,8 +69,9 @@ void RunFiles::snapshot(const Snapshot& taken, const StepRecord& record) {
   const bool is_best = record.epoch != nullptr && record.epoch->is_best;
   if (taken.is_whole) directory_.checkpoints().write(taken.step, taken.checkpoint, is_best);
   if (record.epoch == nullptr) return;
-  save_model(directory_.model_file(), training_.model, taken.parameters());
-  if (is_best) save_model(directory_.best_model_file(), training_.model, taken.parameters());
+  const nn::Model& model = model_of(training_, taken.is_unfrozen);
+  save_model(directory_.model_file(), model, taken.parameters());
+  if (is_best) save_model(directory_.best_model_file(), model, taken.parameters());
 }
 
 void RunFiles::write_stopped() {
@@ -86,11 +92,13 @@ void complete_files(const Training& t, RunDirectory& directory) {
   const bool is_epoch_end = !state.history.empty() &&
                             state.history.back().global_step == state.step &&
                             state.next.epoch == state.history.back().epoch + 1;
-  if (is_epoch_end) save_model(directory.model_file(), t.model, parameters_of(t));
+  if (is_epoch_end) {
+    save_model(directory.model_file(), state.executor->model(), parameters_of(t));
+  }
   CheckpointFolder& checkpoints = directory.checkpoints();
   if (!checkpoints.best()) return;
   const Checkpoint best = read_checkpoint(checkpoints.best_file());
-  save_model(directory.best_model_file(), t.model,
+  save_model(directory.best_model_file(), model_of(t, best.get<bool>("unfrozen")),
              best.array("parameters", parameters_of(t).size()));
 }
 

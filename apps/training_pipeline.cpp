@@ -71,6 +71,9 @@ Training prepare_training(TrainOptions options, TrainingData data, const Watch& 
                .seed = o.seed};
   t.state =
       std::make_shared<TrainingState>(t.engine->compile(t.model, t.compile), arenas_of(t.compile));
+  if (o.transfer.unfreeze_at > 0) {
+    t.state->unfrozen = t.engine->compile(thawed(t.model), t.compile);
+  }
   t.callbacks = make_callbacks(o.callbacks, t.data.validation.size() > 0, t.model);
   t.saved.push_back(std::make_shared<RunIdentity>(o, t.data, t.model));
   t.saved.insert(t.saved.end(), t.callbacks.begin(), t.callbacks.end());
@@ -135,6 +138,21 @@ Stream<Lease<HostBatch>> add_loading(Pipeline& p, const Training& t) {
   return p.then(p.gather(augmented), {.name = "batch"}, Batcher{});
 }
 
+namespace {
+
+/// Of the executor that takes more, where another one takes over: never both at a time.
+void charge_model(Pipeline& p, const Training& t) {
+  std::vector<nn::MemoryLine> lines = t.state->executor->memory();
+  if (t.state->unfrozen != nullptr) {
+    const std::vector<nn::MemoryLine> later = t.state->unfrozen->memory();
+    if (nn::total(later) > nn::total(lines)) lines = later;
+    p.charge("weights on the move", 2, Bytes{weight_elements(t.model) * sizeof(float)});
+  }
+  for (const nn::MemoryLine& line : lines) p.charge("model: " + line.name, 1, line.bytes);
+}
+
+}  // namespace
+
 Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
                           Logger::Watchers watchers) {
   const TrainOptions& o = t.options;
@@ -142,9 +160,7 @@ Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
               .budget = parse_bytes(o.memory_budget),
               .threads = o.threads,
               .trace = trace});
-  for (const nn::MemoryLine& line : t.state->executor->memory()) {
-    p.charge("model: " + line.name, 1, line.bytes);
-  }
+  charge_model(p, t);
   Bytes kept;
   for (const auto& callback : t.callbacks) kept += callback->array_bytes();
   if (kept.count > 0) p.charge("best weights", 1, kept);
@@ -161,6 +177,9 @@ Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
   auto inputs = p.then(on_device, {.name = "cast"}, Cast(t.model.preprocessing, t.model.input));
   // One thread, one item at a time, stage after stage.
   TrainStep step(t.state, rate);
+  if (o.transfer.unfreeze_at > 0) {
+    step.unfreeze_at(o.transfer.unfreeze_at - 1, o.transfer.unfreeze_factor);
+  }
   step.metrics(metric_names(o.callbacks), t.data.validation.size(), o.batch);
   auto steps = p.then(inputs, {.name = "train", .on = On::engine}, std::move(step));
   auto decided =

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdlib>
 
 namespace millrace::apps {
@@ -62,11 +63,26 @@ void declare(CommandLine& line, TransferOptions& o) {
   line(
       "freeze", o.freeze, "PREFIX,...",
       "layers whose names begin so keep their weights, as in features; they have no backward pass");
+  line("unfreeze-at", o.unfreeze_at, "EPOCH",
+       "train all layers from this epoch on (the first is 1), with a new optimizer; default 0: "
+       "never");
+  line("unfreeze-factor", o.unfreeze_factor, "X",
+       "multiplies the learning rate from there on; default 0.1");
 }
 
 void check(const TransferOptions& o) {
   if (!o.freeze.empty() && o.weights.empty()) {
     throw UsageError("train: --freeze keeps weights that were trained before; give --weights FILE");
+  }
+  if (o.unfreeze_at > 0 && o.freeze.empty()) {
+    throw UsageError("train: --unfreeze-at trains layers that --freeze kept; give --freeze PREFIX");
+  }
+  if (o.unfreeze_at == 1) {
+    throw UsageError(
+        "train: --unfreeze-at 1 freezes nothing; leave --freeze out, or unfreeze later");
+  }
+  if (!(o.unfreeze_factor > 0) || !std::isfinite(o.unfreeze_factor)) {
+    throw UsageError(concat("train: --unfreeze-factor must be above 0, not ", o.unfreeze_factor));
   }
 }
 

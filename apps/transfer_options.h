@@ -7,6 +7,7 @@
 #include <millrace/nn/model.h>
 #include <millrace/nodes/pretrained.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -15,6 +16,8 @@ namespace millrace::apps {
 
 struct TransferOptions {
   std::string weights, freeze, head;
+  std::uint32_t unfreeze_at = 0;  ///< the first epoch, from 1, that trains all layers; 0: none
+  double unfreeze_factor = 0.1;   ///< on the learning rate from there on
 };
 
 void declare(CommandLine& line, TransferOptions& options);

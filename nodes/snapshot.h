@@ -13,9 +13,10 @@ namespace millrace {
 
 /// A slot of a pool. Its arrays keep their memory from one use to the next.
 struct Snapshot {
-  Checkpoint checkpoint;   ///< the parameters, and, if `is_whole`, all else of the run
-  bool is_whole = false;   ///< can be continued from
-  std::uint64_t step = 0;  ///< training steps
+  Checkpoint checkpoint;     ///< the parameters, and, if `is_whole`, all else of the run
+  bool is_whole = false;     ///< can be continued from
+  bool is_unfrozen = false;  ///< TrainingState::is_unfrozen(): what order the parameters have
+  std::uint64_t step = 0;    ///< training steps
   /// As nn::Executor::read(Arena::parameters) gives them.
   [[nodiscard]] std::span<const float> parameters() const {
     return checkpoint.arrays.at("parameters");

@@ -21,11 +21,15 @@ StepRecord TakeSnapshot::operator()(const StepRecord& record, Context& context) 
   if (!result.snapshot) return result;
   Snapshot& snapshot = *result.snapshot;
   snapshot.step = record.global_step;
+  snapshot.is_unfrozen = state_->is_unfrozen();
   snapshot.is_whole = is_step_due || options_.whole;
   if (snapshot.is_whole) {
     save(*state_, parts_, snapshot.checkpoint);
   } else {
-    state_->executor->read(nn::Arena::parameters, snapshot.checkpoint.arrays["parameters"]);
+    std::vector<float>& values = snapshot.checkpoint.arrays["parameters"];
+    values.resize(
+        static_cast<std::size_t>(nn::arena_elements(nn::parameters(state_->executor->model()))));
+    state_->executor->read(nn::Arena::parameters, values);
   }
   return result;
 }

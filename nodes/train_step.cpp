@@ -33,6 +33,7 @@ TrainStep& TrainStep::metrics(std::vector<std::string> names, std::int64_t sampl
   figures_.emplace(Figures{.names = std::move(names),
                            .metrics = nn::ClassificationMetrics(classes, std::move(options)),
                            .samples = samples,
+                           .batch = batch,
                            .outputs = std::vector<float>(static_cast<std::size_t>(batch * width))});
   return *this;
 }
@@ -71,8 +72,11 @@ nn::StepResult TrainStep::train(const DeviceBatch& batch) {
 nn::StepResult TrainStep::evaluate(const DeviceBatch& batch) {
   const nn::Batch view = batch.view();
   if (!figures_) return state_->executor->evaluate(view);
-  const nn::StepResult result = state_->executor->evaluate(view, figures_->outputs);
-  figures_->metrics.add(figures_->outputs, view.labels, view.samples);
+  const std::size_t width = figures_->outputs.size() / static_cast<std::size_t>(figures_->batch);
+  const auto outputs =
+      std::span(figures_->outputs).first(static_cast<std::size_t>(view.samples) * width);
+  const nn::StepResult result = state_->executor->evaluate(view, outputs);
+  figures_->metrics.add(outputs, view.labels, view.samples);
   return result;
 }
 

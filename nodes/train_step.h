@@ -72,8 +72,8 @@ class TrainStep {
   struct Figures {
     std::vector<std::string> names;
     nn::ClassificationMetrics metrics;
-    std::int64_t samples;
-    std::vector<float> outputs;
+    std::int64_t samples, batch;
+    std::vector<float> outputs;  // [batch][outputs of the model]
   };
   void begin_phase(const BatchTag& tag);
   nn::StepResult train(const DeviceBatch& batch);

@@ -17,6 +17,13 @@ const char* name_of(nn::Arena arena) {
   return "masks";
 }
 
+std::size_t elements_of(const nn::Model& model, nn::Arena arena) {
+  const std::vector<nn::Parameter> parameters = nn::parameters(model);
+  return static_cast<std::size_t>(arena == nn::Arena::parameters
+                                      ? nn::arena_elements(parameters)
+                                      : nn::trainable_elements(parameters));
+}
+
 void save_position(const ReaderPosition& next, Checkpoint& checkpoint) {
   checkpoint.set("next.phase", std::int64_t{next.phase == Phase::training ? 0 : 1});
   checkpoint.set("next.epoch", std::int64_t{next.epoch});
@@ -47,10 +54,7 @@ void TrainingState::finish(std::string reason) {
 }
 
 std::size_t TrainingState::elements(nn::Arena arena) const {
-  const std::vector<nn::Parameter> parameters = nn::parameters(executor->model());
-  return static_cast<std::size_t>(arena == nn::Arena::parameters
-                                      ? nn::arena_elements(parameters)
-                                      : nn::trainable_elements(parameters));
+  return elements_of(executor->model(), arena);
 }
 
 std::vector<float> TrainingState::weights() const {
@@ -123,8 +127,9 @@ void TrainingState::restore(const Checkpoint& checkpoint) {
 }
 
 Bytes TrainingState::array_bytes() const {
+  const nn::Model& largest = unfrozen == nullptr ? executor->model() : unfrozen->model();
   std::uint64_t sum = 0;
-  for (const nn::Arena arena : arenas_) sum += elements(arena) * sizeof(float);
+  for (const nn::Arena arena : arenas_) sum += elements_of(largest, arena) * sizeof(float);
   return Bytes{sum};
 }
 

@@ -3,6 +3,7 @@
 #include "apps/train_run.h"
 
 #include <millrace/core/random.h>
+#include <millrace/io/safetensors.h>
 #include <millrace/nn/model_json.h>
 
 #include <signal.h>
@@ -213,4 +214,36 @@ TEST_CASE("a loss that is not a number ends the run with a line that helps") {
   CHECK(outcome.status == 1);
   CHECK_THAT(outcome.err, Contains("try a lower learning rate"));
   CHECK(train(data, scratch / "other", with(wild, {"--no-stop-on-nan"})).status == 0);
+}
+
+TEST_CASE("layers that are unfrozen at an epoch train from there on, resumed or not") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "data", {"dark", "grey", "light"}, 10);
+  const Arguments cnn = {"--model", "cnn:4:8", "--batch", "4", "--learning-rate", "0.01"};
+  trained(data, scratch / "first", with(cnn, {"--epochs", "1"}));
+  const Arguments options =
+      with(cnn, {"--weights", (scratch / "first/model.safetensors").string(), "--freeze", "conv",
+                 "--unfreeze-at", "3", "--unfreeze-factor", "0.5", "--metrics", "auc"});
+  const auto kernel = [](const fs::path& model) {
+    const SafetensorsFile file(model);
+    std::vector<float> values(4 * 3 * 3 * 3);
+    file.read("conv1.weight", values);
+    return values;
+  };
+  trained(data, scratch / "frozen", with(options, {"--epochs", "2"}));
+  CHECK(kernel(scratch / "frozen/model.safetensors") ==
+        kernel(scratch / "first/model.safetensors"));
+  trained(data, scratch / "whole", with(options, {"--epochs", "4"}));
+  CHECK(kernel(scratch / "whole/model.safetensors") != kernel(scratch / "first/model.safetensors"));
+  CHECK(column(scratch / "whole", "learning_rate") == Arguments{"0.01", "0.01", "0.005", "0.005"});
+
+  for (const std::string epochs : {"3", "4"}) {  // unfrozen behind the first, kept by the second
+    const Outcome outcome =
+        run({"train", "--resume", (scratch / "frozen").string(), "--epochs", epochs});
+    INFO(outcome.err);
+    REQUIRE(outcome.status == 0);
+  }
+  CHECK(read_file(scratch / "frozen/model.safetensors") ==
+        read_file(scratch / "whole/model.safetensors"));
+  CHECK(figures(scratch / "frozen") == figures(scratch / "whole"));
 }
