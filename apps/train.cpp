@@ -12,6 +12,7 @@
 
 #include <millrace/io/files.h>
 #include <millrace/nn/preprocessing.h>
+#include <millrace/io/generated.h>
 #include <millrace/pipeline/interrupt.h>
 
 #include <algorithm>
@@ -60,7 +61,8 @@ void print_choices(const Training& t) {
 /// The options as they were chosen, so that the run can be repeated from any folder.
 std::string recipe_of(TrainOptions options) {
   for (std::string* path : {&options.data, &options.validation, &options.callbacks.csv_log}) {
-    if (!path->empty()) *path = std::filesystem::absolute(*path).string();
+    if (path->empty() || is_generated(*path)) continue;
+    *path = std::filesystem::absolute(*path).string();
   }
   if (is_model_description(options.model)) {
     options.model = std::filesystem::absolute(options.model).string();

@@ -2,6 +2,7 @@
 
 #include <millrace/io/class_folder.h>
 #include <millrace/io/csv.h>
+#include <millrace/io/generated.h>
 #include <millrace/io/idx.h>
 
 #include <algorithm>
@@ -153,6 +154,10 @@ void check_classes(const Dataset& train, const Dataset& validation, const DataLa
 }  // namespace
 
 DataLayout find_data(const fs::path& data) {
+  if (is_generated(data.native())) {
+    (void)parse_generated(data.native());
+    return {DataKind::generated, {data, {}}, {}, false};
+  }
   std::error_code error;
   const fs::file_status status = fs::status(data, error);
   if (!fs::exists(status)) {
@@ -180,6 +185,8 @@ std::shared_ptr<const Dataset> open_dataset(DataKind kind, const DataPart& part,
     case DataKind::idx:
       return std::make_shared<IdxDataset>(part.samples, part.labels, std::move(classes));
     case DataKind::csv: return std::make_shared<CsvDataset>(part.samples, std::move(classes));
+    case DataKind::generated:
+      return std::make_shared<GeneratedDataset>(parse_generated(part.samples.native()));
   }
   return nullptr;
 }

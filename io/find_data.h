@@ -11,11 +11,11 @@
 
 namespace millrace {
 
-enum class DataKind : std::uint8_t { class_folders, idx, csv };
+enum class DataKind : std::uint8_t { class_folders, idx, csv, generated };
 
 /// Where one data set lies.
 struct DataPart {
-  std::filesystem::path samples;  ///< the folder of classes, the images or the table
+  std::filesystem::path samples;  ///< the folder of classes, the images or the table; or the word
   std::filesystem::path labels;   ///< the label file of IDX; empty otherwise
 };
 
@@ -31,8 +31,10 @@ struct DataLayout {
 ///   a folder with train-images-idx3-ubyte[.gz] and its labels, and t10k-... or test-..., or with
 ///   one such pair of any name; a folder with train.csv, and val.csv, validation.csv or test.csv;
 ///   any other folder: a folder of classes;
-///   a .csv file; an IDX file of images that lies beside its labels.
-/// Throws Error if there is nothing of this name or it is none of these.
+///   a .csv file; an IDX file of images that lies beside its labels;
+///   a word like generated:1000x28x28x1:2, which is no file (generated.h).
+/// Throws Error if there is nothing of this name or it is none of these, UsageError for such a word
+/// of another form.
 [[nodiscard]] DataLayout find_data(const std::filesystem::path& data);
 
 struct Datasets {

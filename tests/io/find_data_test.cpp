@@ -120,3 +120,13 @@ TEST_CASE("what is no data set is an error that says what would be one") {
                         ": not a data set; expected a folder with a folder for each "
                         "class, IDX files or a .csv file");
 }
+
+TEST_CASE("Generated samples are data that no file holds") {
+  const DataLayout layout = find_data("generated:10x4x4x1:3");
+  CHECK(layout.kind == DataKind::generated);
+  const Datasets sets = open_datasets(layout);
+  CHECK(sets.train->size() == 10);
+  CHECK(sets.train->classes().size() == 3);
+  CHECK(sets.validation == nullptr);
+  CHECK_THROWS_AS(find_data("generated:10"), UsageError);
+}

@@ -1,0 +1,41 @@
+#pragma once
+// Options of `millrace train` that prune the model while it is trained.
+
+#include "apps/command_line.h"
+
+#include <millrace/nodes/pruner.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace millrace::apps {
+
+struct PruningOptions {
+  std::string kind;  ///< empty: nothing is pruned
+  std::optional<double> initial_sparsity, final_sparsity;
+  std::optional<std::uint64_t> begin, end, frequency;
+  std::optional<double> power;
+  std::string include, exclude;
+};
+
+void declare(CommandLine& line, PruningOptions& options);
+/// Throws UsageError for values that cannot be meant, naming the option.
+void check(const PruningOptions& options);
+
+/// Fills in what was not said. `steps` are the training steps of the run: a polynomial schedule
+/// ends with the run unless told otherwise. Throws UsageError where the run ends before pruning
+/// begins.
+void choose(PruningOptions& options, std::uint64_t steps);
+
+/// Nothing where nothing is pruned. Requires: check(), choose().
+[[nodiscard]] std::optional<PruneOptions> prune_options(const PruningOptions& options,
+                                                        bool keras_compat);
+
+/// "conv*,dense1" as patterns.
+[[nodiscard]] std::vector<std::string> patterns(const std::string& text);
+
+/// "polynomial, sparsity 0 to 0.8 from step 0 to 600, every 100; dense1.weight, dense2.weight".
+[[nodiscard]] std::string describe(const Pruner& pruner);
+
+}  // namespace millrace::apps

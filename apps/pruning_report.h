@@ -1,0 +1,39 @@
+#pragma once
+// What `train` and `prune` tell of a pruned model: its tensors, and what pruning saves on disk.
+
+#include <millrace/core/bytes.h>
+#include <millrace/nn/model.h>
+#include <millrace/nodes/prune_summary.h>
+
+#include <filesystem>
+#include <iosfwd>
+#include <span>
+#include <string>
+
+namespace millrace::apps {
+
+/// The size of a saved model, and what gzip makes of it.
+struct ModelSize {
+  Bytes plain, gzipped;
+};
+[[nodiscard]] ModelSize model_size(const std::filesystem::path& model_file);
+
+/// The same of a model that is in memory: it is written into `folder` for the moment.
+[[nodiscard]] ModelSize model_size(const nn::Model& model, std::span<const float> parameters,
+                                   const std::filesystem::path& folder);
+
+/// A table: tensor, weights, pruned, sparsity, threshold.
+void print_pruned(std::ostream& out, const PruneSummary& summary);
+
+/// "size        dense 1,063,892 bytes (985,321 gzipped), pruned 1,063,892 (287,112): 3.43 times
+/// smaller gzipped".
+[[nodiscard]] std::string size_line(const ModelSize& dense, const ModelSize& pruned);
+
+/// "pruned      0.8000: dense1.weight 0.8000 (0.0213), ...": sparsity and threshold by tensor.
+[[nodiscard]] std::string sparsity_line(const PruneSummary& summary);
+
+/// {"dense": {"bytes": ..., "gzip_bytes": ...}, "pruned": ..., "sparsity": ..., "tensors": [...]}
+[[nodiscard]] std::string to_json(const ModelSize& dense, const ModelSize& pruned,
+                                  const PruneSummary& summary);
+
+}  // namespace millrace::apps
