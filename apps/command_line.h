@@ -50,6 +50,17 @@ class CommandLine {
         help);
     values_.emplace_back(name, [&field] { return text_of(field); });
   }
+  template <std::unsigned_integral T>
+  void operator()(const char* name, std::optional<T>& field, const char* argument,
+                  const char* help) {
+    const auto notify = [this, name, &field](std::int64_t value) {
+      field = static_cast<T>(value);
+      if (value < 0 || static_cast<std::int64_t>(*field) != value) out_of_range(name, value);
+    };
+    add(name, boost::program_options::value<std::int64_t>()->notifier(notify)->value_name(argument),
+        help);
+    values_.emplace_back(name, [&field] { return field ? text_of(*field) : std::string(); });
+  }
   template <class T>
   void operator()(const char* name, std::optional<T>& field, const char* argument,
                   const char* help) {

@@ -16,5 +16,6 @@ int predict(const Arguments& arguments);
 int inspect(const Arguments& arguments);
 int bench(const Arguments& arguments);
 int convert(const Arguments& arguments);
+int prune(const Arguments& arguments);
 
 }  // namespace millrace::apps

@@ -20,13 +20,14 @@ struct Command {
   std::string_view summary;
 };
 
-constexpr std::array<Command, 6> kCommands = {{
+constexpr std::array<Command, 7> kCommands = {{
     {"train", millrace::apps::train, "train a model from a folder of class folders"},
     {"evaluate", millrace::apps::evaluate, "loss and accuracy of a trained model on a data set"},
     {"predict", millrace::apps::predict, "what a trained model sees in pictures"},
     {"inspect", millrace::apps::inspect, "devices, a data set or a model, before training"},
     {"bench", millrace::apps::bench, "how fast models and pipelines are on this machine"},
     {"convert", millrace::apps::convert, "a data set or weights from one form into another"},
+    {"prune", millrace::apps::prune, "a trained model with its smallest weights made zero"},
 }};
 
 void print_help(std::ostream& out) {

@@ -1,5 +1,7 @@
 #include "apps/progress.h"
 
+#include "apps/pruning_report.h"
+
 #include <unistd.h>
 
 #include <array>
@@ -102,12 +104,18 @@ void TrainingProgress::epoch(const EpochRecord& record) {
     std::cout << format("  val_loss %.4f  val_accuracy %.4f", record.validation->mean_loss(),
                         record.validation->accuracy());
   }
+  if (const auto sparsity = record.value("sparsity"))
+    std::cout << format("  sparsity %.4f", *sparsity);
   const double rate =
       record.training_s > 0 ? static_cast<double>(record.training.samples) / record.training_s : 0;
   std::cout << "  " << with_commas(static_cast<std::uint64_t>(rate)) << " images/s  "
             << duration_text(record.seconds);
   if (record.holes > 0) std::cout << "  " << record.holes << " left out";
   std::cout << std::endl;
+  std::string pruning = pruning_line(record);
+  if (pruning == pruning_) return;  // no masks were made
+  std::cout << "  pruned " << pruning << std::endl;
+  pruning_ = std::move(pruning);
 }
 
 void TrainingProgress::finish() {

@@ -54,6 +54,7 @@ class TrainingProgress {
   std::int64_t batch_;
   Clock::time_point next_{}, phase_begin_ = Clock::now();
   bool is_drawn_ = false;
+  std::string pruning_;  // the line of the epoch before
 };
 
 }  // namespace millrace::apps

@@ -87,9 +87,8 @@ void choose(PruningOptions& o, std::uint64_t steps) {
 
 std::optional<PruneOptions> prune_options(const PruningOptions& o, bool keras_compat) {
   if (o.kind.empty()) return std::nullopt;
-  PruneOptions options{.schedule = schedule_of(o),
-                       .include = patterns(o.include),
-                       .exclude = patterns(o.exclude)};
+  PruneOptions options{
+      .schedule = schedule_of(o), .include = patterns(o.include), .exclude = patterns(o.exclude)};
   options.schedule.keras_compat = keras_compat;
   return options;
 }

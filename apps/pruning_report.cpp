@@ -11,6 +11,7 @@
 
 #include <ostream>
 #include <sstream>
+#include <string_view>
 
 namespace millrace::apps {
 namespace {
@@ -66,14 +67,16 @@ std::string size_line(const ModelSize& dense, const ModelSize& pruned) {
                 " times smaller");
 }
 
-std::string sparsity_line(const PruneSummary& summary) {
+std::string pruning_line(const EpochRecord& record) {
+  constexpr std::string_view kSparsity = "/sparsity";
   std::ostringstream text;
-  text << fixed(summary.sparsity(), kSparsityDigits) << ':';
-  const char* separator = " ";
-  for (const PrunedTensor& tensor : summary.tensors) {
-    text << separator << tensor.name << ' ' << fixed(tensor.sparsity(), kSparsityDigits) << " ("
-         << tensor.threshold << ')';
-    separator = ", ";
+  for (const auto& [name, sparsity] : record.extra) {
+    if (!std::string_view(name).ends_with(kSparsity)) continue;
+    const std::string tensor = name.substr(0, name.size() - kSparsity.size());
+    text << (text.tellp() > 0 ? ", " : "") << tensor << ' ' << fixed(sparsity, kSparsityDigits);
+    if (const auto threshold = record.value(tensor + "/threshold")) {
+      text << " below " << fixed(*threshold, kSparsityDigits);
+    }
   }
   return text.str();
 }

@@ -3,6 +3,7 @@
 
 #include <millrace/core/bytes.h>
 #include <millrace/nn/model.h>
+#include <millrace/nodes/epoch_record.h>
 #include <millrace/nodes/prune_summary.h>
 
 #include <filesystem>
@@ -29,8 +30,9 @@ void print_pruned(std::ostream& out, const PruneSummary& summary);
 /// smaller gzipped".
 [[nodiscard]] std::string size_line(const ModelSize& dense, const ModelSize& pruned);
 
-/// "pruned      0.8000: dense1.weight 0.8000 (0.0213), ...": sparsity and threshold by tensor.
-[[nodiscard]] std::string sparsity_line(const PruneSummary& summary);
+/// "dense1.weight 0.8000 below 0.0213, ...": sparsity and threshold by tensor, of an epoch. Empty
+/// where nothing is pruned.
+[[nodiscard]] std::string pruning_line(const EpochRecord& record);
 
 /// {"dense": {"bytes": ..., "gzip_bytes": ...}, "pruned": ..., "sparsity": ..., "tensors": [...]}
 [[nodiscard]] std::string to_json(const ModelSize& dense, const ModelSize& pruned,

@@ -1,6 +1,7 @@
 #include "apps/run_directory.h"
 
 #include <millrace/core/error.h>
+#include <millrace/core/json_text.h>
 #include <millrace/io/files.h>
 
 #include <array>
@@ -128,8 +129,12 @@ void RunDirectory::rewrite_epochs(const std::vector<EpochRecord>& history) {
   for (const EpochRecord& record : history) append(record);
 }
 
-void RunDirectory::write_report(const Report& report) const {
-  write_atomically(path_ / "report.json", report.json());
+void RunDirectory::write_report(
+    const Report& report, const std::vector<std::pair<std::string, std::string>>& more) const {
+  std::string text = report.json();
+  text.erase(text.find_last_of('}'));
+  for (const auto& [name, json] : more) text += concat(",\n", json_quoted(name), ":", json);
+  write_atomically(path_ / "report.json", text + "}\n");
 }
 
 }  // namespace millrace::apps

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace millrace::apps {
@@ -41,7 +42,9 @@ class RunDirectory {
   void write_epoch(const EpochRecord& record);
   /// Makes metrics.csv hold these epochs and no others.
   void rewrite_epochs(const std::vector<EpochRecord>& history);
-  void write_report(const Report& report) const;
+  /// `more`: further members of the JSON object, name and JSON text.
+  void write_report(const Report& report,
+                    const std::vector<std::pair<std::string, std::string>>& more = {}) const;
 
  private:
   void open_metrics();

@@ -5,6 +5,7 @@
 #include "apps/find_model.h"
 #include "apps/machine.h"
 #include "apps/progress.h"
+#include "apps/pruning_report.h"
 #include "apps/run_directory.h"
 #include "apps/run_files.h"
 #include "apps/show_augmented.h"
@@ -50,6 +51,7 @@ void print_choices(const Training& t) {
             << describe_transfer(t.pretrained.get(), t.model) << "training    " << o.epochs
             << " epochs, batch " << o.batch << ", " << o.optimizer << ", learning rate "
             << *o.learning_rate << describe(o.schedule) << ", seed " << o.seed << '\n'
+            << (t.pruner != nullptr ? "pruning     " + describe(*t.pruner) + '\n' : "")
             << "device      " << t.engine->description() << '\n'
             << "threads     " << o.threads << " for reading and decoding, " << o.compute_threads
             << " for the model\n"
@@ -118,6 +120,22 @@ void print_outcome(const Report& report, const Training& t, const RunDirectory& 
   }
 }
 
+/// What pruning came to, on the screen and in the report.
+void report_pruning(const Report& report, const Training& t, const RunDirectory& directory,
+                    const ModelSize& dense, Show show) {
+  const ModelSize pruned = model_size(directory.model_file());
+  const PruneSummary& summary = t.pruner->summary();
+  directory.write_report(report, {{"pruning", to_json(dense, pruned, summary)}});
+  if (show == Show::nothing) return;
+  print_pruned(std::cout, summary);
+  std::cout << "size        " << size_line(dense, pruned) << '\n';
+  const std::optional<std::uint64_t> end = t.pruner->options().schedule.end_step;
+  if (end && *end > t.state->step) {
+    std::cout << "note: training ended at step " << t.state->step << ", before the last mask at step "
+              << *end << '\n';
+  }
+}
+
 OldRun old_run(const TrainOptions& o) {
   if (!o.callbacks.resume.empty()) return OldRun::resume;
   return o.overwrite ? OldRun::replace : OldRun::refuse;
@@ -155,6 +173,8 @@ int run_training(const Training& t, Show show, Interrupt& interrupt) {
     write_augmented(t, directory, show, interrupt.token());
   }
   allocate(t);
+  std::optional<ModelSize> dense;  // with the weights that training begins with
+  if (t.pruner != nullptr) dense = model_size(thawed(t.model), t.state->weights(), run_dir);
   if (!t.options.callbacks.resume.empty()) {
     if (!resume(t, directory)) return 0;
     if (show != Show::nothing) {
@@ -162,6 +182,7 @@ int run_training(const Training& t, Show show, Interrupt& interrupt) {
                 << t.state->next.epoch + 1 << '\n';
     }
   }
+  if (t.pruner != nullptr) t.pruner->begin(*t.state->executor, t.state->step);
   directory.write_config(recipe_of(t.options));
   TrainingProgress progress(show, t.options.epochs, t.options.batch);
   RunFiles files(t, directory, progress);
@@ -169,6 +190,7 @@ int run_training(const Training& t, Show show, Interrupt& interrupt) {
   const Report report = run_pipeline(pipeline, t, directory, progress, interrupt.token());
   if (report.stopped) files.write_stopped();
   print_outcome(report, t, directory, show);
+  if (dense && !report.stopped) report_pruning(report, t, directory, *dense, show);
   return report.stopped ? interrupt.exit_status() : 0;
 }
 

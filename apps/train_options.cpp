@@ -59,6 +59,7 @@ void declare(CommandLine& line, TrainOptions& o) {
   declare(line, o.augmentation);
   declare(line, o.callbacks);
   declare(line, o.events);
+  declare(line, o.pruning);
   line.topic("machine", "Machine");
   line("device", o.device, "auto|cpu|gpu", "where to compute; default auto");
   line("threads", o.threads, "N", "of reading and decoding; default: the cores one may use");
@@ -110,6 +111,7 @@ void check(const TrainOptions& o) {
   check_preprocessing_options(o);
   check(o.labels);
   check(o.transfer);
+  check(o.pruning);
 }
 
 }  // namespace millrace::apps

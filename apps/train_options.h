@@ -8,6 +8,7 @@
 #include "apps/event_options.h"
 #include "apps/label_options.h"
 #include "apps/preprocessing_options.h"
+#include "apps/pruning_options.h"
 #include "apps/schedule_options.h"
 #include "apps/transfer_options.h"
 
@@ -51,6 +52,7 @@ struct TrainOptions {
   CallbackOptions callbacks;
   EventOptions events;
   TransferOptions transfer;
+  PruningOptions pruning;
   // machine
   std::string device = "auto";
   int threads = 0;

@@ -13,6 +13,7 @@
 #include <millrace/nodes/class_weights.h>
 #include <millrace/nodes/copy_to_device.h>
 #include <millrace/nodes/decode_into.h>
+#include <millrace/nodes/prune_step.h>
 #include <millrace/nodes/standardize.h>
 #include <millrace/nodes/take_snapshot.h>
 #include <millrace/nodes/train_step.h>
@@ -62,12 +63,15 @@ Training prepare_training(TrainOptions options, TrainingData data, const Watch& 
   t.options = std::move(options);
   const TrainOptions& o = t.options;
   const DirectoryReader reader = make_reader(t);
-  choose(t.options.schedule, std::uint64_t{reader.training_steps()} * o.epochs);
+  const std::uint64_t steps = std::uint64_t{reader.training_steps()} * o.epochs;
+  choose(t.options.schedule, steps);
+  choose(t.options.pruning, steps);
   t.compile = {.batch = o.batch,
                .other_batches = reader.short_batches(),
                .label_smoothing = o.schedule.label_smoothing,
                .optimizer = optimizer_options(o),
                .gradient = gradient_of(o.schedule),
+               .masks = !o.pruning.kind.empty(),
                .seed = o.seed};
   t.state =
       std::make_shared<TrainingState>(t.engine->compile(t.model, t.compile), arenas_of(t.compile));
@@ -76,6 +80,10 @@ Training prepare_training(TrainOptions options, TrainingData data, const Watch& 
   }
   t.callbacks = make_callbacks(o.callbacks, t.data.validation.size() > 0, t.model);
   t.saved.push_back(std::make_shared<RunIdentity>(o, t.data, t.model));
+  if (auto pruning = prune_options(o.pruning, o.augmentation.keras_compat)) {
+    t.pruner = std::make_shared<Pruner>(t.model, std::move(*pruning));
+    t.saved.push_back(t.pruner);
+  }
   t.saved.insert(t.saved.end(), t.callbacks.begin(), t.callbacks.end());
   return t;
 }
@@ -164,6 +172,7 @@ Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
   Bytes kept;
   for (const auto& callback : t.callbacks) kept += callback->array_bytes();
   if (kept.count > 0) p.charge("best weights", 1, kept);
+  if (t.pruner != nullptr) p.charge("pruning", 1, t.pruner->scratch());
   auto batches = add_loading(p, t);
 
   auto device = p.pool<DeviceBatch>("device batches", 2, device_batches(t));
@@ -182,6 +191,9 @@ Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
   }
   step.metrics(metric_names(o.callbacks), t.data.validation.size(), o.batch);
   auto steps = p.then(inputs, {.name = "train", .on = On::engine}, std::move(step));
+  if (t.pruner != nullptr) {
+    steps = p.then(steps, {.name = "prune", .on = On::engine}, PruneStep(t.state, t.pruner));
+  }
   auto decided =
       p.then(steps, {.name = "callbacks", .on = On::engine}, Decide(t.state, t.callbacks));
   auto copied = p.then(

@@ -9,6 +9,7 @@
 #include <millrace/nn/engine.h>
 #include <millrace/nodes/callback.h>
 #include <millrace/nodes/logger.h>
+#include <millrace/nodes/pruner.h>
 #include <millrace/pipeline/pipeline.h>
 
 #include <filesystem>
@@ -25,6 +26,7 @@ struct Training {
   nn::CompileOptions compile;
   std::shared_ptr<TrainingState> state;          ///< with the executor
   std::shared_ptr<const Pretrained> pretrained;  ///< --weights, or null
+  std::shared_ptr<Pruner> pruner;                ///< may be null
   Callbacks callbacks;
   SavedParts saved;  ///< what a checkpoint holds besides the state
 };

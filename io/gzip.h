@@ -7,8 +7,9 @@
 
 namespace millrace {
 
-/// The size that the file would have after `gzip -n` (level 6). Nothing is written, and memory is
-/// that of the compressor, whatever the file's size. Throws Error naming the file.
+/// The size of the file in gzip's format, without a name, as zlib compresses it at level 6; the
+/// program gzip can differ by a percent. Nothing is written, and memory is that of the compressor,
+/// whatever the file's size. Throws Error naming the file.
 [[nodiscard]] Bytes gzip_size(const std::filesystem::path& path);
 
 }  // namespace millrace

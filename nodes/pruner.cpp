@@ -129,7 +129,7 @@ void Pruner::restore(const Checkpoint& checkpoint) {
   }
 }
 
-Bytes Pruner::array_bytes() const noexcept {
+Bytes Pruner::array_bytes() const {
   return {summary_.tensors.size() * sizeof(float)};
 }
 

@@ -3,10 +3,10 @@
 // from the weights, and between them the engine's update keeps pruned weights at zero. PruneStep
 // (prune_step.h) calls this behind the training step; a training loop of one's own may call it too.
 
-#include <millrace/io/checkpoint.h>
 #include <millrace/nn/engine.h>
 #include <millrace/nn/pruning.h>
 #include <millrace/nodes/prune_summary.h>
+#include <millrace/nodes/snapshot.h>
 
 #include <cstdint>
 #include <memory>
@@ -33,7 +33,7 @@ struct PruneOptions {
 ///
 /// Requires: the executor was compiled with CompileOptions::masks for a model whose kernels have
 /// the names of the model that this was made for; layers may be frozen or not. Thread safety: none.
-class Pruner {
+class Pruner final : public Saved {
  public:
   /// Throws UsageError: the schedule or the patterns cannot be meant.
   Pruner(const nn::Model& model, PruneOptions options);
@@ -53,9 +53,9 @@ class Pruner {
   [[nodiscard]] Bytes scratch() const noexcept;
 
   /// All but the masks themselves, which are an arena of the executor.
-  void save(Checkpoint& checkpoint) const;
-  void restore(const Checkpoint& checkpoint);
-  [[nodiscard]] Bytes array_bytes() const noexcept;
+  void save(Checkpoint& checkpoint) const override;
+  void restore(const Checkpoint& checkpoint) override;
+  [[nodiscard]] Bytes array_bytes() const override;
 
  private:
   struct Kernel {

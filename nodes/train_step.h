@@ -17,7 +17,7 @@
 
 namespace millrace {
 
-struct PruneSummary;  // prune_step.h
+struct PruneSummary;  // prune_summary.h
 
 /// What a step tells the stages behind it.
 struct StepRecord {

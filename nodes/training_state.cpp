@@ -68,13 +68,29 @@ void TrainingState::set_weights(std::span<const float> weights) {
   executor->write(nn::Arena::parameters, reordered(weights, thawed(model), model));
 }
 
+std::vector<float> TrainingState::masks() const {
+  if (std::find(arenas_.begin(), arenas_.end(), nn::Arena::masks) == arenas_.end()) return {};
+  std::vector<float> values(elements(nn::Arena::parameters), 1.0F);  // frozen weights are kept
+  executor->read(nn::Arena::masks, std::span(values).first(elements(nn::Arena::masks)));
+  return reordered(values, executor->model(), thawed(executor->model()));
+}
+
+void TrainingState::set_masks(std::span<const float> masks) {
+  if (masks.empty()) return;
+  const nn::Model& model = executor->model();
+  const std::vector<float> values = reordered(masks, thawed(model), model);
+  executor->write(nn::Arena::masks, std::span(values).first(elements(nn::Arena::masks)));
+}
+
 void TrainingState::unfreeze() {
   if (unfrozen == nullptr || is_unfrozen_) return;
   const std::vector<float> kept = weights();
+  const std::vector<float> kept_masks = masks();
   executor->release();
   executor = unfrozen;
   executor->allocate();
   set_weights(kept);
+  set_masks(kept_masks);
   update = 0;
   is_unfrozen_ = true;
 }

@@ -64,6 +64,9 @@ class TrainingState {
 
  private:
   [[nodiscard]] std::size_t elements(nn::Arena arena) const;
+  /// In the order of weights(); empty where none are kept.
+  [[nodiscard]] std::vector<float> masks() const;
+  void set_masks(std::span<const float> masks);
 
   std::vector<nn::Arena> arenas_;
   bool is_unfrozen_ = false;

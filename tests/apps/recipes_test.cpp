@@ -123,6 +123,13 @@ const std::map<std::string, Shortened>& shortened() {
               CHECK(!model.layers.front().trainable);
               CHECK(model.layers.back().trainable);
             }}},
+      {"prune-mlp.ini",
+       {.options = with({"--epochs", "1"}),
+        .samples = {"800"},
+        .check =
+            [](const nn::Model& model) {
+              CHECK(model.input == Shape{28, 28, 1});
+            }}},
   };
   return recipes;
 }
