@@ -91,7 +91,8 @@ void declare(CommandLine& line, AugmentationOptions& o) {
   line("interpolation-order", o.interpolation_order, "0|1",
        "0: the nearest pixel, 1: bilinear (default)");
   line("keras-compat", o.keras_compat, "",
-       "shifts, centre, wrap and whole-number shifts exactly as Keras has them");
+       "shifts, centre, wrap and whole-number shifts exactly as Keras has them, and the steps of "
+       "pruning as tfmot counts them");
   line("crop-padding", o.crop_padding, "N",
        "pad by N pixels on each side and crop back at a random place");
 }

@@ -34,7 +34,8 @@ void check_alone(const PruningOptions& o) {
 void declare(CommandLine& line, PruningOptions& o) {
   line.topic("pruning", "Pruning of single weights by magnitude; docs/pruning.md");
   line("prune", o.kind, "NAME",
-       "constant: to the final sparsity at once; polynomial: from the initial to the final one");
+       "constant: to the final sparsity at once; polynomial: from the initial to the final one; "
+       "none (default), also for what a recipe prunes");
   line("prune-initial-sparsity", o.initial_sparsity, "X",
        "share of weights that the first mask prunes; default 0");
   line("prune-final-sparsity", o.final_sparsity, "X",
@@ -50,7 +51,8 @@ void declare(CommandLine& line, PruningOptions& o) {
 }
 
 void check(const PruningOptions& o) {
-  if (o.kind.empty()) return check_alone(o);
+  if (o.kind.empty()) check_alone(o);
+  if (!o.is_on()) return;
   const nn::PruneSchedule schedule = schedule_of(o);
   const auto require_sparsity = [](const char* option, double value) {
     if (value >= 0 && value < 1) return;
@@ -71,7 +73,7 @@ void check(const PruningOptions& o) {
 }
 
 void choose(PruningOptions& o, std::uint64_t steps) {
-  if (o.kind.empty()) return;
+  if (!o.is_on()) return;
   nn::PruneSchedule schedule = schedule_of(o);
   if (schedule.begin_step > steps) {
     refuse(concat("--prune-begin ", schedule.begin_step, ": the run ends at step ", steps));
@@ -86,7 +88,7 @@ void choose(PruningOptions& o, std::uint64_t steps) {
 }
 
 std::optional<PruneOptions> prune_options(const PruningOptions& o, bool keras_compat) {
-  if (o.kind.empty()) return std::nullopt;
+  if (!o.is_on()) return std::nullopt;
   PruneOptions options{
       .schedule = schedule_of(o), .include = patterns(o.include), .exclude = patterns(o.exclude)};
   options.schedule.keras_compat = keras_compat;

@@ -12,11 +12,12 @@
 namespace millrace::apps {
 
 struct PruningOptions {
-  std::string kind;  ///< empty: nothing is pruned
+  std::string kind;  ///< "constant" or "polynomial"; empty or "none": nothing is pruned
   std::optional<double> initial_sparsity, final_sparsity;
   std::optional<std::uint64_t> begin, end, frequency;
   std::optional<double> power;
   std::string include, exclude;
+  [[nodiscard]] bool is_on() const { return !kind.empty() && kind != "none"; }
 };
 
 void declare(CommandLine& line, PruningOptions& options);

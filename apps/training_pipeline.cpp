@@ -71,7 +71,7 @@ Training prepare_training(TrainOptions options, TrainingData data, const Watch& 
                .label_smoothing = o.schedule.label_smoothing,
                .optimizer = optimizer_options(o),
                .gradient = gradient_of(o.schedule),
-               .masks = !o.pruning.kind.empty(),
+               .masks = o.pruning.is_on(),
                .seed = o.seed};
   t.state =
       std::make_shared<TrainingState>(t.engine->compile(t.model, t.compile), arenas_of(t.compile));

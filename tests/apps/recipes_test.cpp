@@ -130,6 +130,11 @@ const std::map<std::string, Shortened>& shortened() {
             [](const nn::Model& model) {
               CHECK(model.input == Shape{28, 28, 1});
             }}},
+      {"prune-fashion-mnist.ini",
+       {.data = clothes,
+        .options = with({"--epochs", "1", "--limit-batches", "1", "--prune-begin", "0"}),
+        .samples = {"100"},
+        .check = [](const nn::Model& model) { CHECK(model.input == Shape{28, 28, 1}); }}},
   };
   return recipes;
 }

@@ -68,6 +68,23 @@ TEST_CASE("a pruned run saves a model with zeros, and tells sparsities and sizes
   }
 }
 
+TEST_CASE("pruning that a recipe asks for is turned off by none") {
+  const Scratch scratch;
+  trained(kData, scratch / "run",
+          with(kSmall, {"--prune", "none", "--prune-final-sparsity", "0.9"}));
+  CHECK(zeros(load_model(scratch / "run/model.safetensors"), "dense1.weight") == 0);
+  CHECK(metrics(scratch / "run").front().count("sparsity") == 0);
+}
+
+TEST_CASE("with keras-compat a run of fewer steps than the frequency prunes nothing") {
+  const Scratch scratch;
+  const Arguments constant = with(kSmall, {"--prune", "constant", "--prune-frequency", "100"});
+  trained(kData, scratch / "default", constant);
+  trained(kData, scratch / "compat", with(constant, {"--keras-compat"}));
+  CHECK(zeros(load_model(scratch / "default/model.safetensors"), "dense1.weight") == 288);
+  CHECK(zeros(load_model(scratch / "compat/model.safetensors"), "dense1.weight") == 0);
+}
+
 TEST_CASE("a pruned run is repeated by its config.ini") {
   const Scratch scratch;
   trained(kData, scratch / "first", with(kSmall, {"--prune", "constant"}));
