@@ -35,7 +35,7 @@ std::vector<Row> figures(const fs::path& run_dir) {
   return rows;
 }
 
-/// All that random numbers or state can touch: flips, crops, dropout, early stopping.
+/// All that random numbers or state can touch: augmentation, dropout, pruning, early stopping.
 Arguments everything(const Scratch& scratch) {
   const nn::Model model = nn::ModelBuilder("net", {16, 16, 3})
                               .conv(4)
@@ -56,6 +56,10 @@ Arguments everything(const Scratch& scratch) {
           "--batch",
           "4",
           "--flip",
+          "--rotation-range",
+          "20",
+          "--zoom-range",
+          "0.2",
           "--crop-padding",
           "2",
           "--metrics",
@@ -65,6 +69,14 @@ Arguments everything(const Scratch& scratch) {
           "--restore-best",
           "--plateau-patience",
           "2",
+          "--prune",
+          "polynomial",
+          "--prune-final-sparsity",
+          "0.7",
+          "--prune-begin",
+          "10",
+          "--prune-frequency",
+          "7",
           "--checkpoint-every",
           "3",
           "--learning-rate",
@@ -81,6 +93,7 @@ TEST_CASE("a run killed at random moments and resumed each time ends as the one 
   const std::vector<std::byte> model = read_file(scratch / "whole/model.safetensors");
   const std::vector<Row> rows = figures(scratch / "whole");
   REQUIRE(rows.size() >= 4);
+  CHECK(std::stod(rows.back().at("sparsity")) > 0.3);  // so that there is something to keep
 
   Random random(17, 0, 0, Draw::user);
   int kills = 0, wholes = 0;
