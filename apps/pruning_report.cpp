@@ -9,6 +9,7 @@
 #include <millrace/io/gzip.h>
 #include <millrace/nodes/saved_model.h>
 
+#include <algorithm>
 #include <ostream>
 #include <sstream>
 #include <string_view>
@@ -44,6 +45,18 @@ ModelSize model_size(const nn::Model& model, std::span<const float> parameters,
   } const remove{file};
   save_model(file, model, parameters);
   return model_size(file);
+}
+
+PruneSummary as_saved(PruneSummary summary, const std::filesystem::path& model_file) {
+  const SavedModel saved = load_model(model_file);
+  for (const nn::Parameter& parameter : nn::parameters(saved.model)) {
+    for (PrunedTensor& tensor : summary.tensors) {
+      if (tensor.name != parameter.name) continue;
+      const auto begin = saved.parameters.begin() + parameter.offset;
+      tensor.pruned = std::count(begin, begin + parameter.shape.elements(), 0.0F);
+    }
+  }
+  return summary;
 }
 
 void print_pruned(std::ostream& out, const PruneSummary& summary) {

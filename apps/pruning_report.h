@@ -23,6 +23,10 @@ struct ModelSize {
 [[nodiscard]] ModelSize model_size(const nn::Model& model, std::span<const float> parameters,
                                    const std::filesystem::path& folder);
 
+/// The summary with the zeros that the file really has: those of the best epoch, where that one was
+/// restored at the end. Thresholds are those of the last masks. Throws Error.
+[[nodiscard]] PruneSummary as_saved(PruneSummary summary, const std::filesystem::path& model_file);
+
 /// A table: tensor, weights, pruned, sparsity, threshold.
 void print_pruned(std::ostream& out, const PruneSummary& summary);
 

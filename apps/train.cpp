@@ -12,8 +12,8 @@
 #include "apps/training_pipeline.h"
 
 #include <millrace/io/files.h>
-#include <millrace/nn/preprocessing.h>
 #include <millrace/io/generated.h>
+#include <millrace/nn/preprocessing.h>
 #include <millrace/pipeline/interrupt.h>
 
 #include <algorithm>
@@ -124,15 +124,15 @@ void print_outcome(const Report& report, const Training& t, const RunDirectory& 
 void report_pruning(const Report& report, const Training& t, const RunDirectory& directory,
                     const ModelSize& dense, Show show) {
   const ModelSize pruned = model_size(directory.model_file());
-  const PruneSummary& summary = t.pruner->summary();
+  const PruneSummary summary = as_saved(t.pruner->summary(), directory.model_file());
   directory.write_report(report, {{"pruning", to_json(dense, pruned, summary)}});
   if (show == Show::nothing) return;
   print_pruned(std::cout, summary);
   std::cout << "size        " << size_line(dense, pruned) << '\n';
   const std::optional<std::uint64_t> end = t.pruner->options().schedule.end_step;
   if (end && *end > t.state->step) {
-    std::cout << "note: training ended at step " << t.state->step << ", before the last mask at step "
-              << *end << '\n';
+    std::cout << "note: training ended at step " << t.state->step
+              << ", before the last mask at step " << *end << '\n';
   }
 }
 

@@ -68,6 +68,20 @@ TEST_CASE("a pruned run saves a model with zeros, and tells sparsities and sizes
   }
 }
 
+TEST_CASE("the report counts the zeros of the model that is saved, also of an earlier epoch") {
+  const Scratch scratch;
+  const fs::path run_dir = scratch / "run";
+  trained(
+      kData, run_dir,
+      with(kSmall, {"--prune", "polynomial", "--prune-final-sparsity", "0.9", "--prune-frequency",
+                    "5", "--learning-rate", "0.3", "--restore-best", "--patience", "9"}));
+  const SavedModel saved = load_model(run_dir / "model.safetensors");
+  const nlohmann::json report = nlohmann::json::parse(std::ifstream(run_dir / "report.json"));
+  CHECK(report["pruning"]["tensors"][0]["pruned"] == zeros(saved, "dense1.weight"));
+  // Each epoch is sparser than the one before; the rate is far too high for the last to be best.
+  CHECK(zeros(saved, "dense1.weight") < 518);
+}
+
 TEST_CASE("pruning that a recipe asks for is turned off by none") {
   const Scratch scratch;
   trained(kData, scratch / "run",

@@ -7,6 +7,7 @@
 #include <millrace/nodes/device_batch.h>
 #include <millrace/nodes/training_state.h>
 
+#include <cmath>
 #include <memory>
 #include <vector>
 
@@ -52,8 +53,7 @@ class Batches {
     batch->size = 4;
     batch->holes = holes;
     float value = 0.1F * static_cast<float>(1 + tag.epoch * 7 + tag.step * 3);
-    for (float& x : batch->input.as<float>())
-      x = value = value * 1.7F - static_cast<int>(value * 1.7F);
+    for (float& x : batch->input.as<float>()) x = value = value * 1.7F - std::floor(value * 1.7F);
     for (int i = 0; i < 4; ++i)
       batch->labels.as<std::int32_t>()[static_cast<std::size_t>(i)] = i % 2;
     return batch;
