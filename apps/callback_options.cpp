@@ -70,7 +70,10 @@ std::vector<std::string> metric_names(const CallbackOptions& o) {
 }
 
 Callbacks make_callbacks(const CallbackOptions& o, bool has_validation, const nn::Model& model) {
-  Callbacks callbacks;
+  // First, so that nobody looks for figures of an epoch that has none.
+  Callbacks callbacks{after_each_epoch([](EpochRecord& epoch, TrainingState&) {
+    if (epoch.training.samples == 0) throw Error("no training sample could be read");
+  })};
   if (!o.no_stop_on_nan) callbacks.push_back(stop_on_nan());
   Monitor monitor{.name = o.monitor, .direction = nn::direction_named(o.monitor_mode)};
   if (monitor.name.empty()) monitor.name = has_validation ? "val_loss" : "loss";

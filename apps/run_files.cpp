@@ -56,7 +56,6 @@ void RunFiles::step(const StepRecord& record) {
 }
 
 void RunFiles::epoch(const EpochRecord& record) {
-  if (record.training.samples == 0) throw Error("no training sample could be read");
   directory_.write_epoch(record);
   if (events_) events_->epoch(record);
   if (csv_) csv_->write(record.epoch, logs_of(record));

@@ -44,12 +44,21 @@ hn::Vec<Doubles> fold(Doubles d, hn::Vec<Doubles> x, double extent) {
   }
 }
 
+// The pixel at or before a coordinate within the picture, or, if `rounds`, the nearest one. Never
+// beyond the last, so that its neighbours are in the picture with its border.
+template <Border border>
+hn::Vec<Doubles> pixel_at(Doubles d, hn::Vec<Doubles> x, double extent, bool rounds) {
+  if (!rounds) return hn::Floor(x);
+  const auto nearest = hn::Floor(hn::Add(x, hn::Set(d, 0.5)));
+  if constexpr (border != Border::wrap) return nearest;
+  return hn::IfThenElse(hn::Lt(nearest, hn::Set(d, extent)), nearest, hn::Zero(d));
+}
+
 template <Border border>
 void LocateWithin(const Row& at, std::size_t n, std::int32_t* offsets, float* down, float* right) {
   const Doubles d;
   const hn::Rebind<std::int32_t, Doubles> integers;
   const hn::Rebind<float, Doubles> floats;
-  const auto half = hn::Set(d, 0.5);
   const auto coordinate = [&](const Coordinate& c, hn::Vec<Doubles> column) {
     const auto sum = hn::Add(hn::Set(d, c.at_row), hn::Mul(column, hn::Set(d, c.step)));
     return hn::Add(sum, hn::Set(d, c.offset));
@@ -66,8 +75,8 @@ void LocateWithin(const Row& at, std::size_t n, std::int32_t* offsets, float* do
     const auto y = coordinate(at.row, column), x = coordinate(at.column, column);
     const auto inner_y = fold<border>(d, y, row_extent);
     const auto inner_x = fold<border>(d, x, column_extent);
-    const auto top = hn::Floor(at.rounds ? hn::Add(inner_y, half) : inner_y);
-    const auto left = hn::Floor(at.rounds ? hn::Add(inner_x, half) : inner_x);
+    const auto top = pixel_at<border>(d, inner_y, row_extent, at.rounds);
+    const auto left = pixel_at<border>(d, inner_x, column_extent, at.rounds);
     auto offset = hn::Add(hn::Add(hn::Mul(top, width), left), corner);
     auto below = at.rounds ? hn::Zero(d) : hn::Sub(inner_y, top);
     auto beyond = at.rounds ? hn::Zero(d) : hn::Sub(inner_x, left);

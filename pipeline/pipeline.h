@@ -185,8 +185,9 @@ class Pipeline {
     if constexpr (requires {
                     { body.scratch() } -> std::convertible_to<Bytes>;
                   }) {
-      charge(stage.name + " scratch", static_cast<std::uint64_t>(concurrency(stage)),
-             body.scratch());
+      const Bytes scratch = body.scratch();
+      if (scratch.count == 0) return;
+      charge(stage.name + " scratch", static_cast<std::uint64_t>(concurrency(stage)), scratch);
     }
   }
   [[nodiscard]] int concurrency(const Stage& stage) const;
