@@ -106,11 +106,6 @@ void check(const TrainOptions& o) {
   require(o.compute_threads >= 0, "compute-threads", "0 or more", o.compute_threads);
   require(o.slots >= 1, "slots", "1 or more", o.slots);
   check(o.callbacks);
-  if (o.transfer.unfreeze_at > 0 && o.pruning.is_on()) {
-    throw UsageError(
-        "train: --prune and --unfreeze-at in one run: masks do not move to the unfrozen "
-        "model; prune in a second run, with --weights of the first");
-  }
   check(o.events);
   check(o.schedule);
   check_preprocessing_options(o);
