@@ -56,7 +56,8 @@ Monitor monitor_of(const nlohmann::json& options) {
 }  // namespace
 
 TEST_CASE("early stopping, resumed after each epoch, ends and restores the weights as Keras does") {
-  for (const auto& record : recorded("callbacks.json")["early_stopping"]) {
+  const nlohmann::json records = recorded("callbacks.json")["early_stopping"];
+  for (const auto& record : records) {
     INFO(record["options"] << " " << record["values"]);
     const auto& recorded_options = record["options"];
     nn::EarlyStoppingOptions options;
@@ -78,7 +79,8 @@ TEST_CASE("early stopping, resumed after each epoch, ends and restores the weigh
 }
 
 TEST_CASE("a plateau, resumed after each epoch, lowers the rate as Keras does") {
-  for (const auto& record : recorded("callbacks.json")["plateau"]) {
+  const nlohmann::json records = recorded("callbacks.json")["plateau"];
+  for (const auto& record : records) {
     INFO(record["options"] << " " << record["values"]);
     const auto& recorded_options = record["options"];
     nn::ReduceOnPlateauOptions options;
@@ -97,7 +99,8 @@ TEST_CASE("a plateau, resumed after each epoch, lowers the rate as Keras does") 
 }
 
 TEST_CASE("the best epoch is marked where Keras's ModelCheckpoint saves the best only") {
-  for (const auto& record : recorded("callbacks.json")["checkpoint"]) {
+  const nlohmann::json records = recorded("callbacks.json")["checkpoint"];
+  for (const auto& record : records) {
     INFO(record["options"] << " " << record["values"]);
     if (record["options"].contains("initial_value_threshold")) continue;  // there is no such option
     Watched run([&] { return track_best(monitor_of(record["options"])); });
