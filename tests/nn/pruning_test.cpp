@@ -45,7 +45,8 @@ std::string digits(const std::vector<float>& mask) {
 }
 
 TEST_CASE("With keras_compat schedules are tfmot's at every step") {
-  for (const auto& record : test::recorded("pruning.json")["schedules"]) {
+  const nlohmann::json records = test::recorded("pruning.json")["schedules"];
+  for (const auto& record : records) {
     const PruneSchedule schedule = schedule_of(record["schedule"]);
     validate(schedule);
     INFO(record["schedule"]);
@@ -61,7 +62,8 @@ TEST_CASE("With keras_compat schedules are tfmot's at every step") {
 }
 
 TEST_CASE("A mask keeps as many of n different weights as tfmot keeps, halves to even") {
-  for (const auto& record : test::recorded("pruning.json")["counts"]) {
+  const nlohmann::json records = test::recorded("pruning.json")["counts"];
+  for (const auto& record : records) {
     const auto n = record[0].get<std::size_t>();
     INFO(record);
     CHECK(kept_weights(n, record[1]) == record[2].get<std::size_t>());
@@ -73,7 +75,8 @@ TEST_CASE("A mask keeps as many of n different weights as tfmot keeps, halves to
 }
 
 TEST_CASE("Masks and thresholds are tfmot's, with ties, zeros, infinities and NaN") {
-  for (const auto& record : test::recorded("pruning.json")["masks"]) {
+  const nlohmann::json records = test::recorded("pruning.json")["masks"];
+  for (const auto& record : records) {
     INFO(record);
     std::vector<float> weights;
     for (const auto& weight : record["weights"]) weights.push_back(number(weight));
