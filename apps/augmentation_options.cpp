@@ -1,5 +1,7 @@
 #include "apps/augmentation_options.h"
 
+#include "apps/lists.h"
+
 #include <millrace/core/error.h>
 
 #include <cmath>
@@ -15,10 +17,9 @@ namespace {
 }
 
 /// "0.5,1.5". Empty where anything is not a number.
-std::vector<double> numbers_of(const std::string& text) {
+std::vector<double> all_numbers(const std::string& text) {
   std::vector<double> numbers;
-  std::istringstream parts(text + ',');
-  for (std::string part; std::getline(parts, part, ',');) {
+  for (const std::string& part : words_of(text)) {
     std::istringstream in(part);
     double number = 0;
     char rest = 0;
@@ -31,7 +32,7 @@ std::vector<double> numbers_of(const std::string& text) {
 // As Keras tells them apart by type: a list has a comma, a real number a point or an exponent.
 ShiftRange shift_of(const std::string& option, const std::string& text) {
   if (text.empty()) return {};
-  const std::vector<double> numbers = numbers_of(text);
+  const std::vector<double> numbers = all_numbers(text);
   if (numbers.empty()) {
     refuse(option, "a share of the size (0.2), pixels (5) or a list of pixels (0,4,8)", text);
   }
@@ -43,7 +44,7 @@ ShiftRange shift_of(const std::string& option, const std::string& text) {
 
 Interval zoom_of(const std::string& option, const std::string& text) {
   if (text.empty()) return {1, 1};
-  const std::vector<double> numbers = numbers_of(text);
+  const std::vector<double> numbers = all_numbers(text);
   if (numbers.size() == 2) return {numbers[0], numbers[1]};
   if (numbers.size() != 1) refuse(option, "Z, meaning 1-Z to 1+Z, or LOW,HIGH", text);
   if (!(numbers[0] >= 0 && numbers[0] < 1)) {
@@ -54,7 +55,7 @@ Interval zoom_of(const std::string& option, const std::string& text) {
 
 std::optional<Interval> brightness_of(const std::string& option, const std::string& text) {
   if (text.empty()) return std::nullopt;
-  const std::vector<double> numbers = numbers_of(text);
+  const std::vector<double> numbers = all_numbers(text);
   if (numbers.size() != 2) refuse(option, "LOW,HIGH, such as 0.5,1.5", text);
   return Interval{numbers[0], numbers[1]};
 }

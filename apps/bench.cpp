@@ -3,6 +3,7 @@
 #include "apps/bench.h"
 
 #include "apps/commands.h"
+#include "apps/lists.h"
 #include "apps/machine.h"
 #include "apps/table.h"
 
@@ -14,7 +15,6 @@
 #include <charconv>
 #include <filesystem>
 #include <iostream>
-#include <sstream>
 #include <utility>
 
 namespace millrace::apps {
@@ -52,8 +52,7 @@ void check_and_choose(const char* command, BenchOptions& o) {
 
 std::vector<std::int64_t> batch_list(const char* command, const std::string& text) {
   std::vector<std::int64_t> sizes;
-  std::istringstream in(text);
-  for (std::string part; std::getline(in, part, ',');) {
+  for (const std::string& part : words_of(text)) {
     std::int64_t size = 0;
     const auto read = std::from_chars(part.data(), part.data() + part.size(), size);
     if (read.ec != std::errc{} || read.ptr != part.data() + part.size() || size < 1) {
@@ -67,8 +66,7 @@ std::vector<std::int64_t> batch_list(const char* command, const std::string& tex
 
 std::vector<BenchDevice> bench_devices(const char* command, const BenchOptions& o) {
   std::vector<BenchDevice> devices;
-  std::istringstream in(o.devices);
-  for (std::string name; std::getline(in, name, ',');) {
+  for (const std::string& name : words_of(o.devices)) {
     if (name != "cpu" && name != "gpu") {
       throw UsageError(concat(command, ": --devices: '", name, "' is none of cpu, gpu"));
     }

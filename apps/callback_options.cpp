@@ -3,8 +3,6 @@
 #include <millrace/core/error.h>
 #include <millrace/nodes/monitor.h>
 
-#include <sstream>
-
 namespace millrace::apps {
 
 void declare(CommandLine& line, CallbackOptions& o) {
@@ -60,13 +58,6 @@ void check(const CallbackOptions& o) {
     throw UsageError(concat("train: --no-checkpoints contradicts --",
                             o.resume.empty() ? "checkpoint-every" : "resume"));
   }
-}
-
-std::vector<std::string> metric_names(const CallbackOptions& o) {
-  std::vector<std::string> names;
-  std::istringstream in(o.metrics);
-  for (std::string name; std::getline(in, name, ',');) names.push_back(name);
-  return names;
 }
 
 Callbacks make_callbacks(const CallbackOptions& o, bool has_validation, const nn::Model& model) {

@@ -39,9 +39,6 @@ void declare(CommandLine& line, CallbackOptions& options);
 /// Throws UsageError for values out of range or that contradict each other, naming the option.
 void check(const CallbackOptions& options);
 
-/// The names of --metrics.
-[[nodiscard]] std::vector<std::string> metric_names(const CallbackOptions& options);
-
 /// The callbacks that the options ask for, in the order in which they decide. Throws UsageError.
 [[nodiscard]] Callbacks make_callbacks(const CallbackOptions& options, bool has_validation,
                                        const nn::Model& model);

@@ -1,6 +1,7 @@
 #include "apps/choose.h"
 
 #include "apps/find_model.h"
+#include "apps/lists.h"
 #include "apps/machine.h"
 #include "apps/run_directory.h"
 
@@ -32,20 +33,6 @@ std::pair<int, int> parse_size(const std::string& text) {
         concat("train: --size must be N or HxW, for example 150 or 120x160, not '", text, "'"));
   }
   return {height, width};
-}
-
-std::vector<float> parse_list(const std::string& text, const char* option) {
-  std::vector<float> values;
-  std::istringstream in(text);
-  for (std::string field; std::getline(in, field, ',');) {
-    float value = 0;
-    const auto read = std::from_chars(field.data(), field.data() + field.size(), value);
-    if (read.ec != std::errc{} || read.ptr != field.data() + field.size()) {
-      throw UsageError(concat("train: --", option, ": '", field, "' is not a number"));
-    }
-    values.push_back(value);
-  }
-  return values;
 }
 
 void choose_pictures(TrainOptions& o, const Dataset& training) {
@@ -184,8 +171,9 @@ nn::Model make_model(const TrainOptions& o, const Dataset& training) {
   apply(o.preprocessing, input, preprocessing);
   if (!o.filter.empty()) preprocessing.filter = o.filter;
   if (o.scale) preprocessing.scale = static_cast<float>(*o.scale);
-  if (!o.mean.empty()) preprocessing.mean = parse_list(o.mean, "mean");
-  if (!o.deviation.empty()) preprocessing.deviation = parse_list(o.deviation, "deviation");
+  if (!o.mean.empty()) preprocessing.mean = numbers_of<float>(o.mean, "train: --mean");
+  if (!o.deviation.empty())
+    preprocessing.deviation = numbers_of<float>(o.deviation, "train: --deviation");
   (void)filter_from_name(preprocessing.filter);
   model.classes = training.classes();
   fit_to_class_mode(o.labels, classes, model);

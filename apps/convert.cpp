@@ -3,6 +3,7 @@
 #include "apps/command_line.h"
 #include "apps/commands.h"
 #include "apps/convert_weights.h"
+#include "apps/lists.h"
 #include "apps/progress.h"
 
 #include <millrace/core/error.h>
@@ -10,20 +11,8 @@
 #include <millrace/pipeline/interrupt.h>
 
 #include <iostream>
-#include <sstream>
 
 namespace millrace::apps {
-namespace {
-
-std::vector<std::string> split_names(const std::string& text) {
-  std::vector<std::string> names;
-  std::istringstream in(text);
-  for (std::string name; std::getline(in, name, ',');) names.push_back(name);
-  return names;
-}
-
-}  // namespace
-
 int convert(const Arguments& arguments) {
   std::string form, from, to, names;
   bool quiet = false;
@@ -73,7 +62,7 @@ int convert(const Arguments& arguments) {
     Counting counting(show, "writing " + to, "pictures");
     const Conversion done =
         convert_idx(from, to,
-                    {.classes = split_names(names),
+                    {.classes = words_of(names),
                      .watch = {[&](std::uint64_t count) { counting(count); }, interrupt.token()}});
     if (show == Show::bar) std::cout << "\r\033[K";
     if (show != Show::nothing) {

@@ -3,6 +3,7 @@
 #include "apps/command_line.h"
 #include "apps/commands.h"
 #include "apps/find_model.h"
+#include "apps/lists.h"
 #include "apps/pruning_options.h"
 #include "apps/pruning_report.h"
 
@@ -54,7 +55,7 @@ PruneSummary prune_model(SavedModel& saved, const Options& o) {
   for (nn::Layer& layer : model.layers) layer.trainable = true;
   std::vector<std::string> names;
   for (const nn::Parameter& p :
-       nn::pruned_parameters(model, patterns(o.include), patterns(o.exclude))) {
+       nn::pruned_parameters(model, words_of(o.include), words_of(o.exclude))) {
     names.push_back(p.name);
   }
   PruneSummary summary;

@@ -1,5 +1,7 @@
 #include "apps/pruning_options.h"
 
+#include "apps/lists.h"
+
 #include <millrace/core/error.h>
 
 #include <cmath>
@@ -90,16 +92,9 @@ void choose(PruningOptions& o, std::uint64_t steps) {
 std::optional<PruneOptions> prune_options(const PruningOptions& o, bool keras_compat) {
   if (!o.is_on()) return std::nullopt;
   PruneOptions options{
-      .schedule = schedule_of(o), .include = patterns(o.include), .exclude = patterns(o.exclude)};
+      .schedule = schedule_of(o), .include = words_of(o.include), .exclude = words_of(o.exclude)};
   options.schedule.keras_compat = keras_compat;
   return options;
-}
-
-std::vector<std::string> patterns(const std::string& text) {
-  std::vector<std::string> result;
-  std::istringstream in(text);
-  for (std::string pattern; std::getline(in, pattern, ',');) result.push_back(pattern);
-  return result;
 }
 
 std::string describe(const Pruner& pruner) {

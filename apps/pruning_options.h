@@ -33,9 +33,6 @@ void choose(PruningOptions& options, std::uint64_t steps);
 [[nodiscard]] std::optional<PruneOptions> prune_options(const PruningOptions& options,
                                                         bool keras_compat);
 
-/// "conv*,dense1" as patterns.
-[[nodiscard]] std::vector<std::string> patterns(const std::string& text);
-
 /// "polynomial, sparsity 0 to 0.8 from step 0 to 600, every 100; dense1.weight, dense2.weight".
 [[nodiscard]] std::string describe(const Pruner& pruner);
 

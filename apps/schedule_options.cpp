@@ -1,34 +1,19 @@
 #include "apps/schedule_options.h"
 
+#include "apps/lists.h"
+
 #include "apps/progress.h"
 
 #include <millrace/core/error.h>
 
 #include <charconv>
 #include <cmath>
-#include <sstream>
 #include <vector>
 
 namespace millrace::apps {
 namespace {
 
 using nn::ScheduleKind;
-
-template <class Number>
-std::vector<Number> parse_list(const std::string& text, const char* option) {
-  std::vector<Number> values;
-  std::istringstream in(text);
-  for (std::string field; std::getline(in, field, ',');) {
-    Number value{};
-    const char* const end = field.data() + field.size();
-    const auto read = std::from_chars(field.data(), end, value);
-    if (read.ec != std::errc{} || read.ptr != end) {
-      throw UsageError(concat("train: --", option, ": '", field, "' is no number of its kind"));
-    }
-    values.push_back(value);
-  }
-  return values;
-}
 
 bool has_period(ScheduleKind kind) {
   return kind != ScheduleKind::constant && kind != ScheduleKind::piecewise;
@@ -156,8 +141,8 @@ nn::ScheduleOptions schedule_of(const ScheduleOptions& o) {
           .power = o.power,
           .staircase = o.staircase,
           .cycle = o.cycle,
-          .milestones = parse_list<std::uint64_t>(o.milestones, "milestones"),
-          .factors = parse_list<double>(o.milestone_factors, "milestone-factors"),
+          .milestones = numbers_of<std::uint64_t>(o.milestones, "train: --milestones"),
+          .factors = numbers_of<double>(o.milestone_factors, "train: --milestone-factors"),
           .restart_growth = o.restart_growth,
           .restart_factor = o.restart_factor,
           .warmup_steps = o.warmup_steps,

@@ -2,6 +2,7 @@
 
 #include "apps/choose.h"
 #include "apps/find_model.h"
+#include "apps/lists.h"
 #include "apps/machine.h"
 #include "apps/run_identity.h"
 
@@ -189,7 +190,7 @@ Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
   if (o.transfer.unfreeze_at > 0) {
     step.unfreeze_at(o.transfer.unfreeze_at - 1, o.transfer.unfreeze_factor);
   }
-  step.metrics(metric_names(o.callbacks), t.data.validation.size(), o.batch);
+  step.metrics(words_of(o.callbacks.metrics), t.data.validation.size(), o.batch);
   auto steps = p.then(inputs, {.name = "train", .on = On::engine}, std::move(step));
   if (t.pruner != nullptr) {
     steps = p.then(steps, {.name = "prune", .on = On::engine}, PruneStep(t.state, t.pruner));

@@ -18,13 +18,6 @@ namespace {
 
 const fs::path kSource = MILLRACE_SOURCE;
 
-std::string text_of(const fs::path& path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return std::move(text).str();
-}
-
 std::vector<fs::path> pages() {
   std::vector<fs::path> pages = {kSource / "README.md"};
   for (const auto& entry : fs::directory_iterator(kSource / "docs")) {

@@ -12,14 +12,7 @@
 using namespace millrace;
 using namespace millrace::test;
 
-namespace {
-
-std::string text_of(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("A log of epochs is what Keras writes, with validation and without") {
   const Scratch scratch;

@@ -50,6 +50,11 @@ class Scratch {
   std::filesystem::path path_;
 };
 
+inline std::string text_of(const std::filesystem::path& path) {
+  const std::vector<std::byte> bytes = read_file(path);
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
 inline std::vector<std::byte> picture(std::string_view name) {
   return read_file(std::filesystem::path(MILLRACE_TEST_DATA "/io/pictures") / name);
 }

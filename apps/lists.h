@@ -1,0 +1,31 @@
+#pragma once
+// Lists in options: words or numbers with commas between them.
+
+#include <millrace/core/error.h>
+
+#include <charconv>
+#include <string>
+#include <vector>
+
+namespace millrace::apps {
+
+/// "a,b" as a and b; nothing for an empty text. What is between two commas may be empty.
+[[nodiscard]] std::vector<std::string> words_of(const std::string& text);
+
+/// "0.5,2" as numbers. Throws UsageError that begins with `option`: a part is no such number.
+template <class Number>
+[[nodiscard]] std::vector<Number> numbers_of(const std::string& text, const std::string& option) {
+  std::vector<Number> numbers;
+  for (const std::string& word : words_of(text)) {
+    Number number{};
+    const char* const end = word.data() + word.size();
+    const auto read = std::from_chars(word.data(), end, number);
+    if (read.ec != std::errc{} || read.ptr != end) {
+      throw UsageError(concat(option, ": '", word, "' is no number of its kind"));
+    }
+    numbers.push_back(number);
+  }
+  return numbers;
+}
+
+}  // namespace millrace::apps
