@@ -103,6 +103,7 @@ void CheckpointFolder::mark_best(std::uint64_t step) {
   fs::create_symlink(file.filename(), beside, error);
   if (!error) fs::rename(beside, best_file(), error);
   if (error) throw Error(concat(best_file().string(), ": cannot be written: ", error.message()));
+  flush_folder(folder_);  // before the checkpoint that was the best is deleted
 }
 
 void CheckpointFolder::remove_unfinished() const {

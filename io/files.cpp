@@ -161,6 +161,11 @@ void create_folders(const fs::path& path) {
   if (!fs::is_directory(path, error)) fail(path, "the directory cannot be made", ENOTDIR);
 }
 
+void flush_folder(const fs::path& folder) noexcept {
+  const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.number() >= 0) ::fsync(directory.number());
+}
+
 AtomicFile::AtomicFile(fs::path target) : target_(std::move(target)) {
   const std::string stem = concat(".", target_.filename().string(), ".", ::getpid(), ".");
   for (int attempt = 0; descriptor_ < 0; ++attempt) {
@@ -191,10 +196,8 @@ void AtomicFile::commit() {
   if (::rename(temporary_.c_str(), target_.c_str()) != 0)
     fail(target_, "cannot be replaced", errno);
   ::close(std::exchange(descriptor_, -1));
-  // The new name is durable when the directory is. Some file systems cannot sync one: no harm.
-  const fs::path parent = target_.has_parent_path() ? target_.parent_path() : fs::path(".");
-  const Descriptor directory(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.number() >= 0) ::fsync(directory.number());
+  // The new name is durable when the directory is.
+  flush_folder(target_.has_parent_path() ? target_.parent_path() : fs::path("."));
 }
 
 }  // namespace millrace

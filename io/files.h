@@ -70,6 +70,9 @@ class AppendFile {
   std::uint64_t size_ = 0;
 };
 
+/// Makes the names in a directory durable. Some file systems cannot do that: no harm, no error.
+void flush_folder(const std::filesystem::path& folder) noexcept;
+
 /// A file that appears under its name when it is complete. It is written in the same directory
 /// under a temporary, hidden name; commit() flushes it to the disk and renames it. Destroyed
 /// without commit(), it leaves nothing behind.

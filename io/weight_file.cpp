@@ -14,7 +14,7 @@ namespace {
 /// Throws Error for kinds of files that are known and not read.
 void check_kind(const std::filesystem::path& path) {
   const RandomAccessFile file(path);
-  std::array<char, 4> bytes{};
+  std::array<char, 9> bytes{};
   if (file.size() < bytes.size()) return;
   file.read_at(0, std::as_writable_bytes(std::span(bytes)));
   const std::string_view start(bytes.data(), bytes.size());
@@ -23,7 +23,8 @@ void check_kind(const std::filesystem::path& path) {
                        ": a zip archive; of a .keras file unpack model.weights.h5, of "
                        "a .pth file save the state_dict as safetensors"));
   }
-  if (start.starts_with('\x80')) {
+  // Nor is every \x80 a pickle: a header of safetensors may be 128 bytes long, and begins with '{'.
+  if (start.starts_with('\x80') && start.back() != '{') {
     throw Error(concat(path.string(),
                        ": a Python pickle, which can run code; save its state_dict as "
                        "safetensors"));

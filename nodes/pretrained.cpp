@@ -237,7 +237,7 @@ bool is_keras_vgg(const WeightFile& file) {
 
 std::optional<nn::Preprocessing> preprocessing_of(const WeightFile& file, const nn::Model& model) {
   if (const auto own = saved_preprocessing(file)) return own;
-  if (model.input[-1] != 3) return std::nullopt;
+  if (model.input.rank() != 3 || model.input[2] != 3) return std::nullopt;  // no RGB pictures
   if (is_keras_vgg(file)) return nn::preprocessing_named("caffe");
   return file.is_keras() ? std::nullopt : std::optional(nn::preprocessing_named("torch"));
 }

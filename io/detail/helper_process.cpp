@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -55,12 +54,16 @@ bool read_all(int socket, std::span<std::byte> into) {
   return true;
 }
 
-/// The child leaves no trace: no core, no words of its own, and no life without its parent.
+/// Longer than any parent waits: a child that hangs ends also when its parent is gone. (A signal at
+/// the parent's death would come at the end of the thread that forked.)
+constexpr unsigned kMostSecondsOfAnAnswer = 120;
+
+/// The child leaves no trace: no core, no words of its own, and no long life without its parent.
 void become_helper() {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   const rlimit no_core{0, 0};
   ::setrlimit(RLIMIT_CORE, &no_core);
-  for (const int number : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL}) ::signal(number, SIG_DFL);
+  for (const int number : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGALRM})
+    ::signal(number, SIG_DFL);
   // The terminal sends these to all its processes; the parent decides.
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::signal(number, SIG_IGN);
   const int nowhere = ::open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -81,12 +84,14 @@ void serve(int socket, const HelperProcess::Answer& answer) {
     if (!read_all(socket, request)) return;
     std::vector<std::byte> reply;
     Head head;
+    ::alarm(kMostSecondsOfAnAnswer);
     try {
       reply = answer(request);
     } catch (const std::exception& error) {
       reply = text_of(error.what());
       head.is_error = 1;
     }
+    ::alarm(0);
     head.bytes = reply.size();
     if (!write_all(socket, bytes_of(head)) || !write_all(socket, reply)) return;
   }

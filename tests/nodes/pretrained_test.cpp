@@ -235,6 +235,18 @@ TEST_CASE("Keras's published VGG16, of before it wrote versions, is known by its
   CHECK(arena[static_cast<std::size_t>(nn::parameters(model)[3].offset)] == 4.0F);
 }
 
+TEST_CASE("a safetensors file whose length of the header begins like a pickle is read") {
+  const Scratch scratch;
+  const nn::Model model = small_network();
+  const std::string header =
+      "{\"conv1.weight\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}";
+  const std::string length{"\x80\0\0\0\0\0\0\0", 8};
+  const std::string error = error_of_file(
+      scratch.write("w", length + header + std::string(128 - header.size(), ' ')), model);
+  CHECK_THAT(error, !Contains("pickle"));
+  CHECK_THAT(error, Contains("conv1.weight"));
+}
+
 TEST_CASE("files that are no weights are told in a line each") {
   const Scratch scratch;
   const nn::Model model = small_network();
@@ -244,7 +256,7 @@ TEST_CASE("files that are no weights are told in a line each") {
   CHECK(error("PK\x03\x04 a zip") ==
         ": a zip archive; of a .keras file unpack model.weights.h5, of a .pth file save the "
         "state_dict as safetensors");
-  CHECK(error("\x80\x02 pickle") ==
+  CHECK(error("\x80\x02 a pickle") ==
         ": a Python pickle, which can run code; save its state_dict as safetensors");
   CHECK(error("") == ": too short for a safetensors file");
   CHECK_THROWS_WITH(Pretrained(scratch / "none.h5", model), Contains("none.h5"));
