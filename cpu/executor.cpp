@@ -27,6 +27,7 @@ class CpuExecutor : public nn::Executor {
   nn::StepResult evaluate(const nn::Batch& batch, std::span<float> outputs) override;
   void predict(const nn::Batch& batch, std::span<float> outputs) override;
   void mask_updates(bool enabled) override { masks_updates_ = enabled; }
+  [[nodiscard]] bool masks_updates() const override { return masks_updates_; }
   void read(nn::Arena arena, std::span<float> values) const override;
   void write(nn::Arena arena, std::span<const float> values) override;
   [[nodiscard]] std::vector<nn::OpTiming> timings() const override;

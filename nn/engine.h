@@ -102,6 +102,7 @@ class Executor {
   /// Whether train() multiplies the weights that it has updated by their masks. True after
   /// allocate(); without masks it makes no difference.
   virtual void mask_updates(bool enabled) = 0;
+  [[nodiscard]] virtual bool masks_updates() const = 0;  ///< what mask_updates() was told last
 
   /// Copies an arena out of or into the engine; arena_elements() values for parameters,
   /// trainable_elements() for the others. An arena that is not kept is refused.

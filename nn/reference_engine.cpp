@@ -73,6 +73,7 @@ class Executor64 final : public ReferenceExecutor {
   void predict(const Batch& batch, std::span<float> outputs) override;
 
   void mask_updates(bool enabled) override { masks_updates_ = enabled; }
+  [[nodiscard]] bool masks_updates() const override { return masks_updates_; }
   void read(Arena arena, std::span<float> values) const override;
   void write(Arena arena, std::span<const float> values) override;
 

@@ -37,7 +37,7 @@ Pruner::Pruner(const nn::Model& model, PruneOptions options) : options_(std::mov
 }
 
 Bytes Pruner::scratch() const noexcept {
-  return {(arena_elements_ + trainable_elements_) * sizeof(float)};
+  return {2 * arena_elements_ * sizeof(float)};  // masks of all, once nothing is frozen
 }
 
 bool Pruner::is_due(std::uint64_t updates) const noexcept {
@@ -67,13 +67,13 @@ void Pruner::write(nn::Executor& executor) {
   executor.write(nn::Arena::parameters, weights_);
 }
 
-void Pruner::begin(nn::Executor& executor, std::uint64_t updates) {
+void Pruner::begin(nn::Executor& executor, std::uint64_t updates, bool validates_first) {
   summary_.step = updates;
   const std::vector<Kernel> kernels = read(executor);
   for (std::size_t i = 0; i < kernels.size(); ++i) {
     summary_.tensors[i].pruned = zeros(kernels[i].mask);
   }
-  if (is_due(updates) && made_at_ != updates) make_masks(executor, updates);
+  if (is_due(updates) && made_at_ != updates && !validates_first) make_masks(executor, updates);
   executor.mask_updates(!is_due(updates + 1));
 }
 

@@ -39,8 +39,9 @@ class Pruner final : public Saved {
   Pruner(const nn::Model& model, PruneOptions options);
 
   /// Before the first update, or the first after restore(), once weights and masks are written;
-  /// `updates` is how many there were. Takes scratch() and makes the mask of this step if due.
-  void begin(nn::Executor& executor, std::uint64_t updates);
+  /// `updates` is how many there were. Takes scratch() and makes the mask of this step if due,
+  /// unless the validation of an epoch comes first: then before_epoch() makes it.
+  void begin(nn::Executor& executor, std::uint64_t updates, bool validates_first = false);
   /// After update number `updates`, counted from 1; `ends_epoch`: it was the last of its epoch.
   /// True where masks were made.
   bool after_update(nn::Executor& executor, std::uint64_t updates, bool ends_epoch);

@@ -86,11 +86,13 @@ void TrainingState::unfreeze() {
   if (unfrozen == nullptr || is_unfrozen_) return;
   const std::vector<float> kept = weights();
   const std::vector<float> kept_masks = masks();
+  const bool masks_updates = executor->masks_updates();
   executor->release();
   executor = unfrozen;
   executor->allocate();
   set_weights(kept);
   set_masks(kept_masks);
+  executor->mask_updates(masks_updates);
   update = 0;
   is_unfrozen_ = true;
 }

@@ -103,10 +103,12 @@ TEST_CASE("masks go over to the executor in which a frozen layer is thawed") {
   options.masks = true;
   const auto state =
       std::make_shared<TrainingState>(small_executor(frozen, options), arenas_of(options));
-  Pruner pruner(frozen, {.schedule = {.final_sparsity = 0.6}});
+  Pruner pruner(frozen, {.schedule = {.final_sparsity = 0.6, .frequency = 1}});
   pruner.begin(*state->executor, 0);
   state->unfrozen = nn::ReferenceEngine().compile(small_model(), options);
+  CHECK_FALSE(state->executor->masks_updates());  // the next update is right before a mask
   state->unfreeze();
+  CHECK_FALSE(state->executor->masks_updates());
   std::vector<float> masks(
       static_cast<std::size_t>(nn::trainable_elements(nn::parameters(small_model()))));
   state->executor->read(nn::Arena::masks, masks);
