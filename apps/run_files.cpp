@@ -67,7 +67,7 @@ void RunFiles::epoch(const EpochRecord& record) {
 void RunFiles::snapshot(const Snapshot& taken, const StepRecord& record) {
   const bool is_best = record.epoch != nullptr && record.epoch->is_best;
   if (taken.is_whole) directory_.checkpoints().write(taken.step, taken.checkpoint, is_best);
-  if (record.epoch == nullptr) return;
+  if (record.epoch == nullptr && !taken.is_last) return;
   const nn::Model& model = model_of(training_, taken.is_unfrozen);
   save_model(directory_.model_file(), model, taken.parameters());
   if (is_best) save_model(directory_.best_model_file(), model, taken.parameters());
@@ -95,17 +95,23 @@ void complete_files(const Training& t, RunDirectory& directory) {
     save_model(directory.model_file(), state.executor->model(), parameters_of(t));
   }
   CheckpointFolder& checkpoints = directory.checkpoints();
-  if (!checkpoints.best()) return;
-  const Checkpoint best = read_checkpoint(checkpoints.best_file());
-  save_model(directory.best_model_file(), model_of(t, best.get<bool>("unfrozen")),
-             best.array("parameters", parameters_of(t).size()));
+  if (is_epoch_end && state.history.back().is_best) checkpoints.mark_best(state.step);
+  const auto best_step = checkpoints.best();
+  if (!best_step || *best_step > state.step) return;  // a later one is of what is trained again
+  try {
+    const Checkpoint best = read_checkpoint(checkpoints.best_file());
+    save_model(directory.best_model_file(), model_of(t, best.get<bool>("unfrozen")),
+               best.array("parameters", parameters_of(t).size()));
+  } catch (const Error& error) {
+    std::cerr << "millrace: the best model stays as it is: " << error.what() << '\n';
+  }
 }
 
 }  // namespace
 
 bool resume(const Training& t, RunDirectory& directory) {
   const std::string run = directory.path().string();
-  const CheckpointFolder::Found found = directory.checkpoints().last_good();
+  CheckpointFolder::Found found = directory.checkpoints().last_good();
   for (const std::string& damage : found.damaged) {
     std::cerr << "millrace: passed over: " << damage << '\n';
   }
@@ -120,10 +126,12 @@ bool resume(const Training& t, RunDirectory& directory) {
   } catch (const Error& error) {
     throw Error(concat(found.entry->path.string(), ": ", error.what()));
   }
+  const bool has_ended = found.checkpoint.get<bool>("finished");
+  const auto reason = found.checkpoint.get<std::string>("reason");
+  found.checkpoint = {};  // before the best one is read
   complete_files(t, directory);
-  if (found.checkpoint.get<bool>("finished")) {
-    std::cout << run << ": has ended already: " << found.checkpoint.get<std::string>("reason")
-              << '\n';
+  if (has_ended) {
+    std::cout << run << ": has ended already: " << reason << '\n';
     return false;
   }
   if (state.next.epoch < t.options.epochs) return true;

@@ -142,10 +142,8 @@ OldRun old_run(const TrainOptions& o) {
 }
 
 /// Lets people look at what the model will see, before it sees it.
-void write_augmented(const Training& t, const RunDirectory& directory, Show show,
-                     std::stop_token stop) {
-  const ContactSheet sheet =
-      augmented_samples(t, t.options.preprocessing.show_augmented, std::move(stop));
+void write_augmented(const Training& t, const ContactSheet& sheet, const RunDirectory& directory,
+                     Show show) {
   const std::vector<std::byte> png = png_of(sheet);
   write_file(directory.augmented_file(), png);
   if (!t.options.events.no_events) {
@@ -168,11 +166,14 @@ int run_training(const Training& t, Show show, Interrupt& interrupt) {
   }
   if (show != Show::nothing) print_choices(t);
   plan.check();  // before anything is written or allocated
-  RunDirectory directory(run_dir, old_run(t.options), t.options.callbacks.keep_checkpoints);
+  // All that can still fail comes before an old run is replaced.
+  std::optional<ContactSheet> sheet;
   if (t.options.preprocessing.show_augmented > 0 && t.options.callbacks.resume.empty()) {
-    write_augmented(t, directory, show, interrupt.token());
+    sheet = augmented_samples(t, t.options.preprocessing.show_augmented, interrupt.token());
   }
   allocate(t);
+  RunDirectory directory(run_dir, old_run(t.options), t.options.callbacks.keep_checkpoints);
+  if (sheet) write_augmented(t, *sheet, directory, show);
   std::optional<ModelSize> dense;  // with the weights that training begins with
   if (t.pruner != nullptr) dense = model_size(thawed(t.model), t.state->weights(), run_dir);
   if (!t.options.callbacks.resume.empty()) {
@@ -182,7 +183,9 @@ int run_training(const Training& t, Show show, Interrupt& interrupt) {
                 << t.state->next.epoch + 1 << '\n';
     }
   }
-  if (t.pruner != nullptr) t.pruner->begin(*t.state->executor, t.state->step);
+  if (t.pruner != nullptr) {
+    t.pruner->begin(*t.state->executor, t.state->step, t.state->next.phase == Phase::validation);
+  }
   directory.write_config(recipe_of(t.options));
   TrainingProgress progress(show, t.options.epochs, t.options.batch);
   RunFiles files(t, directory, progress);

@@ -16,6 +16,7 @@ struct Snapshot {
   Checkpoint checkpoint;     ///< the parameters, and, if `is_whole`, all else of the run
   bool is_whole = false;     ///< can be continued from
   bool is_unfrozen = false;  ///< TrainingState::is_unfrozen(): what order the parameters have
+  bool is_last = false;      ///< training was finished at this step, maybe within an epoch
   std::uint64_t step = 0;    ///< training steps
   /// As nn::Executor::read(Arena::parameters) gives them.
   [[nodiscard]] std::span<const float> parameters() const {

@@ -15,12 +15,14 @@ StepRecord TakeSnapshot::operator()(const StepRecord& record, Context& context) 
   const bool is_step_due = record.tag.phase == Phase::training && record.result.samples > 0 &&
                            options_.every_steps > 0 &&
                            record.global_step % options_.every_steps == 0;
-  if (!is_step_due && record.epoch == nullptr) return record;
+  const bool is_last = state_->is_finished();
+  if (!is_step_due && !is_last && record.epoch == nullptr) return record;
   StepRecord result = record;
   result.snapshot = pool_.acquire(context.stop_token());
   if (!result.snapshot) return result;
   Snapshot& snapshot = *result.snapshot;
   snapshot.step = record.global_step;
+  snapshot.is_last = is_last;
   snapshot.is_unfrozen = state_->is_unfrozen();
   snapshot.is_whole = is_step_due || options_.whole;
   if (snapshot.is_whole) {

@@ -91,12 +91,13 @@ TEST_CASE("a run killed at random moments and resumed each time ends as the one 
   const Arguments options = everything(scratch);
   trained(data, scratch / "whole", options);
   const std::vector<std::byte> model = read_file(scratch / "whole/model.safetensors");
+  const std::vector<std::byte> best = read_file(scratch / "whole/best.safetensors");
   const std::vector<Row> rows = figures(scratch / "whole");
   REQUIRE(rows.size() >= 4);
   CHECK(std::stod(rows.back().at("sparsity")) > 0.3);  // so that there is something to keep
 
   Random random(17, 0, 0, Draw::user);
-  int kills = 0, wholes = 0;
+  int kills = 0, resumes = 0;
   for (int run_number = 0; kills < 20; ++run_number) {
     const fs::path run_dir = scratch / ("run" + std::to_string(run_number));
     for (bool has_ended = false; !has_ended;) {
@@ -108,18 +109,19 @@ TEST_CASE("a run killed at random moments and resumed each time ends as the one 
       const Outcome outcome = has_checkpoint
                                   ? run({"train", "--resume", run_dir.string()}, kill)
                                   : train(data, run_dir, with(options, {"--overwrite"}), kill);
+      resumes += has_checkpoint ? 1 : 0;
       INFO(outcome.err);
       has_ended = outcome.status == 0;
       if (has_ended) break;
       REQUIRE(outcome.status == 128 + SIGKILL);
       ++kills;
     }
-    ++wholes;
     CHECK(read_file(run_dir / "model.safetensors") == model);
+    CHECK(read_file(run_dir / "best.safetensors") == best);
     CHECK(figures(run_dir) == rows);
   }
   CHECK(kills == 20);
-  CHECK(wholes >= 1);
+  CHECK(resumes >= 5);  // or the kills came before there was anything to go on from
 }
 
 TEST_CASE("a run stopped by a signal says how to go on, and goes on to the same bit") {
@@ -156,6 +158,30 @@ TEST_CASE("a damaged checkpoint is named and passed over") {
   CHECK_THAT(resumed.err, Contains("passed over: " + last.string()));
   CHECK_THAT(resumed.out, Contains("goes on    behind step 8, in epoch 3"));
   CHECK(read_file(run_dir / "model.safetensors") == read_file(scratch / "whole/model.safetensors"));
+}
+
+TEST_CASE("a damaged best checkpoint does not keep a run from going on") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
+  const fs::path run_dir = scratch / "run";
+  trained(data, run_dir, small(3, {"--keep-checkpoints", "0"}));
+  const fs::path best = fs::canonical(run_dir / "checkpoints/best.ckpt");
+  fs::resize_file(best, fs::file_size(best) / 2);
+  const Outcome resumed = run({"train", "--resume", run_dir.string(), "--epochs", "5"});
+  INFO(resumed.err);
+  CHECK(resumed.status == 0);
+  CHECK(metrics(run_dir).size() == 5);
+}
+
+TEST_CASE("a run is not replaced by one that cannot begin") {
+  const Scratch scratch;
+  const fs::path run_dir = scratch / "run";
+  trained("generated:20x4:2", run_dir, small(1));
+  const auto model = read_file(run_dir / "model.safetensors");
+  const Outcome outcome =
+      train("generated:20x4:2", run_dir, small(1, {"--overwrite", "--show-augmented", "4"}));
+  CHECK(outcome.status != 0);
+  CHECK(read_file(run_dir / "model.safetensors") == model);
 }
 
 TEST_CASE("a run that has trained all its epochs is complete, and goes on when it is given more") {
