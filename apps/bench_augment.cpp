@@ -109,7 +109,14 @@ int bench_augment(const std::vector<std::string>& arguments) {
   const Shape sample = parse_sample_shape(o.input, "bench augment: --input");
   if (sample.rank() != 3) throw UsageError("bench augment: --input must be HxWxC, such as 28x28x1");
   AugmentOptions options = augment_options(o.augmentation, "bench augment: --");
-  if (options.is_identity()) options = augment_options(usual_changes());
+  if (options.is_identity()) {  // the usual changes, in the way that was asked for
+    AugmentationOptions usual = usual_changes();
+    usual.fill_mode = o.augmentation.fill_mode;
+    usual.cval = o.augmentation.cval;
+    usual.interpolation_order = o.augmentation.interpolation_order;
+    usual.keras_compat = o.augmentation.keras_compat;
+    options = augment_options(usual, "bench augment: --");
+  }
 
   const Spread seconds = measure(options, sample, o);
   const double pixels = static_cast<double>(sample[0] * sample[1]);

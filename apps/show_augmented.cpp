@@ -33,6 +33,7 @@ ContactSheet augmented_samples(const Training& training, std::int64_t samples,
   std::vector<float> seen;
   const auto wanted = static_cast<std::size_t>(samples * t.model.input.elements());
   p.charge("contact sheet", 1, Bytes{wanted * (sizeof(float) + 1)});
+  seen.reserve(wanted);
   p.sink(inputs, {.name = "keep"}, [&](const Lease<DeviceBatch>& lease) {
     const auto values = lease->input.as<float>().first(
         static_cast<std::size_t>(lease->size * lease->sample.elements()));

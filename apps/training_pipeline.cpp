@@ -155,7 +155,8 @@ void charge_model(Pipeline& p, const Training& t) {
   if (t.state->unfrozen != nullptr) {
     const std::vector<nn::MemoryLine> later = t.state->unfrozen->memory();
     if (nn::total(later) > nn::total(lines)) lines = later;
-    p.charge("weights on the move", 2, Bytes{weight_elements(t.model) * sizeof(float)});
+    p.charge("weights on the move", t.compile.masks ? 3 : 2,
+             Bytes{weight_elements(t.model) * sizeof(float)});
   }
   for (const nn::MemoryLine& line : lines) p.charge("model: " + line.name, 1, line.bytes);
 }
@@ -172,7 +173,7 @@ Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
   charge_model(p, t);
   Bytes kept;
   for (const auto& callback : t.callbacks) kept += callback->array_bytes();
-  if (kept.count > 0) p.charge("best weights", 1, kept);
+  if (kept.count > 0) p.charge("best weights", 3, kept);  // kept, and two copies on the way
   if (t.pruner != nullptr) p.charge("pruning", 1, t.pruner->scratch());
   auto batches = add_loading(p, t);
 

@@ -194,7 +194,9 @@ Bytes ClassificationMetrics::bytes(std::int64_t samples) const {
   const std::int64_t matrix = classes_ * classes_ * static_cast<std::int64_t>(sizeof(std::int64_t));
   const std::int64_t kept =
       options_.auc ? samples * (classes_ + 1) * static_cast<std::int64_t>(sizeof(float)) : 0;
-  return Bytes{static_cast<std::uint64_t>(matrix + kept)};
+  constexpr auto kSorting = static_cast<std::int64_t>(sizeof(float) + sizeof(std::size_t));
+  const std::int64_t sorted = options_.auc ? samples * kSorting + samples / 8 : 0;
+  return Bytes{static_cast<std::uint64_t>(matrix + kept + sorted)};
 }
 
 double ClassificationMetrics::accuracy() const {
@@ -213,6 +215,10 @@ double ClassificationMetrics::top_k(std::int64_t k) const {
 }
 
 std::vector<ClassMetrics> ClassificationMetrics::per_class() const {
+  return per_class(true);
+}
+
+std::vector<ClassMetrics> ClassificationMetrics::per_class(bool with_areas) const {
   std::vector<ClassMetrics> result;
   for (std::int64_t c = 0; c < classes_; ++c) {
     const auto cell = [&](std::int64_t label, std::int64_t predicted) {
@@ -226,7 +232,7 @@ std::vector<ClassMetrics> ClassificationMetrics::per_class() const {
     result.push_back({.precision = ratio(cell(c, c), predicted),
                       .recall = ratio(cell(c, c), labelled),
                       .f1 = ratio(2 * cell(c, c), labelled + predicted),
-                      .auc = area(c),
+                      .auc = with_areas ? area(c) : kNaN,
                       .support = labelled});
   }
   return result;
@@ -258,7 +264,7 @@ ClassMetrics ClassificationMetrics::weighted(std::span<const ClassMetrics> class
 double ClassificationMetrics::value(std::string_view name) const {
   if (name == "accuracy") return accuracy();
   if (const auto k = top_of(name)) return top_k(*k);
-  const std::vector<ClassMetrics> classes = per_class();
+  const std::vector<ClassMetrics> classes = per_class(name == "auc");
   const ClassMetrics means = macro(classes);
   if (name == "precision") return means.precision;
   if (name == "recall") return means.recall;

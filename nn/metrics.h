@@ -47,7 +47,8 @@ class ClassificationMetrics {
   void merge(const ClassificationMetrics& other);
   void reset();
 
-  /// Takes the memory of `samples` samples, so that add() need not. bytes() is how much that is.
+  /// Takes the memory of `samples` samples, so that add() need not. bytes() is how much that is,
+  /// with what sorting for an area takes on top.
   void reserve(std::int64_t samples);
   [[nodiscard]] Bytes bytes(std::int64_t samples) const;
 
@@ -72,6 +73,7 @@ class ClassificationMetrics {
 
  private:
   void count(std::span<const float> row, std::int64_t label);
+  [[nodiscard]] std::vector<ClassMetrics> per_class(bool with_areas) const;
   [[nodiscard]] double area(std::int64_t label) const;
 
   std::int64_t classes_, samples_ = 0;

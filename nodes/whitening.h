@@ -12,7 +12,7 @@ namespace millrace {
 /// them. They come from `pairs`, the data times its transpose [F][F], as eigenvectors and square
 /// roots of eigenvalues, by LAPACK in float64.
 ///
-/// Singular values below about 1e-8 of the largest are rounding noise: directions in which the
+/// Singular values below 1.5e-8 sqrt(F) of the largest are rounding noise: directions in which the
 /// samples do not vary, such as between two pixels that are always black. Where epsilon is not well
 /// above that noise, such a direction is left out (0) instead of amplified a millionfold.
 ///

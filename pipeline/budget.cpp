@@ -12,11 +12,12 @@ void Budget::charge(std::string name, std::uint64_t count, Bytes each) {
 }
 
 void Budget::charge_or_refuse(std::string name, std::uint64_t count, Bytes each) {
+  const std::scoped_lock lock(mutex_);  // until the charge is there: two may not both fit alone
   Budget with(limit_);
-  for (Charge& line : charges()) with.charge(std::move(line.name), line.count, line.each);
-  with.charge(name, count, each);
+  with.charges_ = charges_;
+  with.charges_.push_back({std::move(name), count, each});
   with.check();
-  charge(std::move(name), count, each);
+  charges_ = std::move(with.charges_);
 }
 
 Bytes Budget::charged() const {
