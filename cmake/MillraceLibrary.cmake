@@ -6,8 +6,8 @@
 # link the library, and the arrows between the folders stay one way.
 function(millrace_warnings target)
   target_compile_options(${target} PRIVATE
-    -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-    $<$<BOOL:${MILLRACE_WERROR}>:-Werror>)
+    "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wconversion>"
+    "$<$<AND:$<COMPILE_LANGUAGE:CXX>,$<BOOL:${MILLRACE_WERROR}>>:-Werror>")
 endfunction()
 
 function(millrace_library room)
@@ -24,7 +24,9 @@ function(millrace_library room)
     VERSION ${PROJECT_VERSION}
     SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
     POSITION_INDEPENDENT_CODE ON
-    CXX_EXTENSIONS OFF)
+    CXX_EXTENSIONS OFF
+    CUDA_STANDARD 20
+    CUDA_EXTENSIONS OFF)
   target_compile_features(${target} PUBLIC cxx_std_20)
   target_include_directories(${target} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include/${room}>

@@ -3,6 +3,7 @@
 #include <millrace/core/error.h>
 
 #include <limits>
+#include <utility>
 
 namespace millrace::nn {
 namespace {
@@ -60,6 +61,22 @@ void check_batch(const Batch& batch, const Model& model, std::int64_t max_sample
   if (!batch.draws.empty() && batch.draws.size() < samples) {
     throw Error(concat("batch: ", batch.draws.size(), " draws for ", samples, " samples"));
   }
+}
+
+void Executor::start_train(const Batch& batch, std::int64_t t, double learning_rate) {
+  finished_ += train(batch, t, learning_rate);
+}
+
+void Executor::start_evaluate(const Batch& batch) {
+  finished_ += evaluate(batch);
+}
+
+StepResult Executor::finish() {
+  return std::exchange(finished_, {});
+}
+
+std::unique_ptr<DeviceInput> Engine::device_input(const DeviceInputLayout&) const {
+  throw Error(concat(description(), ": steps read host memory; there is nothing to copy to"));
 }
 
 }  // namespace millrace::nn

@@ -6,10 +6,13 @@
 #include <millrace/core/buffer.h>
 #include <millrace/core/bytes.h>
 #include <millrace/core/shape.h>
+#include <millrace/nn/device_input.h>
 #include <millrace/nn/gradient.h>
 #include <millrace/nn/loss.h>
+#include <millrace/nn/loss_scale.h>
 #include <millrace/nn/model.h>
 #include <millrace/nn/optimizer.h>
+#include <millrace/nn/precision.h>
 
 #include <cstdint>
 #include <memory>
@@ -44,6 +47,9 @@ struct Batch {
   std::int64_t samples = 0;                ///< 1 <= samples <= CompileOptions::batch
   std::uint32_t pass = 0;                  ///< with `draws`, what dropout's masks are a function of
   std::span<const std::uint64_t> draws{};  ///< [N] positions in the pass, or empty: 0, 1, 2, ...
+  /// Where all this lies on the device already (made by this engine; uploaded and cast), or null:
+  /// then what is above is read, and only `samples` and `pass` otherwise.
+  DeviceInput* device = nullptr;
 };
 
 /// Where the bytes of a compiled model go; for the plan of a pipeline and for `inspect`.
@@ -88,6 +94,14 @@ class Executor {
   /// One training step: forward, loss, backward, update. `t` counts steps from 1. Gradients are
   /// then those that the optimizer was given: with the part of L2, and clipped.
   virtual StepResult train(const Batch& batch, std::int64_t t, double learning_rate) = 0;
+  /// The same in two halves, so that a device need not be waited for after each step: start_train()
+  /// returns when the step is on its way (for a CPU: done), finish() waits for all that was started
+  /// since the last finish() and returns the sum of their results. Before anything else is asked of
+  /// the executor, steps under way are waited for.
+  virtual void start_train(const Batch& batch, std::int64_t t, double learning_rate);
+  virtual void start_evaluate(const Batch& batch);
+  virtual StepResult finish();
+
   /// Forward and backward without the update; gradients are then readable: those of the loss that
   /// is returned, L2 included, not clipped. Batch norm's running statistics are updated as in
   /// train().
@@ -109,8 +123,16 @@ class Executor {
   virtual void read(Arena arena, std::span<float> values) const = 0;
   virtual void write(Arena arena, std::span<const float> values) = 0;
 
+  /// Of an engine whose precision scales the loss; nothing for others. A step that is skipped counts
+  /// in its StepResult like any other.
+  [[nodiscard]] virtual std::optional<LossScaleState> loss_scale() const { return std::nullopt; }
+  virtual void set_loss_scale(const LossScaleState&) {}
+
   [[nodiscard]] virtual std::vector<OpTiming> timings() const = 0;
   virtual void reset_timings(bool enabled) = 0;  ///< off by default: two clock reads an operation
+
+ private:
+  StepResult finished_;  // of steps that start_ functions ran to their end
 };
 
 /// Throws UsageError that names the first option out of its range. Engines call it in compile().
@@ -122,6 +144,11 @@ void validate(const CompileOptions& options);
 /// engines, before they touch the batch; evaluate_loss checks the labels' type and shape.
 void check_batch(const Batch& batch, const Model& model, std::int64_t max_samples,
                  bool needs_labels);
+
+/// Of a device with memory of its own.
+struct DeviceMemory {
+  Bytes free, total;
+};
 
 /// A device that can compile. Thread-safe: const all through.
 class Engine {
@@ -135,6 +162,15 @@ class Engine {
   [[nodiscard]] virtual Buffer device_buffer(Bytes size) const = 0;
   /// True when steps can read host memory, so that copying to the device is handing over a pointer.
   [[nodiscard]] virtual bool shares_host_memory() const = 0;
+  /// A slot for batches where steps cannot read host memory. Throws Error where they can, and where
+  /// the device has no memory left.
+  [[nodiscard]] virtual std::unique_ptr<DeviceInput> device_input(
+      const DeviceInputLayout& layout) const;
+  /// What device_input() takes of the device's memory.
+  [[nodiscard]] virtual Bytes device_input_bytes(const DeviceInputLayout&) const { return {}; }
+  /// Of the device, now; nothing where steps read host memory.
+  [[nodiscard]] virtual std::optional<DeviceMemory> device_memory() const { return std::nullopt; }
+  [[nodiscard]] virtual Precision precision() const { return Precision::fp32; }
   /// Throws Error where the engine cannot do an operation.
   [[nodiscard]] virtual std::unique_ptr<Executor> compile(const Model& model,
                                                           const CompileOptions& options) const = 0;

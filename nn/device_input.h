@@ -1,0 +1,54 @@
+#pragma once
+// Batches in the memory of a device that does not share the host's. The engine makes the slots; the
+// stages of a pipeline fill them: copy_to_device.h begins the upload, cast.h the cast.
+
+#include <millrace/core/bytes.h>
+#include <millrace/core/completion.h>
+#include <millrace/core/shape.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace millrace::nn {
+
+/// What a slot holds.
+struct DeviceInputLayout {
+  Shape sample;               ///< of the model's input: {H, W, C} or {F}
+  DType pixels = DType::u8;   ///< of what is uploaded: u8 or f32
+  std::int64_t capacity = 0;  ///< samples
+  std::int64_t target_width = 0;  ///< K: labels are f32 [N][K]; 0: i32 [N]
+  bool learns_input = false;      ///< the target is the cast input, as float32
+};
+
+/// What an upload reads. Everything must stay as it is until the upload has ended.
+struct HostSamples {
+  const std::byte* pixels = nullptr;  ///< [samples][sample], in the engine's host_buffer
+  std::span<const std::int32_t> labels{};
+  std::span<const float> targets{};  ///< [samples][K], if K > 0
+  std::span<const float> weights{};
+  std::span<const std::uint64_t> draws{};
+  std::uint32_t pass = 0;
+  std::int64_t samples = 0;
+};
+
+/// x = pixel * factor[c] + offset[c], c counting in the model's order of channels.
+struct Normalization {
+  std::vector<float> factor, offset;  ///< one a channel (the last dimension of a sample)
+  bool swaps_channels = false;        ///< RGB to BGR
+};
+
+/// A slot in device memory. One thread at a time; the two completions end on a thread of the
+/// engine's. The device itself sees to it that no upload overwrites what a step still reads.
+class DeviceInput {
+ public:
+  virtual ~DeviceInput() = default;
+  /// Begins to copy a batch. Ends when the host's memory may be used again.
+  [[nodiscard]] virtual Completion upload(const HostSamples& samples) = 0;
+  /// Begins to turn the uploaded pixels into the input that steps read, in the engine's precision.
+  /// Requires: upload() before.
+  [[nodiscard]] virtual Completion cast(const Normalization& normalization) = 0;
+};
+
+}  // namespace millrace::nn
