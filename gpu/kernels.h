@@ -17,6 +17,7 @@
 #include <millrace/nn/optimizer.h>
 
 #include <cstdint>
+#include <vector>
 
 namespace millrace::gpu {
 
@@ -33,8 +34,9 @@ struct Plane {
 
 /// Fixed parts for column sums: partials are float32 [parts(rows)][stored].
 [[nodiscard]] std::int64_t sum_parts(std::int64_t rows) noexcept;
-/// Fixed parts for sums over a whole arena: partials are float64 [arena_parts()].
+/// Fixed parts for sums over a whole arena, and over one parameter: partials are float64.
 [[nodiscard]] std::int64_t arena_parts() noexcept;
+[[nodiscard]] std::int64_t norm_parts() noexcept;
 
 // ---- the input ----------------------------------------------------------------------------------
 /// y = x * factor[c] + offset[c]; x is `from` (u8 or f32) [rows][channels], tightly packed; factor
@@ -159,11 +161,13 @@ struct LossSize {
 };
 /// From float32 logits [samples][stored], a row a call, formulas of nn/loss.h: dlogits (of `type`,
 /// null outside training) = scale * weight / valid * d loss, zero in rows that are not valid;
-/// losses float64 [samples] and right answers u8 [samples].
+/// losses float64 [samples], weights included, and right answers u8 [samples]. An index that is no
+/// class makes its row's loss NaN and its gradient zero.
 [[nodiscard]] Launch loss(Type type, const float* logits, const void* labels, const float* weights,
                           void* dlogits, double* losses, std::uint8_t* right, const LossSize& size,
                           const Scalars* scalars);
-/// Adds up the rows in order, and the penalty of L2, into the results.
+/// Adds up the rows in order, and scalars->penalty for each sample, into the results: after update()
+/// or penalty() where L2 is on.
 [[nodiscard]] Launch loss_totals(const double* losses, const float* weights,
                                  const std::uint8_t* right, const LossSize& size, Scalars* scalars);
 
@@ -172,13 +176,14 @@ struct LossSize {
 [[nodiscard]] Launch begin_step(Scalars* scalars, double learning_rate, std::int64_t t,
                                 std::int64_t samples, std::uint32_t pass, bool is_masked);
 
-/// A parameter of the arena, in device memory: [parameters]. Offsets and counts are physical.
+/// A parameter of the arena, in device memory, in the order of offsets. Offsets and counts are
+/// physical; offsets are multiples of 16. What lies between segments is zero in every arena.
 struct Segment {
   std::int64_t offset = 0, count = 0;
   std::uint32_t is_penalised = 0;  ///< a kernel, where L2 is on
 };
-/// What the update works on; absent parts are null. `gradients` are of the storage type and still
-/// scaled.
+/// What the update works on, each at a multiple of 16 bytes; absent parts are null. `gradients` are
+/// of the storage type and still scaled.
 struct UpdateArenas {
   std::int64_t elements = 0;
   float* weights = nullptr;
@@ -187,36 +192,31 @@ struct UpdateArenas {
   float* first = nullptr;
   float* second = nullptr;
   const float* masks = nullptr;
+  /// Where L2 is on: the gradients that the optimizer was given, [elements]. They cannot be told
+  /// from weights that have changed since. Null without L2.
+  float* given = nullptr;
   const Segment* segments = nullptr;
   std::int64_t segment_count = 0;
-  double* partials = nullptr;  ///< [2][arena_parts()]: squares of weights, of gradients
-  std::uint32_t* infinite = nullptr;  ///< [arena_parts()]
-  double* norms = nullptr;            ///< [segment_count], for clip_norm
+  double* partials = nullptr;  ///< [2][arena_parts()], for L2 and clip_global_norm
+  double* norms = nullptr;     ///< [segment_count][norm_parts()], for clip_norm
 };
-/// One pass over gradients (and weights, for L2): which parts hold a value that is not finite, sums
-/// of squares of the penalised weights and of the unscaled, penalised gradients.
-[[nodiscard]] Launch update_sums(Type type, const UpdateArenas& arenas,
-                                 const nn::GradientOptions& gradient, const Scalars* scalars);
-/// The norm of each parameter's gradient, unscaled and penalised; for clip_norm only. One call a
-/// segment.
-[[nodiscard]] Launch update_norms(Type type, const UpdateArenas& arenas,
-                                  const nn::GradientOptions& gradient, const Scalars* scalars);
-/// One call: adds up the parts in order, decides whether the step is skipped (if `scales`), sets
-/// penalty, clip and the optimizer's constants, with t less the steps skipped so far.
-[[nodiscard]] Launch update_decide(const UpdateArenas& arenas,
-                                   const nn::OptimizerOptions& optimizer,
-                                   const nn::GradientOptions& gradient, bool scales,
-                                   Scalars* scalars);
-/// w and its state, an element a call (or a few): unscale, L2, clip, optimizer, mask, working copy.
-/// Does nothing where the step is skipped.
-[[nodiscard]] Launch update(Type type, const UpdateArenas& arenas,
-                            const nn::OptimizerOptions& optimizer,
-                            const nn::GradientOptions& gradient, const Scalars* scalars);
-/// One call, after the update: advances the loss scale.
-[[nodiscard]] Launch end_step(const nn::LossScaleOptions& options, bool scales, Scalars* scalars);
-/// Gradients as the host reads them: unscaled, with L2 if `with_penalty`, clipped if `clipped`.
+/// From gradients to new weights, in this order: are all finite; unscale, L2, clip, optimizer, mask,
+/// working copy; then the loss scale advances. With loss scaling a step with a gradient that is not
+/// finite changes nothing but the loss scale, and Adam's t leaves it out; without (null) nothing is
+/// skipped. Sets scalars->penalty.
+[[nodiscard]] std::vector<Launch> update(Type type, const UpdateArenas& arenas,
+                                         const nn::OptimizerOptions& optimizer,
+                                         const nn::GradientOptions& gradient,
+                                         const nn::LossScaleOptions* loss_scale, Scalars* scalars);
+/// The penalty of L2 on the weights as they are, where there is no update: into scalars->penalty.
+/// No launches without L2.
+[[nodiscard]] std::vector<Launch> penalty(const UpdateArenas& arenas,
+                                          const nn::GradientOptions& gradient, Scalars* scalars);
+/// Gradients as the host reads them, float32 [elements], unscaled. After update(): those that the
+/// optimizer was given, with L2 and clipped (of the last step that was not skipped where L2 is on).
+/// Else: with L2, not clipped.
 [[nodiscard]] Launch read_gradients(Type type, const UpdateArenas& arenas,
-                                    const nn::GradientOptions& gradient, bool clipped,
+                                    const nn::GradientOptions& gradient, bool after_update,
                                     float* seen, const Scalars* scalars);
 /// Working copies anew from the weights: after write().
 [[nodiscard]] Launch refresh_working(Type type, const float* weights, void* working,

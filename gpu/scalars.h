@@ -17,9 +17,10 @@ struct Scalars {
   std::uint32_t pass;
   std::uint32_t is_masked;  ///< masks are applied in this update
 
-  // Of the update under way.
-  std::uint32_t found_infinite;  ///< some gradient is not finite
-  double penalty;                ///< of L2, on the weights as they were
+  // Of the step under way.
+  float unscale;                 ///< what its gradients are multiplied by to be those of the loss
+  std::uint32_t found_infinite;  ///< some gradient is not finite: with loss scaling, skipped
+  double penalty;                ///< of L2 for one sample, on the weights as they were
   double clip;                   ///< what clip_global_norm multiplies by; 1 without
   double step, root_scale, keep; ///< the optimizer's constants, see kernels/update.h
 
