@@ -102,10 +102,11 @@ int Pipeline::add_source(Stage stage, std::shared_ptr<detail::PoolCore> pool,
   return detail::add_stage(*state_, std::move(spec));
 }
 
-int Pipeline::add_then(int input, Stage stage,
-                       std::function<std::unique_ptr<detail::Body>()> make) {
+int Pipeline::add_then(int input, Stage stage, std::function<std::unique_ptr<detail::Body>()> make,
+                       bool is_pending) {
   StageSpec spec{.kind = Kind::then, .options = std::move(stage), .input = input};
   spec.make_body = std::move(make);
+  spec.is_pending = is_pending;
   return detail::add_stage(*state_, std::move(spec));
 }
 
@@ -178,8 +179,8 @@ Report Pipeline::run(std::stop_token stop) {
   const detail::Clock::time_point origin = detail::Clock::now();
   {
     const std::stop_callback on_stop(stop, [&control] { control.request_stop(); });
-    state_->last_report =
-        detail::run_stages(state_->stages, state_->options.threads, control, trace);
+    state_->last_report = detail::run_stages(state_->stages, state_->options.threads, control,
+                                             trace, state_->options.watch.get());
   }
   Report& report = state_->last_report;
   report.name = state_->options.name;

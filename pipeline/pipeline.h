@@ -11,10 +11,12 @@
 #include <millrace/pipeline/detail/callables.h>
 #include <millrace/pipeline/detail/spec.h>
 #include <millrace/pipeline/generator.h>
+#include <millrace/pipeline/pending.h>
 #include <millrace/pipeline/plan.h>
 #include <millrace/pipeline/pool.h>
 #include <millrace/pipeline/report.h>
 #include <millrace/pipeline/stage.h>
+#include <millrace/pipeline/stage_watch.h>
 
 #include <filesystem>
 #include <memory>
@@ -79,7 +81,8 @@ class Pipeline {
     std::string name = "pipeline";
     Bytes budget{};   ///< the limit of all charges; 0: none
     int threads = 0;  ///< oneTBB workers, the caller included; 0: the cores one may use
-    std::filesystem::path trace{};  ///< Chrome's JSON, for ui.perfetto.dev; empty: none
+    std::filesystem::path trace{};        ///< Chrome's JSON, for ui.perfetto.dev; empty: none
+    std::shared_ptr<StageWatch> watch{};  ///< of the bodies of all stages; may be null
   };
   Pipeline();
   explicit Pipeline(Options options);
@@ -117,16 +120,17 @@ class Pipeline {
   }
 
   /// A stage: `Out body(const In&)`, with an optional Context& after it. A body that returns
-  /// optional<Out> may keep an item from going on. A node that holds scratch memory says so with
-  /// `Bytes scratch() const`; it is charged once per concurrent call.
+  /// optional<Out> may keep an item from going on; one that returns Pending<Out> has begun work
+  /// that ends elsewhere, see pending.h. A node that holds scratch memory says so with `Bytes
+  /// scratch() const`; it is charged once per concurrent call.
   template <class In, class F>
   requires detail::Node<F, In>
   auto then(Stream<In> input, Stage stage, F body) {
     using Out = detail::output_t<F, In>;
     static_assert(!std::is_void_v<Out>, "a stage that returns nothing is a sink: use sink()");
     charge_scratch(stage, body);
-    return Stream<Out>(
-        add_then(input.stage_, std::move(stage), detail::node_body<In>(std::move(body))));
+    return Stream<Out>(add_then(input.stage_, std::move(stage),
+                                detail::node_body<In>(std::move(body)), detail::is_pending<F, In>));
   }
   /// Joins each item with a slot of another pool, waiting (without a thread) until one is free.
   /// Keeps the order of the source.
@@ -146,6 +150,7 @@ class Pipeline {
   template <class In, class F>
   requires detail::Node<F, In>
   void sink(Stream<In> input, Stage stage, F body) {
+    static_assert(!detail::is_pending<F, In>, "what is begun must end in a stage: use then()");
     charge_scratch(stage, body);
     add_sink(input.stage_, std::move(stage), detail::node_body<In>(std::move(body)));
   }
@@ -175,7 +180,8 @@ class Pipeline {
   void add_pool(const std::shared_ptr<detail::PoolCore>& pool);
   int add_source(Stage stage, std::shared_ptr<detail::PoolCore> pool,
                  std::function<std::unique_ptr<detail::SourceBody>()> make);
-  int add_then(int input, Stage stage, std::function<std::unique_ptr<detail::Body>()> make);
+  int add_then(int input, Stage stage, std::function<std::unique_ptr<detail::Body>()> make,
+               bool is_pending);
   int add_with(int input, Stage stage, std::shared_ptr<detail::PoolCore> pool,
                detail::JoinSlot join);
   int add_gather(int input, std::string name, detail::GatherItems gather);

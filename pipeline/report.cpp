@@ -10,9 +10,13 @@
 namespace millrace {
 namespace {
 
-/// The share of the time that the stage's threads were busy.
+/// The share of the time that the stage's threads were busy, or its device.
 double load_of(const StageReport& stage, double wall_s) {
-  return wall_s > 0 ? stage.busy_s / (wall_s * stage.workers) : 0;
+  return wall_s > 0 ? std::max(stage.busy_s / stage.workers, stage.device_s) / wall_s : 0;
+}
+
+bool uses_device(const StageReport& stage) {
+  return stage.peak_in_flight > 0 || stage.device_s > 0;
 }
 
 }  // namespace
@@ -33,6 +37,7 @@ const StageReport& Report::stage(const std::string& stage_name) const {
 }
 
 std::string Report::text() const {
+  const bool has_device = std::any_of(stages.begin(), stages.end(), uses_device);
   std::size_t width = 5;
   for (const StageReport& stage : stages) width = std::max(width, stage.name.size());
   std::ostringstream out;
@@ -41,14 +46,18 @@ std::string Report::text() const {
       << "  " << std::left << std::setw(static_cast<int>(width)) << "stage" << std::right
       << std::setw(10) << "items" << std::setw(9) << "skipped" << std::setw(10) << "busy s"
       << std::setw(7) << "load" << std::setw(12) << "starved s" << std::setw(11) << "blocked s"
-      << std::setw(10) << "p50 ms" << std::setw(10) << "p99 ms" << std::setw(7) << "queue" << '\n';
+      << std::setw(10) << "p50 ms" << std::setw(10) << "p99 ms" << std::setw(7) << "queue";
+  if (has_device) out << std::setw(11) << "device s" << std::setw(11) << "in flight";
+  out << '\n';
   for (const StageReport& s : stages) {
     out << "  " << std::left << std::setw(static_cast<int>(width)) << s.name << std::right
         << std::setw(10) << s.items << std::setw(9) << s.skipped << std::setw(10) << s.busy_s
         << std::setw(6) << static_cast<int>(100 * load_of(s, wall_s) + 0.5) << '%' << std::setw(12)
         << s.starved_s << std::setw(11) << s.blocked_s << std::setprecision(3) << std::setw(10)
         << s.p50_ms << std::setw(10) << s.p99_ms << std::setprecision(2) << std::setw(7)
-        << s.peak_queue << '\n';
+        << s.peak_queue;
+    if (uses_device(s)) out << std::setw(11) << s.device_s << std::setw(11) << s.peak_in_flight;
+    out << '\n';
   }
   out << "bottleneck: " << bottleneck() << '\n';
   for (const std::string& reason : skipped) out << "skipped: " << reason << '\n';
@@ -70,7 +79,12 @@ std::string Report::json() const {
         << ",\"busy_s\":" << json_number(s.busy_s) << ",\"starved_s\":" << json_number(s.starved_s)
         << ",\"blocked_s\":" << json_number(s.blocked_s) << ",\"p50_ms\":" << json_number(s.p50_ms)
         << ",\"p99_ms\":" << json_number(s.p99_ms) << ",\"max_ms\":" << json_number(s.max_ms)
-        << ",\"peak_queue\":" << s.peak_queue << '}';
+        << ",\"peak_queue\":" << s.peak_queue;
+    if (uses_device(s)) {
+      out << ",\"device_s\":" << json_number(s.device_s)
+          << ",\"peak_in_flight\":" << s.peak_in_flight;
+    }
+    out << '}';
   }
   out << "],\n\"skipped\":[";
   for (std::size_t i = 0; i < skipped.size(); ++i)

@@ -21,6 +21,8 @@ struct StageReport {
   double blocked_s = 0;       ///< sources: waiting for a free slot
   double p50_ms = 0, p99_ms = 0, max_ms = 0;  ///< of one call; quantiles within 5 %
   std::uint64_t peak_queue = 0;               ///< most items waiting or in work at a time
+  std::uint64_t peak_in_flight = 0;  ///< most items whose work had begun and went on elsewhere
+  double device_s = 0;               ///< what that work took on a device, by its own clock
 };
 
 struct Report {
@@ -32,7 +34,8 @@ struct Report {
   std::vector<std::string> skipped;     ///< the first 20 different reasons
   std::uint64_t trace_events_lost = 0;  ///< did not fit into the trace
 
-  /// The stage that was busy for the largest share of what its concurrency allows.
+  /// The stage that was busy for the largest share of what its concurrency allows, or whose work
+  /// kept a device busy for the largest share of the time.
   [[nodiscard]] std::string bottleneck() const;
   [[nodiscard]] const StageReport& stage(const std::string& stage_name) const;  ///< throws Error
   [[nodiscard]] std::string text() const;

@@ -4,6 +4,7 @@
 
 #include <millrace/pipeline/detail/spec.h>
 #include <millrace/pipeline/generator.h>
+#include <millrace/pipeline/pending.h>
 
 #include <concepts>
 #include <memory>
@@ -40,7 +41,19 @@ struct Optional<std::optional<T>> {
   using type = T;
 };
 
-// ---- nodes: Out(const In&) or Out(const In&, Context&) ------------------------------------------
+template <class T>
+struct PendingOf {
+  static constexpr bool is_pending = false;
+  using type = T;
+};
+template <class T>
+struct PendingOf<Pending<T>> {
+  static constexpr bool is_pending = true;
+  using type = T;
+};
+
+// ---- nodes: Out(const In&) or Out(const In&, Context&); Out may be optional or Pending
+// -----------
 
 template <class F, class In>
 concept Node = std::copy_constructible<F> &&
@@ -58,14 +71,20 @@ template <class F, class In>
 using result_t =
     decltype(invoke_node(std::declval<F&>(), std::declval<const In&>(), std::declval<Context&>()));
 template <class F, class In>
-using output_t = typename Optional<std::remove_cvref_t<result_t<F, In>>>::type;
+inline constexpr bool is_pending = PendingOf<std::remove_cvref_t<result_t<F, In>>>::is_pending;
+template <class F, class In>
+using output_t =
+    typename PendingOf<typename Optional<std::remove_cvref_t<result_t<F, In>>>::type>::type;
 
 template <class In, class F>
 class NodeBody final : public Body {
  public:
   explicit NodeBody(F f) : f_(std::move(f)) {}
-  Item call(Item& input, Context& context) override {
+  Output call(Item& input, Context& context) override {
     using Result = std::remove_cvref_t<result_t<F, In>>;
+    static_assert(!Optional<Result>::is_optional ||
+                      std::is_same_v<typename Optional<Result>::type, output_t<F, In>>,
+                  "a stage returns Pending<T> or std::optional<T>, not one of the other");
     const In& item = input.get<In>();
     if constexpr (std::is_void_v<Result>) {
       invoke_node<F, In>(f_, item, context);
@@ -73,9 +92,12 @@ class NodeBody final : public Body {
     } else if constexpr (Optional<Result>::is_optional) {
       Result result = invoke_node<F, In>(f_, item, context);
       if (!result) return {};
-      return Item::of<output_t<F, In>>(*std::move(result));
+      return {Item::of<output_t<F, In>>(*std::move(result))};
+    } else if constexpr (is_pending<F, In>) {
+      Result result = invoke_node<F, In>(f_, item, context);
+      return {Item::of<output_t<F, In>>(std::move(result.item)), std::move(result.ended)};
     } else {
-      return Item::of<Result>(invoke_node<F, In>(f_, item, context));
+      return {Item::of<Result>(invoke_node<F, In>(f_, item, context))};
     }
   }
 

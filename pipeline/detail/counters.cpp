@@ -49,6 +49,15 @@ void StageCounters::blocked(Clock::duration time) noexcept {
   blocked_.fetch_add(time.count(), kRelaxed);
 }
 
+void StageCounters::end_elsewhere(double device_s) noexcept {
+  in_flight_.fetch_sub(1, kRelaxed);
+  device_ns_.fetch_add(std::llround(device_s * 1e9), kRelaxed);
+}
+
+void StageCounters::note_in_flight() noexcept {
+  raise_to(peak_in_flight_, in_flight_.load(kRelaxed));
+}
+
 double StageCounters::quantile_ms(double q) const {
   const double wanted = q * static_cast<double>(items_.load(kRelaxed));
   double seen = 0;
@@ -68,6 +77,8 @@ void StageCounters::fill(StageReport& report) const {
   report.max_ms = seconds(longest_.load(kRelaxed)) * 1e3;
   report.p50_ms = std::min(quantile_ms(0.5), report.max_ms);
   report.p99_ms = std::min(quantile_ms(0.99), report.max_ms);
+  report.peak_in_flight = static_cast<std::uint64_t>(peak_in_flight_.load(kRelaxed));
+  report.device_s = static_cast<double>(device_ns_.load(kRelaxed)) * 1e-9;
   report.peak_queue = static_cast<std::uint64_t>(peak_.load(kRelaxed));
 }
 

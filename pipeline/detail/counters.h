@@ -23,6 +23,12 @@ class StageCounters {
   void worked(Clock::duration time) noexcept;
   void skipped() noexcept { skipped_.fetch_add(1, std::memory_order_relaxed); }
   void blocked(Clock::duration time) noexcept;
+  /// An item of the stage is under way elsewhere, then no more; `device_s` is what a device says
+  /// that it took.
+  void begin_elsewhere() noexcept { in_flight_.fetch_add(1, std::memory_order_relaxed); }
+  void end_elsewhere(double device_s) noexcept;
+  /// Some have not ended yet: without a call of this nothing was in flight.
+  void note_in_flight() noexcept;
   /// The run starts: the stage is idle from now on.
   void start(Clock::time_point now) noexcept { idle_since_ = now.time_since_epoch().count(); }
 
@@ -36,6 +42,8 @@ class StageCounters {
 
   std::atomic<std::int64_t> pending_{0};
   std::atomic<std::int64_t> peak_{0};
+  std::atomic<std::int64_t> in_flight_{0}, peak_in_flight_{0};
+  std::atomic<std::int64_t> device_ns_{0};
   std::atomic<Clock::rep> idle_since_{0};
   std::atomic<Clock::rep> starved_{0}, busy_{0}, blocked_{0}, longest_{0};
   std::atomic<std::uint64_t> items_{0}, skipped_{0};

@@ -115,6 +115,7 @@ void SourceNode::work(Message) {
   const Context::Skip on_skip = [this](const std::string& what) { skip(what); };
   Context context(sequence_, run_.control.token(), on_skip);
   try {
+    const Watched watched(run_.watch, spec_.options.name);
     has_ended_ = !body_->call(slot_, *this, context);
   } catch (...) {
     run_.control.fail(spec_.options.name, sequence_, std::current_exception());
@@ -156,18 +157,19 @@ BodyNode::BodyNode(RunContext run, const StageSpec& spec, int index, int concurr
   }
 }
 
-Item BodyNode::call(Message& message) {
+Output BodyNode::call(Message& message) {
   Body* body = nullptr;
   {
     const std::scoped_lock lock(mutex_);
     body = idle_.back();
     idle_.pop_back();
   }
-  Item result;
+  Output result;
   const Clock::time_point begin = Clock::now();
   const Context::Skip on_skip = [this](const std::string& what) { skip(what); };
   Context context(message.sequence, run_.control.token(), on_skip);
   try {
+    const Watched watched(run_.watch, spec_.options.name);
     result = body->call(message.item, context);
   } catch (...) {
     failed(message.sequence, std::current_exception());
@@ -181,14 +183,51 @@ Item BodyNode::call(Message& message) {
 }
 
 void BodyNode::work(Message message) {
-  Item result;
+  Output result;
   // What has begun on the engine is finished there, also when the run is ending: a step and what
   // belongs to it are done both or neither.
   const bool goes_on = follows_directly_ || !run_.control.is_ending();
   if (message.item && goes_on) result = call(message);
-  message.item = std::move(result);
+  message.item = std::move(result.item);
+  if (result.ended)
+    go_on_after(*result.ended, std::move(message));
+  else
+    leave(std::move(message));
+}
+
+void BodyNode::leave(Message message) {
   counters_.leave(Clock::now());
   send(std::move(message));
+}
+
+void BodyNode::go_on_after(const Completion& ended, Message message) {
+  const std::uint64_t sequence = message.sequence;
+  run_.graph.reserve_wait();
+  counters_.begin_elsewhere();
+  // Shared with the continuation, so that the item is still here if that cannot be left behind.
+  std::shared_ptr<Message> held;
+  try {
+    held = std::make_shared<Message>(std::move(message));
+    ended.then([this, held](const Outcome& outcome) noexcept {
+      Message whole = std::move(*held);
+      counters_.end_elsewhere(outcome.device_s);
+      if (outcome.error) {
+        whole.item.reset();
+        failed(whole.sequence, outcome.error);
+      }
+      leave(std::move(whole));
+      // Last: the message, and with it perhaps the last lease, is gone.
+      run_.graph.release_wait();
+    });
+    counters_.note_in_flight();
+  } catch (...) {  // no memory, or a completion that somebody else waits for
+    Message whole = held != nullptr ? std::move(*held) : std::move(message);
+    whole.item.reset();
+    counters_.end_elsewhere(0);
+    failed(sequence, std::current_exception());
+    leave(std::move(whole));
+    run_.graph.release_wait();
+  }
 }
 
 // ---- WithNode -----------------------------------------------------------------------------------

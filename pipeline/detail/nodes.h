@@ -12,6 +12,7 @@
 #include <millrace/pipeline/detail/lane.h>
 #include <millrace/pipeline/detail/spec.h>
 #include <millrace/pipeline/detail/trace.h>
+#include <millrace/pipeline/stage_watch.h>
 
 #include <oneapi/tbb/flow_graph.h>
 
@@ -45,7 +46,8 @@ struct RunContext {
   oneapi::tbb::flow::graph& graph;
   RunControl& control;
   Trace& trace;
-  int threads;  // of oneTBB
+  StageWatch* watch;  // or null
+  int threads;        // of oneTBB
 };
 
 class Node {
@@ -122,6 +124,22 @@ class SourceNode final : public Node, private EmitTarget {
   Clock::time_point waiting_since_;
 };
 
+/// Tells the watcher of a run, if there is one, of a call of a body.
+class Watched {
+ public:
+  Watched(StageWatch* watch, const std::string& stage) noexcept : watch_(watch) {
+    if (watch_ != nullptr) watch_->begin(stage);
+  }
+  ~Watched() {
+    if (watch_ != nullptr) watch_->end();
+  }
+  Watched(const Watched&) = delete;
+  Watched& operator=(const Watched&) = delete;
+
+ private:
+  StageWatch* watch_;
+};
+
 /// A user's body: then() and sink().
 class BodyNode final : public Node {
  public:
@@ -130,7 +148,10 @@ class BodyNode final : public Node {
 
  private:
   void work(Message message) override;
-  [[nodiscard]] Item call(Message& message);
+  [[nodiscard]] Output call(Message& message);
+  /// The item goes on when it has ended.
+  void go_on_after(const Completion& ended, Message message);
+  void leave(Message message);
 
   std::mutex mutex_;  // guards idle_
   std::vector<std::unique_ptr<Body>> bodies_;

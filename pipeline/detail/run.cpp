@@ -20,11 +20,12 @@ bool is_engine_body(const StageSpec& spec) {
 /// after them: lanes end first, the graph last.
 class Run {
  public:
-  Run(const std::vector<StageSpec>& stages, int threads, RunControl& control, Trace& trace)
+  Run(const std::vector<StageSpec>& stages, int threads, RunControl& control, Trace& trace,
+      StageWatch* watch)
       : stages_(stages),
         threads_(threads),
         control_(control),
-        context_{graph_, control, trace, threads} {
+        context_{graph_, control, trace, watch, threads} {
     for (std::size_t i = 0; i < stages.size(); ++i) add(static_cast<int>(i));
     connect();
   }
@@ -69,9 +70,11 @@ class Run {
     const bool restores_order = spec.input >= 0 && concurrency == 1 && !input_is_ordered &&
                                 spec.options.order == Order::source;
     follows_directly_.push_back(is_engine_body(spec) && spec.input >= 0 && !restores_order &&
-                                is_engine_body(stages_[static_cast<std::size_t>(spec.input)]));
-    is_ordered_.push_back(spec.kind == Kind::source || spec.kind == Kind::gather ||
-                          (concurrency == 1 && (input_is_ordered || restores_order)));
+                                is_engine_body(stages_[static_cast<std::size_t>(spec.input)]) &&
+                                !stages_[static_cast<std::size_t>(spec.input)].is_pending);
+    is_ordered_.push_back(
+        spec.kind == Kind::source || spec.kind == Kind::gather ||
+        (concurrency == 1 && !spec.is_pending && (input_is_ordered || restores_order)));
     Lane* const lane = lane_for(spec, concurrency);
     switch (spec.kind) {
       case Kind::source:
@@ -159,7 +162,7 @@ class Run {
 }  // namespace
 
 Report run_stages(const std::vector<StageSpec>& stages, int threads, RunControl& control,
-                  Trace& trace) {
+                  Trace& trace, StageWatch* watch) {
   using oneapi::tbb::global_control;
   // The arena alone does not make more workers than cores; never lower what the program allows.
   const std::size_t allowed = global_control::active_value(global_control::max_allowed_parallelism);
@@ -170,7 +173,7 @@ Report run_stages(const std::vector<StageSpec>& stages, int threads, RunControl&
   report.threads = threads;
   // A graph lives in the arena of the thread that constructs it.
   arena.execute([&] {
-    Run run(stages, threads, control, trace);
+    Run run(stages, threads, control, trace, watch);
     const Clock::time_point begin = Clock::now();
     run.execute();
     report.wall_s = std::chrono::duration<double>(Clock::now() - begin).count();

@@ -2,6 +2,7 @@
 // What Pipeline's templates write down and the runtime executes: stages without their types.
 
 #include <millrace/core/bytes.h>
+#include <millrace/core/completion.h>
 #include <millrace/pipeline/detail/item.h>
 #include <millrace/pipeline/pool.h>
 #include <millrace/pipeline/stage.h>
@@ -9,16 +10,23 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace millrace::detail {
 
-/// One copy of a node's callable. call() returns the output, or nothing if the item ends here.
+/// The output of a call, or nothing if the item ends here.
+struct Output {
+  Item item;
+  std::optional<Completion> ended{};  // of a Pending: until then the item stays
+};
+
+/// One copy of a node's callable.
 class Body {
  public:
   virtual ~Body() = default;
-  virtual Item call(Item& input, Context& context) = 0;
+  virtual Output call(Item& input, Context& context) = 0;
 };
 
 /// Receives what a source emits.
@@ -51,8 +59,9 @@ struct StageSpec {
   std::shared_ptr<PoolCore> pool{};  // source, with
   std::function<std::unique_ptr<SourceBody>()> make_source{};  // source
   std::function<std::unique_ptr<Body>()> make_body{};          // then, sink
-  JoinSlot join{};                                             // with
-  GatherItems gather{};                                        // gather
+  bool is_pending = false;  // then: items end elsewhere, in any order
+  JoinSlot join{};          // with
+  GatherItems gather{};     // gather
 };
 
 }  // namespace millrace::detail
