@@ -19,6 +19,8 @@ enum class Epilogue {
   drelu_bgrad,    ///< D = P where aux has its bit, else 0; bias gets the sums of D's columns
   bgrad_b,        ///< D = P; bias gets the sums of the columns of B ([k][n]): dW [m][n] = A B, where
                   ///< B holds the gradient whose sums are the gradient of the bias
+  bgrad_a,        ///< the same for weights that are stored transposed: bias [m] gets the sums of the
+                  ///< rows of op(A) ([m][k]), where op(A) is that gradient, transposed
 };
 
 struct Matmul {
@@ -40,7 +42,7 @@ struct MatmulMemory {
   const void* a = nullptr;
   const void* b = nullptr;
   void* d = nullptr;
-  void* bias = nullptr;  ///< read, or written by drelu_bgrad and bgrad_b; in the storage type
+  void* bias = nullptr;  ///< read, or written by drelu_bgrad, bgrad_a, bgrad_b; in the storage type
   void* aux = nullptr;
   void* workspace = nullptr;
 };

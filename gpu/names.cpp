@@ -21,6 +21,7 @@ const char* to_string(Epilogue epilogue) noexcept {
     case Epilogue::relu_aux_bias: return "relu_aux_bias";
     case Epilogue::drelu_bgrad: return "drelu_bgrad";
     case Epilogue::bgrad_b: return "bgrad_b";
+    case Epilogue::bgrad_a: return "bgrad_a";
   }
   return "?";
 }

@@ -153,8 +153,8 @@ TEST_CASE("Waiter can be destroyed by one of its own continuations") {
   ManualEvent event;
   auto waiter = std::make_shared<Waiter>(device);
   const std::weak_ptr<Waiter> watched = waiter;
-  Promise gone;
-  const Completion is_gone = gone.completion();
+  const auto gone = std::make_shared<Promise>();
+  const Completion is_gone = gone->completion();
   waiter->when_passed(event, nullptr, "step").then([held = waiter, &gone](const Outcome&) mutable {
     held.reset();
     gone.end({});
