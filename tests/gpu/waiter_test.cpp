@@ -155,9 +155,9 @@ TEST_CASE("Waiter can be destroyed by one of its own continuations") {
   const std::weak_ptr<Waiter> watched = waiter;
   const auto gone = std::make_shared<Promise>();
   const Completion is_gone = gone->completion();
-  waiter->when_passed(event, nullptr, "step").then([held = waiter, &gone](const Outcome&) mutable {
+  waiter->when_passed(event, nullptr, "step").then([held = waiter, gone](const Outcome&) mutable {
     held.reset();
-    gone.end({});
+    gone->end({});
   });
   waiter.reset();
   REQUIRE_FALSE(watched.expired());
