@@ -13,6 +13,7 @@ struct Completion::State {
   std::mutex mutex;  // guards the rest
   std::condition_variable ended;
   std::optional<Outcome> outcome;
+  bool has_continuation = false;  // was given one, called or not
   Continuation continuation;
 };
 
@@ -26,7 +27,8 @@ void Completion::then(Continuation continuation) const {
   std::optional<Outcome> outcome;
   {
     const std::scoped_lock lock(state_->mutex);
-    MILLRACE_CHECK(!state_->continuation, "a completion has one continuation");
+    MILLRACE_CHECK(!state_->has_continuation, "a completion has one continuation");
+    state_->has_continuation = true;
     if (!state_->outcome) {
       state_->continuation = std::move(continuation);
       return;
@@ -47,8 +49,9 @@ Outcome Completion::wait() const {
 Promise::Promise() : state_(std::make_shared<Completion::State>()) {}
 
 Promise& Promise::operator=(Promise&& other) noexcept {
-  std::swap(state_, other.state_);
-  return *this;
+  Promise taken(std::move(other));
+  std::swap(state_, taken.state_);
+  return *this;  // what was promised before ends with `taken`
 }
 
 Promise::~Promise() {

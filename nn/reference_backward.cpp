@@ -26,8 +26,9 @@ void dense_backward_data(const DenseSize& s, In dy, In w, Out dx) {
 void dense_backward_parameters(const DenseSize& s, In x, In dy, Out dw, Out db) {
   clear(dw);
   clear(db);
-  for (std::int64_t n = 0; n < s.samples; ++n) {
-    for (std::int64_t u = 0; u < s.units; ++u) {
+  // A unit after the other, so that its row of dw stays in the cache while samples are added up.
+  for (std::int64_t u = 0; u < s.units; ++u) {
+    for (std::int64_t n = 0; n < s.samples; ++n) {
       const double d = dy[n * s.units + u];
       for (std::int64_t i = 0; i < s.inputs; ++i) dw[u * s.inputs + i] += d * x[n * s.inputs + i];
       if (!db.empty()) db[u] += d;

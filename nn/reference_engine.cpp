@@ -52,14 +52,20 @@ double norm_of(std::span<const double> values) {
   return std::sqrt(sum);
 }
 
+bool are_finite(std::span<const double> values) {
+  return std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
+}
+
 class Executor64 final : public ReferenceExecutor {
  public:
-  Executor64(const Model& model, CompileOptions options)
+  Executor64(const Model& model, CompileOptions options, const ReferenceOptions& numbers)
       : options_(std::move(options)),
+        numbers_(numbers),
         loss_(options_.loss.value_or(default_loss(model))),
         parameters_(nn::parameters(model)),
-        evaluation_(graph_of(model, Mode::evaluation), arenas_) {
-    if (options_.training) training_.emplace(graph_of(model, Mode::training), arenas_);
+        evaluation_(graph_of(model, Mode::evaluation), arenas_, numbers.precision) {
+    if (!options_.training) return;
+    training_.emplace(graph_of(model, Mode::training), arenas_, numbers.precision);
   }
 
   [[nodiscard]] const Model& model() const override { return evaluation_.graph().model; }
@@ -77,6 +83,9 @@ class Executor64 final : public ReferenceExecutor {
   void read(Arena arena, std::span<float> values) const override;
   void write(Arena arena, std::span<const float> values) override;
 
+  [[nodiscard]] std::optional<LossScaleState> loss_scale() const override;
+  void set_loss_scale(const LossScaleState& state) override;
+
   [[nodiscard]] std::vector<OpTiming> timings() const override;
   void reset_timings(bool enabled) override;
 
@@ -91,10 +100,20 @@ class Executor64 final : public ReferenceExecutor {
     return options_.training ? state_arenas(options_.optimizer) : 0;
   }
   [[nodiscard]] bool has_masks() const { return options_.training && options_.masks; }
+  [[nodiscard]] bool has_working_copies() const {
+    return storage_of(numbers_.precision) != DType::f32;
+  }
+  [[nodiscard]] bool scales_loss() const {
+    return options_.training && numbers_.precision == Precision::fp16;
+  }
   [[nodiscard]] Graph graph_of(const Model& model, Mode mode) const;
   /// The part of L2 in the loss of a step, times its samples: results are sums.
   [[nodiscard]] double penalty(std::int64_t samples) const;
   void check(const Batch& batch, bool needs_labels) const;
+  /// Forward and backward; gradients are those of the scaled loss, without the part of L2.
+  StepResult differentiate(const Batch& batch);
+  /// Makes them those of the loss.
+  void unscale_and_penalise();
   void clip();
   void apply_masks();
   void copy_outputs(std::int64_t samples, std::span<float> outputs) const;
@@ -103,11 +122,13 @@ class Executor64 final : public ReferenceExecutor {
   GraphRunner& training();
 
   CompileOptions options_;
+  ReferenceOptions numbers_;
   Loss loss_;
   std::vector<Parameter> parameters_;
   Arenas arenas_;
   GraphRunner evaluation_;
   std::optional<GraphRunner> training_;
+  LossScaleState loss_scale_;
   bool masks_updates_ = true;
 };
 
@@ -126,12 +147,14 @@ std::vector<MemoryLine> Executor64::memory() const {
       {"gradients", doubles(options_.training ? trainable() : 0)},
       {"optimizer state", doubles(static_cast<std::size_t>(states()) * trainable())}};
   if (has_masks()) lines.push_back({"masks", doubles(trainable())});
+  if (has_working_copies()) lines.push_back({"working copies", doubles(all)});
   lines.push_back({"activations", Bytes{values}});
   return lines;
 }
 
 void Executor64::allocate() {
   arenas_.parameters.assign(static_cast<std::size_t>(arena_elements(parameters_)), 0.0);
+  arenas_.working.assign(has_working_copies() ? arenas_.parameters.size() : 0, 0.0);
   arenas_.gradients.assign(options_.training ? trainable() : 0, 0.0);
   arenas_.first.assign(states() >= 1 ? trainable() : 0, 0.0);
   arenas_.second.assign(states() >= 2 ? trainable() : 0, 0.0);
@@ -142,6 +165,7 @@ void Executor64::allocate() {
     std::fill(mask.begin(), mask.end(), 1.0);
   }
   masks_updates_ = true;
+  loss_scale_ = {.scale = scales_loss() ? numbers_.loss_scale.initial : 1};
   evaluation_.allocate();
   if (training_) training_->allocate();
 }
@@ -173,11 +197,16 @@ double Executor64::penalty(std::int64_t samples) const {
   return options_.gradient.l2 * sum * static_cast<double>(samples);
 }
 
-StepResult Executor64::gradients(const Batch& batch) {
+StepResult Executor64::differentiate(const Batch& batch) {
   GraphRunner& graph = training();
   check(batch, true);
-  StepResult result = graph.run(batch, options_.seed);
+  StepResult result = graph.run(batch, options_.seed, true, loss_scale_.scale);
   result.loss_sum += penalty(batch.samples);
+  return result;
+}
+
+void Executor64::unscale_and_penalise() {
+  for (double& g : arenas_.gradients) g /= loss_scale_.scale;
   for (const Parameter& p : parameters_) {
     if (!is_penalised(p)) continue;
     const auto weights = part_of(arenas_.parameters, p);
@@ -186,6 +215,11 @@ StepResult Executor64::gradients(const Batch& batch) {
       slopes[i] += 2 * options_.gradient.l2 * weights[i];
     }
   }
+}
+
+StepResult Executor64::gradients(const Batch& batch) {
+  const StepResult result = differentiate(batch);
+  unscale_and_penalise();
   return result;
 }
 
@@ -216,13 +250,27 @@ void Executor64::apply_masks() {
 }
 
 StepResult Executor64::train(const Batch& batch, std::int64_t t, double learning_rate) {
-  const StepResult result = gradients(batch);
-  clip();
-  update<double>(options_.optimizer, learning_rate, t,
-                 std::span(arenas_.parameters).first(trainable()), arenas_.gradients, arenas_.first,
-                 arenas_.second);
-  if (masks_updates_) apply_masks();
+  const StepResult result = differentiate(batch);
+  const bool is_taken = !scales_loss() || are_finite(arenas_.gradients);
+  unscale_and_penalise();
+  if (is_taken) {
+    clip();
+    update<double>(options_.optimizer, learning_rate, t - loss_scale_.skipped,
+                   std::span(arenas_.parameters).first(trainable()), arenas_.gradients,
+                   arenas_.first, arenas_.second);
+    if (masks_updates_) apply_masks();
+  }
+  if (scales_loss()) advance(loss_scale_, numbers_.loss_scale, is_taken);
   return result;
+}
+
+std::optional<LossScaleState> Executor64::loss_scale() const {
+  if (!scales_loss()) return std::nullopt;
+  return loss_scale_;
+}
+
+void Executor64::set_loss_scale(const LossScaleState& state) {
+  if (scales_loss()) loss_scale_ = state;
 }
 
 StepResult Executor64::evaluate(const Batch& batch, std::span<float> outputs) {
@@ -290,15 +338,24 @@ void Executor64::reset_timings(bool enabled) {
 
 }  // namespace
 
+ReferenceEngine::ReferenceEngine(const ReferenceOptions& options) : options_(options) {
+  if (options.precision == Precision::tf32) {
+    throw UsageError("the reference engine computes in fp32 (float64), fp16 and bf16, not in tf32");
+  }
+  validate(options.loss_scale);
+}
+
 std::string ReferenceEngine::description() const {
-  return "reference: float64 loops, 1 thread";
+  const bool rounds = storage_of(options_.precision) != DType::f32;
+  return concat("reference: float64 loops", rounds ? " that round to " : "",
+                rounds ? to_string(options_.precision) : "", ", 1 thread");
 }
 
 std::unique_ptr<ReferenceExecutor> ReferenceEngine::compile_reference(
     const Model& model, const CompileOptions& options) const {
   validate(model);
   validate(options);
-  return std::make_unique<Executor64>(model, options);
+  return std::make_unique<Executor64>(model, options, options_);
 }
 
 std::unique_ptr<Executor> ReferenceEngine::compile(const Model& model,

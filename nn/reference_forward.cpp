@@ -2,18 +2,40 @@
 #include <millrace/nn/detail/sliding.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
 namespace millrace::nn::reference {
+namespace {
+
+/// Outputs `first` to `first` + count of one sample. Several sums at a time, because an addition
+/// waits for the one before it in its own sum alone; each sum has the order of the inputs.
+template <std::int64_t count>
+void dense_units(const DenseSize& s, const double* x, In w, In b, double* y, std::int64_t first) {
+  std::array<double, static_cast<std::size_t>(count)> sums{};
+  for (std::int64_t u = 0; u < count && !b.empty(); ++u) {
+    sums[static_cast<std::size_t>(u)] = b[first + u];
+  }
+  const double* const rows = w.begin() + first * s.inputs;
+  for (std::int64_t i = 0; i < s.inputs; ++i) {
+    for (std::int64_t u = 0; u < count; ++u) {
+      sums[static_cast<std::size_t>(u)] += x[i] * rows[u * s.inputs + i];
+    }
+  }
+  std::copy(sums.begin(), sums.end(), y + first);
+}
+
+}  // namespace
 
 void dense_forward(const DenseSize& s, In x, In w, In b, Out y) {
+  constexpr std::int64_t abreast = 8;
   for (std::int64_t n = 0; n < s.samples; ++n) {
-    for (std::int64_t u = 0; u < s.units; ++u) {
-      double sum = b.empty() ? 0.0 : b[u];
-      for (std::int64_t i = 0; i < s.inputs; ++i) sum += x[n * s.inputs + i] * w[u * s.inputs + i];
-      y[n * s.units + u] = sum;
-    }
+    const double* const in = x.begin() + n * s.inputs;
+    double* const out = y.begin() + n * s.units;
+    std::int64_t u = 0;
+    for (; u + abreast <= s.units; u += abreast) dense_units<abreast>(s, in, w, b, out, u);
+    for (; u < s.units; ++u) dense_units<1>(s, in, w, b, out, u);
   }
 }
 

@@ -1,4 +1,5 @@
 #include <millrace/core/error.h>
+#include <millrace/core/half.h>
 #include <millrace/nn/detail/reference_graph.h>
 #include <millrace/nn/dropout.h>
 #include <millrace/nn/window.h>
@@ -16,8 +17,11 @@ bool lives_in_arena(const Value& value) {
 
 }  // namespace
 
-GraphRunner::GraphRunner(Graph graph, Arenas& arenas)
-    : graph_(std::move(graph)), arenas_(arenas), summaries_(summarize(graph_.model)) {}
+GraphRunner::GraphRunner(Graph graph, Arenas& arenas, Precision precision)
+    : graph_(std::move(graph)),
+      arenas_(arenas),
+      precision_(precision),
+      summaries_(summarize(graph_.model)) {}
 
 std::uint64_t GraphRunner::bytes() const {
   std::uint64_t sum = 0;
@@ -49,21 +53,27 @@ void GraphRunner::release() {
   mask_ = {};
 }
 
-StepResult GraphRunner::run(const Batch& batch, std::uint64_t seed, bool with_loss) {
+StepResult GraphRunner::run(const Batch& batch, std::uint64_t seed, bool with_loss,
+                            double loss_scale) {
   samples_ = batch.samples;
+  loss_scale_ = loss_scale;
+  refresh_working_copies();
   const std::span<const float> input = batch.input.as<float>();
   const Out destination = rows(graph_.input);
   std::copy_n(input.begin(), destination.span().size(), destination.begin());
+  round(destination.span());
   StepResult result;
   for (std::size_t i = 0; i < graph_.ops.size(); ++i) {
     const Op& op = graph_.ops[i];
     if (op.kind == OpKind::loss && !with_loss) continue;
     if (timings_.empty()) {
       run_op(op, batch, seed, result);
+      round_outputs(op);
       continue;
     }
     const auto begin = std::chrono::steady_clock::now();
     run_op(op, batch, seed, result);
+    round_outputs(op);
     const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begin;
     timings_[i].seconds += spent.count();
     ++timings_[i].calls;
@@ -202,8 +212,48 @@ void GraphRunner::batch_norm(const Op& op) {
 
 StepResult GraphRunner::loss(const Op& op, const Batch& batch) {
   const std::int64_t k = described(op.inputs[0]).shape[1];
-  return evaluate_loss<double>(graph_.loss, in(op, 0).span(), batch.labels, batch.weights, samples_,
-                               k, out(op, 0).span(), graph_.label_smoothing);
+  const Out dlogits = out(op, 0);
+  const StepResult result =
+      evaluate_loss<double>(graph_.loss, in(op, 0).span(), batch.labels, batch.weights, samples_, k,
+                            dlogits.span(), graph_.label_smoothing);
+  for (double& slope : dlogits) slope *= loss_scale_;
+  return result;
+}
+
+bool GraphRunner::has_working_copy(const Parameter& parameter) const {
+  return rounds() && (parameter.role == Role::kernel || parameter.role == Role::bias);
+}
+
+void GraphRunner::refresh_working_copies() {
+  for (const Parameter& parameter : graph_.parameters) {
+    if (!has_working_copy(parameter)) continue;
+    const std::int64_t count = parameter.shape.elements();
+    const auto copy =
+        std::span(arenas_.working)
+            .subspan(static_cast<std::size_t>(parameter.offset), static_cast<std::size_t>(count));
+    std::copy_n(arenas_.parameters.begin() + parameter.offset, count, copy.begin());
+    round(copy);
+  }
+}
+
+void GraphRunner::round(std::span<double> values) const {
+  if (!rounds()) return;
+  const bool is_f16 = precision_ == Precision::fp16;
+  for (double& value : values) {
+    const auto single = static_cast<float>(value);
+    value = double{is_f16 ? float_from_f16(f16_from_float(single))
+                          : float_from_bf16(bf16_from_float(single))};
+  }
+}
+
+/// Rounding behind a dense layer and again behind its ReLU is rounding once: the second changes
+/// nothing.
+void GraphRunner::round_outputs(const Op& op) {
+  if (!rounds()) return;
+  for (const ValueId id : op.outputs) {
+    if (id < 0 || id == graph_.logits || id == graph_.output) continue;
+    if (described(id).role != ValueRole::saved) round(rows(id).span());
+  }
 }
 
 const Value& GraphRunner::described(ValueId id) const {
@@ -259,7 +309,9 @@ Out GraphRunner::rows(ValueId id) {
   const Value& value = described(id);
   if (lives_in_arena(value)) {
     const Parameter& parameter = graph_.parameters[static_cast<std::size_t>(value.parameter)];
-    auto& arena = value.role == ValueRole::parameter ? arenas_.parameters : arenas_.gradients;
+    auto& arena = value.role != ValueRole::parameter ? arenas_.gradients
+                  : has_working_copy(parameter)      ? arenas_.working
+                                                     : arenas_.parameters;
     return std::span<double>(arena).subspan(static_cast<std::size_t>(parameter.offset),
                                             static_cast<std::size_t>(parameter.shape.elements()));
   }

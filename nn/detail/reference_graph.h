@@ -15,6 +15,7 @@ namespace millrace::nn::reference {
 /// The flat arenas, as engine.h lays them out, in float64.
 struct Arenas {
   std::vector<double> parameters;
+  std::vector<double> working;  ///< 16-bit precisions: parameters as operations read them
   std::vector<double> gradients;
   std::vector<double> first;
   std::vector<double> second;
@@ -23,8 +24,8 @@ struct Arenas {
 
 class GraphRunner {
  public:
-  /// `arenas` must outlive the runner.
-  GraphRunner(Graph graph, Arenas& arenas);
+  /// `arenas` must outlive the runner. Rounds as `precision` does (precision.h); fp32: not at all.
+  GraphRunner(Graph graph, Arenas& arenas, Precision precision);
 
   [[nodiscard]] const Graph& graph() const { return graph_; }
   [[nodiscard]] std::uint64_t bytes() const;  ///< of all values that are not in arenas
@@ -32,7 +33,9 @@ class GraphRunner {
   void release();
 
   /// Runs all operations on the valid rows of the batch. Without labels the loss is left out.
-  StepResult run(const Batch& batch, std::uint64_t seed, bool with_loss = true);
+  /// Gradients are those of the loss times `loss_scale`.
+  StepResult run(const Batch& batch, std::uint64_t seed, bool with_loss = true,
+                 double loss_scale = 1);
 
   /// A value of the last run; rows from Batch::samples on are left over from earlier ones.
   [[nodiscard]] std::span<const double> value(ValueId id) const;
@@ -51,6 +54,12 @@ class GraphRunner {
   void batch_norm(const Op& op);
   StepResult loss(const Op& op, const Batch& batch);
 
+  [[nodiscard]] bool rounds() const { return storage_of(precision_) != DType::f32; }
+  [[nodiscard]] bool has_working_copy(const Parameter& parameter) const;
+  void refresh_working_copies();
+  void round(std::span<double> values) const;
+  void round_outputs(const Op& op);
+
   [[nodiscard]] const Value& described(ValueId id) const;
   [[nodiscard]] In in(const Op& op, std::size_t index);    ///< empty where absent
   [[nodiscard]] Out out(const Op& op, std::size_t index);  ///< empty where absent
@@ -62,12 +71,14 @@ class GraphRunner {
 
   Graph graph_;
   Arenas& arenas_;
+  Precision precision_;
   std::vector<LayerSummary> summaries_;
   std::vector<std::vector<double>> values_;
   std::vector<std::uint8_t> mask_bits_;  ///< scratch of dropout
   std::vector<double> mask_;
   std::vector<OpTiming> timings_;  ///< empty: not measured
   std::int64_t samples_ = 0;       ///< of the batch at hand
+  double loss_scale_ = 1;          ///< of the step at hand
 };
 
 }  // namespace millrace::nn::reference
