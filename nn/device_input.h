@@ -8,10 +8,21 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
 namespace millrace::nn {
+
+/// The pixels of a whole data set in device memory: slots then take numbers of samples instead of
+/// pixels. Made by an engine.
+class ResidentPixels {
+ public:
+  virtual ~ResidentPixels() = default;
+  /// Copies samples [first, first + n) there and waits. One thread at a time, before the first slot
+  /// is filled.
+  virtual void write(std::int64_t first, ConstTensorView pixels) = 0;
+};
 
 /// What a slot holds.
 struct DeviceInputLayout {
@@ -20,11 +31,14 @@ struct DeviceInputLayout {
   std::int64_t capacity = 0;  ///< samples
   std::int64_t target_width = 0;  ///< K: labels are f32 [N][K]; 0: i32 [N]
   bool learns_input = false;      ///< the target is the cast input, as float32
+  /// Where samples come from, of the same shape and type; null: from the host with each batch.
+  std::shared_ptr<const ResidentPixels> resident{};
 };
 
 /// What an upload reads. Everything must stay as it is until the upload has ended.
 struct HostSamples {
   const std::byte* pixels = nullptr;  ///< [samples][sample], in the engine's host_buffer
+  std::span<const std::uint32_t> rows{};  ///< instead, where pixels are resident: which samples
   std::span<const std::int32_t> labels{};
   std::span<const float> targets{};  ///< [samples][K], if K > 0
   std::span<const float> weights{};

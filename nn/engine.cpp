@@ -2,6 +2,7 @@
 
 #include <millrace/core/error.h>
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -63,6 +64,31 @@ void check_batch(const Batch& batch, const Model& model, std::int64_t max_sample
   }
 }
 
+Batch slice(const Batch& batch, std::int64_t first, std::int64_t count) {
+  MILLRACE_CHECK(first >= 0 && count >= 0 && first + count <= batch.samples, "rows ", first, " to ",
+                 first + count, " of a batch of ", batch.samples);
+  MILLRACE_CHECK(batch.device == nullptr, "a batch on a device is not sliced on the host");
+  const auto rows_of = [&](const ConstTensorView& all) {
+    if (all.data == nullptr) return all;
+    const auto row = static_cast<std::int64_t>(size_of(all.dtype)) *
+                     all.shape.without_front().elements();
+    return ConstTensorView(all.data + first * row, all.shape.without_front().with_front(count),
+                           all.dtype);
+  };
+  const auto part_of = [&](auto all) {
+    return all.empty() ? all
+                       : all.subspan(static_cast<std::size_t>(first),
+                                     static_cast<std::size_t>(count));
+  };
+  Batch part = batch;
+  part.input = rows_of(batch.input);
+  part.labels = rows_of(batch.labels);
+  part.weights = part_of(batch.weights);
+  part.draws = part_of(batch.draws);
+  part.samples = count;
+  return part;
+}
+
 void Executor::start_train(const Batch& batch, std::int64_t t, double learning_rate) {
   finished_ += train(batch, t, learning_rate);
 }
@@ -71,11 +97,28 @@ void Executor::start_evaluate(const Batch& batch) {
   finished_ += evaluate(batch);
 }
 
+void Executor::start_steps(const Batch& batch, std::int64_t rows, std::int64_t t,
+                           std::span<const double> learning_rates) {
+  MILLRACE_CHECK(rows > 0 && static_cast<std::int64_t>(learning_rates.size()) ==
+                                 (batch.samples + rows - 1) / rows,
+                 "a learning rate for each of the steps of ", rows, " of ", batch.samples,
+                 " samples, not ", learning_rates.size());
+  for (std::int64_t first = 0; first < batch.samples; first += rows) {
+    const std::int64_t step = first / rows;
+    start_train(slice(batch, first, std::min(rows, batch.samples - first)), t + step,
+                learning_rates[static_cast<std::size_t>(step)]);
+  }
+}
+
 StepResult Executor::finish() {
   return std::exchange(finished_, {});
 }
 
 std::unique_ptr<DeviceInput> Engine::device_input(const DeviceInputLayout&) const {
+  throw Error(concat(description(), ": steps read host memory; there is nothing to copy to"));
+}
+
+std::shared_ptr<ResidentPixels> Engine::resident_pixels(const Shape&, DType, std::int64_t) const {
   throw Error(concat(description(), ": steps read host memory; there is nothing to copy to"));
 }
 

@@ -52,6 +52,10 @@ struct Batch {
   DeviceInput* device = nullptr;
 };
 
+/// Rows [first, first + count) of a batch in host memory as a batch. Draws that are left out count
+/// from 0 in it too.
+[[nodiscard]] Batch slice(const Batch& batch, std::int64_t first, std::int64_t count);
+
 /// Where the bytes of a compiled model go; for the plan of a pipeline and for `inspect`.
 struct MemoryLine {
   std::string name;  ///< "parameters", "gradients", "optimizer state", "masks", "activations",
@@ -100,6 +104,12 @@ class Executor {
   /// the executor, steps under way are waited for.
   virtual void start_train(const Batch& batch, std::int64_t t, double learning_rate);
   virtual void start_evaluate(const Batch& batch);
+  /// Several training steps in one go: step i is rows [i * rows, (i + 1) * rows) of the batch, the
+  /// last one what is left of it. `learning_rates` has one a step; `t` is that of the first. The
+  /// result is that of as many start_train(), to the bit. `rows` is at most CompileOptions::batch;
+  /// the batch itself may hold more.
+  virtual void start_steps(const Batch& batch, std::int64_t rows, std::int64_t t,
+                           std::span<const double> learning_rates);
   virtual StepResult finish();
 
   /// Forward and backward without the update; gradients are then readable: those of the loss that
@@ -168,6 +178,10 @@ class Engine {
       const DeviceInputLayout& layout) const;
   /// What device_input() takes of the device's memory.
   [[nodiscard]] virtual Bytes device_input_bytes(const DeviceInputLayout&) const { return {}; }
+  /// Device memory for `samples` samples. Throws as device_input() does.
+  [[nodiscard]] virtual std::shared_ptr<ResidentPixels> resident_pixels(const Shape& sample,
+                                                                        DType pixels,
+                                                                        std::int64_t samples) const;
   /// Of the device, now; nothing where steps read host memory.
   [[nodiscard]] virtual std::optional<DeviceMemory> device_memory() const { return std::nullopt; }
   [[nodiscard]] virtual Precision precision() const { return Precision::fp32; }

@@ -48,6 +48,26 @@ struct Samples {
   std::int64_t count;
 };
 
+TEST_CASE("Steps begun in one go are the steps one by one, to the bit") {
+  const Model model = ModelBuilder("m", {3}).dense(4).dropout(0.5F).dense(2).softmax().build();
+  const CompileOptions options{.batch = 4, .optimizer = {.kind = OptimizerKind::adam}};
+  const Samples ten(10, 12);  // two steps of four and one of two
+  const std::vector<std::uint64_t> draws{5, 3, 8, 1, 0, 9, 2, 7, 4, 6};
+  Batch whole = ten.batch();
+  whole.draws = draws;
+  const std::vector<double> rates{0.1, 0.05, 0.01};
+  const auto together = compiled(model, options), apart = compiled(model, options);
+  together->start_steps(whole, 4, 7, rates);
+  for (std::int64_t i = 0; i < 3; ++i) {
+    apart->start_train(slice(whole, 4 * i, i < 2 ? 4 : 2), 7 + i,
+                       rates[static_cast<std::size_t>(i)]);
+  }
+  const StepResult result = together->finish();
+  CHECK(result.samples == 10);
+  CHECK(result.loss_sum == apart->finish().loss_sum);
+  CHECK(std::ranges::equal(together->parameters(), apart->parameters()));
+}
+
 TEST_CASE("Rows beyond the valid samples change nothing") {
   const Model model =
       ModelBuilder("m", {3}).dense(4).batch_norm().relu().dense(2).softmax().build();
