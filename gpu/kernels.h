@@ -55,10 +55,12 @@ struct Flattening {
 [[nodiscard]] Launch unflatten(Type type, const void* dy, void* dx, const Flattening& size);
 
 // ---- bias and activations -----------------------------------------------------------------------
-/// y = x + b[c], then max(y, 0) if `relu`. y may be x. The float32 form reads a float32 x and bias
-/// of `type`.
+/// y = x + b[c], then max(y, 0) if `relu`. y may be x.
 [[nodiscard]] Launch add_bias(Type type, const void* x, const void* bias, void* y,
                               const Plane& plane, bool relu);
+/// The same for logits, which are float32 beside a bias of `type`.
+[[nodiscard]] Launch add_bias_to_float(Type type, const float* x, const void* bias, float* y,
+                                       const Plane& plane);
 [[nodiscard]] Launch relu_forward(Type type, const void* x, void* y, std::int64_t elements);
 /// dx = y > 0 ? dy : 0; dx may be dy.
 [[nodiscard]] Launch relu_backward(Type type, const void* dy, const void* y, void* dx,
