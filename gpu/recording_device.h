@@ -64,6 +64,7 @@ class RecordingDevice : public Device {
 
   /// Starts the record anew, and the list of violations.
   virtual void clear() = 0;
+  using Device::record;
   [[nodiscard]] virtual std::vector<Recorded> record() const = 0;
   /// What was not safe, a line each, in the order in which it was met and each line once:
   /// - two accesses of one byte, at least one of them writing, that no stream, no event and no
