@@ -2,6 +2,7 @@
 
 #include <millrace/nodes/prune_summary.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace millrace::apps {
@@ -24,7 +25,9 @@ EventWriter& EventLog::run(const std::string& name) {
 
 void EventLog::step(const StepRecord& record) {
   const std::int64_t step = signed_step(record.global_step);
-  const bool is_asked_for = batch_interval_ > 0 && record.global_step % batch_interval_ == 0;
+  // With results of several steps: the first that come at or behind a multiple of the interval.
+  const auto covered = static_cast<std::uint64_t>(std::max<std::int64_t>(record.steps, 1));
+  const bool is_asked_for = batch_interval_ > 0 && record.global_step % batch_interval_ < covered;
   if (is_asked_for && record.tag.phase == Phase::training && record.result.samples > 0) {
     run("train").scalar("batch_accuracy", step, record.totals.accuracy());
     run("train").scalar("batch_loss", step, record.totals.mean_loss());

@@ -74,6 +74,7 @@ void RunFiles::snapshot(const Snapshot& taken, const StepRecord& record) {
 }
 
 void RunFiles::write_stopped() {
+  collect_results(*training_.state);
   const TrainingState& state = *training_.state;
   directory_.rewrite_epochs(state.history);
   if (training_.options.callbacks.no_checkpoints) return;

@@ -38,6 +38,13 @@ Cast::Cast(const nn::Preprocessing& preprocessing, const Shape& sample)
     factor_.push_back(static_cast<float>(static_cast<double>(preprocessing.scale) / deviation));
     offset_.push_back(static_cast<float>(-mean / deviation));
   }
+  for (std::size_t c = 0; c < channels; ++c) {
+    by_channel_.factor.push_back(factor_[c % period]);
+    by_channel_.offset.push_back(offset_[c % period]);
+  }
+  by_channel_.swaps_channels = swaps_;
+  none_.factor.assign(channels, 1.0F);
+  none_.offset.assign(channels, 0.0F);
 }
 
 template <class Pixel>
@@ -63,14 +70,27 @@ void Cast::normalize_swapped(std::span<const Pixel> pixels, std::span<float> inp
   }
 }
 
-Lease<DeviceBatch> Cast::operator()(const Lease<DeviceBatch>& batch) const {
-  const ConstTensorView rows = batch->host->rows();
+Pending<Lease<DeviceBatch>> Cast::operator()(const Lease<DeviceBatch>& batch) const {
+  const DType dtype = batch->host->dtype;
   MILLRACE_CHECK(batch->sample.elements() == batch->host->sample.elements(), "samples of ",
                  to_string(batch->host->sample), " do not fit the model's input ",
                  to_string(batch->sample));
-  const std::span<float> input = batch->input.as<float>();
-  MILLRACE_CHECK(!wants_floats_ || rows.dtype == DType::f32,
+  MILLRACE_CHECK(!wants_floats_ || dtype == DType::f32,
                  "the preprocessing looks at whole samples: Standardize comes before Cast");
+  Completion ended = Completion::done();
+  if (batch->device == nullptr) {
+    cast_on_host(*batch);
+  } else if (batch->size > 0) {
+    const bool is_done = dtype == DType::f32 && is_for_pictures_;
+    ended = batch->device->cast(is_done ? none_ : by_channel_);
+  }
+  batch->host.reset();
+  return {batch, std::move(ended)};
+}
+
+void Cast::cast_on_host(DeviceBatch& batch) const {
+  const ConstTensorView rows = batch.host->rows();
+  const std::span<float> input = batch.input.as<float>();
   if (rows.dtype == DType::f32 && is_for_pictures_)
     std::copy_n(rows.as<float>().begin(), rows.shape.elements(), input.begin());
   else if (rows.dtype == DType::f32)
@@ -79,8 +99,6 @@ Lease<DeviceBatch> Cast::operator()(const Lease<DeviceBatch>& batch) const {
     normalize_swapped(rows.as<std::uint8_t>(), input);
   else
     normalize(rows.as<std::uint8_t>(), input);
-  batch->host.reset();
-  return batch;
 }
 
 }  // namespace millrace

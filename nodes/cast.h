@@ -3,6 +3,7 @@
 
 #include <millrace/nn/model.h>
 #include <millrace/nodes/device_batch.h>
+#include <millrace/pipeline/pending.h>
 
 #include <cstdint>
 #include <span>
@@ -13,15 +14,17 @@ namespace millrace {
 /// A node: DeviceBatch -> the same, with `input` = (pixel * scale - mean[c]) / deviation[c],
 /// computed in float32 as pixel * (scale / deviation) - mean / deviation, c counting in the model's
 /// order of channels. Float32 features are scaled the same way. Float32 pictures come from
-/// Standardize, which has done all this: they are copied. Drops the lease of the host batch;
+/// Standardize, which has done all this: they are copied. Where the engine has memory of its own
+/// the device does the same there, in the engine's precision. Drops the lease of the host batch;
 /// in a pipeline its slot is free once the item has left the last stage, which holds it too.
 class Cast {
  public:
   /// Throws UsageError unless mean and deviation are empty or have one entry a channel.
   Cast(const nn::Preprocessing& preprocessing, const Shape& sample);
-  Lease<DeviceBatch> operator()(const Lease<DeviceBatch>& batch) const;
+  Pending<Lease<DeviceBatch>> operator()(const Lease<DeviceBatch>& batch) const;
 
  private:
+  void cast_on_host(DeviceBatch& batch) const;
   template <class Pixel>
   void normalize(std::span<const Pixel> pixels, std::span<float> input) const;
   template <class Pixel>
@@ -30,9 +33,11 @@ class Cast {
   // One factor and offset an element of a period: whole pixels, and a multiple of a vector's
   // length, so that the inner loop has no division by the number of channels.
   std::vector<float> factor_, offset_;
-  bool swaps_ = false;           // RGB to BGR
-  bool wants_floats_ = false;    // samples must have been standardised as a whole
-  bool is_for_pictures_ = true;  // float32 samples of one dimension are features
+  nn::Normalization by_channel_;  // the same for a device
+  nn::Normalization none_;        // of pictures that were standardised
+  bool swaps_ = false;            // RGB to BGR
+  bool wants_floats_ = false;     // samples must have been standardised as a whole
+  bool is_for_pictures_ = true;   // float32 samples of one dimension are features
 };
 
 }  // namespace millrace

@@ -5,16 +5,35 @@
 
 namespace millrace {
 
-CopyToDevice::CopyToDevice(std::shared_ptr<const nn::Engine> engine) : engine_(std::move(engine)) {
-  if (!engine_->shares_host_memory()) {
-    throw Error(concat("copy to device: ", engine_->description(), " has memory of its own"));
-  }
+namespace {
+
+/// All but the pixels lies in the device batch, which is kept as long.
+nn::HostSamples samples_of(const HostBatch& host, const DeviceBatch& batch) {
+  const auto n = static_cast<std::size_t>(batch.size);
+  nn::HostSamples samples;
+  samples.pixels = host.pixels.data();
+  if (batch.target_width > 0)
+    samples.targets =
+        batch.labels.as<float>().first(n * static_cast<std::size_t>(batch.target_width));
+  else
+    samples.labels = batch.labels.as<std::int32_t>().first(n);
+  samples.weights = std::span(batch.weights).first(n);
+  samples.draws = std::span(batch.draws).first(n);
+  samples.pass = batch.pass;
+  samples.samples = batch.size;
+  return samples;
 }
 
-Lease<DeviceBatch> CopyToDevice::operator()(
+}  // namespace
+
+CopyToDevice::CopyToDevice(std::shared_ptr<const nn::Engine> engine) : engine_(std::move(engine)) {}
+
+Pending<Lease<DeviceBatch>> CopyToDevice::operator()(
     const With<Lease<HostBatch>, DeviceBatch>& batch) const {
   const HostBatch& host = *batch.item;
   DeviceBatch& device = *batch.slot;
+  MILLRACE_CHECK((device.device == nullptr) == engine_->shares_host_memory(),
+                 "the device batches are of another engine than ", engine_->description());
   MILLRACE_CHECK(host.size <= static_cast<std::int64_t>(device.weights.size()),
                  "a device batch of ", device.weights.size(), " samples cannot hold ", host.size);
   const auto n = static_cast<std::size_t>(host.size);
@@ -35,7 +54,8 @@ Lease<DeviceBatch> CopyToDevice::operator()(
   device.holes = host.holes;
   device.tag = host.tag;
   device.host = batch.item;
-  return batch.slot;
+  if (device.device == nullptr || device.size == 0) return {batch.slot, Completion::done()};
+  return {batch.slot, device.device->upload(samples_of(host, device))};
 }
 
 }  // namespace millrace

@@ -9,13 +9,13 @@
 
 namespace millrace {
 
-/// A node: a host batch and a free device batch -> the filled device batch. Where the engine shares
-/// host memory the host batch is kept by the device batch until Cast has read its pixels.
+/// A node: a host batch and a free device batch -> the filled device batch, once the copy has
+/// ended. The device batch keeps the host batch until Cast. The slots of device batches are of the
+/// same engine.
 class CopyToDevice {
  public:
-  /// Throws Error if the engine does not share host memory: copying to one comes with its engine.
   explicit CopyToDevice(std::shared_ptr<const nn::Engine> engine);
-  Lease<DeviceBatch> operator()(const With<Lease<HostBatch>, DeviceBatch>& batch) const;
+  Pending<Lease<DeviceBatch>> operator()(const With<Lease<HostBatch>, DeviceBatch>& batch) const;
 
  private:
   std::shared_ptr<const nn::Engine> engine_;

@@ -12,8 +12,11 @@ std::uint64_t label_bytes(std::int64_t target_width) {
 
 nn::Batch DeviceBatch::view() const {
   nn::Batch batch;
-  batch.input = {input.data(), sample.with_front(size), DType::f32};
-  if (learns_input)
+  batch.device = device.get();
+  if (device == nullptr) batch.input = {input.data(), sample.with_front(size), DType::f32};
+  if (learns_input && device != nullptr)
+    batch.labels = {};  // on the device alone
+  else if (learns_input)
     batch.labels = {input.data(), Shape{size, sample.elements()}, DType::f32};
   else if (target_width > 0)
     batch.labels = {labels.data(), Shape{size, target_width}, DType::f32};
@@ -28,14 +31,13 @@ nn::Batch DeviceBatch::view() const {
 
 DeviceBatch DeviceBatchFactory::operator()() const {
   const auto n = static_cast<std::uint64_t>(capacity);
-  const auto elements = n * static_cast<std::uint64_t>(sample.elements());
   DeviceBatch batch;
   batch.sample = sample;
-  if (!engine->shares_host_memory()) {
-    batch.pixels = engine->device_buffer(Bytes{elements * size_of(dtype)});
-  }
-  batch.input = engine->device_buffer(Bytes{elements * sizeof(float)});
-  batch.labels = engine->device_buffer(Bytes{n * label_bytes(target_width)});
+  if (engine->shares_host_memory())
+    batch.input = engine->device_buffer(Bytes{input_bytes()});
+  else
+    batch.device = engine->device_input(layout());
+  batch.labels = Buffer(Bytes{n * label_bytes(target_width)});
   batch.target_width = target_width;
   batch.learns_input = learns_input;
   batch.weights.resize(n, 1.0F);
@@ -45,10 +47,25 @@ DeviceBatch DeviceBatchFactory::operator()() const {
 
 Bytes DeviceBatchFactory::bytes() const {
   const auto n = static_cast<std::uint64_t>(capacity);
-  const auto elements = n * static_cast<std::uint64_t>(sample.elements());
-  const std::uint64_t pixels = engine->shares_host_memory() ? 0 : elements * size_of(dtype);
+  const std::uint64_t input = engine->shares_host_memory() ? input_bytes() : 0;
   constexpr std::uint64_t kBeside = sizeof(float) + sizeof(std::uint64_t);
-  return {pixels + elements * sizeof(float) + n * (kBeside + label_bytes(target_width))};
+  return {input + n * (kBeside + label_bytes(target_width))};
+}
+
+Bytes DeviceBatchFactory::device_bytes() const {
+  return engine->shares_host_memory() ? Bytes{} : engine->device_input_bytes(layout());
+}
+
+std::uint64_t DeviceBatchFactory::input_bytes() const {
+  return static_cast<std::uint64_t>(capacity * sample.elements()) * sizeof(float);
+}
+
+nn::DeviceInputLayout DeviceBatchFactory::layout() const {
+  return {.sample = sample,
+          .pixels = dtype,
+          .capacity = capacity,
+          .target_width = target_width,
+          .learns_input = learns_input};
 }
 
 }  // namespace millrace

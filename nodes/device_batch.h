@@ -13,17 +13,18 @@ namespace millrace {
 
 /// What CopyToDevice fills, Cast turns into the model's input and TrainStep reads.
 struct DeviceBatch {
-  Shape sample;                   ///< of the model's input
-  Buffer pixels;                  ///< uint8 in device memory; empty where steps read host memory
-  Buffer input;                   ///< float32 [capacity][sample], normalised
-  Buffer labels;                  ///< int32 [capacity], or float32 [capacity][K]
+  Shape sample;  ///< of the model's input
+  /// The samples, where the engine has memory of its own; else null.
+  std::unique_ptr<nn::DeviceInput> device;
+  Buffer input;   ///< float32 [capacity][sample], normalised; empty where there is a `device`
+  Buffer labels;  ///< int32 [capacity], or float32 [capacity][K]; in host memory
   std::int64_t target_width = 0;  ///< K; 0: labels are numbers of classes
   bool learns_input = false;      ///< the target is the input itself; `labels` is then not used
   std::vector<float> weights;
   std::uint32_t pass = 0;  ///< of the first sample
   /// Position in the pass; samples of a later pass than the first one's count on from 2^32 a pass.
   std::vector<std::uint64_t> draws;
-  Lease<HostBatch> host;  ///< where steps read host memory: the pixels, until they are cast
+  Lease<HostBatch> host;  ///< the pixels, until they are cast
   std::int64_t size = 0;
   std::int64_t holes = 0;
   BatchTag tag;
@@ -44,7 +45,12 @@ struct DeviceBatchFactory {
   bool learns_input = false;
 
   [[nodiscard]] DeviceBatch operator()() const;
-  [[nodiscard]] Bytes bytes() const;  ///< of one slot
+  [[nodiscard]] Bytes bytes() const;         ///< of one slot in host memory
+  [[nodiscard]] Bytes device_bytes() const;  ///< of one slot in the device's own memory
+
+ private:
+  [[nodiscard]] nn::DeviceInputLayout layout() const;
+  [[nodiscard]] std::uint64_t input_bytes() const;
 };
 
 }  // namespace millrace

@@ -9,7 +9,7 @@ PruneStep::PruneStep(std::shared_ptr<TrainingState> state, std::shared_ptr<Prune
 
 StepRecord PruneStep::operator()(StepRecord record) {
   nn::Executor& executor = *state_->executor;
-  const bool is_update = record.tag.phase == Phase::training && record.result.samples > 0;
+  const bool is_update = record.tag.phase == Phase::training && record.samples > 0;
   bool is_told = record.epoch != nullptr;
   if (is_update) is_told |= pruner_->after_update(executor, state_->step, record.tag.ends_phase);
   if (is_told) record.pruning = std::make_shared<const PruneSummary>(pruner_->summary());

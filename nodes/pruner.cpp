@@ -24,6 +24,11 @@ void multiply(std::span<float> weights, std::span<const float> mask) {
                  [](float weight, float keeps) { return weight * keeps + 0.0F; });
 }
 
+/// An executor that is told something first waits for the steps under way, so only what is new.
+void update_masks(nn::Executor& executor, bool enabled) {
+  if (executor.masks_updates() != enabled) executor.mask_updates(enabled);
+}
+
 }  // namespace
 
 Pruner::Pruner(const nn::Model& model, PruneOptions options) : options_(std::move(options)) {
@@ -74,7 +79,7 @@ void Pruner::begin(nn::Executor& executor, std::uint64_t updates, bool validates
     summary_.tensors[i].pruned = zeros(kernels[i].mask);
   }
   if (is_due(updates) && made_at_ != updates && !validates_first) make_masks(executor, updates);
-  executor.mask_updates(!is_due(updates + 1));
+  update_masks(executor, !is_due(updates + 1));
 }
 
 bool Pruner::after_update(nn::Executor& executor, std::uint64_t updates, bool ends_epoch) {
@@ -83,7 +88,7 @@ bool Pruner::after_update(nn::Executor& executor, std::uint64_t updates, bool en
   const bool is_now = is_due(updates);
   if (is_now && waits) apply_masks(executor);
   if (is_now && !waits) make_masks(executor, updates);
-  executor.mask_updates(!is_due(updates + 1));
+  update_masks(executor, !is_due(updates + 1));
   return is_now && !waits;
 }
 

@@ -4,7 +4,7 @@
 
 namespace millrace {
 
-TakeSnapshot::TakeSnapshot(std::shared_ptr<const TrainingState> state, SavedParts parts,
+TakeSnapshot::TakeSnapshot(std::shared_ptr<TrainingState> state, SavedParts parts,
                            Pool<Snapshot> pool, SnapshotOptions options)
     : state_(std::move(state)),
       parts_(std::move(parts)),
@@ -12,7 +12,7 @@ TakeSnapshot::TakeSnapshot(std::shared_ptr<const TrainingState> state, SavedPart
       options_(options) {}
 
 StepRecord TakeSnapshot::operator()(const StepRecord& record, Context& context) {
-  const bool is_step_due = record.tag.phase == Phase::training && record.result.samples > 0 &&
+  const bool is_step_due = record.tag.phase == Phase::training && record.samples > 0 &&
                            options_.every_steps > 0 &&
                            record.global_step % options_.every_steps == 0;
   const bool is_last = state_->is_finished();
@@ -20,6 +20,7 @@ StepRecord TakeSnapshot::operator()(const StepRecord& record, Context& context) 
   StepRecord result = record;
   result.snapshot = pool_.acquire(context.stop_token());
   if (!result.snapshot) return result;
+  collect_results(*state_);  // of training that a callback has finished between two reports
   Snapshot& snapshot = *result.snapshot;
   snapshot.step = record.global_step;
   snapshot.is_last = is_last;

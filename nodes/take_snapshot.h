@@ -20,12 +20,12 @@ struct SnapshotOptions {
 /// ending, none is taken.
 class TakeSnapshot {
  public:
-  TakeSnapshot(std::shared_ptr<const TrainingState> state, SavedParts parts, Pool<Snapshot> pool,
+  TakeSnapshot(std::shared_ptr<TrainingState> state, SavedParts parts, Pool<Snapshot> pool,
                SnapshotOptions options = {});
   StepRecord operator()(const StepRecord& record, Context& context);
 
  private:
-  std::shared_ptr<const TrainingState> state_;
+  std::shared_ptr<TrainingState> state_;
   SavedParts parts_;
   Pool<Snapshot> pool_;
   SnapshotOptions options_;

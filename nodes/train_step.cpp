@@ -15,7 +15,9 @@ TrainStep::TrainStep(const TrainStep& other)
     : state_(other.state_),
       learning_rate_(other.learning_rate_),
       unfreeze_(other.unfreeze_),
-      figures_(other.figures_) {
+      figures_(other.figures_),
+      report_every_(other.report_every_),
+      snapshot_steps_(other.snapshot_steps_) {
   if (figures_) figures_->metrics.reserve(figures_->samples);
 }
 
@@ -35,6 +37,12 @@ TrainStep& TrainStep::metrics(std::vector<std::string> names, std::int64_t sampl
                            .samples = samples,
                            .batch = batch,
                            .outputs = std::vector<float>(static_cast<std::size_t>(batch * width))});
+  return *this;
+}
+
+TrainStep& TrainStep::report_every(std::int64_t batches, std::uint64_t snapshot_steps) {
+  report_every_ = batches;
+  snapshot_steps_ = snapshot_steps;
   return *this;
 }
 
@@ -60,23 +68,43 @@ void TrainStep::begin_phase(const BatchTag& tag) {
   if (unfreeze_ && tag.epoch >= unfreeze_->epoch) state_->unfreeze();
 }
 
-nn::StepResult TrainStep::train(const DeviceBatch& batch) {
+void TrainStep::train(const DeviceBatch& batch) {
   TrainingState& s = *state_;
   ++s.step;
   ++s.update;
   s.rate = learning_rate_(s.step) * s.rate_factor;
   if (unfreeze_ && s.is_unfrozen()) s.rate *= unfreeze_->rate_factor;
-  return s.executor->train(batch.view(), static_cast<std::int64_t>(s.update), s.rate);
+  s.executor->start_train(batch.view(), static_cast<std::int64_t>(s.update), s.rate);
 }
 
 nn::StepResult TrainStep::evaluate(const DeviceBatch& batch) {
   const nn::Batch view = batch.view();
-  if (!figures_) return state_->executor->evaluate(view);
+  if (!figures_) {
+    state_->executor->start_evaluate(view);
+    return {};
+  }
+  if (view.labels.data == nullptr) {
+    throw Error("metrics need labels in host memory; a model that learns its input has none there");
+  }
   const std::size_t width = figures_->outputs.size() / static_cast<std::size_t>(figures_->batch);
   const auto outputs =
       std::span(figures_->outputs).first(static_cast<std::size_t>(view.samples) * width);
   const nn::StepResult result = state_->executor->evaluate(view, outputs);
   figures_->metrics.add(outputs, view.labels, view.samples);
+  *state_->epoch.validation += result;
+  return result;
+}
+
+bool TrainStep::is_result_due(const BatchTag& tag) const {
+  if (tag.ends_phase || tag.ends_epoch || tag.ends_run || unreported_ >= report_every_) return true;
+  if (tag.phase == Phase::validation) return figures_.has_value();
+  return snapshot_steps_ > 0 && state_->step % snapshot_steps_ == 0;
+}
+
+nn::StepResult collect_results(TrainingState& state) {
+  const nn::StepResult result = state.executor->finish();
+  // Behind the last training step of an epoch nothing is under way when validation begins.
+  (state.epoch.validation ? *state.epoch.validation : state.epoch.training) += result;
   return result;
 }
 
@@ -87,13 +115,19 @@ std::optional<StepRecord> TrainStep::operator()(const Lease<DeviceBatch>& batch)
   const bool is_training = tag.phase == Phase::training;
   if (tag.step == 0) begin_phase(tag);
 
-  StepRecord record{.tag = tag, .holes = batch->holes};
+  StepRecord record{.tag = tag, .steps = 0, .samples = batch->size, .holes = batch->holes};
   if (batch->size > 0) {
-    record.result = is_training ? train(*batch) : evaluate(*batch);
+    ++unreported_;
+    if (is_training)
+      train(*batch);
+    else
+      record.result = evaluate(*batch);
   }
-  nn::StepResult& totals = is_training ? s.epoch.training : *s.epoch.validation;
-  totals += record.result;
-  record.totals = totals;
+  if (is_result_due(tag)) {
+    record.result += collect_results(s);
+    record.steps = std::exchange(unreported_, 0);
+  }
+  record.totals = is_training ? s.epoch.training : *s.epoch.validation;
   record.learning_rate = s.rate;
   record.global_step = s.step;
   if (is_training) {

@@ -22,9 +22,11 @@ struct PruneSummary;  // prune_summary.h
 /// What a step tells the stages behind it.
 struct StepRecord {
   BatchTag tag{};
-  nn::StepResult result{};  ///< of this batch
-  nn::StepResult totals{};  ///< of the phase so far, this batch included
-  std::int64_t holes = 0;   ///< samples of this batch that were left out
+  nn::StepResult result{};   ///< of the last `steps` batches, this one included
+  nn::StepResult totals{};   ///< of the phase, as far as results have come
+  std::int64_t steps = 1;    ///< batches with samples that `result` tells of; 0: it comes later
+  std::int64_t samples = 0;  ///< of this batch
+  std::int64_t holes = 0;    ///< samples of this batch that were left out
   double learning_rate = 0;
   std::uint64_t global_step = 0;  ///< training steps so far
   /// With the last batch of an epoch: all that is known of it. Stages of the engine's thread may
@@ -57,6 +59,10 @@ class TrainStep {
   /// nn::metrics_options: EpochRecord::extra gets "val_" and the name. `samples` is how many an
   /// epoch validates, `batch` the most at a time. Throws UsageError for a name that is none.
   TrainStep& metrics(std::vector<std::string> names, std::int64_t samples, std::int64_t batch);
+  /// How often results are asked for, since on a device that means to wait for it: after so many
+  /// batches, 1 unless this is called; at the end of each phase all the same, and, unless 0, after
+  /// each training step that is a multiple of `snapshot_steps`.
+  TrainStep& report_every(std::int64_t batches, std::uint64_t snapshot_steps = 0);
   /// Memory that metrics take.
   [[nodiscard]] Bytes scratch() const;
 
@@ -76,15 +82,24 @@ class TrainStep {
     std::vector<float> outputs;  // [batch][outputs of the model]
   };
   void begin_phase(const BatchTag& tag);
-  nn::StepResult train(const DeviceBatch& batch);
+  void train(const DeviceBatch& batch);
+  /// The result where it had to be waited for, else nothing.
   nn::StepResult evaluate(const DeviceBatch& batch);
+  [[nodiscard]] bool is_result_due(const BatchTag& tag) const;
   [[nodiscard]] double elapsed() const;
 
   std::shared_ptr<TrainingState> state_;
   Schedule learning_rate_;
   std::optional<Unfreeze> unfreeze_;
   std::optional<Figures> figures_;
+  std::int64_t report_every_ = 1;
+  std::uint64_t snapshot_steps_ = 0;
+  std::int64_t unreported_ = 0;  // batches with samples
   Clock::time_point epoch_begin_ = Clock::now();
 };
+
+/// Waits for the steps under way, adds their results to the epoch and returns them. Requires: the
+/// engine's thread, or no run.
+nn::StepResult collect_results(TrainingState& state);
 
 }  // namespace millrace

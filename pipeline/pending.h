@@ -19,6 +19,12 @@ template <class Out>
 struct Pending {
   Out item;
   Completion ended;
+
+  /// For callers outside a pipeline: the item, once it has ended. Blocks; throws its error.
+  operator Out() const {
+    (void)ended.wait();
+    return item;
+  }
 };
 
 }  // namespace millrace

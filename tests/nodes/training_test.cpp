@@ -22,14 +22,14 @@ namespace {
 const std::vector<nn::Arena> kArenas = {nn::Arena::parameters, nn::Arena::first_moment,
                                         nn::Arena::second_moment};
 
-struct Outcome {
+struct Trained {
   std::vector<float> weights;
   std::vector<std::uint8_t> pixels;  // of all training batches, in order
   std::vector<EpochRecord> epochs;
   Report report;
 };
 
-Outcome train(int threads, const std::set<std::uint32_t>& bad = {}, std::uint32_t epochs = 4) {
+Trained train(int threads, const std::set<std::uint32_t>& bad = {}, std::uint32_t epochs = 4) {
   const auto data = std::make_shared<const Numbered>(330, Shape{6, 6, 1}, bad);
   const nn::Model model = nn::ModelBuilder("test", {6, 6, 1})
                               .conv(4)
@@ -48,7 +48,7 @@ Outcome train(int threads, const std::set<std::uint32_t>& bad = {}, std::uint32_
                               .other_batches = reader.short_batches(),
                               .optimizer = {.kind = nn::OptimizerKind::adam}});
   executor->allocate();
-  Outcome outcome;
+  Trained outcome;
   outcome.weights.resize(static_cast<std::size_t>(nn::arena_elements(nn::parameters(model))));
   nn::initialize(model, 2, outcome.weights);
   executor->write(nn::Arena::parameters, outcome.weights);
@@ -95,7 +95,7 @@ Outcome train(int threads, const std::set<std::uint32_t>& bad = {}, std::uint32_
 }  // namespace
 
 TEST_CASE("training through the graph learns, and validates after each epoch") {
-  const Outcome outcome = train(2);
+  const Trained outcome = train(2);
   REQUIRE(outcome.epochs.size() == 4);
   CHECK(outcome.epochs.back().training.samples == 330);
   CHECK(outcome.epochs.back().validation->samples == 330);
@@ -105,9 +105,9 @@ TEST_CASE("training through the graph learns, and validates after each epoch") {
 }
 
 TEST_CASE("the same seed gives the same batches and the same weights to the bit for any threads") {
-  const Outcome one = train(1);
+  const Trained one = train(1);
   for (const int threads : {2, 8}) {
-    const Outcome more = train(threads);
+    const Trained more = train(threads);
     CHECK(more.pixels == one.pixels);
     CHECK(more.weights == one.weights);
   }
@@ -115,7 +115,7 @@ TEST_CASE("the same seed gives the same batches and the same weights to the bit 
 
 TEST_CASE("a batch that loses samples to skip still arrives with the others") {
   std::set<std::uint32_t> bad = {0, 17, 18, 200, 329};
-  const Outcome outcome = train(4, bad, 2);
+  const Trained outcome = train(4, bad, 2);
   for (const EpochRecord& epoch : outcome.epochs) {
     CHECK(epoch.training.samples == 325);
     CHECK(epoch.validation->samples == 325);
@@ -128,7 +128,7 @@ TEST_CASE("a batch that loses samples to skip still arrives with the others") {
 TEST_CASE("an epoch of which every sample is bad ends like any other") {
   std::set<std::uint32_t> all;
   for (std::uint32_t i = 0; i < 330; ++i) all.insert(i);
-  const Outcome outcome = train(2, all, 2);
+  const Trained outcome = train(2, all, 2);
   REQUIRE(outcome.epochs.size() == 2);
   CHECK(outcome.epochs.back().training.samples == 0);
   CHECK(outcome.epochs.back().holes == 660);
