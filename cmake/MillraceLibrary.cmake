@@ -24,10 +24,10 @@ function(millrace_library room)
     VERSION ${PROJECT_VERSION}
     SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
     POSITION_INDEPENDENT_CODE ON
-    CXX_EXTENSIONS OFF
-    CUDA_STANDARD 20
-    CUDA_EXTENSIONS OFF)
+    CXX_EXTENSIONS OFF)
   target_compile_features(${target} PUBLIC cxx_std_20)
+  # CMake 3.25 does not know that nvcc can do C++20: with CUDA_STANDARD 20 it would pass nothing.
+  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20>)
   target_include_directories(${target} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include/${room}>
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)

@@ -31,7 +31,7 @@ struct Kernel {
 
 struct Launch {
   static constexpr std::size_t kArgumentBytes = 192;
-  static constexpr std::size_t kAccesses = 12;
+  static constexpr std::size_t kAccesses = 16;
 
   const Kernel* kernel = nullptr;
   std::int64_t count = 0;

@@ -2,6 +2,7 @@
 // A few neighbouring elements of an arena, read and written as a whole where they all exist.
 
 #include <millrace/core/host_device.h>
+#include <millrace/gpu/kernels/element.h>
 
 #include <cstdint>
 
@@ -42,6 +43,37 @@ MILLRACE_HOST_DEVICE void write_chunk(T* arena, std::int64_t begin, std::int64_t
   for (int k = 0; k < N; ++k) {
     if (begin + k < end) arena[begin + k] = chunk.values[k];
   }
+}
+
+/// float32 values of stored ones.
+template <class T, int N>
+MILLRACE_HOST_DEVICE Chunk<float, N> floats(const Chunk<T, N>& stored) {
+  Chunk<float, N> result;
+  for (int k = 0; k < N; ++k) result.values[k] = load(stored.values + k);
+  return result;
+}
+
+template <class T, int N>
+MILLRACE_HOST_DEVICE Chunk<T, N> rounded(const Chunk<float, N>& values) {
+  Chunk<T, N> result;
+  for (int k = 0; k < N; ++k) store(result.values + k, values.values[k]);
+  return result;
+}
+
+/// x += factor * y.
+template <int N>
+MILLRACE_HOST_DEVICE void add(Chunk<float, N>& x, float factor, const Chunk<float, N>& y) {
+  for (int k = 0; k < N; ++k) x.values[k] += factor * y.values[k];
+}
+
+/// The sum of squares.
+template <int N>
+MILLRACE_HOST_DEVICE double squares(const Chunk<float, N>& x) {
+  double sum = 0;
+  for (int k = 0; k < N; ++k) {
+    sum += static_cast<double>(x.values[k]) * static_cast<double>(x.values[k]);
+  }
+  return sum;
 }
 
 }  // namespace millrace::gpu
