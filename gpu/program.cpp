@@ -1,0 +1,205 @@
+#include <millrace/gpu/program.h>
+
+#include <millrace/core/error.h>
+#include <millrace/nn/graph.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace millrace::gpu {
+namespace {
+
+/// Addresses of bound memory.
+class BoundAddresses : public Addresses {
+ public:
+  BoundAddresses(const std::vector<Slot>& slots, const Arenas& arenas, const InputMemory& input)
+      : slots_(slots), arenas_(arenas), input_(input) {}
+  [[nodiscard]] const Arenas& arenas() const override { return arenas_; }
+  [[nodiscard]] const InputMemory& input() const override { return input_; }
+
+ private:
+  [[nodiscard]] std::byte* address(SlotId id) const override {
+    const Slot& slot = slots_[id];
+    switch (slot.place) {
+      case Place::activations: return arenas_.activations + slot.offset;
+      case Place::masters: return reinterpret_cast<std::byte*>(arenas_.masters) + slot.offset;
+      case Place::working: return arenas_.working + slot.offset;
+      case Place::gradients: return arenas_.gradients + slot.offset;
+      case Place::input: break;
+    }
+    return static_cast<std::byte*>(input_.input);
+  }
+
+  const std::vector<Slot>& slots_;
+  const Arenas& arenas_;
+  const InputMemory& input_;
+};
+
+/// Addresses of no memory: they note which slots are asked for.
+class NotedAddresses : public Addresses {
+ public:
+  explicit NotedAddresses(std::vector<SlotId>& noted) : noted_(noted) {}
+  [[nodiscard]] const Arenas& arenas() const override { return arenas_; }
+  [[nodiscard]] const InputMemory& input() const override { return input_; }
+
+ private:
+  [[nodiscard]] std::byte* address(SlotId id) const override {
+    noted_.push_back(id);
+    return nullptr;
+  }
+
+  std::vector<SlotId>& noted_;
+  Arenas arenas_;
+  InputMemory input_;
+};
+
+std::string implementation_of(const Work& work) {
+  if (const auto* launch = std::get_if<Launch>(&work)) {
+    return concat("millrace:", launch->kernel->name);
+  }
+  if (const auto* convolution = std::get_if<ConvolutionCall>(&work)) {
+    return "cudnn:" + convolution->plan->implementation();
+  }
+  return "cublaslt:" + std::get<MatmulCall>(work).plan->implementation();
+}
+
+Bytes workspace_of(const Work& work) {
+  if (const auto* convolution = std::get_if<ConvolutionCall>(&work)) {
+    return convolution->plan->workspace();
+  }
+  if (const auto* matmul = std::get_if<MatmulCall>(&work)) return matmul->plan->workspace();
+  return {};
+}
+
+void queue_work(Device& device, Stream& stream, const Work& work) {
+  if (const auto* launch = std::get_if<Launch>(&work)) {
+    device.launch(stream, *launch);
+  } else if (const auto* convolution = std::get_if<ConvolutionCall>(&work)) {
+    device.run(stream, *convolution->plan, convolution->memory);
+  } else {
+    const auto& matmul = std::get<MatmulCall>(work);
+    device.run(stream, *matmul.plan, matmul.memory);
+  }
+}
+
+}  // namespace
+
+Program::Program(Lowered lowered)
+    : batch_(lowered.batch),
+      slots_(std::move(lowered.slots)),
+      steps_(std::move(lowered.steps)),
+      output_(lowered.output),
+      output_width_(lowered.output_width),
+      output_stored_(lowered.output_stored) {
+  find_uses();
+  plan();
+}
+
+void Program::find_uses() {
+  for (Slot& slot : slots_) {
+    slot.first = static_cast<int>(steps_.size());
+    slot.last = -1;
+  }
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    std::vector<SlotId> used;
+    const Work work = steps_[i].bind(NotedAddresses(used));
+    for (const SlotId id : used) {
+      slots_[id].first = std::min(slots_[id].first, static_cast<int>(i));
+      slots_[id].last = std::max(slots_[id].last, static_cast<int>(i));
+    }
+    workspace_ = std::max(workspace_, workspace_of(work));
+    steps_[i].implementation = implementation_of(work);
+  }
+  if (output_ != kNoSlot) slots_[output_].last = static_cast<int>(steps_.size());
+}
+
+void Program::plan() {
+  std::vector<nn::Interval> intervals;
+  for (const Slot& slot : slots_) {
+    const bool is_planned = slot.place == Place::activations;
+    intervals.push_back(
+        {.bytes = is_planned ? slot.bytes : 0, .first = slot.first, .last = slot.last});
+  }
+  const nn::ArenaPlan plan = nn::plan_arena(intervals);
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    if (intervals[i].bytes > 0) slots_[i].offset = plan.offsets[i];
+  }
+  activations_ = Bytes{static_cast<std::uint64_t>(plan.bytes)};
+}
+
+void Program::bind(const Arenas& arenas) {
+  unbind();
+  arenas_ = arenas;
+}
+
+void Program::unbind() {
+  prepared_.clear();
+  arenas_ = {};
+  ran_ = 0;
+}
+
+Program::Prepared& Program::prepared(const InputMemory& input) {
+  const auto known = std::ranges::find_if(
+      prepared_, [&](const auto& candidate) { return candidate->input == input; });
+  if (known != prepared_.end()) return **known;
+  auto& made = prepared_.emplace_back(std::make_unique<Prepared>());
+  made->input = input;
+  const BoundAddresses addresses(slots_, arenas_, made->input);
+  for (const Step& step : steps_) made->work.push_back(step.bind(addresses));
+  return *made;
+}
+
+void Program::queue(Device& device, Stream& stream, unsigned purposes,
+                    const Prepared& prepared) const {
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    if ((steps_[i].purposes & purposes) != 0) queue_work(device, stream, prepared.work[i]);
+  }
+}
+
+// The first run loads what libraries load late, which a capture does not allow.
+void Program::run(Device& device, Stream& stream, unsigned purposes, const InputMemory& input,
+                  bool graphs) {
+  MILLRACE_CHECK(arenas_.scalars != nullptr, "a program is bound before it runs");
+  Prepared& steps = prepared(input);
+  const bool is_first = (ran_ & (1U << purposes)) == 0;
+  ran_ |= 1U << purposes;
+  if (!graphs || is_first) return queue(device, stream, purposes, steps);
+  auto captured = std::ranges::find(steps.captured, purposes, &Captured::purposes);
+  if (captured == steps.captured.end()) {
+    device.begin_capture(stream);
+    queue(device, stream, purposes, steps);
+    steps.captured.push_back({purposes, device.end_capture(stream)});
+    captured = steps.captured.end() - 1;
+  }
+  device.launch(stream, *captured->graph);
+}
+
+void Program::run_timed(Device& device, Stream& stream, unsigned purposes,
+                        const InputMemory& input) {
+  const Prepared& prepared_steps = prepared(input);
+  const auto begin = device.make_event(true);
+  const auto end = device.make_event(true);
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    Step& step = steps_[i];
+    if ((step.purposes & purposes) == 0) continue;
+    device.record(*begin, stream);
+    queue_work(device, stream, prepared_steps.work[i]);
+    device.record(*end, stream);
+    device.synchronize(*end);
+    step.seconds += device.seconds_between(*begin, *end);
+    ++step.calls;
+  }
+}
+
+const std::byte* Program::output() const {
+  return arenas_.activations + slots_[output_].offset;
+}
+
+void Program::reset_timings() {
+  for (Step& step : steps_) {
+    step.seconds = 0;
+    step.calls = 0;
+  }
+}
+
+}  // namespace millrace::gpu

@@ -1,0 +1,41 @@
+#pragma once
+// What the kernels of the update work on, from an executor's memory.
+
+#include <millrace/gpu/parameters.h>
+#include <millrace/gpu/program.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace millrace::gpu {
+
+struct UpdateSize {
+  std::int64_t elements = 0, segments = 0;  ///< trainable
+};
+[[nodiscard]] inline UpdateSize update_size(const ParameterPlaces& parameters) {
+  UpdateSize size{.elements = parameters.trainable_elements()};
+  for (const nn::Parameter& p : parameters.parameters()) size.segments += p.trainable ? 1 : 0;
+  return size;
+}
+
+[[nodiscard]] inline UpdateArenas update_arenas(const Arenas& arenas, const UpdateSize& size) {
+  const bool has_copies = arenas.working != reinterpret_cast<std::byte*>(arenas.masters);
+  return {.elements = size.elements,
+          .weights = arenas.masters,
+          .working = has_copies ? arenas.working : nullptr,
+          .gradients = arenas.gradients,
+          .first = arenas.first,
+          .second = arenas.second,
+          .masks = arenas.masks,
+          .given = arenas.given,
+          .segments = arenas.segments,
+          .segment_count = size.segments,
+          .partials = arenas.partials,
+          .norms = arenas.norms};
+}
+
+/// What the trainable parameters are to the kernels.
+[[nodiscard]] std::vector<Segment> segments_of(const ParameterPlaces& parameters,
+                                               const nn::GradientOptions& gradient);
+
+}  // namespace millrace::gpu
