@@ -1,6 +1,7 @@
 #include <millrace/nodes/training_state.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace millrace {
@@ -42,6 +43,37 @@ ReaderPosition position_of(const Checkpoint& checkpoint) {
           .pass = number("next.pass"),
           .position = number("next.position")};
 }
+
+/// What a checkpoint holds beside the executor's arrays.
+struct Progress {
+  explicit Progress(const Checkpoint& checkpoint)
+      : is_unfrozen(checkpoint.get<bool>("unfrozen")),
+        step(checkpoint.get<std::uint64_t>("step")),
+        update(checkpoint.get<std::uint64_t>("update")),
+        rate_factor(checkpoint.get<double>("rate_factor")),
+        rate(checkpoint.get<double>("rate")),
+        next(position_of(checkpoint)),
+        epoch(epoch_from_text(checkpoint.get<std::string>("epoch"))) {
+    const auto lines = checkpoint.get<std::string>("history");
+    for (std::size_t begin = 0; begin < lines.size();) {
+      const std::size_t end = lines.find('\n', begin);
+      history.push_back(epoch_from_text(lines.substr(begin, end - begin)));
+      begin = end == std::string::npos ? lines.size() : end + 1;
+    }
+    if (checkpoint.values.count("loss_scale") == 0) return;
+    loss_scale = {.scale = checkpoint.get<double>("loss_scale"),
+                  .good_steps = checkpoint.get<std::int64_t>("loss_scale.good_steps"),
+                  .skipped = checkpoint.get<std::int64_t>("loss_scale.skipped")};
+  }
+
+  bool is_unfrozen;
+  std::uint64_t step, update;
+  double rate_factor, rate;
+  ReaderPosition next;
+  EpochRecord epoch;
+  std::vector<EpochRecord> history;
+  std::optional<nn::LossScaleState> loss_scale;
+};
 
 }  // namespace
 
@@ -103,6 +135,11 @@ void TrainingState::save(Checkpoint& checkpoint) const {
   checkpoint.set("rate_factor", rate_factor);
   checkpoint.set("rate", rate);
   checkpoint.set("unfrozen", is_unfrozen_);
+  if (const auto scale = executor->loss_scale()) {
+    checkpoint.set("loss_scale", scale->scale);
+    checkpoint.set("loss_scale.good_steps", scale->good_steps);
+    checkpoint.set("loss_scale.skipped", scale->skipped);
+  }
   save_position(next, checkpoint);
   EpochRecord under_way = epoch;
   under_way.validation.reset();
@@ -120,28 +157,37 @@ void TrainingState::save(Checkpoint& checkpoint) const {
 }
 
 void TrainingState::restore(const Checkpoint& checkpoint) {
-  if (checkpoint.get<bool>("unfrozen")) unfreeze();
-  step = static_cast<std::uint64_t>(checkpoint.get<std::int64_t>("step"));
-  update = static_cast<std::uint64_t>(checkpoint.get<std::int64_t>("update"));
-  rate_factor = checkpoint.get<double>("rate_factor");
-  rate = checkpoint.get<double>("rate");
-  next = position_of(checkpoint);
-  epoch = epoch_from_text(checkpoint.get<std::string>("epoch"));
-  validation_holes = 0;
-  history.clear();
-  const auto lines = checkpoint.get<std::string>("history");
-  for (std::size_t begin = 0; begin < lines.size();) {
-    const std::size_t end = lines.find('\n', begin);
-    history.push_back(epoch_from_text(lines.substr(begin, end - begin)));
-    begin = end == std::string::npos ? lines.size() : end + 1;
+  const Progress found(checkpoint);
+  if (found.is_unfrozen ? !is_unfrozen_ && unfrozen == nullptr : is_unfrozen_) {
+    throw Error(concat("was saved ", found.is_unfrozen ? "after" : "before",
+                       " layers were unfrozen, unlike the model that would go on"));
   }
+  if (found.loss_scale.has_value() != executor->loss_scale().has_value()) {
+    throw Error(concat("was saved ", found.loss_scale ? "with" : "without",
+                       " a loss scale: go on in the precision that it was trained in"));
+  }
+  const nn::Model& model =
+      found.is_unfrozen && !is_unfrozen_ ? unfrozen->model() : executor->model();
   for (const nn::Arena arena : arenas_) {
     const auto values = checkpoint.arrays.find(name_of(arena));
-    if (values == checkpoint.arrays.end() || values->second.size() != elements(arena)) {
+    if (values == checkpoint.arrays.end() || values->second.size() != elements_of(model, arena)) {
       throw Error(concat("holds no ", name_of(arena), " of this model"));
     }
-    executor->write(arena, values->second);
   }
+
+  if (found.is_unfrozen) unfreeze();
+  step = found.step;
+  update = found.update;
+  rate_factor = found.rate_factor;
+  rate = found.rate;
+  next = found.next;
+  epoch = found.epoch;
+  validation_holes = 0;
+  history = found.history;
+  for (const nn::Arena arena : arenas_) {
+    executor->write(arena, checkpoint.arrays.at(name_of(arena)));
+  }
+  if (found.loss_scale) executor->set_loss_scale(*found.loss_scale);
 }
 
 Bytes TrainingState::array_bytes() const {

@@ -3,6 +3,10 @@
 
 #include <millrace/nodes/train_step.h>
 
+#include <string>
+#include <tuple>
+#include <utility>
+
 using namespace millrace;
 using namespace millrace::test;
 
@@ -10,6 +14,27 @@ namespace {
 
 double tenth(std::uint64_t) {
   return 0.1;
+}
+
+/// In fp16, with a loss scale that is too high for the first steps and then comes back often.
+std::shared_ptr<TrainingState> state_in_fp16() {
+  const nn::ReferenceEngine engine(
+      {.precision = nn::Precision::fp16, .loss_scale = {.initial = 0x1p19, .growth_steps = 2}});
+  std::shared_ptr<nn::Executor> executor = engine.compile(small_model(), small_options());
+  executor->allocate();
+  executor->write(nn::Arena::parameters, small_state()->weights());
+  return small_state(std::move(executor));
+}
+
+std::string told(const TrainingState& state) {
+  Checkpoint checkpoint;
+  state.save(checkpoint);
+  std::string text;
+  for (const auto& [key, value] : checkpoint.values) text += concat(key, '=', value, '\n');
+  for (const auto& [name, values] : checkpoint.arrays) {
+    for (const float value : values) text += concat(name, ' ', value, '\n');
+  }
+  return text;
 }
 
 }  // namespace
@@ -109,6 +134,73 @@ TEST_CASE("a state that is saved at any batch and restored goes on to the same b
     INFO("saved after batch " << i);
     CHECK(run(i) == whole);
   }
+}
+
+TEST_CASE("a loss scale is saved, and the run goes on to the same bit") {
+  const std::vector<BatchTag> tags = Batches::tags(6);
+  const auto run = [&](bool anew, std::size_t stop_at) {
+    auto state = state_in_fp16();
+    Batches batches;
+    for (std::size_t i = 0; i < tags.size(); ++i) {
+      TrainStep(state, tenth)(batches(tags[i]));
+      if (i != stop_at) continue;
+      // The reference engine's weights are float64; both runs go on with what float32 holds of
+      // them.
+      Checkpoint checkpoint;
+      state->save(checkpoint);
+      if (anew) state = state_in_fp16();
+      state->restore(checkpoint);
+    }
+    CHECK(state->executor->loss_scale()->skipped > 1);
+    return std::tuple(state->weights(), *state->executor->loss_scale());
+  };
+  for (std::size_t i = 0; i + 1 < tags.size(); ++i) {
+    INFO("saved after batch " << i);
+    CHECK(run(true, i) == run(false, i));
+  }
+}
+
+TEST_CASE("a checkpoint that does not fit is refused before it has changed anything") {
+  const auto trained = [](std::shared_ptr<TrainingState> state, std::size_t steps) {
+    Batches batches;
+    TrainStep step(state, tenth);
+    for (std::size_t i = 0; i < steps; ++i) step(batches(Batches::tags(1)[i]));
+    return state;
+  };
+  const auto checkpoint_of = [](const TrainingState& state) {
+    Checkpoint checkpoint;
+    state.save(checkpoint);
+    return checkpoint;
+  };
+  const auto state = trained(small_state(), 1);
+  const std::string before = told(*state);
+  const auto refuses = [&](const Checkpoint& checkpoint, const char* words) {
+    CHECK_THROWS_WITH(state->restore(checkpoint), Catch::Contains(words));
+    CHECK(told(*state) == before);
+  };
+  const Checkpoint good = checkpoint_of(*trained(small_state(), 2));
+  Checkpoint bad = good;
+  bad.arrays.at("second_moment").pop_back();
+  refuses(bad, "second_moment");
+  bad = good;
+  bad.arrays.erase("first_moment");
+  refuses(bad, "first_moment");
+  for (const auto& [key, value] : good.values) {
+    if (key == "finished" || key == "reason") continue;  // are not read
+    bad = good;
+    bad.values.erase(key);
+    refuses(bad, key.c_str());
+  }
+  bad = good;
+  bad.set("history", "no record");
+  refuses(bad, "");
+  bad = good;
+  bad.set("unfrozen", true);
+  refuses(bad, "unfrozen");
+  refuses(checkpoint_of(*state_in_fp16()), "loss scale");
+  CHECK_THROWS_WITH(state_in_fp16()->restore(good), Catch::Contains("loss scale"));
+  state->restore(good);
+  CHECK(state->step == 2);
 }
 
 TEST_CASE("what is saved in a validation that is under way begins that validation anew") {
