@@ -10,10 +10,6 @@
 namespace millrace::gpu {
 namespace {
 
-std::int64_t samples_of(const Lowering& lowering, nn::ValueId id) {
-  return lowering.shape(id)[0];
-}
-
 /// Y [N][units] = X [N][features] W^T, W stored [units][features].
 Matmul forward_product(const Lowering& lowering, const Layout& x, const Layout& y) {
   return {.precision = lowering.options().precision,
