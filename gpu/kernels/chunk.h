@@ -11,6 +11,9 @@ namespace millrace::gpu {
 template <class T, int N>
 struct alignas(16) Chunk {
   T values[N];
+
+  MILLRACE_HOST_DEVICE T& operator[](int k) { return values[k]; }
+  MILLRACE_HOST_DEVICE const T& operator[](int k) const { return values[k]; }
 };
 
 /// How many elements of the storage type T are 16 bytes.

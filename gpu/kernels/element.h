@@ -19,9 +19,15 @@ struct BF16 {
   std::uint16_t bits;
 };
 
-MILLRACE_HOST_DEVICE inline float load(const float* at) { return *at; }
-MILLRACE_HOST_DEVICE inline float load(const std::uint8_t* at) { return static_cast<float>(*at); }
-MILLRACE_HOST_DEVICE inline void store(float* at, float value) { *at = value; }
+MILLRACE_HOST_DEVICE inline float load(const float* at) {
+  return *at;
+}
+MILLRACE_HOST_DEVICE inline float load(const std::uint8_t* at) {
+  return static_cast<float>(*at);
+}
+MILLRACE_HOST_DEVICE inline void store(float* at, float value) {
+  *at = value;
+}
 
 MILLRACE_HOST_DEVICE inline float load(const F16* at) {
 #ifdef __CUDA_ARCH__

@@ -1,0 +1,109 @@
+#pragma once
+// Between tightly packed memory, rows of padded channels, and features, for host and device.
+
+#include <millrace/gpu/kernels/lanes.h>
+
+#include <cstdint>
+
+namespace millrace::gpu {
+
+/// A chunk of y a call.
+template <class From, class T>
+struct Normalize {
+  const From* x;
+  T* y;
+  std::int64_t channels, stored;
+  const float* factor;
+  const float* offset;
+  bool swaps;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t i) const {
+    constexpr int kLanes = kChunk<T>;
+    const auto [row, chunk] = divide(i, stored / kLanes);
+    const std::int64_t first = chunk * kLanes;
+    const From* const pixel = x + row * channels;
+    Lanes<kLanes> values;
+    for (int k = 0; k < kLanes; ++k) {
+      const std::int64_t c = first + k;
+      values[k] = c < channels ? load(pixel + (swaps ? 2 - c : c)) * factor[c] + offset[c] : 0.0F;
+    }
+    store_lanes(y + i * kLanes, values);
+  }
+};
+
+/// An element of y a call.
+template <class T>
+struct Unpack {
+  const T* x;
+  float* y;
+  std::int64_t channels, stored;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t i) const {
+    const auto [row, c] = divide(i, channels);
+    y[i] = load(x + row * stored + c);
+  }
+};
+
+/// A chunk of y a call.
+template <class T>
+struct Pack {
+  const float* x;
+  T* y;
+  std::int64_t channels, stored;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t i) const {
+    constexpr int kLanes = kChunk<T>;
+    const auto [row, chunk] = divide(i, stored / kLanes);
+    Lanes<kLanes> values;
+    for (int k = 0; k < kLanes; ++k) {
+      const std::int64_t c = chunk * kLanes + k;
+      values[k] = c < channels ? x[row * channels + c] : 0.0F;
+    }
+    store_lanes(y + i * kLanes, values);
+  }
+};
+
+/// A chunk of features a call.
+template <class T>
+struct Flatten {
+  const T* x;
+  T* y;
+  std::int64_t pixels, channels, stored, width;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t i) const {
+    constexpr int kLanes = kChunk<T>;
+    const auto [n, chunk] = divide(i, width / kLanes);
+    auto [pixel, c] = divide(chunk * kLanes, channels);
+    Chunk<T, kLanes> features{};
+    for (int k = 0; k < kLanes && pixel < pixels; ++k) {
+      features[k] = x[(n * pixels + pixel) * stored + c];
+      if (++c == channels) {
+        c = 0;
+        ++pixel;
+      }
+    }
+    *reinterpret_cast<Chunk<T, kLanes>*>(y + i * kLanes) = features;
+  }
+};
+
+/// A chunk of channels a call.
+template <class T>
+struct Unflatten {
+  const T* dy;
+  T* dx;
+  std::int64_t pixels, channels, stored, width;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t i) const {
+    constexpr int kLanes = kChunk<T>;
+    const auto [row, chunk] = divide(i, stored / kLanes);
+    const auto [n, pixel] = divide(row, pixels);
+    const std::int64_t first = chunk * kLanes;
+    Chunk<T, kLanes> values{};
+    for (int k = 0; k < kLanes; ++k) {
+      if (first + k < channels) values[k] = dy[n * width + pixel * channels + first + k];
+    }
+    *reinterpret_cast<Chunk<T, kLanes>*>(dx + i * kLanes) = values;
+  }
+};
+
+}  // namespace millrace::gpu

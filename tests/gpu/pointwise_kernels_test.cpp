@@ -1,0 +1,282 @@
+// The input, biases, activations, sums of columns and dropout, against float64.
+
+#include <millrace/core/random.h>
+#include <millrace/gpu/kernels.h>
+#include <millrace/gpu/kernels/philox.h>
+#include <millrace/nn/detail/reference_ops.h>
+#include <millrace/nn/dropout.h>
+
+#include "kernel_memory.h"
+
+namespace {
+
+using namespace millrace;
+using namespace millrace::gpu;
+using namespace millrace::gpu::test;
+namespace reference = millrace::nn::reference;
+
+Type any_type() {
+  return GENERATE(Type::f32, Type::f16, Type::bf16);
+}
+Plane any_plane(Type type) {
+  return GENERATE_COPY(plane_of(type, 5, 1), plane_of(type, 35, 3), plane_of(type, 7, 21),
+                       Plane{5, 1, 8}, Plane{1, 3, 8});
+}
+std::int64_t counting(const Plane& plane) {
+  return plane.rows * plane.channels;
+}
+
+TEST_CASE("An image of bytes or floats becomes rows of padded channels, scaled and shifted") {
+  const Type from = GENERATE(Type::u8, Type::f32), to = any_type();
+  const Plane plane = any_plane(to);
+  const bool swaps = plane.channels == 3;
+  KernelMemory memory;
+  Doubles x = noise(Type::f32, counting(plane), 1, 0, 255);
+  if (from == Type::u8)
+    std::transform(x.begin(), x.end(), x.begin(), [](double v) { return std::floor(v); });
+  const Doubles factor = noise(Type::f32, plane.channels, 2),
+                offset = noise(Type::f32, plane.channels, 3);
+  void* const y = memory.take(to, plane.elements());
+  memory.run(normalize(from, to, memory.put(from, x), y, plane,
+                       memory.put<float>(Type::f32, factor), memory.put<float>(Type::f32, offset),
+                       swaps));
+  Doubles want(x.size());
+  const std::size_t channels = index(plane.channels);
+  for (std::size_t i = 0; i < want.size(); ++i) {
+    const std::size_t c = i % channels, source = swaps ? i - c + 2 - c : i;
+    want[i] = x[source] * factor[c] + offset[c];
+  }
+  check_near(to, memory.get(to, y, plane), want);
+}
+
+TEST_CASE("Padded rows are unpacked and packed without a change") {
+  const Type type = any_type();
+  const Plane plane = any_plane(type);
+  KernelMemory memory;
+  const Doubles x = noise(type, counting(plane), 1);
+  auto* const packed = memory.take<float>(Type::f32, counting(plane));
+  memory.run(unpack(type, memory.put(type, plane, x), packed, plane));
+  CHECK(memory.get(Type::f32, packed, counting(plane)) == x);
+  void* const back = memory.take(type, plane.elements());
+  memory.run(pack(type, packed, back, plane));
+  CHECK(memory.get(type, back, plane) == x);
+}
+
+TEST_CASE(
+    "Features are pixels, then channels that count, and gradients go back where they came from") {
+  const Type type = any_type();
+  const std::int64_t channels = GENERATE(1, 3, 8, 11);
+  const Plane plane = plane_of(type, 5 * 6, channels);
+  const Flattening size{.samples = 5,
+                        .pixels = 6,
+                        .channels = channels,
+                        .stored = plane.stored,
+                        .width = (6 * channels + 7) / 8 * 8};
+  const Plane features{5, 6 * channels, size.width};
+  KernelMemory memory;
+  const Doubles x = noise(type, counting(plane), 1);
+  void* const flat = memory.take(type, features.elements());
+  memory.run(flatten(type, memory.put(type, plane, x), flat, size));
+  CHECK(memory.get(type, flat, features) == x);
+  void* const back = memory.take(type, plane.elements());
+  memory.run(unflatten(type, memory.put(type, features, x), back, size));
+  CHECK(memory.get(type, back, plane) == x);
+}
+
+TEST_CASE("A bias is added to each row, with a ReLU or without") {
+  const Type type = any_type();
+  const Plane plane = any_plane(type);
+  const bool relu = GENERATE(false, true);
+  KernelMemory memory;
+  const Doubles x = noise(type, counting(plane), 1), b = noise(type, plane.channels, 2);
+  Doubles want(x.size());
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    want[i] = x[i] + b[i % b.size()];
+    if (relu) want[i] = std::max(want[i], 0.0);
+  }
+  void* const bias = memory.put(type, Plane{1, plane.channels, plane.stored}, b);
+  void* const y = memory.put(type, plane, x);
+  memory.run(add_bias(type, y, bias, y, plane, relu));  // in place
+  check_near(type, memory.get(type, y, plane), want);
+
+  if (plane.stored % 8 != 0 || relu) return;
+  auto* const logits = memory.take<float>(Type::f32, plane.elements());
+  memory.run(add_bias_to_float(type, memory.put<float>(Type::f32, plane, x), bias, logits, plane));
+  check_near(Type::f32, memory.get(Type::f32, logits, plane), want);
+}
+
+TEST_CASE("ReLU and its gradient, of any number of elements") {
+  const Type type = any_type();
+  const std::int64_t elements = GENERATE(1, 8, 29);
+  KernelMemory memory;
+  Doubles x = noise(type, elements, 1);
+  x[0] = 0;
+  Doubles want(x.size()), want_dx(x.size());
+  const Doubles dy = noise(type, elements, 2);
+  reference::relu_forward(std::span<const double>(x), std::span(want));
+  reference::relu_backward(std::span<const double>(dy), std::span<const double>(want),
+                           std::span(want_dx));
+  void* const y = memory.take(type, elements);
+  void* const dx = memory.take(type, elements);
+  memory.run(relu_forward(type, memory.put(type, x), y, elements));
+  memory.run(relu_backward(type, memory.put(type, dy), y, dx, elements));
+  CHECK(memory.get(type, y, elements) == want);
+  CHECK(memory.get(type, dx, elements) == want_dx);
+}
+
+TEST_CASE("A ReLU lets a NaN through") {
+  KernelMemory memory;
+  void* const x = memory.put(Type::f16, {NAN, 1});
+  memory.run(relu_forward(Type::f16, x, x, 2));
+  CHECK(std::isnan(memory.get(Type::f16, x, 1)[0]));
+}
+
+TEST_CASE("Sigmoid and its gradient") {
+  const Type type = any_type();
+  const Plane plane = any_plane(type);
+  KernelMemory memory;
+  const Doubles x = noise(type, counting(plane), 1, -12, 12), dy = noise(type, counting(plane), 2);
+  Doubles want(x.size());
+  reference::sigmoid_forward(std::span<const double>(x), std::span(want));
+  void* const y = memory.take(type, plane.elements());
+  memory.run(sigmoid_forward(type, memory.put(type, plane, x), y, plane));
+  check_near(type, memory.get(type, y, plane), want);
+
+  const Doubles p = memory.get(type, y, plane);
+  reference::sigmoid_backward(std::span<const double>(dy), std::span<const double>(p),
+                              std::span(want));
+  void* const dx = memory.take(type, plane.elements());
+  memory.run(sigmoid_backward(type, memory.put(type, plane, dy), y, dx, plane));
+  check_near(type, memory.get(type, dx, plane), want);
+}
+
+TEST_CASE("Softmax of large logits and its gradient, over the channels that count") {
+  const Type type = any_type();
+  const bool to_float = GENERATE(false, true);
+  const Plane plane = any_plane(type);
+  const Type out = to_float ? Type::f32 : type;
+  KernelMemory memory;
+  const Doubles x = noise(type, counting(plane), 1, 80, 120), dy = noise(type, counting(plane), 2);
+  Doubles want(x.size());
+  reference::softmax_forward(plane.channels, std::span<const double>(x), std::span(want));
+  void* const y = memory.take(out, plane.elements());
+  memory.run(softmax_forward(type, out, memory.put(type, plane, x), y, plane));
+  check_near(out, memory.get(out, y, plane), want);
+  if (to_float) return;
+
+  const Doubles p = memory.get(type, y, plane);
+  reference::softmax_backward(plane.channels, std::span<const double>(dy),
+                              std::span<const double>(p), std::span(want));
+  void* const dx = memory.take(type, plane.elements());
+  memory.run(softmax_backward(type, memory.put(type, plane, dy), y, dx, plane));
+  check_near(type, memory.get(type, dx, plane), want);
+}
+
+TEST_CASE("A softmax of float32 logits can be of the storage type") {
+  const Plane plane{2, 3, 8};
+  KernelMemory memory;
+  const Doubles x{0, 1, 2, -1, 0, 3};
+  Doubles want(x.size());
+  reference::softmax_forward(3, std::span<const double>(x), std::span(want));
+  void* const y = memory.take(Type::bf16, plane.elements());
+  memory.run(softmax_forward(Type::f32, Type::bf16, memory.put(Type::f32, plane, x), y, plane));
+  check_near(Type::bf16, memory.get(Type::bf16, y, plane), want);
+  CHECK_THROWS_AS(softmax_forward(Type::f16, Type::bf16, y, y, plane), std::logic_error);
+}
+
+TEST_CASE("Columns are summed in parts, with the gradient of a ReLU on the way or without") {
+  const Type type = any_type();
+  const bool with_relu = GENERATE(false, true);
+  const Plane plane = GENERATE_COPY(plane_of(type, 1, 1), plane_of(type, 300, 3),
+                                    plane_of(type, 130, 75), Plane{9, 11, 16});
+  KernelMemory memory;
+  const Doubles dy = noise(type, counting(plane), 1, -0.5, 1), y = noise(type, counting(plane), 2);
+  Doubles want_dx = dy, want(index(plane.channels), 0.0);
+  if (with_relu)
+    reference::relu_backward(std::span<const double>(dy), std::span<const double>(y),
+                             std::span(want_dx));
+  for (std::size_t i = 0; i < want_dx.size(); ++i) want[i % want.size()] += want_dx[i];
+
+  auto* const partials = memory.take<float>(Type::f32, sum_parts(plane.rows) * plane.stored);
+  void* const dx = with_relu ? memory.take(type, plane.elements()) : nullptr;
+  void* const db = memory.take(type, plane.stored);
+  memory.run(column_sums(type, memory.put(type, plane, dy),
+                         with_relu ? memory.put(type, plane, y) : nullptr, dx, partials, plane));
+  memory.run(column_totals(type, partials, db, plane));
+  if (with_relu) CHECK(memory.get(type, dx, plane) == want_dx);
+  check_near(type, memory.get(type, db, Plane{1, plane.channels, plane.stored}), want);
+}
+
+TEST_CASE("The most parts of rows that a sum has are enough for all of them") {
+  const Plane plane{70'001, 1, 8};
+  KernelMemory memory(std::size_t{1} << 21);
+  const Doubles dy = noise(Type::bf16, plane.rows, 1, 0, 1);
+  double want = 0;
+  for (const double value : dy) want += value;
+  auto* const partials = memory.take<float>(Type::f32, sum_parts(plane.rows) * plane.stored);
+  void* const db = memory.take(Type::bf16, plane.stored);
+  memory.run(column_sums(Type::bf16, memory.put(Type::bf16, plane, dy), nullptr, nullptr, partials,
+                         plane));
+  memory.run(column_totals(Type::bf16, partials, db, plane));
+  check_near(Type::bf16, memory.get(Type::bf16, db, Plane{1, 1, 8}), {want});
+}
+
+TEST_CASE("Philox for host and device is that of the host") {
+  Random random(7, 0, 0, Draw::user);
+  for (int i = 0; i < 100; ++i) {
+    const std::array<std::uint32_t, 4> counter{random.bits(), random.bits(), random.bits(),
+                                               random.bits()};
+    const std::array<std::uint32_t, 2> key{random.bits(), random.bits()};
+    const auto words = gpu::philox({{counter[0], counter[1], counter[2], counter[3]}},
+                                   std::uint64_t{key[1]} << 32 | key[0]);
+    CHECK(std::equal(std::begin(words.words), std::end(words.words),
+                     millrace::philox(counter, key).begin()));
+  }
+}
+
+TEST_CASE(
+    "Dropout keeps what the mask of each draw keeps, and nothing of samples that are not valid") {
+  const Type type = any_type();
+  const std::int64_t channels = GENERATE(1, 3, 8, 11), pixels = 6, samples = 5, valid = 3;
+  const Plane plane = plane_of(type, samples * pixels, channels);
+  const DropoutSize size{.samples = samples,
+                         .pixels = pixels,
+                         .channels = channels,
+                         .stored = plane.stored,
+                         .rate = 0.3F,
+                         .layer = 300,
+                         .seed = 0x123456789ABCDEFULL};
+  KernelMemory memory;
+  Scalars* const scalars = memory.scalars(valid);
+  scalars->pass = 9;
+  auto* const draws = memory.take<std::uint64_t>(samples * sizeof(std::uint64_t));
+  for (std::uint64_t n = 0; n < valid; ++n) draws[n] = (n << 33) + 4'000'000'000 + n;
+  const Doubles x = noise(type, counting(plane), 1);
+  const std::size_t features = index(pixels * channels);
+  Doubles want(x.size(), 0.0);
+  for (std::size_t n = 0; n < index(valid); ++n) {
+    std::vector<std::uint8_t> bits(features);
+    nn::dropout_mask(size.seed, 9, draws[n], size.layer, size.rate, bits);
+    const Doubles mask(bits.begin(), bits.end());
+    reference::dropout_forward(double{size.rate}, std::span(x).subspan(n * features, features),
+                               std::span<const double>(mask),
+                               std::span(want).subspan(n * features, features));
+  }
+  void* const y = memory.take(type, plane.elements());
+  memory.run(dropout(type, memory.put(type, plane, x), y, size, draws, scalars));
+  const Doubles got = memory.get(type, y, plane);
+  check_near(type, got, want);
+  CHECK(std::count(got.begin(), got.end(), 0.0) == std::count(want.begin(), want.end(), 0.0));
+}
+
+TEST_CASE("Memory, channels and types that a kernel cannot do are refused") {
+  KernelMemory memory;
+  auto* const x = memory.take<char>(256);
+  CHECK_THROWS_AS(relu_forward(Type::f16, x + 2, x, 8), std::logic_error);
+  CHECK_THROWS_AS(relu_forward(Type::u8, x, x, 8), std::logic_error);
+  CHECK_THROWS_AS(add_bias(Type::f16, x, x, x, Plane{4, 3, 4}, false), std::logic_error);
+  CHECK_THROWS_AS(add_bias(Type::f16, x, x, x, Plane{0, 3, 8}, false), std::logic_error);
+  CHECK_THROWS_AS(sigmoid_forward(Type::f32, x, x, Plane{4, 9, 8}), std::logic_error);
+}
+
+}  // namespace
