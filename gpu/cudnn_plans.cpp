@@ -171,7 +171,9 @@ void describe(Graph& graph, const Convolution& c) {
 void filter(Graph& graph, nn::Precision precision, Bytes workspace) {
   using Note = fe::NumericalNote_t;
   graph.deselect_workspace_greater_than(static_cast<std::int64_t>(workspace.count));
-  graph.deselect_numeric_notes({Note::NONDETERMINISTIC, Note::REDUCED_PRECISION_REDUCTION});
+  // Large tiles of Winograd lose too many digits.
+  graph.deselect_numeric_notes({Note::NONDETERMINISTIC, Note::REDUCED_PRECISION_REDUCTION,
+                                Note::WINOGRAD_TILE_6x6, Note::WINOGRAD_TILE_13x13});
   if (precision == nn::Precision::fp32) {
     graph.deselect_numeric_notes({Note::TENSOR_CORE, Note::DOWN_CONVERT_INPUTS});
   } else {

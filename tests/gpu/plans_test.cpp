@@ -6,6 +6,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/gpu/convolution_shapes.h>
+#include <millrace/gpu/cudnn_plans.h>
 #include <millrace/gpu/plan_check.h>
 #include <millrace/nn/zoo.h>
 
@@ -62,6 +63,25 @@ std::vector<Convolution> of_the_zoo() {
   return all;
 }
 
+/// 3x3 at stride 2 on 56x56, padded as Keras pads "same": at the bottom and right alone.
+Convolution strided(Convolution::Pass pass, nn::Precision precision) {
+  Convolution c;
+  c.pass = pass;
+  c.precision = precision;
+  c.batch = 32;
+  c.height = c.width = 56;
+  c.out_height = c.out_width = 28;
+  c.channels = 64;
+  c.filters = 128;
+  c.rows = c.columns = 3;
+  c.stride = 2;
+  c.bottom = c.right = 1;
+  return c;
+}
+constexpr Convolution::Pass kPasses[] = {Convolution::Pass::forward,
+                                         Convolution::Pass::backward_data,
+                                         Convolution::Pass::backward_weights};
+
 void check_zoo(const std::string& card) {
   const std::string json = device(card);
   const std::vector<Convolution> all = of_the_zoo();
@@ -103,4 +123,102 @@ TEST_CASE("forward convolutions of the zoo carry their bias and ReLU") {
     CHECK(convolution.relu);
   }
   CHECK(forward > 80);
+}
+
+TEST_CASE("plans for fp32 leave tensor cores alone, plans for other precisions use them") {
+  const std::string json = device("h200");
+  for (const Convolution::Pass pass : kPasses) {
+    for (const nn::Precision precision :
+         {nn::Precision::fp32, nn::Precision::tf32, nn::Precision::fp16, nn::Precision::bf16}) {
+      const Convolution convolution = strided(pass, precision);
+      INFO(to_string(convolution));
+      const gpu::PlanReport report = gpu::check_plan(convolution, json, 256_MiB);
+      CHECK(report.exists);
+      CHECK(report.tensor_cores == (precision != nn::Precision::fp32));
+      CHECK(report.deterministic);
+    }
+  }
+}
+
+TEST_CASE("a card without tensor cores for a type has no plan, which is no error") {
+  std::string json = device("h200");
+  const std::string hopper = "\"deviceVer\": 900";
+  REQUIRE(json.find(hopper) != std::string::npos);
+  json.replace(json.find(hopper), hopper.size(), "\"deviceVer\": 750");
+  for (const Convolution::Pass pass : kPasses) {
+    CHECK_FALSE(gpu::check_plan(strided(pass, nn::Precision::bf16), json, 256_MiB).exists);
+    CHECK(gpu::check_plan(strided(pass, nn::Precision::fp16), json, 256_MiB).exists);
+  }
+}
+
+TEST_CASE("a plan is found again by its name") {
+  const auto cudnn = gpu::Cudnn::for_description(device("h200"), 90);
+  const Convolution convolution = strided(Convolution::Pass::forward, nn::Precision::fp16);
+  const auto plans = cudnn->plans(convolution, 16_MiB, 4);
+  REQUIRE(plans.size() == 4);
+  for (const auto& plan : plans) {
+    const auto again = cudnn->plans(convolution, 16_MiB, 4, plan->implementation());
+    REQUIRE(again.size() == 1);
+    CHECK(again.front()->implementation() == plan->implementation());
+    CHECK(again.front()->workspace() == plan->workspace());
+    CHECK(again.front()->convolution() == convolution);
+  }
+  CHECK(cudnn->plans(convolution, 16_MiB, 4, "eng999").empty());
+}
+
+TEST_CASE("a plan for a card that is described cannot be run") {
+  const auto cudnn = gpu::Cudnn::for_description(device("h200"), 90);
+  const auto plans =
+      cudnn->plans(strided(Convolution::Pass::forward, nn::Precision::fp16), 16_MiB, 1);
+  REQUIRE(plans.size() == 1);
+  CHECK_THROWS_WITH(cudnn->run(nullptr, *plans.front(), {}),
+                    Catch::Contains("described device cannot be run"));
+}
+
+TEST_CASE("what is no description of a card is refused in a line") {
+  const Convolution convolution = strided(Convolution::Pass::forward, nn::Precision::fp16);
+  for (const char* json : {"", "H200", "[]", "{}", "{\"deviceVer\": \"nine\"}"}) {
+    INFO(json);
+    CHECK_THROWS_WITH(gpu::check_plan(convolution, json, 16_MiB), Catch::Contains("deviceVer"));
+  }
+}
+
+TEST_CASE("a convolution of a graph has stored channels, and the padding of its layer") {
+  const nn::Model model = nn::ModelBuilder("m", {10, 7, 3})
+                              .conv(12, 3, nn::Padding::same, 2)
+                              .relu()
+                              .conv(5, 3, nn::Padding::valid, 1, false)
+                              .batch_norm()
+                              .relu()
+                              .flatten()
+                              .dense(4)
+                              .build();
+  const auto fp16 = convolutions(model, 6, nn::Precision::fp16);
+  REQUIRE(fp16.size() == 5);  // no gradient of the image
+  // "same" at stride 2: 10 rows give 5 and need 1 row of padding, 7 columns give 4 and need 2.
+  Convolution first;
+  first.batch = 6;
+  first.height = 10;
+  first.width = 7;
+  first.channels = 8;
+  first.out_height = 5;
+  first.out_width = 4;
+  first.filters = 16;
+  first.rows = first.columns = 3;
+  first.stride = 2;
+  first.bottom = 1;
+  first.left = first.right = 1;
+  first.bias = first.relu = true;
+  CHECK(fp16[0] == first);
+
+  const Convolution& second = fp16[1];
+  CHECK(second.channels == 16);
+  CHECK(second.filters == 8);
+  CHECK_FALSE(second.bias);
+  CHECK_FALSE(second.relu);  // batch norm reads it
+
+  const auto tf32 = convolutions(model, 6, nn::Precision::tf32);
+  CHECK(tf32[0].channels == 4);
+  CHECK(tf32[0].filters == 12);
+  CHECK(tf32[1].filters == 8);
 }
