@@ -1,0 +1,34 @@
+#pragma once
+// Matrix products by cuBLASLt: which algorithm, and how row-major words become its column-major
+// ones.
+
+#include <millrace/core/bytes.h>
+#include <millrace/gpu/matmul.h>
+
+#include <cublasLt.h>
+#include <cuda_runtime_api.h>
+
+#include <memory>
+
+namespace millrace::gpu::detail {
+
+/// Device::plan and Device::run for matrix products, on the device that is current where it is
+/// made. Thread-safe.
+class CublasLt {
+ public:
+  /// Throws Error where cuBLASLt cannot be opened or used.
+  CublasLt();
+
+  /// The fastest of the algorithms that cuBLASLt proposes, timed on scratch memory; null: it has
+  /// none. Where there is no memory for that, its first proposal, and implementation() says so.
+  [[nodiscard]] std::unique_ptr<MatmulPlan> plan(const Matmul& matmul, Bytes workspace) const;
+  void run(cudaStream_t stream, const MatmulPlan& plan, const MatmulMemory& memory) const;
+
+ private:
+  struct Destroy {
+    void operator()(cublasLtHandle_t handle) const noexcept;
+  };
+  std::unique_ptr<std::remove_pointer_t<cublasLtHandle_t>, Destroy> handle_;
+};
+
+}  // namespace millrace::gpu::detail

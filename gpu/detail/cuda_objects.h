@@ -1,0 +1,83 @@
+#pragma once
+// Streams, events, graphs and memory of CUDA, each with one owner that gives it back.
+
+#include <millrace/core/buffer.h>
+#include <millrace/core/bytes.h>
+#include <millrace/gpu/device.h>
+
+#include <cuda_runtime_api.h>
+
+#include <memory>
+#include <string>
+
+namespace millrace::gpu::detail {
+
+// Giving back never throws: when the process ends, CUDA may have gone first and says so, and then
+// there is nothing left to give back.
+struct DestroyStream {
+  void operator()(cudaStream_t stream) const noexcept { (void)cudaStreamDestroy(stream); }
+};
+struct DestroyEvent {
+  void operator()(cudaEvent_t event) const noexcept { (void)cudaEventDestroy(event); }
+};
+struct DestroyGraph {
+  void operator()(cudaGraph_t graph) const noexcept { (void)cudaGraphDestroy(graph); }
+};
+struct DestroyGraphExec {
+  void operator()(cudaGraphExec_t graph) const noexcept { (void)cudaGraphExecDestroy(graph); }
+};
+using StreamHandle = std::unique_ptr<CUstream_st, DestroyStream>;
+using EventHandle = std::unique_ptr<CUevent_st, DestroyEvent>;
+using GraphHandle = std::unique_ptr<CUgraph_st, DestroyGraph>;
+using GraphExecHandle = std::unique_ptr<CUgraphExec_st, DestroyGraphExec>;
+
+/// All are for the current device of the thread.
+[[nodiscard]] StreamHandle make_stream(const char* name);
+/// Waiting for it does not spin.
+[[nodiscard]] EventHandle make_event(bool timed);
+/// Throws OutOfDeviceMemory. `device` is its name, for the message.
+[[nodiscard]] Buffer allocate_device(Bytes size, const char* what, const std::string& device);
+[[nodiscard]] Buffer allocate_pinned(Bytes size);
+[[nodiscard]] nn::DeviceMemory device_memory();
+
+class CudaStream : public Stream {
+ public:
+  explicit CudaStream(const char* name) : name_(name), handle_(make_stream(name)) {}
+  [[nodiscard]] cudaStream_t handle() const noexcept { return handle_.get(); }
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+
+ private:
+  std::string name_;
+  StreamHandle handle_;
+};
+
+class CudaEvent : public Event {
+ public:
+  explicit CudaEvent(bool timed) : handle_(make_event(timed)) {}
+  [[nodiscard]] cudaEvent_t handle() const noexcept { return handle_.get(); }
+
+ private:
+  EventHandle handle_;
+};
+
+class CudaGraph : public StepGraph {
+ public:
+  explicit CudaGraph(GraphExecHandle handle) : handle_(std::move(handle)) {}
+  [[nodiscard]] cudaGraphExec_t handle() const noexcept { return handle_.get(); }
+
+ private:
+  GraphExecHandle handle_;
+};
+
+// Whoever is given a device's object knows that it is one of CUDA's: devices are not mixed.
+[[nodiscard]] inline const CudaStream& cuda(const Stream& stream) {
+  return dynamic_cast<const CudaStream&>(stream);
+}
+[[nodiscard]] inline const CudaEvent& cuda(const Event& event) {
+  return dynamic_cast<const CudaEvent&>(event);
+}
+[[nodiscard]] inline const CudaGraph& cuda(const StepGraph& graph) {
+  return dynamic_cast<const CudaGraph&>(graph);
+}
+
+}  // namespace millrace::gpu::detail
