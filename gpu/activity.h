@@ -75,7 +75,8 @@ class ActivityRecorder {
     bool inside_graphs = false;
     std::size_t most = std::size_t{1} << 20;  ///< what comes later is counted and lost
   };
-  /// Does nothing where CUPTI is missing or may not be used; then why_none() says so.
+  /// Does nothing without a GPU, and where CUPTI is missing or may not be used; why_none() then
+  /// says so.
   ActivityRecorder() : ActivityRecorder(Options{}) {}
   explicit ActivityRecorder(const Options& options);
   ~ActivityRecorder();

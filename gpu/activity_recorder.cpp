@@ -1,6 +1,7 @@
 #include <millrace/gpu/activity.h>
 
 #include <millrace/core/error.h>
+#include <millrace/gpu/detail/cuda_facts.h>
 #include <millrace/gpu/libraries.h>
 
 #if __has_include(<cupti.h>)
@@ -233,7 +234,8 @@ void begin(const ActivityRecorder::Options& options) {
 }  // namespace
 
 ActivityRecorder::ActivityRecorder(const Options& options) {
-  why_none_ = cupti().why_none;
+  why_none_ = detail::count_devices().why_none;
+  if (why_none_.empty()) why_none_ = cupti().why_none;
   if (!why_none_.empty()) return;
   try {
     begin(options);
