@@ -12,6 +12,8 @@ TEST_CASE("on all 60,000 pictures fp16 and bf16 end within half a point of fp32"
   for (const nn::Precision precision : {nn::Precision::fp16, nn::Precision::bf16}) {
     INFO(to_string(precision) << " beside " << fp32.accuracy);
     const Trained trained = FashionTraining(*data, {.precision = precision}).run(60000);
+    std::cout << to_string(precision) << " " << trained.accuracy << ", " << trained.skipped
+              << " steps skipped; fp32 " << fp32.accuracy << '\n';
     CHECK(trained.accuracy == Approx(fp32.accuracy).margin(0.005));
     CHECK(trained.skipped <= 5);
   }
