@@ -1,0 +1,246 @@
+// Every kind of layer on the recording device, beside the float64 reference with the same
+// precision.
+
+#include <algorithm>
+
+#include "catch.h"
+#include "gpu/engines.h"
+
+using namespace millrace;
+using nn::ModelBuilder;
+using nn::Padding;
+using nn::Precision;
+using test::check_model;
+
+namespace {
+
+const nn::CompileOptions kSeven{.batch = 7, .optimizer = {.learning_rate = 0.1}};
+const std::vector<std::int64_t> kFullAndShort{7, 3, 1};
+const std::vector<Precision> kFp32{Precision::fp32};
+
+/// What every model of images ends in here.
+nn::Model classified(ModelBuilder& builder) {
+  return builder.flatten().dense(4).softmax().build();
+}
+
+}  // namespace
+
+TEST_CASE("A dense layer agrees with float64, with and without bias") {
+  for (const bool bias : {true, false}) {
+    const nn::Model model =
+        ModelBuilder("m", {13}).dense(9, bias).relu().dense(5, bias).softmax().build();
+    check_model(model, kSeven, kFullAndShort);
+    check_model(model, kSeven, {7}, {Precision::tf32});
+  }
+}
+
+TEST_CASE("Chains of dense layers share epilogues, and agree where a library has none") {
+  ModelBuilder builder("m", {13});
+  builder.dense(9).relu().dense(20).relu().dense(7, false).relu().dense(6).dropout(0.5F).relu();
+  const nn::Model model = builder.dense(5).softmax().build();
+  check_model(model, kSeven, kFullAndShort);
+  check_model(model, kSeven, kFullAndShort, {Precision::fp32, Precision::bf16},
+              {.has_fused_epilogues = false});
+  nn::Model frozen = model;
+  frozen.layers[2].trainable = false;  // the bias gradient of a fused product goes nowhere
+  check_model(frozen, kSeven, {7});
+}
+
+TEST_CASE("A dense layer reads images in the order of height, width, channels") {
+  for (const std::int64_t channels : {1, 3, 5, 8}) {
+    check_model(ModelBuilder("m", {5, 4, channels}).flatten().dense(6).relu().dense(3).build(),
+                kSeven, kFullAndShort);
+  }
+}
+
+TEST_CASE("Batches of 1 and 32 agree with float64") {
+  ModelBuilder builder("m", {9, 8, 3});
+  const nn::Model model = classified(builder.conv(16).relu().max_pool().conv(8).relu());
+  check_model(model, {.batch = 1}, {1}, kFp32);
+  check_model(model, {.batch = 32, .other_batches = {9}}, {32, 9, 5, 17}, kFp32);
+}
+
+TEST_CASE("A convolution agrees with float64 for any number of channels and filters") {
+  for (const std::int64_t channels : {1, 3, 5, 16}) {
+    for (const std::int64_t filters : {1, 5, 16}) {
+      INFO(channels << " channels, " << filters << " filters");
+      ModelBuilder builder("m", {9, 8, channels});
+      check_model(classified(builder.conv(filters).relu().conv(6)), kSeven, {7, 3});
+    }
+  }
+}
+
+TEST_CASE("A convolution without a plan for bias and ReLU has kernels for them") {
+  ModelBuilder builder("m", {9, 8, 3});
+  builder.conv(5).relu().conv(6, 3, Padding::valid, 1, false).relu().conv(4, 2);
+  check_model(classified(builder), kSeven, {7, 3}, {Precision::fp32, Precision::bf16},
+              {.has_fused_convolutions = false});
+}
+
+TEST_CASE("A convolution agrees with float64 for every padding, stride and kernel size") {
+  for (const Padding padding : {Padding::valid, Padding::same}) {
+    for (const std::int64_t stride : {1, 2, 3}) {
+      for (const std::int64_t size : {1, 2, 3, 5}) {
+        INFO("size " << size << ", stride " << stride << ", same " << (padding == Padding::same));
+        ModelBuilder builder("m", {11, 8, 3});
+        builder.conv(8, 3, Padding::same).relu().conv(6, size, padding, stride, false);
+        check_model(classified(builder), kSeven, {7}, kFp32);
+      }
+    }
+  }
+}
+
+TEST_CASE("Pooling agrees with float64 for every padding, stride and size") {
+  for (const Padding padding : {Padding::valid, Padding::same}) {
+    for (const std::int64_t stride : {1, 2, 3}) {
+      for (const std::int64_t size : {2, 3}) {
+        INFO("size " << size << ", stride " << stride << ", same " << (padding == Padding::same));
+        ModelBuilder max("max", {11, 8, 3});
+        max.conv(5).relu().add(nn::MaxPool2D{size, stride, padding}).conv(4, 2);
+        check_model(classified(max), kSeven, {7, 3}, kFp32);
+        ModelBuilder average("average", {11, 8, 3});
+        average.conv(5).relu().add(nn::AvgPool2D{size, stride, padding}).conv(4, 2);
+        check_model(classified(average), kSeven, {7, 3}, kFp32);
+      }
+    }
+  }
+}
+
+TEST_CASE("Pooling of the input itself needs no convolution before it") {
+  for (const std::int64_t channels : {1, 3, 5}) {
+    ModelBuilder builder("m", {9, 7, channels});
+    check_model(classified(builder.max_pool().avg_pool(2, 1).conv(3, 2)), kSeven, {7, 3});
+  }
+}
+
+TEST_CASE("Global average pooling agrees with float64, before a dense layer and as the end") {
+  for (const std::int64_t filters : {5, 16}) {
+    ModelBuilder builder("m", {7, 6, 3});
+    check_model(builder.conv(filters).relu().global_avg_pool().dense(4).softmax().build(), kSeven,
+                kFullAndShort);
+    ModelBuilder end("m", {7, 6, 3});
+    check_model(end.conv(filters).relu().conv(3, 2).global_avg_pool().softmax().build(), kSeven,
+                kFullAndShort);
+  }
+}
+
+TEST_CASE("Sigmoid and softmax in the middle of a model agree with float64") {
+  ModelBuilder builder("m", {7, 6, 3});
+  builder.conv(5).sigmoid().conv(4).sigmoid().flatten().dense(6).softmax().dense(3).sigmoid();
+  check_model(builder.build(), kSeven, kFullAndShort);
+}
+
+TEST_CASE("Softmax over the channels of an image agrees with float64") {
+  ModelBuilder builder("m", {6, 5, 3});
+  check_model(classified(builder.conv(5).softmax()), kSeven, kFullAndShort);
+}
+
+TEST_CASE("A single output with sigmoid agrees with float64") {
+  check_model(ModelBuilder("m", {13}).dense(9).relu().dense(1).sigmoid().build(), kSeven,
+              kFullAndShort);
+}
+
+TEST_CASE("A ReLU that nothing precedes or that follows a pooling is a step of its own") {
+  ModelBuilder builder("m", {8, 8, 3});
+  check_model(classified(builder.relu().conv(5).max_pool().relu().flatten().relu()), kSeven,
+              kFullAndShort);
+}
+
+TEST_CASE("A model that ends in a ReLU agrees with float64") {
+  check_model(ModelBuilder("m", {13}).dense(9).relu().dense(5).relu().build(), kSeven,
+              kFullAndShort);
+}
+
+TEST_CASE("Dropout agrees with float64 in images and in rows") {
+  for (const std::int64_t filters : {5, 16}) {
+    ModelBuilder builder("m", {7, 6, 3});
+    builder.conv(filters).relu().dropout(0.25F).conv(8).dropout(0.5F).relu().flatten();
+    builder.dropout(0.4F).dense(9).relu().dropout(0.5F).dense(4).softmax();
+    check_model(builder.build(), kSeven, kFullAndShort);
+  }
+}
+
+TEST_CASE("Batch norm agrees with float64 in images and in rows, over valid rows alone") {
+  for (const std::int64_t filters : {5, 16}) {
+    for (const bool biased : {false, true}) {
+      ModelBuilder builder("m", {7, 6, 3});
+      builder.conv(filters, 3, Padding::same, 1, false).batch_norm({.biased_variance = biased});
+      builder.relu().max_pool().flatten().dense(9, false);
+      builder.batch_norm({.momentum = 0.99F, .epsilon = 1e-3F}).relu().dense(4).softmax();
+      check_model(builder.build(), kSeven, {7, 5}, kFp32);
+    }
+  }
+}
+
+TEST_CASE("Batch norm of the input and of flattened images agrees with float64") {
+  ModelBuilder builder("m", {5, 4, 3});
+  builder.batch_norm().conv(5, 2).relu().flatten().batch_norm().dense(4).softmax();
+  check_model(builder.build(), kSeven, {7, 5}, kFp32);
+}
+
+TEST_CASE("Frozen layers keep their values, and layers before the first trainable one too") {
+  ModelBuilder builder("m", {8, 7, 3});
+  builder.conv(6).relu().max_pool().dropout(0.2F).conv(5, 2).batch_norm().relu();
+  builder.conv(4, 1).batch_norm().dropout(0.3F).flatten().dense(4).softmax();
+  nn::Model model = builder.build();
+  SECTION("the first convolution") {
+    model.layers[0].trainable = false;
+  }
+  SECTION("all but the head") {
+    for (nn::Layer& layer : model.layers) layer.trainable = false;
+    model.layers[model.layers.size() - 2].trainable = true;
+  }
+  SECTION("a batch norm in the middle") {
+    for (nn::Layer& layer : model.layers) {
+      if (std::holds_alternative<nn::BatchNorm>(layer.kind)) layer.trainable = false;
+    }
+  }
+  SECTION("a convolution in the middle") {
+    model.layers[4].trainable = false;
+  }
+  check_model(model, kSeven, {7, 5}, kFp32);
+}
+
+TEST_CASE("All kinds of layers agree with float64 in 16 bits") {
+  ModelBuilder builder("m", {14, 13, 3});
+  builder.conv(24).batch_norm().relu().avg_pool().dropout(0.2F).conv(20, 2).sigmoid().avg_pool();
+  builder.batch_norm().flatten().dense(30).relu().dropout(0.5F).dense(5).softmax();
+  check_model(builder.build(), {.batch = 9, .optimizer = {.learning_rate = 0.1}}, {9, 4});
+}
+
+TEST_CASE("Every optimizer takes the parameters where float64 takes them") {
+  using nn::OptimizerKind;
+  const std::vector<nn::OptimizerOptions> all{
+      {.kind = OptimizerKind::sgd, .learning_rate = 0.1},
+      {.kind = OptimizerKind::sgd, .learning_rate = 0.1, .momentum = 0.9, .weight_decay = 0.01},
+      {.kind = OptimizerKind::sgd, .learning_rate = 0.1, .momentum = 0.9, .nesterov = true},
+      {.kind = OptimizerKind::adam, .learning_rate = 1e-3},
+      {.kind = OptimizerKind::keras_adam, .learning_rate = 1e-3},
+      {.kind = OptimizerKind::adamw, .learning_rate = 1e-3, .weight_decay = 0.1}};
+  for (const nn::OptimizerOptions& optimizer : all) {
+    INFO(nn::to_string(optimizer.kind) << ", momentum " << optimizer.momentum);
+    ModelBuilder builder("m", {8, 7, 3});
+    const nn::Model model = classified(builder.conv(20).relu().max_pool());
+    check_model(model, {.batch = 7, .optimizer = optimizer}, {7}, kFp32);
+  }
+}
+
+TEST_CASE("L2, clips and label smoothing agree with float64") {
+  ModelBuilder builder("m", {12, 12, 3});
+  builder.conv(16).relu().max_pool().conv(12).batch_norm().relu().flatten();
+  const nn::Model model = builder.dense(20).relu().dense(5).softmax().build();
+  for (const nn::GradientOptions& gradient : {nn::GradientOptions{.l2 = 0.01},
+                                              {.clip_value = 0.01},
+                                              {.l2 = 0.01, .clip_norm = 0.2},
+                                              {.clip_global_norm = 0.3},
+                                              {.l2 = 0.02, .clip_global_norm = 1}}) {
+    INFO("l2 " << gradient.l2 << ", clips " << gradient.clip_value << " " << gradient.clip_norm
+               << " " << gradient.clip_global_norm);
+    check_model(model,
+                {.batch = 6,
+                 .label_smoothing = 0.1,
+                 .optimizer = {.learning_rate = 0.1, .momentum = 0.9},
+                 .gradient = gradient},
+                {6, 4}, kFp32);
+  }
+}
