@@ -26,8 +26,7 @@ Statistics append_statistics(Lowering& lowering, const nn::Op& op, SlotId x, con
   const SlotId running_variance = lowering.master(op.inputs[4]);
   const Statistics made{lowering.make_floats(op.outputs[1], size.stored),
                         lowering.make_floats(op.outputs[2], size.stored)};
-  const SlotId partials =
-      lowering.temporary_floats(sum_parts(size.plane().rows) * size.stored);
+  const SlotId partials = lowering.temporary_floats(sum_parts(size.plane().rows) * size.stored);
   lowering.append(lowering.step_name(op, "sums"), [=](const Addresses& at) {
     return norm_sums(size.type, at(x), at.as<float>(partials), size.plane(), constants,
                      at.arenas().scalars);
@@ -92,8 +91,7 @@ void backward(Lowering& lowering, const nn::Op& op) {
   const Statistics used{lowering.slot_of(op.inputs[3]), lowering.slot_of(op.inputs[4])};
   const SlotId dgamma = lowering.gradient(op.outputs[1]);
   const SlotId dbeta = lowering.gradient(op.outputs[2]);
-  const SlotId partials =
-      lowering.temporary_floats(2 * sum_parts(size.plane().rows) * size.stored);
+  const SlotId partials = lowering.temporary_floats(2 * sum_parts(size.plane().rows) * size.stored);
   const SlotId sums = lowering.temporary_floats(2 * size.stored);
   lowering.append(lowering.step_name(op, "sums"), [=](const Addresses& at) {
     return norm_backward_sums(size.type, at(dy), at(x), at.as<float>(used.mean),

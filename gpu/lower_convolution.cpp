@@ -76,9 +76,8 @@ void forward(Lowering& lowering, const nn::Op& op) {
   fused.bias = has_bias;
   fused.relu = relu >= 0;
   const SlotId bias = has_bias ? lowering.working(op.inputs[2]) : kNoSlot;
-  Memory memory{.x = lowering.slot_of(x),
-                .w = lowering.working(op.inputs[1]),
-                .y = lowering.make(target)};
+  Memory memory{
+      .x = lowering.slot_of(x), .w = lowering.working(op.inputs[1]), .y = lowering.make(target)};
   if (const ConvolutionPlan* plan = lowering.find(fused)) {
     memory.bias = bias;
     return lowering.append(lowering.step_name(op, relu >= 0 ? "+ relu" : ""), call(*plan, memory));
@@ -103,9 +102,9 @@ void backward_parameters(Lowering& lowering, const nn::Op& op) {
     lowering.append_column_sums(op, from, kNoSlot, kNoSlot, lowering.layout(dy), op.outputs[1]);
   }
   const Convolution shape = shape_of(lowering, op, x, dy, Convolution::Pass::backward_weights);
-  lowering.append(op, call(lowering.require(op, shape), {.x = lowering.slot_of(x),
-                                                         .w = lowering.gradient(op.outputs[0]),
-                                                         .y = from}));
+  lowering.append(
+      op, call(lowering.require(op, shape),
+               {.x = lowering.slot_of(x), .w = lowering.gradient(op.outputs[0]), .y = from}));
 }
 
 }  // namespace

@@ -72,8 +72,8 @@ Bind call(const MatmulPlan& plan, const Memory& memory) {
   };
 }
 
-/// The backward product that would read the signs of a ReLU's output: that of the dense layer behind
-/// it, if the ReLU alone reads what it makes. Null if there is none.
+/// The backward product that would read the signs of a ReLU's output: that of the dense layer
+/// behind it, if the ReLU alone reads what it makes. Null if there is none.
 const nn::Op* reader_of_signs(const Lowering& lowering, nn::ValueId y) {
   for (const nn::Op& op : lowering.graph().ops) {
     if (op.kind != nn::OpKind::relu || op.pass == nn::Pass::forward || op.inputs[1] != y) continue;
@@ -87,8 +87,8 @@ const nn::Op* reader_of_signs(const Lowering& lowering, nn::ValueId y) {
 
 /// The product whose epilogue is drelu_bgrad, where there is one.
 const MatmulPlan* data_plan_with_signs(Lowering& lowering, const nn::Op& data, std::int64_t bits) {
-  const Matmul product = data_product(lowering, lowering.layout(data.inputs[0]),
-                                      lowering.layout(data.outputs[0]));
+  const Matmul product =
+      data_product(lowering, lowering.layout(data.inputs[0]), lowering.layout(data.outputs[0]));
   return lowering.find(with(product, Epilogue::drelu_bgrad, bits));
 }
 
@@ -125,8 +125,9 @@ void append_bias_and_relu(Lowering& lowering, const nn::Op& op, SlotId y, SlotId
   }
   const bool is_float = to.type == Type::f32;
   lowering.append(lowering.step_name(op, "bias"), [=](const Addresses& at) {
-    return is_float ? add_bias_to_float(type, at.as<float>(y), at(bias), at.as<float>(y), to.plane())
-                    : add_bias(type, at(y), at(bias), at(y), to.plane(), relu);
+    return is_float
+               ? add_bias_to_float(type, at.as<float>(y), at(bias), at.as<float>(y), to.plane())
+               : add_bias(type, at(y), at(bias), at(y), to.plane(), relu);
   });
 }
 
@@ -172,9 +173,9 @@ void backward_data(Lowering& lowering, const nn::Op& op) {
   lowering.leave_out_maker_of(before);
   memory.d = lowering.make(before);
   memory.aux = signs.slot;
-  memory.bias =
-      db >= 0 ? lowering.gradient(db)
-              : lowering.temporary(to.stored * static_cast<std::int64_t>(size_of(to.type)));
+  memory.bias = db >= 0
+                    ? lowering.gradient(db)
+                    : lowering.temporary(to.stored * static_cast<std::int64_t>(size_of(to.type)));
   if (db >= 0) lowering.mark_made(db);
   lowering.append(lowering.step_name(op, "+ relu"),
                   call(*data_plan_with_signs(lowering, op, signs.bits), memory));
@@ -184,9 +185,8 @@ void backward_parameters(Lowering& lowering, const nn::Op& op) {
   const auto [x, dy] = std::pair(op.inputs[0], op.inputs[1]);
   const Layout from = lowering.layout(dy);
   const Matmul product = weight_product(lowering, lowering.layout(x), from);
-  Memory memory{.a = lowering.slot_of(dy),
-                .b = lowering.slot_of(x),
-                .d = lowering.gradient(op.outputs[0])};
+  Memory memory{
+      .a = lowering.slot_of(dy), .b = lowering.slot_of(x), .d = lowering.gradient(op.outputs[0])};
   const bool needs_bias = op.outputs.size() > 1 && !lowering.is_made(op.outputs[1]);
   if (!needs_bias) return lowering.append(op, call(lowering.require(op, product), memory));
   if (const MatmulPlan* fused = lowering.find(with(product, Epilogue::bgrad_a))) {

@@ -1,4 +1,5 @@
-// Operations on values one by one or row by row: flatten, ReLU, sigmoid, softmax, dropout, the loss.
+// Operations on values one by one or row by row: flatten, ReLU, sigmoid, softmax, dropout, the
+// loss.
 
 #include <millrace/gpu/lowering.h>
 

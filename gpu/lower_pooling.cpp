@@ -58,8 +58,8 @@ void avg_pool(Lowering& lowering, const nn::Op& op) {
   const auto& layer = std::get<nn::AvgPool2D>(lowering.layer(op).kind);
   const bool is_forward = op.pass == nn::Pass::forward;
   const auto [in, out] = std::pair(op.inputs[0], op.outputs[0]);
-  const Pooling size = is_forward ? pooling_of(lowering, layer, in, out)
-                                  : pooling_of(lowering, layer, out, in);
+  const Pooling size =
+      is_forward ? pooling_of(lowering, layer, in, out) : pooling_of(lowering, layer, out, in);
   const SlotId from = lowering.slot_of(in);
   const SlotId to = lowering.make(out);
   lowering.append(op, [=, type = lowering.type()](const Addresses& at) {

@@ -12,10 +12,9 @@ namespace {
 /// A launch of a list is made anew for each binding, so the list is made once to know its length.
 template <class List>
 void append_list(Lowering& lowering, const char* name, const List& list) {
-  const std::size_t count = list(Arenas{}).size();
+  const std::size_t count = list(no_arenas()).size();
   for (std::size_t i = 0; i < count; ++i) {
-    lowering.append(name,
-                    [list, i](const Addresses& at) { return list(at.arenas()).at(i); });
+    lowering.append(name, [list, i](const Addresses& at) { return list(at.arenas()).at(i); });
   }
 }
 

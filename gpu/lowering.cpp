@@ -13,8 +13,8 @@ constexpr std::size_t index(nn::ValueId id) {
 }
 
 bool has_gradients(const nn::Graph& graph) {
-  return std::ranges::any_of(
-      graph.values, [](const nn::Value& v) { return v.role == nn::ValueRole::gradient; });
+  return std::ranges::any_of(graph.values,
+                             [](const nn::Value& v) { return v.role == nn::ValueRole::gradient; });
 }
 
 }  // namespace
@@ -123,8 +123,8 @@ const nn::Op* Lowering::only_reader(nn::ValueId id) const {
 
 nn::ValueId Lowering::relu_of(nn::ValueId id) const {
   const nn::Op* reader = only_reader(id);
-  const bool is_relu = reader != nullptr && reader->kind == nn::OpKind::relu &&
-                       reader->pass == nn::Pass::forward;
+  const bool is_relu =
+      reader != nullptr && reader->kind == nn::OpKind::relu && reader->pass == nn::Pass::forward;
   return is_relu ? reader->outputs[0] : -1;
 }
 
@@ -188,9 +188,8 @@ SlotId Lowering::make_in_place(nn::ValueId id, nn::ValueId over) {
 
 bool Lowering::may_overwrite(SlotId slot) const {
   if (lowered_.slots[slot].place != Place::activations) return false;
-  return std::ranges::none_of(values_, [&](const ValueState& value) {
-    return value.slot == slot && value.last_use > op_;
-  });
+  return std::ranges::none_of(
+      values_, [&](const ValueState& value) { return value.slot == slot && value.last_use > op_; });
 }
 
 SlotId Lowering::parameter(nn::ValueId id, Place place, std::int64_t element_bytes) {
@@ -268,10 +267,9 @@ void Lowering::append_column_sums(const nn::Op& op, SlotId dy, SlotId y, SlotId 
                                   const Layout& size, nn::ValueId db) {
   const SlotId partials = temporary_floats(sum_parts(size.plane().rows) * size.stored);
   const SlotId to = gradient(db);
-  append(step_name(op, "and bias"),
-         [=, type = type()](const Addresses& at) {
-           return column_sums(type, at(dy), at(y), at(dx), at.as<float>(partials), size.plane());
-         });
+  append(step_name(op, "and bias"), [=, type = type()](const Addresses& at) {
+    return column_sums(type, at(dy), at(y), at(dx), at.as<float>(partials), size.plane());
+  });
   append(step_name(op, "bias"), [=, type = type()](const Addresses& at) {
     return column_totals(type, at.as<float>(partials), at(to), size.plane());
   });

@@ -9,8 +9,8 @@ namespace {
 template <class Operation, class Plan>
 const Plan* find_or_make(std::vector<std::pair<Operation, std::unique_ptr<Plan>>>& known,
                          const Operation& wanted, Device& device, Bytes workspace) {
-  const auto same = std::ranges::find_if(
-      known, [&](const auto& entry) { return entry.first == wanted; });
+  const auto same =
+      std::ranges::find_if(known, [&](const auto& entry) { return entry.first == wanted; });
   if (same != known.end()) return same->second.get();
   known.emplace_back(wanted, device.plan(wanted, workspace));
   return known.back().second.get();

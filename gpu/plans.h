@@ -1,6 +1,6 @@
 #pragma once
-// The plans that programs share: a convolution or product that comes up again, in another program or
-// another model, is not planned again.
+// The plans that programs share: a convolution or product that comes up again, in another program
+// or another model, is not planned again.
 
 #include <millrace/gpu/convolution.h>
 #include <millrace/gpu/device.h>

@@ -35,22 +35,33 @@ class BoundAddresses : public Addresses {
   const InputMemory& input_;
 };
 
+// Kernels ask of an address only whether it is there.
+alignas(256) std::byte nowhere[256];
+
+template <class T>
+T* address_of_nothing() {
+  return reinterpret_cast<T*>(nowhere);
+}
+
 /// Addresses of no memory: they note which slots are asked for.
 class NotedAddresses : public Addresses {
  public:
   explicit NotedAddresses(std::vector<SlotId>& noted) : noted_(noted) {}
-  [[nodiscard]] const Arenas& arenas() const override { return arenas_; }
+  [[nodiscard]] const Arenas& arenas() const override { return no_arenas(); }
   [[nodiscard]] const InputMemory& input() const override { return input_; }
 
  private:
   [[nodiscard]] std::byte* address(SlotId id) const override {
     noted_.push_back(id);
-    return nullptr;
+    return nowhere;
   }
 
   std::vector<SlotId>& noted_;
-  Arenas arenas_;
-  InputMemory input_;
+  InputMemory input_{.input = nowhere,
+                     .labels = nowhere,
+                     .weights = address_of_nothing<float>(),
+                     .draws = address_of_nothing<std::uint64_t>(),
+                     .labels_are_indices = false};  // which suits every loss
 };
 
 std::string implementation_of(const Work& work) {
@@ -83,6 +94,23 @@ void queue_work(Device& device, Stream& stream, const Work& work) {
 }
 
 }  // namespace
+
+const Arenas& no_arenas() {
+  static const Arenas arenas{.masters = address_of_nothing<float>(),
+                             .working = nowhere,
+                             .gradients = nowhere,
+                             .given = address_of_nothing<float>(),
+                             .first = address_of_nothing<float>(),
+                             .second = address_of_nothing<float>(),
+                             .masks = address_of_nothing<float>(),
+                             .activations = nowhere,
+                             .workspace = nowhere,
+                             .segments = address_of_nothing<Segment>(),
+                             .partials = address_of_nothing<double>(),
+                             .norms = address_of_nothing<double>(),
+                             .scalars = address_of_nothing<Scalars>()};
+  return arenas;
+}
 
 Program::Program(Lowered lowered)
     : batch_(lowered.batch),

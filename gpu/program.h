@@ -51,6 +51,9 @@ struct Arenas {
   Scalars* scalars = nullptr;
 };
 
+/// Memory that is nowhere: what steps are prepared with to see which work they are.
+[[nodiscard]] const Arenas& no_arenas();
+
 /// Where a batch lies on the device.
 struct InputMemory {
   void* input = nullptr;  ///< [N][pixels][stored channels] of the storage type

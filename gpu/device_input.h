@@ -1,0 +1,88 @@
+#pragma once
+// A slot for batches in device memory. Copies and the cast run in the engine's copy stream; a step
+// waits for the cast on the device, and the next upload there for the last step that read the slot.
+// The host waits for neither.
+
+#include <millrace/core/buffer.h>
+#include <millrace/gpu/context.h>
+#include <millrace/gpu/program.h>
+#include <millrace/nn/device_input.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace millrace::gpu {
+
+/// Where the parts of a slot lie in its one block of device memory.
+struct InputPlaces {
+  struct Part {
+    std::uint64_t offset = 0, bytes = 0;
+  };
+  Part pixels;  ///< as they are uploaded
+  // In this order, so that one copy brings them all:
+  Part labels, weights, draws;
+  Part factors;      ///< of the normalization: factor, then offset
+  Part input;        ///< what steps read
+  Part input_float;  ///< the same as float32 targets, where the input is learnt
+  std::uint64_t bytes = 0;
+  std::int64_t channels = 0, stored = 0, pixels_per_sample = 0;
+};
+[[nodiscard]] InputPlaces places_of(const nn::DeviceInputLayout& layout, nn::Precision precision);
+
+class InputSlot : public nn::DeviceInput {
+ public:
+  InputSlot(std::shared_ptr<Context> context, nn::DeviceInputLayout layout);
+  /// Waits until the host's end of copies is over.
+  ~InputSlot() override;
+  InputSlot(const InputSlot&) = delete;
+  InputSlot& operator=(const InputSlot&) = delete;
+
+  [[nodiscard]] Completion upload(const nn::HostSamples& samples) override;
+  [[nodiscard]] Completion cast(const nn::Normalization& normalization) override;
+
+  // For executors.
+  [[nodiscard]] const Context* context() const { return context_.get(); }
+  [[nodiscard]] const nn::DeviceInputLayout& layout() const { return layout_; }
+  /// Of samples from `first` on.
+  [[nodiscard]] InputMemory memory(std::int64_t first = 0) const;
+  [[nodiscard]] const Event& ready() const { return *ready_; }
+  /// To be recorded behind the last work that reads the slot.
+  [[nodiscard]] Event& consumed() { return *consumed_; }
+  /// Of the batch that is there: how many, and the largest label there is, smallest first.
+  [[nodiscard]] std::int64_t samples() const { return samples_; }
+  struct LabelRange {
+    std::int32_t smallest = 0, largest = 0;
+  };
+  [[nodiscard]] LabelRange labels() const { return labels_; }
+
+ private:
+  [[nodiscard]] std::byte* at(const InputPlaces::Part& part) const {
+    return memory_.data() + part.offset;
+  }
+  void stage(const nn::HostSamples& samples);
+  void stage_factors(const nn::Normalization& normalization);
+  void queue_cast(const nn::Normalization& normalization);
+  /// A completion of the same end that the slot hears of first.
+  [[nodiscard]] Completion watched(const Completion& completion);
+  void wait_for_host_ends();
+
+  std::shared_ptr<Context> context_;
+  nn::DeviceInputLayout layout_;
+  InputPlaces places_;
+  Buffer memory_;
+  Buffer staging_;  // pinned: labels, weights, draws, factors
+  std::unique_ptr<Event> upload_begins_, uploaded_, cast_begins_, ready_, consumed_;
+  nn::Normalization normalization_;  // what the factors on the device are of
+  std::int64_t samples_ = 0;
+  LabelRange labels_;
+
+  std::mutex mutex_;  // guards the rest
+  std::condition_variable ended_;
+  int under_way_ = 0;  // completions that have not ended
+};
+
+}  // namespace millrace::gpu

@@ -1,0 +1,106 @@
+#include <millrace/gpu/executor_memory.h>
+
+#include <millrace/gpu/update_arenas.h>
+
+#include <algorithm>
+
+namespace millrace::gpu {
+namespace {
+
+constexpr std::uint64_t kAlignment = 256;
+
+std::uint64_t aligned(std::uint64_t bytes) {
+  return round_up(bytes, kAlignment);
+}
+
+}  // namespace
+
+std::uint64_t MemoryNeeds::scratch() const {
+  return aligned(workspace) + aligned(sizeof(Scalars)) + aligned(segments) + aligned(partials) +
+         aligned(norms);
+}
+
+std::vector<nn::MemoryLine> MemoryNeeds::lines() const {
+  std::vector<nn::MemoryLine> lines{{"parameters", Bytes{parameters}}};
+  const auto add = [&](const char* name, std::uint64_t bytes) {
+    if (bytes > 0) lines.push_back({name, Bytes{bytes}});
+  };
+  add("working copies", working);
+  lines.push_back({"gradients", Bytes{gradients + given}});
+  lines.push_back({"optimizer state", Bytes{static_cast<std::uint64_t>(states) * state}});
+  add("masks", masks);
+  lines.push_back({"activations", Bytes{activations}});
+  lines.push_back({"scratch", Bytes{scratch()}});
+  return lines;
+}
+
+MemoryNeeds memory_needs(const Programs& programs, const ParameterPlaces& parameters,
+                         const nn::CompileOptions& options, nn::Precision precision) {
+  const auto all = static_cast<std::uint64_t>(parameters.elements());
+  const auto trainable = static_cast<std::uint64_t>(parameters.trainable_elements());
+  const std::uint64_t storage = size_of(nn::storage_of(precision));
+  const UpdateSize update = update_size(parameters);
+  const auto segments = static_cast<std::uint64_t>(update.segments);
+  MemoryNeeds needs{.parameters = all * sizeof(float),
+                    .working = storage == sizeof(float) ? 0 : all * storage,
+                    .activations = programs.activations().count,
+                    .workspace = programs.workspace().count,
+                    .segments = segments * sizeof(Segment),
+                    .partials = 2 * static_cast<std::uint64_t>(arena_parts()) * sizeof(double)};
+  if (!options.training) return needs;
+  needs.gradients = aligned(trainable * storage);
+  needs.state = trainable * sizeof(float);
+  needs.states = nn::state_arenas(options.optimizer);
+  if (options.gradient.l2 > 0) needs.given = trainable * sizeof(float);
+  if (options.masks) needs.masks = trainable * sizeof(float);
+  if (options.gradient.clip_norm > 0) {
+    needs.norms = segments * static_cast<std::uint64_t>(norm_parts()) * sizeof(double);
+  }
+  // Between steps the activations are where gradients are put for the host, as float32.
+  needs.activations = std::max(needs.activations, trainable * sizeof(float));
+  return needs;
+}
+
+ExecutorMemory::ExecutorMemory(Device& device, const MemoryNeeds& needs) {
+  const auto take = [&](std::uint64_t bytes, const char* what) {
+    return bytes > 0 ? device.allocate(Bytes{bytes}, what) : Buffer();
+  };
+  parameters_ = take(needs.parameters, "parameters");
+  working_ = take(needs.working, "working copies");
+  gradients_ = take(needs.gradients + needs.given, "gradients");
+  state_ = take(static_cast<std::uint64_t>(needs.states) * needs.state, "optimizer state");
+  masks_ = take(needs.masks, "masks");
+  activations_ = take(needs.activations, "activations");
+  scratch_ = take(needs.scratch(), "scratch");
+
+  const auto floats = [](std::byte* memory) { return reinterpret_cast<float*>(memory); };
+  arenas_.masters = floats(parameters_.data());
+  arenas_.working = needs.working > 0 ? working_.data() : parameters_.data();
+  arenas_.gradients = gradients_.data();
+  if (needs.given > 0) arenas_.given = floats(gradients_.data() + needs.gradients);
+  if (needs.states >= 1) arenas_.first = floats(state_.data());
+  if (needs.states >= 2) arenas_.second = floats(state_.data() + needs.state);
+  arenas_.masks = floats(masks_.data());
+  arenas_.activations = activations_.data();
+  std::byte* next = scratch_.data();
+  const auto part = [&](std::uint64_t bytes) {
+    std::byte* const here = bytes > 0 ? next : nullptr;
+    next += aligned(bytes);
+    return here;
+  };
+  arenas_.workspace = part(needs.workspace);
+  arenas_.scalars = reinterpret_cast<Scalars*>(part(sizeof(Scalars)));
+  arenas_.segments = reinterpret_cast<Segment*>(part(needs.segments));
+  arenas_.partials = reinterpret_cast<double*>(part(needs.partials));
+  arenas_.norms = reinterpret_cast<double*>(part(needs.norms));
+}
+
+std::vector<const Buffer*> ExecutorMemory::zeroed() const {
+  std::vector<const Buffer*> blocks;
+  for (const Buffer* block : {&parameters_, &working_, &gradients_, &state_, &masks_, &scratch_}) {
+    if (block->size() > 0) blocks.push_back(block);
+  }
+  return blocks;
+}
+
+}  // namespace millrace::gpu

@@ -1,0 +1,18 @@
+#pragma once
+// What training would take of a device's memory, before there is a device.
+
+#include <millrace/gpu/engine.h>
+#include <millrace/nn/engine.h>
+
+#include <vector>
+
+namespace millrace::gpu {
+
+/// The lines of Executor::memory(). Convolutions and products count with all the workspace that
+/// they may have, so the real sum is at most this. Throws as compile() does.
+[[nodiscard]] std::vector<nn::MemoryLine> plan_memory(const nn::Model& model,
+                                                      const nn::CompileOptions& options,
+                                                      nn::Precision precision,
+                                                      Bytes workspace = EngineOptions{}.workspace);
+
+}  // namespace millrace::gpu
