@@ -123,9 +123,9 @@ void append_bias_and_relu(Lowering& lowering, const nn::Op& op, SlotId y, SlotId
       return relu_forward(type, at(y), at(y), to.elements());
     });
   }
-  const bool is_float = to.type == Type::f32;
+  const bool are_logits = to.type != type;  // float32 beside a bias of 16 bits
   lowering.append(lowering.step_name(op, "bias"), [=](const Addresses& at) {
-    return is_float
+    return are_logits
                ? add_bias_to_float(type, at.as<float>(y), at(bias), at.as<float>(y), to.plane())
                : add_bias(type, at(y), at(bias), at(y), to.plane(), relu);
   });
