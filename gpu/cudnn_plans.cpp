@@ -28,6 +28,9 @@ void require_cudnn() {
   static const Library library = [] {
     Library found = open_library({"libcudnn.so.9"});
     fe::cudnn_dlhandle = found.handle;
+    // cuDNN opens and closes NVRTC for every plan that it thinks of, and leaks what NVRTC made. Kept
+    // open, it is loaded once; its absence is cuDNN's to tell.
+    (void)open_library({"libnvrtc.so.13"});
     return found;
   }();
   if (!library) {

@@ -7,6 +7,7 @@
 #include <millrace/core/shape.h>
 #include <millrace/nn/precision.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <memory>
@@ -99,7 +100,7 @@ struct Bench {
   }
   [[nodiscard]] Buffer upload(std::span<const std::byte> raw) {
     const Buffer pinned = device->allocate_pinned({raw.size()});
-    std::memcpy(pinned.data(), raw.data(), raw.size());
+    std::copy(raw.begin(), raw.end(), pinned.data());  // which may be none, unlike memcpy's
     Buffer memory = device->allocate({raw.size()}, "test data");
     device->copy(*stream, memory.data(), pinned.data(), {raw.size()}, Device::Copy::to_device);
     finish();
