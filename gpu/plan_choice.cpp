@@ -5,7 +5,9 @@
 #include <cuda_runtime_api.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -111,20 +113,30 @@ class Guess : public ConvolutionPlan {
   std::unique_ptr<CudnnPlan> plan_;
 };
 
+/// Which plan was fastest, and how fast.
 struct Timed {
   std::size_t index = 0;
   double microseconds = std::numeric_limits<double>::infinity();
 };
+
+/// The plans that run are compared. Throws the first one's error where none does.
 Timed fastest(Cudnn& cudnn, const std::vector<std::unique_ptr<CudnnPlan>>& plans,
               const Tensors& tensors) {
   check(cudaDeviceSynchronize(), "waiting for the device");
   Clock clock;
   Timed best;
+  std::string trouble;
   for (std::size_t i = 0; i < plans.size(); ++i) {
-    const double time = clock.microseconds(
-        [&](cudaStream_t stream) { cudnn.run(stream, *plans[i], tensors.memory()); });
-    if (i == 0 || time < best.microseconds * kTie) best = {i, time};
+    try {
+      const double time = clock.microseconds(
+          [&](cudaStream_t stream) { cudnn.run(stream, *plans[i], tensors.memory()); });
+      if (time < best.microseconds * kTie) best = {i, time};
+    } catch (const Error& error) {  // some plans build and then refuse to run; others may not
+      cudaGetLastError();
+      if (trouble.empty()) trouble = error.what();
+    }
   }
+  if (std::isinf(best.microseconds)) throw Error(trouble);
   return best;
 }
 
