@@ -33,6 +33,7 @@ struct BenchOptions {
   int steps = 0;                    ///< compute: steps of a repeat; 0: as many as take 0.2 s
   std::uint32_t epochs = 1;         ///< train: of a repeat
   std::uint32_t limit_batches = 0;  ///< train: batches an epoch
+  std::uint32_t replay = 0;         ///< train: so many batches are fed over and over; 0: all read
   AugmentationOptions augmentation;
   std::uint64_t seed = 1;
   bool operations = false;

@@ -48,6 +48,9 @@ void declare(CommandLine& line, BenchOptions& o) {
   line("size", o.size, "N|HxW", "of the pictures of DATA, as of 'millrace train'");
   line("epochs", o.epochs, "N", "of a repeat; default 1");
   line("limit-batches", o.limit_batches, "N", "at most so many batches an epoch; 0: all");
+  line("replay", o.replay, "N",
+       "to measure what comes after the input: load the first N batches once, then feed them over "
+       "and over; default 0: read all");
   declare(line, o.augmentation);
   declare(line, o.machine, false);
 }
@@ -88,6 +91,7 @@ TrainOptions train_options(const BenchOptions& o, const BenchDevice& device, std
   }
   t.epochs = o.epochs;
   t.limit_batches = o.limit_batches;
+  t.replay = o.replay;
   t.batch = batch;
   t.optimizer = o.optimizer;
   t.seed = o.seed;
@@ -136,6 +140,7 @@ Measured measure(const TrainingData& data, const BenchDevice& device, const Benc
                  std::int64_t batch, const std::stop_token& stop) {
   const Training t =
       prepare_training(train_options(o, device, batch, *data.training.dataset), data);
+  if (t.kept != nullptr) (void)load_kept(t, stop);
   Measured m;
   m.batch = batch;
   m.loading = measure_loading(t, o, stop);
@@ -148,6 +153,7 @@ Measured measure(const TrainingData& data, const BenchDevice& device, const Benc
   allocate(t);
   m.training = run_repeatedly(p, o, samples, stop);
 
+  if (t.kept != nullptr) m.training.report.remarks.push_back(describe_replay(t));
   const Report& report = m.training.report;
   m.steps = report.stage("train").items;
   const auto steps = static_cast<double>(m.steps);
@@ -228,9 +234,9 @@ ordered_json json_of(const std::vector<BenchDevice>& devices, const Sweeps& swee
 }
 
 ordered_json result_of(const BenchOptions& o, const TrainingData& data, ordered_json devices) {
-  return {{"command", "bench train"},     {"data", data.description}, {"optimizer", o.optimizer},
-          {"epochs", o.epochs},           {"repeats", o.repeats},     {"machine", machine_facts(o)},
-          {"devices", std::move(devices)}};
+  return {{"command", "bench train"},    {"data", data.description},     {"optimizer", o.optimizer},
+          {"epochs", o.epochs},          {"repeats", o.repeats},         {"replay", o.replay},
+          {"machine", machine_facts(o)}, {"devices", std::move(devices)}};
 }
 
 }  // namespace

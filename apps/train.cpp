@@ -29,8 +29,9 @@ Training prepare(TrainOptions options, Show show, std::stop_token stop) {
     throw UsageError(
         "train: no DATA; give a folder that holds one folder of pictures for each class");
   }
+  const double validation_share = options.replay > 0 ? 0 : options.validation_share;
   TrainingData data = open_training_data(
-      {options.data, options.validation, options.validation_share, options.seed}, show, stop);
+      {options.data, options.validation, validation_share, options.seed}, show, stop);
   Counting counting(show, "fitting the preprocessing", "samples");
   return prepare_training(std::move(options), std::move(data),
                           {[&counting](std::uint64_t count) { counting(count); }, std::move(stop)});
@@ -78,31 +79,58 @@ std::string recipe_of(TrainOptions options) {
   return line.recipe({"run-dir", "overwrite", "print-plan", "quiet", "resume"});
 }
 
+/// What a failed stage says, and what could be done.
+Error explained(const StageError& error, const TrainOptions& o) {
+  const bool could_skip = error.stage() == "decode" && o.on_bad_image == "fail";
+  return Error(
+      concat(error.what(), could_skip ? " (or leave such files out: --on-bad-image skip)" : ""));
+}
+
+void print_left_out(const Report& report) {
+  for (const std::string& reason : report.skipped) std::cerr << "left out: " << reason << '\n';
+  if (report.stage("decode").skipped > report.skipped.size() && !report.skipped.empty()) {
+    std::cerr << "left out: " << report.stage("decode").skipped << " times in all epochs\n";
+  }
+}
+
+/// For --replay.
+void load_kept_batches(const Training& t, Show show, std::stop_token stop) {
+  try {
+    print_left_out(load_kept(t, std::move(stop)));
+  } catch (const StageError& error) {
+    throw explained(error, t.options);
+  }
+  if (show == Show::nothing) return;
+  std::cout << "replay      the first " << t.kept->size() << " batches, again and again\n"
+            << std::flush;
+}
+
+/// The report with what its readers must know besides.
+Report remarked(Report report, const Training& t) {
+  if (t.kept != nullptr) report.remarks.push_back(describe_replay(t));
+  return report;
+}
+
 /// Runs the pipeline and writes its report, also of a run that fails.
 Report run_pipeline(Pipeline& pipeline, const Training& t, const RunDirectory& directory,
                     TrainingProgress& progress, std::stop_token stop) {
   const auto end = [&] {
     progress.finish();
-    directory.write_report(pipeline.last_report());
+    directory.write_report(remarked(pipeline.last_report(), t));
   };
   try {
     pipeline.run(std::move(stop));
   } catch (const StageError& error) {
     end();
-    const bool could_skip = error.stage() == "decode" && t.options.on_bad_image == "fail";
-    throw Error(
-        concat(error.what(), could_skip ? " (or leave such files out: --on-bad-image skip)" : ""));
+    throw explained(error, t.options);
   }
   end();
-  return pipeline.last_report();
+  return remarked(pipeline.last_report(), t);
 }
 
 void print_outcome(const Report& report, const Training& t, const RunDirectory& directory,
                    Show show) {
-  for (const std::string& reason : report.skipped) std::cerr << "left out: " << reason << '\n';
-  if (report.stage("decode").skipped > report.skipped.size() && !report.skipped.empty()) {
-    std::cerr << "left out: " << report.stage("decode").skipped << " times in all epochs\n";
-  }
+  if (t.kept == nullptr) print_left_out(report);
   const std::string run = directory.path().string();
   if (report.stopped) {
     const bool has_model = std::filesystem::exists(directory.model_file());
@@ -171,6 +199,7 @@ int run_training(const Training& t, Show show, Interrupt& interrupt) {
   if (t.options.preprocessing.show_augmented > 0 && t.options.callbacks.resume.empty()) {
     sheet = augmented_samples(t, t.options.preprocessing.show_augmented, interrupt.token());
   }
+  if (t.kept != nullptr) load_kept_batches(t, show, interrupt.token());
   allocate(t);
   RunDirectory directory(run_dir, old_run(t.options), t.options.callbacks.keep_checkpoints);
   if (sheet) write_augmented(t, *sheet, directory, show);

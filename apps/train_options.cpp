@@ -29,6 +29,9 @@ void declare(CommandLine& line, TrainOptions& o) {
        "with skip: fail after so many; default 0: no limit");
   line("limit-batches", o.limit_batches, "N",
        "at most so many batches of training and validation an epoch; 0: all");
+  line("replay", o.replay, "N",
+       "to measure what comes after the input: load the first N batches once, then feed them over "
+       "and over, without validation; default 0: read all");
   declare(line, o.preprocessing);
   declare(line, o.labels);
   line.topic("model", "Model");
@@ -85,6 +88,11 @@ void check(const TrainOptions& o) {
           o.channels.value_or(0));
   require(o.on_bad_image == "fail" || o.on_bad_image == "skip", "on-bad-image", "fail or skip",
           o.on_bad_image);
+  if (o.replay > 0 && !o.validation.empty()) {
+    throw UsageError(
+        "train: --replay reads nothing after its first batches, so --validation cannot go with "
+        "it; leave one of them out");
+  }
   require(o.epochs >= 1, "epochs", "1 or more", o.epochs);
   require(o.batch >= 1 && o.batch <= 1'000'000, "batch", "in 1 to 1000000", o.batch);
   require(std::isfinite(o.scale.value_or(1)), "scale", "a finite number", o.scale.value_or(1));

@@ -31,6 +31,7 @@ struct TrainOptions {
   std::string on_bad_image = "fail";
   std::uint64_t bad_image_limit = 0;
   std::uint32_t limit_batches = 0;
+  std::uint32_t replay = 0;
   PreprocessingOptions preprocessing;
   LabelOptions labels;
   // model

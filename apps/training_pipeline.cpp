@@ -6,6 +6,7 @@
 #include "apps/machine.h"
 #include "apps/run_identity.h"
 
+#include <millrace/io/watch.h>
 #include <millrace/nn/initialize.h>
 #include <millrace/nn/preprocessing.h>
 #include <millrace/nodes/augment.h>
@@ -15,6 +16,7 @@
 #include <millrace/nodes/copy_to_device.h>
 #include <millrace/nodes/decode_into.h>
 #include <millrace/nodes/prune_step.h>
+#include <millrace/nodes/replay.h>
 #include <millrace/nodes/standardize.h>
 #include <millrace/nodes/take_snapshot.h>
 #include <millrace/nodes/train_step.h>
@@ -28,6 +30,12 @@ namespace {
 OnError bad_image_policy(const TrainOptions& o) {
   if (o.on_bad_image == "fail") return fail();
   return o.bad_image_limit == 0 ? skip() : skip(o.bad_image_limit);
+}
+
+void check_replay(const TrainOptions& o, std::uint32_t steps) {
+  if (o.replay <= steps) return;
+  throw UsageError(
+      concat("--replay ", o.replay, ": an epoch has ", steps, " batches; replay as many or fewer"));
 }
 
 /// Weights as they leave the engine: offsets and gaps included.
@@ -63,7 +71,13 @@ Training prepare_training(TrainOptions options, TrainingData data, const Watch& 
   t.engine = engine_for(options.device, options.compute_threads);
   t.options = std::move(options);
   const TrainOptions& o = t.options;
+  if (o.replay > 0) t.data.validation = {};
   const DirectoryReader reader = make_reader(t);
+  if (o.replay > 0) {
+    check_replay(o, reader.training_steps());
+    t.data.validation_description = "none, since the input is replayed";
+    t.kept = std::make_shared<KeptBatches>();
+  }
   const std::uint64_t steps = std::uint64_t{reader.training_steps()} * o.epochs;
   choose(t.options.schedule, steps);
   choose(t.options.pruning, steps);
@@ -88,6 +102,16 @@ Training prepare_training(TrainOptions options, TrainingData data, const Watch& 
   t.saved.insert(t.saved.end(), t.callbacks.begin(), t.callbacks.end());
   return t;
 }
+
+namespace {
+
+std::uint32_t steps_of_epoch(const Training& t) {
+  Training from_the_first = t;
+  from_the_first.state = nullptr;
+  return make_reader(from_the_first).training_steps();
+}
+
+}  // namespace
 
 DirectoryReader make_reader(const Training& t) {
   return DirectoryReader(
@@ -114,23 +138,27 @@ DeviceBatchFactory device_batches(const Training& t) {
           .learns_input = mode == ClassMode::input};
 }
 
-Stream<Lease<HostBatch>> add_loading(Pipeline& p, const Training& t) {
+namespace {
+
+HostBatchFactory host_batches(const Training& t) {
+  const DeviceBatchFactory device = device_batches(t);
+  return {t.model.input, device.dtype, t.options.batch,
+          [engine = t.engine](Bytes size) { return engine->host_buffer(size); },
+          device.target_width};
+}
+
+/// Reads batches into the slots of the pool.
+Stream<Lease<HostBatch>> add_reading(Pipeline& p, const Training& t, DirectoryReader reader,
+                                     const Pool<HostBatch>& host) {
   const TrainOptions& o = t.options;
   const SampleSet& training = t.data.training;
   const SampleSet& validation = t.data.validation;
-  DirectoryReader reader = make_reader(t);
 
   p.charge("index", 1, training.dataset->index_bytes());
   if (validation.size() > 0 && validation.dataset != training.dataset) {
     p.charge("validation index", 1, validation.dataset->index_bytes());
   }
   p.charge("order of samples", 1, reader.bytes());
-  auto host = p.pool<HostBatch>(
-      "host batches", o.slots,
-      HostBatchFactory{t.model.input, device_batches(t).dtype, o.batch,
-                       [engine = t.engine](Bytes size) { return engine->host_buffer(size); },
-                       device_batches(t).target_width});
-
   auto tickets = p.source({.name = "list"}, host, std::move(reader));
   auto pixels = p.then(
       tickets, {.name = "decode", .concurrency = kAllThreads, .on_error = bad_image_policy(o)},
@@ -145,6 +173,51 @@ Stream<Lease<HostBatch>> add_loading(Pipeline& p, const Training& t) {
                        Standardize(t.model.preprocessing, t.model.input));
   }
   return p.then(p.gather(augmented), {.name = "batch"}, Batcher{});
+}
+
+Stream<Lease<HostBatch>> add_replay(Pipeline& p, const Training& t) {
+  const TrainOptions& o = t.options;
+  const HostBatchFactory batch = host_batches(t);
+  p.charge("index", 1, t.data.training.dataset->index_bytes());
+  p.charge("kept batches", o.replay, batch.bytes());
+  auto slots = p.pool<HostBatch>("host batches", o.slots, ReplaySlotFactory{batch});
+  return p.source({.name = "replay"}, slots,
+                  Replay(t.kept, {.epochs = o.epochs,
+                                  .steps = steps_of_epoch(t),
+                                  .start = t.state != nullptr ? t.state->next : ReaderPosition{},
+                                  .finished = t.state != nullptr ? t.state->finished() : nullptr}));
+}
+
+}  // namespace
+
+Stream<Lease<HostBatch>> add_loading(Pipeline& p, const Training& t) {
+  if (t.kept != nullptr) return add_replay(p, t);
+  auto host = p.pool<HostBatch>("host batches", t.options.slots, host_batches(t));
+  return add_reading(p, t, make_reader(t), host);
+}
+
+std::string describe_replay(const Training& t) {
+  return t.kept == nullptr ? std::string()
+                           : concat("input replayed: the first ", t.options.replay,
+                                    t.options.replay == 1 ? " batch was" : " batches were",
+                                    " loaded once and fed over and over, not part of the times");
+}
+
+Report load_kept(const Training& t, std::stop_token stop) {
+  Training first = t;
+  first.options.epochs = 1;
+  first.options.limit_batches = t.options.replay;
+  first.state = nullptr;  // from the first batch on, also for a run that is gone on with
+  Pipeline p({.name = "load the batches to replay",
+              .budget = parse_bytes(t.options.memory_budget),
+              .threads = t.options.threads});
+  auto host =
+      p.pool<HostBatch>("kept batches", static_cast<int>(t.options.replay), host_batches(t));
+  t.kept->clear();
+  p.sink(add_reading(p, t, make_reader(first), host), {.name = "keep"}, KeepBatches(t.kept));
+  Report report = p.run(std::move(stop));
+  if (report.stopped) throw Stopped("stopped while the batches to replay were loaded");
+  return report;
 }
 
 namespace {

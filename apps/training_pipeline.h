@@ -10,10 +10,12 @@
 #include <millrace/nodes/callback.h>
 #include <millrace/nodes/logger.h>
 #include <millrace/nodes/pruner.h>
+#include <millrace/nodes/replay.h>
 #include <millrace/pipeline/pipeline.h>
 
 #include <filesystem>
 #include <memory>
+#include <stop_token>
 
 namespace millrace::apps {
 
@@ -28,7 +30,8 @@ struct Training {
   std::shared_ptr<const Pretrained> pretrained;  ///< --weights, or null
   std::shared_ptr<Pruner> pruner;                ///< may be null
   Callbacks callbacks;
-  SavedParts saved;  ///< what a checkpoint holds besides the state
+  SavedParts saved;                   ///< what a checkpoint holds besides the state
+  std::shared_ptr<KeptBatches> kept;  ///< --replay: what load_kept() fills; else null
 };
 
 /// Chooses what the options leave open, makes the model, fits its preprocessing to the data where
@@ -43,9 +46,16 @@ struct Training {
 /// What makes the slots of a pool of device batches for the run.
 [[nodiscard]] DeviceBatchFactory device_batches(const Training& training);
 
+/// For --replay: loads the batches that are fed later, and says what was left out. Their memory is
+/// in the plan of compose_training(), too. Throws Stopped, or what the pipeline throws.
+Report load_kept(const Training& training, std::stop_token stop);
+
+/// One line for reports, of a run with --replay; else empty.
+[[nodiscard]] std::string describe_replay(const Training& training);
+
 /// The loading half: list - decode - augment - standardize (if the preprocessing looks at whole
 /// samples) - batch, over a pool of host batches, with its charges
-/// for the data sets.
+/// for the data sets. With --replay: what load_kept() has kept, again and again.
 Stream<Lease<HostBatch>> add_loading(Pipeline& pipeline, const Training& training);
 
 /// The whole pipeline; batches begin at the state's position. `trace` may be empty. The executor

@@ -63,6 +63,7 @@ std::string Report::text() const {
   for (const std::string& reason : skipped) out << "skipped: " << reason << '\n';
   if (trace_events_lost > 0)
     out << "trace: the last " << trace_events_lost << " events did not fit\n";
+  for (const std::string& remark : remarks) out << remark << '\n';
   return std::move(out).str();
 }
 
@@ -89,6 +90,9 @@ std::string Report::json() const {
   out << "],\n\"skipped\":[";
   for (std::size_t i = 0; i < skipped.size(); ++i)
     out << (i == 0 ? "" : ",") << json_quoted(skipped[i]);
+  out << "],\"remarks\":[";
+  for (std::size_t i = 0; i < remarks.size(); ++i)
+    out << (i == 0 ? "" : ",") << json_quoted(remarks[i]);
   out << "],\"trace_events_lost\":" << trace_events_lost << "}\n";
   return std::move(out).str();
 }

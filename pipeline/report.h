@@ -33,6 +33,8 @@ struct Report {
   std::vector<StageReport> stages;
   std::vector<std::string> skipped;     ///< the first 20 different reasons
   std::uint64_t trace_events_lost = 0;  ///< did not fit into the trace
+  /// What a reader of the report must know besides, a line each; added by who ran the pipeline.
+  std::vector<std::string> remarks{};
 
   /// The stage that was busy for the largest share of what its concurrency allows, or whose work
   /// kept a device busy for the largest share of the time.

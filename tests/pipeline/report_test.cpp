@@ -57,6 +57,15 @@ TEST_CASE("the report's JSON escapes names") {
   CHECK(report.json().find("{\"name\":\"a \\\"b\\\"\\n\"") == 0);
 }
 
+TEST_CASE("remarks stand in the report's text and JSON, a line each") {
+  Report report;
+  report.remarks = {"measured on a \"quiet\" machine", "twice"};
+  CHECK(report.text().find("\nmeasured on a \"quiet\" machine\ntwice\n") != std::string::npos);
+  CHECK(report.json().find("\"remarks\":[\"measured on a \\\"quiet\\\" machine\",\"twice\"]") !=
+        std::string::npos);
+  CHECK(Report{}.json().find("\"remarks\":[]") != std::string::npos);
+}
+
 TEST_CASE("the trace holds an event for every item and stage") {
   const std::filesystem::path scratch = MILLRACE_SCRATCH;
   std::filesystem::create_directories(scratch);
