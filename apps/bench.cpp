@@ -3,6 +3,7 @@
 #include "apps/bench.h"
 
 #include "apps/commands.h"
+#include "apps/gpu.h"
 #include "apps/lists.h"
 #include "apps/machine.h"
 #include "apps/table.h"
@@ -70,8 +71,12 @@ std::vector<BenchDevice> bench_devices(const char* command, const BenchOptions& 
     if (name != "cpu" && name != "gpu") {
       throw UsageError(concat(command, ": --devices: '", name, "' is none of cpu, gpu"));
     }
-    BenchDevice device{name, nullptr, name == "gpu" ? no_gpu_reason() : ""};
-    if (device.why_not.empty()) device.engine = engine_for(name, o.machine.compute_threads);
+    BenchDevice device{name, nullptr, name == "gpu" ? find_gpus().why_none : ""};
+    // --precision is the GPU's: beside it the CPU computes in fp32.
+    EngineChoice choice = o.machine.engine();
+    choice.device = name;
+    if (name == "cpu" && o.devices != "cpu") choice.precision.clear();
+    if (device.why_not.empty()) device.engine = engine_for(choice);
     devices.push_back(std::move(device));
   }
   const bool is_any = std::any_of(devices.begin(), devices.end(),

@@ -135,7 +135,7 @@ void choose(TrainOptions& o, const Dataset& training) {
   const nn::OptimizerKind kind = nn::optimizer_kind(o.optimizer);
   if (!o.learning_rate) o.learning_rate = kind == nn::OptimizerKind::sgd ? 0.01 : 0.001;
   if (o.threads == 0) o.threads = available_threads();
-  if (o.device == "auto") o.device = "cpu";
+  o.device = chosen_device(o.device);
   if (o.memory_budget.empty()) o.memory_budget = to_string(Bytes{memory_limit().count / 2});
   if (parse_bytes(o.memory_budget).count == 0) {
     throw UsageError("train: --memory-budget must be above 0");

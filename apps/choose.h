@@ -14,7 +14,7 @@
 
 namespace millrace::apps {
 
-/// Fills in size, channels, model, learning rate, threads of decoding, memory budget and run
+/// Fills in size, channels, model, learning rate, device, threads of decoding, memory budget and run
 /// directory. Throws UsageError for values that cannot be read.
 void choose(TrainOptions& options, const Dataset& training);
 

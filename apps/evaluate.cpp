@@ -140,7 +140,7 @@ Evaluation prepare(EvaluateOptions options, Show show, std::stop_token stop) {
                                                show, std::move(stop)));
   check_fit(e.saved.model, *e.data.dataset, options.data);
   e.names = class_names(e.saved.model);
-  e.engine = engine_for(options.machine.device, options.machine.compute_threads);
+  e.engine = engine_for(options.machine.engine());
   e.options = std::move(options);
   e.executor = e.engine->compile(e.saved.model, {.batch = e.options.batch,
                                                  .other_batches = make_reader(e).short_batches(),

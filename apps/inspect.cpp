@@ -5,6 +5,7 @@
 #include "apps/command_line.h"
 #include "apps/commands.h"
 #include "apps/find_model.h"
+#include "apps/gpu.h"
 #include "apps/machine.h"
 
 #include <millrace/core/error.h>
@@ -80,13 +81,16 @@ void check(InspectOptions& o) {
 }  // namespace
 
 void inspect_devices() {
-  const std::string no_gpu = no_gpu_reason();
+  const FoundGpus gpus = find_gpus();
   std::cout << "processor  " << cpu_name() << '\n'
             << "cores      " << available_threads() << " may be used\n"
             << "memory     " << memory_limit() << " may be used\n"
-            << engine_for("cpu", 0)->description() << '\n'
-            << (no_gpu.empty() ? engine_for("gpu", 0)->description() : "gpu: none; " + no_gpu)
-            << '\n';
+            << engine_for({})->description() << '\n';
+  if (gpus.devices.empty()) std::cout << "gpu: none; " << gpus.why_none << '\n';
+  for (std::size_t i = 0; i < gpus.devices.size(); ++i) {
+    std::cout << "gpu " << i << ": " << gpus.devices[i] << '\n';
+  }
+  if (!gpus.libraries.empty()) std::cout << "     " << gpus.libraries << '\n';
 }
 
 int inspect(const Arguments& arguments) {

@@ -55,7 +55,7 @@ void inspect_model(const InspectOptions& o) {
   const nn::Model model = describe_model("inspect", o.path, input, o.outputs);
   std::cout << nn::summary_table(model);
 
-  const auto engine = engine_for("cpu", 0);
+  const auto engine = engine_for({});
   nn::CompileOptions compile{.batch = o.batch};
   compile.optimizer.kind = nn::optimizer_kind(o.optimizer);
   const auto training = engine->compile(model, compile)->memory();

@@ -1,5 +1,7 @@
 #include "apps/machine.h"
 
+#include "apps/gpu.h"
+
 #include <millrace/core/error.h>
 #include <millrace/cpu/engine.h>
 
@@ -7,6 +9,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 
@@ -21,8 +25,23 @@ std::uint64_t number_in(const std::filesystem::path& path) {
   return file ? number : 0;
 }
 
-bool has_nvidia_driver() {
-  return std::filesystem::exists("/proc/driver/nvidia/version");
+/// How a loss scale is written on the command line.
+nn::LossScaleOptions loss_scale_of(const std::string& text) {
+  if (text.empty() || text == "keras") return nn::LossScaleOptions::keras();
+  if (text == "torch") return nn::LossScaleOptions::torch();
+  nn::LossScaleOptions options;
+  const char* const end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, options.initial);
+  if (read.ec != std::errc{} || read.ptr != end || !std::isfinite(options.initial) ||
+      options.initial <= 0) {
+    throw UsageError(
+        concat("--loss-scale must be keras, torch or a number above 0, not '", text, "'"));
+  }
+  return options;
+}
+
+nn::Precision precision_of(const std::string& text) {
+  return text.empty() ? nn::Precision::fp32 : nn::precision_named(text);
 }
 
 }  // namespace
@@ -46,16 +65,48 @@ Bytes memory_limit() {
   return {limit};
 }
 
-std::string no_gpu_reason() {
-  if (has_nvidia_driver()) {
-    return "this program was built without a GPU engine, although the machine has an NVIDIA driver";
+void check(const char* command, const EngineChoice& o) {
+  const auto refuse = [command](const auto&... what) {
+    throw UsageError(concat(command, ": ", what...));
+  };
+  if (o.device != "auto" && o.device != "cpu" && o.device != "gpu") {
+    refuse("--device must be auto, cpu or gpu, not ", o.device);
   }
-  return "this program was built without a GPU engine, and the machine has no NVIDIA driver";
+  if (o.compute_threads < 0) {
+    refuse("--compute-threads must be 0 or more, not ", o.compute_threads);
+  }
+  try {
+    const nn::Precision precision = precision_of(o.precision);
+    (void)loss_scale_of(o.loss_scale);
+    if (!o.loss_scale.empty() && precision != nn::Precision::fp16) {
+      throw UsageError("--loss-scale goes with --precision fp16; leave it out");
+    }
+  } catch (const UsageError& error) {
+    refuse(error.what());
+  }
 }
 
-std::shared_ptr<const nn::Engine> engine_for(const std::string& device, int compute_threads) {
-  if (device == "gpu") throw Error(concat("--device gpu: ", no_gpu_reason(), "; use --device cpu"));
-  return cpu::make_engine({.threads = compute_threads});
+std::shared_ptr<const nn::Engine> engine_for(const EngineChoice& o) {
+  const nn::Precision precision = precision_of(o.precision);
+  if (o.device == "gpu") {
+    try {
+      return gpu_engine(precision, loss_scale_of(o.loss_scale));
+    } catch (const UsageError&) {
+      throw;
+    } catch (const Error& error) {
+      throw Error(concat("--device gpu: ", error.what(), "; or use --device cpu"));
+    }
+  }
+  if (precision != nn::Precision::fp32) {
+    throw UsageError(concat("--precision ", nn::to_string(precision),
+                            ": the CPU computes in fp32; leave it out, or use --device gpu"));
+  }
+  return cpu::make_engine({.threads = o.compute_threads});
+}
+
+std::string chosen_device(const std::string& device) {
+  if (device != "auto") return device;
+  return find_gpus().devices.empty() ? "cpu" : "gpu";
 }
 
 std::string cpu_name() {

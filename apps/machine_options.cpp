@@ -1,7 +1,5 @@
 #include "apps/machine_options.h"
 
-#include "apps/machine.h"
-
 #include <millrace/core/error.h>
 #include <millrace/pipeline/threads.h>
 
@@ -9,7 +7,11 @@ namespace millrace::apps {
 
 void declare(CommandLine& line, MachineOptions& o, bool with_device) {
   line.topic("machine", "Machine");
-  if (with_device) line("device", o.device, "auto|cpu|gpu", "where to compute; default auto");
+  if (with_device) {
+    line("device", o.device, "auto|cpu|gpu",
+         "where to compute; default auto: a GPU if there is one");
+  }
+  line("precision", o.precision, "NAME", kPrecisionHelp);
   line("threads", o.threads, "N", "of reading and decoding; default: the cores one may use");
   line("compute-threads", o.compute_threads, "N", "of the model; default: the cores one may use");
   line("memory-budget", o.memory_budget, "SIZE",
@@ -22,11 +24,9 @@ void check_and_choose(const char* command, MachineOptions& o) {
     if (holds) return;
     throw UsageError(concat(command, ": --", option, " must be ", range, ", not ", value));
   };
-  require(o.device == "auto" || o.device == "cpu" || o.device == "gpu", "device",
-          "auto, cpu or gpu", o.device);
+  check(command, o.engine());
   require(o.threads >= 0, "threads", "0 or more", o.threads);
-  require(o.compute_threads >= 0, "compute-threads", "0 or more", o.compute_threads);
-  if (o.device == "auto") o.device = "cpu";
+  o.device = chosen_device(o.device);
   if (o.threads == 0) o.threads = available_threads();
   if (o.compute_threads == 0) o.compute_threads = available_threads();
   if (o.memory_budget.empty()) {

@@ -2,6 +2,7 @@
 // The options of commands that compute: on which device, with how many threads, in how much memory.
 
 #include "apps/command_line.h"
+#include "apps/machine.h"
 
 #include <string>
 
@@ -9,13 +10,20 @@ namespace millrace::apps {
 
 struct MachineOptions {
   std::string device = "auto";
+  std::string precision;    ///< as EngineChoice has it
   int threads = 0;          ///< of reading and decoding; 0: the cores one may use
   int compute_threads = 0;  ///< of the model; 0: the cores one may use
   std::string memory_budget;
+
+  [[nodiscard]] EngineChoice engine() const { return {device, compute_threads, precision}; }
 };
 
-/// Declares --threads, --compute-threads and --memory-budget, and --device unless the command has
-/// an option of its own for it.
+/// The help of --precision.
+inline constexpr const char* kPrecisionHelp =
+    "of a GPU's computing: fp32 (default), tf32, fp16, bf16; sums, weights and updates stay fp32";
+
+/// Declares --threads, --compute-threads, --precision and --memory-budget, and --device unless the
+/// command has an option of its own for it.
 void declare(CommandLine& line, MachineOptions& options, bool with_device = true);
 
 /// Fills in what was left open. Throws UsageError that names the command and the option.

@@ -232,7 +232,7 @@ Prediction prepare(PredictOptions options, std::shared_ptr<const Dataset> pictur
   t.pictures = SampleSet::all(std::move(pictures));
   t.options = std::move(options);
   t.options.batch = std::min<std::int64_t>(t.options.batch, t.pictures.size());
-  t.engine = engine_for(t.options.machine.device, t.options.machine.compute_threads);
+  t.engine = engine_for(t.options.machine.engine());
   t.executor = t.engine->compile(t.saved.model, {.batch = t.options.batch,
                                                  .other_batches = make_reader(t).short_batches(),
                                                  .training = false});

@@ -1,5 +1,7 @@
 #include "apps/train_options.h"
 
+#include "apps/machine_options.h"
+
 #include <millrace/core/error.h>
 #include <millrace/nn/zoo.h>
 
@@ -64,7 +66,10 @@ void declare(CommandLine& line, TrainOptions& o) {
   declare(line, o.events);
   declare(line, o.pruning);
   line.topic("machine", "Machine");
-  line("device", o.device, "auto|cpu|gpu", "where to compute; default auto");
+  line("device", o.device, "auto|cpu|gpu", "where to compute; default auto: a GPU if there is one");
+  line("precision", o.precision, "NAME", kPrecisionHelp);
+  line("loss-scale", o.loss_scale, "NAME|X",
+       "of fp16: keras (default: begins with 32768), torch (65536), or the scale to begin with");
   line("threads", o.threads, "N", "of reading and decoding; default: the cores one may use");
   line("compute-threads", o.compute_threads, "N",
        "of the model; default: the cores one may use, or half of them where steps are small");
@@ -108,10 +113,8 @@ void check(const TrainOptions& o) {
   require(o.epsilon >= 0, "epsilon", "0 or more", o.epsilon);
   require(o.weight_decay >= 0, "weight-decay", "0 or more", o.weight_decay);
   (void)augment_options(o.augmentation);
-  require(o.device == "auto" || o.device == "cpu" || o.device == "gpu", "device",
-          "auto, cpu or gpu", o.device);
+  check("train", o.engine());
   require(o.threads >= 0, "threads", "0 or more", o.threads);
-  require(o.compute_threads >= 0, "compute-threads", "0 or more", o.compute_threads);
   require(o.slots >= 1, "slots", "1 or more", o.slots);
   check(o.callbacks);
   check(o.events);

@@ -7,6 +7,7 @@
 #include "apps/command_line.h"
 #include "apps/event_options.h"
 #include "apps/label_options.h"
+#include "apps/machine.h"
 #include "apps/preprocessing_options.h"
 #include "apps/pruning_options.h"
 #include "apps/schedule_options.h"
@@ -56,6 +57,7 @@ struct TrainOptions {
   PruningOptions pruning;
   // machine
   std::string device = "auto";
+  std::string precision, loss_scale;  ///< as EngineChoice has them
   int threads = 0;
   int compute_threads = 0;
   std::string memory_budget;
@@ -65,6 +67,10 @@ struct TrainOptions {
   bool overwrite = false;
   bool print_plan = false;
   bool quiet = false;
+
+  [[nodiscard]] EngineChoice engine() const {
+    return {device, compute_threads, precision, loss_scale};
+  }
 };
 
 /// Declares all options.

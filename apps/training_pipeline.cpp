@@ -45,7 +45,8 @@ std::size_t weight_elements(const nn::Model& model) {
 
 }  // namespace
 
-Training prepare_training(TrainOptions options, TrainingData data, const Watch& watch) {
+Training prepare_training(TrainOptions options, TrainingData data, const Watch& watch,
+                          std::shared_ptr<const nn::Engine> engine) {
   Training t;
   t.data = std::move(data);
   const Dataset& training = *t.data.training.dataset;
@@ -68,7 +69,7 @@ Training prepare_training(TrainOptions options, TrainingData data, const Watch& 
     options.compute_threads = compute_threads_for(t.model, options.batch);
   }
   t.pretrained = open_weights(options.transfer, t.model);
-  t.engine = engine_for(options.device, options.compute_threads);
+  t.engine = engine != nullptr ? std::move(engine) : engine_for(options.engine());
   t.options = std::move(options);
   const TrainOptions& o = t.options;
   if (o.replay > 0) t.data.validation = {};

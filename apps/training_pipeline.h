@@ -36,9 +36,11 @@ struct Training {
 
 /// Chooses what the options leave open, makes the model, fits its preprocessing to the data where
 /// that is asked for (`watch` is told of the samples) and compiles it. Nothing large is allocated.
-/// Throws UsageError or Error as choose(), make_model(), fit_preprocessing() and engine_for() do.
+/// `engine`: to train with, instead of the one that the options name. Throws UsageError or Error as
+/// choose(), make_model(), fit_preprocessing() and engine_for() do.
 [[nodiscard]] Training prepare_training(TrainOptions options, TrainingData data,
-                                        const Watch& watch = {});
+                                        const Watch& watch = {},
+                                        std::shared_ptr<const nn::Engine> engine = nullptr);
 
 /// The source of the run's batches.
 [[nodiscard]] DirectoryReader make_reader(const Training& training);

@@ -1,0 +1,34 @@
+#pragma once
+// What the program knows of NVIDIA GPUs. Compiled from gpu.cpp where Millrace is built with CUDA,
+// and from no_gpu.cpp where it is not: then there are none, and it says how to build a program that
+// has them.
+
+#include <millrace/nn/engine.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace millrace::apps {
+
+struct FoundGpus {
+  /// "NVIDIA H200, capability 9.0, 132 multiprocessors, 139.8 GiB", one a device.
+  std::vector<std::string> devices{};
+  std::string libraries{};  ///< "driver 13.0, CUDA 13.0, cuDNN 9.19.0, cuBLAS 13.1.0"; or empty
+  std::string why_none{};   ///< one line; empty if there are devices
+};
+/// Never throws for want of a device, driver or library.
+[[nodiscard]] FoundGpus find_gpus();
+
+/// The engine on the first GPU. What it measures to choose between ways to do an operation is kept
+/// in the user's cache folder. Throws Error where there is no GPU.
+[[nodiscard]] std::shared_ptr<const nn::Engine> gpu_engine(nn::Precision precision,
+                                                           const nn::LossScaleOptions& loss_scale);
+
+/// What training takes of a GPU's memory, at most, known without one: the lines of
+/// Executor::memory(). Empty in a build without CUDA.
+[[nodiscard]] std::vector<nn::MemoryLine> planned_gpu_memory(const nn::Model& model,
+                                                             const nn::CompileOptions& options,
+                                                             nn::Precision precision);
+
+}  // namespace millrace::apps
