@@ -138,8 +138,9 @@ double milliseconds_an_item(const StageReport& stage) {
 
 Measured measure(const TrainingData& data, const BenchDevice& device, const BenchOptions& o,
                  std::int64_t batch, const std::stop_token& stop) {
-  const Training t =
-      prepare_training(train_options(o, device, batch, *data.training.dataset), data);
+  const Training t = prepare_training(train_options(o, device, batch, *data.training.dataset), data,
+                                      {}, device.engine);
+  check_device_memory(t);
   if (t.kept != nullptr) (void)load_kept(t, stop);
   Measured m;
   m.batch = batch;

@@ -14,8 +14,8 @@
 
 namespace millrace::apps {
 
-/// Fills in size, channels, model, learning rate, device, threads of decoding, memory budget and run
-/// directory. Throws UsageError for values that cannot be read.
+/// Fills in size, channels, model, learning rate, device, threads of decoding, memory budget and
+/// run directory. Throws UsageError for values that cannot be read.
 void choose(TrainOptions& options, const Dataset& training);
 
 /// The shape of one sample, from the options or the data set's own. Requires: choose().

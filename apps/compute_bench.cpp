@@ -98,7 +98,7 @@ class ComputeBench {
   }
   Pool<HostBatch> make_host_pool(const nn::Engine& engine) {
     for (const nn::MemoryLine& line : executor_->memory()) {
-      budget_.charge("model: " + line.name, 1, line.bytes);
+      if (engine.shares_host_memory()) budget_.charge("model: " + line.name, 1, line.bytes);
     }
     return {"host batch", 1,
             HostBatchFactory{model_.input, host_dtype(), batch_,

@@ -4,6 +4,7 @@
 #include "apps/choose.h"
 #include "apps/commands.h"
 #include "apps/data.h"
+#include "apps/device_memory.h"
 #include "apps/evaluation_report.h"
 #include "apps/find_model.h"
 #include "apps/machine.h"
@@ -133,6 +134,14 @@ DirectoryReader make_reader(const Evaluation& e) {
                           .ticket_samples = ticket_samples(e.saved.model.input)});
 }
 
+constexpr int kDeviceBatches = 2;
+
+DeviceBatchFactory device_batches(const Evaluation& e) {
+  const nn::Model& model = e.saved.model;
+  return {e.engine, model.input, nn::host_dtype(model.preprocessing, e.data.dataset->dtype()),
+          e.options.batch};
+}
+
 Evaluation prepare(EvaluateOptions options, Show show, std::stop_token stop) {
   Evaluation e;
   e.saved = load_trained_model("evaluate", options.model);
@@ -142,9 +151,10 @@ Evaluation prepare(EvaluateOptions options, Show show, std::stop_token stop) {
   e.names = class_names(e.saved.model);
   e.engine = engine_for(options.machine.engine());
   e.options = std::move(options);
-  e.executor = e.engine->compile(e.saved.model, {.batch = e.options.batch,
-                                                 .other_batches = make_reader(e).short_batches(),
-                                                 .training = false});
+  const nn::CompileOptions compile{
+      .batch = e.options.batch, .other_batches = make_reader(e).short_batches(), .training = false};
+  e.executor = e.engine->compile(e.saved.model, compile);
+  check_evaluation_memory(*e.engine, *e.executor, compile, device_batches(e), kDeviceBatches);
   return e;
 }
 
@@ -161,16 +171,13 @@ Pipeline compose(const Evaluation& e, OnStep on_step) {
               .threads = o.machine.threads});
   p.charge("index", 1, e.data.dataset->index_bytes());
   p.charge("order of samples", 1, reader.bytes());
-  for (const nn::MemoryLine& line : e.executor->memory()) {
-    p.charge("model: " + line.name, 1, line.bytes);
-  }
+  charge_model(p, *e.engine, e.executor->memory());
   p.charge("metrics", 1, no_samples_yet(e).bytes(e.data.size()));
   auto host = p.pool<HostBatch>("host batches", 3,
                                 HostBatchFactory{model.input, dtype, o.batch, [engine](Bytes size) {
                                                    return engine->host_buffer(size);
                                                  }});
-  auto device = p.pool<DeviceBatch>("device batches", 2,
-                                    DeviceBatchFactory{engine, model.input, dtype, o.batch});
+  auto device = p.pool<DeviceBatch>("device batches", kDeviceBatches, device_batches(e));
 
   auto tickets = p.source({.name = "list"}, host, std::move(reader));
   auto pixels =

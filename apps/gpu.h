@@ -1,10 +1,13 @@
 #pragma once
-// What the program knows of NVIDIA GPUs. Compiled from gpu.cpp where Millrace is built with CUDA,
-// and from no_gpu.cpp where it is not: then there are none, and it says how to build a program that
-// has them.
+// What the program knows of NVIDIA GPUs. Compiled from gpu.cpp and gpu_recording.cpp where Millrace
+// is built with CUDA, and from no_gpu.cpp where it is not: then there are none, and it says how to
+// build a program that has them.
 
 #include <millrace/nn/engine.h>
+#include <millrace/pipeline/report.h>
+#include <millrace/pipeline/stage_watch.h>
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,5 +33,24 @@ struct FoundGpus {
 [[nodiscard]] std::vector<nn::MemoryLine> planned_gpu_memory(const nn::Model& model,
                                                              const nn::CompileOptions& options,
                                                              nn::Precision precision);
+
+/// Shows the stages of a pipeline as named ranges in NVIDIA's profilers. Null in a build without
+/// CUDA.
+[[nodiscard]] std::shared_ptr<StageWatch> profiler_ranges();
+
+/// Records what the GPU does, from its making on; one at a time.
+class GpuRecording {
+ public:
+  virtual ~GpuRecording() = default;
+  /// Ends it after a run of a pipeline: adds what the GPU did to the trace of the run, lines about
+  /// it to the report's remarks, and returns it as a JSON object. Throws Error (disk).
+  virtual std::string finish(Report& report, const std::filesystem::path& trace) = 0;
+
+  /// The most memory that it takes.
+  [[nodiscard]] static Bytes bytes();
+};
+/// By CUPTI; where that cannot be had, finish() says so and what else there is. Null in a build
+/// without CUDA.
+[[nodiscard]] std::unique_ptr<GpuRecording> record_gpu();
 
 }  // namespace millrace::apps

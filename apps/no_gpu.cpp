@@ -26,4 +26,16 @@ std::vector<nn::MemoryLine> planned_gpu_memory(const nn::Model&, const nn::Compi
   return {};
 }
 
+std::shared_ptr<StageWatch> profiler_ranges() {
+  return nullptr;
+}
+
+Bytes GpuRecording::bytes() {
+  return {};
+}
+
+std::unique_ptr<GpuRecording> record_gpu() {
+  return nullptr;
+}
+
 }  // namespace millrace::apps

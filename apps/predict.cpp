@@ -2,6 +2,7 @@
 
 #include "apps/choose.h"
 #include "apps/commands.h"
+#include "apps/device_memory.h"
 #include "apps/file_list.h"
 #include "apps/find_model.h"
 #include "apps/machine.h"
@@ -175,6 +176,13 @@ DirectoryReader make_reader(const Prediction& t) {
                           .ticket_samples = ticket_samples(t.saved.model.input)});
 }
 
+constexpr int kDeviceBatches = 2;
+
+DeviceBatchFactory device_batches(const Prediction& t) {
+  const nn::Model& model = t.saved.model;
+  return {t.engine, model.input, nn::host_dtype(model.preprocessing, DType::u8), t.options.batch};
+}
+
 /// list - decode - batch - copy - cast - predict - print.
 Pipeline compose(const Prediction& t) {
   const nn::Model& model = t.saved.model;
@@ -187,16 +195,13 @@ Pipeline compose(const Prediction& t) {
               .threads = t.options.machine.threads});
   p.charge("index", 1, t.pictures.dataset->index_bytes());
   p.charge("order of samples", 1, reader.bytes());
-  for (const nn::MemoryLine& line : t.executor->memory()) {
-    p.charge("model: " + line.name, 1, line.bytes);
-  }
+  charge_model(p, *t.engine, t.executor->memory());
   const DType dtype = nn::host_dtype(model.preprocessing, DType::u8);
   auto host = p.pool<HostBatch>("host batches", 3,
                                 HostBatchFactory{model.input, dtype, batch, [engine](Bytes size) {
                                                    return engine->host_buffer(size);
                                                  }});
-  auto device = p.pool<DeviceBatch>("device batches", 2,
-                                    DeviceBatchFactory{engine, model.input, dtype, batch});
+  auto device = p.pool<DeviceBatch>("device batches", kDeviceBatches, device_batches(t));
   auto outputs = p.pool<Outputs>("outputs", 2,
                                  OutputsFactory{static_cast<std::size_t>(batch),
                                                 static_cast<std::size_t>(output_width(model))});
@@ -233,9 +238,10 @@ Prediction prepare(PredictOptions options, std::shared_ptr<const Dataset> pictur
   t.options = std::move(options);
   t.options.batch = std::min<std::int64_t>(t.options.batch, t.pictures.size());
   t.engine = engine_for(t.options.machine.engine());
-  t.executor = t.engine->compile(t.saved.model, {.batch = t.options.batch,
-                                                 .other_batches = make_reader(t).short_batches(),
-                                                 .training = false});
+  const nn::CompileOptions compile{
+      .batch = t.options.batch, .other_batches = make_reader(t).short_batches(), .training = false};
+  t.executor = t.engine->compile(t.saved.model, compile);
+  check_evaluation_memory(*t.engine, *t.executor, compile, device_batches(t), kDeviceBatches);
   return t;
 }
 

@@ -38,8 +38,9 @@ class RunFiles {
 };
 
 /// Puts a run back to its last good checkpoint: state, callbacks, files. Damaged checkpoints are
-/// named on stderr and passed over. False if nothing is left to train; metrics.csv and the models are then complete.
-/// The executor must be allocated. Throws Error: no checkpoint is whole, or it is of another run.
+/// named on stderr and passed over. False if nothing is left to train; metrics.csv and the models
+/// are then complete. The executor must be allocated. Throws Error: no checkpoint is whole, or it
+/// is of another run.
 [[nodiscard]] bool resume(const Training& training, RunDirectory& directory);
 
 }  // namespace millrace::apps

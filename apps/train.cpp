@@ -3,6 +3,7 @@
 #include "apps/commands.h"
 #include "apps/event_log.h"
 #include "apps/find_model.h"
+#include "apps/gpu.h"
 #include "apps/machine.h"
 #include "apps/progress.h"
 #include "apps/pruning_report.h"
@@ -19,10 +20,15 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <memory>
 #include <optional>
+#include <utility>
+#include <vector>
 
 namespace millrace::apps {
 namespace {
+
+namespace fs = std::filesystem;
 
 Training prepare(TrainOptions options, Show show, std::stop_token stop) {
   if (options.data.empty()) {
@@ -54,6 +60,8 @@ void print_choices(const Training& t) {
             << *o.learning_rate << describe(o.schedule) << ", seed " << o.seed << '\n'
             << (t.pruner != nullptr ? "pruning     " + describe(*t.pruner) + '\n' : "")
             << "device      " << t.engine->description() << '\n'
+            << (t.engine->shares_host_memory() ? ""
+                                               : "gpu memory  " + describe_device_memory(t) + '\n')
             << "threads     " << o.threads << " for reading and decoding, " << o.compute_threads
             << " for the model\n"
             << "memory      at most " << o.memory_budget << " of the machine's " << memory_limit()
@@ -65,14 +73,13 @@ void print_choices(const Training& t) {
 std::string recipe_of(TrainOptions options) {
   for (std::string* path : {&options.data, &options.validation, &options.callbacks.csv_log}) {
     if (path->empty() || is_generated(*path)) continue;
-    *path = std::filesystem::absolute(*path).string();
+    *path = fs::absolute(*path).string();
   }
   if (is_model_description(options.model)) {
-    options.model = std::filesystem::absolute(options.model).string();
+    options.model = fs::absolute(options.model).string();
   }
   if (!options.transfer.weights.empty()) {
-    options.transfer.weights =
-        std::filesystem::absolute(weights_file(options.transfer.weights)).string();
+    options.transfer.weights = fs::absolute(weights_file(options.transfer.weights)).string();
   }
   CommandLine line("train", "", "");
   declare(line, options);
@@ -105,27 +112,38 @@ void load_kept_batches(const Training& t, Show show, std::stop_token stop) {
             << std::flush;
 }
 
+/// What a run came to, and further members of its report's JSON.
+struct Told {
+  Report report;
+  std::vector<std::pair<std::string, std::string>> more;
+};
+
 /// The report with what its readers must know besides.
-Report remarked(Report report, const Training& t) {
-  if (t.kept != nullptr) report.remarks.push_back(describe_replay(t));
-  return report;
+Told told(Report report, const Training& t, GpuRecording* recording, const fs::path& trace) {
+  Told told{std::move(report), {}};
+  if (t.kept != nullptr) told.report.remarks.push_back(describe_replay(t));
+  if (recording != nullptr) told.more.emplace_back("gpu", recording->finish(told.report, trace));
+  return told;
 }
 
 /// Runs the pipeline and writes its report, also of a run that fails.
-Report run_pipeline(Pipeline& pipeline, const Training& t, const RunDirectory& directory,
-                    TrainingProgress& progress, std::stop_token stop) {
+Told run_pipeline(Pipeline& pipeline, const Training& t, const RunDirectory& directory,
+                  TrainingProgress& progress, std::stop_token stop) {
+  const bool records = !t.engine->shares_host_memory() && !t.options.no_profile;
+  const std::unique_ptr<GpuRecording> recording = records ? record_gpu() : nullptr;
   const auto end = [&] {
     progress.finish();
-    directory.write_report(remarked(pipeline.last_report(), t));
+    Told all = told(pipeline.last_report(), t, recording.get(), directory.trace_file());
+    directory.write_report(all.report, all.more);
+    return all;
   };
   try {
     pipeline.run(std::move(stop));
   } catch (const StageError& error) {
-    end();
+    (void)end();
     throw explained(error, t.options);
   }
-  end();
-  return remarked(pipeline.last_report(), t);
+  return end();
 }
 
 void print_outcome(const Report& report, const Training& t, const RunDirectory& directory,
@@ -133,7 +151,7 @@ void print_outcome(const Report& report, const Training& t, const RunDirectory& 
   if (t.kept == nullptr) print_left_out(report);
   const std::string run = directory.path().string();
   if (report.stopped) {
-    const bool has_model = std::filesystem::exists(directory.model_file());
+    const bool has_model = fs::exists(directory.model_file());
     std::cerr << "millrace: stopped by a signal after step " << t.state->step << "; "
               << (has_model ? "the model of the last whole epoch is in "
                             : "no epoch was whole, so no model was written to ")
@@ -149,11 +167,12 @@ void print_outcome(const Report& report, const Training& t, const RunDirectory& 
 }
 
 /// What pruning came to, on the screen and in the report.
-void report_pruning(const Report& report, const Training& t, const RunDirectory& directory,
+void report_pruning(Told told, const Training& t, const RunDirectory& directory,
                     const ModelSize& dense, Show show) {
   const ModelSize pruned = model_size(directory.model_file());
   const PruneSummary summary = as_saved(t.pruner->summary(), directory.model_file());
-  directory.write_report(report, {{"pruning", to_json(dense, pruned, summary)}});
+  told.more.emplace_back("pruning", to_json(dense, pruned, summary));
+  directory.write_report(told.report, told.more);
   if (show == Show::nothing) return;
   print_pruned(std::cout, summary);
   std::cout << "size        " << size_line(dense, pruned) << '\n';
@@ -183,17 +202,18 @@ void write_augmented(const Training& t, const ContactSheet& sheet, const RunDire
 }
 
 int run_training(const Training& t, Show show, Interrupt& interrupt) {
-  const std::filesystem::path run_dir = t.options.run_dir;
+  const fs::path run_dir = t.options.run_dir;
   const auto compose = [&](Logger::Watchers watchers) {
     return compose_training(t, run_dir / "trace.json", std::move(watchers));
   };
   const Pipeline plan = compose({});
   if (t.options.print_plan) {
-    std::cout << plan.plan();
+    std::cout << plan.plan() << device_memory(t).text();
     return 0;
   }
   if (show != Show::nothing) print_choices(t);
   plan.check();  // before anything is written or allocated
+  check_device_memory(t);
   // All that can still fail comes before an old run is replaced.
   std::optional<ContactSheet> sheet;
   if (t.options.preprocessing.show_augmented > 0 && t.options.callbacks.resume.empty()) {
@@ -219,11 +239,12 @@ int run_training(const Training& t, Show show, Interrupt& interrupt) {
   TrainingProgress progress(show, t.options.epochs, t.options.batch);
   RunFiles files(t, directory, progress);
   Pipeline pipeline = compose(files.watchers());  // from where the state is now
-  const Report report = run_pipeline(pipeline, t, directory, progress, interrupt.token());
-  if (report.stopped) files.write_stopped();
-  print_outcome(report, t, directory, show);
-  if (dense && !report.stopped) report_pruning(report, t, directory, *dense, show);
-  return report.stopped ? interrupt.exit_status() : 0;
+  const Told told = run_pipeline(pipeline, t, directory, progress, interrupt.token());
+  const bool is_stopped = told.report.stopped;
+  if (is_stopped) files.write_stopped();
+  print_outcome(told.report, t, directory, show);
+  if (dense && !is_stopped) report_pruning(told, t, directory, *dense, show);
+  return is_stopped ? interrupt.exit_status() : 0;
 }
 
 /// For --resume: the arguments with which the run was begun come from its config.ini, the command
@@ -238,14 +259,14 @@ std::optional<Arguments> arguments_of_resumed(Arguments arguments) {
   });
   if (!resumes) return arguments;
   if (!line.parse(arguments)) return std::nullopt;
-  const std::filesystem::path run = options.callbacks.resume;
+  const fs::path run = options.callbacks.resume;
   for (const char* other : {"recipe", "run-dir", "overwrite"}) {
     if (line.was_given(other)) {
       throw UsageError(concat("train: --resume goes on in ", run.string(),
                               " as it was begun; leave out --", other));
     }
   }
-  if (!std::filesystem::exists(run / "config.ini")) {
+  if (!fs::exists(run / "config.ini")) {
     throw Error(concat(run.string(), ": holds no run to go on with (no config.ini)"));
   }
   arguments.insert(arguments.end(),

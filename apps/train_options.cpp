@@ -76,10 +76,15 @@ void declare(CommandLine& line, TrainOptions& o) {
   line("memory-budget", o.memory_budget, "SIZE",
        "most memory of batches, model and index, e.g. 2GiB; default: half of the machine's");
   line("slots", o.slots, "N", "batches under way; default 3");
+  line("report-every", o.report_every, "N",
+       "ask for loss and accuracy after so many steps; a GPU is waited for each time; default: 50 "
+       "on a GPU, else 1");
   line.topic("output", "Output");
   line("run-dir", o.run_dir, "DIR", "where the run is written; default runs/DATE-TIME");
   line("overwrite", o.overwrite, "", "replace a run that is there");
   line("print-plan", o.print_plan, "", "print stages and memory, and do not train");
+  line("no-profile", o.no_profile, "",
+       "do not record what a GPU does for report and trace; recording costs a little");
   line("quiet", o.quiet, "", "print errors only");
 }
 
@@ -116,6 +121,7 @@ void check(const TrainOptions& o) {
   check("train", o.engine());
   require(o.threads >= 0, "threads", "0 or more", o.threads);
   require(o.slots >= 1, "slots", "1 or more", o.slots);
+  require(o.report_every >= 0, "report-every", "0 or more", o.report_every);
   check(o.callbacks);
   check(o.events);
   check(o.schedule);

@@ -62,10 +62,12 @@ struct TrainOptions {
   int compute_threads = 0;
   std::string memory_budget;
   int slots = 3;
+  std::int64_t report_every = 0;  ///< steps; 0: chosen by the engine
   // output
   std::string run_dir;
   bool overwrite = false;
   bool print_plan = false;
+  bool no_profile = false;
   bool quiet = false;
 
   [[nodiscard]] EngineChoice engine() const {

@@ -2,6 +2,7 @@
 
 #include "apps/choose.h"
 #include "apps/find_model.h"
+#include "apps/gpu.h"
 #include "apps/lists.h"
 #include "apps/machine.h"
 #include "apps/run_identity.h"
@@ -31,6 +32,9 @@ OnError bad_image_policy(const TrainOptions& o) {
   if (o.on_bad_image == "fail") return fail();
   return o.bad_image_limit == 0 ? skip() : skip(o.bad_image_limit);
 }
+
+/// To ask a device for results is to wait for it; this often it does not show.
+constexpr std::int64_t kStepsBetweenResults = 50;
 
 void check_replay(const TrainOptions& o, std::uint32_t steps) {
   if (o.replay <= steps) return;
@@ -71,6 +75,10 @@ Training prepare_training(TrainOptions options, TrainingData data, const Watch& 
   t.pretrained = open_weights(options.transfer, t.model);
   t.engine = engine != nullptr ? std::move(engine) : engine_for(options.engine());
   t.options = std::move(options);
+  const bool has_own_memory = !t.engine->shares_host_memory();
+  if (t.options.report_every == 0)
+    t.options.report_every = has_own_memory ? kStepsBetweenResults : 1;
+  if (has_own_memory) t.watch = profiler_ranges();
   const TrainOptions& o = t.options;
   if (o.replay > 0) t.data.validation = {};
   const DirectoryReader reader = make_reader(t);
@@ -223,16 +231,35 @@ Report load_kept(const Training& t, std::stop_token stop) {
 
 namespace {
 
+constexpr int kDeviceBatches = 2;
+
 /// Of the executor that takes more, where another one takes over: never both at a time.
-void charge_model(Pipeline& p, const Training& t) {
+std::vector<nn::MemoryLine> model_memory(const Training& t) {
   std::vector<nn::MemoryLine> lines = t.state->executor->memory();
+  if (t.state->unfrozen == nullptr) return lines;
+  std::vector<nn::MemoryLine> later = t.state->unfrozen->memory();
+  return nn::total(later) > nn::total(lines) ? later : lines;
+}
+
+/// What training with another batch size or precision would take of a GPU, at most.
+Bytes planned_memory(const Training& t, std::int64_t batch, nn::Precision precision) {
+  nn::CompileOptions compile = t.compile;
+  compile.batch = batch;
+  std::erase_if(compile.other_batches, [batch](std::int64_t other) { return other >= batch; });
+  Bytes most = nn::total(planned_gpu_memory(t.model, compile, precision));
   if (t.state->unfrozen != nullptr) {
-    const std::vector<nn::MemoryLine> later = t.state->unfrozen->memory();
-    if (nn::total(later) > nn::total(lines)) lines = later;
-    p.charge("weights on the move", t.compile.masks ? 3 : 2,
-             Bytes{weight_elements(t.model) * sizeof(float)});
+    most = std::max(most, nn::total(planned_gpu_memory(thawed(t.model), compile, precision)));
   }
-  for (const nn::MemoryLine& line : lines) p.charge("model: " + line.name, 1, line.bytes);
+  return most;
+}
+
+bool would_fit(const Training& t, std::int64_t batch) {
+  DeviceMemoryPlan plan(*t.engine);
+  plan.charge("model", 1, planned_memory(t, batch, t.engine->precision()));
+  DeviceBatchFactory slots = device_batches(t);
+  slots.capacity = batch;
+  plan.charge("device batches", kDeviceBatches, slots.device_bytes());
+  return plan.fits();
 }
 
 }  // namespace
@@ -243,15 +270,23 @@ Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
   Pipeline p({.name = "train",
               .budget = parse_bytes(o.memory_budget),
               .threads = o.threads,
-              .trace = trace});
-  charge_model(p, t);
+              .trace = trace,
+              .watch = t.watch});
+  charge_model(p, *t.engine, model_memory(t));
+  if (t.state->unfrozen != nullptr) {
+    p.charge("weights on the move", t.compile.masks ? 3 : 2,
+             Bytes{weight_elements(t.model) * sizeof(float)});
+  }
+  if (!trace.empty() && !t.engine->shares_host_memory() && !o.no_profile) {
+    p.charge("record of the GPU's work", 1, GpuRecording::bytes());
+  }
   Bytes kept;
   for (const auto& callback : t.callbacks) kept += callback->array_bytes();
   if (kept.count > 0) p.charge("best weights", 3, kept);  // kept, and two copies on the way
   if (t.pruner != nullptr) p.charge("pruning", 1, t.pruner->scratch());
   auto batches = add_loading(p, t);
 
-  auto device = p.pool<DeviceBatch>("device batches", 2, device_batches(t));
+  auto device = p.pool<DeviceBatch>("device batches", kDeviceBatches, device_batches(t));
   const bool checkpoints = !o.callbacks.no_checkpoints;
   auto snapshots = p.pool<Snapshot>("snapshot", 1, SnapshotFactory{t.state, t.saved, checkpoints});
   const auto rate = [base = *o.learning_rate, schedule = schedule_of(o.schedule)](
@@ -266,6 +301,7 @@ Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
     step.unfreeze_at(o.transfer.unfreeze_at - 1, o.transfer.unfreeze_factor);
   }
   step.metrics(words_of(o.callbacks.metrics), t.data.validation.size(), o.batch);
+  step.report_every(o.report_every, o.callbacks.checkpoint_every);
   auto steps = p.then(inputs, {.name = "train", .on = On::engine}, std::move(step));
   if (t.pruner != nullptr) {
     steps = p.then(steps, {.name = "prune", .on = On::engine}, PruneStep(t.state, t.pruner));
@@ -279,6 +315,32 @@ Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
           {.whole = checkpoints, .every_steps = checkpoints ? o.callbacks.checkpoint_every : 0}));
   p.sink(copied, {.name = "log", .on = On::blocking}, Logger(std::move(watchers)));
   return p;
+}
+
+DeviceMemoryPlan device_memory(const Training& t) {
+  DeviceMemoryPlan plan(*t.engine);
+  charge_model(plan, model_memory(t));
+  plan.charge("device batches", kDeviceBatches, device_batches(t).device_bytes());
+  return plan;
+}
+
+void check_device_memory(const Training& t) {
+  device_memory(t).check([&t] {
+    return largest_that_fits(t.options.batch,
+                             [&t](std::int64_t batch) { return would_fit(t, batch); });
+  });
+}
+
+std::string describe_device_memory(const Training& t) {
+  const auto memory = t.engine->device_memory();
+  if (!memory) return {};
+  const auto at_most = [&t](nn::Precision precision) {
+    return concat(nn::to_string(precision), " at most ",
+                  planned_memory(t, t.options.batch, precision));
+  };
+  return concat(device_memory(t).charged(), " of the device's ", memory->total, ", of which ",
+                memory->free, " is free; the model in ", at_most(nn::Precision::fp32), ", in ",
+                at_most(nn::Precision::fp16));
 }
 
 void allocate(const Training& t) {

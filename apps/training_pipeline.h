@@ -3,6 +3,7 @@
 // train - log. `train` runs it, `bench train` measures it and its loading half alone.
 
 #include "apps/data.h"
+#include "apps/device_memory.h"
 #include "apps/train_options.h"
 
 #include <millrace/io/watch.h>
@@ -32,6 +33,7 @@ struct Training {
   Callbacks callbacks;
   SavedParts saved;                   ///< what a checkpoint holds besides the state
   std::shared_ptr<KeptBatches> kept;  ///< --replay: what load_kept() fills; else null
+  std::shared_ptr<StageWatch> watch;  ///< told of the stages' work; may be null
 };
 
 /// Chooses what the options leave open, makes the model, fits its preprocessing to the data where
@@ -65,6 +67,14 @@ Stream<Lease<HostBatch>> add_loading(Pipeline& pipeline, const Training& trainin
 [[nodiscard]] Pipeline compose_training(const Training& training,
                                         const std::filesystem::path& trace,
                                         Logger::Watchers watchers);
+
+/// What the run takes of the memory of a device that has its own.
+[[nodiscard]] DeviceMemoryPlan device_memory(const Training& training);
+/// Throws Error, with the largest batch that fits, where the device has less free.
+void check_device_memory(const Training& training);
+/// One line: the run's sum, what is free, and what fp32 and fp16 would take; empty where steps read
+/// host memory.
+[[nodiscard]] std::string describe_device_memory(const Training& training);
 
 /// Takes the executor's memory and writes the first weights, a function of the seed.
 void allocate(const Training& training);

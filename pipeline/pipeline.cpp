@@ -184,6 +184,7 @@ Report Pipeline::run(std::stop_token stop) {
   }
   Report& report = state_->last_report;
   report.name = state_->options.name;
+  report.begin = origin;
   report.stopped = stop.stop_requested() && control.is_ending();
   report.skipped = control.skips();
   report.trace_events_lost = trace.lost();

@@ -2,6 +2,7 @@
 // What a run did, as seen from outside: per stage the items, the time it worked and the time it had
 // nothing to work on, and which stage set the pace.
 
+#include <chrono>
 #include <cstdint>
 #include <iosfwd>
 #include <string>
@@ -28,6 +29,7 @@ struct StageReport {
 struct Report {
   std::string name;
   double wall_s = 0;
+  std::chrono::steady_clock::time_point begin{};  ///< of the run; times in its trace count from it
   int threads = 0;
   bool stopped = false;  ///< ended early by a stop request; what was in flight was dropped
   std::vector<StageReport> stages;
