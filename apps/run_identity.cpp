@@ -48,6 +48,7 @@ RunIdentity::RunIdentity(const TrainOptions& o, const TrainingData& data, const 
                {"steps-per-epoch", concat(o.steps_per_epoch)},
                {"limit-batches", concat(o.limit_batches)},
                {"replay", concat(o.replay)},
+               {"precision", o.precision.empty() ? "fp32" : o.precision},
                {"seed", concat(o.seed)},
                {"no-shuffle", o.no_shuffle ? "true" : "false"},
                {"optimizer", o.optimizer}},
@@ -62,8 +63,7 @@ void RunIdentity::save(Checkpoint& checkpoint) const {
 
 void RunIdentity::restore(const Checkpoint& checkpoint) {
   for (const auto& [name, value] : options_) {
-    const bool is_older = name == "replay" && !checkpoint.values.contains("option." + name);
-    const auto before = is_older ? "0" : checkpoint.get<std::string>("option." + name);
+    const auto before = checkpoint.get<std::string>("option." + name);
     if (before != value) {
       throw Error(concat("the run was begun with --", name, ' ', before, ", not ", value,
                          "; go on with the same"));

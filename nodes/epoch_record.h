@@ -22,7 +22,9 @@ struct EpochRecord {
   double training_s = 0;          ///< from the start to the last training step
   double seconds = 0;             ///< of the epoch
   bool is_best = false;           ///< better than all before it, where something is monitored
-  /// What else was measured, by name and in the order of columns: "val_auc", "sparsity dense1".
+  /// What else was measured, by name and in the order of columns: "val_auc", "sparsity dense1";
+  /// with a loss scale "loss_scale" and "skipped_steps", the steps of the run so far that
+  /// overflowed.
   std::vector<std::pair<std::string, double>> extra;
 
   /// A number by the name that callbacks monitor: "loss", "accuracy", "val_loss", "val_accuracy",

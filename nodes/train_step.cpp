@@ -144,6 +144,10 @@ std::optional<StepRecord> TrainStep::operator()(const Lease<DeviceBatch>& batch)
     s.epoch.seconds = elapsed();
     epoch_begin_ = Clock::now();
     record.epoch = std::make_shared<EpochRecord>(s.epoch);
+    if (const auto scale = s.executor->loss_scale()) {
+      record.epoch->extra.emplace_back("loss_scale", scale->scale);
+      record.epoch->extra.emplace_back("skipped_steps", static_cast<double>(scale->skipped));
+    }
     if (figures_ && !is_training) {
       for (const std::string& name : figures_->names) {
         record.epoch->extra.emplace_back("val_" + name, figures_->metrics.value(name));

@@ -39,6 +39,18 @@ std::string told(const TrainingState& state) {
 
 }  // namespace
 
+TEST_CASE("an epoch in fp16 tells its loss scale and how many steps were skipped") {
+  const auto state = state_in_fp16();
+  TrainStep step(state, tenth);
+  Batches batches;
+  std::shared_ptr<EpochRecord> told;
+  for (const BatchTag& tag : Batches::tags(1)) told = step(batches(tag))->epoch;
+  REQUIRE(told != nullptr);
+  // The first of the two steps overflows, and 2^19 is halved.
+  CHECK(told->value("skipped_steps").value() == 1);
+  CHECK(told->value("loss_scale").value() == 0x1p18);
+}
+
 TEST_CASE("an epoch is told with its last batch, with the totals of both phases") {
   const auto state = small_state();
   TrainStep step(state, [](std::uint64_t s) { return 0.1 / static_cast<double>(s); });
