@@ -39,10 +39,23 @@ struct Plane {
 [[nodiscard]] std::int64_t norm_parts() noexcept;
 
 // ---- the input ----------------------------------------------------------------------------------
-/// y = x * factor[c] + offset[c]; x is `from` (u8 or f32) [rows][channels], tightly packed; factor
-/// and offset are float32 [channels] on the device. `swaps`: x's channel 2 - c is read for c.
+/// factor and offset are float32 [channels] on the device. `swaps`: channel 2 - c is read for c.
+struct NormalizeArguments {
+  const float* factor = nullptr;
+  const float* offset = nullptr;
+  bool swaps = false;
+};
+/// y = x * factor[c] + offset[c]; x is `from` (u8 or f32) [rows][channels], tightly packed.
 [[nodiscard]] Launch normalize(Type from, Type to, const void* x, void* y, const Plane& plane,
-                               const float* factor, const float* offset, bool swaps);
+                               const NormalizeArguments& how);
+/// The same for samples that lie here and there: sample n of y is sample rows[n] of x, which is
+/// [all][plane.rows / samples][channels]. Requires: rows[n] < all.
+struct Gathering {
+  const std::uint32_t* rows = nullptr;  ///< [samples], on the device
+  std::int64_t samples = 0, all = 0;
+};
+[[nodiscard]] Launch gather(Type from, Type to, const void* x, const Gathering& size, void* y,
+                            const Plane& plane, const NormalizeArguments& how);
 /// [rows][stored] of any type to float32 [rows][channels], tightly packed, and back.
 [[nodiscard]] Launch unpack(Type type, const void* x, float* y, const Plane& plane);
 [[nodiscard]] Launch pack(Type type, const float* x, void* y, const Plane& plane);
