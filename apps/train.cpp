@@ -6,6 +6,7 @@
 #include "apps/machine.h"
 #include "apps/progress.h"
 #include "apps/pruning_report.h"
+#include "apps/resident.h"
 #include "apps/run_directory.h"
 #include "apps/run_files.h"
 #include "apps/show_augmented.h"
@@ -105,9 +106,23 @@ void load_kept_batches(const Training& t, Show show, std::stop_token stop) {
             << std::flush;
 }
 
+/// For --resident.
+void load_resident_data(const Training& t, Show show, std::stop_token stop) {
+  try {
+    Counting counting(show, "loading the data into the GPU's memory", "samples");
+    print_left_out(
+        load_resident(t, {[&counting](std::uint64_t count) { counting(count); }, std::move(stop)}));
+  } catch (const StageError& error) {
+    throw explained(error, t.options);
+  }
+  if (show == Show::nothing) return;
+  std::cout << "resident    " << describe_resident(t) << " in the GPU's memory\n" << std::flush;
+}
+
 /// The report with what its readers must know besides.
 Report remarked(Report report, const Training& t) {
   if (t.kept != nullptr) report.remarks.push_back(describe_replay(t));
+  if (t.resident != nullptr) report.remarks.push_back(resident_remark(t));
   return report;
 }
 
@@ -130,7 +145,7 @@ Report run_pipeline(Pipeline& pipeline, const Training& t, const RunDirectory& d
 
 void print_outcome(const Report& report, const Training& t, const RunDirectory& directory,
                    Show show) {
-  if (t.kept == nullptr) print_left_out(report);
+  if (t.kept == nullptr && t.resident == nullptr) print_left_out(report);
   const std::string run = directory.path().string();
   if (report.stopped) {
     const bool has_model = std::filesystem::exists(directory.model_file());
@@ -190,6 +205,9 @@ int run_training(const Training& t, Show show, Interrupt& interrupt) {
   const Pipeline plan = compose({});
   if (t.options.print_plan) {
     std::cout << plan.plan();
+    if (t.resident != nullptr) {
+      std::cout << "resident in the GPU's memory\n  " << describe_resident(t) << '\n';
+    }
     return 0;
   }
   if (show != Show::nothing) print_choices(t);
@@ -200,6 +218,7 @@ int run_training(const Training& t, Show show, Interrupt& interrupt) {
     sheet = augmented_samples(t, t.options.preprocessing.show_augmented, interrupt.token());
   }
   if (t.kept != nullptr) load_kept_batches(t, show, interrupt.token());
+  if (t.resident != nullptr) load_resident_data(t, show, interrupt.token());
   allocate(t);
   RunDirectory directory(run_dir, old_run(t.options), t.options.callbacks.keep_checkpoints);
   if (sheet) write_augmented(t, *sheet, directory, show);

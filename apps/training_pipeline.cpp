@@ -4,6 +4,7 @@
 #include "apps/find_model.h"
 #include "apps/lists.h"
 #include "apps/machine.h"
+#include "apps/resident.h"
 #include "apps/run_identity.h"
 
 #include <millrace/io/watch.h>
@@ -51,6 +52,7 @@ Training prepare_training(TrainOptions options, TrainingData data, const Watch& 
   t.data = std::move(data);
   const Dataset& training = *t.data.training.dataset;
   choose(options, training);
+  if (options.resident) check_resident(options, engine.get());
   t.model = make_model(options, training);
   if (t.model.input.rank() != 3 && !augment_options(options.augmentation).is_identity()) {
     throw UsageError(
@@ -101,6 +103,7 @@ Training prepare_training(TrainOptions options, TrainingData data, const Watch& 
     t.saved.push_back(t.pruner);
   }
   t.saved.insert(t.saved.end(), t.callbacks.begin(), t.callbacks.end());
+  if (o.resident) t.resident = resident_data(t);
   return t;
 }
 
@@ -130,16 +133,20 @@ DirectoryReader make_reader(const Training& t) {
 }
 
 DeviceBatchFactory device_batches(const Training& t) {
+  return device_batches(t, steps_together(t));
+}
+
+DeviceBatchFactory device_batches(const Training& t, std::uint32_t steps) {
   const ClassMode mode = class_mode_for(t.options.labels, t.model);
   return {.engine = t.engine,
           .sample = t.model.input,
           .dtype = nn::host_dtype(t.model.preprocessing, t.data.training.dataset->dtype()),
-          .capacity = t.options.batch,
+          .capacity = t.options.batch * steps,
           .target_width = target_width(mode, output_width(t.model)),
-          .learns_input = mode == ClassMode::input};
+          .learns_input = mode == ClassMode::input,
+          .step = t.options.batch,
+          .resident = t.resident != nullptr ? t.resident->pixels : nullptr};
 }
-
-namespace {
 
 HostBatchFactory host_batches(const Training& t) {
   const DeviceBatchFactory device = device_batches(t);
@@ -148,7 +155,6 @@ HostBatchFactory host_batches(const Training& t) {
           device.target_width};
 }
 
-/// Reads batches into the slots of the pool.
 Stream<Lease<HostBatch>> add_reading(Pipeline& p, const Training& t, DirectoryReader reader,
                                      const Pool<HostBatch>& host) {
   const TrainOptions& o = t.options;
@@ -176,6 +182,8 @@ Stream<Lease<HostBatch>> add_reading(Pipeline& p, const Training& t, DirectoryRe
   return p.then(p.gather(augmented), {.name = "batch"}, Batcher{});
 }
 
+namespace {
+
 Stream<Lease<HostBatch>> add_replay(Pipeline& p, const Training& t) {
   const TrainOptions& o = t.options;
   const HostBatchFactory batch = host_batches(t);
@@ -193,6 +201,7 @@ Stream<Lease<HostBatch>> add_replay(Pipeline& p, const Training& t) {
 
 Stream<Lease<HostBatch>> add_loading(Pipeline& p, const Training& t) {
   if (t.kept != nullptr) return add_replay(p, t);
+  if (t.resident != nullptr) return add_resident(p, t);
   auto host = p.pool<HostBatch>("host batches", t.options.slots, host_batches(t));
   return add_reading(p, t, make_reader(t), host);
 }
@@ -251,7 +260,7 @@ Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
   if (t.pruner != nullptr) p.charge("pruning", 1, t.pruner->scratch());
   auto batches = add_loading(p, t);
 
-  auto device = p.pool<DeviceBatch>("device batches", 2, device_batches(t));
+  auto device = p.pool<DeviceBatch>("device batches", kDeviceBatches, device_batches(t));
   const bool checkpoints = !o.callbacks.no_checkpoints;
   auto snapshots = p.pool<Snapshot>("snapshot", 1, SnapshotFactory{t.state, t.saved, checkpoints});
   const auto rate = [base = *o.learning_rate, schedule = schedule_of(o.schedule)](
