@@ -34,6 +34,7 @@ struct BenchOptions {
   std::uint32_t epochs = 1;         ///< train: of a repeat
   std::uint32_t limit_batches = 0;  ///< train: batches an epoch
   std::uint32_t replay = 0;         ///< train: so many batches are fed over and over; 0: all read
+  bool resident = false;            ///< train: samples stay in the GPU's memory
   AugmentationOptions augmentation;
   std::uint64_t seed = 1;
   bool operations = false;

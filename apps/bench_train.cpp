@@ -3,6 +3,7 @@
 #include "apps/bench.h"
 #include "apps/find_model.h"
 #include "apps/machine.h"
+#include "apps/resident.h"
 #include "apps/synthetic.h"
 #include "apps/table.h"
 #include "apps/training_pipeline.h"
@@ -21,11 +22,15 @@ namespace {
 
 using nlohmann::ordered_json;
 
+struct Counts {
+  std::int64_t samples = 0, steps = 0;
+};
+
 /// Repeated runs of a pipeline.
 struct Runs {
   Spread seconds;
-  std::int64_t samples = 0;  ///< of one run
-  Report report;             ///< of the run in the middle
+  std::int64_t samples = 0, steps = 0;  ///< of one run
+  Report report;                        ///< of the run in the middle
 
   [[nodiscard]] double rate() const { return static_cast<double>(samples) / seconds.median; }
 };
@@ -34,7 +39,7 @@ struct Runs {
 struct Measured {
   std::int64_t batch = 0;
   Runs loading, training;
-  std::uint64_t steps = 0;                                                   ///< of one run
+  std::int64_t steps = 0;                                                    ///< of one run
   double loading_ms = 0, copying_ms = 0, computing_ms = 0, together_ms = 0;  ///< a batch
   Bytes planned;
 };
@@ -51,6 +56,8 @@ void declare(CommandLine& line, BenchOptions& o) {
   line("replay", o.replay, "N",
        "to measure what comes after the input: load the first N batches once, then feed them over "
        "and over; default 0: read all");
+  line("resident", o.resident, "",
+       "decode all samples once, before what is measured, and keep them in the GPU's memory");
   declare(line, o.augmentation);
   declare(line, o.machine, false);
 }
@@ -92,6 +99,7 @@ TrainOptions train_options(const BenchOptions& o, const BenchDevice& device, std
   t.epochs = o.epochs;
   t.limit_batches = o.limit_batches;
   t.replay = o.replay;
+  t.resident = o.resident;
   t.batch = batch;
   t.optimizer = o.optimizer;
   t.seed = o.seed;
@@ -103,13 +111,13 @@ TrainOptions train_options(const BenchOptions& o, const BenchDevice& device, std
   return t;
 }
 
-/// Runs the pipeline again and again. `samples` is what one run counts. Throws Stopped.
-Runs run_repeatedly(Pipeline& p, const BenchOptions& o, const std::int64_t& samples,
+/// Runs the pipeline again and again, which counts on in `counts`. Throws Stopped.
+Runs run_repeatedly(Pipeline& p, const BenchOptions& o, const Counts& counts,
                     const std::stop_token& stop) {
   std::vector<Report> reports;
-  std::int64_t before = 0;
+  Counts before;
   for (int i = 0; i < o.warmup + o.repeats; ++i) {
-    before = samples;
+    before = counts;
     Report report = p.run(stop);
     if (report.stopped) throw Stopped("stopped on request");
     if (i >= o.warmup) reports.push_back(std::move(report));
@@ -118,22 +126,21 @@ Runs run_repeatedly(Pipeline& p, const BenchOptions& o, const std::int64_t& samp
             [](const Report& a, const Report& b) { return a.wall_s < b.wall_s; });
   std::vector<double> seconds;
   for (const Report& report : reports) seconds.push_back(report.wall_s);
-  return {spread_of(std::move(seconds)), samples - before, reports[reports.size() / 2]};
+  return {spread_of(std::move(seconds)), counts.samples - before.samples,
+          counts.steps - before.steps, reports[reports.size() / 2]};
 }
 
 /// The loading half with nothing behind it: what the training half could at most get.
 Runs measure_loading(const Training& t, const BenchOptions& o, const std::stop_token& stop) {
-  std::int64_t samples = 0;
+  Counts counts;
   Pipeline p({.name = "loading alone",
               .budget = parse_bytes(t.options.memory_budget),
               .threads = t.options.threads});
-  p.sink(add_loading(p, t), {.name = "drop"},
-         [&samples](const Lease<HostBatch>& batch) { samples += batch->size; });
-  return run_repeatedly(p, o, samples, stop);
-}
-
-double milliseconds_an_item(const StageReport& stage) {
-  return stage.items == 0 ? 0 : 1e3 * stage.busy_s / static_cast<double>(stage.items);
+  p.sink(add_loading(p, t), {.name = "drop"}, [&counts](const Lease<HostBatch>& batch) {
+    counts.samples += batch->size;
+    counts.steps += batch->tag.count;
+  });
+  return run_repeatedly(p, o, counts, stop);
 }
 
 Measured measure(const TrainingData& data, const BenchDevice& device, const BenchOptions& o,
@@ -142,26 +149,30 @@ Measured measure(const TrainingData& data, const BenchDevice& device, const Benc
                                       {}, device.engine);
   check_device_memory(t);
   if (t.kept != nullptr) (void)load_kept(t, stop);
+  if (t.resident != nullptr) (void)load_resident(t, {{}, stop});
   Measured m;
   m.batch = batch;
   m.loading = measure_loading(t, o, stop);
 
-  std::int64_t samples = 0;
-  Pipeline p = compose_training(
-      t, {}, {.on_step = [&samples](const StepRecord& r) { samples += r.result.samples; }});
+  Counts counts;
+  Pipeline p = compose_training(t, {}, {.on_step = [&counts](const StepRecord& r) {
+                                  counts.samples += r.result.samples;
+                                  counts.steps += r.steps;
+                                }});
   p.check();
   m.planned = p.plan().charged;
   allocate(t);
-  m.training = run_repeatedly(p, o, samples, stop);
+  m.training = run_repeatedly(p, o, counts, stop);
 
   if (t.kept != nullptr) m.training.report.remarks.push_back(describe_replay(t));
+  if (t.resident != nullptr) m.training.report.remarks.push_back(resident_remark(t));
   const Report& report = m.training.report;
-  m.steps = report.stage("train").items;
+  m.steps = m.training.steps;
   const auto steps = static_cast<double>(m.steps);
+  const auto busy_ms = [&](const char* stage) { return 1e3 * report.stage(stage).busy_s / steps; };
   m.loading_ms = 1e3 * m.loading.seconds.median / steps;
-  m.copying_ms =
-      milliseconds_an_item(report.stage("copy")) + milliseconds_an_item(report.stage("cast"));
-  m.computing_ms = milliseconds_an_item(report.stage("train"));
+  m.copying_ms = busy_ms("copy") + busy_ms("cast");
+  m.computing_ms = busy_ms("train");
   m.together_ms = 1e3 * m.training.seconds.median / steps;
   return m;
 }
@@ -235,9 +246,10 @@ ordered_json json_of(const std::vector<BenchDevice>& devices, const Sweeps& swee
 }
 
 ordered_json result_of(const BenchOptions& o, const TrainingData& data, ordered_json devices) {
-  return {{"command", "bench train"},    {"data", data.description},     {"optimizer", o.optimizer},
-          {"epochs", o.epochs},          {"repeats", o.repeats},         {"replay", o.replay},
-          {"machine", machine_facts(o)}, {"devices", std::move(devices)}};
+  return {
+      {"command", "bench train"}, {"data", data.description},    {"optimizer", o.optimizer},
+      {"epochs", o.epochs},       {"repeats", o.repeats},        {"replay", o.replay},
+      {"resident", o.resident},   {"machine", machine_facts(o)}, {"devices", std::move(devices)}};
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <iostream>
@@ -73,16 +74,19 @@ TrainingProgress::TrainingProgress(Show show, std::uint32_t epochs, std::int64_t
     : show_(show), epochs_(epochs), batch_(batch) {}
 
 void TrainingProgress::step(const StepRecord& record) {
-  if (record.tag.step == 0) phase_begin_ = Clock::now();
+  if (record.tag.step == 0) {
+    phase_begin_ = Clock::now();
+    first_steps_ = record.tag.count;
+  }
   const auto now = Clock::now();
   if (show_ != Show::bar || now < next_) return;
   next_ = now + kRedraw;
   is_drawn_ = true;
   const double elapsed = since(phase_begin_);
-  const std::uint32_t done = record.tag.step + 1;
-  // The first step started the clock, so it does not count.
-  const double rate =
-      done > 1 && elapsed > 0 ? (done - 1) * static_cast<double>(batch_) / elapsed : 0;
+  const std::uint32_t done = record.tag.step + record.tag.count;
+  // The first steps started the clock, so they do not count.
+  const std::uint32_t timed = done - std::min(done, first_steps_);
+  const double rate = timed > 0 && elapsed > 0 ? timed * static_cast<double>(batch_) / elapsed : 0;
   const double left = rate > 0 ? (record.tag.steps - done) * static_cast<double>(batch_) / rate : 0;
   std::cout << kClearLine << "epoch " << record.tag.epoch + 1 << '/' << epochs_ << ' '
             << (record.tag.phase == Phase::training ? "" : "validation ")

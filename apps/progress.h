@@ -53,6 +53,7 @@ class TrainingProgress {
   std::uint32_t epochs_;
   std::int64_t batch_;
   Clock::time_point next_{}, phase_begin_ = Clock::now();
+  std::uint32_t first_steps_ = 1;  // of the phase: those of its first batch
   bool is_drawn_ = false;
   std::string pruning_;  // the line of the epoch before
 };

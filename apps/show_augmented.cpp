@@ -19,7 +19,8 @@ ContactSheet augmented_samples(const Training& training, std::int64_t samples,
   t.options.epochs = 1;
   t.options.limit_batches = static_cast<std::uint32_t>((samples + batch - 1) / batch);
   t.data.validation = {};
-  t.kept = nullptr;                                          // read, also where training replays
+  t.kept = nullptr;  // read, also where training replays
+  t.resident = nullptr;
   t.state = nullptr;                                         // from the first batch on
   t.engine = std::make_shared<const nn::ReferenceEngine>();  // whose steps read host memory
 

@@ -7,6 +7,7 @@
 #include "apps/machine.h"
 #include "apps/progress.h"
 #include "apps/pruning_report.h"
+#include "apps/resident.h"
 #include "apps/run_directory.h"
 #include "apps/run_files.h"
 #include "apps/show_augmented.h"
@@ -112,6 +113,19 @@ void load_kept_batches(const Training& t, Show show, std::stop_token stop) {
             << std::flush;
 }
 
+/// For --resident.
+void load_resident_data(const Training& t, Show show, std::stop_token stop) {
+  try {
+    Counting counting(show, "loading the data into the GPU's memory", "samples");
+    print_left_out(
+        load_resident(t, {[&counting](std::uint64_t count) { counting(count); }, std::move(stop)}));
+  } catch (const StageError& error) {
+    throw explained(error, t.options);
+  }
+  if (show == Show::nothing) return;
+  std::cout << "resident    " << describe_resident(t) << " in the GPU's memory\n" << std::flush;
+}
+
 /// What a run came to, and further members of its report's JSON.
 struct Told {
   Report report;
@@ -122,6 +136,7 @@ struct Told {
 Told told(Report report, const Training& t, GpuRecording* recording, const fs::path& trace) {
   Told told{std::move(report), {}};
   if (t.kept != nullptr) told.report.remarks.push_back(describe_replay(t));
+  if (t.resident != nullptr) told.report.remarks.push_back(resident_remark(t));
   if (recording != nullptr) told.more.emplace_back("gpu", recording->finish(told.report, trace));
   return told;
 }
@@ -148,7 +163,7 @@ Told run_pipeline(Pipeline& pipeline, const Training& t, const RunDirectory& dir
 
 void print_outcome(const Report& report, const Training& t, const RunDirectory& directory,
                    Show show) {
-  if (t.kept == nullptr) print_left_out(report);
+  if (t.kept == nullptr && t.resident == nullptr) print_left_out(report);
   const std::string run = directory.path().string();
   if (report.stopped) {
     const bool has_model = fs::exists(directory.model_file());
@@ -220,6 +235,7 @@ int run_training(const Training& t, Show show, Interrupt& interrupt) {
     sheet = augmented_samples(t, t.options.preprocessing.show_augmented, interrupt.token());
   }
   if (t.kept != nullptr) load_kept_batches(t, show, interrupt.token());
+  if (t.resident != nullptr) load_resident_data(t, show, interrupt.token());
   allocate(t);
   RunDirectory directory(run_dir, old_run(t.options), t.options.callbacks.keep_checkpoints);
   if (sheet) write_augmented(t, *sheet, directory, show);

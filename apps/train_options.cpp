@@ -34,6 +34,8 @@ void declare(CommandLine& line, TrainOptions& o) {
   line("replay", o.replay, "N",
        "to measure what comes after the input: load the first N batches once, then feed them over "
        "and over, without validation; default 0: read all");
+  line("resident", o.resident, "",
+       "decode all samples once, before the first epoch, and keep them in the GPU's memory");
   declare(line, o.preprocessing);
   declare(line, o.labels);
   line.topic("model", "Model");

@@ -33,6 +33,7 @@ struct TrainOptions {
   std::uint64_t bad_image_limit = 0;
   std::uint32_t limit_batches = 0;
   std::uint32_t replay = 0;
+  bool resident = false;
   PreprocessingOptions preprocessing;
   LabelOptions labels;
   // model

@@ -5,6 +5,7 @@
 #include "apps/gpu.h"
 #include "apps/lists.h"
 #include "apps/machine.h"
+#include "apps/resident.h"
 #include "apps/run_identity.h"
 
 #include <millrace/io/watch.h>
@@ -55,6 +56,7 @@ Training prepare_training(TrainOptions options, TrainingData data, const Watch& 
   t.data = std::move(data);
   const Dataset& training = *t.data.training.dataset;
   choose(options, training);
+  if (options.resident) check_resident(options, engine.get());
   t.model = make_model(options, training);
   if (t.model.input.rank() != 3 && !augment_options(options.augmentation).is_identity()) {
     throw UsageError(
@@ -109,6 +111,7 @@ Training prepare_training(TrainOptions options, TrainingData data, const Watch& 
     t.saved.push_back(t.pruner);
   }
   t.saved.insert(t.saved.end(), t.callbacks.begin(), t.callbacks.end());
+  if (o.resident) t.resident = resident_data(t);
   return t;
 }
 
@@ -138,16 +141,20 @@ DirectoryReader make_reader(const Training& t) {
 }
 
 DeviceBatchFactory device_batches(const Training& t) {
+  return device_batches(t, steps_together(t));
+}
+
+DeviceBatchFactory device_batches(const Training& t, std::uint32_t steps) {
   const ClassMode mode = class_mode_for(t.options.labels, t.model);
   return {.engine = t.engine,
           .sample = t.model.input,
           .dtype = nn::host_dtype(t.model.preprocessing, t.data.training.dataset->dtype()),
-          .capacity = t.options.batch,
+          .capacity = t.options.batch * steps,
           .target_width = target_width(mode, output_width(t.model)),
-          .learns_input = mode == ClassMode::input};
+          .learns_input = mode == ClassMode::input,
+          .step = t.options.batch,
+          .resident = t.resident != nullptr ? t.resident->pixels : nullptr};
 }
-
-namespace {
 
 HostBatchFactory host_batches(const Training& t) {
   const DeviceBatchFactory device = device_batches(t);
@@ -156,7 +163,6 @@ HostBatchFactory host_batches(const Training& t) {
           device.target_width};
 }
 
-/// Reads batches into the slots of the pool.
 Stream<Lease<HostBatch>> add_reading(Pipeline& p, const Training& t, DirectoryReader reader,
                                      const Pool<HostBatch>& host) {
   const TrainOptions& o = t.options;
@@ -184,6 +190,8 @@ Stream<Lease<HostBatch>> add_reading(Pipeline& p, const Training& t, DirectoryRe
   return p.then(p.gather(augmented), {.name = "batch"}, Batcher{});
 }
 
+namespace {
+
 Stream<Lease<HostBatch>> add_replay(Pipeline& p, const Training& t) {
   const TrainOptions& o = t.options;
   const HostBatchFactory batch = host_batches(t);
@@ -201,6 +209,7 @@ Stream<Lease<HostBatch>> add_replay(Pipeline& p, const Training& t) {
 
 Stream<Lease<HostBatch>> add_loading(Pipeline& p, const Training& t) {
   if (t.kept != nullptr) return add_replay(p, t);
+  if (t.resident != nullptr) return add_resident(p, t);
   auto host = p.pool<HostBatch>("host batches", t.options.slots, host_batches(t));
   return add_reading(p, t, make_reader(t), host);
 }
@@ -231,8 +240,6 @@ Report load_kept(const Training& t, std::stop_token stop) {
 
 namespace {
 
-constexpr int kDeviceBatches = 2;
-
 /// Of the executor that takes more, where another one takes over: never both at a time.
 std::vector<nn::MemoryLine> model_memory(const Training& t) {
   std::vector<nn::MemoryLine> lines = t.state->executor->memory();
@@ -253,12 +260,17 @@ Bytes planned_memory(const Training& t, std::int64_t batch, nn::Precision precis
   return most;
 }
 
+void charge_data(DeviceMemoryPlan& plan, const Training& t) {
+  if (t.resident != nullptr) plan.charge("resident samples", 1, t.resident->pixels->bytes());
+  plan.charge("device batches", kDeviceBatches, device_batches(t).device_bytes());
+}
+
 bool would_fit(const Training& t, std::int64_t batch) {
   DeviceMemoryPlan plan(*t.engine);
   plan.charge("model", 1, planned_memory(t, batch, t.engine->precision()));
-  DeviceBatchFactory slots = device_batches(t);
-  slots.capacity = batch;
-  plan.charge("device batches", kDeviceBatches, slots.device_bytes());
+  Training smaller = t;
+  smaller.options.batch = batch;
+  charge_data(plan, smaller);
   return plan.fits();
 }
 
@@ -320,7 +332,7 @@ Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
 DeviceMemoryPlan device_memory(const Training& t) {
   DeviceMemoryPlan plan(*t.engine);
   charge_model(plan, model_memory(t));
-  plan.charge("device batches", kDeviceBatches, device_batches(t).device_bytes());
+  charge_data(plan, t);
   return plan;
 }
 

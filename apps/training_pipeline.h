@@ -12,6 +12,7 @@
 #include <millrace/nodes/logger.h>
 #include <millrace/nodes/pruner.h>
 #include <millrace/nodes/replay.h>
+#include <millrace/nodes/resident.h>
 #include <millrace/pipeline/pipeline.h>
 
 #include <filesystem>
@@ -31,9 +32,10 @@ struct Training {
   std::shared_ptr<const Pretrained> pretrained;  ///< --weights, or null
   std::shared_ptr<Pruner> pruner;                ///< may be null
   Callbacks callbacks;
-  SavedParts saved;                   ///< what a checkpoint holds besides the state
-  std::shared_ptr<KeptBatches> kept;  ///< --replay: what load_kept() fills; else null
-  std::shared_ptr<StageWatch> watch;  ///< told of the stages' work; may be null
+  SavedParts saved;                        ///< what a checkpoint holds besides the state
+  std::shared_ptr<KeptBatches> kept;       ///< --replay: what load_kept() fills; else null
+  std::shared_ptr<ResidentData> resident;  ///< --resident: what load_resident() fills; else null
+  std::shared_ptr<StageWatch> watch;       ///< told of the stages' work; may be null
 };
 
 /// Chooses what the options leave open, makes the model, fits its preprocessing to the data where
@@ -47,8 +49,18 @@ struct Training {
 /// The source of the run's batches.
 [[nodiscard]] DirectoryReader make_reader(const Training& training);
 
-/// What makes the slots of a pool of device batches for the run.
+/// Slots of the pool of device batches.
+inline constexpr int kDeviceBatches = 2;
+/// What makes them for the run, each with room for so many steps. The second form: as many as the
+/// run takes together.
+[[nodiscard]] DeviceBatchFactory device_batches(const Training& training, std::uint32_t steps);
 [[nodiscard]] DeviceBatchFactory device_batches(const Training& training);
+/// The same for host batches of one step, with pixels.
+[[nodiscard]] HostBatchFactory host_batches(const Training& training);
+
+/// Reads batches into the slots of the pool.
+Stream<Lease<HostBatch>> add_reading(Pipeline& pipeline, const Training& training,
+                                     DirectoryReader reader, const Pool<HostBatch>& host);
 
 /// For --replay: loads the batches that are fed later, and says what was left out. Their memory is
 /// in the plan of compose_training(), too. Throws Stopped, or what the pipeline throws.
@@ -59,7 +71,8 @@ Report load_kept(const Training& training, std::stop_token stop);
 
 /// The loading half: list - decode - augment - standardize (if the preprocessing looks at whole
 /// samples) - batch, over a pool of host batches, with its charges
-/// for the data sets. With --replay: what load_kept() has kept, again and again.
+/// for the data sets. With --replay: what load_kept() has kept, again and again. With --resident:
+/// rows alone.
 Stream<Lease<HostBatch>> add_loading(Pipeline& pipeline, const Training& training);
 
 /// The whole pipeline; batches begin at the state's position. `trace` may be empty. The executor

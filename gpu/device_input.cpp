@@ -3,6 +3,7 @@
 #include <millrace/core/error.h>
 #include <millrace/gpu/kernels.h>
 #include <millrace/gpu/parameters.h>
+#include <millrace/gpu/resident.h>
 
 #include <algorithm>
 #include <cstring>
@@ -23,6 +24,21 @@ nn::DeviceInputLayout checked(nn::DeviceInputLayout layout) {
                        " cannot be uploaded; u8 and f32 can"));
   }
   return layout;
+}
+
+/// Null where pixels come from the host.
+const ResidentMemory* resident_of(const nn::DeviceInputLayout& layout, const Context* context) {
+  if (layout.resident == nullptr) return nullptr;
+  const auto* const resident = dynamic_cast<const ResidentMemory*>(layout.resident.get());
+  MILLRACE_CHECK(resident != nullptr && resident->context() == context,
+                 "the resident pixels are of another engine");
+  MILLRACE_CHECK(resident->data() != nullptr, "allocate() of the resident pixels comes first");
+  if (resident->sample() != layout.sample || resident->pixels() != layout.pixels) {
+    throw Error(concat("gpu: resident samples of ", to_string(resident->pixels()), " ",
+                       resident->sample(), " cannot fill a slot of ", to_string(layout.pixels), " ",
+                       layout.sample));
+  }
+  return resident;
 }
 
 template <class T>
@@ -51,11 +67,13 @@ InputPlaces places_of(const nn::DeviceInputLayout& layout, nn::Precision precisi
   };
   const std::int64_t n = layout.capacity;
   const std::int64_t values = n * layout.sample.elements();
-  places.pixels = part(values, size_of(layout.pixels));
+  const bool is_resident = layout.resident != nullptr;
+  places.pixels = part(is_resident ? 0 : values, size_of(layout.pixels));
   places.labels = part(layout.learns_input ? 0 : n * std::max<std::int64_t>(layout.target_width, 1),
                        sizeof(float));
   places.weights = part(n, sizeof(float));
   places.draws = part(n, sizeof(std::uint64_t));
+  places.rows = part(is_resident ? n : 0, sizeof(std::uint32_t));
   places.factors = part(2 * places.channels, sizeof(float));
   places.input =
       part(n * places.pixels_per_sample * places.stored, size_of(nn::storage_of(precision)));
@@ -66,6 +84,7 @@ InputPlaces places_of(const nn::DeviceInputLayout& layout, nn::Precision precisi
 InputSlot::InputSlot(std::shared_ptr<Context> context, nn::DeviceInputLayout layout)
     : context_(std::move(context)),
       layout_(checked(std::move(layout))),
+      resident_(resident_of(layout_, context_.get())),
       places_(places_of(layout_, context_->options.precision)) {
   Device& device = *context_->device;
   memory_ = device.allocate(Bytes{places_.bytes}, "a slot for batches");
@@ -119,9 +138,7 @@ void InputSlot::wait_for_host_ends() {
 // Staging is free: a batch is uploaded only after the slot's last completions have ended, but for
 // callers that never waited.
 Completion InputSlot::upload(const nn::HostSamples& samples) {
-  MILLRACE_CHECK(samples.samples > 0 && samples.samples <= layout_.capacity, "a batch of ",
-                 samples.samples, " samples for a slot of ", layout_.capacity);
-  MILLRACE_CHECK(samples.pixels != nullptr, "a batch without pixels cannot be uploaded");
+  check(samples);
   wait_for_host_ends();
   stage(samples);
   samples_ = samples.samples;
@@ -131,14 +148,32 @@ Completion InputSlot::upload(const nn::HostSamples& samples) {
   Stream& stream = *context_->copies;
   device.wait(stream, *consumed_);
   device.record(*upload_begins_, stream);
-  const std::uint64_t bytes =
-      places_.pixels.bytes / unsigned_of(layout_.capacity) * unsigned_of(samples.samples);
-  device.copy(stream, at(places_.pixels), samples.pixels, Bytes{bytes}, Device::Copy::to_device);
+  if (resident_ == nullptr) {
+    const std::uint64_t bytes =
+        places_.pixels.bytes / unsigned_of(layout_.capacity) * unsigned_of(samples.samples);
+    device.copy(stream, at(places_.pixels), samples.pixels, Bytes{bytes}, Device::Copy::to_device);
+  }
   device.copy(stream, at(places_.labels), staging_.data(),
               Bytes{places_.factors.offset - places_.labels.offset}, Device::Copy::to_device);
   device.record(*uploaded_, stream);
   return watched(
       context_->waiter.when_passed(*uploaded_, upload_begins_.get(), "the copy of a batch"));
+}
+
+void InputSlot::check(const nn::HostSamples& samples) const {
+  MILLRACE_CHECK(samples.samples > 0 && samples.samples <= layout_.capacity, "a batch of ",
+                 samples.samples, " samples for a slot of ", layout_.capacity);
+  if (resident_ == nullptr) {
+    MILLRACE_CHECK(samples.pixels != nullptr, "a batch without pixels cannot be uploaded");
+    return;
+  }
+  const auto n = static_cast<std::size_t>(samples.samples);
+  MILLRACE_CHECK(samples.rows.size() >= n, "rows: ", samples.rows.size(), " for ", n, " samples");
+  const std::uint32_t largest = *std::ranges::max_element(samples.rows.first(n));
+  if (largest >= resident_->samples()) {
+    throw Error(
+        concat("gpu: the batch asks for resident sample ", largest, " of ", resident_->samples()));
+  }
 }
 
 void InputSlot::stage(const nn::HostSamples& samples) {
@@ -162,6 +197,9 @@ void InputSlot::stage(const nn::HostSamples& samples) {
   copy_or<std::uint64_t>(samples.draws,
                          part(places_.draws, n, static_cast<std::uint64_t*>(nullptr)), "draws",
                          [](std::size_t i) { return std::uint64_t{i}; });
+  if (resident_ == nullptr) return;
+  std::ranges::copy(samples.rows.first(n),
+                    part(places_.rows, n, static_cast<std::uint32_t*>(nullptr)).begin());
 }
 
 Completion InputSlot::cast(const nn::Normalization& normalization) {
@@ -196,27 +234,38 @@ void InputSlot::stage_factors(const nn::Normalization& normalization) {
   normalization_ = normalization;
 }
 
-// Rows without a sample become zero: steps compute with them, and whatever else were there could be
-// infinite or not a number.
+Launch InputSlot::normalized(const Plane& plane, const NormalizeArguments& how) const {
+  const Type to = nn::storage_of(context_->options.precision);
+  if (resident_ == nullptr) {
+    return normalize(layout_.pixels, to, at(places_.pixels), at(places_.input), plane, how);
+  }
+  return gather(layout_.pixels, to, resident_->data(),
+                {.rows = reinterpret_cast<const std::uint32_t*>(at(places_.rows)),
+                 .samples = samples_,
+                 .all = resident_->samples()},
+                at(places_.input), plane, how);
+}
+
+// Rows without a sample, as far as a step can read them, become zero: steps compute with them, and
+// whatever else were there could be infinite or not a number.
 void InputSlot::queue_cast(const nn::Normalization& normalization) {
   Device& device = *context_->device;
   Stream& stream = *context_->copies;
   const auto* const factor = reinterpret_cast<const float*>(at(places_.factors));
-  const float* const offset = factor + places_.channels;
   const std::int64_t rows = samples_ * places_.pixels_per_sample;
-  device.launch(stream, normalize(layout_.pixels, nn::storage_of(context_->options.precision),
-                                  at(places_.pixels), at(places_.input),
-                                  {rows, places_.channels, places_.stored}, factor, offset,
-                                  normalization.swaps_channels));
-  if (samples_ < layout_.capacity) {
-    const std::uint64_t valid =
-        places_.input.bytes / unsigned_of(layout_.capacity) * unsigned_of(samples_);
-    device.fill(stream, at(places_.input) + valid, 0, Bytes{places_.input.bytes - valid});
+  const Plane plane{rows, places_.channels, places_.stored};
+  device.launch(
+      stream, normalized(plane, {factor, factor + places_.channels, normalization.swaps_channels}));
+  const std::int64_t most = layout_.step > 0 ? samples_ + layout_.step - 1 : layout_.capacity;
+  const std::int64_t empty = std::min(most, layout_.capacity) - samples_;
+  if (empty > 0) {
+    const std::uint64_t sample = places_.input.bytes / unsigned_of(layout_.capacity);
+    device.fill(stream, at(places_.input) + sample * unsigned_of(samples_), 0,
+                Bytes{sample * unsigned_of(empty)});
   }
   if (!layout_.learns_input) return;
   device.launch(stream, unpack(nn::storage_of(context_->options.precision), at(places_.input),
-                               reinterpret_cast<float*>(at(places_.input_float)),
-                               {rows, places_.channels, places_.stored}));
+                               reinterpret_cast<float*>(at(places_.input_float)), plane));
 }
 
 }  // namespace millrace::gpu

@@ -6,6 +6,7 @@
 #include <millrace/core/buffer.h>
 #include <millrace/gpu/context.h>
 #include <millrace/gpu/program.h>
+#include <millrace/gpu/resident.h>
 #include <millrace/nn/device_input.h>
 
 #include <atomic>
@@ -22,9 +23,10 @@ struct InputPlaces {
   struct Part {
     std::uint64_t offset = 0, bytes = 0;
   };
-  Part pixels;  ///< as they are uploaded
+  Part pixels;  ///< as they are uploaded; nothing where they are resident
   // In this order, so that one copy brings them all:
   Part labels, weights, draws;
+  Part rows;         ///< numbers of resident samples
   Part factors;      ///< of the normalization: factor, then offset
   Part input;        ///< what steps read
   Part input_float;  ///< the same as float32 targets, where the input is learnt
@@ -63,18 +65,21 @@ class InputSlot : public nn::DeviceInput {
   [[nodiscard]] std::byte* at(const InputPlaces::Part& part) const {
     return memory_.data() + part.offset;
   }
+  void check(const nn::HostSamples& samples) const;
   void stage(const nn::HostSamples& samples);
   void stage_factors(const nn::Normalization& normalization);
   void queue_cast(const nn::Normalization& normalization);
+  [[nodiscard]] Launch normalized(const Plane& plane, const NormalizeArguments& how) const;
   /// A completion of the same end that the slot hears of first.
   [[nodiscard]] Completion watched(const Completion& completion);
   void wait_for_host_ends();
 
   std::shared_ptr<Context> context_;
   nn::DeviceInputLayout layout_;
+  const ResidentMemory* resident_;  // layout_.resident, or null
   InputPlaces places_;
   Buffer memory_;
-  Buffer staging_;  // pinned: labels, weights, draws, factors
+  Buffer staging_;  // pinned: labels, weights, draws, rows, factors
   std::unique_ptr<Event> upload_begins_, uploaded_, cast_begins_, ready_, consumed_;
   nn::Normalization normalization_;  // what the factors on the device are of
   std::int64_t samples_ = 0;

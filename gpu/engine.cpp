@@ -4,6 +4,7 @@
 #include <millrace/gpu/context.h>
 #include <millrace/gpu/device_input.h>
 #include <millrace/gpu/executor.h>
+#include <millrace/gpu/resident.h>
 
 #include <utility>
 
@@ -34,6 +35,10 @@ class GpuEngine : public nn::Engine {
   }
   [[nodiscard]] Bytes device_input_bytes(const nn::DeviceInputLayout& layout) const override {
     return Bytes{places_of(layout, precision()).bytes};
+  }
+  [[nodiscard]] std::shared_ptr<nn::ResidentPixels> resident_pixels(
+      const Shape& sample, DType pixels, std::int64_t samples) const override {
+    return std::make_shared<ResidentMemory>(context_, sample, pixels, samples);
   }
   [[nodiscard]] std::optional<nn::DeviceMemory> device_memory() const override {
     return context_->device->memory();

@@ -3,6 +3,7 @@
 #include <millrace/core/error.h>
 #include <millrace/gpu/device_input.h>
 #include <millrace/gpu/executor_memory.h>
+#include <millrace/gpu/step_group.h>
 #include <millrace/gpu/transfer.h>
 #include <millrace/gpu/update_arenas.h>
 
@@ -72,6 +73,14 @@ class GpuExecutor : public nn::Executor {
   InputSlot& upload(const nn::Batch& batch, bool needs_labels);
   void start(Program& program, unsigned purposes, const StepInput& input, std::int64_t t,
              double learning_rate);
+  /// Training steps of `rows` samples each, at most kMostSteps.
+  void start_group(const StepInput& input, std::int64_t rows, std::int64_t t,
+                   std::span<const double> learning_rates);
+  void check_rows(const StepInput& input, std::int64_t rows) const;
+  [[nodiscard]] StepNumbers numbers(std::int64_t t, double learning_rate, std::int64_t samples,
+                                    std::uint32_t pass) const {
+    return {learning_rate, t, samples, pass, masks_updates_ ? 1U : 0U};
+  }
   /// What was started, and the scalars that say how it ended.
   nn::StepResult collect() const;
   void settle() const { started_ += collect(); }
@@ -91,6 +100,7 @@ class GpuExecutor : public nn::Executor {
   nn::Loss loss_;
   ParameterPlaces places_;
   Programs programs_;
+  StepGroups groups_;
   MemoryNeeds needs_;
   std::int64_t outputs_ = 0;  // K
   std::unique_ptr<Stream> stream_;
@@ -152,6 +162,7 @@ void GpuExecutor::allocate() {
 
 void GpuExecutor::release() {
   if (memory_) collect();  // nothing may be under way in memory that goes
+  groups_.clear();
   programs_.unbind();
   own_slot_.reset();
   transfer_.reset();
@@ -237,16 +248,20 @@ GpuExecutor::StepInput GpuExecutor::on_device(const nn::Batch& batch, bool needs
   return {*slot, 0, batch.samples, batch.pass};
 }
 
-void GpuExecutor::start(Program& program, unsigned purposes, const StepInput& input, std::int64_t t,
-                        double learning_rate) {
-  const std::int64_t last = input.first + program.batch();
+void GpuExecutor::check_rows(const StepInput& input, std::int64_t rows) const {
+  const std::int64_t last = input.first + rows;
   if (last > input.slot.layout().capacity) {
-    throw Error(concat("gpu: a step of ", program.batch(), " rows from row ", input.first,
+    throw Error(concat("gpu: a step of ", rows, " rows from row ", input.first,
                        " on needs a slot of ", last, ", not ", input.slot.layout().capacity));
   }
+}
+
+void GpuExecutor::start(Program& program, unsigned purposes, const StepInput& input, std::int64_t t,
+                        double learning_rate) {
+  check_rows(input, program.batch());
   device().wait(*stream_, input.slot.ready());
-  device().launch(*stream_, begin_step(arenas().scalars, learning_rate, t, input.samples,
-                                       input.pass, masks_updates_));
+  device().launch(
+      *stream_, begin_step(arenas().scalars, numbers(t, learning_rate, input.samples, input.pass)));
   const InputMemory memory = input.slot.memory(input.first);
   if (is_timed_) {
     program.run_timed(device(), *stream_, purposes, memory);
@@ -280,13 +295,46 @@ void GpuExecutor::start_steps(const nn::Batch& batch, std::int64_t rows, std::in
                  "a learning rate for each of the steps of ", rows, " of ", batch.samples,
                  " samples, not ", learning_rates.size());
   const StepInput all = on_device(batch, true);
-  for (std::int64_t i = 0; i < steps; ++i) {
-    const std::int64_t first = i * rows;
-    const StepInput part{all.slot, first, std::min(rows, batch.samples - first), batch.pass};
-    start(programs_.training(part.samples), kTrain, part, t + i,
-          learning_rates[static_cast<std::size_t>(i)]);
+  for (std::int64_t i = 0; i < steps; i += kMostSteps) {
+    const std::int64_t first = i * rows, count = std::min(kMostSteps, steps - i);
+    start_group(
+        {all.slot, first, std::min(count * rows, batch.samples - first), batch.pass}, rows, t + i,
+        learning_rates.subspan(static_cast<std::size_t>(i)).first(static_cast<std::size_t>(count)));
   }
   gradients_ = Gradients::given;
+}
+
+void GpuExecutor::start_group(const StepInput& input, std::int64_t rows, std::int64_t t,
+                              std::span<const double> learning_rates) {
+  const auto steps = static_cast<std::int64_t>(learning_rates.size());
+  const auto part = [&](std::int64_t i) {
+    return StepInput{input.slot, input.first + i * rows, std::min(rows, input.samples - i * rows),
+                     input.pass};
+  };
+  if (is_timed_) {
+    for (std::int64_t i = 0; i < steps; ++i) {
+      start(programs_.training(part(i).samples), kTrain, part(i), t + i,
+            learning_rates[static_cast<std::size_t>(i)]);
+    }
+    return;
+  }
+  const StepInput last = part(steps - 1);
+  check_rows(last, programs_.training(last.samples).batch());
+  device().wait(*stream_, input.slot.ready());
+  for (const Launch& launch :
+       keep_steps(arenas().steps, numbers(t, 0, rows, input.pass), input.samples, learning_rates)) {
+    device().launch(*stream_, launch);
+  }
+  groups_.run(device(), *stream_, {input.slot.memory(input.first), rows, input.samples},
+              context_->options.graphs, [&] {
+                for (std::int64_t i = 0; i < steps; ++i) {
+                  device().launch(*stream_, begin_step(arenas().scalars, arenas().steps + i));
+                  programs_.training(part(i).samples)
+                      .queue(device(), *stream_, kTrain, input.slot.memory(part(i).first));
+                }
+              });
+  device().record(input.slot.consumed(), *stream_);
+  samples_under_way_ += input.samples;
 }
 
 nn::StepResult GpuExecutor::collect() const {

@@ -1,5 +1,6 @@
 #include <millrace/gpu/executor_memory.h>
 
+#include <millrace/gpu/step_group.h>
 #include <millrace/gpu/update_arenas.h>
 
 #include <algorithm>
@@ -17,7 +18,7 @@ std::uint64_t aligned(std::uint64_t bytes) {
 
 std::uint64_t MemoryNeeds::scratch() const {
   return aligned(workspace) + aligned(sizeof(Scalars)) + aligned(segments) + aligned(partials) +
-         aligned(norms);
+         aligned(norms) + aligned(steps);
 }
 
 std::vector<nn::MemoryLine> MemoryNeeds::lines() const {
@@ -49,6 +50,7 @@ MemoryNeeds memory_needs(const Programs& programs, const ParameterPlaces& parame
                     .partials = 2 * static_cast<std::uint64_t>(arena_parts()) * sizeof(double)};
   if (!options.training) return needs;
   needs.gradients = aligned(trainable * storage);
+  needs.steps = kMostSteps * sizeof(StepNumbers);
   needs.state = trainable * sizeof(float);
   needs.states = nn::state_arenas(options.optimizer);
   if (options.gradient.l2 > 0) needs.given = trainable * sizeof(float);
@@ -93,6 +95,7 @@ ExecutorMemory::ExecutorMemory(Device& device, const MemoryNeeds& needs) {
   arenas_.segments = reinterpret_cast<Segment*>(part(needs.segments));
   arenas_.partials = reinterpret_cast<double*>(part(needs.partials));
   arenas_.norms = reinterpret_cast<double*>(part(needs.norms));
+  arenas_.steps = reinterpret_cast<StepNumbers*>(part(needs.steps));
 }
 
 std::vector<const Buffer*> ExecutorMemory::zeroed() const {

@@ -18,7 +18,7 @@ struct MemoryNeeds {
   std::uint64_t parameters = 0, working = 0, gradients = 0, given = 0, state = 0, masks = 0;
   int states = 0;  ///< arenas of `state` bytes
   std::uint64_t activations = 0, workspace = 0;
-  std::uint64_t segments = 0, partials = 0, norms = 0;
+  std::uint64_t segments = 0, partials = 0, norms = 0, steps = 0;
 
   [[nodiscard]] std::uint64_t scratch() const;
   [[nodiscard]] std::vector<nn::MemoryLine> lines() const;

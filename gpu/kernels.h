@@ -17,6 +17,7 @@
 #include <millrace/nn/optimizer.h>
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace millrace::gpu {
@@ -39,10 +40,23 @@ struct Plane {
 [[nodiscard]] std::int64_t norm_parts() noexcept;
 
 // ---- the input ----------------------------------------------------------------------------------
-/// y = x * factor[c] + offset[c]; x is `from` (u8 or f32) [rows][channels], tightly packed; factor
-/// and offset are float32 [channels] on the device. `swaps`: x's channel 2 - c is read for c.
+/// factor and offset are float32 [channels] on the device. `swaps`: channel 2 - c is read for c.
+struct NormalizeArguments {
+  const float* factor = nullptr;
+  const float* offset = nullptr;
+  bool swaps = false;
+};
+/// y = x * factor[c] + offset[c]; x is `from` (u8 or f32) [rows][channels], tightly packed.
 [[nodiscard]] Launch normalize(Type from, Type to, const void* x, void* y, const Plane& plane,
-                               const float* factor, const float* offset, bool swaps);
+                               const NormalizeArguments& how);
+/// The same for samples that lie here and there: sample n of y is sample rows[n] of x, which is
+/// [all][plane.rows / samples][channels]. Requires: rows[n] < all.
+struct Gathering {
+  const std::uint32_t* rows = nullptr;  ///< [samples], on the device
+  std::int64_t samples = 0, all = 0;
+};
+[[nodiscard]] Launch gather(Type from, Type to, const void* x, const Gathering& size, void* y,
+                            const Plane& plane, const NormalizeArguments& how);
 /// [rows][stored] of any type to float32 [rows][channels], tightly packed, and back.
 [[nodiscard]] Launch unpack(Type type, const void* x, float* y, const Plane& plane);
 [[nodiscard]] Launch pack(Type type, const float* x, void* y, const Plane& plane);
@@ -127,9 +141,8 @@ struct NormConstants {
                                   const Scalars* scalars);
 /// Also updates the running statistics.
 [[nodiscard]] Launch norm_variance(const float* partials, const float* mean, float* variance,
-                                   float* running_mean, float* running_variance,
-                                   const Plane& plane, const NormConstants& constants,
-                                   const Scalars* scalars);
+                                   float* running_mean, float* running_variance, const Plane& plane,
+                                   const NormConstants& constants, const Scalars* scalars);
 /// y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, with either kind of statistics; then
 /// max(y, 0) if `relu`.
 [[nodiscard]] Launch norm_apply(Type type, const void* x, const float* mean, const float* variance,
@@ -137,10 +150,9 @@ struct NormConstants {
                                 const NormConstants& constants, bool relu);
 /// Sums of dy and of dy * normalised x: partials float32 [2][sum_parts][stored]; then dgamma and
 /// dbeta of `type`, and both sums as float32 [2][stored] for the last one.
-[[nodiscard]] Launch norm_backward_sums(Type type, const void* dy, const void* x,
-                                        const float* mean, const float* variance, float* partials,
-                                        const Plane& plane, const NormConstants& constants,
-                                        const Scalars* scalars);
+[[nodiscard]] Launch norm_backward_sums(Type type, const void* dy, const void* x, const float* mean,
+                                        const float* variance, float* partials, const Plane& plane,
+                                        const NormConstants& constants, const Scalars* scalars);
 [[nodiscard]] Launch norm_backward_totals(Type type, const float* partials, float* sums,
                                           void* dgamma, void* dbeta, const Plane& plane);
 /// Rows that are not valid get zero.
@@ -168,15 +180,23 @@ struct LossSize {
 [[nodiscard]] Launch loss(Type type, const float* logits, const void* labels, const float* weights,
                           void* dlogits, double* losses, std::uint8_t* right, const LossSize& size,
                           const Scalars* scalars);
-/// Adds up the rows in order, and scalars->penalty for each sample, into the results: after update()
-/// or penalty() where L2 is on.
+/// Adds up the rows in order, and scalars->penalty for each sample, into the results: after
+/// update() or penalty() where L2 is on.
 [[nodiscard]] Launch loss_totals(const double* losses, const float* weights,
                                  const std::uint8_t* right, const LossSize& size, Scalars* scalars);
 
 // ---- the step and the update: one flat arena ----------------------------------------------------
-/// Sets what a step is about. Arguments travel with the launch.
-[[nodiscard]] Launch begin_step(Scalars* scalars, double learning_rate, std::int64_t t,
-                                std::int64_t samples, std::uint32_t pass, bool is_masked);
+/// Sets what a step is about. Arguments travel with the launch; or they lie on the device, so that
+/// the launch stays the same.
+[[nodiscard]] Launch begin_step(Scalars* scalars, const StepNumbers& step);
+[[nodiscard]] Launch begin_step(Scalars* scalars, const StepNumbers* step);
+/// Puts a series of steps there, one for each learning rate: each of first.samples samples, the
+/// last of what is left of `samples`; t counts from that of the first. Arguments travel with the
+/// launches, one for so many steps.
+inline constexpr int kRatesOfLaunch = 16;
+[[nodiscard]] std::vector<Launch> keep_steps(StepNumbers* steps, StepNumbers first,
+                                             std::int64_t samples,
+                                             std::span<const double> learning_rates);
 
 /// A parameter of the arena, in device memory, in the order of offsets. Offsets and counts are
 /// physical; offsets are multiples of 16. What lies between segments is zero in every arena.
@@ -202,10 +222,10 @@ struct UpdateArenas {
   double* partials = nullptr;  ///< [2][arena_parts()], for L2 and clip_global_norm
   double* norms = nullptr;     ///< [segment_count][norm_parts()], for clip_norm
 };
-/// From gradients to new weights, in this order: are all finite; unscale, L2, clip, optimizer, mask,
-/// working copy; then the loss scale advances. With loss scaling a step with a gradient that is not
-/// finite changes nothing but the loss scale, and Adam's t leaves it out; without (null) nothing is
-/// skipped. Sets scalars->penalty.
+/// From gradients to new weights, in this order: are all finite; unscale, L2, clip, optimizer,
+/// mask, working copy; then the loss scale advances. With loss scaling a step with a gradient that
+/// is not finite changes nothing but the loss scale, and Adam's t leaves it out; without (null)
+/// nothing is skipped. Sets scalars->penalty.
 [[nodiscard]] std::vector<Launch> update(Type type, const UpdateArenas& arenas,
                                          const nn::OptimizerOptions& optimizer,
                                          const nn::GradientOptions& gradient,

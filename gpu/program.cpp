@@ -184,6 +184,15 @@ void Program::queue(Device& device, Stream& stream, unsigned purposes,
   }
 }
 
+void Program::queue(Device& device, Stream& stream, unsigned purposes,
+                    const InputMemory& input) const {
+  MILLRACE_CHECK(arenas_.scalars != nullptr, "a program is bound before it runs");
+  const BoundAddresses addresses(slots_, arenas_, input);
+  for (const Step& step : steps_) {
+    if ((step.purposes & purposes) != 0) queue_work(device, stream, step.bind(addresses));
+  }
+}
+
 // The first run loads what libraries load late, which a capture does not allow.
 void Program::run(Device& device, Stream& stream, unsigned purposes, const InputMemory& input,
                   bool graphs) {

@@ -49,6 +49,7 @@ struct Arenas {
   double* partials = nullptr;
   double* norms = nullptr;
   Scalars* scalars = nullptr;
+  StepNumbers* steps = nullptr;  ///< [kMostSteps] of a group, see step_group.h
 };
 
 /// Memory that is nowhere: what steps are prepared with to see which work they are.
@@ -139,7 +140,9 @@ class Program {
   /// bind().
   void run(Device& device, Stream& stream, unsigned purposes, const InputMemory& input,
            bool graphs);
-  /// The same, step by step, waiting for each: adds to the steps' timings.
+  /// Queues them as they are and keeps nothing: for a graph of several programs' work.
+  void queue(Device& device, Stream& stream, unsigned purposes, const InputMemory& input) const;
+  /// As run(), step by step, waiting for each: adds to the steps' timings.
   void run_timed(Device& device, Stream& stream, unsigned purposes, const InputMemory& input);
 
   /// What predict returns: float32 [batch()][output_stored()], after a run of kOutput.

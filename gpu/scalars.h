@@ -9,20 +9,27 @@
 
 namespace millrace::gpu {
 
+/// What a step is about.
+struct StepNumbers {
+  double learning_rate = 0;
+  std::int64_t t = 0;        ///< the host's count of updates, from 1; skipped ones included
+  std::int64_t samples = 0;  ///< valid rows
+  std::uint32_t pass = 0;
+  std::uint32_t is_masked = 0;  ///< masks are applied in this update
+};
+
 struct Scalars {
-  // Set before each step, by begin_step().
+  // StepNumbers of the step, set before it by begin_step().
   double learning_rate;
-  std::int64_t t;        ///< the host's count of updates, from 1; skipped ones included
-  std::int64_t samples;  ///< valid rows
-  std::uint32_t pass;
-  std::uint32_t is_masked;  ///< masks are applied in this update
+  std::int64_t t, samples;
+  std::uint32_t pass, is_masked;
 
   // Of the step under way.
-  float unscale;                 ///< what its gradients are multiplied by to be those of the loss
-  std::uint32_t found_infinite;  ///< some gradient is not finite: with loss scaling, skipped
-  double penalty;                ///< of L2 for one sample, on the weights as they were
-  double clip;                   ///< what clip_global_norm multiplies by; 1 without
-  double step, root_scale, keep; ///< the optimizer's constants, see kernels/update.h
+  float unscale;                  ///< what its gradients are multiplied by to be those of the loss
+  std::uint32_t found_infinite;   ///< some gradient is not finite: with loss scaling, skipped
+  double penalty;                 ///< of L2 for one sample, on the weights as they were
+  double clip;                    ///< what clip_global_norm multiplies by; 1 without
+  double step, root_scale, keep;  ///< the optimizer's constants, see kernels/update.h
 
   nn::LossScaleState loss_scale;  ///< scale 1 without loss scaling
 

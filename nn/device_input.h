@@ -15,12 +15,17 @@
 namespace millrace::nn {
 
 /// The pixels of a whole data set in device memory: slots then take numbers of samples instead of
-/// pixels. Made by an engine.
+/// pixels. Made by an engine, which takes no memory for it before allocate().
 class ResidentPixels {
  public:
   virtual ~ResidentPixels() = default;
-  /// Copies samples [first, first + n) there and waits. One thread at a time, before the first slot
-  /// is filled.
+  [[nodiscard]] virtual Bytes bytes() const = 0;  ///< of device memory
+  /// Takes the memory, if it is not taken yet; samples are then undefined until write(). Throws
+  /// Error where the device has not so much.
+  virtual void allocate() = 0;
+  /// Copies samples [first, first + n) there and waits; `pixels` is [n][sample], anywhere in host
+  /// memory. One thread at a time, before the first slot is filled. Requires: allocate(). Throws
+  /// Error for samples of another shape or type, and for more of them than there is room for.
   virtual void write(std::int64_t first, ConstTensorView pixels) = 0;
 };
 
@@ -29,15 +34,18 @@ struct DeviceInputLayout {
   Shape sample;               ///< of the model's input: {H, W, C} or {F}
   DType pixels = DType::u8;   ///< of what is uploaded: u8 or f32
   std::int64_t capacity = 0;  ///< samples
+  /// The most samples that one step reads, where a slot holds those of many; 0: all of them.
+  std::int64_t step = 0;
   std::int64_t target_width = 0;  ///< K: labels are f32 [N][K]; 0: i32 [N]
   bool learns_input = false;      ///< the target is the cast input, as float32
-  /// Where samples come from, of the same shape and type; null: from the host with each batch.
+  /// Where samples come from, of the same shape and type, made by the same engine; null: from the
+  /// host with each batch.
   std::shared_ptr<const ResidentPixels> resident{};
 };
 
 /// What an upload reads. Everything must stay as it is until the upload has ended.
 struct HostSamples {
-  const std::byte* pixels = nullptr;  ///< [samples][sample], in the engine's host_buffer
+  const std::byte* pixels = nullptr;      ///< [samples][sample], in the engine's host_buffer
   std::span<const std::uint32_t> rows{};  ///< instead, where pixels are resident: which samples
   std::span<const std::int32_t> labels{};
   std::span<const float> targets{};  ///< [samples][K], if K > 0
@@ -58,7 +66,8 @@ struct Normalization {
 class DeviceInput {
  public:
   virtual ~DeviceInput() = default;
-  /// Begins to copy a batch. Ends when the host's memory may be used again.
+  /// Begins to copy a batch. Ends when the host's memory may be used again. Throws Error for a
+  /// number of a resident sample that is none.
   [[nodiscard]] virtual Completion upload(const HostSamples& samples) = 0;
   /// Begins to turn the uploaded pixels into the input that steps read, in the engine's precision.
   /// Requires: upload() before.

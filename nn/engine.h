@@ -133,8 +133,8 @@ class Executor {
   virtual void read(Arena arena, std::span<float> values) const = 0;
   virtual void write(Arena arena, std::span<const float> values) = 0;
 
-  /// Of an engine whose precision scales the loss; nothing for others. A step that is skipped counts
-  /// in its StepResult like any other.
+  /// Of an engine whose precision scales the loss; nothing for others. A step that is skipped
+  /// counts in its StepResult like any other.
   [[nodiscard]] virtual std::optional<LossScaleState> loss_scale() const { return std::nullopt; }
   virtual void set_loss_scale(const LossScaleState&) {}
 
@@ -178,7 +178,8 @@ class Engine {
       const DeviceInputLayout& layout) const;
   /// What device_input() takes of the device's memory.
   [[nodiscard]] virtual Bytes device_input_bytes(const DeviceInputLayout&) const { return {}; }
-  /// Device memory for `samples` samples. Throws as device_input() does.
+  /// Device memory for `samples` samples of pixels (u8 or f32). Throws Error where steps can read
+  /// host memory.
   [[nodiscard]] virtual std::shared_ptr<ResidentPixels> resident_pixels(const Shape& sample,
                                                                         DType pixels,
                                                                         std::int64_t samples) const;

@@ -12,6 +12,7 @@ nn::HostSamples samples_of(const HostBatch& host, const DeviceBatch& batch) {
   const auto n = static_cast<std::size_t>(batch.size);
   nn::HostSamples samples;
   samples.pixels = host.pixels.data();
+  if (samples.pixels == nullptr) samples.rows = std::span(host.index).first(n);
   if (batch.target_width > 0)
     samples.targets =
         batch.labels.as<float>().first(n * static_cast<std::size_t>(batch.target_width));
@@ -36,6 +37,8 @@ Pending<Lease<DeviceBatch>> CopyToDevice::operator()(
                  "the device batches are of another engine than ", engine_->description());
   MILLRACE_CHECK(host.size <= static_cast<std::int64_t>(device.weights.size()),
                  "a device batch of ", device.weights.size(), " samples cannot hold ", host.size);
+  MILLRACE_CHECK(device.device != nullptr || host.pixels.data() != nullptr,
+                 "batches without pixels are of samples in a device's own memory");
   const auto n = static_cast<std::size_t>(host.size);
   MILLRACE_CHECK(host.target_width == device.target_width, "host batches have targets of ",
                  host.target_width, " numbers, device batches ", device.target_width);

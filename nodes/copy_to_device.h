@@ -10,8 +10,9 @@
 namespace millrace {
 
 /// A node: a host batch and a free device batch -> the filled device batch, once the copy has
-/// ended. The device batch keeps the host batch until Cast. The slots of device batches are of the
-/// same engine.
+/// ended. Of a host batch without pixels its rows of resident samples are copied (resident.h). The
+/// device batch keeps the host batch until Cast. The slots of device batches are of the same
+/// engine.
 class CopyToDevice {
  public:
   explicit CopyToDevice(std::shared_ptr<const nn::Engine> engine);

@@ -64,8 +64,10 @@ nn::DeviceInputLayout DeviceBatchFactory::layout() const {
   return {.sample = sample,
           .pixels = dtype,
           .capacity = capacity,
+          .step = step,
           .target_width = target_width,
-          .learns_input = learns_input};
+          .learns_input = learns_input,
+          .resident = resident};
 }
 
 }  // namespace millrace

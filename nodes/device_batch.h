@@ -43,6 +43,9 @@ struct DeviceBatchFactory {
   std::int64_t capacity = 32;
   std::int64_t target_width = 0;  ///< of the host batches
   bool learns_input = false;
+  std::int64_t step = 0;  ///< samples of a step, where a batch holds several (BatchTag::rows)
+  /// Where the samples lie already, if they do; then host batches name them by their rows.
+  std::shared_ptr<const nn::ResidentPixels> resident{};
 
   [[nodiscard]] DeviceBatch operator()() const;
   [[nodiscard]] Bytes bytes() const;         ///< of one slot in host memory

@@ -138,29 +138,34 @@ void DirectoryReader::advance() {
   }
 }
 
-bool DirectoryReader::operator()(Lease<HostBatch> batch, Emit<Ticket>& emit) {
+bool DirectoryReader::next(HostBatch& batch) {
   const bool is_finished = options_.finished != nullptr && options_.finished->load();
   if (next_.epoch >= options_.epochs || is_finished) return false;
-  MILLRACE_CHECK(batch->capacity() >= options_.batch, "slots hold ", batch->capacity(),
+  MILLRACE_CHECK(batch.capacity() >= options_.batch, "slots hold ", batch.capacity(),
                  " samples, a batch ", options_.batch);
   MILLRACE_CHECK(
-      batch->target_width == 0 ||
-          batch->target_width == static_cast<std::int64_t>(training_->dataset->classes().size()),
-      "targets of ", batch->target_width, " numbers do not tell ",
+      batch.target_width == 0 ||
+          batch.target_width == static_cast<std::int64_t>(training_->dataset->classes().size()),
+      "targets of ", batch.target_width, " numbers do not tell ",
       training_->dataset->classes().size(), " classes");
   const ReaderPosition at = next_;
   const bool is_training = at.phase == Phase::training;
-  batch->tag = {.phase = at.phase,
-                .epoch = at.epoch,
-                .step = at.step,
-                .steps = is_training ? training_steps_ : validation_steps_};
-  batch->holes = 0;
-  is_training ? stamp_training(*batch) : stamp_validation(*batch);
+  batch.tag = {.phase = at.phase,
+               .epoch = at.epoch,
+               .step = at.step,
+               .steps = is_training ? training_steps_ : validation_steps_};
+  batch.holes = 0;
+  is_training ? stamp_training(batch) : stamp_validation(batch);
   advance();
-  batch->tag.ends_phase = next_.phase != at.phase || next_.epoch != at.epoch;
-  batch->tag.ends_epoch = next_.epoch != at.epoch;
-  batch->tag.ends_run = next_.epoch == options_.epochs;
-  batch->tag.next = next_;
+  batch.tag.ends_phase = next_.phase != at.phase || next_.epoch != at.epoch;
+  batch.tag.ends_epoch = next_.epoch != at.epoch;
+  batch.tag.ends_run = next_.epoch == options_.epochs;
+  batch.tag.next = next_;
+  return true;
+}
+
+bool DirectoryReader::operator()(Lease<HostBatch> batch, Emit<Ticket>& emit) {
+  if (!next(*batch)) return false;
   const auto size = static_cast<std::uint32_t>(batch->size);
   for (std::uint32_t first = 0; first < size; first += options_.ticket_samples) {
     emit({batch, first, std::min(options_.ticket_samples, size - first)});

@@ -55,7 +55,10 @@ class DirectoryReader {
   DirectoryReader(SampleSet training, SampleSet validation, ReaderOptions options);
 
   bool operator()(Lease<HostBatch> batch, Emit<Ticket>& emit);
+  /// The same without a pipeline: stamps the next batch; false where there is none.
+  bool next(HostBatch& batch);
 
+  [[nodiscard]] std::int64_t batch() const noexcept { return options_.batch; }
   [[nodiscard]] std::uint32_t training_steps() const noexcept { return training_steps_; }
   [[nodiscard]] std::uint32_t validation_steps() const noexcept { return validation_steps_; }
   /// The sizes of batches that are not full, for programs to be compiled ahead.

@@ -32,6 +32,10 @@ struct BatchTag {
   std::uint32_t epoch = 0;  ///< from 0
   std::uint32_t step = 0;   ///< in the phase of the epoch, from 0
   std::uint32_t steps = 0;  ///< in the phase of the epoch
+  /// Steps in this batch, `step` being the first. With samples that are left out, the last of
+  /// several may have none.
+  std::uint32_t count = 1;
+  std::int64_t rows = 0;    ///< samples of each step but the last; 0: all are one step
   bool ends_phase = false;  ///< the last batch of its phase
   bool ends_epoch = false;  ///< the last batch of its epoch
   bool ends_run = false;    ///< the last batch of all
@@ -50,7 +54,8 @@ struct HostBatch {
   Shape sample;  ///< {H, W, C} or {F}
   DType dtype;   ///< u8 or f32
   Buffer pixels;
-  std::vector<std::uint32_t> index;  ///< [capacity] which sample of the data set
+  std::vector<std::uint32_t> index;  ///< [capacity] which sample of the data set; or, in a batch
+                                     ///< without pixels, which resident one
   std::vector<std::int32_t> labels;  ///< [capacity]; -1 where there are none
   std::int64_t target_width = 0;     ///< K, or 0: labels alone say what samples are
   std::vector<float> targets;        ///< [capacity][K] what the model should give

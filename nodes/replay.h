@@ -32,8 +32,8 @@ class KeepBatches {
   std::shared_ptr<KeptBatches> kept_;
 };
 
-/// Makes the slots of a pool for Replay: like host batches, but with room for labels alone; the
-/// pixels are those of the kept batches.
+/// Makes the slots of a pool for Replay, or for resident samples (resident.h): like host batches,
+/// but with room for labels alone; the pixels are those of the kept batches, or none.
 struct ReplaySlotFactory {
   HostBatchFactory batch;  ///< of the kept batches
 

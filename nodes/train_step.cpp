@@ -40,8 +40,8 @@ TrainStep& TrainStep::metrics(std::vector<std::string> names, std::int64_t sampl
   return *this;
 }
 
-TrainStep& TrainStep::report_every(std::int64_t batches, std::uint64_t snapshot_steps) {
-  report_every_ = batches;
+TrainStep& TrainStep::report_every(std::int64_t steps, std::uint64_t snapshot_steps) {
+  report_every_ = steps;
   snapshot_steps_ = snapshot_steps;
   return *this;
 }
@@ -68,14 +68,33 @@ void TrainStep::begin_phase(const BatchTag& tag) {
   if (unfreeze_ && tag.epoch >= unfreeze_->epoch) state_->unfreeze();
 }
 
-void TrainStep::train(const DeviceBatch& batch) {
+void TrainStep::train(const DeviceBatch& batch, std::int64_t steps) {
   TrainingState& s = *state_;
-  ++s.step;
-  ++s.update;
-  s.rate = learning_rate_(s.step) * s.rate_factor;
-  if (unfreeze_ && s.is_unfrozen()) s.rate *= unfreeze_->rate_factor;
-  s.executor->start_train(batch.view(), static_cast<std::int64_t>(s.update), s.rate);
+  const auto first = static_cast<std::int64_t>(s.update + 1);
+  rates_.clear();
+  for (std::int64_t i = 0; i < steps; ++i) {
+    ++s.step;
+    ++s.update;
+    s.rate = learning_rate_(s.step) * s.rate_factor;
+    if (unfreeze_ && s.is_unfrozen()) s.rate *= unfreeze_->rate_factor;
+    rates_.push_back(s.rate);
+  }
+  if (steps == 1)
+    s.executor->start_train(batch.view(), first, s.rate);
+  else
+    s.executor->start_steps(batch.view(), batch.tag.rows, first, rates_);
 }
+
+namespace {
+
+/// Steps with samples.
+std::int64_t steps_of(const DeviceBatch& batch) {
+  const std::int64_t rows = batch.tag.rows;
+  if (batch.size == 0 || rows == 0) return batch.size == 0 ? 0 : 1;
+  return (batch.size + rows - 1) / rows;
+}
+
+}  // namespace
 
 nn::StepResult TrainStep::evaluate(const DeviceBatch& batch) {
   const nn::Batch view = batch.view();
@@ -117,9 +136,10 @@ std::optional<StepRecord> TrainStep::operator()(const Lease<DeviceBatch>& batch)
 
   StepRecord record{.tag = tag, .steps = 0, .samples = batch->size, .holes = batch->holes};
   if (batch->size > 0) {
-    ++unreported_;
+    const std::int64_t steps = steps_of(*batch);
+    unreported_ += steps;
     if (is_training)
-      train(*batch);
+      train(*batch, steps);
     else
       record.result = evaluate(*batch);
   }

@@ -22,9 +22,9 @@ struct PruneSummary;  // prune_summary.h
 /// What a step tells the stages behind it.
 struct StepRecord {
   BatchTag tag{};
-  nn::StepResult result{};   ///< of the last `steps` batches, this one included
+  nn::StepResult result{};   ///< of the last `steps` steps, this batch's included
   nn::StepResult totals{};   ///< of the phase, as far as results have come
-  std::int64_t steps = 1;    ///< batches with samples that `result` tells of; 0: it comes later
+  std::int64_t steps = 1;    ///< those with samples that `result` tells of; 0: it comes later
   std::int64_t samples = 0;  ///< of this batch
   std::int64_t holes = 0;    ///< samples of this batch that were left out
   double learning_rate = 0;
@@ -37,7 +37,8 @@ struct StepRecord {
 };
 
 /// A node for the engine's thread (On::engine): DeviceBatch -> StepRecord. A batch without samples
-/// takes no step. Once the state is finished, batches go no further.
+/// takes no step, one with several steps (BatchTag::rows) takes them in one go. Once the state is
+/// finished, batches go no further.
 ///
 /// Stages that decide or change weights come right behind it, on the engine's thread too.
 class TrainStep {
@@ -60,9 +61,9 @@ class TrainStep {
   /// epoch validates, `batch` the most at a time. Throws UsageError for a name that is none.
   TrainStep& metrics(std::vector<std::string> names, std::int64_t samples, std::int64_t batch);
   /// How often results are asked for, since on a device that means to wait for it: after so many
-  /// batches, 1 unless this is called; at the end of each phase all the same, and, unless 0, after
+  /// steps, 1 unless this is called; at the end of each phase all the same, and, unless 0, after
   /// each training step that is a multiple of `snapshot_steps`.
-  TrainStep& report_every(std::int64_t batches, std::uint64_t snapshot_steps = 0);
+  TrainStep& report_every(std::int64_t steps, std::uint64_t snapshot_steps = 0);
   /// Memory that metrics take.
   [[nodiscard]] Bytes scratch() const;
 
@@ -82,7 +83,8 @@ class TrainStep {
     std::vector<float> outputs;  // [batch][outputs of the model]
   };
   void begin_phase(const BatchTag& tag);
-  void train(const DeviceBatch& batch);
+  /// `steps`: in the batch.
+  void train(const DeviceBatch& batch, std::int64_t steps);
   /// The result where it had to be waited for, else nothing.
   nn::StepResult evaluate(const DeviceBatch& batch);
   [[nodiscard]] bool is_result_due(const BatchTag& tag) const;
@@ -94,7 +96,8 @@ class TrainStep {
   std::optional<Figures> figures_;
   std::int64_t report_every_ = 1;
   std::uint64_t snapshot_steps_ = 0;
-  std::int64_t unreported_ = 0;  // batches with samples
+  std::int64_t unreported_ = 0;  // steps with samples
+  std::vector<double> rates_;    // of the steps of a batch
   Clock::time_point epoch_begin_ = Clock::now();
 };
 

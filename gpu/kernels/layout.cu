@@ -7,19 +7,43 @@ namespace millrace::gpu {
 namespace {
 
 template <class From>
-Launch normalize_from(Type to, const void* x, void* y, const Plane& plane, const float* factor,
-                      const float* offset, bool swaps) {
+Launch normalize_from(Type to, const void* x, void* y, const Plane& plane,
+                      const NormalizeArguments& how) {
   return with_type(to, [&]<class T>() {
-    return launch_of("normalize",
-                     Normalize<From, T>{.x = static_cast<const From*>(x),
-                                        .y = static_cast<T*>(y),
-                                        .channels = plane.channels,
-                                        .stored = plane.stored,
-                                        .factor = factor,
-                                        .offset = offset,
-                                        .swaps = swaps},
-                     plane.elements() / kChunk<T>);
+    return launch_of(
+        "normalize",
+        Normalize<From, T>{.x = static_cast<const From*>(x),
+                           .y = static_cast<T*>(y),
+                           .stored = plane.stored,
+                           .chunk = {plane.channels, how.factor, how.offset, how.swaps}},
+        plane.elements() / kChunk<T>);
   });
+}
+
+template <class From>
+Launch gather_from(Type to, const void* x, const Gathering& size, void* y, const Plane& plane,
+                   const NormalizeArguments& how) {
+  return with_type(to, [&]<class T>() {
+    return launch_of(
+        "gather",
+        GatherNormalize<From, T>{.x = static_cast<const From*>(x),
+                                 .rows = size.rows,
+                                 .y = static_cast<T*>(y),
+                                 .pixels = plane.rows / size.samples,
+                                 .stored = plane.stored,
+                                 .chunk = {plane.channels, how.factor, how.offset, how.swaps}},
+        plane.elements() / kChunk<T>);
+  });
+}
+
+void check_normalizing(const char* kernel, Type from, Type to, const void* y, const Plane& plane,
+                       bool swaps) {
+  check_plane(kernel, to, plane);
+  check_memory(kernel, {y});
+  MILLRACE_CHECK(from == Type::u8 || from == Type::f32, "images are u8 or f32, not ",
+                 to_string(from));
+  MILLRACE_CHECK(!swaps || plane.channels == 3, "only three channels can be swapped, not ",
+                 plane.channels);
 }
 
 void check_flattening(const char* kernel, Type type, const Flattening& size) {
@@ -31,18 +55,28 @@ void check_flattening(const char* kernel, Type type, const Flattening& size) {
 }  // namespace
 
 Launch normalize(Type from, Type to, const void* x, void* y, const Plane& plane,
-                 const float* factor, const float* offset, bool swaps) {
-  check_plane("normalize", to, plane);
-  check_memory("normalize", {y});
-  MILLRACE_CHECK(from == Type::u8 || from == Type::f32, "images are u8 or f32, not ",
-                 to_string(from));
-  MILLRACE_CHECK(!swaps || plane.channels == 3, "only three channels can be swapped, not ",
-                 plane.channels);
-  return (from == Type::u8 ? normalize_from<std::uint8_t>(to, x, y, plane, factor, offset, swaps)
-                           : normalize_from<float>(to, x, y, plane, factor, offset, swaps))
+                 const NormalizeArguments& how) {
+  check_normalizing("normalize", from, to, y, plane, how.swaps);
+  return (from == Type::u8 ? normalize_from<std::uint8_t>(to, x, y, plane, how)
+                           : normalize_from<float>(to, x, y, plane, how))
       .reads(x, bytes_of(from, plane.rows * plane.channels))
-      .reads(factor, float_bytes(plane.channels))
-      .reads(offset, float_bytes(plane.channels))
+      .reads(how.factor, float_bytes(plane.channels))
+      .reads(how.offset, float_bytes(plane.channels))
+      .writes(y, bytes_of(to, plane.elements()));
+}
+
+Launch gather(Type from, Type to, const void* x, const Gathering& size, void* y, const Plane& plane,
+              const NormalizeArguments& how) {
+  check_normalizing("gather", from, to, y, plane, how.swaps);
+  MILLRACE_CHECK(size.samples > 0 && plane.rows % size.samples == 0, "gather: ", plane.rows,
+                 " rows are not ", size.samples, " samples");
+  const std::int64_t sample = plane.rows / size.samples * plane.channels;
+  return (from == Type::u8 ? gather_from<std::uint8_t>(to, x, size, y, plane, how)
+                           : gather_from<float>(to, x, size, y, plane, how))
+      .reads(x, bytes_of(from, size.all * sample))
+      .reads(size.rows, static_cast<std::size_t>(size.samples) * sizeof(std::uint32_t))
+      .reads(how.factor, float_bytes(plane.channels))
+      .reads(how.offset, float_bytes(plane.channels))
       .writes(y, bytes_of(to, plane.elements()));
 }
 

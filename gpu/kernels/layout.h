@@ -7,27 +7,55 @@
 
 namespace millrace::gpu {
 
-/// A chunk of y a call.
+/// From a pixel as it is kept to stored channels: one chunk of them from channel `first` on.
 template <class From, class T>
-struct Normalize {
-  const From* x;
-  T* y;
-  std::int64_t channels, stored;
+struct NormalizeChunk {
+  std::int64_t channels;
   const float* factor;
   const float* offset;
   bool swaps;
 
-  MILLRACE_HOST_DEVICE void operator()(std::int64_t i) const {
+  MILLRACE_HOST_DEVICE void operator()(const From* pixel, std::int64_t first, T* y) const {
     constexpr int kLanes = kChunk<T>;
-    const auto [row, chunk] = divide(i, stored / kLanes);
-    const std::int64_t first = chunk * kLanes;
-    const From* const pixel = x + row * channels;
     Lanes<kLanes> values;
     for (int k = 0; k < kLanes; ++k) {
       const std::int64_t c = first + k;
       values[k] = c < channels ? load(pixel + (swaps ? 2 - c : c)) * factor[c] + offset[c] : 0.0F;
     }
-    store_lanes(y + i * kLanes, values);
+    store_lanes(y, values);
+  }
+};
+
+/// A chunk of y a call.
+template <class From, class T>
+struct Normalize {
+  const From* x;
+  T* y;
+  std::int64_t stored;
+  NormalizeChunk<From, T> chunk;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t i) const {
+    constexpr int kLanes = kChunk<T>;
+    const auto [row, part] = divide(i, stored / kLanes);
+    chunk(x + row * chunk.channels, part * kLanes, y + i * kLanes);
+  }
+};
+
+/// The same from samples here and there: sample rows[n] of x is read for n.
+template <class From, class T>
+struct GatherNormalize {
+  const From* x;
+  const std::uint32_t* rows;
+  T* y;
+  std::int64_t pixels, stored;
+  NormalizeChunk<From, T> chunk;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t i) const {
+    constexpr int kLanes = kChunk<T>;
+    const auto [row, part] = divide(i, stored / kLanes);
+    const auto [n, pixel] = divide(row, pixels);
+    const std::int64_t from = static_cast<std::int64_t>(rows[n]) * pixels + pixel;
+    chunk(x + from * chunk.channels, part * kLanes, y + i * kLanes);
   }
 };
 

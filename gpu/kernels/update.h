@@ -12,20 +12,44 @@
 
 namespace millrace::gpu {
 
+MILLRACE_HOST_DEVICE inline void begin(const StepNumbers& step, Scalars* scalars) {
+  scalars->learning_rate = step.learning_rate;
+  scalars->t = step.t;
+  scalars->samples = step.samples;
+  scalars->pass = step.pass;
+  scalars->is_masked = step.is_masked;
+  scalars->unscale = static_cast<float>(1 / scalars->loss_scale.scale);
+  scalars->found_infinite = 0;
+}
+
 struct BeginStep {
-  double learning_rate;
-  std::int64_t t, samples;
-  std::uint32_t pass, is_masked;
+  StepNumbers step;
   Scalars* scalars;
 
-  MILLRACE_HOST_DEVICE void operator()(std::int64_t) const {
-    scalars->learning_rate = learning_rate;
-    scalars->t = t;
-    scalars->samples = samples;
-    scalars->pass = pass;
-    scalars->is_masked = is_masked;
-    scalars->unscale = static_cast<float>(1 / scalars->loss_scale.scale);
-    scalars->found_infinite = 0;
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t) const { begin(step, scalars); }
+};
+
+struct BeginKeptStep {
+  const StepNumbers* step;
+  Scalars* scalars;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t) const { begin(*step, scalars); }
+};
+
+/// A step a call.
+struct KeepSteps {
+  StepNumbers* steps;
+  StepNumbers first;
+  std::int64_t rest;  ///< samples of this step and all behind it
+  double learning_rates[kRatesOfLaunch];
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t i) const {
+    StepNumbers step = first;
+    const std::int64_t left = rest - i * first.samples;
+    step.learning_rate = learning_rates[i];
+    step.t += i;
+    step.samples = left < first.samples ? left : first.samples;
+    steps[i] = step;
   }
 };
 

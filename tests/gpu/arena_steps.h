@@ -98,7 +98,7 @@ class ArenaSteps {
   }
   void set_gradient(std::size_t i, float scaled) { gradients_.set(i, scaled); }
   void begin(std::int64_t t, double learning_rate, std::int64_t samples = 1, bool masked = true) {
-    run(gpu::begin_step(&scalars_, learning_rate, t, samples, 0, masked));
+    run(gpu::begin_step(&scalars_, {learning_rate, t, samples, 0, masked ? 1U : 0U}));
   }
   void update() {
     run(gpu::update(options_.type, arenas(), options_.optimizer, options_.gradient,

@@ -37,14 +37,46 @@ TEST_CASE("An image of bytes or floats becomes rows of padded channels, scaled a
   const Doubles factor = noise(Type::f32, plane.channels, 2),
                 offset = noise(Type::f32, plane.channels, 3);
   void* const y = memory.take(to, plane.elements());
-  memory.run(normalize(from, to, memory.put(from, x), y, plane,
-                       memory.put<float>(Type::f32, factor), memory.put<float>(Type::f32, offset),
-                       swaps));
+  memory.run(normalize(
+      from, to, memory.put(from, x), y, plane,
+      {memory.put<float>(Type::f32, factor), memory.put<float>(Type::f32, offset), swaps}));
   Doubles want(x.size());
   const std::size_t channels = index(plane.channels);
   for (std::size_t i = 0; i < want.size(); ++i) {
     const std::size_t c = i % channels, source = swaps ? i - c + 2 - c : i;
     want[i] = x[source] * factor[c] + offset[c];
+  }
+  check_near(to, memory.get(to, y, plane), want);
+}
+
+TEST_CASE(
+    "Samples that lie here and there are gathered, in the order in which they are asked for") {
+  const Type from = GENERATE(Type::u8, Type::f32), to = any_type();
+  const std::int64_t channels = GENERATE(1, 3, 21);
+  constexpr std::int64_t kAll = 9, kPixels = 5;
+  const std::vector<std::uint32_t> rows{8, 0, 3, 3, 7};
+  const auto samples = static_cast<std::int64_t>(rows.size());
+  const Plane plane = plane_of(to, samples * kPixels, channels);
+  const bool swaps = channels == 3;
+  KernelMemory memory;
+  Doubles x = noise(Type::f32, kAll * kPixels * channels, 1, 0, 255);
+  if (from == Type::u8)
+    std::transform(x.begin(), x.end(), x.begin(), [](double v) { return std::floor(v); });
+  const Doubles factor = noise(Type::f32, channels, 2), offset = noise(Type::f32, channels, 3);
+  auto* const asked = memory.take<std::uint32_t>(rows.size() * sizeof(std::uint32_t));
+  std::copy(rows.begin(), rows.end(), asked);
+  void* const y = memory.take(to, plane.elements());
+  memory.run(
+      gather(from, to, memory.put(from, x), {asked, samples, kAll}, y, plane,
+             {memory.put<float>(Type::f32, factor), memory.put<float>(Type::f32, offset), swaps}));
+  Doubles want;
+  for (const std::uint32_t row : rows) {
+    for (std::int64_t pixel = 0; pixel < kPixels; ++pixel) {
+      for (std::int64_t c = 0; c < channels; ++c) {
+        const std::int64_t read = (row * kPixels + pixel) * channels + (swaps ? 2 - c : c);
+        want.push_back(x[index(read)] * factor[index(c)] + offset[index(c)]);
+      }
+    }
   }
   check_near(to, memory.get(to, y, plane), want);
 }

@@ -1,0 +1,132 @@
+#include "apps/resident.h"
+
+#include "apps/choose.h"
+#include "apps/progress.h"
+
+#include <millrace/nn/preprocessing.h>
+#include <millrace/nodes/replay.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace millrace::apps {
+namespace {
+
+// Enough for what surrounds a step not to show beside the shortest ones, and few enough for the
+// samples of a batch to stay small beside a GPU's memory.
+constexpr std::uint64_t kMostSteps = 50;
+constexpr Bytes kMostBytes = 64_MiB;
+
+std::int64_t samples_of(const Training& t) {
+  return std::int64_t{t.data.training.size()} + t.data.validation.size();
+}
+
+Bytes index_bytes(const Training& t) {
+  const auto of = [](const SampleSet& set) {
+    return set.size() == 0 ? std::uint64_t{0} : std::uint64_t{set.dataset->size()};
+  };
+  return {(of(t.data.training) + of(t.data.validation)) * sizeof(std::uint32_t)};
+}
+
+void check_memory(const Training& t) {
+  const DeviceMemoryPlan plan = device_memory(t);
+  if (plan.fits()) return;
+  const Bytes beside{plan.charged().count - t.resident->pixels->bytes().count};
+  throw UsageError(concat("--resident: ", describe_resident(t), ", and the model and its batches, ",
+                          beside, ", do not fit the GPU's memory, of which ",
+                          t.engine->device_memory()->free,
+                          " is free; choose a smaller --size, or leave --resident out"));
+}
+
+}  // namespace
+
+void check_resident(const TrainOptions& o, const nn::Engine* engine) {
+  if (engine != nullptr ? engine->shares_host_memory() : o.device == "cpu") {
+    throw UsageError(
+        "--resident keeps data in a GPU's memory, and this run computes on the CPU; choose the "
+        "GPU, "
+        "or leave --resident out");
+  }
+  if (o.replay > 0) {
+    throw UsageError(
+        "--resident keeps all samples in the GPU's memory, --replay feeds a few of the host's; "
+        "leave one of them out");
+  }
+  if (!augment_options(o.augmentation).is_identity()) {
+    throw UsageError(
+        "--resident keeps samples as they were decoded, so they cannot be augmented anew in each "
+        "epoch; leave --resident or the options of augmentation out");
+  }
+}
+
+std::shared_ptr<ResidentData> resident_data(const Training& training) {
+  Training t = training;
+  t.resident = std::make_shared<ResidentData>(
+      t.engine->resident_pixels(t.model.input, device_batches(t).dtype, samples_of(t)));
+  check_memory(t);
+  return t.resident;
+}
+
+// Pruning acts between any two steps: which of them are masked depends on the next one.
+std::uint32_t steps_together(const Training& t) {
+  if (t.resident == nullptr || t.pruner != nullptr) return 1;
+  const DeviceBatchFactory batches = device_batches(t, 1);
+  const std::uint64_t fitting =
+      kMostBytes.count / std::max<std::uint64_t>(batches.device_bytes().count, 1);
+  return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(fitting, 1, kMostSteps));
+}
+
+Report load_resident(const Training& t, const Watch& watch) {
+  ResidentData& data = *t.resident;
+  data.rows = {};
+  data.size = 0;
+  data.pixels->allocate();
+  Pipeline p({.name = "load the data into the GPU's memory",
+              .budget = parse_bytes(t.options.memory_budget),
+              .threads = t.options.threads});
+  auto host = p.pool<HostBatch>("host batches", t.options.slots, host_batches(t));
+  p.charge("rows of resident samples", 1, index_bytes(t));
+  DirectoryReader reader(t.data.training, t.data.validation,
+                         {.batch = t.options.batch,
+                          .shuffle = false,
+                          .ticket_samples = ticket_samples(t.model.input)});
+  p.sink(add_reading(p, t, std::move(reader), host), {.name = "keep", .on = On::blocking},
+         [keep = KeepResident(t.resident), &data, &watch](const Lease<HostBatch>& batch) mutable {
+           keep(batch);
+           if (watch.progress) watch.progress(static_cast<std::uint64_t>(data.size));
+         });
+  Report report = p.run(watch.stop);
+  if (report.stopped) throw Stopped("stopped while the data was loaded");
+  return report;
+}
+
+Stream<Lease<HostBatch>> add_resident(Pipeline& p, const Training& t) {
+  const std::uint32_t steps = steps_together(t);
+  HostBatchFactory batch = host_batches(t);
+  batch.capacity *= steps;
+  DirectoryReader reader = make_reader(t);
+  p.charge("index", 1, t.data.training.dataset->index_bytes());
+  p.charge("order of samples", 1, reader.bytes());
+  p.charge("rows of resident samples", 1, index_bytes(t));
+  auto slots = p.pool<HostBatch>("host batches", t.options.slots, ReplaySlotFactory{batch});
+  return p.source({.name = "list"}, slots,
+                  ResidentReader(std::move(reader), t.resident,
+                                 {.steps = steps,
+                                  .steps_before = t.state != nullptr ? t.state->step : 0,
+                                  .stops = {t.options.callbacks.checkpoint_every,
+                                            t.options.events.tensorboard_update}}));
+}
+
+std::string describe_resident(const Training& t) {
+  return concat(with_commas(static_cast<std::uint64_t>(samples_of(t))), " samples, ",
+                t.resident->pixels->bytes());
+}
+
+std::string resident_remark(const Training& t) {
+  return concat("data was resident: ", describe_resident(t),
+                " in the GPU's memory, decoded once before the first epoch, which is no part of "
+                "the times; at most ",
+                steps_together(t), steps_together(t) == 1 ? " step" : " steps", " in one go");
+}
+
+}  // namespace millrace::apps

@@ -1,0 +1,45 @@
+#pragma once
+// Several training steps as one launch: the steps of a group follow each other in a graph of their
+// own, and what each is about lies on the device (kernels.h: keep_steps), so that the graph can be
+// launched again with other numbers.
+
+#include <millrace/gpu/device.h>
+#include <millrace/gpu/program.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace millrace::gpu {
+
+/// Of one group.
+inline constexpr std::int64_t kMostSteps = 64;
+
+/// What tells one graph from another.
+struct StepGroup {
+  InputMemory first;                   ///< of the first step; the others lie behind it
+  std::int64_t rows = 0, samples = 0;  ///< of a step, and of all together
+  friend bool operator==(const StepGroup&, const StepGroup&) = default;
+};
+
+/// Not thread-safe. Holds on to memory and plans only as Program does: clear() before they go.
+class StepGroups {
+ public:
+  /// Does what `queue` queues in the stream. A group that comes for the first time is queued as it
+  /// is, since that loads what libraries load late; when it comes again it is captured, and is one
+  /// launch from then on. A few groups at most are kept as graphs, so that sizes which hardly ever
+  /// come again (an endless stream has them) do not fill the device.
+  void run(Device& device, Stream& stream, const StepGroup& group, bool graphs,
+           const std::function<void()>& queue);
+  void clear() { known_.clear(); }
+
+ private:
+  struct Known {
+    StepGroup group;
+    std::unique_ptr<StepGraph> graph{};  // from the second time on
+  };
+  std::vector<Known> known_;
+};
+
+}  // namespace millrace::gpu
