@@ -28,8 +28,8 @@ void require_cudnn() {
   static const Library library = [] {
     Library found = open_library({"libcudnn.so.9"});
     fe::cudnn_dlhandle = found.handle;
-    // cuDNN opens and closes NVRTC for every plan that it thinks of, and leaks what NVRTC made. Kept
-    // open, it is loaded once; its absence is cuDNN's to tell.
+    // cuDNN opens and closes NVRTC for every plan that it thinks of, and leaks what NVRTC made.
+    // Kept open, it is loaded once; its absence is cuDNN's to tell.
     (void)open_library({"libnvrtc.so.13"});
     return found;
   }();
@@ -291,6 +291,17 @@ std::unique_ptr<Cudnn> Cudnn::for_description(const std::string& device_json, in
   auto device = std::make_shared<fe::DeviceProperties>();
   check(device->deserialize(text), "the description of a device");
   return std::make_unique<Implementation>(capability, nullptr, std::move(device));
+}
+
+std::string describe_device(int index) {
+  require_cudnn();
+  const std::string what = concat("the description of device ", index);
+  fe::DeviceProperties device;
+  check(device.set_device_id(index).build(), what);
+  std::vector<std::uint8_t> text;
+  check(device.serialize(text), what);
+  while (!text.empty() && text.back() == 0) text.pop_back();
+  return {text.begin(), text.end()};
 }
 
 std::string cudnn_version() {

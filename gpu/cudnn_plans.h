@@ -45,6 +45,10 @@ class Cudnn {
   virtual void run(void* stream, const CudnnPlan& plan, const ConvolutionMemory& memory) = 0;
 };
 
+/// What cuDNN knows of a CUDA device, as JSON for for_description(). Throws Error without
+/// cuDNN 9.8.
+[[nodiscard]] std::string describe_device(int index);
+
 /// "9.19.0": of the library that is used, not of the headers. Throws Error without one.
 [[nodiscard]] std::string cudnn_version();
 

@@ -9,6 +9,8 @@
 #include <cuda_runtime_api.h>
 
 #include <memory>
+#include <mutex>
+#include <vector>
 
 namespace millrace::gpu::detail {
 
@@ -21,14 +23,25 @@ class CublasLt {
 
   /// The fastest of the algorithms that cuBLASLt proposes, timed on scratch memory; null: it has
   /// none. Where there is no memory for that, its first proposal, and implementation() says so.
-  [[nodiscard]] std::unique_ptr<MatmulPlan> plan(const Matmul& matmul, Bytes workspace) const;
+  /// Asked again, the same: engines on one device compute the same bits.
+  [[nodiscard]] std::unique_ptr<MatmulPlan> plan(const Matmul& matmul, Bytes workspace);
   void run(cudaStream_t stream, const MatmulPlan& plan, const MatmulMemory& memory) const;
 
  private:
   struct Destroy {
     void operator()(cublasLtHandle_t handle) const noexcept;
   };
+  struct Chosen {
+    Matmul matmul;
+    Bytes workspace;
+    std::shared_ptr<const MatmulPlan> plan;
+  };
+  [[nodiscard]] std::unique_ptr<MatmulPlan> choose_plan(const Matmul& matmul, Bytes workspace,
+                                                        bool& is_timed) const;
+
   std::unique_ptr<std::remove_pointer_t<cublasLtHandle_t>, Destroy> handle_;
+  std::mutex mutex_;  // of what follows
+  std::vector<Chosen> chosen_;
 };
 
 }  // namespace millrace::gpu::detail

@@ -35,14 +35,17 @@ std::set<std::string> matches(const std::string& text, const char* pattern) {
   return found;
 }
 
-/// The options of all commands, and those of other programs that the manual calls.
+/// The options of all commands, of scripts, and of other programs that the manual calls.
 std::set<std::string> known_options() {
-  std::set<std::string> options = {"--logdir", "--preset", "--build", "--install", "--all"};
+  std::set<std::string> options = {"--logdir", "--preset", "--build", "--install"};
   for (const char* command : {"train", "evaluate", "predict", "inspect", "convert", "prune"}) {
     options.merge(matches(run({command, "--help"}).out, "(--[a-z][a-z0-9-]*)"));
   }
   for (const char* what : {"compute", "train", "augment"}) {
     options.merge(matches(run({"bench", what, "--help"}).out, "(--[a-z][a-z0-9-]*)"));
+  }
+  for (const auto& script : fs::directory_iterator(kSource / "scripts")) {
+    options.merge(matches(text_of(script.path()), "(--[a-z][a-z0-9-]*)"));
   }
   return options;
 }

@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <filesystem>
 #include <sstream>
 #include <utility>
 
@@ -132,7 +133,8 @@ std::vector<std::string> Outcome::lines(const std::string& text) {
 }
 
 Outcome run(const std::vector<std::string>& arguments, const RunOptions& options) {
-  std::vector<std::string> words{MILLRACE_PROGRAM};
+  // In a package the name is relative to where the tests run, and the program may run elsewhere.
+  std::vector<std::string> words{std::filesystem::absolute(MILLRACE_PROGRAM).string()};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<std::string> variables = environment_of(options);
   const std::vector<char*> argv = pointers(words);

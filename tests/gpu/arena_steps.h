@@ -1,6 +1,8 @@
 #pragma once
-// An arena that the kernels of the update work on, in plain loops on the host, and the same steps
-// in float64 by nn's own functions: two ways to the same weights.
+// An arena that the kernels of the update work on, and the same steps in float64 by nn's own
+// functions: two ways to the same weights.
+
+#include "gpu/kernel_device.h"
 
 #include <millrace/core/half.h>
 #include <millrace/core/random.h>
@@ -14,8 +16,16 @@
 
 namespace millrace::test {
 
+/// What kernels read and write. Copies are the host's alone.
+template <class T>
+using Shared = std::pmr::vector<T>;
+template <class T>
+Shared<T> shared(std::size_t count, T value = {}) {
+  return Shared<T>(count, value, gpu::test::kernel_memory());
+}
+
 inline void run(const gpu::Launch& launch) {
-  launch.kernel->run_on_host(launch.arguments.data(), launch.count);
+  gpu::test::run_kernel(launch);
 }
 inline void run(const std::vector<gpu::Launch>& launches) {
   for (const gpu::Launch& launch : launches) run(launch);
@@ -25,7 +35,9 @@ inline void run(const std::vector<gpu::Launch>& launches) {
 class Stored {
  public:
   Stored(gpu::Type type, std::size_t count)
-      : type_(type), floats_(is_wide() ? count : 0), halves_(is_wide() ? 0 : count) {}
+      : type_(type),
+        floats_(shared<float>(is_wide() ? count : 0)),
+        halves_(shared<std::uint16_t>(is_wide() ? 0 : count)) {}
   void set(std::size_t i, float value) {
     if (is_wide()) {
       floats_[i] = value;
@@ -45,8 +57,8 @@ class Stored {
  private:
   [[nodiscard]] bool is_wide() const { return type_ == gpu::Type::f32; }
   gpu::Type type_;
-  std::vector<float> floats_;
-  std::vector<std::uint16_t> halves_;
+  Shared<float> floats_;
+  Shared<std::uint16_t> halves_;
 };
 
 struct ArenaOptions {
@@ -61,7 +73,7 @@ struct ArenaOptions {
 
 /// What the kernels change.
 struct ArenaState {
-  std::vector<float> weights, first, second;
+  Shared<float> weights, first, second;
   Stored working;
   friend bool operator==(const ArenaState&, const ArenaState&) = default;
 };
@@ -70,21 +82,22 @@ class ArenaSteps {
  public:
   explicit ArenaSteps(const ArenaOptions& options)
       : options_(options),
+        segments_(shared<gpu::Segment>(options.counts.size())),
         size_(place()),
-        state_{std::vector<float>(size_), std::vector<float>(size_), std::vector<float>(size_),
+        state_{shared<float>(size_), shared<float>(size_), shared<float>(size_),
                Stored(options.type, size_)},
         gradients_(options.type, size_),
-        masks_(size_, 1.0F),
-        given_(size_),
-        partials_(2 * static_cast<std::size_t>(gpu::arena_parts())),
-        norms_(segments_.size() * static_cast<std::size_t>(gpu::norm_parts())) {
+        masks_(shared(size_, 1.0F)),
+        given_(shared<float>(size_)),
+        partials_(shared<double>(2 * static_cast<std::size_t>(gpu::arena_parts()))),
+        norms_(shared<double>(segments_.size() * static_cast<std::size_t>(gpu::norm_parts()))) {
     for_each([&](std::size_t i) {
       state_.weights[i] = static_cast<float>(random_.normal());
       if (options.masks && random_.coin(0.4)) masks_[i] = 0;
     });
     run(gpu::refresh_working(options.type, state_.weights.data(), state_.working.data(),
                              static_cast<std::int64_t>(size_)));
-    scalars_.loss_scale.scale = options.loss_scale ? options.loss_scale->initial : 1;
+    scalars().loss_scale.scale = options.loss_scale ? options.loss_scale->initial : 1;
     exact_.weights.assign(state_.weights.begin(), state_.weights.end());
     exact_.first.resize(size_);
     exact_.second.resize(size_);
@@ -93,22 +106,22 @@ class ArenaSteps {
   /// Random gradients of about `size`; scaled as they come from a backward pass.
   void draw_gradients(double size) {
     for_each([&](std::size_t i) {
-      set_gradient(i, static_cast<float>(size * random_.normal() * scalars_.loss_scale.scale));
+      set_gradient(i, static_cast<float>(size * random_.normal() * scalars().loss_scale.scale));
     });
   }
   void set_gradient(std::size_t i, float scaled) { gradients_.set(i, scaled); }
   void begin(std::int64_t t, double learning_rate, std::int64_t samples = 1, bool masked = true) {
-    run(gpu::begin_step(&scalars_, {learning_rate, t, samples, 0, masked ? 1U : 0U}));
+    run(gpu::begin_step(&scalars(), {learning_rate, t, samples, 0, masked ? 1U : 0U}));
   }
   void update() {
     run(gpu::update(options_.type, arenas(), options_.optimizer, options_.gradient,
-                    options_.loss_scale ? &*options_.loss_scale : nullptr, &scalars_));
+                    options_.loss_scale ? &*options_.loss_scale : nullptr, &scalars()));
   }
-  void penalty() { run(gpu::penalty(arenas(), options_.gradient, &scalars_)); }
-  [[nodiscard]] std::vector<float> read_gradients(bool after_update) {
-    std::vector<float> seen(size_, -1.0F);
+  void penalty() { run(gpu::penalty(arenas(), options_.gradient, &scalars())); }
+  [[nodiscard]] Shared<float> read_gradients(bool after_update) {
+    Shared<float> seen = shared(size_, -1.0F);
     run(gpu::read_gradients(options_.type, arenas(), options_.gradient, after_update, seen.data(),
-                            &scalars_));
+                            &scalars()));
     return seen;
   }
 
@@ -130,7 +143,7 @@ class ArenaSteps {
   }
   /// Unscaled, with the part of L2.
   double differentiate_exactly() {
-    const double scale = scalars_.loss_scale.scale, l2 = options_.gradient.l2;
+    const double scale = scalars().loss_scale.scale, l2 = options_.gradient.l2;
     exact_.gradients.assign(size_, 0);
     double squares = 0;
     for (std::size_t s = 0; s < segments_.size(); ++s) {
@@ -144,9 +157,9 @@ class ArenaSteps {
     return l2 * squares;
   }
 
-  [[nodiscard]] gpu::Scalars& scalars() { return scalars_; }
+  [[nodiscard]] gpu::Scalars& scalars() { return scalars_.front(); }
   [[nodiscard]] const ArenaState& state() const { return state_; }
-  [[nodiscard]] const std::vector<float>& masks() const { return masks_; }
+  [[nodiscard]] const Shared<float>& masks() const { return masks_; }
   [[nodiscard]] const std::vector<double>& exact_weights() const { return exact_.weights; }
   [[nodiscard]] const std::vector<double>& exact_gradients() const { return exact_.gradients; }
   [[nodiscard]] std::size_t size() const { return size_; }
@@ -177,9 +190,9 @@ class ArenaSteps {
     for (std::size_t p = 0; p < options_.counts.size(); ++p) {
       const std::size_t offset = (end + 15) / 16 * 16;
       end = offset + options_.counts[p];
-      segments_.push_back({.offset = static_cast<std::int64_t>(offset),
-                           .count = static_cast<std::int64_t>(options_.counts[p]),
-                           .is_penalised = p % 2 == 0 && options_.gradient.l2 > 0 ? 1U : 0U});
+      segments_[p] = {.offset = static_cast<std::int64_t>(offset),
+                      .count = static_cast<std::int64_t>(options_.counts[p]),
+                      .is_penalised = p % 2 == 0 && options_.gradient.l2 > 0 ? 1U : 0U};
     }
     return end;
   }
@@ -214,14 +227,14 @@ class ArenaSteps {
     std::vector<double> weights, gradients, first, second;
   };
   ArenaOptions options_;
-  std::vector<gpu::Segment> segments_;
+  Shared<gpu::Segment> segments_;
   std::size_t size_;
   Random random_{7, 0, 0, Draw::user};
   ArenaState state_;
   Stored gradients_;
-  std::vector<float> masks_, given_;
-  std::vector<double> partials_, norms_;
-  gpu::Scalars scalars_{};
+  Shared<float> masks_, given_;
+  Shared<double> partials_, norms_;
+  Shared<gpu::Scalars> scalars_ = shared<gpu::Scalars>(1);
   Exact exact_;
 };
 

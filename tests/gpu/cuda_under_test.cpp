@@ -14,6 +14,14 @@ std::shared_ptr<Device> device_under_test() {
   return device;
 }
 
+std::shared_ptr<Device> fresh_device() {
+  return device_under_test();
+}
+
+std::vector<std::string> violations(const Device&) {
+  return {};
+}
+
 std::uint64_t launches() {
   const LaunchCounts counts = launch_counts();
   return counts.kernels + counts.library_calls + counts.copies + counts.graphs;
@@ -21,6 +29,9 @@ std::uint64_t launches() {
 
 bool has_all_fusions() {
   return false;
+}
+bool is_gpu() {
+  return true;
 }
 
 }  // namespace millrace::gpu::test

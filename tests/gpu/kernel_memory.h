@@ -1,12 +1,13 @@
 #pragma once
-// Memory in which tests run launches on the host: it sees to it that a launch reads and writes what
-// it declares and nothing else. Values go in and out as float64, rounded to the storage type.
+// Memory in which tests run launches: it sees to it that a launch reads and writes what it declares
+// and nothing else. Values go in and out as float64, rounded to the storage type.
 
 #include <millrace/core/half.h>
 #include <millrace/core/random.h>
 #include <millrace/gpu/kernels.h>
 
 #include "catch.h"
+#include "gpu/kernel_device.h"
 
 #include <algorithm>
 #include <cmath>
@@ -42,7 +43,8 @@ inline Doubles noise(Type type, std::int64_t count, std::uint64_t seed, double l
 
 class KernelMemory {
  public:
-  explicit KernelMemory(std::size_t bytes = std::size_t{1} << 18) : bytes_(bytes, 255) {}
+  explicit KernelMemory(std::size_t bytes = std::size_t{1} << 18)
+      : bytes_(bytes, 255, kernel_memory()) {}
 
   /// Poisoned: every element is a NaN, every byte 255.
   template <class T = void>
@@ -101,12 +103,12 @@ class KernelMemory {
   /// Twice from the same state, the second time with everything poisoned that the launch does not
   /// say it reads: what it writes must be the same, and what it does not say it writes untouched.
   void run(const Launch& launch) {
-    const std::vector<unsigned char> before = bytes_;
-    launch.kernel->run_on_host(launch.arguments.data(), launch.count);
-    const std::vector<unsigned char> after = bytes_;
+    const std::pmr::vector<unsigned char> before = bytes_;
+    run_kernel(launch);
+    const std::pmr::vector<unsigned char> after = bytes_;
     const std::vector<bool> reads = marked(launch, false), writes = marked(launch, true);
     for (std::size_t i = 0; i < used_; ++i) bytes_[i] = reads[i] ? before[i] : 255;
-    launch.kernel->run_on_host(launch.arguments.data(), launch.count);
+    run_kernel(launch);
     std::size_t strayed = 0, changed = 0;
     for (std::size_t i = 0; i < used_; ++i) {
       if (!writes[i] && after[i] != before[i]) ++strayed;
@@ -156,8 +158,7 @@ class KernelMemory {
     return marks;
   }
 
-  // operator new aligns to 16 bytes, which is what kernels ask for.
-  std::vector<unsigned char> bytes_;
+  std::pmr::vector<unsigned char> bytes_;
   std::size_t used_ = 0;
 };
 

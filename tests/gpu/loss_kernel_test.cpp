@@ -14,8 +14,10 @@ using nn::Loss;
 /// Rows of random logits with either kind of labels; stored channels beyond the outputs are junk.
 struct Rows {
   gpu::LossSize size;
-  std::vector<float> logits, weights, labels;
-  std::vector<std::int32_t> indices;
+  test::Shared<float> logits = test::shared<float>(0);
+  test::Shared<float> weights = test::shared<float>(0);
+  test::Shared<float> labels = test::shared<float>(0);
+  test::Shared<std::int32_t> indices = test::shared<std::int32_t>(0);
   std::int64_t valid;
 
   Rows(const gpu::LossSize& of, std::int64_t valid_rows) : size(of), valid(valid_rows) {
@@ -46,15 +48,17 @@ Outcome computed(Type type, const Rows& rows, bool weighted, double scale, doubl
   const auto samples = static_cast<std::size_t>(rows.size.samples);
   Outcome outcome{.dlogits = test::Stored(type, rows.logits.size())};
   for (std::size_t i = 0; i < rows.logits.size(); ++i) outcome.dlogits.set(i, 77);
-  std::vector<double> losses(samples, -1);
-  std::vector<std::uint8_t> right(samples, 9);
-  outcome.scalars.samples = rows.valid;
-  outcome.scalars.loss_scale.scale = scale;
-  outcome.scalars.penalty = penalty;
+  auto losses = test::shared<double>(samples, -1);
+  auto right = test::shared<std::uint8_t>(samples, 9);
+  auto scalars = test::shared<gpu::Scalars>(1);
+  scalars[0].samples = rows.valid;
+  scalars[0].loss_scale.scale = scale;
+  scalars[0].penalty = penalty;
   const float* const weights = weighted ? rows.weights.data() : nullptr;
   test::run(gpu::loss(type, rows.logits.data(), rows.label_data(), weights, outcome.dlogits.data(),
-                      losses.data(), right.data(), rows.size, &outcome.scalars));
-  test::run(gpu::loss_totals(losses.data(), weights, right.data(), rows.size, &outcome.scalars));
+                      losses.data(), right.data(), rows.size, scalars.data()));
+  test::run(gpu::loss_totals(losses.data(), weights, right.data(), rows.size, scalars.data()));
+  outcome.scalars = scalars[0];
   return outcome;
 }
 
@@ -162,9 +166,12 @@ TEST_CASE("Results add up until they are collected, with the penalty for each sa
   const nn::StepResult one = expected(rows, true, gradient);
   Outcome outcome = computed(Type::f32, rows, true, 1, 0.25);
   CHECK(outcome.scalars.loss_sum == Approx(one.loss_sum + 0.25 * 5).epsilon(1e-6));
-  std::vector<double> losses(8, 2.0);
-  const std::vector<std::uint8_t> right(8, 1);
-  test::run(gpu::loss_totals(losses.data(), nullptr, right.data(), rows.size, &outcome.scalars));
+  const auto losses = test::shared<double>(8, 2.0);
+  const auto right = test::shared<std::uint8_t>(8, 1);
+  auto scalars = test::shared<gpu::Scalars>(1);
+  scalars[0] = outcome.scalars;
+  test::run(gpu::loss_totals(losses.data(), nullptr, right.data(), rows.size, scalars.data()));
+  outcome.scalars = scalars[0];
   CHECK(outcome.scalars.loss_sum == Approx(one.loss_sum + 2 * 0.25 * 5 + 10).epsilon(1e-6));
   CHECK(outcome.scalars.weight_sum == Approx(one.weight_sum + 5));
   CHECK(outcome.scalars.correct == one.correct + 5);

@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "catch.h"
-#include "gpu/engines.h"
+#include "gpu/recorded_engine.h"
 
 using namespace millrace;
 using test::OwnedBatch;

@@ -16,11 +16,20 @@ const std::shared_ptr<RecordingDevice>& device() {
 std::shared_ptr<Device> device_under_test() {
   return device();
 }
+std::shared_ptr<Device> fresh_device() {
+  return RecordingDevice::make();
+}
+std::vector<std::string> violations(const Device& device) {
+  return dynamic_cast<const RecordingDevice&>(device).violations();
+}
 std::uint64_t launches() {
   return device()->record().size();
 }
 bool has_all_fusions() {
   return true;
+}
+bool is_gpu() {
+  return false;
 }
 
 }  // namespace millrace::gpu::test

@@ -6,7 +6,7 @@
 #include <numeric>
 
 #include "catch.h"
-#include "gpu/engines.h"
+#include "gpu/recorded_engine.h"
 
 using namespace millrace;
 using nn::Arena;

@@ -35,7 +35,7 @@ std::string name_of(const nn::OptimizerOptions& options) {
 }
 
 /// float32 against float64: `relative` of the number, and of a number of size 1.
-void check_near(const std::vector<float>& values, const std::vector<double>& expected,
+void check_near(std::span<const float> values, const std::vector<double>& expected,
                 double relative) {
   REQUIRE(values.size() == expected.size());
   double worst = 0;
