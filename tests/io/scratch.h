@@ -19,8 +19,10 @@ namespace millrace::test {
 class Scratch {
  public:
   Scratch() {
-    std::string pattern = MILLRACE_SCRATCH "/io-XXXXXX";
-    std::filesystem::create_directories(MILLRACE_SCRATCH);
+    // Absolute, so that links between files of it lead somewhere.
+    const auto folder = std::filesystem::absolute(MILLRACE_SCRATCH);
+    std::filesystem::create_directories(folder);
+    std::string pattern = (folder / "io-XXXXXX").string();
     if (::mkdtemp(pattern.data()) == nullptr) throw Error("no scratch folder: " + pattern);
     path_ = pattern;
   }
