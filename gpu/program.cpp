@@ -4,6 +4,7 @@
 #include <millrace/nn/graph.h>
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 namespace millrace::gpu {
@@ -184,6 +185,21 @@ void Program::queue(Device& device, Stream& stream, unsigned purposes,
   }
 }
 
+std::unique_ptr<StepGraph> Program::capture(Device& device, Stream& stream, unsigned purposes,
+                                            const Prepared& prepared) const {
+  device.begin_capture(stream);
+  try {
+    queue(device, stream, purposes, prepared);
+  } catch (...) {
+    try {  // else the stream takes no work any more
+      (void)device.end_capture(stream);
+    } catch (const std::exception&) {  // what was captured is broken, as was said already
+    }
+    throw;
+  }
+  return device.end_capture(stream);
+}
+
 // The first run loads what libraries load late, which a capture does not allow.
 void Program::run(Device& device, Stream& stream, unsigned purposes, const InputMemory& input,
                   bool graphs) {
@@ -194,16 +210,15 @@ void Program::run(Device& device, Stream& stream, unsigned purposes, const Input
   if (!graphs || is_first) return queue(device, stream, purposes, steps);
   auto captured = std::ranges::find(steps.captured, purposes, &Captured::purposes);
   if (captured == steps.captured.end()) {
-    device.begin_capture(stream);
-    queue(device, stream, purposes, steps);
-    steps.captured.push_back({purposes, device.end_capture(stream)});
+    steps.captured.push_back({purposes, capture(device, stream, purposes, steps)});
     captured = steps.captured.end() - 1;
   }
   device.launch(stream, *captured->graph);
 }
 
-void Program::run_timed(Device& device, Stream& stream, unsigned purposes,
+void Program::run_timed(Context& context, Stream& stream, unsigned purposes,
                         const InputMemory& input) {
+  Device& device = *context.device;
   const Prepared& prepared_steps = prepared(input);
   const auto begin = device.make_event(true);
   const auto end = device.make_event(true);
@@ -213,7 +228,7 @@ void Program::run_timed(Device& device, Stream& stream, unsigned purposes,
     device.record(*begin, stream);
     queue_work(device, stream, prepared_steps.work[i]);
     device.record(*end, stream);
-    device.synchronize(*end);
+    context.waiter.wait(*end, step.name);
     step.seconds += device.seconds_between(*begin, *end);
     ++step.calls;
   }

@@ -5,6 +5,7 @@
 // graph, so a step is one launch.
 
 #include <millrace/core/bytes.h>
+#include <millrace/gpu/context.h>
 #include <millrace/gpu/device.h>
 #include <millrace/gpu/kernels.h>
 #include <millrace/gpu/scalars.h>
@@ -140,7 +141,7 @@ class Program {
   void run(Device& device, Stream& stream, unsigned purposes, const InputMemory& input,
            bool graphs);
   /// The same, step by step, waiting for each: adds to the steps' timings.
-  void run_timed(Device& device, Stream& stream, unsigned purposes, const InputMemory& input);
+  void run_timed(Context& context, Stream& stream, unsigned purposes, const InputMemory& input);
 
   /// What predict returns: float32 [batch()][output_stored()], after a run of kOutput.
   [[nodiscard]] const std::byte* output() const;
@@ -166,6 +167,9 @@ class Program {
   void plan();
   Prepared& prepared(const InputMemory& input);
   void queue(Device& device, Stream& stream, unsigned purposes, const Prepared& prepared) const;
+  [[nodiscard]] std::unique_ptr<StepGraph> capture(Device& device, Stream& stream,
+                                                   unsigned purposes,
+                                                   const Prepared& prepared) const;
 
   std::int64_t batch_;
   std::vector<Slot> slots_;

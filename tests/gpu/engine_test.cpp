@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <set>
 
 #include "catch.h"
@@ -84,6 +85,12 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
 }
 
 }  // namespace
+
+TEST_CASE("an engine without patience is refused") {
+  for (const double patience : {0.0, -1.0, 1e9, std::numeric_limits<double>::quiet_NaN()}) {
+    CHECK_THROWS_AS(RecordedEngine({.patience = patience}), UsageError);
+  }
+}
 
 TEST_CASE("Steps launched as graphs are the steps queued one by one, to the bit") {
   for (const Precision precision : {Precision::fp32, Precision::fp16, Precision::bf16}) {
