@@ -243,7 +243,8 @@ Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
   Pipeline p({.name = "train",
               .budget = parse_bytes(o.memory_budget),
               .threads = o.threads,
-              .trace = trace});
+              .trace = trace,
+              .watch = t.watch});
   charge_model(p, t);
   Bytes kept;
   for (const auto& callback : t.callbacks) kept += callback->array_bytes();

@@ -32,6 +32,7 @@ struct Training {
   Callbacks callbacks;
   SavedParts saved;                   ///< what a checkpoint holds besides the state
   std::shared_ptr<KeptBatches> kept;  ///< --replay: what load_kept() fills; else null
+  std::shared_ptr<StageWatch> watch;  ///< is told what stages do; may be null
 };
 
 /// Chooses what the options leave open, makes the model, fits its preprocessing to the data where
