@@ -17,13 +17,16 @@ struct Context {
       : device(std::move(the_device)),
         options(the_options),
         copies(device->make_stream("copy")),
+        casts(device->make_stream("cast")),
         plans(*device, options.workspace),
-        waiter(device) {}
+        waiter(device, Waiter::Seconds(options.patience)) {}
 
   std::shared_ptr<Device> device;
   EngineOptions options;
-  std::mutex copies_mutex;  // stages that copy and cast queue from threads of their own
-  std::unique_ptr<Stream> copies;
+  // Stages that copy and cast queue from threads of their own. Casts have a stream of their own: in
+  // that of copies they would stand behind the next copy, which may wait for a step.
+  std::mutex copies_mutex, casts_mutex;
+  std::unique_ptr<Stream> copies, casts;
   DevicePlans plans;
   Waiter waiter;  // last: it ends before what it waits for
 };

@@ -9,6 +9,9 @@
 
 #include <cuda_runtime_api.h>
 
+#include <atomic>
+#include <memory>
+
 namespace millrace::gpu {
 namespace {
 
@@ -52,11 +55,11 @@ class CudaDevice : public Device {
   }
   [[nodiscard]] Buffer allocate(Bytes size, const char* what) override {
     use();
-    return detail::allocate_device(size, what, facts_.name);
+    return detail::allocate_device(size, what, facts_.name, is_abandoned_);
   }
   [[nodiscard]] Buffer allocate_pinned(Bytes size) override {
     use();
-    return detail::allocate_pinned(size);
+    return detail::allocate_pinned(size, is_abandoned_);
   }
 
   [[nodiscard]] std::unique_ptr<Stream> make_stream(const char* name) override {
@@ -88,6 +91,7 @@ class CudaDevice : public Device {
                "time between two events");
     return static_cast<double>(milliseconds) / 1e3;
   }
+  void abandon() noexcept override { is_abandoned_->store(true); }
 
   void copy(Stream& stream, void* to, const void* from, Bytes size, Copy kind) override;
   void fill(Stream& stream, void* memory, int byte, Bytes size) override;
@@ -121,7 +125,9 @@ class CudaDevice : public Device {
 
   int index_;
   DeviceFacts facts_;
-  ConvolutionPlanner convolutions_;  // makes the device current, for what follows
+  const std::shared_ptr<std::atomic<bool>> is_abandoned_ =
+      std::make_shared<std::atomic<bool>>(false);  // buffers may outlive the device
+  ConvolutionPlanner convolutions_;                // makes the device current, for what follows
   detail::CublasLt products_;
 };
 

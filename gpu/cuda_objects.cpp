@@ -27,7 +27,16 @@ nn::DeviceMemory device_memory() {
   return {.free = {free}, .total = {total}};
 }
 
-Buffer allocate_device(Bytes size, const char* what, const std::string& device) {
+namespace {
+
+bool is_set(const Abandoned& abandoned) {
+  return abandoned != nullptr && abandoned->load();
+}
+
+}  // namespace
+
+Buffer allocate_device(Bytes size, const char* what, const std::string& device,
+                       Abandoned abandoned) {
   if (size.count == 0) return {};
   void* memory = nullptr;
   const cudaError_t error = cudaMalloc(&memory, size.count);
@@ -39,16 +48,20 @@ Buffer allocate_device(Bytes size, const char* what, const std::string& device) 
                " are free; use smaller batches, or end what else uses the GPU"));
   }
   check_cuda(error, "allocation of ", size, " for ", what);
-  return {static_cast<std::byte*>(memory), size, [](std::byte* p) { (void)cudaFree(p); }};
+  return {static_cast<std::byte*>(memory), size, [abandoned](std::byte* p) {
+            if (!is_set(abandoned)) (void)cudaFree(p);
+          }};
 }
 
-Buffer allocate_pinned(Bytes size) {
+Buffer allocate_pinned(Bytes size, Abandoned abandoned) {
   if (size.count == 0) return {};
   void* memory = nullptr;
   check_cuda(cudaHostAlloc(&memory, size.count, cudaHostAllocPortable), "pinning of ", size,
              " of host memory");
   std::memset(memory, 0, size.count);
-  return {static_cast<std::byte*>(memory), size, [](std::byte* p) { (void)cudaFreeHost(p); }};
+  return {static_cast<std::byte*>(memory), size, [abandoned](std::byte* p) {
+            if (!is_set(abandoned)) (void)cudaFreeHost(p);
+          }};
 }
 
 }  // namespace millrace::gpu::detail

@@ -25,8 +25,8 @@ class OutOfDeviceMemory : public Error {
 };
 
 struct DeviceFacts {
-  std::string name;              ///< "NVIDIA H200"
-  int capability = 0;            ///< 90
+  std::string name;    ///< "NVIDIA H200"
+  int capability = 0;  ///< 90
   int multiprocessors = 0;
   Bytes memory;
   std::string driver, cuda, cudnn, cublas;  ///< versions, "13.0"
@@ -76,6 +76,9 @@ class Device {
   virtual void synchronize(const Event& event) = 0;
   /// Requires: both timed and passed.
   [[nodiscard]] virtual double seconds_between(const Event& begin, const Event& end) = 0;
+  /// The device does not answer. From now on memory is not given back to it: that would wait for
+  /// what never ends. Any thread.
+  virtual void abandon() noexcept = 0;
 
   // Work.
   enum class Copy { to_device, to_host, on_device };
@@ -89,8 +92,7 @@ class Device {
                                                               Bytes workspace) = 0;
   virtual void run(Stream& stream, const ConvolutionPlan& plan,
                    const ConvolutionMemory& memory) = 0;
-  [[nodiscard]] virtual std::unique_ptr<MatmulPlan> plan(const Matmul& matmul,
-                                                         Bytes workspace) = 0;
+  [[nodiscard]] virtual std::unique_ptr<MatmulPlan> plan(const Matmul& matmul, Bytes workspace) = 0;
   virtual void run(Stream& stream, const MatmulPlan& plan, const MatmulMemory& memory) = 0;
 
   // Graphs. Between begin and end, work queued in the stream is captured instead of done.

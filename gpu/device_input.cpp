@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <exception>
 #include <numeric>
 #include <utility>
 
@@ -98,6 +99,10 @@ InputSlot::InputSlot(std::shared_ptr<Context> context, nn::DeviceInputLayout lay
 
 InputSlot::~InputSlot() {
   wait_for_host_ends();
+  try {  // memory is not given back while a step reads it
+    context_->waiter.wait(*consumed_, "a step");
+  } catch (const std::exception&) {  // the device has gone, and nobody is left to be told
+  }
 }
 
 InputMemory InputSlot::memory(std::int64_t first) const {
@@ -147,6 +152,7 @@ Completion InputSlot::upload(const nn::HostSamples& samples) {
   const std::scoped_lock lock(context_->copies_mutex);
   Stream& stream = *context_->copies;
   device.wait(stream, *consumed_);
+  device.wait(stream, *ready_);  // of a batch that was cast and never stepped with
   device.record(*upload_begins_, stream);
   if (resident_ == nullptr) {
     const std::uint64_t bytes =
@@ -212,8 +218,9 @@ Completion InputSlot::cast(const nn::Normalization& normalization) {
   if (is_new) stage_factors(normalization);
 
   Device& device = *context_->device;
-  const std::scoped_lock lock(context_->copies_mutex);
-  Stream& stream = *context_->copies;
+  const std::scoped_lock lock(context_->casts_mutex);
+  Stream& stream = *context_->casts;
+  device.wait(stream, *uploaded_);
   device.record(*cast_begins_, stream);
   if (is_new) {
     device.copy(stream, at(places_.factors),
@@ -222,7 +229,8 @@ Completion InputSlot::cast(const nn::Normalization& normalization) {
   }
   queue_cast(normalization);
   device.record(*ready_, stream);
-  return watched(context_->waiter.when_passed(*ready_, cast_begins_.get(), "the cast of a batch"));
+  return watched(context_->waiter.when_passed(*ready_, cast_begins_.get(), "the cast of a batch",
+                                              Waiter::Line::casts));
 }
 
 void InputSlot::stage_factors(const nn::Normalization& normalization) {
@@ -250,7 +258,7 @@ Launch InputSlot::normalized(const Plane& plane, const NormalizeArguments& how) 
 // whatever else were there could be infinite or not a number.
 void InputSlot::queue_cast(const nn::Normalization& normalization) {
   Device& device = *context_->device;
-  Stream& stream = *context_->copies;
+  Stream& stream = *context_->casts;
   const auto* const factor = reinterpret_cast<const float*>(at(places_.factors));
   const std::int64_t rows = samples_ * places_.pixels_per_sample;
   const Plane plane{rows, places_.channels, places_.stored};

@@ -1,7 +1,7 @@
 #pragma once
-// A slot for batches in device memory. Copies and the cast run in the engine's copy stream; a step
-// waits for the cast on the device, and the next upload there for the last step that read the slot.
-// The host waits for neither.
+// A slot for batches in device memory. Copies and casts run in streams of the engine's; on the
+// device a cast waits for its copy, a step for its cast, and the next upload for the last step that
+// read the slot. The host waits for none of them.
 
 #include <millrace/core/buffer.h>
 #include <millrace/gpu/context.h>
@@ -38,7 +38,7 @@ struct InputPlaces {
 class InputSlot : public nn::DeviceInput {
  public:
   InputSlot(std::shared_ptr<Context> context, nn::DeviceInputLayout layout);
-  /// Waits until the host's end of copies is over.
+  /// Waits until copies, casts and steps have ended, or the device has failed to answer.
   ~InputSlot() override;
   InputSlot(const InputSlot&) = delete;
   InputSlot& operator=(const InputSlot&) = delete;

@@ -59,6 +59,10 @@ std::shared_ptr<nn::Engine> make_engine(std::shared_ptr<Device> device,
                                         const EngineOptions& options) {
   MILLRACE_CHECK(device != nullptr, "an engine needs a device");
   if (options.precision == nn::Precision::fp16) nn::validate(options.loss_scale);
+  constexpr double kMostPatience = 1e6;  // some days
+  if (!(options.patience > 0 && options.patience <= kMostPatience)) {
+    throw UsageError(concat("patience: ", options.patience, " s is not in 0 to ", kMostPatience));
+  }
   const DeviceFacts& facts = device->facts();
   if (options.precision == nn::Precision::bf16 && facts.capability < 80) {
     throw UsageError(concat("precision: bf16 needs a GPU of capability 8.0; ", facts.name, " has ",

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <exception>
 #include <optional>
 #include <utility>
 
@@ -32,6 +33,7 @@ class GpuExecutor : public nn::Executor {
  public:
   GpuExecutor(const nn::Model& model, const nn::CompileOptions& options,
               std::shared_ptr<Context> context);
+  ~GpuExecutor() override;
 
   [[nodiscard]] const nn::Model& model() const override { return model_; }
   [[nodiscard]] std::vector<nn::MemoryLine> memory() const override { return needs_.lines(); }
@@ -64,6 +66,11 @@ class GpuExecutor : public nn::Executor {
   };
 
   [[nodiscard]] Device& device() const { return *context_->device; }
+  /// Until all that was queued has ended.
+  void wait_for_steps() const {
+    device().record(*done_, *stream_);
+    context_->waiter.wait(*done_, "the last steps");
+  }
   [[nodiscard]] const Arenas& arenas() const { return memory_.arenas(); }
   void check_allocated() const;
   void check_slot(const InputSlot& slot, const nn::Batch& batch, bool needs_labels) const;
@@ -132,6 +139,13 @@ GpuExecutor::GpuExecutor(const nn::Model& model, const nn::CompileOptions& optio
       stream_(device().make_stream("compute")),
       done_(device().make_event(false)) {}
 
+GpuExecutor::~GpuExecutor() {
+  try {  // nothing may be under way in memory that goes
+    if (memory_) wait_for_steps();
+  } catch (const std::exception&) {  // the device has gone, and nobody is left to be told
+  }
+}
+
 void GpuExecutor::allocate() {
   release();
   memory_ = ExecutorMemory(device(), needs_);
@@ -139,7 +153,7 @@ void GpuExecutor::allocate() {
   const Program& program = programs_.evaluation(options_.batch);
   pinned_outputs_ = device().allocate_pinned(
       Bytes{static_cast<std::uint64_t>(program.batch() * program.output_stored()) * sizeof(float)});
-  transfer_ = std::make_unique<Transfer>(device(), *stream_, *done_, places_);
+  transfer_ = std::make_unique<Transfer>(*context_, *stream_, *done_, places_);
   for (const Buffer* block : memory_.zeroed()) {
     device().fill(*stream_, block->data(), 0, Bytes{block->size()});
   }
@@ -264,7 +278,7 @@ void GpuExecutor::start(Program& program, unsigned purposes, const StepInput& in
       *stream_, begin_step(arenas().scalars, numbers(t, learning_rate, input.samples, input.pass)));
   const InputMemory memory = input.slot.memory(input.first);
   if (is_timed_) {
-    program.run_timed(device(), *stream_, purposes, memory);
+    program.run_timed(*context_, *stream_, purposes, memory);
   } else {
     program.run(device(), *stream_, purposes, memory, context_->options.graphs);
   }
@@ -353,8 +367,7 @@ Scalars GpuExecutor::read_scalars() const {
   constexpr std::size_t kResults = offsetof(Scalars, loss_sum);
   device().fill(*stream_, reinterpret_cast<std::byte*>(scalars) + kResults, 0,
                 Bytes{sizeof(Scalars) - kResults});
-  device().record(*done_, *stream_);
-  device().synchronize(*done_);
+  wait_for_steps();
   return pinned_scalars_.as<Scalars>()[0];
 }
 
@@ -410,8 +423,7 @@ void GpuExecutor::copy_outputs(const Program& program, std::int64_t samples,
   const auto bytes = static_cast<std::uint64_t>(samples * stored) * sizeof(float);
   device().copy(*stream_, pinned_outputs_.data(), program.output(), Bytes{bytes},
                 Device::Copy::to_host);
-  device().record(*done_, *stream_);
-  device().synchronize(*done_);
+  wait_for_steps();
   const float* const rows = pinned_outputs_.as<float>().data();
   for (std::int64_t n = 0; n < samples; ++n) {
     std::copy_n(rows + n * stored, width, outputs.data() + n * width);

@@ -1,6 +1,8 @@
 #include <millrace/gpu/program.h>
 
 #include <millrace/core/error.h>
+#include <millrace/gpu/capture.h>
+#include <millrace/gpu/context.h>
 #include <millrace/nn/graph.h>
 
 #include <algorithm>
@@ -201,18 +203,18 @@ void Program::run(Device& device, Stream& stream, unsigned purposes, const Input
   const bool is_first = (ran_ & (1U << purposes)) == 0;
   ran_ |= 1U << purposes;
   if (!graphs || is_first) return queue(device, stream, purposes, steps);
-  auto captured = std::ranges::find(steps.captured, purposes, &Captured::purposes);
-  if (captured == steps.captured.end()) {
-    device.begin_capture(stream);
-    queue(device, stream, purposes, steps);
-    steps.captured.push_back({purposes, device.end_capture(stream)});
-    captured = steps.captured.end() - 1;
+  auto kept = std::ranges::find(steps.captured, purposes, &Captured::purposes);
+  if (kept == steps.captured.end()) {
+    const auto queue_all = [&] { queue(device, stream, purposes, steps); };
+    steps.captured.push_back({purposes, captured(device, stream, queue_all)});
+    kept = steps.captured.end() - 1;
   }
-  device.launch(stream, *captured->graph);
+  device.launch(stream, *kept->graph);
 }
 
-void Program::run_timed(Device& device, Stream& stream, unsigned purposes,
+void Program::run_timed(Context& context, Stream& stream, unsigned purposes,
                         const InputMemory& input) {
+  Device& device = *context.device;
   const Prepared& prepared_steps = prepared(input);
   const auto begin = device.make_event(true);
   const auto end = device.make_event(true);
@@ -222,7 +224,7 @@ void Program::run_timed(Device& device, Stream& stream, unsigned purposes,
     device.record(*begin, stream);
     queue_work(device, stream, prepared_steps.work[i]);
     device.record(*end, stream);
-    device.synchronize(*end);
+    context.waiter.wait(*end, step.name);
     step.seconds += device.seconds_between(*begin, *end);
     ++step.calls;
   }

@@ -5,6 +5,7 @@
 // graph, so a step is one launch.
 
 #include <millrace/core/bytes.h>
+#include <millrace/gpu/context.h>
 #include <millrace/gpu/device.h>
 #include <millrace/gpu/kernels.h>
 #include <millrace/gpu/scalars.h>
@@ -143,7 +144,7 @@ class Program {
   /// Queues them as they are and keeps nothing: for a graph of several programs' work.
   void queue(Device& device, Stream& stream, unsigned purposes, const InputMemory& input) const;
   /// As run(), step by step, waiting for each: adds to the steps' timings.
-  void run_timed(Device& device, Stream& stream, unsigned purposes, const InputMemory& input);
+  void run_timed(Context& context, Stream& stream, unsigned purposes, const InputMemory& input);
 
   /// What predict returns: float32 [batch()][output_stored()], after a run of kOutput.
   [[nodiscard]] const std::byte* output() const;

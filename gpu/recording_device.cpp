@@ -15,7 +15,7 @@ constexpr std::size_t kMostViolations = 200;
 const char* to_string(Kind kind) noexcept {
   constexpr std::array names{"launch",  "convolution",   "matmul",      "copy",        "fill",
                              "graph",   "record",        "wait",        "synchronize", "allocate",
-                             "release", "begin_capture", "end_capture", "plan"};
+                             "release", "begin_capture", "end_capture", "plan",        "host"};
   return names[static_cast<std::size_t>(kind)];
 }
 
@@ -30,7 +30,8 @@ std::uint64_t this_thread() noexcept {
 /// Adds to the record, unless the call is to fail.
 Recorded& HostDevice::note(Recorded what) {
   what.thread = thread_number();
-  if (what.kind != Kind::release && faults_.fails && faults_.fails(what)) {
+  const bool may_fail = what.kind != Kind::release && what.kind != Kind::host;
+  if (may_fail && faults_.fails && faults_.fails(what)) {
     throw Error(concat("cuda: ", to_string(what.kind), what.name.empty() ? "" : " ", what.name,
                        " failed: a fault that was asked for"));
   }
@@ -77,12 +78,16 @@ Buffer HostDevice::allocate(Bytes size, const char* what, bool pinned) {
   return {begin, size, [self = shared_from_this()](std::byte* memory) { self->release(memory); }};
 }
 
-/// As in CUDA, all work that was queued has ended before memory is given back.
+/// As in CUDA, all work that was queued has ended before memory is given back, which nobody waits
+/// for where the device was abandoned.
 void HostDevice::release(std::byte* memory) {
   const std::lock_guard lock(mutex_);
   Allocation* const allocation = allocations_.find(memory, 0);
   const std::size_t bytes = allocation->bytes;
   stop_of_host(note({.kind = Kind::release, .name = allocation->what, .bytes = bytes}));
+  if (has_lost_ && !is_abandoned_ && !has_given_up_) {
+    violate(concat("release of ", allocation->what, " would wait for a lost event"));
+  }
   order_.synchronize_all(thread_number());
   settle(thread_number());
   order_.forget(memory, bytes);
@@ -105,6 +110,7 @@ void HostDevice::record(Event& event, Stream& stream) {
   ++to.generation;
   to.time = Clock::now();
   in.is_lost = in.is_lost || (faults_.never_ends && faults_.never_ends(call));
+  has_lost_ = has_lost_ || in.is_lost;
   to.is_lost = in.is_lost;
   order_.record(call);
 }
@@ -116,8 +122,10 @@ void HostDevice::wait(Stream& stream, const Event& event) {
   if (in.is_capturing) {
     throw Error(concat("cuda: wait failed: stream ", in.name, " is being captured"));
   }
-  const Recorded& call = note(
-      {.kind = Kind::wait, .stream = in.number, .event = of.number, .generation = of.generation});
+  const Recorded wanted{
+      .kind = Kind::wait, .stream = in.number, .event = of.number, .generation = of.generation};
+  if (faults_.forgets && faults_.forgets(wanted)) return;
+  const Recorded& call = note(wanted);
   in.is_lost = in.is_lost || of.is_lost;
   order_.wait(call);
 }

@@ -30,7 +30,8 @@ struct Recorded {
     release,
     begin_capture,
     end_capture,
-    plan  // the host
+    plan,  // the host
+    host   // what note_host() said
   };
   Kind kind{};
   std::string name{};     ///< of the kernel, "conv forward ...", "to_device", what was allocated
@@ -46,10 +47,13 @@ struct Recorded {
 
 /// Faults. Each is asked before the work is done, one call at a time.
 struct Faults {
-  std::function<bool(const Recorded&)> fails{};  ///< the call throws Error; not asked of release
+  /// The call throws Error; not asked of release and note_host().
+  std::function<bool(const Recorded&)> fails{};
   /// Of record: the event is lost, so that synchronize() on it blocks until give_up(), and so is
   /// every later event of the stream and of streams that wait for it.
   std::function<bool(const Recorded&)> never_ends{};
+  /// Of wait: the call is left out, as if the engine had forgotten it.
+  std::function<bool(const Recorded&)> forgets{};
   Bytes memory{std::uint64_t{8} << 30};  ///< of the device
   bool has_fused_epilogues = true;       ///< false: plan() has only Epilogue::none
   bool has_fused_convolutions = true;    ///< false: plan() has no convolution with bias or ReLU
@@ -66,12 +70,16 @@ class RecordingDevice : public Device {
   virtual void clear() = 0;
   using Device::record;
   [[nodiscard]] virtual std::vector<Recorded> record() const = 0;
+  /// Puts a line of the caller's into the record: what the host does besides, such as a stage that
+  /// begins, or a file that is read into pinned memory.
+  virtual void note_host(std::string name, std::vector<Access> accesses = {}) = 0;
   /// What was not safe, a line each, in the order in which it was met and each line once:
   /// - two accesses of one byte, at least one of them writing, that no stream, no event and no
   ///   synchronize() of the thread that queued the second puts in order;
   /// - pinned memory that changed while a copy read it;
   /// - work on memory that is not allocated, and reads of device memory of which no byte was
   ///   written;
+  /// - memory given back behind a lost event by an engine that has not abandoned the device;
   /// - what forbid_host_stops() forbids.
   [[nodiscard]] virtual std::vector<std::string> violations() const = 0;
   /// While forbidden, these are violations: allocating, releasing, planning, capturing, copies to

@@ -56,7 +56,8 @@ double replay(std::span<const Recorded> record,
       case Kind::release:
       case Kind::begin_capture:
       case Kind::end_capture:
-      case Kind::plan: break;
+      case Kind::plan:
+      case Kind::host: break;
     }
   }
   return end;

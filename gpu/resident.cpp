@@ -69,7 +69,7 @@ void ResidentMemory::copy(std::byte* to, const std::byte* from, std::uint64_t by
     device.copy(*context_->copies, to, staging_.data(), Bytes{bytes}, Device::Copy::to_device);
     device.record(*copied_, *context_->copies);
   }
-  device.synchronize(*copied_);
+  context_->waiter.wait(*copied_, "a copy of resident samples", Waiter::Line::copies);
 }
 
 }  // namespace millrace::gpu

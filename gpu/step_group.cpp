@@ -1,5 +1,7 @@
 #include <millrace/gpu/step_group.h>
 
+#include <millrace/gpu/capture.h>
+
 #include <algorithm>
 
 namespace millrace::gpu {
@@ -18,11 +20,7 @@ void StepGroups::run(Device& device, Stream& stream, const StepGroup& group, boo
     if (known_.size() < kMostGroups) known_.push_back({.group = group});
     return queue();
   }
-  if (known->graph == nullptr) {
-    device.begin_capture(stream);
-    queue();
-    known->graph = device.end_capture(stream);
-  }
+  if (known->graph == nullptr) known->graph = captured(device, stream, queue);
   device.launch(stream, *known->graph);
 }
 

@@ -10,10 +10,11 @@ constexpr std::int64_t kPiece = std::int64_t{1} << 20;  // elements: 4 MiB
 
 }  // namespace
 
-Transfer::Transfer(Device& device, Stream& stream, Event& done, const ParameterPlaces& places)
-    : device_(device), stream_(stream), done_(done), places_(places) {
+Transfer::Transfer(Context& context, Stream& stream, Event& done, const ParameterPlaces& places)
+    : context_(context), stream_(stream), done_(done), places_(places) {
   const std::int64_t largest = std::max(std::min(kPiece, places.elements()), places.longest_row());
-  staging_ = device.allocate_pinned(Bytes{static_cast<std::uint64_t>(largest) * sizeof(float)});
+  staging_ =
+      context_.device->allocate_pinned(Bytes{static_cast<std::uint64_t>(largest) * sizeof(float)});
 }
 
 template <class Body>
@@ -31,9 +32,9 @@ void Transfer::for_each_piece(bool trainable_only, const Body& body) const {
 }
 
 void Transfer::copy(void* to, const void* from, std::size_t bytes, Device::Copy kind) {
-  device_.copy(stream_, to, from, Bytes{bytes}, kind);
-  device_.record(done_, stream_);
-  device_.synchronize(done_);
+  context_.device->copy(stream_, to, from, Bytes{bytes}, kind);
+  context_.device->record(done_, stream_);
+  context_.waiter.wait(done_, "a copy of weights");
 }
 
 void Transfer::read(const float* arena, bool trainable_only, std::span<float> values) {

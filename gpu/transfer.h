@@ -3,6 +3,7 @@
 // host's side, the physical one on the device's. Waits for the copies.
 
 #include <millrace/core/buffer.h>
+#include <millrace/gpu/context.h>
 #include <millrace/gpu/device.h>
 #include <millrace/gpu/parameters.h>
 
@@ -14,7 +15,7 @@ namespace millrace::gpu {
 /// Not thread-safe. Everything that is passed by reference outlives this.
 class Transfer {
  public:
-  Transfer(Device& device, Stream& stream, Event& done, const ParameterPlaces& places);
+  Transfer(Context& context, Stream& stream, Event& done, const ParameterPlaces& places);
 
   /// `arena` is float32 on the device; of all parameters, or of the trainable ones. Gaps between
   /// parameters are zero in `values`.
@@ -28,7 +29,7 @@ class Transfer {
   void for_each_piece(bool trainable_only, const Body& body) const;
   void copy(void* to, const void* from, std::size_t bytes, Device::Copy kind);
 
-  Device& device_;
+  Context& context_;
   Stream& stream_;
   Event& done_;
   const ParameterPlaces& places_;

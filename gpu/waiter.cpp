@@ -2,6 +2,8 @@
 
 #include <millrace/core/error.h>
 
+#include <algorithm>
+#include <array>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -14,6 +16,7 @@ namespace millrace::gpu {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+constexpr std::size_t kLines = 3;
 
 struct Awaited {
   const Event* end;
@@ -22,43 +25,57 @@ struct Awaited {
   Promise promise;
 };
 
+struct Queue {
+  std::condition_variable added;
+  std::deque<Awaited> awaited;  // the first one is being waited for while `since` is set
+  std::optional<Clock::time_point> since;
+  bool has_left = false;  // the thread touches the device no more
+  std::thread thread;
+};
+
 Outcome failed(const std::string& message) {
   return {.error = std::make_exception_ptr(Error(message))};
 }
 
 }  // namespace
 
-// Both threads own it too: one that is stuck in the driver must not see it go.
+// All threads own it too: one that is stuck in the driver must not see it go.
 struct Waiter::Shared {
   std::shared_ptr<Device> device;
   Seconds patience{};
 
   std::mutex mutex;  // guards the rest
-  std::condition_variable changed;
-  std::deque<Awaited> queue;  // the first one is being waited for while `since` is set
-  std::optional<Clock::time_point> since;
-  std::uint64_t turn = 0;    // how many were waited for, to tell the first one from its successor
-  std::string lost;          // what the device failed to answer; then the watch ends the promises
-  bool all_ended = false;    // after `lost`: the queue is empty for good
-  bool closing = false;      // nothing more is added
-  bool waiter_left = false;  // the waiting thread touches the device no more
-  std::thread waiting, watching;
+  std::array<Queue, kLines> queues;
+  std::condition_variable watch_this;
+  std::string lost;        // what the device failed to answer; then the watch ends the promises
+  bool all_ended = false;  // after `lost`: the queues are empty for good
+  bool closing = false;    // nothing more is added
+  bool watch_is_idle = false;
+  std::thread watching;
 
-  void wait_for_events();
+  void wait_for_events(Queue& queue);
   void watch();
-  void end_all(std::unique_lock<std::mutex>& lock);
+  void lose(std::unique_lock<std::mutex>& lock, Queue& stuck);
+  [[nodiscard]] Queue* any_with_promises();
+  [[nodiscard]] Queue* longest_waiting();
   [[nodiscard]] Outcome outcome_of(const Awaited& awaited, std::exception_ptr error) const;
+  [[nodiscard]] bool is_stuck(const Queue& queue) {
+    const std::scoped_lock lock(mutex);
+    return queue.since && !queue.has_left;
+  }
+  [[nodiscard]] bool all_have_left() const {
+    return std::ranges::all_of(queues, [](const Queue& queue) { return queue.has_left; });
+  }
 };
 
-void Waiter::Shared::wait_for_events() {
+void Waiter::Shared::wait_for_events(Queue& queue) {
   std::unique_lock lock(mutex);
   for (;;) {
-    changed.wait(lock, [this] { return !queue.empty() || closing; });
-    if (queue.empty()) break;
-    const Event& end = *queue.front().end;
-    since = Clock::now();
-    ++turn;
-    changed.notify_all();
+    queue.added.wait(lock, [&] { return !queue.awaited.empty() || closing; });
+    if (queue.awaited.empty() || !lost.empty()) break;
+    const Event& end = *queue.awaited.front().end;
+    queue.since = Clock::now();
+    if (watch_is_idle) watch_this.notify_all();  // else it wakes early enough
     lock.unlock();
     std::exception_ptr error;
     try {
@@ -68,15 +85,15 @@ void Waiter::Shared::wait_for_events() {
     }
     lock.lock();
     if (!lost.empty()) break;  // too late: its promise has ended, and the events may be gone
-    since.reset();
-    Awaited passed = std::move(queue.front());
-    queue.pop_front();
+    queue.since.reset();
+    Awaited passed = std::move(queue.awaited.front());
+    queue.awaited.pop_front();
     lock.unlock();
     passed.promise.end(outcome_of(passed, error));
     lock.lock();
   }
-  waiter_left = true;
-  changed.notify_all();
+  queue.has_left = true;
+  watch_this.notify_all();
 }
 
 Outcome Waiter::Shared::outcome_of(const Awaited& awaited, std::exception_ptr error) const {
@@ -89,43 +106,65 @@ Outcome Waiter::Shared::outcome_of(const Awaited& awaited, std::exception_ptr er
   }
 }
 
+/// Null if nobody waits.
+Queue* Waiter::Shared::longest_waiting() {
+  Queue* longest = nullptr;
+  for (Queue& queue : queues) {
+    if (queue.since && (longest == nullptr || *queue.since < *longest->since)) longest = &queue;
+  }
+  return longest;
+}
+
 void Waiter::Shared::watch() {
   std::unique_lock lock(mutex);
-  const auto nothing_left = [this] { return waiter_left; };
-  while (!nothing_left()) {
-    if (!since) {
-      changed.wait(lock, [&] { return since || nothing_left(); });
+  while (!all_have_left()) {
+    Queue* const longest = longest_waiting();
+    if (longest == nullptr) {
+      watch_is_idle = true;
+      watch_this.wait(lock);
+      watch_is_idle = false;
       continue;
     }
-    const std::uint64_t watched = turn;
-    const auto deadline = *since + std::chrono::duration_cast<Clock::duration>(patience);
-    const bool passed = changed.wait_until(
-        lock, deadline, [&] { return !since || turn != watched || nothing_left(); });
-    if (passed) continue;
-    lost = concat("gpu: ", queue.front().what, " did not end within ", patience.count(),
-                  " s: the device does not answer");
-    end_all(lock);
-    return;
+    const auto deadline = *longest->since + std::chrono::duration_cast<Clock::duration>(patience);
+    if (Clock::now() < deadline) {
+      watch_this.wait_until(lock, deadline);
+      continue;
+    }
+    return lose(lock, *longest);
   }
 }
 
-// The order of the promises is kept: what is added meanwhile waits in the queue for its turn.
-void Waiter::Shared::end_all(std::unique_lock<std::mutex>& lock) {
-  while (!queue.empty()) {
-    Awaited awaited = std::move(queue.front());
-    queue.pop_front();
-    lock.unlock();
-    awaited.promise.end(failed(lost));
-    lock.lock();
+// The promises of the line that is stuck end first, since they tell where. In each line the order
+// is kept: what is added meanwhile waits in its queue for its turn.
+void Waiter::Shared::lose(std::unique_lock<std::mutex>& lock, Queue& stuck) {
+  lost = concat("gpu: ", stuck.awaited.front().what, " did not end within ", patience.count(),
+                " s: the device does not answer");
+  device->abandon();
+  for (Queue* queue = &stuck; queue != nullptr; queue = any_with_promises()) {
+    while (!queue->awaited.empty()) {
+      Awaited awaited = std::move(queue->awaited.front());
+      queue->awaited.pop_front();
+      lock.unlock();
+      awaited.promise.end(failed(lost));
+      lock.lock();
+    }
   }
   all_ended = true;
+}
+
+Queue* Waiter::Shared::any_with_promises() {
+  const auto any =
+      std::ranges::find_if(queues, [](const Queue& queue) { return !queue.awaited.empty(); });
+  return any == queues.end() ? nullptr : &*any;
 }
 
 Waiter::Waiter(std::shared_ptr<Device> device, Seconds patience)
     : shared_(std::make_shared<Shared>()) {
   shared_->device = std::move(device);
   shared_->patience = patience;
-  shared_->waiting = std::thread([shared = shared_] { shared->wait_for_events(); });
+  for (Queue& queue : shared_->queues) {
+    queue.thread = std::thread([shared = shared_, &queue] { shared->wait_for_events(queue); });
+  }
   shared_->watching = std::thread([shared = shared_] { shared->watch(); });
 }
 
@@ -135,40 +174,45 @@ Waiter::~Waiter() {
     const std::scoped_lock lock(shared.mutex);
     shared.closing = true;
   }
-  shared.changed.notify_all();
+  for (Queue& queue : shared.queues) queue.added.notify_all();
   // A continuation may drop the last reference to the engine: no thread can join itself.
   const auto self = std::this_thread::get_id();
-  if (self == shared.waiting.get_id() || self == shared.watching.get_id()) {
-    shared.waiting.detach();
+  const bool is_own = self == shared.watching.get_id() ||
+                      std::ranges::any_of(shared.queues, [self](const Queue& queue) {
+                        return queue.thread.get_id() == self;
+                      });
+  if (is_own) {
     shared.watching.detach();
-    return;
-  }
-  shared.watching.join();
-  bool is_stuck = false;
-  {
-    const std::scoped_lock lock(shared.mutex);
-    is_stuck = !shared.waiter_left;
-  }
-  if (is_stuck) {
-    shared.waiting.detach();
   } else {
-    shared.waiting.join();
+    shared.watching.join();
+  }
+  for (Queue& queue : shared.queues) {
+    if (is_own || shared.is_stuck(queue)) {
+      queue.thread.detach();
+    } else {
+      queue.thread.join();
+    }
   }
 }
 
-Completion Waiter::when_passed(const Event& end, const Event* begin, std::string what) {
+Completion Waiter::when_passed(const Event& end, const Event* begin, std::string what, Line line) {
   Promise promise;
   Completion completion = promise.completion();
   {
     const std::scoped_lock lock(shared_->mutex);
     if (!shared_->all_ended) {
-      shared_->queue.push_back({&end, begin, std::move(what), std::move(promise)});
-      shared_->changed.notify_all();
+      Queue& queue = shared_->queues.at(static_cast<std::size_t>(line));
+      queue.awaited.push_back({&end, begin, std::move(what), std::move(promise)});
+      queue.added.notify_one();
       return completion;
     }
   }
   promise.end(failed(shared_->lost));
   return completion;
+}
+
+void Waiter::wait(const Event& end, std::string what, Line line) {
+  (void)when_passed(end, nullptr, std::move(what), line).wait();
 }
 
 }  // namespace millrace::gpu

@@ -27,15 +27,15 @@ void PoolCore::allocate() {
     made.back()->pool = this;
   }
   slots_ = std::move(made);
-  free_.reserve(slots_.size());
-  // The first slot goes out first: a short run touches few pages.
-  for (auto slot = slots_.rbegin(); slot != slots_.rend(); ++slot) free_.push_back(slot->get());
+  for (const auto& slot : slots_) free_.push_back(slot.get());
+  free_count_ = free_.size();
 }
 
 SlotHandle PoolCore::take_free() {
-  if (free_.empty()) return {};
-  SlotBase* const slot = free_.back();
-  free_.pop_back();
+  if (free_count_ == 0) return {};
+  SlotBase* const slot = free_[first_free_];
+  first_free_ = (first_free_ + 1) % free_.size();
+  --free_count_;
   slot->owners.store(1, std::memory_order_relaxed);  // published by whatever hands the lease over
   slot->keep = shared_from_this();
   return SlotHandle(slot);
@@ -48,7 +48,7 @@ SlotHandle PoolCore::try_acquire() {
 
 SlotHandle PoolCore::acquire(std::stop_token stop) {
   std::unique_lock lock(mutex_);
-  freed_.wait(lock, stop, [this] { return !free_.empty(); });
+  freed_.wait(lock, stop, [this] { return free_count_ > 0; });
   return take_free();
 }
 
@@ -57,7 +57,7 @@ void PoolCore::give_back(SlotBase* slot) noexcept {
   slot->recycle();
   {
     const std::scoped_lock lock(mutex_);
-    free_.push_back(slot);  // reserved: does not throw
+    free_[(first_free_ + free_count_++) % free_.size()] = slot;
   }
   freed_.notify_one();
   // The callback runs under its lock so that when_free({}) can promise that it is not running any
@@ -73,7 +73,7 @@ void PoolCore::when_free(std::function<void()> callback) {
 
 int PoolCore::free_slots() const {
   const std::scoped_lock lock(mutex_);
-  return static_cast<int>(free_.size());
+  return static_cast<int>(free_count_);
 }
 
 }  // namespace millrace::detail

@@ -95,10 +95,13 @@ class PoolCore : public std::enable_shared_from_this<PoolCore> {
   const int slot_count_;
   const Bytes each_;
   const MakeSlot make_;
-  mutable std::mutex mutex_;  // guards slots_ and free_
+  mutable std::mutex mutex_;  // guards what follows
   std::condition_variable_any freed_;
   std::vector<std::unique_ptr<SlotBase>> slots_;
+  // A ring. What has been free longest goes out first: a device may still be at work in the slots
+  // that came back last, and their next user would wait for it.
   std::vector<SlotBase*> free_;
+  std::size_t first_free_ = 0, free_count_ = 0;
   std::mutex callback_mutex_;  // guards callback_, also while it runs: see give_back()
   std::function<void()> callback_;
 };

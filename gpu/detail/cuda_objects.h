@@ -7,6 +7,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -35,9 +36,13 @@ using GraphExecHandle = std::unique_ptr<CUgraphExec_st, DestroyGraphExec>;
 [[nodiscard]] StreamHandle make_stream(const char* name);
 /// Waiting for it does not spin.
 [[nodiscard]] EventHandle make_event(bool timed);
+/// Set where a device does not answer: its memory is then left to the end of the process, since to
+/// give it back would wait for the device. May be null: never.
+using Abandoned = std::shared_ptr<const std::atomic<bool>>;
 /// Throws OutOfDeviceMemory. `device` is its name, for the message.
-[[nodiscard]] Buffer allocate_device(Bytes size, const char* what, const std::string& device);
-[[nodiscard]] Buffer allocate_pinned(Bytes size);
+[[nodiscard]] Buffer allocate_device(Bytes size, const char* what, const std::string& device,
+                                     Abandoned abandoned = nullptr);
+[[nodiscard]] Buffer allocate_pinned(Bytes size, Abandoned abandoned = nullptr);
 [[nodiscard]] nn::DeviceMemory device_memory();
 
 class CudaStream : public Stream {

@@ -111,6 +111,11 @@ class HostDevice final : public RecordingDevice, public std::enable_shared_from_
   void synchronize(const Event& event) override;
   [[nodiscard]] double seconds_between(const Event& begin, const Event& end) override;
 
+  void abandon() noexcept override {
+    const std::lock_guard lock(mutex_);
+    is_abandoned_ = true;
+  }
+
   void copy(Stream& stream, void* to, const void* from, Bytes size, Copy kind) override;
   void fill(Stream& stream, void* memory, int byte, Bytes size) override;
   void launch(Stream& stream, const Launch& launch) override;
@@ -137,6 +142,10 @@ class HostDevice final : public RecordingDevice, public std::enable_shared_from_
   [[nodiscard]] std::vector<std::string> violations() const override {
     const std::lock_guard lock(mutex_);
     return violations_;
+  }
+  void note_host(std::string name, std::vector<Access> accesses) override {
+    const std::lock_guard lock(mutex_);
+    note({.kind = Kind::host, .name = std::move(name), .accesses = std::move(accesses)});
   }
   void forbid_host_stops(bool forbidden) override {
     const std::lock_guard lock(mutex_);
@@ -183,6 +192,8 @@ class HostDevice final : public RecordingDevice, public std::enable_shared_from_
   mutable std::mutex mutex_;
   std::condition_variable given_up_;
   bool has_given_up_ = false;
+  bool has_lost_ = false;  // an event
+  bool is_abandoned_ = false;
   Allocations allocations_;
   OrderCheck order_;
   PendingCopies copies_;

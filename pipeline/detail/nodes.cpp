@@ -212,8 +212,10 @@ void BodyNode::go_on_after(const Completion& ended, Message message) {
       Message whole = std::move(*held);
       counters_.end_elsewhere(outcome.device_s);
       if (outcome.error) {
-        whole.item.reset();
+        // In this order: a slot that comes back before the run is ending is lent again, while what
+        // failed may still be at work in it.
         failed(whole.sequence, outcome.error);
+        whole.item.reset();
       }
       leave(std::move(whole));
       // Last: the message, and with it perhaps the last lease, is gone.
@@ -222,9 +224,9 @@ void BodyNode::go_on_after(const Completion& ended, Message message) {
     counters_.note_in_flight();
   } catch (...) {  // no memory, or a completion that somebody else waits for
     Message whole = held != nullptr ? std::move(*held) : std::move(message);
-    whole.item.reset();
     counters_.end_elsewhere(0);
     failed(sequence, std::current_exception());
+    whole.item.reset();
     leave(std::move(whole));
     run_.graph.release_wait();
   }
@@ -244,8 +246,8 @@ void WithNode::work(Message message) {
       try {
         front.item = spec_.join(front.item, std::move(slot));
       } catch (...) {
-        front.item.reset();
         failed(front.sequence, std::current_exception());
+        front.item.reset();
       }
       counters_.worked(Clock::now() - begin);
     }

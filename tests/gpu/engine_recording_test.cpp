@@ -4,6 +4,8 @@
 #include <millrace/core/error.h>
 #include <millrace/gpu/memory_plan.h>
 
+#include <limits>
+
 #include "catch.h"
 #include "gpu/recorded_engine.h"
 
@@ -116,4 +118,10 @@ TEST_CASE("A convolution without a plan for bias and ReLU has kernels for them")
   builder.conv(5).relu().conv(6, 3, Padding::valid, 1, false).relu().conv(4, 2);
   check_without({.has_fused_convolutions = false}, builder.flatten().dense(4).softmax().build(),
                 {7, 3});
+}
+
+TEST_CASE("an engine without patience is refused") {
+  for (const double patience : {0.0, -1.0, 1e9, std::numeric_limits<double>::quiet_NaN()}) {
+    CHECK_THROWS_AS(RecordedEngine({.patience = patience}), UsageError);
+  }
 }

@@ -58,6 +58,9 @@ class ManualDevice : public Device {
     return dynamic_cast<const ManualEvent&>(end).at - dynamic_cast<const ManualEvent&>(begin).at;
   }
 
+  void abandon() noexcept override { abandoned = true; }
+  std::atomic<bool> abandoned = false;
+
   const DeviceFacts& facts() const override { unused(); }
   nn::DeviceMemory memory() const override { unused(); }
   Buffer allocate(Bytes, const char*) override { unused(); }
@@ -117,6 +120,22 @@ TEST_CASE("Waiter ends promises in the order of adding with the time between the
   CHECK(seconds == std::vector<double>{0.25, 0.75, 1.25});
 }
 
+TEST_CASE("Waiter waits in one line for nothing that stands in another") {
+  const auto device = std::make_shared<ManualDevice>();
+  ManualEvent copied;
+  ManualEvent cast;
+  ManualEvent stepped;
+  Waiter waiter(device);
+  const Completion copy = waiter.when_passed(copied, nullptr, "copy", Waiter::Line::copies);
+  const Completion ready = waiter.when_passed(cast, nullptr, "cast", Waiter::Line::casts);
+  device->pass(cast);
+  CHECK(ready.wait().device_s == 0);
+  device->pass(stepped);
+  waiter.wait(stepped, "step");
+  device->pass(copied);
+  (void)copy.wait();
+}
+
 TEST_CASE("Waiter hands on what went wrong before an event, and goes on") {
   const auto device = std::make_shared<ManualDevice>();
   ManualEvent bad;
@@ -144,6 +163,8 @@ TEST_CASE("Waiter names the oldest event that does not come, and ends all promis
     CHECK(error_of(first) == expected);
     CHECK(error_of(second) == expected);
     CHECK(error_of(waiter.when_passed(later, nullptr, "step")) == expected);
+    CHECK_THROWS_WITH(waiter.wait(later, "the last steps"), expected);
+    CHECK(device->abandoned);
   }  // returns although the thread is still stuck
   device->give_up();
 }

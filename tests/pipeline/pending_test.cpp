@@ -5,6 +5,7 @@
 #include <millrace/pipeline/pipeline.h>
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -150,6 +151,32 @@ TEST_CASE("an item whose work fails elsewhere ends the run with that error and a
   CHECK(items <= 100);
   CHECK(pool.free_slots() == 3);
   CHECK(device.free_slots() == 2);
+}
+
+TEST_CASE("an item whose work fails elsewhere keeps its slot until the run is ending") {
+  struct Item {
+    Item(std::stop_token token, std::atomic<int>& gone_too_early)
+        : stop(std::move(token)), too_early(gone_too_early) {}
+    ~Item() { too_early += stop.stop_requested() ? 0 : 1; }
+    Item(const Item&) = delete;
+    Item& operator=(const Item&) = delete;
+    std::stop_token stop;
+    std::atomic<int>& too_early;
+  };
+  std::atomic<int> too_early = 0;
+  Elsewhere elsewhere;
+  Pipeline p{{.threads = 2}};
+  auto numbers = p.source({.name = "count"}, slots(1), count_to(1));
+  auto items = p.then(numbers, {.name = "copy"}, [&](int, Context& context) {
+    Promise promise;
+    Pending<std::shared_ptr<Item>> pending{std::make_shared<Item>(context.stop_token(), too_early),
+                                           promise.completion()};
+    elsewhere.end(std::move(promise), failure("no such device"));
+    return pending;
+  });
+  p.sink(items, {.name = "use"}, [](const std::shared_ptr<Item>&) {});
+  CHECK_THROWS_WITH(p.run(), "copy: no such device");
+  CHECK(too_early == 0);
 }
 
 TEST_CASE("work that fails elsewhere is skipped where the stage skips") {

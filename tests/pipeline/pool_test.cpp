@@ -36,6 +36,25 @@ TEST_CASE("slots keep their memory from lease to lease") {
   CHECK(pool.try_acquire()->data() == first);
 }
 
+TEST_CASE("the slot that has been free longest goes out first") {
+  Budget budget;
+  int made = 0;
+  Pool<int> pool(
+      "numbers", 3, [&made] { return made++; }, budget);
+  Lease<int> a = pool.try_acquire();
+  Lease<int> b = pool.try_acquire();
+  CHECK(*a == 0);
+  CHECK(*b == 1);
+  b.reset();
+  a.reset();
+  std::vector<Lease<int>> leases;
+  for (int i = 0; i < 3; ++i) leases.push_back(pool.try_acquire());
+  CHECK(*leases[0] == 2);
+  CHECK(*leases[1] == 1);
+  CHECK(*leases[2] == 0);
+  CHECK_FALSE(pool.try_acquire());
+}
+
 TEST_CASE("a pool that stands alone charges the budget before it allocates") {
   Budget budget(1_KiB);
   int made = 0;

@@ -1,0 +1,130 @@
+#include "gpu/recorded_training.h"
+
+#include "apps/pictures.h"
+
+#include <millrace/nodes/cast.h>
+#include <millrace/nodes/copy_to_device.h>
+
+#include <utility>
+
+namespace millrace::test {
+namespace {
+
+using gpu::RecordingDevice;
+
+/// Tells the record when the bodies of stages begin and end.
+class RecordedStages final : public StageWatch {
+ public:
+  explicit RecordedStages(std::shared_ptr<RecordingDevice> device) : device_(std::move(device)) {}
+  void begin(const std::string& stage) noexcept override { device_->note_host("begin " + stage); }
+  void end() noexcept override { device_->note_host("end"); }
+
+ private:
+  std::shared_ptr<RecordingDevice> device_;
+};
+
+/// Tells the record where samples are written.
+class RecordedDataset final : public Dataset {
+ public:
+  RecordedDataset(std::shared_ptr<const Dataset> inner, std::shared_ptr<RecordingDevice> device)
+      : inner_(std::move(inner)), device_(std::move(device)) {}
+
+  [[nodiscard]] std::uint32_t size() const noexcept override { return inner_->size(); }
+  [[nodiscard]] const std::vector<std::string>& classes() const noexcept override {
+    return inner_->classes();
+  }
+  [[nodiscard]] int label(std::uint32_t index) const override { return inner_->label(index); }
+  [[nodiscard]] std::string name(std::uint32_t index) const override { return inner_->name(index); }
+  [[nodiscard]] Bytes index_bytes() const noexcept override { return inner_->index_bytes(); }
+  [[nodiscard]] Shape natural_shape() const override { return inner_->natural_shape(); }
+  [[nodiscard]] DType dtype() const noexcept override { return inner_->dtype(); }
+  void load(std::uint32_t index, TensorView target, Filter filter,
+            Decoder& decoder) const override {
+    const auto bytes = static_cast<std::size_t>(target.shape.elements()) * size_of(target.dtype);
+    device_->note_host("load", {{target.data, bytes, true}});
+    inner_->load(index, target, filter, decoder);
+  }
+
+ private:
+  std::shared_ptr<const Dataset> inner_;
+  std::shared_ptr<RecordingDevice> device_;
+};
+
+apps::TrainingData open(const apps::TrainOptions& options,
+                        const std::shared_ptr<RecordingDevice>& device) {
+  apps::TrainingData data = apps::open_training_data(
+      {options.data, options.validation, options.validation_share, options.seed},
+      apps::Show::nothing, {});
+  for (SampleSet* set : {&data.training, &data.validation}) {
+    if (set->dataset != nullptr) {
+      set->dataset = std::make_shared<RecordedDataset>(set->dataset, device);
+    }
+  }
+  return data;
+}
+
+}  // namespace
+
+std::filesystem::path write_pictures(const Scratch& scratch, int pictures_each, int size) {
+  return write_classes(scratch / "data", {"dark", "light"}, pictures_each, size);
+}
+
+apps::TrainOptions options_for(const std::filesystem::path& data, const std::string& model) {
+  apps::TrainOptions options;
+  options.data = data.string();
+  options.validation_share = 0;
+  options.model = model;
+  options.epochs = 1;
+  options.batch = 4;
+  options.learning_rate = 0.05;
+  options.callbacks.no_checkpoints = true;
+  options.device = "cpu";  // what else it is, the engine says
+  options.threads = 2;
+  options.compute_threads = 1;
+  options.memory_budget = "1GiB";
+  options.run_dir = "not used";
+  return options;
+}
+
+RecordedTraining::RecordedTraining(const apps::TrainOptions& options,
+                                   const gpu::EngineOptions& engine_options, gpu::Faults faults)
+    : device(RecordingDevice::make(std::move(faults))),
+      engine(gpu::make_engine(device, engine_options)),
+      training(apps::prepare_training(options, open(options, device), {}, engine)) {
+  training.watch = std::make_shared<RecordedStages>(device);
+}
+
+void RecordedTraining::allocate() const {
+  apps::allocate(training);
+  if (training.pruner == nullptr) return;
+  training.pruner->begin(*training.state->executor, training.state->step, false);
+}
+
+Report RecordedTraining::run(Logger::Watchers watchers) const {
+  if (training.kept != nullptr) (void)apps::load_kept(training, {});
+  allocate();
+  return apps::compose_training(training, {}, std::move(watchers)).run();
+}
+
+void RecordedTraining::check_device() const {
+  for (const std::string& violation : device->violations()) FAIL_CHECK(violation);
+}
+
+Pipeline compose_steps(const RecordedTraining& recorded, int device_slots,
+                       std::int64_t report_every) {
+  const apps::Training& t = recorded.training;
+  Pipeline p({.name = "steps", .threads = t.options.threads, .watch = t.watch});
+  auto batches = apps::add_loading(p, t);
+  auto device = p.pool<DeviceBatch>("device batches", device_slots, apps::device_batches(t));
+  auto on_device = p.then(p.with(batches, {.name = "device slot"}, device), {.name = "copy"},
+                          CopyToDevice(t.engine));
+  auto inputs = p.then(on_device, {.name = "cast"}, Cast(t.model.preprocessing, t.model.input));
+  const double rate = *t.options.learning_rate;
+  TrainStep step(t.state, [rate](std::uint64_t) { return rate; });
+  step.report_every(report_every);
+  auto steps = p.then(inputs, {.name = "train", .on = On::engine}, std::move(step));
+  p.sink(steps, {.name = "log", .on = On::blocking}, Logger({}));
+  return p;
+}
+
+}  // namespace millrace::test
