@@ -169,10 +169,14 @@ Measured measure(const TrainingData& data, const BenchDevice& device, const Benc
   const Report& report = m.training.report;
   m.steps = m.training.steps;
   const auto steps = static_cast<double>(m.steps);
-  const auto busy_ms = [&](const char* stage) { return 1e3 * report.stage(stage).busy_s / steps; };
+  const auto busy_ms = [&](const char* stage) {
+    const StageReport& s = report.stage(stage);
+    return 1e3 * (s.device_s > 0 ? s.device_s : s.busy_s) / steps;
+  };
   m.loading_ms = 1e3 * m.loading.seconds.median / steps;
   m.copying_ms = busy_ms("copy") + busy_ms("cast");
-  m.computing_ms = busy_ms("train");
+  const double device_ms = 1e3 * t.state->device_s / static_cast<double>(o.warmup + o.repeats);
+  m.computing_ms = device_ms > 0 ? device_ms / steps : busy_ms("train");
   m.together_ms = 1e3 * m.training.seconds.median / steps;
   return m;
 }

@@ -13,6 +13,7 @@
 #include "apps/show_augmented.h"
 #include "apps/training_pipeline.h"
 
+#include <millrace/core/json_text.h>
 #include <millrace/io/files.h>
 #include <millrace/io/generated.h>
 #include <millrace/nn/preprocessing.h>
@@ -137,6 +138,12 @@ Told told(Report report, const Training& t, GpuRecording* recording, const fs::p
   Told told{std::move(report), {}};
   if (t.kept != nullptr) told.report.remarks.push_back(describe_replay(t));
   if (t.resident != nullptr) told.report.remarks.push_back(resident_remark(t));
+  if (const double steps_s = t.state->device_s; steps_s > 0) {
+    told.report.remarks.push_back(concat("steps took ", duration_text(steps_s),
+                                         " by the GPU's own clock, of ",
+                                         duration_text(told.report.wall_s)));
+    told.more.emplace_back("steps_device_s", json_number(steps_s));
+  }
   if (recording != nullptr) told.more.emplace_back("gpu", recording->finish(told.report, trace));
   return told;
 }

@@ -3,6 +3,7 @@
 #include <millrace/core/error.h>
 #include <millrace/gpu/device_input.h>
 #include <millrace/gpu/executor_memory.h>
+#include <millrace/gpu/step_clock.h>
 #include <millrace/gpu/step_group.h>
 #include <millrace/gpu/transfer.h>
 #include <millrace/gpu/update_arenas.h>
@@ -121,6 +122,7 @@ class GpuExecutor : public nn::Executor {
   enum class Gradients { written, differentiated, given } gradients_ = Gradients::written;
   bool masks_updates_ = true;
   bool is_timed_ = false;
+  mutable StepClock clock_;
   mutable std::int64_t samples_under_way_ = 0;
   mutable nn::StepResult started_;  // results of steps that had to be waited for before finish()
 };
@@ -137,7 +139,8 @@ GpuExecutor::GpuExecutor(const nn::Model& model, const nn::CompileOptions& optio
       needs_(memory_needs(programs_, places_, options_, context_->options.precision)),
       outputs_(nn::summarize(model).back().output.elements()),
       stream_(device().make_stream("compute")),
-      done_(device().make_event(false)) {}
+      done_(device().make_event(false)),
+      clock_(device()) {}
 
 GpuExecutor::~GpuExecutor() {
   try {  // nothing may be under way in memory that goes
@@ -277,11 +280,13 @@ void GpuExecutor::start(Program& program, unsigned purposes, const StepInput& in
   device().launch(
       *stream_, begin_step(arenas().scalars, numbers(t, learning_rate, input.samples, input.pass)));
   const InputMemory memory = input.slot.memory(input.first);
+  clock_.begin(*stream_);
   if (is_timed_) {
     program.run_timed(*context_, *stream_, purposes, memory);
   } else {
     program.run(device(), *stream_, purposes, memory, context_->options.graphs);
   }
+  clock_.end(*stream_);
   device().record(input.slot.consumed(), *stream_);
   samples_under_way_ += (purposes & (kTrain | kDifferentiate | kLoss)) != 0 ? input.samples : 0;
 }
@@ -339,6 +344,7 @@ void GpuExecutor::start_group(const StepInput& input, std::int64_t rows, std::in
        keep_steps(arenas().steps, numbers(t, 0, rows, input.pass), input.samples, learning_rates)) {
     device().launch(*stream_, launch);
   }
+  clock_.begin(*stream_);
   groups_.run(device(), *stream_, {input.slot.memory(input.first), rows, input.samples},
               context_->options.graphs, [&] {
                 for (std::int64_t i = 0; i < steps; ++i) {
@@ -347,6 +353,7 @@ void GpuExecutor::start_group(const StepInput& input, std::int64_t rows, std::in
                       .queue(device(), *stream_, kTrain, input.slot.memory(part(i).first));
                 }
               });
+  clock_.end(*stream_);
   device().record(input.slot.consumed(), *stream_);
   samples_under_way_ += input.samples;
 }
@@ -357,7 +364,8 @@ nn::StepResult GpuExecutor::collect() const {
   return {.loss_sum = scalars.loss_sum,
           .weight_sum = scalars.weight_sum,
           .correct = scalars.correct,
-          .samples = std::exchange(samples_under_way_, 0)};
+          .samples = std::exchange(samples_under_way_, 0),
+          .device_s = clock_.seconds()};
 }
 
 Scalars GpuExecutor::read_scalars() const {

@@ -135,6 +135,7 @@ StepResult& StepResult::operator+=(const StepResult& other) noexcept {
   weight_sum += other.weight_sum;
   correct += other.correct;
   samples += other.samples;
+  device_s += other.device_s;
   return *this;
 }
 

@@ -28,6 +28,7 @@ struct StepResult {
   std::int64_t correct = 0;  ///< argmax equals the label's (first maximum); or sigmoid > 0.5
                              ///< equals label > 0.5 in every output
   std::int64_t samples = 0;  ///< valid samples
+  double device_s = 0;  ///< what the steps took by a device's own clock; 0 where nobody measured
   StepResult& operator+=(const StepResult& other) noexcept;
   [[nodiscard]] double mean_loss() const noexcept;  ///< Keras's: loss_sum / samples
   [[nodiscard]] double accuracy() const noexcept;

@@ -111,6 +111,7 @@ nn::StepResult TrainStep::evaluate(const DeviceBatch& batch) {
   const nn::StepResult result = state_->executor->evaluate(view, outputs);
   figures_->metrics.add(outputs, view.labels, view.samples);
   *state_->epoch.validation += result;
+  state_->device_s += result.device_s;
   return result;
 }
 
@@ -124,6 +125,7 @@ nn::StepResult collect_results(TrainingState& state) {
   const nn::StepResult result = state.executor->finish();
   // Behind the last training step of an epoch nothing is under way when validation begins.
   (state.epoch.validation ? *state.epoch.validation : state.epoch.training) += result;
+  state.device_s += result.device_s;
   return result;
 }
 

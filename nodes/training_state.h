@@ -34,6 +34,7 @@ class TrainingState {
   EpochRecord epoch;                  ///< the epoch under way
   std::int64_t validation_holes = 0;  ///< in the validation under way
   std::vector<EpochRecord> history;   ///< whole epochs
+  double device_s = 0;  ///< what steps took by a device's own clock since this was made; not saved
 
   /// No further step: batches that come are dropped, the source ends. `reason` is for the user.
   void finish(std::string reason);
@@ -52,7 +53,7 @@ class TrainingState {
   void unfreeze();
   [[nodiscard]] bool is_unfrozen() const noexcept { return is_unfrozen_; }
 
-  /// Everything above but the executor itself; its arenas as arrays of their names, and the state
+  /// Everything above but the executor itself and device_s; its arenas as arrays of their names, and the state
   /// of its loss scale, if it has one. Arrays that are there already and large enough are written
   /// in place. A validation under way is not kept: it learns nothing, and begins anew.
   void save(Checkpoint& checkpoint) const;

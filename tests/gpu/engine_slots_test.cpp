@@ -163,3 +163,19 @@ TEST_CASE("An upload waits on the device for the step that reads the slot") {
   CHECK(executor->finish().samples == 16);
   tested.check_device();
 }
+
+TEST_CASE("What steps took by the device's own clock comes with their results, and once") {
+  const nn::Model model = small_convnet();
+  const TestedEngine tested(Precision::fp32);
+  const auto executor = test::executor(*tested.engine, model, adam(8));
+  const OwnedBatch data(model, kSoftmax, 8, 1);
+  const auto slot = test::slot_with(*tested.engine, model, data.batch(), 8);
+  const nn::Batch batch = test::in_slot(data.batch(), *slot);
+  CHECK(executor->finish().device_s == 0);
+  for (int t = 1; t <= 200; ++t) executor->start_evaluate(batch);  // more than are measured
+  const double many = executor->finish().device_s;
+  CHECK(many > 0);
+  CHECK(executor->finish().device_s == 0);
+  CHECK(executor->evaluate(batch).device_s < many);
+  tested.check_device();
+}
