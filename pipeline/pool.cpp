@@ -8,7 +8,11 @@ void SlotHandle::reset() noexcept {
   SlotBase* const slot = std::exchange(slot_, nullptr);
   if (slot == nullptr) return;
   // Release: what this owner wrote is seen by the next lease. Acquire: the last owner sees it all.
-  if (slot->owners.fetch_sub(1, std::memory_order_acq_rel) == 1) slot->pool->give_back(slot);
+  if (slot->owners.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  if (slot->pool != nullptr)
+    slot->pool->give_back(slot);
+  else
+    slot->recycle();  // a Bundle
 }
 
 PoolCore::PoolCore(std::string name, int slots, Bytes each, MakeSlot make)
