@@ -2,6 +2,8 @@
 
 #include <millrace/core/error.h>
 
+#include <new>
+
 namespace millrace::detail {
 
 void SlotHandle::reset() noexcept {
@@ -26,9 +28,14 @@ void PoolCore::allocate() {
   if (!slots_.empty()) return;
   std::vector<std::unique_ptr<SlotBase>> made;
   made.reserve(static_cast<std::size_t>(slot_count_));
-  for (int i = 0; i < slot_count_; ++i) {
-    made.push_back(make_());
-    made.back()->pool = this;
+  try {
+    for (int i = 0; i < slot_count_; ++i) {
+      made.push_back(make_());
+      made.back()->pool = this;
+    }
+  } catch (const std::bad_alloc&) {
+    throw Error(concat("pool '", name_, "': out of memory for ", slot_count_, " slots of ", each_,
+                       "; fewer or smaller slots would help"));
   }
   slots_ = std::move(made);
   free_.reserve(slots_.size());

@@ -26,8 +26,9 @@ void WithNode::work(Message message) {
       }
       counters_.worked(Clock::now() - begin);
     }
-    counters_.leave(Clock::now());
-    send(std::move(front));
+    const Clock::time_point now = Clock::now();
+    counters_.leave(now);
+    send(std::move(front), now);
     parked_.pop_front();
   }
 }
@@ -78,8 +79,9 @@ void GatherNode::deliver(std::uint32_t number, Partial partial) {
       failed(whole.sequence, std::current_exception());
     }
   }
-  counters_.worked(Clock::now() - begin);
-  send(std::move(whole));
+  const Clock::time_point end = Clock::now();
+  counters_.worked(end - begin);
+  send(std::move(whole), end);
 }
 
 // ---- JoinNode -----------------------------------------------------------------------------------
@@ -92,7 +94,7 @@ void JoinNode::limit(Length length) {
   Message shorter;
   shorter.kind = Message::Kind::limit;
   shorter.sequence = length.items;
-  enter(shorter);  // one thread at a time knows the length
+  enter(shorter, {});  // one thread at a time knows the length
 }
 
 void JoinNode::work(Message message) {
@@ -152,11 +154,12 @@ void JoinNode::deliver(std::uint64_t sequence, Parts parts) {
       if (!whole.token) whole.token = parts.by_port.front().token;
       failed(sequence, std::current_exception());
     }
-    counters_.worked(Clock::now() - begin);
   }
-  for (std::size_t i = 0; i < parts.arrived; ++i) counters_.leave(begin);
+  const Clock::time_point end = Clock::now();
+  if (whole.item) counters_.worked(end - begin);
+  for (std::size_t i = 0; i < parts.arrived; ++i) counters_.leave(end);
   parts.by_port.clear();
-  send(std::move(whole));
+  send(std::move(whole), end);
 }
 
 }  // namespace millrace::detail

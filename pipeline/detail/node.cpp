@@ -21,7 +21,10 @@ Node::Node(RunContext run, const StageSpec& spec, int index, int concurrency, La
   if (!restores_order) return;
   sequencer_ = std::make_unique<Sequencer>(
       run.graph, [](const Message& message) { return static_cast<std::size_t>(message.sequence); });
-  flow::make_edge(*sequencer_, entry_);
+}
+
+void Node::open() {
+  if (sequencer_ != nullptr) flow::make_edge(*sequencer_, entry_);
 }
 
 void Node::feed(Node* next, int port) {
@@ -29,23 +32,23 @@ void Node::feed(Node* next, int port) {
   next->inputs_.push_back(this);
 }
 
-void Node::enter(Message message) {
-  if (message.kind == Message::Kind::item) counters_.arrive(Clock::now());
-  if (follows_directly_) return work(std::move(message));
+void Node::enter(Message message, Clock::time_point now) {
+  if (message.kind == Message::Kind::item) counters_.arrive(now);
+  if (follows_directly_) return work_safely(std::move(message));
   if (sequencer_ != nullptr)
     sequencer_->try_put(message);
   else
     entry_.try_put(message);
 }
 
-void Node::send(Message message) {
+void Node::send(Message message, Clock::time_point now) {
   message.attempt = 0;
   for (std::size_t i = 0; i < next_.size(); ++i) {
     message.port = static_cast<std::uint8_t>(next_[i].port);
     if (i + 1 == next_.size())
-      next_[i].node->enter(std::move(message));
+      next_[i].node->enter(std::move(message), now);
     else
-      next_[i].node->enter(message);
+      next_[i].node->enter(message, now);
   }
 }
 
@@ -68,18 +71,27 @@ void Node::limit(Length length) {
 }
 
 void Node::dispatch(const Message& message) {
-  if (lane_ == nullptr) return work(message);
+  if (lane_ == nullptr) return work_safely(message);
   run_.graph.reserve_wait();
   // An init-capture: a plain copy of a const reference would be const, and could not be moved from.
   try {
     lane_->post([this, held = message]() mutable {
       // The message, and with it perhaps the last lease, must be gone before the reservation is.
-      work(std::move(held));
+      work_safely(std::move(held));
       run_.graph.release_wait();
     });
   } catch (...) {  // no memory for the job
     run_.control.fail(spec_.options.name, message.sequence, std::current_exception());
     run_.graph.release_wait();
+  }
+}
+
+void Node::work_safely(Message message) noexcept {
+  const std::uint64_t sequence = message.sequence;
+  try {
+    work(std::move(message));
+  } catch (...) {
+    run_.control.fail(spec_.options.name, sequence, std::current_exception());
   }
 }
 

@@ -43,10 +43,14 @@ class Node {
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
-  /// Puts a message into the node's queue. Any thread.
-  void enter(Message message);
+  /// Puts a message into the node's queue. Any thread. `now` saves a look at the clock, which costs
+  /// more than the rest of a hop.
+  void enter(Message message, Clock::time_point now);
   /// A free slot of the node's pool may be taken.
   void wake();
+  /// Connects the parts of the node. Begins tasks of oneTBB, so not for constructors: who throws
+  /// would leave them behind.
+  void open();
   /// Each consumer gets all items. Before the run.
   void feed(Node* next, int port);
   /// From now on the node works on what its input sends right there, on the thread of the input.
@@ -76,7 +80,7 @@ class Node {
   /// Works on one message, on the stage's threads.
   virtual void work(Message message) = 0;
   virtual void limit(Length length);
-  void send(Message message);
+  void send(Message message, Clock::time_point now);
   /// Once more into the stage's queue, without having left it.
   void enter_again(const Message& message) { entry_.try_put(message); }
   /// Whether the policy has the item tried again after this failure; counts it.
@@ -101,6 +105,8 @@ class Node {
 
  private:
   void dispatch(const Message& message);
+  /// Nothing is thrown into oneTBB, not even where there is no memory left to park an item.
+  void work_safely(Message message) noexcept;
 
   using Entry = oneapi::tbb::flow::multifunction_node<Message, std::tuple<Message>>;
   using Sequencer = oneapi::tbb::flow::sequencer_node<Message>;

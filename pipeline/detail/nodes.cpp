@@ -56,7 +56,7 @@ void SourceNode::announce() {
     end.kind = Message::Kind::end_of_call;
     end.call = call_;
     end.index = emitted_;
-    for (Node* const gather : gathers_) gather->enter(end);
+    for (Node* const gather : gathers_) gather->enter(end, {});
     ++call_;
   }
   if (has_ended_) input_ends(0, {sequence_, call_});
@@ -69,7 +69,7 @@ void SourceNode::emit(Item item) {
   message.item = std::move(item);
   message.call = call_;
   message.index = emitted_++;
-  send(std::move(message));
+  send(std::move(message), Clock::now());
 }
 
 // ---- BodyNode -----------------------------------------------------------------------------------
@@ -113,7 +113,7 @@ void BodyNode::give_back(CallSlot& slot) {
   idle_.push_back(&slot);
 }
 
-Output BodyNode::call(Message& message) {
+Output BodyNode::call(Message& message, Clock::time_point& end) {
   CallSlot& slot = take_slot();
   Output result;
   const Clock::time_point begin = Clock::now();
@@ -130,7 +130,7 @@ Output BodyNode::call(Message& message) {
     }
   }
   slot.end();
-  const Clock::time_point end = Clock::now();
+  end = Clock::now();
   counters_.worked(end - begin);
   run_.trace.record(index_, message.sequence, begin, end);
   give_back(slot);
@@ -142,16 +142,20 @@ void BodyNode::work(Message message) {
   // What has begun on the engine is finished there, also when the run is ending: a step and what
   // belongs to it are done both or neither.
   const bool goes_on = follows_directly_ || !run_.control.is_ending();
-  if (message.item && goes_on) result = call(message);
+  Clock::time_point end;
+  if (message.item && goes_on)
+    result = call(message, end);
+  else
+    end = Clock::now();
   Item input = std::exchange(message.item, std::move(result.item));
   if (result.ended) return go_on_after(*result.ended, std::move(message), std::move(input));
   input.reset();
-  leave(std::move(message));
+  leave(std::move(message), end);
 }
 
-void BodyNode::leave(Message message) {
-  counters_.leave(Clock::now());
-  send(std::move(message));
+void BodyNode::leave(Message message, Clock::time_point now) {
+  counters_.leave(now);
+  send(std::move(message), now);
 }
 
 void BodyNode::go_on_after(const Completion& ended, Message message, Item input) {
@@ -189,7 +193,7 @@ void BodyNode::ended_elsewhere(const Outcome& outcome, Message message, Item inp
       failed(message.sequence, outcome.error);
     }
     input.reset();
-    leave(std::move(message));
+    leave(std::move(message), Clock::now());
   }
   // Last: the message, and with it perhaps the last lease, is gone.
   run_.graph.release_wait();

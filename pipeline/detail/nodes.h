@@ -52,13 +52,13 @@ class BodyNode final : public Node {
 
  private:
   void work(Message message) override;
-  [[nodiscard]] Output call(Message& message);
+  [[nodiscard]] Output call(Message& message, Clock::time_point& end);
   [[nodiscard]] CallSlot& take_slot();
   void give_back(CallSlot& slot);
   /// The item goes on when it has ended. `input` is for another try, if the policy has one.
   void go_on_after(const Completion& ended, Message message, Item input);
   void ended_elsewhere(const Outcome& outcome, Message message, Item input);
-  void leave(Message message);
+  void leave(Message message, Clock::time_point now);
 
   std::mutex mutex_;  // guards idle_
   std::vector<std::unique_ptr<CallSlot>> slots_;

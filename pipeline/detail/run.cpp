@@ -28,7 +28,12 @@ class Run {
         control_(control),
         context_{graph_, control, trace, watch, threads} {
     for (std::size_t i = 0; i < stages.size(); ++i) add(static_cast<int>(i));
-    connect();
+    try {
+      connect();
+    } catch (...) {  // no memory: what was begun must end before its nodes do
+      graph_.wait_for_all();
+      throw;
+    }
   }
   ~Run() { stop_feeding(); }
   Run(const Run&) = delete;
@@ -115,6 +120,7 @@ class Run {
       for (const int input : spec.inputs) {
         nodes_[static_cast<std::size_t>(input)]->feed(nodes_[i].get(), port++);
       }
+      nodes_[i]->open();
       if (follows_directly_[i]) nodes_[i]->follow_directly();
       if (spec.kind == Kind::gather) source_of(spec).announce_calls_to(nodes_[i].get());
     }

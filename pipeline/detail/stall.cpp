@@ -128,8 +128,9 @@ void StallGuard::tell() {
     const StallReport report = describe_stall(nodes_, watch_.after_s, Clock::now());
     if (watch_.tell) watch_.tell(report.line);
     if (!watch_.ends_run) return;
-    control_.fail(report.stage == nullptr ? "watch" : report.stage->spec().options.name,
-                  report.item, std::make_exception_ptr(Error(report.line)));
+    const std::string_view stage =
+        report.stage == nullptr ? "pipeline" : std::string_view(report.stage->spec().options.name);
+    control_.fail(stage, report.item, std::make_exception_ptr(Error(report.line)));
   } catch (...) {  // no memory for a line: the run is not worse off for it
   }
 }
