@@ -1,94 +1,25 @@
 #include "pipeline/random_graph.h"
 
+#include "pipeline/random_world.h"
+
 #include <algorithm>
-#include <atomic>
-#include <condition_variable>
-#include <deque>
-#include <mutex>
-#include <new>
-#include <stop_token>
 #include <thread>
 #include <tuple>
 
 namespace millrace::test {
 namespace {
 
-/// The number of an item in its stream, and the leases that travel with it.
-struct Thing {
-  std::uint64_t number = 0;
-  std::vector<Lease<int>> held{};
-};
-
-/// Another thread, which ends what was begun.
-class Elsewhere {
- public:
-  Elsewhere() : thread_([this](const std::stop_token& stop) { work(stop); }) {}
-  [[nodiscard]] Completion begin(bool fails) {
-    Promise promise;
-    Completion completion = promise.completion();
-    const std::scoped_lock lock(mutex_);
-    begun_.emplace_back(std::move(promise), fails);
-    ready_.notify_one();
-    return completion;
-  }
-
- private:
-  void work(const std::stop_token& stop) {
-    std::unique_lock lock(mutex_);
-    while (ready_.wait(lock, stop, [this] { return !begun_.empty(); })) {
-      auto [promise, fails] = std::move(begun_.front());
-      begun_.pop_front();
-      lock.unlock();
-      Outcome outcome;
-      if (fails) outcome.error = std::make_exception_ptr(Error("failed elsewhere"));
-      promise.end(std::move(outcome));
-      lock.lock();
-    }
-  }
-  std::mutex mutex_;
-  std::condition_variable_any ready_;
-  std::deque<std::pair<Promise, bool>> begun_;
-  std::jthread thread_;  // last: it ends before what it uses
-};
-
-/// What all bodies of a graph share.
-struct World {
-  std::uint64_t seed;
-  std::atomic<std::uint64_t> fails_once_in{0};  // 0: never
-  std::stop_source stop{};
-  std::atomic<std::uint64_t> calls{0};
-  std::uint64_t stops_at_call = 0;  // 0: never
-  std::atomic<std::uint64_t> delivered{0};
-  std::atomic<bool> out_of_order{false}, out_of_step{false};
-  Elsewhere elsewhere{};
-
-  /// Called by each body: delays, stops the run, fails.
-  void at(std::uint64_t stage, std::uint64_t number) {
-    const std::uint64_t call = ++calls;
-    delay(seed + stage, number);
-    if (call == stops_at_call) stop.request_stop();
-    if (!fails_now(stage, call)) return;
-    if (call % 3 == 0) throw std::bad_alloc();
-    throw Error(concat("item ", number, " is bad"));
-  }
-  [[nodiscard]] bool fails_now(std::uint64_t stage, std::uint64_t call) const {
-    if (fails_once_in == 0) return false;
-    Random random(seed, static_cast<std::uint32_t>(stage), call, Draw::user);
-    return random.below(fails_once_in) == 0;
-  }
-};
-
-/// A stream under construction and the numbers it may have lost.
+/// A stream under construction.
 struct Branch {
   Stream<Thing> stream;
-  int source;  // of its numbers: only streams that count alike are joined
+  std::uint64_t length;  // items, if none fails
   bool is_shared = false;
 };
 
 class Builder {
  public:
   explicit Builder(std::uint64_t seed)
-      : seed_(seed), random_(seed, 0, 0, Draw::user), world_(std::make_shared<World>()) {
+      : random_(seed, 0, 0, Draw::user), world_(std::make_shared<World>()) {
     world_->seed = seed;
     if (chance(2)) world_->fails_once_in = 3 + below(400);
     if (chance(4)) world_->stops_at_call = 1 + below(300);
@@ -160,8 +91,6 @@ class Builder {
     return made;
   }
 
-  /// All sources have the same length, so that what arrives can be counted; that of an endless one
-  /// is cut by the joins.
   void add_source() {
     auto pool =
         pipeline_->pool<int>(name("slots"), 1 + static_cast<int>(below(5)), [] { return 0; });
@@ -169,17 +98,18 @@ class Builder {
     const std::uint64_t group = chance(3) ? 1 + below(5) : 1;
     const On on = chance(4) ? On::blocking : On::compute;
     const std::uint64_t id = ++stages_;
+    const std::uint64_t length = 20 + below(60);
     auto items =
         pipeline_->source({.name = concat("source ", id), .on = on}, pool,
-                          [world = world_, id, group, next = std::uint64_t{0}](
+                          [world = world_, id, group, length, next = std::uint64_t{0}](
                               Lease<int> slot, Emit<Thing>& emit) mutable {
-                            for (std::uint64_t i = 0; i < group && next < kItems * group; ++i) {
+                            for (std::uint64_t i = 0; i < group && next < length * group; ++i) {
                               world->at(id, next);
                               emit({next++, {slot}});
                             }
-                            return next < kItems * group;
+                            return next < length * group;
                           });
-    if (group == 1) return open_.push_back({items, 0});
+    if (group == 1) return open_.push_back({items, length});
     // Groups count as the items of other sources do.
     auto checked = pipeline_->then(items, stage("check", true),
                                    [world = world_, id = stages_](const Thing& thing) {
@@ -191,7 +121,7 @@ class Builder {
                                      [](const Group<Thing>& g) {
                                        return Thing{g.number, g.items.front().held};
                                      }),
-                     0});
+                     length});
   }
 
   void grow() {
@@ -266,6 +196,7 @@ class Builder {
     if (open_.size() < 2) return fan_out();
     Branch left = take();
     const Branch right = take();
+    left.length = std::min(left.length, right.length);
     auto pairs = pipeline_->join({.name = name("join")}, left.stream, right.stream);
     left.stream =
         pipeline_->then(pairs, stage("meet", false),
@@ -285,7 +216,7 @@ class Builder {
     const bool is_ordered = chance(2);
     Stage made = stage("sink", false);
     made.concurrency = is_ordered ? 1 : made.concurrency;
-    expected_ += kItems;
+    expected_ += branch.length;
     pipeline_->sink(branch.stream, made,
                     [world = world_, id = stages_, is_ordered,
                      next = std::uint64_t{0}](const Thing& thing) mutable {
@@ -296,8 +227,6 @@ class Builder {
                     });
   }
 
-  static constexpr std::uint64_t kItems = 60;
-  std::uint64_t seed_;
   Random random_;
   std::shared_ptr<World> world_;
   std::unique_ptr<Pipeline> pipeline_;
