@@ -156,21 +156,25 @@ int bench(const Arguments& arguments) {
   const std::string what = arguments.empty() ? "" : arguments.front();
   if (what == "augment") return bench_augment({arguments.begin() + 1, arguments.end()});
   if (what == "compute") return bench_compute({arguments.begin() + 1, arguments.end()});
+  if (what == "runtime") return bench_runtime({arguments.begin() + 1, arguments.end()});
   if (what == "train") return bench_train({arguments.begin() + 1, arguments.end()});
   std::string word;
   CommandLine line(
       "bench",
-      "bench compute MODEL [OPTIONS] | bench train [DATA] [OPTIONS] | bench augment [OPTIONS]",
+      "bench compute MODEL [OPTIONS] | bench train [DATA] [OPTIONS] | bench augment [OPTIONS] | "
+      "bench runtime [OPTIONS]",
       "compute: training and evaluation steps of a model on samples in memory.\n"
       "train: the whole training pipeline, and its loading half alone.\n"
       "augment: random changes of pictures, on one core.\n"
+      "runtime: a hop from stage to stage, and a chain of stages beside oneTBB's.\n"
       "'millrace bench compute --help' and the like tell more.");
   line.positional("what", word);
   if (!line.parse(arguments)) return 0;
   throw UsageError(
-      word.empty()
-          ? std::string("bench: say what: compute MODEL, train [DATA] or augment")
-          : concat("bench: there is no '", word, "'; the words are compute, train and augment"));
+      word.empty() ? std::string("bench: say what: compute MODEL, train [DATA], augment or runtime")
+                   : concat("bench: there is no '", word,
+                            "'; the words are compute, train, augment and "
+                            "runtime"));
 }
 
 }  // namespace millrace::apps

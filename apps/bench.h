@@ -46,6 +46,7 @@ struct BenchOptions {
 
 int bench_augment(const std::vector<std::string>& arguments);
 int bench_compute(const std::vector<std::string>& arguments);
+int bench_runtime(const std::vector<std::string>& arguments);
 int bench_train(const std::vector<std::string>& arguments);
 
 /// Options of both: sweep, repeats, devices, synthetic samples, JSON.

@@ -2,6 +2,8 @@
 
 #include "apps/pruning_report.h"
 
+#include <millrace/core/error.h>
+
 #include <unistd.h>
 
 #include <algorithm>
@@ -53,6 +55,13 @@ std::string duration_text(double seconds) {
   const long whole = static_cast<long>(seconds + 0.5);
   if (whole < 3600) return format("%ld min %02ld s", whole / 60, whole % 60);
   return format("%ld h %02ld min", whole / 3600, whole / 60 % 60);
+}
+
+StallWatch stall_watch(double after_s) {
+  return {.after_s = after_s, .tell = [](const std::string& line) {
+            const char* const clear = isatty(STDERR_FILENO) != 0 ? kClearLine : "";
+            std::cerr << concat(clear, "millrace: ", line, "; Ctrl-C stops, twice at once\n");
+          }};
 }
 
 Counting::Counting(Show show, std::string text, std::string unit)

@@ -3,6 +3,7 @@
 // elsewhere.
 
 #include <millrace/nodes/logger.h>
+#include <millrace/pipeline/stall_watch.h>
 
 #include <chrono>
 #include <cstdint>
@@ -20,6 +21,9 @@ enum class Show { nothing, lines, bar };
 [[nodiscard]] std::string with_commas(std::uint64_t number);
 /// "12.3 s", "4 min 05 s", "2 h 03 min".
 [[nodiscard]] std::string duration_text(double seconds);
+
+/// Says on standard error, in one line, when a run has not moved for so many seconds; 0: never.
+[[nodiscard]] StallWatch stall_watch(double after_s);
 
 /// A count that grows: "reading the folders: 12,000 files". Drawn on terminals only, at most 10
 /// times a second; gone when destroyed.

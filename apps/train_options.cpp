@@ -78,6 +78,9 @@ void declare(CommandLine& line, TrainOptions& o) {
   line("memory-budget", o.memory_budget, "SIZE",
        "most memory of batches, model and index, e.g. 2GiB; default: half of the machine's");
   line("slots", o.slots, "N", "batches under way; default 3");
+  line("stall-timeout", o.stall_timeout, "SECONDS",
+       "say so when nothing has moved for so long, with the stage and its file; default 60, 0: "
+       "never");
   line("report-every", o.report_every, "N",
        "ask for loss and accuracy after so many steps; a GPU is waited for each time; default: 50 "
        "on a GPU, else 1");
@@ -123,6 +126,8 @@ void check(const TrainOptions& o) {
   check("train", o.engine());
   require(o.threads >= 0, "threads", "0 or more", o.threads);
   require(o.slots >= 1, "slots", "1 or more", o.slots);
+  require(o.stall_timeout >= 0 && std::isfinite(o.stall_timeout), "stall-timeout", "0 or more",
+          o.stall_timeout);
   require(o.report_every >= 0, "report-every", "0 or more", o.report_every);
   check(o.callbacks);
   check(o.events);

@@ -63,6 +63,7 @@ struct TrainOptions {
   int compute_threads = 0;
   std::string memory_budget;
   int slots = 3;
+  double stall_timeout = 60;      ///< seconds; 0: no watch
   std::int64_t report_every = 0;  ///< steps; 0: chosen by the engine
   // output
   std::string run_dir;

@@ -5,6 +5,7 @@
 #include "apps/gpu.h"
 #include "apps/lists.h"
 #include "apps/machine.h"
+#include "apps/progress.h"
 #include "apps/resident.h"
 #include "apps/run_identity.h"
 
@@ -70,7 +71,8 @@ Training prepare_training(TrainOptions options, TrainingData data, const Watch& 
                      .decoder = decoder_options(budget, options.threads),
                      .threads = options.threads,
                      .budget = budget,
-                     .watch = watch});
+                     .watch = watch,
+                     .stall = stall_watch(options.stall_timeout)});
   if (options.compute_threads == 0) {
     options.compute_threads = compute_threads_for(t.model, options.batch);
   }
@@ -228,7 +230,8 @@ Report load_kept(const Training& t, std::stop_token stop) {
   first.state = nullptr;  // from the first batch on, also for a run that is gone on with
   Pipeline p({.name = "load the batches to replay",
               .budget = parse_bytes(t.options.memory_budget),
-              .threads = t.options.threads});
+              .threads = t.options.threads,
+              .stall = stall_watch(t.options.stall_timeout)});
   auto host =
       p.pool<HostBatch>("kept batches", static_cast<int>(t.options.replay), host_batches(t));
   t.kept->clear();
@@ -283,7 +286,8 @@ Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
               .budget = parse_bytes(o.memory_budget),
               .threads = o.threads,
               .trace = trace,
-              .watch = t.watch});
+              .watch = t.watch,
+              .stall = stall_watch(o.stall_timeout)});
   charge_model(p, *t.engine, model_memory(t));
   if (t.state->unfrozen != nullptr) {
     p.charge("weights on the move", t.compile.masks ? 3 : 2,

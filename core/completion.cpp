@@ -56,7 +56,17 @@ Promise& Promise::operator=(Promise&& other) noexcept {
 
 Promise::~Promise() {
   if (state_ == nullptr) return;
-  end({.error = std::make_exception_ptr(Error("what was begun was dropped before it ended"))});
+  {
+    const std::scoped_lock lock(state_->mutex);
+    if (state_->outcome) return;
+  }
+  Outcome dropped;
+  try {
+    throw Error("what was begun was dropped before it ended");
+  } catch (...) {  // that, or that there is no memory for saying so
+    dropped.error = std::current_exception();
+  }
+  end(std::move(dropped));
 }
 
 void Promise::end(Outcome outcome) noexcept {

@@ -48,7 +48,10 @@ std::size_t read_fully(int descriptor, std::span<std::byte> into, const fs::path
 }
 
 int open_to_read(const fs::path& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  int descriptor = -1;
+  do {
+    descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  } while (descriptor < 0 && errno == EINTR);
   if (descriptor < 0) fail(path, "cannot be opened", errno);
   return descriptor;
 }

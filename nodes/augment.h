@@ -18,6 +18,7 @@ class Augment {
   /// `sample` is the shape of the pictures to come: scratch() is computed from it. Throws
   /// UsageError as check() does.
   Augment(AugmentOptions options, std::uint64_t seed, Shape sample = {});
+  static constexpr bool writes_in_place = true;
   Ticket operator()(const Ticket& ticket);
   /// The most that one copy holds for pictures of the shape given; 0 without one.
   [[nodiscard]] Bytes scratch() const noexcept;

@@ -11,6 +11,7 @@ namespace millrace {
 /// arrives, since it may be the one that ends an epoch.
 class Batcher {
  public:
+  static constexpr bool writes_in_place = true;
   Lease<HostBatch> operator()(const Group<Ticket>& tickets) const;
 };
 

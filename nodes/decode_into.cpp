@@ -5,6 +5,9 @@
 namespace millrace {
 namespace {
 
+/// A part is a sample: its phase above its number in the data set.
+constexpr int kPhaseBit = 32;
+
 /// Loads the bytes of a picture into the last quarter of its floats and spreads them from the
 /// front: the float that is written ends before the byte that is read next (4 i + 3 < 3 n + i + 1
 /// for all i < n), so no other memory is needed.
@@ -34,9 +37,11 @@ DecodeInto::DecodeInto(const DecodeInto& other)
 
 Ticket DecodeInto::operator()(const Ticket& ticket, Context& context) {
   HostBatch& batch = *ticket.batch;
-  const Dataset& dataset = batch.tag.phase == Phase::training ? *training_ : *validation_;
+  const Dataset& dataset = this->dataset(batch.tag.phase);
+  const std::uint64_t phase = static_cast<std::uint64_t>(batch.tag.phase) << kPhaseBit;
   for (std::uint32_t i = ticket.first; i < ticket.first + ticket.count; ++i) {
     if (context.is_stopping()) break;
+    context.begin_part(phase | batch.index[i]);
     try {
       if (batch.dtype == DType::f32 && dataset.dtype() == DType::u8)
         load_as_floats(dataset, batch.index[i], batch.row(i), filter_, decoder_);
@@ -48,6 +53,10 @@ Ticket DecodeInto::operator()(const Ticket& ticket, Context& context) {
     }
   }
   return ticket;
+}
+
+std::string DecodeInto::part_name(std::uint64_t part) const {
+  return dataset(static_cast<Phase>(part >> kPhaseBit)).name(static_cast<std::uint32_t>(part));
 }
 
 Bytes DecodeInto::scratch() const noexcept {

@@ -7,7 +7,9 @@
 #include <millrace/nodes/host_batch.h>
 #include <millrace/pipeline/stage.h>
 
+#include <cstdint>
 #include <memory>
+#include <string>
 
 namespace millrace {
 
@@ -23,10 +25,16 @@ class DecodeInto {
   DecodeInto(const DecodeInto& other);
   DecodeInto& operator=(const DecodeInto&) = delete;
 
+  static constexpr bool writes_in_place = true;
   Ticket operator()(const Ticket& ticket, Context& context);
+  /// The file that a call is busy with, for the watch over stalled runs.
+  [[nodiscard]] std::string part_name(std::uint64_t part) const;
   [[nodiscard]] Bytes scratch() const noexcept;
 
  private:
+  [[nodiscard]] const Dataset& dataset(Phase phase) const noexcept {
+    return phase == Phase::training ? *training_ : *validation_;
+  }
   std::shared_ptr<const Dataset> training_, validation_;
   Filter filter_;
   DecoderOptions options_;

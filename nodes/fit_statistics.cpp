@@ -47,7 +47,10 @@ void check(const SampleSet& training, const Shape& sample, nn::Preprocessing pre
 /// list - decode - batch - add up.
 Moments add_up(const SampleSet& set, const Shape& sample, const nn::Preprocessing& preprocessing,
                const FitOptions& options) {
-  Pipeline p({.name = "fit statistics", .budget = options.budget, .threads = options.threads});
+  Pipeline p({.name = "fit statistics",
+              .budget = options.budget,
+              .threads = options.threads,
+              .stall = options.stall});
   DirectoryReader reader(set, {}, {.batch = kBatch, .shuffle = false, .ticket_samples = 4});
   p.charge("index", 1, set.dataset->index_bytes() + reader.bytes());
   p.charge("sums", 1, Moments::bytes(sample, options.zca));

@@ -7,6 +7,7 @@
 #include <millrace/nn/model.h>
 #include <millrace/nodes/directory_reader.h>
 #include <millrace/pipeline/stage.h>
+#include <millrace/pipeline/stall_watch.h>
 
 #include <cstdint>
 
@@ -23,6 +24,7 @@ struct FitOptions {
   int threads = 0;  ///< 0: the cores one may use
   Bytes budget{};   ///< 0: no limit
   Watch watch{};    ///< told the count of samples so far
+  StallWatch stall{};
 };
 
 /// The preprocessing with its mean, deviation and whitening replaced by those of the samples (by

@@ -20,6 +20,7 @@ class Standardize {
  public:
   /// Throws Error as nn::check_preprocessing() does, and if `whiten` has no matrix.
   Standardize(nn::Preprocessing preprocessing, const Shape& sample);
+  static constexpr bool writes_in_place = true;
   Ticket operator()(const Ticket& ticket);
   [[nodiscard]] Bytes scratch() const noexcept;
 

@@ -54,6 +54,7 @@ Interrupt::Interrupt() : watcher_(std::make_unique<Watcher>()) {
   });
   struct sigaction action {};
   action.sa_handler = on_signal;
+  action.sa_flags = SA_RESTART;  // what reads or writes meanwhile goes on
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, &w.old_int);
   sigaction(SIGTERM, &action, &w.old_term);

@@ -1,5 +1,6 @@
 #include <millrace/pipeline/pipeline.h>
 
+#include <millrace/pipeline/detail/rules.h>
 #include <millrace/pipeline/detail/run.h>
 #include <millrace/pipeline/threads.h>
 
@@ -27,53 +28,9 @@ class PipelineState {
   Report last_report;
 };
 
-namespace {
-
-int add_stage(PipelineState& state, StageSpec spec) {
-  const std::string& name = spec.options.name;
-  if (name.empty())
-    throw UsageError(concat("pipeline '", state.options.name, "': a stage has no name"));
-  if (spec.options.concurrency < 0) {
-    throw UsageError(concat("stage '", name, "': concurrency must be 1 or more, or kAllThreads"));
-  }
-  if (spec.options.on == On::engine && spec.options.concurrency != 1) {
-    throw UsageError(
-        concat("stage '", name, "': the engine has one thread, so its concurrency is 1"));
-  }
-  for (const StageSpec& other : state.stages) {
-    if (other.options.name == name) throw UsageError(concat("two stages are called '", name, "'"));
-    if (spec.pool != nullptr && other.pool == spec.pool) {
-      throw UsageError(concat("stage '", name, "': pool '", spec.pool->name(), "' already feeds '",
-                              other.options.name, "'"));
-    }
-  }
-  const int index = static_cast<int>(state.stages.size());
-  if (spec.input >= 0) {
-    StageSpec& producer = state.stages.at(static_cast<std::size_t>(spec.input));
-    if (producer.consumer >= 0) {
-      throw UsageError(concat(
-          "stage '", name, "': the output of '", producer.options.name, "' already goes to '",
-          state.stages[static_cast<std::size_t>(producer.consumer)].options.name, "'"));
-    }
-    producer.consumer = index;
-  }
-  state.stages.push_back(std::move(spec));
-  return index;
-}
-
-bool has_gather_before(const std::vector<StageSpec>& stages, int stage) {
-  for (; stage >= 0; stage = stages[static_cast<std::size_t>(stage)].input) {
-    if (stages[static_cast<std::size_t>(stage)].kind == StageSpec::Kind::gather) return true;
-  }
-  return false;
-}
-
-}  // namespace
 }  // namespace detail
 
 using detail::StageSpec;
-using Kind = StageSpec::Kind;
-
 Pipeline::Pipeline() : Pipeline(Options{}) {}
 
 Pipeline::Pipeline(Options options)
@@ -93,66 +50,42 @@ int Pipeline::concurrency(const Stage& stage) const {
   return stage.concurrency == kAllThreads ? state_->options.threads : stage.concurrency;
 }
 
-int Pipeline::add_source(Stage stage, std::shared_ptr<detail::PoolCore> pool,
-                         std::function<std::unique_ptr<detail::SourceBody>()> make) {
-  StageSpec spec{.kind = Kind::source, .options = std::move(stage)};
-  spec.options.concurrency = 1;
-  spec.pool = std::move(pool);
-  spec.make_source = std::move(make);
-  return detail::add_stage(*state_, std::move(spec));
-}
-
-int Pipeline::add_then(int input, Stage stage, std::function<std::unique_ptr<detail::Body>()> make,
-                       bool is_pending) {
-  StageSpec spec{.kind = Kind::then, .options = std::move(stage), .input = input};
-  spec.make_body = std::move(make);
-  spec.is_pending = is_pending;
-  return detail::add_stage(*state_, std::move(spec));
-}
-
-int Pipeline::add_with(int input, Stage stage, std::shared_ptr<detail::PoolCore> pool,
-                       detail::JoinSlot join) {
-  StageSpec spec{.kind = Kind::with, .options = std::move(stage), .input = input};
-  spec.options.concurrency = 1;
-  spec.options.on = On::compute;
-  spec.options.order = Order::source;
-  spec.pool = std::move(pool);
-  spec.join = std::move(join);
-  return detail::add_stage(*state_, std::move(spec));
-}
-
-int Pipeline::add_gather(int input, std::string name, detail::GatherItems gather) {
-  if (detail::has_gather_before(state_->stages, input)) {
-    throw UsageError(concat("stage '", name, "': the stream was gathered before"));
+int Pipeline::add(Kind kind, Stage stage, std::vector<int> inputs, StageSpec spec) {
+  spec.kind = kind;
+  spec.options = std::move(stage);
+  spec.inputs = std::move(inputs);
+  if (kind == Kind::with || kind == Kind::join) {
+    spec.options.on = On::compute;
+    spec.options.order = kind == Kind::with ? Order::source : Order::any;
   }
-  StageSpec spec{.kind = Kind::gather, .options = {.name = std::move(name)}, .input = input};
-  spec.gather = std::move(gather);
-  return detail::add_stage(*state_, std::move(spec));
-}
-
-void Pipeline::add_sink(int input, Stage stage,
-                        std::function<std::unique_ptr<detail::Body>()> make) {
-  StageSpec spec{.kind = Kind::sink, .options = std::move(stage), .input = input};
-  spec.make_body = std::move(make);
-  detail::add_stage(*state_, std::move(spec));
+  if (spec.make_body == nullptr) spec.options.concurrency = 1;
+  std::vector<StageSpec>& stages = state_->stages;
+  stages.push_back(std::move(spec));
+  try {
+    detail::check_added(stages, state_->options.name);
+  } catch (...) {
+    stages.pop_back();
+    throw;
+  }
+  return static_cast<int>(stages.size()) - 1;
 }
 
 Plan Pipeline::plan() const {
   Plan plan{.name = state_->options.name, .threads = state_->options.threads};
-  constexpr const char* kKinds[] = {"source", "then", "with", "gather", "sink"};
+  const std::vector<int> consumers = detail::count_consumers(state_->stages);
   for (const StageSpec& stage : state_->stages) {
-    if (stage.kind != Kind::sink && stage.consumer < 0) {
+    if (stage.kind != Kind::sink && consumers[plan.stages.size()] == 0) {
       throw UsageError(concat("pipeline '", plan.name, "': nothing reads the output of '",
                               stage.options.name, "'; end it with sink() or range()"));
     }
     plan.stages.push_back({.name = stage.options.name,
-                           .kind = kKinds[static_cast<std::size_t>(stage.kind)],
+                           .kind = to_string(stage.kind),
                            .concurrency = concurrency(stage.options),
                            .on = stage.options.on,
                            .order = stage.options.order,
                            .on_error = stage.options.on_error,
                            .pool = stage.pool ? stage.pool->name() : "",
-                           .input = stage.input});
+                           .inputs = stage.inputs});
   }
   plan.charges = state_->budget.charges();
   plan.charged = state_->budget.charged();
@@ -179,8 +112,9 @@ Report Pipeline::run(std::stop_token stop) {
   const detail::Clock::time_point origin = detail::Clock::now();
   {
     const std::stop_callback on_stop(stop, [&control] { control.request_stop(); });
-    state_->last_report = detail::run_stages(state_->stages, state_->options.threads, control,
-                                             trace, state_->options.watch.get());
+    state_->last_report =
+        detail::run_stages(state_->stages, state_->options.threads, control, trace,
+                           state_->options.watch.get(), state_->options.stall);
   }
   Report& report = state_->last_report;
   report.name = state_->options.name;

@@ -17,6 +17,7 @@
 #include <millrace/pipeline/report.h>
 #include <millrace/pipeline/stage.h>
 #include <millrace/pipeline/stage_watch.h>
+#include <millrace/pipeline/stall_watch.h>
 
 #include <filesystem>
 #include <memory>
@@ -34,7 +35,8 @@ class PipelineState;
 template <class T>
 class Range;
 
-/// The typed output of a stage, for building the graph. Each stream has one consumer.
+/// The typed output of a stage, for building the graph. It may have several consumers: each sees
+/// all items, and a slot is free again when all of them are done with it.
 template <class T>
 class Stream {
  public:
@@ -83,6 +85,7 @@ class Pipeline {
     int threads = 0;  ///< oneTBB workers, the caller included; 0: the cores one may use
     std::filesystem::path trace{};        ///< Chrome's JSON, for ui.perfetto.dev; empty: none
     std::shared_ptr<StageWatch> watch{};  ///< of the bodies of all stages; may be null
+    StallWatch stall{};                   ///< of runs that do not move any more
   };
   Pipeline();
   explicit Pipeline(Options options);
@@ -105,8 +108,10 @@ class Pipeline {
   template <class T, class F>
   auto source(Stage stage, const Pool<T>& pool, F body) {
     using Out = detail::emitted_t<F, Lease<T>>;
-    return Stream<Out>(
-        add_source(std::move(stage), pool.core(), detail::pool_source<T, Out>(std::move(body))));
+    detail::StageSpec spec;
+    spec.pool = pool.core();
+    spec.make_source = detail::pool_source<T, Out>(std::move(body));
+    return Stream<Out>(add(Kind::source, std::move(stage), {}, std::move(spec)));
   }
   /// A source of at most `bound.count` items under way: `optional<Out> body()`, or a factory
   /// `Generator<Out> make(Position)` or `Position -> callable`.
@@ -115,44 +120,78 @@ class Pipeline {
     using Out = detail::generated_t<F, Position>;
     auto tokens =
         pool<detail::Nothing>(stage.name + " slots", bound.count, [] { return detail::Nothing{}; });
-    return Stream<Out>(add_source(std::move(stage), tokens.core(),
-                                  detail::generator_source<Out, Position>(std::move(make))));
+    detail::StageSpec spec;
+    spec.pool = tokens.core();
+    spec.make_source = detail::generator_source<Out, Position>(std::move(make));
+    return Stream<Out>(add(Kind::source, std::move(stage), {}, std::move(spec)));
   }
 
   /// A stage: `Out body(const In&)`, with an optional Context& after it. A body that returns
   /// optional<Out> may keep an item from going on; one that returns Pending<Out> has begun work
   /// that ends elsewhere, see pending.h. A node that holds scratch memory says so with `Bytes
   /// scratch() const`; it is charged once per concurrent call.
+  ///
+  /// A node that writes into its item, or into the slot that its item leases, takes `In&` or has a
+  /// member `static constexpr bool writes_in_place = true`. Then, and with retry(), nobody else may
+  /// have the item: UsageError if its stream has another consumer, or a stream further up has one
+  /// and the item may hold a lease from there (that is, its type has a destructor).
   template <class In, class F>
   requires detail::Node<F, In>
   auto then(Stream<In> input, Stage stage, F body) {
     using Out = detail::output_t<F, In>;
     static_assert(!std::is_void_v<Out>, "a stage that returns nothing is a sink: use sink()");
     charge_scratch(stage, body);
-    return Stream<Out>(add_then(input.stage_, std::move(stage),
-                                detail::node_body<In>(std::move(body)), detail::is_pending<F, In>));
+    detail::StageSpec spec;
+    spec.is_pending = detail::is_pending<F, In>;
+    spec.writes_input = detail::writes_input<F, In>();
+    spec.can_hold_leases = detail::can_hold_leases<Out>;
+    spec.make_body = detail::node_body<In>(std::move(body));
+    return Stream<Out>(add(Kind::then, std::move(stage), {input.stage_}, std::move(spec)));
   }
   /// Joins each item with a slot of another pool, waiting (without a thread) until one is free.
   /// Keeps the order of the source.
   template <class In, class T>
   auto with(Stream<In> input, Stage stage, const Pool<T>& pool) {
-    return Stream<With<In, T>>(add_with(input.stage_, std::move(stage), pool.core(),
-                                        detail::join_slot<In, T, With<In, T>>()));
+    detail::StageSpec spec;
+    spec.pool = pool.core();
+    spec.join_slot = detail::join_slot<In, T, With<In, T>>();
+    return Stream<With<In, T>>(add(Kind::with, std::move(stage), {input.stage_}, std::move(spec)));
   }
   /// The items of each source call together again, in the order of the source, once all of them
   /// have arrived or were skipped. A group with no item left does not arrive.
   template <class In>
   auto gather(Stream<In> input, std::string name = "gather") {
+    detail::StageSpec spec;
+    spec.gather = detail::gather_items<In, Group<In>>();
     return Stream<Group<In>>(
-        add_gather(input.stage_, std::move(name), detail::gather_items<In, Group<In>>()));
+        add(Kind::gather, {.name = std::move(name)}, {input.stage_}, std::move(spec)));
   }
-  /// The end of a stream: `void body(const In&)`, with an optional Context& after it.
+  /// Item i of each of several streams together, as a std::tuple: of branches of one stream, or of
+  /// streams from several sources. Where one of them lost its item, the others drop theirs. What is
+  /// joined ends with the shortest; sources that feed nothing else stop then.
+  ///
+  /// Items wait here with their slots, so the parts of one tuple must not wait for each other: join
+  /// groups with groups, not groups with single items of the same source.
+  template <class... In>
+  auto join(Stage stage, Stream<In>... inputs) {
+    static_assert(sizeof...(In) >= 2 && sizeof...(In) < 256, "join() takes 2 to 255 streams");
+    detail::StageSpec spec;
+    spec.can_hold_leases = (detail::can_hold_leases<In> || ...);
+    spec.join = detail::join_items<In...>();
+    return Stream<std::tuple<In...>>(
+        add(Kind::join, std::move(stage), {inputs.stage_...}, std::move(spec)));
+  }
+  /// The end of a stream: `void body(const In&)`, with an optional Context& after it. One that
+  /// writes into its items says so as in then().
   template <class In, class F>
   requires detail::Node<F, In>
   void sink(Stream<In> input, Stage stage, F body) {
     static_assert(!detail::is_pending<F, In>, "what is begun must end in a stage: use then()");
     charge_scratch(stage, body);
-    add_sink(input.stage_, std::move(stage), detail::node_body<In>(std::move(body)));
+    detail::StageSpec spec;
+    spec.writes_input = detail::writes_input<F, In>();
+    spec.make_body = detail::node_body<In>(std::move(body));
+    add(Kind::sink, std::move(stage), {input.stage_}, std::move(spec));
   }
   /// The end of a stream as a range: `for (const T& item : p.range(stream))`. See range.h.
   template <class In>
@@ -176,16 +215,11 @@ class Pipeline {
  private:
   template <class T>
   friend class Range;
+  using Kind = detail::StageSpec::Kind;
 
   void add_pool(const std::shared_ptr<detail::PoolCore>& pool);
-  int add_source(Stage stage, std::shared_ptr<detail::PoolCore> pool,
-                 std::function<std::unique_ptr<detail::SourceBody>()> make);
-  int add_then(int input, Stage stage, std::function<std::unique_ptr<detail::Body>()> make,
-               bool is_pending);
-  int add_with(int input, Stage stage, std::shared_ptr<detail::PoolCore> pool,
-               detail::JoinSlot join);
-  int add_gather(int input, std::string name, detail::GatherItems gather);
-  void add_sink(int input, Stage stage, std::function<std::unique_ptr<detail::Body>()> make);
+  int add(detail::StageSpec::Kind kind, Stage stage, std::vector<int> inputs,
+          detail::StageSpec spec);
   template <class F>
   void charge_scratch(const Stage& stage, const F& body) {
     if constexpr (requires {

@@ -4,6 +4,7 @@
 #include <iomanip>
 #include <limits>
 #include <ostream>
+#include <utility>
 
 namespace millrace {
 namespace {
@@ -18,6 +19,9 @@ std::string threads_of(const Plan::Line& line) {
 
 std::string notes_of(const Plan::Line& line) {
   std::string notes;
+  if (line.on_error.retries > 0) {
+    notes += ", tries up to " + std::to_string(line.on_error.retries) + " times again";
+  }
   if (!line.pool.empty()) notes += ", slots of '" + line.pool + "'";
   if (line.on_error.skips) {
     const bool is_limited = line.on_error.limit != std::numeric_limits<std::uint64_t>::max();
@@ -46,7 +50,10 @@ std::string Plan::text() const {
   for (const Line& line : stages) {
     out << "  " << std::left << std::setw(static_cast<int>(width)) << line.name << "  "
         << std::setw(7) << line.kind << ' ' << threads_of(line) << notes_of(line);
-    if (line.input >= 0) out << ", from " << stages[static_cast<std::size_t>(line.input)].name;
+    const char* between = ", from ";
+    for (const int input : line.inputs) {
+      out << std::exchange(between, " and ") << stages[static_cast<std::size_t>(input)].name;
+    }
     out << '\n';
   }
   Budget memory(limit);
@@ -64,7 +71,7 @@ std::string Plan::dot() const {
     const Line& line = stages[i];
     out << "  s" << i << " [label=" << std::quoted(line.name)
         << ", tooltip=" << std::quoted(threads_of(line) + notes_of(line)) << "];\n";
-    if (line.input >= 0) out << "  s" << line.input << " -> s" << i << ";\n";
+    for (const int input : line.inputs) out << "  s" << input << " -> s" << i << ";\n";
     if (!line.pool.empty()) {
       out << "  p" << i << " [label=" << std::quoted(line.pool) << ", shape=cylinder];\n  p" << i
           << " -> s" << i << " [style=dashed];\n";

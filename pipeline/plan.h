@@ -13,13 +13,13 @@ namespace millrace {
 struct Plan {
   struct Line {
     std::string name;
-    std::string kind{};  ///< "source", "then", "with", "gather", "sink"
+    std::string kind{};  ///< "source", "then", "with", "gather", "join", "sink"
     int concurrency = 1;
     On on = On::compute;
     Order order = Order::source;
     OnError on_error{};
-    std::string pool{};  ///< the pool that a source or with() draws from, or empty
-    int input = -1;      ///< index of the line that feeds this one
+    std::string pool{};         ///< the pool that a source or with() draws from, or empty
+    std::vector<int> inputs{};  ///< indices of the lines that feed this one
   };
   std::string name;
   int threads = 0;

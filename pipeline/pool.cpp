@@ -2,13 +2,19 @@
 
 #include <millrace/core/error.h>
 
+#include <new>
+
 namespace millrace::detail {
 
 void SlotHandle::reset() noexcept {
   SlotBase* const slot = std::exchange(slot_, nullptr);
   if (slot == nullptr) return;
   // Release: what this owner wrote is seen by the next lease. Acquire: the last owner sees it all.
-  if (slot->owners.fetch_sub(1, std::memory_order_acq_rel) == 1) slot->pool->give_back(slot);
+  if (slot->owners.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  if (slot->pool != nullptr)
+    slot->pool->give_back(slot);
+  else
+    slot->recycle();  // a Bundle
 }
 
 PoolCore::PoolCore(std::string name, int slots, Bytes each, MakeSlot make)
@@ -22,9 +28,14 @@ void PoolCore::allocate() {
   if (!slots_.empty()) return;
   std::vector<std::unique_ptr<SlotBase>> made;
   made.reserve(static_cast<std::size_t>(slot_count_));
-  for (int i = 0; i < slot_count_; ++i) {
-    made.push_back(make_());
-    made.back()->pool = this;
+  try {
+    for (int i = 0; i < slot_count_; ++i) {
+      made.push_back(make_());
+      made.back()->pool = this;
+    }
+  } catch (const std::bad_alloc&) {
+    throw Error(concat("pool '", name_, "': out of memory for ", slot_count_, " slots of ", each_,
+                       "; fewer or smaller slots would help"));
   }
   slots_ = std::move(made);
   for (const auto& slot : slots_) free_.push_back(slot.get());

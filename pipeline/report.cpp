@@ -60,6 +60,9 @@ std::string Report::text() const {
     out << '\n';
   }
   out << "bottleneck: " << bottleneck() << '\n';
+  for (const StageReport& s : stages) {
+    if (s.retried > 0) out << "tried again: " << s.name << ", " << s.retried << " times\n";
+  }
   for (const std::string& reason : skipped) out << "skipped: " << reason << '\n';
   if (trace_events_lost > 0)
     out << "trace: the last " << trace_events_lost << " events did not fit\n";
@@ -76,7 +79,7 @@ std::string Report::json() const {
     const StageReport& s = stages[i];
     out << (i == 0 ? "" : ",") << "\n{\"name\":" << json_quoted(s.name)
         << ",\"kind\":" << json_quoted(s.kind) << ",\"concurrency\":" << s.concurrency
-        << ",\"items\":" << s.items << ",\"skipped\":" << s.skipped
+        << ",\"items\":" << s.items << ",\"skipped\":" << s.skipped << ",\"retried\":" << s.retried
         << ",\"busy_s\":" << json_number(s.busy_s) << ",\"starved_s\":" << json_number(s.starved_s)
         << ",\"blocked_s\":" << json_number(s.blocked_s) << ",\"p50_ms\":" << json_number(s.p50_ms)
         << ",\"p99_ms\":" << json_number(s.p99_ms) << ",\"max_ms\":" << json_number(s.max_ms)

@@ -17,6 +17,7 @@ struct StageReport {
   int workers = 1;            ///< threads that can work in the stage at a time
   std::uint64_t items = 0;    ///< calls that returned
   std::uint64_t skipped = 0;  ///< items or parts of items that failed and were left out
+  std::uint64_t retried = 0;  ///< calls for an item whose call before had failed
   double busy_s = 0;          ///< in the body, summed over concurrent calls
   double starved_s = 0;       ///< with nothing to work on, from the start to its last item
   double blocked_s = 0;       ///< sources: waiting for a free slot

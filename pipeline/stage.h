@@ -4,6 +4,7 @@
 
 #include <millrace/core/error.h>
 
+#include <atomic>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -13,6 +14,10 @@
 #include <utility>
 
 namespace millrace {
+
+namespace detail {
+class CallSlot;
+}  // namespace detail
 
 /// On which threads a stage runs.
 enum class On {
@@ -33,8 +38,9 @@ enum class Order {
 
 /// What a stage does with an item whose body throws.
 struct OnError {
-  bool skips = false;       ///< false: the run fails
-  std::uint64_t limit = 0;  ///< how many may be skipped before the run fails all the same
+  bool skips = false;         ///< false: the run fails
+  std::uint64_t limit = 0;    ///< how many may be skipped before the run fails all the same
+  std::uint32_t retries = 0;  ///< how often the item is tried again before
 };
 [[nodiscard]] constexpr OnError fail() noexcept {
   return {};
@@ -42,6 +48,13 @@ struct OnError {
 [[nodiscard]] constexpr OnError skip(
     std::uint64_t limit = std::numeric_limits<std::uint64_t>::max()) noexcept {
   return {true, limit};
+}
+/// Up to `times` more calls with the same item, at once, then what `policy` says. Needs a sole
+/// owner (see Pipeline::then), since a call that failed may have written half of its work. A body
+/// that counts a part as skipped has not failed.
+[[nodiscard]] constexpr OnError retry(std::uint32_t times, OnError policy = fail()) noexcept {
+  policy.retries = times;
+  return policy;
 }
 
 /// All threads of the pipeline, as a stage's concurrency.
@@ -75,8 +88,10 @@ class StageError : public Error, public std::nested_exception {
 class Context {
  public:
   using Skip = std::function<void(const std::string&)>;
-  Context(std::uint64_t sequence, std::stop_token stop, const Skip& skip)
-      : sequence_(sequence), stop_(std::move(stop)), skip_(skip) {}
+  /// `part` is where begin_part() leaves its number, plus 1; null: nowhere.
+  Context(std::uint64_t sequence, std::stop_token stop, const Skip& skip,
+          std::atomic<std::uint64_t>* part = nullptr)
+      : sequence_(sequence), stop_(std::move(stop)), skip_(skip), part_(part) {}
 
   /// The item's number in the order of the source, from 0.
   [[nodiscard]] std::uint64_t sequence() const noexcept { return sequence_; }
@@ -87,11 +102,19 @@ class Context {
   /// and reported and the body goes on without it; under fail(), or over the limit, this throws
   /// Error.
   void skip(const std::string& what) { skip_(what); }
+  /// Says which part of the item the body works on from now on, by a number below 2^64 - 1. Costs a
+  /// store. If the run stalls, whoever watches is told the part: the number, or what the node's
+  /// `std::string part_name(std::uint64_t) const` makes of it, called from another thread.
+  void begin_part(std::uint64_t part) noexcept {
+    if (part_ != nullptr) part_->store(part + 1, std::memory_order_relaxed);
+  }
 
  private:
+  friend class detail::CallSlot;
   std::uint64_t sequence_;
   std::stop_token stop_;
   const Skip& skip_;
+  std::atomic<std::uint64_t>* part_;
 };
 
 }  // namespace millrace

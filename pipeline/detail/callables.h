@@ -9,6 +9,8 @@
 #include <concepts>
 #include <memory>
 #include <optional>
+#include <string>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -52,24 +54,44 @@ struct PendingOf<Pending<T>> {
   using type = T;
 };
 
-// ---- nodes: Out(const In&) or Out(const In&, Context&); Out may be optional or Pending
-// -----------
+// ---- nodes: Out(const In&) or Out(const In&, Context&), or the same with In&; Out may be optional
+// or Pending --------------------------------------------------------------------------------------
+
+template <class F, class In>
+concept Reader = std::invocable<F&, const In&> || std::invocable<F&, const In&, Context&>;
 
 template <class F, class In>
 concept Node = std::copy_constructible<F> &&
-    (std::invocable<F&, const In&> || std::invocable<F&, const In&, Context&>);
+    (Reader<F, In> || std::invocable<F&, In&> || std::invocable<F&, In&, Context&>);
+
+/// Whether a node writes into what it is given.
+template <class F, class In>
+constexpr bool writes_input() {
+  if constexpr (requires { F::writes_in_place; })
+    return F::writes_in_place;
+  else
+    return !Reader<F, In>;
+}
+
+/// Whether a T may hold a lease: leases give their slots back when they are destroyed.
+template <class T>
+inline constexpr bool can_hold_leases = !std::is_trivially_destructible_v<T>;
+
+/// What a node is called with: only one that reads gets a const item.
+template <class F, class In>
+using argument_t = std::conditional_t<Reader<F, In>, const In&, In&>;
 
 template <class F, class In>
-decltype(auto) invoke_node(F& f, const In& input, Context& context) {
-  if constexpr (std::invocable<F&, const In&, Context&>)
+decltype(auto) invoke_node(F& f, argument_t<F, In> input, Context& context) {
+  if constexpr (std::invocable<F&, argument_t<F, In>, Context&>)
     return f(input, context);
   else
     return f(input);
 }
 
 template <class F, class In>
-using result_t =
-    decltype(invoke_node(std::declval<F&>(), std::declval<const In&>(), std::declval<Context&>()));
+using result_t = decltype(invoke_node<F, In>(std::declval<F&>(), std::declval<argument_t<F, In>>(),
+                                             std::declval<Context&>()));
 template <class F, class In>
 inline constexpr bool is_pending = PendingOf<std::remove_cvref_t<result_t<F, In>>>::is_pending;
 template <class F, class In>
@@ -85,7 +107,7 @@ class NodeBody final : public Body {
     static_assert(!Optional<Result>::is_optional ||
                       std::is_same_v<typename Optional<Result>::type, output_t<F, In>>,
                   "a stage returns Pending<T> or std::optional<T>, not one of the other");
-    const In& item = input.get<In>();
+    argument_t<F, In> item = input.get<In>();
     if constexpr (std::is_void_v<Result>) {
       invoke_node<F, In>(f_, item, context);
       return {};
@@ -98,6 +120,15 @@ class NodeBody final : public Body {
       return {Item::of<output_t<F, In>>(std::move(result.item)), std::move(result.ended)};
     } else {
       return {Item::of<Result>(invoke_node<F, In>(f_, item, context))};
+    }
+  }
+  [[nodiscard]] std::string part_name(std::uint64_t part) const override {
+    if constexpr (requires {
+                    { f_.part_name(part) } -> std::convertible_to<std::string>;
+                  }) {
+      return f_.part_name(part);
+    } else {
+      return {};
     }
   }
 
@@ -209,7 +240,7 @@ std::function<std::unique_ptr<SourceBody>()> generator_source(F make) {
   return [make = std::move(make)] { return std::make_unique<GeneratorSource<Out, At, F>>(make); };
 }
 
-// ---- with and gather ----------------------------------------------------------------------------
+// ---- with, gather and join ----------------------------------------------------------------------
 
 template <class In, class T, class Joined>
 JoinSlot join_slot() {
@@ -227,6 +258,16 @@ GatherItems gather_items() {
     group.number = number;
     group.lost = lost;
     return Item::of<Grouped>(std::move(group));
+  };
+}
+
+template <class... In>
+JoinItems join_items() {
+  return [](std::vector<Item>& parts) {
+    return [&parts]<std::size_t... I>(std::index_sequence<I...>) {
+      return Item::of<std::tuple<In...>>(std::tuple<In...>(parts[I].get<In>()...));
+    }
+    (std::index_sequence_for<In...>());
   };
 }
 

@@ -16,7 +16,7 @@ std::string message_of(const std::exception_ptr& error) {
   }
 }
 
-void RunControl::fail(const std::string& stage, std::uint64_t item,
+void RunControl::fail(std::string_view stage, std::uint64_t item,
                       std::exception_ptr cause) noexcept {
   {
     const std::scoped_lock lock(mutex_);
@@ -45,7 +45,7 @@ void RunControl::rethrow() const {
     std::rethrow_exception(failure_->cause);
   } catch (...) {
     // Thrown from the handler, the StageError nests the cause.
-    throw StageError(failure_->stage, failure_->item, message_of(failure_->cause));
+    throw StageError(std::string(failure_->stage), failure_->item, message_of(failure_->cause));
   }
 }
 

@@ -10,6 +10,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace millrace::detail {
@@ -29,7 +30,8 @@ class RunControl {
   void request_stop() noexcept { stop_.request_stop(); }
 
   /// Records the first error and ends the run.
-  void fail(const std::string& stage, std::uint64_t item, std::exception_ptr cause) noexcept;
+  /// Allocates nothing; `stage` must outlive this.
+  void fail(std::string_view stage, std::uint64_t item, std::exception_ptr cause) noexcept;
   /// Keeps the first different reasons for the report.
   void note_skip(const std::string& stage, const std::string& what);
 
@@ -40,7 +42,7 @@ class RunControl {
  private:
   static constexpr std::size_t kKeptSkips = 20;
   struct Failure {
-    std::string stage;
+    std::string_view stage;
     std::uint64_t item;
     std::exception_ptr cause;
   };

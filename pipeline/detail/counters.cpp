@@ -68,8 +68,16 @@ double StageCounters::quantile_ms(double q) const {
   return 0;
 }
 
+std::uint64_t StageCounters::movement() const noexcept {
+  // Items leave in the same measure as they come, hence unequal weights.
+  return 7919 * (items_.load(kRelaxed) + retried_.load(kRelaxed)) +
+         104'729 * static_cast<std::uint64_t>(pending_.load(kRelaxed)) +
+         static_cast<std::uint64_t>(in_flight_.load(kRelaxed));
+}
+
 void StageCounters::fill(StageReport& report) const {
   report.items = items_.load(kRelaxed);
+  report.retried = retried_.load(kRelaxed);
   report.skipped = skipped_.load(kRelaxed);
   report.busy_s = seconds(busy_.load(kRelaxed));
   report.starved_s = seconds(starved_.load(kRelaxed));

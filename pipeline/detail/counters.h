@@ -22,6 +22,7 @@ class StageCounters {
   /// A call of the body has returned.
   void worked(Clock::duration time) noexcept;
   void skipped() noexcept { skipped_.fetch_add(1, std::memory_order_relaxed); }
+  void retried() noexcept { retried_.fetch_add(1, std::memory_order_relaxed); }
   void blocked(Clock::duration time) noexcept;
   /// An item of the stage is under way elsewhere, then no more; `device_s` is what a device says
   /// that it took.
@@ -33,6 +34,11 @@ class StageCounters {
   void start(Clock::time_point now) noexcept { idle_since_ = now.time_since_epoch().count(); }
 
   void fill(StageReport& report) const;
+  /// While it runs. Items that have come and have not left, and those of them that are under way
+  /// elsewhere; and a number that changes when anything has moved.
+  [[nodiscard]] std::int64_t pending() const noexcept { return pending_.load(); }
+  [[nodiscard]] std::int64_t in_flight() const noexcept { return in_flight_.load(); }
+  [[nodiscard]] std::uint64_t movement() const noexcept;
 
  private:
   // Eight buckets an octave of nanoseconds: a quantile is within 2^(1/16), 4.4 %.
@@ -46,7 +52,7 @@ class StageCounters {
   std::atomic<std::int64_t> device_ns_{0};
   std::atomic<Clock::rep> idle_since_{0};
   std::atomic<Clock::rep> starved_{0}, busy_{0}, blocked_{0}, longest_{0};
-  std::atomic<std::uint64_t> items_{0}, skipped_{0};
+  std::atomic<std::uint64_t> items_{0}, skipped_{0}, retried_{0};
   std::array<std::atomic<std::uint64_t>, kBuckets> histogram_{};
 };
 

@@ -1,6 +1,7 @@
 #include <millrace/pipeline/detail/run.h>
 
 #include <millrace/pipeline/detail/nodes.h>
+#include <millrace/pipeline/detail/stall.h>
 
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/task_arena.h>
@@ -27,13 +28,19 @@ class Run {
         control_(control),
         context_{graph_, control, trace, watch, threads} {
     for (std::size_t i = 0; i < stages.size(); ++i) add(static_cast<int>(i));
-    connect();
+    try {
+      connect();
+    } catch (...) {  // no memory: what was begun must end before its nodes do
+      graph_.wait_for_all();
+      throw;
+    }
   }
   ~Run() { stop_feeding(); }
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
-  void execute() {
+  void execute(const StallWatch& stall) {
+    const StallGuard guard(stall, nodes_, control_);
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
       if (stages_[i].pool == nullptr) continue;
       stages_[i].pool->when_free([node = nodes_[i].get()] { node->wake(); });
@@ -62,16 +69,17 @@ class Run {
   }
 
   void add(int index) {
-    const StageSpec& spec = stages_[static_cast<std::size_t>(index)];
+    const StageSpec& spec = stage(index);
     const int concurrency =
         spec.options.concurrency == kAllThreads ? threads_ : spec.options.concurrency;
     const bool input_is_ordered =
-        spec.input >= 0 && is_ordered_[static_cast<std::size_t>(spec.input)];
-    const bool restores_order = spec.input >= 0 && concurrency == 1 && !input_is_ordered &&
-                                spec.options.order == Order::source;
-    follows_directly_.push_back(is_engine_body(spec) && spec.input >= 0 && !restores_order &&
-                                is_engine_body(stages_[static_cast<std::size_t>(spec.input)]) &&
-                                !stages_[static_cast<std::size_t>(spec.input)].is_pending);
+        std::all_of(spec.inputs.begin(), spec.inputs.end(),
+                    [this](int input) { return is_ordered_[static_cast<std::size_t>(input)]; });
+    const bool restores_order =
+        concurrency == 1 && !input_is_ordered && spec.options.order == Order::source;
+    const StageSpec* const input = spec.inputs.empty() ? nullptr : &stage(spec.inputs.front());
+    follows_directly_.push_back(is_engine_body(spec) && !restores_order && is_engine_body(*input) &&
+                                !input->is_pending);
     is_ordered_.push_back(
         spec.kind == Kind::source || spec.kind == Kind::gather ||
         (concurrency == 1 && !spec.is_pending && (input_is_ordered || restores_order)));
@@ -86,6 +94,7 @@ class Run {
       case Kind::gather:
         nodes_.push_back(std::make_unique<GatherNode>(context_, spec, index));
         break;
+      case Kind::join: nodes_.push_back(std::make_unique<JoinNode>(context_, spec, index)); break;
       case Kind::then:
       case Kind::sink:
         nodes_.push_back(
@@ -107,32 +116,44 @@ class Run {
   void connect() {
     for (std::size_t i = 0; i < stages_.size(); ++i) {
       const StageSpec& spec = stages_[i];
-      if (spec.input < 0) continue;
-      nodes_[static_cast<std::size_t>(spec.input)]->feed(nodes_[i].get());
+      int port = 0;
+      for (const int input : spec.inputs) {
+        nodes_[static_cast<std::size_t>(input)]->feed(nodes_[i].get(), port++);
+      }
+      nodes_[i]->open();
       if (follows_directly_[i]) nodes_[i]->follow_directly();
       if (spec.kind == Kind::gather) source_of(spec).announce_calls_to(nodes_[i].get());
     }
   }
 
-  SourceNode& source_of(const StageSpec& spec) {
-    int at = spec.input;
-    while (stages_[static_cast<std::size_t>(at)].kind != Kind::source) {
-      at = stages_[static_cast<std::size_t>(at)].input;
-    }
+  [[nodiscard]] const StageSpec& stage(int index) const {
+    return stages_[static_cast<std::size_t>(index)];
+  }
+
+  SourceNode& source_of(const StageSpec& gather) {
+    int at = gather.inputs.front();
+    while (stage(at).kind != Kind::source) at = stage(at).inputs.front();
     return static_cast<SourceNode&>(*nodes_[static_cast<std::size_t>(at)]);
   }
 
   /// Nothing is under way: then no stage holds an item back and no source has more, or all slots of
   /// a pool are held where nothing will drop them.
   void check_ended() {
-    for (std::size_t i = 0; i < nodes_.size(); ++i) {
-      const StageSpec& spec = stages_[i];
-      const std::size_t held_back = nodes_[i]->held_back();
-      if (held_back == 0 || spec.kind != Kind::with) continue;
-      stalled(spec,
-              concat(held_back, " items wait for a slot of pool '", spec.pool->name(),
-                     "', and none comes back: all are held by leases kept outside the "
-                     "pipeline or by items that wait in gather(); put with() behind gather()"));
+    for (const auto& node : nodes_) {
+      const StageSpec& spec = node->spec();
+      const std::size_t held_back = node->held_back();
+      if (held_back == 0) continue;
+      if (spec.kind == Kind::with) {
+        stalled(spec,
+                concat(held_back, " items wait for a slot of pool '", spec.pool->name(),
+                       "', and none comes back: all are held by leases kept outside the "
+                       "pipeline or by items that wait in gather(); put with() behind gather()"));
+      } else if (spec.kind == Kind::join) {
+        stalled(spec,
+                concat(held_back,
+                       " items wait for their partners, which need slots that these items hold; "
+                       "give the pools more slots, or join groups with groups"));
+      }
     }
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
       const StageSpec& spec = stages_[i];
@@ -162,7 +183,7 @@ class Run {
 }  // namespace
 
 Report run_stages(const std::vector<StageSpec>& stages, int threads, RunControl& control,
-                  Trace& trace, StageWatch* watch) {
+                  Trace& trace, StageWatch* watch, const StallWatch& stall) {
   using oneapi::tbb::global_control;
   // The arena alone does not make more workers than cores; never lower what the program allows.
   const std::size_t allowed = global_control::active_value(global_control::max_allowed_parallelism);
@@ -175,7 +196,7 @@ Report run_stages(const std::vector<StageSpec>& stages, int threads, RunControl&
   arena.execute([&] {
     Run run(stages, threads, control, trace, watch);
     const Clock::time_point begin = Clock::now();
-    run.execute();
+    run.execute(stall);
     report.wall_s = std::chrono::duration<double>(Clock::now() - begin).count();
     report.stages = run.reports();
   });

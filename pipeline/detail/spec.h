@@ -27,6 +27,8 @@ class Body {
  public:
   virtual ~Body() = default;
   virtual Output call(Item& input, Context& context) = 0;
+  /// What Context::begin_part() was given, in words; empty if the node has none. Any thread.
+  [[nodiscard]] virtual std::string part_name(std::uint64_t) const { return {}; }
 };
 
 /// Receives what a source emits.
@@ -50,18 +52,25 @@ using GatherItems =
 /// Joins an item with the slot that was waited for.
 using JoinSlot = std::function<Item(Item& item, SlotHandle slot)>;
 
+/// Makes one item of the items of the same number in several streams.
+using JoinItems = std::function<Item(std::vector<Item>& parts)>;
+
 struct StageSpec {
-  enum class Kind { source, then, with, gather, sink };
+  enum class Kind { source, then, with, gather, join, sink };
   Kind kind = Kind::then;
   Stage options{};
-  int input = -1;                    // index of the stage whose output this one reads
-  int consumer = -1;                 // index of the stage that reads this one's output
+  std::vector<int> inputs{};         // indices of the stages whose outputs this one reads
   std::shared_ptr<PoolCore> pool{};  // source, with
   std::function<std::unique_ptr<SourceBody>()> make_source{};  // source
   std::function<std::unique_ptr<Body>()> make_body{};          // then, sink
-  bool is_pending = false;  // then: items end elsewhere, in any order
-  JoinSlot join{};          // with
-  GatherItems gather{};     // gather
+  bool is_pending = false;      // then: items end elsewhere, in any order
+  bool writes_input = false;    // then, sink: in place, so nobody else may read the input
+  bool can_hold_leases = true;  // what comes out may hold leases that came in
+  JoinSlot join_slot{};         // with
+  GatherItems gather{};         // gather
+  JoinItems join{};             // join
 };
+
+[[nodiscard]] const char* to_string(StageSpec::Kind kind) noexcept;
 
 }  // namespace millrace::detail

@@ -137,6 +137,24 @@ TEST_CASE("bench augment tells what changes of pictures cost") {
   check_spread(result["ns_a_pixel"]);
 }
 
+TEST_CASE("bench runtime tells the cost of a hop and the distance to oneTBB's own pipeline") {
+  const std::vector<std::string> small = {"bench",   "runtime", "--hops",    "20000",
+                                          "--items", "200",     "--repeats", "3",
+                                          "--work",  "5",       "--threads", "2"};
+  const Outcome text = run(small);
+  CHECK(text.status == 0);
+  CHECK(holds(text.out, "a hop, stages one at a time"));
+  CHECK(holds(text.out, "parallel_pipeline"));
+  std::vector<std::string> json = small;
+  json.insert(json.end(), {"--json", "-"});
+  const auto result = json_of(run(json));
+  check_spread(result["chain"]["pipeline_s"]);
+  check_spread(result["chain"]["parallel_pipeline_s"]);
+  check_spread(result["chain"]["ratio"]);
+  CHECK(result["hop_one_at_a_time"]["core_ns"].contains("median"));
+  CHECK(result["machine"]["threads"] == 2);
+}
+
 TEST_CASE("bench refuses bad requests in one line") {
   check_refused({"bench"}, 2, "say what");
   check_refused({"bench", "compote"}, 2, "there is no 'compote'");
@@ -151,6 +169,8 @@ TEST_CASE("bench refuses bad requests in one line") {
   check_refused({"bench", "train", "--input", "8x8x2"}, 2, "channels");
   check_refused({"bench", "train", "--samples", "0"}, 2, "--samples");
   check_refused({"bench", "train", "--rotation-range=-1"}, 2, "bench train: --rotation-range");
+  check_refused({"bench", "runtime", "--hops", "1"}, 2, "--hops");
+  check_refused({"bench", "runtime", "--work=-1"}, 2, "--work");
   check_refused({"bench", "augment", "--input", "8"}, 2, "--input");
   check_refused({"bench", "augment", "--zoom-range", "2,1"}, 2, "bench augment: --zoom-range");
 }

@@ -41,7 +41,7 @@ std::set<std::string> known_options() {
   for (const char* command : {"train", "evaluate", "predict", "inspect", "convert", "prune"}) {
     options.merge(matches(run({command, "--help"}).out, "(--[a-z][a-z0-9-]*)"));
   }
-  for (const char* what : {"compute", "train", "augment"}) {
+  for (const char* what : {"compute", "train", "augment", "runtime"}) {
     options.merge(matches(run({"bench", what, "--help"}).out, "(--[a-z][a-z0-9-]*)"));
   }
   for (const auto& script : fs::directory_iterator(kSource / "scripts")) {

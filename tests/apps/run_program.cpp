@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,7 +15,9 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <sstream>
+#include <thread>
 #include <utility>
 
 extern char** environ;
@@ -78,6 +79,12 @@ std::vector<std::string> environment_of(const RunOptions& options) {
                                  const RunOptions& options, int out, int err) {
   ::dup2(out, STDOUT_FILENO);
   ::dup2(err, STDERR_FILENO);
+  if (options.file_size_limit > 0) {
+    ::signal(SIGXFSZ, SIG_IGN);
+    const auto most = static_cast<rlim_t>(options.file_size_limit);
+    const rlimit limit{most, most};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
   const bool is_there = options.directory.empty() || ::chdir(options.directory.c_str()) == 0;
   const bool drops = options.drop_privileges && ::geteuid() == 0;
   const bool is_dropped =
@@ -94,11 +101,12 @@ void collect(pid_t child, Pipe& out, Pipe& err, const RunOptions& options, Outco
   std::array<pollfd, 2> streams{{{out.reader(), POLLIN, 0}, {err.reader(), POLLIN, 0}}};
   const auto kill_at = Clock::now() + std::chrono::microseconds(options.kill_after_us);
   bool kill_sent = options.kill_after_us == 0;
+  std::size_t steps_done = 0;
   while (streams[0].fd >= 0 || streams[1].fd >= 0) {
     const auto until = kill_sent ? deadline : std::min<Clock::time_point>(deadline, kill_at);
     const auto left = until - Clock::now();
     if (!kill_sent && left.count() <= 0) {
-      ::kill(child, SIGKILL);
+      ::kill(child, options.kill_signal);
       kill_sent = true;
       continue;
     }
@@ -115,6 +123,10 @@ void collect(pid_t child, Pipe& out, Pipe& err, const RunOptions& options, Outco
     }
     if (streams[0].revents != 0 && !out.read_into(outcome.out)) streams[0].fd = -1;
     if (streams[1].revents != 0 && !err.read_into(outcome.err)) streams[1].fd = -1;
+    while (steps_done < options.steps.size() &&
+           (outcome.out + outcome.err).find(options.steps[steps_done].at) != std::string::npos) {
+      options.steps[steps_done++].then(child);
+    }
     const bool is_time = (outcome.out + outcome.err).find(options.signal_at) != std::string::npos;
     if (!signal_sent && is_time) {
       for (int i = 0; i < options.signals; ++i) ::kill(child, options.signal);
@@ -130,6 +142,18 @@ std::vector<std::string> Outcome::lines(const std::string& text) {
   std::istringstream in(text);
   for (std::string line; std::getline(in, line);) all.push_back(line);
   return all;
+}
+
+void send_signal(pid_t program, int number) {
+  ::kill(program, number);
+  for (bool is_pending = true; is_pending; std::this_thread::yield()) {
+    std::ifstream status(concat("/proc/", program, "/status"));
+    is_pending = false;
+    for (std::string line; std::getline(status, line);) {
+      const bool is_set = line.rfind("SigPnd:", 0) == 0 || line.rfind("ShdPnd:", 0) == 0;
+      if (is_set && line.find_first_not_of("0 \t", 7) != std::string::npos) is_pending = true;
+    }
+  }
 }
 
 Outcome run(const std::vector<std::string>& arguments, const RunOptions& options) {

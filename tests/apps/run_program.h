@@ -5,8 +5,11 @@
 //   const Outcome outcome = run({"train", data.string(), "--epochs", "1"});
 //   CHECK(outcome.status == 0);
 
+#include <sys/types.h>
+#include <csignal>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -23,8 +26,17 @@ struct RunOptions {
   std::string signal_at{};
   /// Once `signal_at` is seen, the signal is sent so many times.
   int signals = 1;
-  /// And this one after so many microseconds, whatever was printed; 0: not.
+  /// And `kill_signal` after so many microseconds, whatever was printed; 0: not.
   std::int64_t kill_after_us = 0;
+  int kill_signal = SIGKILL;
+  /// Done one after the other, each once the program has printed its text (on either stream).
+  struct Step {
+    std::string at;
+    std::function<void(pid_t program)> then;
+  };
+  std::vector<Step> steps{};
+  /// Files cannot grow beyond so many bytes, as on a disk that is full; 0: as they like.
+  std::int64_t file_size_limit = 0;
   /// The program is killed after this time and the run is an Error.
   int timeout_s = 120;
 };
@@ -43,5 +55,8 @@ struct Outcome {
 /// Throws Error if the program cannot be started or does not end in time.
 [[nodiscard]] Outcome run(const std::vector<std::string>& arguments,
                           const RunOptions& options = {});
+
+/// Sends a signal and waits until the program has taken it, so that a second one is a second one.
+void send_signal(pid_t program, int number);
 
 }  // namespace millrace::test
