@@ -83,7 +83,7 @@ void declare(CommandLine& line, TrainOptions& o) {
        "never");
   line("report-every", o.report_every, "N",
        "ask for loss and accuracy after so many steps; a GPU is waited for each time; default: 50 "
-       "on a GPU, else 1");
+       "on a GPU (200 of resident data), else 1");
   line.topic("output", "Output");
   line("run-dir", o.run_dir, "DIR", "where the run is written; default runs/DATE-TIME");
   line("overwrite", o.overwrite, "", "replace a run that is there");

@@ -80,8 +80,11 @@ Training prepare_training(TrainOptions options, TrainingData data, const Watch& 
   t.engine = engine != nullptr ? std::move(engine) : engine_for(options.engine());
   t.options = std::move(options);
   const bool has_own_memory = !t.engine->shares_host_memory();
-  if (t.options.report_every == 0)
-    t.options.report_every = has_own_memory ? kStepsBetweenResults : 1;
+  if (t.options.report_every == 0) {
+    // Of resident data 50 steps are one batch (resident.h), which should not be waited for alone.
+    const std::int64_t on_device = kStepsBetweenResults * (t.options.resident ? 4 : 1);
+    t.options.report_every = has_own_memory ? on_device : 1;
+  }
   if (has_own_memory) t.watch = profiler_ranges();
   const TrainOptions& o = t.options;
   if (o.replay > 0) t.data.validation = {};
