@@ -2,11 +2,12 @@
 
 #include <millrace/core/error.h>
 #include <millrace/cpu/programs.h>
-#include <millrace/cpu/threads.h>
+#include <millrace/cpu/team.h>
 #include <millrace/cpu/update.h>
 
 #include <algorithm>
 #include <chrono>
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -16,7 +17,7 @@ namespace {
 class CpuExecutor : public nn::Executor {
  public:
   CpuExecutor(const nn::Model& model, const nn::CompileOptions& options,
-              const EngineOptions& engine);
+              const EngineOptions& engine, std::shared_ptr<Timings> timings);
 
   [[nodiscard]] const nn::Model& model() const override { return model_; }
   [[nodiscard]] std::vector<nn::MemoryLine> memory() const override;
@@ -34,25 +35,40 @@ class CpuExecutor : public nn::Executor {
   void reset_timings(bool enabled) override;
 
  private:
+  /// Compiles the programs so that memory() stays below the limit, if it can.
+  void compile(const EngineOptions& engine);
   void plan_memory();
   void check(const nn::Batch& batch) const;
   void check_allocated() const;
-  /// Forward, loss and backward of the data alone.
+  /// Forward, loss and backward of the data alone; leaves each part's gradients.
   nn::StepResult differentiate(const nn::Batch& batch);
-  void copy_outputs(const Program& program, std::int64_t samples, std::span<float> outputs) const;
+  /// Runs the programs of a batch's parts, and copies their outputs unless there is no place.
+  nn::StepResult run(const Programs::Parts& parts, Part part, const nn::Batch& batch,
+                     std::span<float> outputs = {});
   [[nodiscard]] FlatArenas trainable_arenas() const;
   [[nodiscard]] const Buffer& buffer(nn::Arena arena, std::size_t values) const;
 
   nn::Model model_;
   nn::CompileOptions options_;
   int threads_;
+  std::int64_t parts_ = 1;  // of a batch
+  Team team_;
   dnnl::engine engine_{dnnl::engine::kind::cpu, 0};
+  std::optional<Tuner> tuner_;
   ParameterLayouts layouts_;
-  Programs programs_;
-  std::optional<Updater> updater_;  // once the layouts are placed
+  std::optional<Programs> programs_;  // once compile() has come to an end
+  std::optional<Updater> updater_;    // once the layouts are placed
   Bytes parameter_bytes_, gradient_bytes_, state_bytes_, mask_bytes_;
-  Buffer parameters_, gradients_, first_moment_, second_moment_, masks_, activations_, scratch_;
-  std::optional<double> penalty_;  // of the weights as they are, if it is known
+  Buffer parameters_, first_moment_, second_moment_, masks_;
+  struct PartMemory {
+    Buffer gradients, activations, scratch;
+  };
+  std::vector<PartMemory> memory_;         // one a part
+  std::vector<std::uint64_t> draws_;       // of a batch that names none
+  std::vector<nn::StepResult> results_;    // of the parts of a step
+  std::vector<PartialGradients> partial_;  // likewise
+  std::size_t active_parts_ = 1;           // that the last batch had samples for
+  std::optional<double> penalty_;          // of the weights as they are, if it is known
   bool masks_updates_ = true;
   bool is_timed_ = false;
   double update_seconds_ = 0;
@@ -64,15 +80,49 @@ nn::CompileOptions checked(const nn::CompileOptions& options) {
   return options;
 }
 
+/// In how many parts a batch is computed: one a thread, unless that changes what is computed, or
+/// costs more memory for gradients than it is worth.
+std::int64_t parts_of(const nn::Model& model, const nn::CompileOptions& options,
+                      const EngineOptions& engine) {
+  constexpr std::int64_t kMostElements = std::int64_t{64} << 20;  // 256 MiB of gradients
+  if (engine.sharing == Sharing::together || has_batch_statistics(model)) return 1;
+  const std::int64_t parts = std::min<std::int64_t>(engine.threads, options.batch);
+  const std::int64_t gradients =
+      options.training ? nn::trainable_elements(nn::parameters(model)) : 0;
+  return (parts - 1) * gradients > kMostElements ? 1 : parts;
+}
+
 CpuExecutor::CpuExecutor(const nn::Model& model, const nn::CompileOptions& options,
-                         const EngineOptions& engine)
+                         const EngineOptions& engine, std::shared_ptr<Timings> timings)
     : model_(model),
       options_(checked(options)),
       threads_(engine.threads),
+      parts_(parts_of(model_, options_, engine)),
+      team_(threads_, parts_ > 1),
       layouts_(nn::parameters(model)),
-      programs_(model_, options_, engine, engine_, layouts_) {
-  plan_memory();
-  updater_.emplace(options_.optimizer, options_.gradient, layouts_);
+      draws_(static_cast<std::size_t>(options_.batch)),
+      results_(static_cast<std::size_t>(parts_)) {
+  std::iota(draws_.begin(), draws_.end(), std::uint64_t{0});
+  if (timings != nullptr) tuner_.emplace(std::move(timings), engine.on_timing);
+  compile(engine);
+  updater_.emplace(options_.optimizer, options_.gradient, layouts_, team_);
+}
+
+void CpuExecutor::compile(const EngineOptions& engine) {
+  Programs::How how{.threads = parts_ > 1 ? 1 : threads_,
+                    .parts = parts_,
+                    .algorithms = engine.algorithms,
+                    .tuner = tuner_ ? &*tuner_ : nullptr};
+  for (;;) {
+    layouts_ = ParameterLayouts(nn::parameters(model_));
+    programs_.emplace(model_, options_, how, engine_, layouts_);
+    plan_memory();
+    const Bytes scratch = programs_->scratch();
+    const bool fits = engine.memory_limit.count == 0 || nn::total(memory()) <= engine.memory_limit;
+    // Scratch that stays although less was asked for belongs to an operation without another way.
+    if (fits || scratch.count == 0 || scratch > how.most_scratch) break;
+    how.most_scratch = Bytes{scratch.count - 1};
+  }
 }
 
 void CpuExecutor::plan_memory() {
@@ -88,34 +138,41 @@ void CpuExecutor::plan_memory() {
 }
 
 std::vector<nn::MemoryLine> CpuExecutor::memory() const {
+  const auto parts = static_cast<std::uint64_t>(parts_);
   std::vector<nn::MemoryLine> lines{{"parameters", parameter_bytes_},
-                                    {"gradients", gradient_bytes_},
+                                    {"gradients", parts * gradient_bytes_},
                                     {"optimizer state", state_bytes_}};
   if (mask_bytes_.count > 0) lines.push_back({"masks", mask_bytes_});
-  lines.push_back({"activations", programs_.activations()});
-  lines.push_back({"scratch", programs_.scratch()});
+  lines.push_back({"activations", parts * programs_->activations()});
+  lines.push_back({"scratch", parts * programs_->scratch()});
   return lines;
 }
 
 void CpuExecutor::allocate() {
   const int states = options_.training ? nn::state_arenas(options_.optimizer) : 0;
   parameters_ = Buffer(parameter_bytes_);
-  gradients_ = Buffer(gradient_bytes_);
   if (states >= 1) first_moment_ = Buffer(gradient_bytes_);
   if (states >= 2) second_moment_ = Buffer(gradient_bytes_);
   masks_ = Buffer(mask_bytes_);
   std::ranges::fill(masks_.as<float>(), 1.0F);
-  activations_ = Buffer(programs_.activations());
-  scratch_ = Buffer(programs_.scratch());
-  programs_.bind({parameters_.data(), gradients_.data(), activations_.data(), scratch_.data()});
+  std::vector<Arenas> arenas;
+  for (std::int64_t i = 0; i < parts_; ++i) {
+    const PartMemory& part = memory_.emplace_back(PartMemory{
+        Buffer(gradient_bytes_), Buffer(programs_->activations()), Buffer(programs_->scratch())});
+    arenas.push_back(
+        {parameters_.data(), part.gradients.data(), part.activations.data(), part.scratch.data()});
+    partial_.push_back({part.gradients.as<float>(), 1});
+  }
+  programs_->bind(std::move(arenas));
   penalty_.reset();
   masks_updates_ = true;
 }
 
 void CpuExecutor::release() {
-  programs_.unbind();
-  for (Buffer* memory : {&parameters_, &gradients_, &first_moment_, &second_moment_, &masks_,
-                         &activations_, &scratch_}) {
+  programs_->unbind();
+  memory_.clear();
+  partial_.clear();
+  for (Buffer* memory : {&parameters_, &first_moment_, &second_moment_, &masks_}) {
     *memory = Buffer();
   }
 }
@@ -143,25 +200,60 @@ void CpuExecutor::check(const nn::Batch& batch) const {
       "a draw for each sample, or none");
 }
 
+nn::StepResult CpuExecutor::run(const Programs::Parts& parts, Part part, const nn::Batch& all,
+                                std::span<float> outputs) {
+  const std::int64_t width = outputs.empty() ? 0 : parts.front()->output_width();
+  const auto needed = static_cast<std::size_t>(all.samples * width);
+  MILLRACE_CHECK(outputs.size() >= needed, "outputs of ", all.samples, " samples are ", needed,
+                 " values, not ", outputs.size());
+  nn::Batch batch = all;
+  if (batch.draws.empty()) batch.draws = draws_;  // a part's do not begin at 0
+  const std::int64_t count = std::min(parts_, batch.samples);
+  const auto run_part = [&](std::int64_t i) {
+    const std::int64_t first = batch.samples * i / count;
+    const std::int64_t samples = batch.samples * (i + 1) / count - first;
+    Program& program = *parts[static_cast<std::size_t>(i)];
+    results_[static_cast<std::size_t>(i)] =
+        program.run(part, count == 1 ? batch : nn::slice(batch, first, samples), is_timed_);
+    if (width == 0) return;
+    std::copy_n(program.output(), samples * width, outputs.begin() + first * width);
+  };
+  if (parts_ == 1) {
+    const ThreadScope scope(threads_);
+    run_part(0);
+    return results_.front();
+  }
+  team_.for_each(count, run_part);
+  nn::StepResult sum;
+  for (const nn::StepResult& result : std::span(results_).first(static_cast<std::size_t>(count))) {
+    sum += result;
+  }
+  return sum;
+}
+
 nn::StepResult CpuExecutor::differentiate(const nn::Batch& batch) {
   check(batch);
-  const ThreadScope scope(threads_);
-  return programs_.training(batch.samples).run(Part::loss, batch, is_timed_);
+  const nn::StepResult result = run(programs_->training(batch.samples), Part::loss, batch);
+  active_parts_ = static_cast<std::size_t>(std::min(parts_, batch.samples));
+  for (std::size_t i = 0; i < active_parts_; ++i) {
+    partial_[i].share = static_cast<float>(static_cast<double>(results_[i].samples) /
+                                           static_cast<double>(batch.samples));
+  }
+  return result;
 }
 
 FlatArenas CpuExecutor::trainable_arenas() const {
   const auto trainable = static_cast<std::size_t>(layouts_.trainable_elements());
   return {.weights = parameters_.as<float>().first(trainable),
-          .gradients = gradients_.as<float>(),
           .first = first_moment_.as<float>(),
           .second = second_moment_.as<float>(),
-          .masks = masks_updates_ ? masks_.as<float>() : std::span<float>()};
+          .masks = masks_updates_ ? masks_.as<float>() : std::span<float>(),
+          .partial = std::span<const PartialGradients>(partial_).first(active_parts_)};
 }
 
 nn::StepResult CpuExecutor::gradients(const nn::Batch& batch) {
   nn::StepResult result = differentiate(batch);
-  const ThreadScope scope(threads_);
-  const double penalty = updater_->add_penalty(trainable_arenas());
+  const double penalty = updater_->add_up(trainable_arenas());
   result.loss_sum += penalty * static_cast<double>(batch.samples);
   return result;
 }
@@ -169,7 +261,6 @@ nn::StepResult CpuExecutor::gradients(const nn::Batch& batch) {
 nn::StepResult CpuExecutor::train(const nn::Batch& batch, std::int64_t t, double learning_rate) {
   using Clock = std::chrono::steady_clock;
   nn::StepResult result = differentiate(batch);
-  const ThreadScope scope(threads_);
   const auto start = is_timed_ ? Clock::now() : Clock::time_point{};
   const double penalty = updater_->update(learning_rate, t, trainable_arenas());
   result.loss_sum += penalty * static_cast<double>(batch.samples);
@@ -183,10 +274,8 @@ nn::StepResult CpuExecutor::train(const nn::Batch& batch, std::int64_t t, double
 
 nn::StepResult CpuExecutor::evaluate(const nn::Batch& batch, std::span<float> outputs) {
   check(batch);
-  const ThreadScope scope(threads_);
-  Program& program = programs_.evaluation(batch.samples);
-  nn::StepResult result = program.run(outputs.empty() ? Part::loss : Part::both, batch, is_timed_);
-  if (!outputs.empty()) copy_outputs(program, batch.samples, outputs);
+  nn::StepResult result = run(programs_->evaluation(batch.samples),
+                              outputs.empty() ? Part::loss : Part::both, batch, outputs);
   if (!penalty_) penalty_ = updater_->penalty(parameters_.as<float>());
   result.loss_sum += *penalty_ * static_cast<double>(batch.samples);
   return result;
@@ -194,18 +283,8 @@ nn::StepResult CpuExecutor::evaluate(const nn::Batch& batch, std::span<float> ou
 
 void CpuExecutor::predict(const nn::Batch& batch, std::span<float> outputs) {
   check(batch);
-  const ThreadScope scope(threads_);
-  Program& program = programs_.evaluation(batch.samples);
-  program.run(Part::output, batch, is_timed_);
-  copy_outputs(program, batch.samples, outputs);
-}
-
-void CpuExecutor::copy_outputs(const Program& program, std::int64_t samples,
-                               std::span<float> outputs) const {
-  const std::int64_t count = samples * program.output_width();
-  MILLRACE_CHECK(static_cast<std::int64_t>(outputs.size()) >= count, "outputs of ", samples,
-                 " samples are ", count, " values, not ", outputs.size());
-  std::copy_n(program.output(), count, outputs.begin());
+  MILLRACE_CHECK(!outputs.empty(), "outputs have a place");
+  run(programs_->evaluation(batch.samples), Part::output, batch, outputs);
 }
 
 const Buffer& CpuExecutor::buffer(nn::Arena arena, std::size_t values) const {
@@ -213,7 +292,7 @@ const Buffer& CpuExecutor::buffer(nn::Arena arena, std::size_t values) const {
   const auto memory_of = [&]() -> const Buffer& {
     switch (arena) {
       case nn::Arena::parameters: return parameters_;
-      case nn::Arena::gradients: return gradients_;
+      case nn::Arena::gradients: return memory_.front().gradients;
       case nn::Arena::first_moment: return first_moment_;
       case nn::Arena::second_moment: return second_moment_;
       case nn::Arena::masks: break;
@@ -245,7 +324,7 @@ void CpuExecutor::write(nn::Arena arena, std::span<const float> values) {
 }
 
 std::vector<nn::OpTiming> CpuExecutor::timings() const {
-  std::vector<nn::OpTiming> result = programs_.timings();
+  std::vector<nn::OpTiming> result = programs_->timings();
   if (options_.training) {
     result.push_back({"update", "millrace:update", update_seconds_, updates_});
   }
@@ -256,15 +335,16 @@ void CpuExecutor::reset_timings(bool enabled) {
   is_timed_ = enabled;
   update_seconds_ = 0;
   updates_ = 0;
-  programs_.reset_timings();
+  programs_->reset_timings();
 }
 
 }  // namespace
 
 std::unique_ptr<nn::Executor> make_executor(const nn::Model& model,
                                             const nn::CompileOptions& options,
-                                            const EngineOptions& engine) {
-  return std::make_unique<CpuExecutor>(model, options, engine);
+                                            const EngineOptions& engine,
+                                            std::shared_ptr<Timings> timings) {
+  return std::make_unique<CpuExecutor>(model, options, engine, std::move(timings));
 }
 
 }  // namespace millrace::cpu

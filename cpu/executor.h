@@ -7,10 +7,11 @@
 
 namespace millrace::cpu {
 
-/// `engine.threads` is positive here. Throws Error where oneDNN cannot do an operation, and for
-/// options that fit no model.
+/// `engine.threads` is positive here; `timings` are those of the engine, null unless it times.
+/// Throws Error where oneDNN cannot do an operation, and for options that fit no model.
 [[nodiscard]] std::unique_ptr<nn::Executor> make_executor(const nn::Model& model,
                                                           const nn::CompileOptions& options,
-                                                          const EngineOptions& engine);
+                                                          const EngineOptions& engine,
+                                                          std::shared_ptr<Timings> timings);
 
 }  // namespace millrace::cpu

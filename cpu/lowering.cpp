@@ -3,6 +3,7 @@
 #include <millrace/core/error.h>
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 namespace millrace::cpu {
@@ -118,6 +119,14 @@ SlotId Lowering::add(Slot slot) {
 
 SlotId Lowering::in_layout(nn::ValueId id, const Layout& wanted) {
   return convert(slot_of(id), wanted);
+}
+
+bool Lowering::has_layout(nn::ValueId id, const Layout& wanted) const {
+  const SlotId slot = slot_of(id);
+  return same_memory(layout(slot), wanted) ||
+         std::ranges::any_of(conversions_, [&](const Conversion& made) {
+           return made.from == slot && layout(made.to) == wanted;
+         });
 }
 
 SlotId Lowering::view(SlotId slot, const Layout& layout) {
@@ -270,6 +279,20 @@ onednn::Kernel Lowering::choose(const nn::Op& op,
   }
   if (reference) return *reference;
   throw Error(concat("cpu: oneDNN ", onednn::version(), " cannot do '", step_name(op), "'"));
+}
+
+onednn::Kernel Lowering::choose(const nn::Op& op, const std::string& description,
+                                std::vector<Way> ways) const {
+  const bool has_code =
+      std::ranges::any_of(ways, [](const Way& w) { return !w.kernel.is_reference(); });
+  if (has_code) std::erase_if(ways, [](const Way& way) { return way.kernel.is_reference(); });
+  if (ways.empty()) return choose(op, {});
+  const auto fits = [this](const Way& way) {
+    return scratch_of(way.kernel) <= options_.most_scratch;
+  };
+  if (std::ranges::any_of(ways, fits)) std::erase_if(ways, std::not_fn(fits));
+  if (options_.tuner == nullptr) return ways.front().kernel;
+  return ways[options_.tuner->fastest(engine_, description, ways, options_.may_time)].kernel;
 }
 
 }  // namespace millrace::cpu

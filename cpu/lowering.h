@@ -3,9 +3,11 @@
 // where two operations want different layouts, and appends steps. The families of operations
 // (lower_*.cpp) are written with these words.
 
+#include <millrace/cpu/engine.h>
 #include <millrace/cpu/layouts.h>
 #include <millrace/cpu/parameters.h>
 #include <millrace/cpu/program.h>
+#include <millrace/cpu/tuner.h>
 #include <millrace/nn/graph.h>
 
 #include <string>
@@ -18,7 +20,11 @@ class Lowering {
  public:
   struct Options {
     std::uint64_t seed = 0;  ///< of dropout
-    bool winograd = false;   ///< EngineOptions::winograd
+    Algorithms algorithms = Algorithms::direct;
+    Tuner* tuner = nullptr;                 ///< with Algorithms::fastest
+    std::int64_t timed_batch = 0;           ///< the batch size whose times decide for all
+    bool may_time = false;                  ///< else the times that are kept decide
+    Bytes most_scratch{~std::uint64_t{0}};  ///< of an algorithm, if there is another
   };
   /// What a layer's backward operations want to know of its forward one.
   struct Forward {
@@ -46,6 +52,8 @@ class Lowering {
   // Values and where they lie.
   [[nodiscard]] SlotId slot_of(nn::ValueId id) const;
   [[nodiscard]] const Layout& layout(SlotId slot) const { return lowered_.slots[slot].layout; }
+  /// Whether in_layout() would convert nothing.
+  [[nodiscard]] bool has_layout(nn::ValueId id, const Layout& wanted) const;
   /// A value in a layout; appends a reorder unless it has been made already.
   SlotId in_layout(nn::ValueId id, const Layout& wanted);
   /// Memory for a value (for none, if `id` is -1).
@@ -71,6 +79,10 @@ class Lowering {
   /// Throws Error that names the operation if there is none.
   [[nodiscard]] onednn::Kernel choose(const nn::Op& op,
                                       const std::vector<onednn::Found>& candidates) const;
+  /// The fastest way, where that is asked for; else the first that runs on generated code. Throws
+  /// as above. `description` is what its times are kept by.
+  [[nodiscard]] onednn::Kernel choose(const nn::Op& op, const std::string& description,
+                                      std::vector<Way> ways) const;
   void append(std::string name, const onednn::Kernel& kernel, std::vector<Use> uses);
   /// The gradients {dw, [db]} of a dense or convolution layer, from its source and the derivative
   /// by its destination, each in the layout that the kernel reads.
