@@ -33,6 +33,7 @@ class CpuExecutor : public nn::Executor {
   void write(nn::Arena arena, std::span<const float> values) override;
   [[nodiscard]] std::vector<nn::OpTiming> timings() const override;
   void reset_timings(bool enabled) override;
+  void run_bare(const nn::Batch& batch);
 
  private:
   /// Compiles the programs so that memory() stays below the limit, if it can.
@@ -45,6 +46,16 @@ class CpuExecutor : public nn::Executor {
   /// Runs the programs of a batch's parts, and copies their outputs unless there is no place.
   nn::StepResult run(const Programs::Parts& parts, Part part, const nn::Batch& batch,
                      std::span<float> outputs = {});
+  /// Calls body(part, its rows of the batch) on the threads that compute.
+  template <class Body>
+  void for_each_part(const nn::Batch& batch, Body&& body);
+  /// How many there are samples for.
+  [[nodiscard]] std::int64_t active_parts(const nn::Batch& batch) const {
+    return std::min(parts_, batch.samples);
+  }
+  [[nodiscard]] std::int64_t first_row(const nn::Batch& batch, std::int64_t part) const {
+    return batch.samples * part / active_parts(batch);
+  }
   [[nodiscard]] FlatArenas trainable_arenas() const;
   [[nodiscard]] const Buffer& buffer(nn::Arena arena, std::size_t values) const;
 
@@ -200,41 +211,52 @@ void CpuExecutor::check(const nn::Batch& batch) const {
       "a draw for each sample, or none");
 }
 
-nn::StepResult CpuExecutor::run(const Programs::Parts& parts, Part part, const nn::Batch& all,
-                                std::span<float> outputs) {
-  const std::int64_t width = outputs.empty() ? 0 : parts.front()->output_width();
-  const auto needed = static_cast<std::size_t>(all.samples * width);
-  MILLRACE_CHECK(outputs.size() >= needed, "outputs of ", all.samples, " samples are ", needed,
-                 " values, not ", outputs.size());
-  nn::Batch batch = all;
-  if (batch.draws.empty()) batch.draws = draws_;  // a part's do not begin at 0
-  const std::int64_t count = std::min(parts_, batch.samples);
-  const auto run_part = [&](std::int64_t i) {
-    const std::int64_t first = batch.samples * i / count;
-    const std::int64_t samples = batch.samples * (i + 1) / count - first;
-    Program& program = *parts[static_cast<std::size_t>(i)];
-    results_[static_cast<std::size_t>(i)] =
-        program.run(part, count == 1 ? batch : nn::slice(batch, first, samples), is_timed_);
-    if (width == 0) return;
-    std::copy_n(program.output(), samples * width, outputs.begin() + first * width);
-  };
+template <class Body>
+void CpuExecutor::for_each_part(const nn::Batch& batch, Body&& body) {
+  nn::Batch all = batch;
+  if (all.draws.empty()) all.draws = draws_;  // a part's do not begin at 0
   if (parts_ == 1) {
     const ThreadScope scope(threads_);
-    run_part(0);
-    return results_.front();
+    return body(0, all);
   }
-  team_.for_each(count, run_part);
+  team_.for_each(active_parts(batch), [&](std::int64_t i) {
+    const std::int64_t first = first_row(batch, i);
+    body(i, nn::slice(all, first, first_row(batch, i + 1) - first));
+  });
+}
+
+nn::StepResult CpuExecutor::run(const Programs::Parts& parts, Part part, const nn::Batch& batch,
+                                std::span<float> outputs) {
+  const std::int64_t width = outputs.empty() ? 0 : parts.front()->output_width();
+  const auto needed = static_cast<std::size_t>(batch.samples * width);
+  MILLRACE_CHECK(outputs.size() >= needed, "outputs of ", batch.samples, " samples are ", needed,
+                 " values, not ", outputs.size());
+  for_each_part(batch, [&](std::int64_t i, const nn::Batch& rows) {
+    Program& program = *parts[static_cast<std::size_t>(i)];
+    results_[static_cast<std::size_t>(i)] = program.run(part, rows, is_timed_);
+    if (width == 0) return;
+    std::copy_n(program.output(), rows.samples * width,
+                outputs.begin() + first_row(batch, i) * width);
+  });
   nn::StepResult sum;
-  for (const nn::StepResult& result : std::span(results_).first(static_cast<std::size_t>(count))) {
-    sum += result;
+  for (std::int64_t i = 0; i < active_parts(batch); ++i) {
+    sum += results_[static_cast<std::size_t>(i)];
   }
   return sum;
+}
+
+void CpuExecutor::run_bare(const nn::Batch& batch) {
+  check(batch);
+  const Programs::Parts& parts = programs_->training(batch.samples);
+  for_each_part(batch, [&](std::int64_t i, const nn::Batch& rows) {
+    parts[static_cast<std::size_t>(i)]->run_bare(rows);
+  });
 }
 
 nn::StepResult CpuExecutor::differentiate(const nn::Batch& batch) {
   check(batch);
   const nn::StepResult result = run(programs_->training(batch.samples), Part::loss, batch);
-  active_parts_ = static_cast<std::size_t>(std::min(parts_, batch.samples));
+  active_parts_ = static_cast<std::size_t>(active_parts(batch));
   for (std::size_t i = 0; i < active_parts_; ++i) {
     partial_[i].share = static_cast<float>(static_cast<double>(results_[i].samples) /
                                            static_cast<double>(batch.samples));
@@ -345,6 +367,12 @@ std::unique_ptr<nn::Executor> make_executor(const nn::Model& model,
                                             const EngineOptions& engine,
                                             std::shared_ptr<Timings> timings) {
   return std::make_unique<CpuExecutor>(model, options, engine, std::move(timings));
+}
+
+void run_bare_step(nn::Executor& executor, const nn::Batch& batch) {
+  auto* const own = dynamic_cast<CpuExecutor*>(&executor);
+  if (own == nullptr) throw Error("cpu: the executor is not one of this engine");
+  own->run_bare(batch);
 }
 
 }  // namespace millrace::cpu

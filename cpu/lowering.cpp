@@ -251,6 +251,7 @@ void Lowering::append(std::string name, const onednn::Kernel& kernel, std::vecto
                             .implementation = kernel.implementation(),
                             .uses = std::move(uses),
                             .part = part_,
+                            .is_main_work = kernel.is_main_work(),
                             .primitive = kernel.create(),
                             .loop = {},
                             .scratch = kernel.at(DNNL_ARG_SCRATCHPAD)});
@@ -258,10 +259,11 @@ void Lowering::append(std::string name, const onednn::Kernel& kernel, std::vecto
 
 void Lowering::append(std::string name, std::string implementation, const std::vector<SlotId>& uses,
                       Loop loop) {
-  Step step{.name = std::move(name),
+  Step step{.name = name,
             .implementation = "millrace:" + std::move(implementation),
             .uses = {},
             .part = part_,
+            .is_main_work = name == kLossStep,
             .primitive = {},
             .loop = std::move(loop),
             .scratch = {}};

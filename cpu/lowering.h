@@ -16,6 +16,8 @@
 
 namespace millrace::cpu {
 
+inline constexpr const char* kLossStep = "loss";
+
 class Lowering {
  public:
   struct Options {

@@ -11,6 +11,7 @@
 #include <oneapi/tbb/task_arena.h>
 
 #include <cstdint>
+#include <ctime>
 
 namespace millrace::cpu {
 
@@ -29,6 +30,14 @@ class ThreadScope {
  private:
   int before_;
 };
+
+/// Seconds that pass for what OpenMP runs on this thread: of one thread those that it computed, so
+/// that whoever else wanted the core does not count.
+inline double compute_time() {
+  timespec time{};
+  clock_gettime(omp_get_max_threads() == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
 
 class Team {
  public:

@@ -2,12 +2,10 @@
 
 #include <millrace/core/buffer.h>
 #include <millrace/core/error.h>
-
-#include <omp.h>
+#include <millrace/cpu/team.h>
 
 #include <algorithm>
 #include <cmath>
-#include <ctime>
 #include <limits>
 
 namespace millrace::cpu {
@@ -20,13 +18,6 @@ constexpr int kRounds = 5;  // the least of so many: others may use the machine
 constexpr int kFewestRounds = 2;
 constexpr double kEnoughSeconds = 0.06;  // for a way; long operations are timed less often
 constexpr double kHopeless = 1.5;        // times the fastest: not measured again
-
-/// Of one thread, the time that it computed: whoever else wanted the core does not count.
-double now() {
-  timespec time{};
-  clock_gettime(omp_get_max_threads() == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
 
 /// A way with memory to run in.
 class Trial {
@@ -49,11 +40,11 @@ class Trial {
     for (Piece& piece : pieces_) piece.memory.set_data_handle(memory + piece.offset);
   }
   double seconds() {
-    const double start = now();
+    const double start = compute_time();
     for (const auto& [primitive, arguments] : work_) {
       onednn::execute(primitive, stream_, arguments, name_);
     }
-    return now() - start;
+    return compute_time() - start;
   }
 
  private:
