@@ -33,6 +33,35 @@ Lowering::Lowering(const nn::Graph& graph, const Options& options, ParameterLayo
     }
   }
   lowered_.batch = graph.batch;
+  find_pooled_relus();
+}
+
+void Lowering::find_pooled_relus() {
+  const auto& ops = graph_.ops;
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    if (ops[i].kind != nn::OpKind::max_pool || ops[i].pass == nn::Pass::forward) continue;
+    const nn::ValueId dx = ops[i].outputs[0];
+    const auto pooling = std::ranges::find_if(ops, [&](const nn::Op& op) {
+      return op.layer == ops[i].layer && op.pass == nn::Pass::forward;
+    });
+    const auto relu = std::ranges::find_if(ops, [&](const nn::Op& op) {
+      return op.kind == nn::OpKind::relu && op.pass != nn::Pass::forward && op.inputs[0] == dx &&
+             op.inputs[1] == pooling->inputs[0];
+    });
+    if (relu == ops.end() || uses_[index(dx)] != 1) continue;
+    const nn::ValueId pooled = pooling->outputs[0];
+    pooled_relus_[i] = {&*relu, pooled};
+    last_use_[index(pooled)] = std::max(last_use_[index(pooled)], i);
+  }
+}
+
+Lowering::PooledRelu Lowering::relu_before(const nn::Op& pooling) const {
+  const auto it = pooled_relus_.find(static_cast<std::size_t>(&pooling - graph_.ops.data()));
+  return it == pooled_relus_.end() ? PooledRelu() : it->second;
+}
+
+void Lowering::leave_out(const nn::Op& op) {
+  left_out_[static_cast<std::size_t>(&op - graph_.ops.data())] = true;
 }
 
 Lowered Lowering::run() && {
@@ -231,7 +260,7 @@ bool Lowering::may_overwrite(SlotId slot) const {
 SlotId Lowering::make_in_place(nn::ValueId id, SlotId over) {
   if (!may_overwrite(over)) return make(id, layout(over));
   const SlotId slot = view(over, layout(over));
-  place(id, slot);
+  if (id >= 0) place(id, slot);
   return slot;
 }
 

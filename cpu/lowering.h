@@ -10,6 +10,7 @@
 #include <millrace/cpu/tuner.h>
 #include <millrace/nn/graph.h>
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,12 +61,23 @@ class Lowering {
   SlotId in_layout(nn::ValueId id, const Layout& wanted);
   /// Memory for a value (for none, if `id` is -1).
   SlotId make(nn::ValueId id, const Layout& layout);
-  /// The same, over memory that the operation at hand is the last to read, if it is.
+  /// The same, over memory that the operation at hand is the last to read, if it is (-1: for none).
   SlotId make_in_place(nn::ValueId id, SlotId over);
   SlotId temporary(const Layout& layout);
   /// If only a ReLU reads the value: what this makes. Its step is then left out, because the kernel
   /// at hand does its work. Otherwise -1.
   [[nodiscard]] nn::ValueId fuse_relu(nn::ValueId id);
+
+  /// For a maximum pooling's backward pass whose result only the backward pass of the ReLU before
+  /// it reads: that pass, and what the pooling made. A maximum is above zero where the pixel that
+  /// it came from is, so the ReLU's work can be done on what comes into the pooling, a quarter of
+  /// the pixels. Whoever does it calls leave_out().
+  struct PooledRelu {
+    const nn::Op* op = nullptr;  ///< null: there is none
+    nn::ValueId pooled = -1;
+  };
+  [[nodiscard]] PooledRelu relu_before(const nn::Op& pooling) const;
+  void leave_out(const nn::Op& op);
 
   // Parameters.
   /// The layout that the parameter has; Tag::any before the first kernel has asked for it.
@@ -100,6 +112,7 @@ class Lowering {
   };
 
   void lower(const nn::Op& op);
+  void find_pooled_relus();
   void begin(Part part);
   [[nodiscard]] bool is_training() const;
   [[nodiscard]] bool may_overwrite(SlotId slot) const;
@@ -115,13 +128,14 @@ class Lowering {
   const dnnl::engine& engine_;
   Lowered lowered_;
   Part part_ = Part::both;
-  std::size_t op_ = 0;                   // the operation at hand
-  std::vector<SlotId> slots_;            // by value
-  std::vector<std::size_t> last_use_;    // by value: an operation
-  std::vector<int> uses_;                // by value
-  std::vector<bool> left_out_;           // by operation
-  std::vector<Forward> forward_;         // by layer
-  std::vector<Conversion> conversions_;  // so that a layout of a value is made once
+  std::size_t op_ = 0;                              // the operation at hand
+  std::vector<SlotId> slots_;                       // by value
+  std::vector<std::size_t> last_use_;               // by value: an operation
+  std::vector<int> uses_;                           // by value
+  std::vector<bool> left_out_;                      // by operation
+  std::map<std::size_t, PooledRelu> pooled_relus_;  // by operation
+  std::vector<Forward> forward_;                    // by layer
+  std::vector<Conversion> conversions_;             // so that a layout of a value is made once
 };
 
 // The families, in lower_*.cpp.

@@ -101,6 +101,20 @@ TEST_CASE("Pooling agrees with float64 for every padding, stride and size") {
   }
 }
 
+TEST_CASE("A ReLU before a maximum agrees with float64 whatever follows the pooling") {
+  const auto with = [](auto&& add) {
+    ModelBuilder builder("m", {12, 11, 3});
+    builder.conv(20).relu().max_pool();
+    add(builder);
+    return classified(builder);
+  };
+  // Dropout would take the pooling's memory; a second ReLU and a second pooling read it too.
+  check_model(with([](ModelBuilder& b) { b.dropout(0.4F).conv(6, 2); }), kSeven, {7, 3});
+  check_model(with([](ModelBuilder& b) { b.relu().conv(6, 2); }), kSeven, {7, 3});
+  check_model(with([](ModelBuilder& b) { b.max_pool().dropout(0.4F); }), kSeven, {7, 3});
+  check_model(with([](ModelBuilder& b) { b.sigmoid().avg_pool(); }), kSeven, {7, 3});
+}
+
 TEST_CASE("Pooling of the input itself needs no convolution before it") {
   for (const std::int64_t channels : {1, 3, 5}) {
     ModelBuilder builder("m", {9, 7, channels});
