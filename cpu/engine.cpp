@@ -27,7 +27,7 @@ class CpuEngine : public nn::Engine {
   [[nodiscard]] bool shares_host_memory() const override { return true; }
   [[nodiscard]] std::unique_ptr<nn::Executor> compile(
       const nn::Model& model, const nn::CompileOptions& options) const override {
-    return make_executor(model, options, options_, timings_);
+    return std::make_unique<CpuExecutor>(model, options, options_, timings_);
   }
   [[nodiscard]] std::string choices() const override {
     return timings_ == nullptr ? std::string() : timings_->used();

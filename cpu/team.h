@@ -6,10 +6,12 @@
 
 #include <omp.h>
 
+#include <oneapi/tbb/info.h>
 #include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/partitioner.h>
 #include <oneapi/tbb/task_arena.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <ctime>
 
@@ -46,7 +48,8 @@ class Team {
       : threads_(threads),
         parts_(parts && threads > 1),
         // What computes goes before what reads and decodes for it.
-        arena_(threads, 1, oneapi::tbb::task_arena::priority::high) {}
+        arena_(std::min(threads, oneapi::tbb::info::default_concurrency()), 1,
+               oneapi::tbb::task_arena::priority::high) {}
 
   /// Calls body(i) for 0 <= i < count. Which thread does what is left open.
   template <class Body>

@@ -1,5 +1,7 @@
 #include <millrace/cpu/update.h>
 
+#include <millrace/cpu/update_kernels.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -92,12 +94,10 @@ void Updater::gather(std::size_t index, const FlatArenas& arenas) {
     return one.values.subspan(part.offset, part.count);
   };
   const std::span<float> sum = of(arenas.partial.front());
-  if (const float share = arenas.partial.front().share; share != 1) {
-    for (float& g : sum) g *= share;
-  }
+  float share = arenas.partial.front().share;  // 1 where there is no other part
   for (const PartialGradients& other : arenas.partial.subspan(1)) {
-    const std::span<const float> more = of(other);
-    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += other.share * more[i];
+    add_shares(sum, share, of(other), other.share);
+    share = 1;
   }
   penalise(index, arenas);
 }
@@ -140,6 +140,7 @@ void Updater::limit(const Part& part, std::span<float> gradients) const {
 }
 
 double Updater::update(double learning_rate, std::int64_t t, const FlatArenas& arenas) {
+  const nn::UpdateConstants constants = nn::update_constants(optimizer_, learning_rate, t);
   if (has_norm_clip()) {
     for_each_part([&](std::size_t i) {
       gather(i, arenas);
@@ -155,12 +156,9 @@ double Updater::update(double learning_rate, std::int64_t t, const FlatArenas& a
     const std::span<float> gradients = of(arenas.gradients());
     if (!has_norm_clip()) gather(i, arenas);
     limit(part, gradients);
-    nn::update<float>(optimizer_, learning_rate, t, weights, gradients, of(arenas.first),
-                      of(arenas.second));
+    update_weights(constants, weights, gradients, of(arenas.first), of(arenas.second));
     if (arenas.masks.empty()) return;
-    const auto masks = arenas.masks.subspan(part.offset, part.count);
-    // Plus zero: what is masked is +0, never -0, so that files of pruned weights compress.
-    for (std::size_t k = 0; k < weights.size(); ++k) weights[k] = weights[k] * masks[k] + 0.0F;
+    apply_masks(weights, arenas.masks.subspan(part.offset, part.count));
   });
   return summed_penalty();
 }
