@@ -75,6 +75,8 @@ std::vector<BenchDevice> bench_devices(const char* command, const BenchOptions& 
     // --precision is the GPU's: beside it the CPU computes in fp32.
     EngineChoice choice = o.machine.engine();
     choice.device = name;
+    choice.timed = true;
+    choice.memory_budget = o.machine.memory_budget;
     if (name == "cpu" && o.devices != "cpu") choice.precision.clear();
     if (device.why_not.empty()) device.engine = engine_for(choice);
     devices.push_back(std::move(device));

@@ -37,6 +37,10 @@ void print_operations(const ComputeMeasured& m) {
                fixed(100 * op.seconds / sum, 1) + " %"});
   }
   std::cout << "\noperations of a training step at batch " << m.batch << '\n' << table;
+  if (m.bare_ms.median == 0) return;
+  std::cout << "bare primitives of a step: " << text_of(m.bare_ms, 3) << " ms, "
+            << fixed(m.bare_ms.median / m.train_ms.median, 3) << " of the step's "
+            << text_of(m.train_ms, 3) << " ms in the same minute\n";
 }
 
 /// One device: how the batch size trades speed for memory.
@@ -92,6 +96,7 @@ ordered_json json_of(const ComputeMeasured& m) {
                          {"training_bytes", nn::total(m.training_memory).count},
                          {"evaluation_bytes", nn::total(m.evaluation_memory).count},
                          {"memory", std::move(memory)}};
+  if (m.bare_ms.median > 0) result["bare_ms"] = json_of(m.bare_ms);
   const double sum = seconds_of(m.operations);
   for (const nn::OpTiming& op : m.operations) {
     result["operations"].push_back({{"name", op.name},

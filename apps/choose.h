@@ -28,8 +28,8 @@ void choose(TrainOptions& options, const Dataset& training);
 [[nodiscard]] nn::OptimizerOptions optimizer_options(const TrainOptions& options);
 
 /// The threads of a step where the user does not say: the cores one may use; half of them where
-/// steps are small, since such a step gains little from more threads and waits at each of its many
-/// barriers for a core that reads the next batch.
+/// steps are small and need the whole batch at every operation (batch normalisation), since they
+/// wait at each of many barriers for a core that reads the next batch.
 [[nodiscard]] int compute_threads_for(const nn::Model& model, std::int64_t batch);
 
 /// How much memory one decoder may take for a picture: 128 MiB, or less where all of them together

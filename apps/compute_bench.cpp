@@ -5,6 +5,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/core/random.h>
+#include <millrace/cpu/engine.h>
 #include <millrace/io/watch.h>
 #include <millrace/nn/initialize.h>
 #include <millrace/nn/preprocessing.h>
@@ -49,6 +50,7 @@ class ComputeBench {
         options_(options),
         stop_(std::move(stop)),
         batch_(batch),
+        shares_host_memory_(device.engine->shares_host_memory()),
         executor_(compile(*device.engine)),
         budget_(parse_bytes(options.machine.memory_budget)),
         host_(make_host_pool(*device.engine)),
@@ -79,7 +81,10 @@ class ComputeBench {
     const auto train = [&] { executor_->train(batch, ++step_, kLearningRate); };
     measured_.train_ms = time(train, measured_.train_steps);
     measured_.evaluate_ms = time([&] { executor_->evaluate(batch); }, measured_.evaluate_steps);
-    if (options_.operations) time_operations(train);
+    if (options_.operations) {
+      time_operations(train);
+      if (shares_host_memory_) time_bare(train, batch);
+    }
     return std::move(measured_);
   }
 
@@ -141,10 +146,31 @@ class ComputeBench {
               [](const nn::OpTiming& a, const nn::OpTiming& b) { return a.seconds > b.seconds; });
   }
 
+  /// The step and its bare primitives in turns, so that whatever else the machine does meets both.
+  template <class Step>
+  void time_bare(Step step, const nn::Batch& batch) {
+    std::vector<double> whole;
+    std::vector<double> bare;
+    const auto timed = [this](std::vector<double>& times, auto&& body) {
+      const auto begin = Clock::now();
+      for (int i = 0; i < measured_.train_steps; ++i) body();
+      const std::chrono::duration<double, std::milli> taken = Clock::now() - begin;
+      times.push_back(taken.count() / measured_.train_steps);
+    };
+    for (int repeat = 0; repeat < options_.repeats; ++repeat) {
+      if (stop_.stop_requested()) throw Stopped("stopped on request");
+      timed(whole, step);
+      timed(bare, [&] { cpu::run_bare_step(*executor_, batch); });
+    }
+    measured_.train_ms = spread_of(std::move(whole));
+    measured_.bare_ms = spread_of(std::move(bare));
+  }
+
   const nn::Model& model_;
   const BenchOptions& options_;
   std::stop_token stop_;
   std::int64_t batch_;
+  bool shares_host_memory_;
   std::unique_ptr<nn::Executor> executor_;
   Budget budget_;
   Pool<HostBatch> host_;

@@ -1,28 +1,20 @@
 #include "apps/gpu.h"
 
+#include "apps/machine.h"
+
 #include <millrace/core/error.h>
 #include <millrace/gpu/cuda_device.h>
 #include <millrace/gpu/engine.h>
 #include <millrace/gpu/memory_plan.h>
 
-#include <cstdlib>
 #include <filesystem>
 
 namespace millrace::apps {
 namespace {
 
-/// By the rules of the XDG Base Directory Specification; empty where there is no home.
 std::filesystem::path plan_cache() {
-  const auto folder = [](const char* variable) -> std::filesystem::path {
-    const char* const value = std::getenv(variable);
-    return value == nullptr ? "" : value;
-  };
-  std::filesystem::path cache = folder("XDG_CACHE_HOME");
-  if (!cache.is_absolute()) {
-    if (folder("HOME").empty()) return {};
-    cache = folder("HOME") / ".cache";
-  }
-  return cache / "millrace" / "cudnn-plans.json";
+  const std::filesystem::path cache = cache_folder();
+  return cache.empty() ? cache : cache / "cudnn-plans.json";
 }
 
 std::string describe(const gpu::DeviceFacts& facts) {

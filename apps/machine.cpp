@@ -11,8 +11,10 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <utility>
 
 namespace millrace::apps {
 namespace {
@@ -42,6 +44,20 @@ nn::LossScaleOptions loss_scale_of(const std::string& text) {
 
 nn::Precision precision_of(const std::string& text) {
   return text.empty() ? nn::Precision::fp32 : nn::precision_named(text);
+}
+
+std::unique_ptr<nn::Engine> cpu_engine(const EngineChoice& o) {
+  cpu::EngineOptions options{.threads = o.compute_threads};
+  if (o.timed) {
+    const std::filesystem::path cache = cache_folder();
+    options.algorithms = cpu::Algorithms::fastest;
+    options.timings = {cache.empty() ? cache : cache / "onednn-timings.json", o.choices};
+    options.on_timing = o.on_timing;
+    // The rest is for batches, the index and what is written to disk.
+    if (!o.memory_budget.empty()) options.memory_limit = parse_bytes(o.memory_budget);
+    options.memory_limit -= Bytes{options.memory_limit.count / 4};
+  }
+  return cpu::make_engine(std::move(options));
 }
 
 }  // namespace
@@ -101,12 +117,25 @@ std::shared_ptr<const nn::Engine> engine_for(const EngineChoice& o) {
     throw UsageError(concat("--precision ", nn::to_string(precision),
                             ": the CPU computes in fp32; leave it out, or use --device gpu"));
   }
-  return cpu::make_engine({.threads = o.compute_threads});
+  return cpu_engine(o);
 }
 
 std::string chosen_device(const std::string& device) {
   if (device != "auto") return device;
   return find_gpus().devices.empty() ? "cpu" : "gpu";
+}
+
+std::filesystem::path cache_folder() {
+  const auto folder = [](const char* variable) -> std::filesystem::path {
+    const char* const value = std::getenv(variable);
+    return value == nullptr ? "" : value;
+  };
+  std::filesystem::path cache = folder("XDG_CACHE_HOME");
+  if (!cache.is_absolute()) {
+    if (folder("HOME").empty()) return {};
+    cache = folder("HOME") / ".cache";
+  }
+  return cache / "millrace";
 }
 
 std::string cpu_name() {

@@ -13,9 +13,9 @@
 namespace millrace::apps {
 namespace {
 
-constexpr std::array<const char*, 7> kFiles = {
+constexpr std::array<const char*, 8> kFiles = {
     "config.ini",  "metrics.csv", "model.safetensors", "best.safetensors",
-    "report.json", "trace.json",  "augmented.png"};
+    "report.json", "trace.json",  "augmented.png",     "algorithms.json"};
 
 /// A file of a run in a folder below the run directory. Nothing else there is ever removed.
 bool is_file_of_run(const std::filesystem::path& file) {
@@ -57,6 +57,10 @@ std::filesystem::path default_run_directory() {
   return std::filesystem::path("runs") / text.data();
 }
 
+std::filesystem::path choices_file(const std::filesystem::path& run) {
+  return run / "algorithms.json";
+}
+
 RunDirectory::RunDirectory(std::filesystem::path path, OldRun old, std::size_t keep)
     : path_(std::move(path)), checkpoints_(path_ / "checkpoints", keep) {
   create_folders(path_);
@@ -88,6 +92,10 @@ void RunDirectory::write_config(const std::string& recipe) const {
   write_atomically(path_ / "config.ini", "# Run this again with: millrace train --recipe " +
                                              (path_ / "config.ini").string() +
                                              " --run-dir OTHER\n" + recipe);
+}
+
+void RunDirectory::write_choices(const std::string& text) const {
+  if (!text.empty()) write_atomically(choices_file(path_), text);
 }
 
 void RunDirectory::append(const EpochRecord& r) {

@@ -41,8 +41,10 @@ Training prepare(TrainOptions options, Show show, std::stop_token stop) {
   TrainingData data = open_training_data(
       {options.data, options.validation, validation_share, options.seed}, show, stop);
   Counting counting(show, "fitting the preprocessing", "samples");
+  Counting timing(show, "finding the fastest algorithms", "operations");
   return prepare_training(std::move(options), std::move(data),
-                          {[&counting](std::uint64_t count) { counting(count); }, std::move(stop)});
+                          {[&counting](std::uint64_t count) { counting(count); }, std::move(stop)},
+                          nullptr, [&timing](std::uint64_t count) { timing(count); });
 }
 
 void print_choices(const Training& t) {
@@ -259,6 +261,7 @@ int run_training(const Training& t, Show show, Interrupt& interrupt) {
     t.pruner->begin(*t.state->executor, t.state->step, t.state->next.phase == Phase::validation);
   }
   directory.write_config(recipe_of(t.options));
+  directory.write_choices(t.engine->choices());
   TrainingProgress progress(show, t.options.epochs, t.options.batch);
   RunFiles files(t, directory, progress);
   Pipeline pipeline = compose(files.watchers());  // from where the state is now

@@ -1,5 +1,7 @@
 #include "apps/train_options.h"
 
+#include "apps/run_directory.h"
+
 #include "apps/machine_options.h"
 
 #include <millrace/core/error.h>
@@ -136,6 +138,12 @@ void check(const TrainOptions& o) {
   check(o.labels);
   check(o.transfer);
   check(o.pruning);
+}
+
+EngineChoice TrainOptions::engine() const {
+  EngineChoice choice{device, compute_threads, precision, loss_scale, true, memory_budget};
+  if (!callbacks.resume.empty()) choice.choices = choices_file(callbacks.resume);
+  return choice;
 }
 
 }  // namespace millrace::apps

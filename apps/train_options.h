@@ -72,9 +72,7 @@ struct TrainOptions {
   bool no_profile = false;
   bool quiet = false;
 
-  [[nodiscard]] EngineChoice engine() const {
-    return {device, compute_threads, precision, loss_scale};
-  }
+  [[nodiscard]] EngineChoice engine() const;
 };
 
 /// Declares all options.

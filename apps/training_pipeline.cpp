@@ -52,7 +52,8 @@ std::size_t weight_elements(const nn::Model& model) {
 }  // namespace
 
 Training prepare_training(TrainOptions options, TrainingData data, const Watch& watch,
-                          std::shared_ptr<const nn::Engine> engine) {
+                          std::shared_ptr<const nn::Engine> engine,
+                          std::function<void(std::uint64_t)> on_timing) {
   Training t;
   t.data = std::move(data);
   const Dataset& training = *t.data.training.dataset;
@@ -77,7 +78,9 @@ Training prepare_training(TrainOptions options, TrainingData data, const Watch& 
     options.compute_threads = compute_threads_for(t.model, options.batch);
   }
   t.pretrained = open_weights(options.transfer, t.model);
-  t.engine = engine != nullptr ? std::move(engine) : engine_for(options.engine());
+  EngineChoice choice = options.engine();
+  choice.on_timing = std::move(on_timing);
+  t.engine = engine != nullptr ? std::move(engine) : engine_for(choice);
   t.options = std::move(options);
   const bool has_own_memory = !t.engine->shares_host_memory();
   if (t.options.report_every == 0) {

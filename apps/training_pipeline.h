@@ -15,7 +15,9 @@
 #include <millrace/nodes/resident.h>
 #include <millrace/pipeline/pipeline.h>
 
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <stop_token>
 
@@ -40,11 +42,13 @@ struct Training {
 
 /// Chooses what the options leave open, makes the model, fits its preprocessing to the data where
 /// that is asked for (`watch` is told of the samples) and compiles it. Nothing large is allocated.
-/// `engine`: to train with, instead of the one that the options name. Throws UsageError or Error as
-/// choose(), make_model(), fit_preprocessing() and engine_for() do.
+/// `engine`: to train with, instead of the one that the options name, which calls `on_timing` as
+/// EngineChoice says. Throws UsageError or Error as choose(), make_model(), fit_preprocessing() and
+/// engine_for() do.
 [[nodiscard]] Training prepare_training(TrainOptions options, TrainingData data,
                                         const Watch& watch = {},
-                                        std::shared_ptr<const nn::Engine> engine = nullptr);
+                                        std::shared_ptr<const nn::Engine> engine = nullptr,
+                                        std::function<void(std::uint64_t)> on_timing = {});
 
 /// The source of the run's batches.
 [[nodiscard]] DirectoryReader make_reader(const Training& training);

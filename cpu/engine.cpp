@@ -6,12 +6,17 @@
 
 #include <omp.h>
 
+#include <utility>
+
 namespace millrace::cpu {
 namespace {
 
 class CpuEngine : public nn::Engine {
  public:
-  explicit CpuEngine(const EngineOptions& options) : options_(options) {}
+  explicit CpuEngine(EngineOptions options) : options_(std::move(options)) {
+    if (options_.algorithms != Algorithms::fastest) return;
+    timings_ = std::make_shared<Timings>(options_.timings, options_.threads);
+  }
 
   [[nodiscard]] std::string description() const override {
     return concat("cpu: oneDNN ", onednn::version(), ", ", options_.threads,
@@ -22,11 +27,15 @@ class CpuEngine : public nn::Engine {
   [[nodiscard]] bool shares_host_memory() const override { return true; }
   [[nodiscard]] std::unique_ptr<nn::Executor> compile(
       const nn::Model& model, const nn::CompileOptions& options) const override {
-    return make_executor(model, options, options_);
+    return std::make_unique<CpuExecutor>(model, options, options_, timings_);
+  }
+  [[nodiscard]] std::string choices() const override {
+    return timings_ == nullptr ? std::string() : timings_->used();
   }
 
  private:
   EngineOptions options_;
+  std::shared_ptr<Timings> timings_;  // null: nothing is timed
 };
 
 }  // namespace
@@ -37,7 +46,7 @@ std::unique_ptr<nn::Engine> make_engine(EngineOptions options) {
                             " is negative; use 0 for as many as there are cores"));
   }
   if (options.threads == 0) options.threads = omp_get_num_procs();
-  return std::make_unique<CpuEngine>(options);
+  return std::make_unique<CpuEngine>(std::move(options));
 }
 
 }  // namespace millrace::cpu

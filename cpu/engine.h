@@ -7,26 +7,59 @@
 //   executor->write(nn::Arena::parameters, weights);
 //   const nn::StepResult result = executor->train(batch, 1, 0.01);
 //
-// An executor's results are the same to the bit for the same number of threads. Where other threads
-// keep the cores busy, libgomp's threads lose milliseconds spinning at every barrier: start such a
-// process with GOMP_SPINCOUNT=20000, which libgomp reads once, as it is loaded.
+// An executor's results are the same to the bit for the same number of threads and algorithms.
 
+#include <millrace/core/bytes.h>
+#include <millrace/cpu/timings.h>
 #include <millrace/nn/engine.h>
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 
 namespace millrace::cpu {
 
+/// What a convolution computes with. Winograd's algorithm, for 3x3 kernels of stride 1 between 32
+/// channels or more, multiplies less and needs more scratch; it is as far from float64 as the
+/// direct one, but other roundings away from it.
+enum class Algorithms {
+  direct,
+  winograd,  ///< wherever the library has it
+  fastest,   ///< of all that the library has, by timing them in compile()
+};
+
+/// How a step is shared out between threads.
+enum class Sharing {
+  /// All threads work on each operation, one operation after the other: OpenMP's. They wait for
+  /// each
+  /// other behind every operation, which costs milliseconds where other threads want the cores.
+  together,
+  /// Each thread takes a part of the batch through all operations: oneTBB's. A part that nobody has
+  /// begun is anybody's. Gradients are kept once a part and added up by the update. Models that
+  /// train batch normalisation, or have more than 256 MiB of such gradients, are computed together.
+  parts
+};
+
 struct EngineOptions {
-  int threads = 0;  ///< of OpenMP, in a step; 0: as many as cores that the process may run on
-  /// Winograd's algorithm for 3x3 convolutions of stride 1 between 32 channels or more: faster on
-  /// most machines, with more scratch and rounding of its own (as far from float64 as the direct
-  /// one).
-  bool winograd = false;
+  int threads = 0;  ///< in a step; 0: as many as cores that the process may run on
+  Sharing sharing = Sharing::parts;
+  Algorithms algorithms = Algorithms::direct;
+  TimingFiles timings{};  ///< with Algorithms::fastest: where times are kept between runs
+  /// The most that memory() may come to because of fast algorithms; 0: no matter. Where they would
+  /// need more, those with less scratch are taken.
+  Bytes memory_limit{};
+  /// Called in compile() before each operation that is timed, with how many were timed so far.
+  std::function<void(std::uint64_t)> on_timing{};
 };
 
 /// Throws UsageError when `threads` is negative. All steps of an executor belong on one thread
 /// (another may have compiled it): OpenMP keeps a team of threads for each thread that calls it.
 [[nodiscard]] std::unique_ptr<nn::Engine> make_engine(EngineOptions options = {});
+
+/// Runs what of a training step no engine on oneDNN could leave out: its convolutions, products,
+/// poolings and normalisations, without the conversions, element-wise work and update around them,
+/// on what lies in their memory. Nothing but gradients changes, and those are of no use. For
+/// measurements. Throws Error for another engine's executor.
+void run_bare_step(nn::Executor& executor, const nn::Batch& batch);
 
 }  // namespace millrace::cpu

@@ -1,16 +1,90 @@
 #pragma once
-// A model compiled for the processor; see engine.h for how to get one.
+// A model compiled for the processor; see engine.h for how to get one. What it is made of and where
+// it lies is in executor_memory.cpp, what a step does in executor.cpp.
 
 #include <millrace/cpu/engine.h>
+#include <millrace/cpu/programs.h>
+#include <millrace/cpu/team.h>
+#include <millrace/cpu/update.h>
 
 #include <memory>
+#include <optional>
+#include <vector>
 
 namespace millrace::cpu {
 
-/// `engine.threads` is positive here. Throws Error where oneDNN cannot do an operation, and for
-/// options that fit no model.
-[[nodiscard]] std::unique_ptr<nn::Executor> make_executor(const nn::Model& model,
-                                                          const nn::CompileOptions& options,
-                                                          const EngineOptions& engine);
+class CpuExecutor : public nn::Executor {
+ public:
+  /// `engine.threads` is positive here; `timings` are those of the engine, null unless it times.
+  /// Throws Error where oneDNN cannot do an operation, and for options that fit no model.
+  CpuExecutor(const nn::Model& model, const nn::CompileOptions& options,
+              const EngineOptions& engine, std::shared_ptr<Timings> timings);
+
+  [[nodiscard]] const nn::Model& model() const override { return model_; }
+  [[nodiscard]] std::vector<nn::MemoryLine> memory() const override;
+  void allocate() override;
+  void release() override;
+  nn::StepResult train(const nn::Batch& batch, std::int64_t t, double learning_rate) override;
+  nn::StepResult gradients(const nn::Batch& batch) override;
+  nn::StepResult evaluate(const nn::Batch& batch, std::span<float> outputs) override;
+  void predict(const nn::Batch& batch, std::span<float> outputs) override;
+  void mask_updates(bool enabled) override { masks_updates_ = enabled; }
+  [[nodiscard]] bool masks_updates() const override { return masks_updates_; }
+  void read(nn::Arena arena, std::span<float> values) const override;
+  void write(nn::Arena arena, std::span<const float> values) override;
+  [[nodiscard]] std::vector<nn::OpTiming> timings() const override;
+  void reset_timings(bool enabled) override;
+  void run_bare(const nn::Batch& batch);
+
+ private:
+  /// Compiles the programs so that memory() stays below the limit, if it can.
+  void compile(const EngineOptions& engine);
+  void plan_memory();
+  void check(const nn::Batch& batch) const;
+  void check_allocated() const;
+  /// Forward, loss and backward of the data alone; leaves each part's gradients.
+  nn::StepResult differentiate(const nn::Batch& batch);
+  /// Runs the programs of a batch's parts, and copies their outputs unless there is no place.
+  nn::StepResult run(const Programs::Parts& parts, Part part, const nn::Batch& batch,
+                     std::span<float> outputs = {});
+  /// Calls body(part, its rows of the batch) on the threads that compute.
+  template <class Body>
+  void for_each_part(const nn::Batch& batch, Body&& body);
+  /// How many there are samples for.
+  [[nodiscard]] std::int64_t active_parts(const nn::Batch& batch) const {
+    return std::min(parts_, batch.samples);
+  }
+  [[nodiscard]] std::int64_t first_row(const nn::Batch& batch, std::int64_t part) const {
+    return batch.samples * part / active_parts(batch);
+  }
+  [[nodiscard]] FlatArenas trainable_arenas() const;
+  [[nodiscard]] const Buffer& buffer(nn::Arena arena, std::size_t values) const;
+
+  nn::Model model_;
+  nn::CompileOptions options_;
+  int threads_;
+  std::int64_t parts_ = 1;  // of a batch
+  Team team_;
+  dnnl::engine engine_{dnnl::engine::kind::cpu, 0};
+  std::optional<Tuner> tuner_;
+  ParameterLayouts layouts_;
+  std::optional<Programs> programs_;  // once compile() has come to an end
+  std::optional<Updater> updater_;    // once the layouts are placed
+  Bytes parameter_bytes_, gradient_bytes_, state_bytes_, mask_bytes_;
+  Buffer parameters_, first_moment_, second_moment_, masks_;
+  struct PartMemory {
+    Buffer gradients, activations, scratch;
+  };
+  std::vector<PartMemory> memory_;         // one a part
+  std::vector<std::uint64_t> draws_;       // of a batch that names none
+  std::vector<nn::StepResult> results_;    // of the parts of a step
+  std::vector<PartialGradients> partial_;  // likewise
+  std::size_t active_parts_ = 1;           // that the last batch had samples for
+  std::optional<double> penalty_;          // of the weights as they are, if it is known
+  bool masks_updates_ = true;
+  bool is_timed_ = false;
+  double update_seconds_ = 0;
+  std::int64_t updates_ = 0;
+};
 
 }  // namespace millrace::cpu

@@ -1,5 +1,7 @@
 #include <millrace/cpu/layouts.h>
 
+#include <millrace/core/error.h>
+
 #include <array>
 #include <utility>
 
@@ -69,6 +71,13 @@ std::optional<ChannelBlocks> channel_blocks(const Layout& layout) {
     }
   }
   return std::nullopt;
+}
+
+std::string name_of(const Layout& image) {
+  const auto blocks = channel_blocks(image);
+  if (!blocks) return "other";
+  if (image == plain_layout(image)) return "nhwc";
+  return blocks->block == 1 ? "nchw" : concat(blocks->block, 'c');
 }
 
 }  // namespace millrace::cpu

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 namespace millrace::cpu {
 
@@ -35,6 +36,9 @@ struct ChannelBlocks {
   [[nodiscard]] std::int64_t sample_stride() const { return blocks() * pixels * block; }
   friend bool operator==(const ChannelBlocks&, const ChannelBlocks&) = default;
 };
+
+/// "nhwc", "nchw", "16c", or "other".
+[[nodiscard]] std::string name_of(const Layout& image);
 
 /// Nothing for layouts that cannot be described so.
 [[nodiscard]] std::optional<ChannelBlocks> channel_blocks(const Layout& layout);

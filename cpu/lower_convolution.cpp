@@ -1,10 +1,12 @@
-// Convolutions. Images are kept in the blocks of channels that the kernels work in; which layout
-// and algorithm a pass runs with is the first of a list of candidates that oneDNN has generated
-// code for.
+// Convolutions. Images are kept in the blocks of channels that the kernels work in. A pass runs in
+// one of several ways, each an algorithm with layouts: the first that oneDNN has generated code
+// for, or the one that the tuner finds to be the fastest.
 
 #include <millrace/cpu/lowering.h>
 #include <millrace/nn/window.h>
 
+#include <algorithm>
+#include <functional>
 #include <utility>
 
 namespace millrace::cpu {
@@ -15,17 +17,18 @@ using onednn::Found;
 using onednn::Kernel;
 using onednn::Tag;
 
-/// The seam for the choice of algorithms: each is tried with each layout, in this order. Winograd's
-/// multiplies less and moves more, which pays where there are channels enough.
+/// In the order in which they are preferred where nothing is timed, or where the times are alike.
 std::vector<dnnl::algorithm> algorithms(const Lowering& lowering, const Convolution& shape) {
-  constexpr std::int64_t kEnoughChannels = 32;
+  constexpr std::int64_t kEnoughChannels = 32;  // below, oneDNN pads them and gains nothing
+  const auto winograd = dnnl::algorithm::convolution_winograd;
+  const auto direct = dnnl::algorithm::convolution_direct;
   const onednn::Window& window = shape.window;
-  const bool is_candidate = lowering.options().winograd && window.rows == 3 &&
-                            window.columns == 3 && window.stride == 1 &&
+  const bool is_candidate = window.rows == 3 && window.columns == 3 && window.stride == 1 &&
                             shape.source.dims()[1] >= kEnoughChannels &&
                             shape.destination.dims()[1] >= kEnoughChannels;
-  if (!is_candidate) return {dnnl::algorithm::convolution_direct};
-  return {dnnl::algorithm::convolution_winograd, dnnl::algorithm::convolution_direct};
+  if (!is_candidate || lowering.options().algorithms == Algorithms::direct) return {direct};
+  if (lowering.options().algorithms == Algorithms::winograd) return {winograd, direct};
+  return {direct, winograd};
 }
 
 Convolution shape_of(const Lowering& lowering, const nn::Op& op, const Shape& x, const Shape& y) {
@@ -45,12 +48,46 @@ Layout image(const Layout& like, Tag tag) {
   return onednn::layout(like.dims(), tag);
 }
 
-/// Candidates of a pass: each algorithm with each pair of image layouts, with the weights as they
-/// lie in the arena where `weights` says so, then with weights as the kernel wants them.
+/// A pass of a convolution: what differs between the three.
+struct Pass {
+  const char* name;
+  std::vector<int> arguments;  ///< of the kernel; the first two hold images, the third weights
+  /// From, to: what a kernel's layouts make necessary; same_memory() needs nothing.
+  std::function<std::vector<std::pair<Layout, Layout>>(const Kernel&)> conversions;
+};
+
+/// What the ways of a pass are measured by; the same for all batch sizes, so that they take the
+/// same way.
+std::string describe(const Lowering& lowering, const Pass& pass, const Convolution& c, bool relu) {
+  const onednn::Dims x = c.source.dims();
+  const onednn::Window& w = c.window;
+  return concat("convolution ", pass.name, ", ", w.rows, 'x', w.columns, " stride ", w.stride,
+                " padding ", w.top, ' ', w.left, ' ', w.bottom, ' ', w.right, ", ",
+                lowering.options().timed_batch, 'x', x[2], 'x', x[3], 'x', x[1], " to ",
+                c.destination.dims()[1], relu ? ", relu" : "");
+}
+
+void add(std::vector<Way>& ways, const Pass& pass, const Kernel& kernel) {
+  Way way{.kernel = kernel, .arguments = pass.arguments, .conversions = {}, .name = {}};
+  for (auto& [from, to] : pass.conversions(kernel)) {
+    if (from.get_size() == 0 || to.get_size() == 0 || same_memory(from, to)) continue;
+    way.conversions.emplace_back(from, to);
+  }
+  way.name = concat(kernel.implementation(), ' ', name_of(kernel.at(pass.arguments[0])), ' ',
+                    name_of(kernel.at(pass.arguments[1])), way.conversions.empty() ? "" : " +",
+                    way.conversions.empty() ? "" : std::to_string(way.conversions.size()));
+  const auto same = [&way](const Way& other) { return other.name == way.name; };
+  if (std::none_of(ways.begin(), ways.end(), same)) ways.push_back(std::move(way));
+}
+
+using Images = std::vector<std::pair<Layout, Layout>>;
+
+/// Each algorithm with each pair of image layouts, with the weights as they lie in the arena where
+/// `weights` says so, then with weights as the kernel wants them.
 template <class Find>
-std::vector<Found> candidates(const Lowering& lowering, Convolution shape, const Layout& weights,
-                              const std::vector<std::pair<Layout, Layout>>& images, Find&& find) {
-  std::vector<Found> found;
+std::vector<Way> ways(const Lowering& lowering, const Pass& pass, Convolution shape,
+                      const Layout& weights, const Images& images, Find&& find) {
+  std::vector<Way> result;
   for (const dnnl::algorithm algorithm : algorithms(lowering, shape)) {
     for (const auto& [source, destination] : images) {
       for (const Layout& w : {weights, onednn::any(weights)}) {
@@ -58,32 +95,43 @@ std::vector<Found> candidates(const Lowering& lowering, Convolution shape, const
         shape.source = source;
         shape.destination = destination;
         shape.weights = w;
-        found.push_back(find(shape));
+        if (const Found kernel = find(shape)) add(result, pass, *kernel);
       }
     }
   }
-  return found;
+  return result;
 }
 
 void forward(Lowering& lowering, const nn::Op& op) {
-  const nn::ValueId y = op.outputs[0];
+  const auto [x, y] = std::pair(op.inputs[0], op.outputs[0]);
   const Convolution shape =
-      shape_of(lowering, op, lowering.value(op.inputs[0]).shape, lowering.value(y).shape);
+      shape_of(lowering, op, lowering.value(x).shape, lowering.value(y).shape);
   const nn::ValueId relu = lowering.fuse_relu(y);
+  const Layout weights = lowering.parameter_layout(op.inputs[1]);
+  Layout expected;  // by the neighbours: what the first way makes
+  Pass pass{"forward", {DNNL_ARG_SRC, DNNL_ARG_DST, DNNL_ARG_WEIGHTS}, [&](const Kernel& kernel) {
+              const Layout made = kernel.at(DNNL_ARG_DST);
+              if (expected.get_size() == 0) expected = made;
+              return Images{{lowering.layout(lowering.slot_of(x)), kernel.at(DNNL_ARG_SRC)},
+                            {weights, kernel.at(DNNL_ARG_WEIGHTS)},
+                            {made, expected}};
+            }};
+  if (shape.bias) pass.arguments.push_back(DNNL_ARG_BIAS);
   // NHWC on both sides is what first layers with odd numbers of channels fall back to.
-  const Kernel kernel = lowering.choose(
-      op, candidates(lowering, shape, lowering.parameter_layout(op.inputs[1]),
-                     {{shape.source, shape.destination},
-                      {image(shape.source, Tag::nhwc), image(shape.destination, Tag::nhwc)}},
-                     [&](const Convolution& c) {
-                       return onednn::convolution_forward(lowering.engine(), c, lowering.purpose(),
-                                                          relu >= 0);
-                     }));
+  const Kernel kernel =
+      lowering.choose(op, describe(lowering, pass, shape, relu >= 0),
+                      ways(lowering, pass, shape, weights,
+                           {{shape.source, shape.destination},
+                            {image(shape.source, Tag::nhwc), image(shape.destination, Tag::nhwc)}},
+                           [&](const Convolution& c) {
+                             return onednn::convolution_forward(lowering.engine(), c,
+                                                                lowering.purpose(), relu >= 0);
+                           }));
   const Layout source = kernel.at(DNNL_ARG_SRC);
   const Layout destination = kernel.at(DNNL_ARG_DST);
   lowering.forward(op) = {source, destination};
   std::vector<Use> uses{
-      {DNNL_ARG_SRC, lowering.in_layout(op.inputs[0], source)},
+      {DNNL_ARG_SRC, lowering.in_layout(x, source)},
       {DNNL_ARG_WEIGHTS, lowering.parameter(op.inputs[1], kernel.at(DNNL_ARG_WEIGHTS))},
       {DNNL_ARG_DST, lowering.make(relu >= 0 ? relu : y, destination)}};
   if (shape.bias) {
@@ -93,7 +141,7 @@ void forward(Lowering& lowering, const nn::Op& op) {
 }
 
 /// The layouts of the forward pass come first: then nothing has to be converted.
-std::vector<std::pair<Layout, Layout>> backward_images(const Lowering::Forward& forward) {
+Images backward_images(const Lowering::Forward& forward) {
   const auto& [source, destination] = forward;
   return {{source, destination},
           {onednn::any(source), onednn::any(destination)},
@@ -102,16 +150,25 @@ std::vector<std::pair<Layout, Layout>> backward_images(const Lowering::Forward& 
 }
 
 void backward_data(Lowering& lowering, const nn::Op& op) {
-  const nn::ValueId dy = op.inputs[0];
-  const nn::ValueId dx = op.outputs[0];
+  const auto [dy, dx] = std::pair(op.inputs[0], op.outputs[0]);
   const Convolution shape =
       shape_of(lowering, op, lowering.value(dx).shape, lowering.value(dy).shape);
-  const Layout weights = onednn::any(lowering.parameter_layout(op.inputs[1]));
-  const Kernel kernel = lowering.choose(
-      op, candidates(lowering, shape, weights, backward_images(lowering.forward(op)),
-                     [&](const Convolution& c) {
-                       return onednn::convolution_backward_data(lowering.engine(), c);
-                     }));
+  const Layout weights = lowering.parameter_layout(op.inputs[1]);
+  const Layout expected = lowering.forward(op).source;
+  const Pass pass{"backward data",
+                  {DNNL_ARG_DIFF_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS},
+                  [&](const Kernel& kernel) {
+                    return Images{
+                        {lowering.layout(lowering.slot_of(dy)), kernel.at(DNNL_ARG_DIFF_DST)},
+                        {weights, kernel.at(DNNL_ARG_WEIGHTS)},
+                        {kernel.at(DNNL_ARG_DIFF_SRC), expected}};
+                  }};
+  const Kernel kernel =
+      lowering.choose(op, describe(lowering, pass, shape, false),
+                      ways(lowering, pass, shape, weights, backward_images(lowering.forward(op)),
+                           [&](const Convolution& c) {
+                             return onednn::convolution_backward_data(lowering.engine(), c);
+                           }));
   const SlotId from = lowering.in_layout(dy, kernel.at(DNNL_ARG_DIFF_DST));
   const SlotId w = lowering.parameter(op.inputs[1], kernel.at(DNNL_ARG_WEIGHTS));
   const SlotId to = lowering.make(dx, kernel.at(DNNL_ARG_DIFF_SRC));
@@ -123,11 +180,25 @@ void backward_weights(Lowering& lowering, const nn::Op& op) {
   const auto [x, dy] = std::pair(op.inputs[0], op.inputs[1]);
   const Convolution shape =
       shape_of(lowering, op, lowering.value(x).shape, lowering.value(dy).shape);
-  const Kernel kernel = lowering.choose(
-      op, candidates(lowering, shape, lowering.parameter_layout(op.outputs[0]),
-                     backward_images(lowering.forward(op)), [&](const Convolution& c) {
-                       return onednn::convolution_backward_weights(lowering.engine(), c);
-                     }));
+  const Layout weights = lowering.parameter_layout(op.outputs[0]);
+  Pass pass{"backward weights",
+            {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS},
+            [&](const Kernel& kernel) {
+              const Layout source = kernel.at(DNNL_ARG_SRC);
+              Images all{{lowering.layout(lowering.slot_of(dy)), kernel.at(DNNL_ARG_DIFF_DST)},
+                         {kernel.at(DNNL_ARG_DIFF_WEIGHTS), weights}};
+              if (!lowering.has_layout(x, source)) {
+                all.emplace_back(lowering.layout(lowering.slot_of(x)), source);
+              }
+              return all;
+            }};
+  if (shape.bias) pass.arguments.push_back(DNNL_ARG_DIFF_BIAS);
+  const Kernel kernel =
+      lowering.choose(op, describe(lowering, pass, shape, false),
+                      ways(lowering, pass, shape, weights, backward_images(lowering.forward(op)),
+                           [&](const Convolution& c) {
+                             return onednn::convolution_backward_weights(lowering.engine(), c);
+                           }));
   const SlotId source = lowering.in_layout(x, kernel.at(DNNL_ARG_SRC));
   const SlotId destination = lowering.in_layout(dy, kernel.at(DNNL_ARG_DIFF_DST));
   lowering.append_parameter_gradients(op, kernel, source, destination, shape.bias);

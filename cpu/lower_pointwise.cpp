@@ -101,7 +101,7 @@ void lower_loss(Lowering& lowering, const nn::Op& op) {
   if (op.outputs[0] >= 0) uses.push_back(lowering.make(op.outputs[0], plain));
   const auto elements = static_cast<std::size_t>(shape.elements());
   lowering.append(
-      "loss", nn::to_string(op.kind), uses,
+      kLossStep, nn::to_string(op.kind), uses,
       [elements, k = shape[1], loss = lowering.loss(), smoothing = lowering.label_smoothing()](
           std::span<std::byte* const> memory, Run& run) {
         const std::span<const float> logits(reinterpret_cast<const float*>(memory[0]), elements);

@@ -1,4 +1,5 @@
-// Maximum, average and global average pooling, in the layout in which the image comes.
+// Maximum, average and global average pooling, in the layout in which the image comes, and the
+// backward pass of a ReLU before a maximum.
 
 #include <millrace/cpu/lowering.h>
 #include <millrace/nn/window.h>
@@ -64,14 +65,35 @@ void forward(Lowering& lowering, const nn::Op& op) {
   lowering.append(lowering.step_name(op), kernel, std::move(uses));
 }
 
+/// Does the work of the ReLU before the pooling on the derivative by what the pooling made. Returns
+/// where the result is, or kNoSlot if there is no ReLU, or no code for this layout.
+SlotId append_relu(Lowering& lowering, const Lowering::PooledRelu& relu, SlotId dy,
+                   const Layout& layout) {
+  if (relu.op == nullptr) return kNoSlot;
+  const Found kernel = onednn::eltwise_backward(
+      lowering.engine(), dnnl::algorithm::eltwise_relu_use_dst_for_bwd, layout);
+  if (!kernel || kernel->is_reference()) return kNoSlot;
+  const SlotId y = lowering.in_layout(relu.pooled, layout);
+  const SlotId dx = lowering.make_in_place(-1, dy);
+  lowering.append(lowering.step_name(*relu.op), *kernel,
+                  {{DNNL_ARG_DIFF_DST, dy}, {DNNL_ARG_DST, y}, {DNNL_ARG_DIFF_SRC, dx}});
+  lowering.leave_out(*relu.op);
+  return dx;
+}
+
 void backward(Lowering& lowering, const nn::Op& op) {
   const auto [dy, dx] = std::pair(op.inputs[0], op.outputs[0]);
   Pooling shape = shape_of(lowering, op, lowering.value(dx).shape, lowering.value(dy).shape);
   shape.source = lowering.forward(op).source;
   shape.destination = lowering.forward(op).destination;
   const Kernel kernel = lowering.choose(op, {onednn::pooling_backward(lowering.engine(), shape)});
-  std::vector<Use> uses{{DNNL_ARG_DIFF_DST, lowering.in_layout(dy, shape.destination)},
-                        {DNNL_ARG_DIFF_SRC, lowering.make(dx, shape.source)}};
+  const Lowering::PooledRelu relu = lowering.relu_before(op);
+  const SlotId from = lowering.in_layout(dy, shape.destination);
+  const SlotId masked = append_relu(lowering, relu, from, shape.destination);
+  const bool has_relu = masked != kNoSlot;
+  std::vector<Use> uses{
+      {DNNL_ARG_DIFF_DST, has_relu ? masked : from},
+      {DNNL_ARG_DIFF_SRC, lowering.make(has_relu ? relu.op->outputs[0] : dx, shape.source)}};
   if (op.kind == nn::OpKind::max_pool) {
     uses.push_back({DNNL_ARG_WORKSPACE, lowering.slot_of(op.inputs[1])});
   }

@@ -3,6 +3,7 @@
 #include <millrace/core/error.h>
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 namespace millrace::cpu {
@@ -32,6 +33,35 @@ Lowering::Lowering(const nn::Graph& graph, const Options& options, ParameterLayo
     }
   }
   lowered_.batch = graph.batch;
+  find_pooled_relus();
+}
+
+void Lowering::find_pooled_relus() {
+  const auto& ops = graph_.ops;
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    if (ops[i].kind != nn::OpKind::max_pool || ops[i].pass == nn::Pass::forward) continue;
+    const nn::ValueId dx = ops[i].outputs[0];
+    const auto pooling = std::ranges::find_if(ops, [&](const nn::Op& op) {
+      return op.layer == ops[i].layer && op.pass == nn::Pass::forward;
+    });
+    const auto relu = std::ranges::find_if(ops, [&](const nn::Op& op) {
+      return op.kind == nn::OpKind::relu && op.pass != nn::Pass::forward && op.inputs[0] == dx &&
+             op.inputs[1] == pooling->inputs[0];
+    });
+    if (relu == ops.end() || uses_[index(dx)] != 1) continue;
+    const nn::ValueId pooled = pooling->outputs[0];
+    pooled_relus_[i] = {&*relu, pooled};
+    last_use_[index(pooled)] = std::max(last_use_[index(pooled)], i);
+  }
+}
+
+Lowering::PooledRelu Lowering::relu_before(const nn::Op& pooling) const {
+  const auto it = pooled_relus_.find(static_cast<std::size_t>(&pooling - graph_.ops.data()));
+  return it == pooled_relus_.end() ? PooledRelu() : it->second;
+}
+
+void Lowering::leave_out(const nn::Op& op) {
+  left_out_[static_cast<std::size_t>(&op - graph_.ops.data())] = true;
 }
 
 Lowered Lowering::run() && {
@@ -118,6 +148,14 @@ SlotId Lowering::add(Slot slot) {
 
 SlotId Lowering::in_layout(nn::ValueId id, const Layout& wanted) {
   return convert(slot_of(id), wanted);
+}
+
+bool Lowering::has_layout(nn::ValueId id, const Layout& wanted) const {
+  const SlotId slot = slot_of(id);
+  return same_memory(layout(slot), wanted) ||
+         std::ranges::any_of(conversions_, [&](const Conversion& made) {
+           return made.from == slot && layout(made.to) == wanted;
+         });
 }
 
 SlotId Lowering::view(SlotId slot, const Layout& layout) {
@@ -222,7 +260,7 @@ bool Lowering::may_overwrite(SlotId slot) const {
 SlotId Lowering::make_in_place(nn::ValueId id, SlotId over) {
   if (!may_overwrite(over)) return make(id, layout(over));
   const SlotId slot = view(over, layout(over));
-  place(id, slot);
+  if (id >= 0) place(id, slot);
   return slot;
 }
 
@@ -242,6 +280,7 @@ void Lowering::append(std::string name, const onednn::Kernel& kernel, std::vecto
                             .implementation = kernel.implementation(),
                             .uses = std::move(uses),
                             .part = part_,
+                            .is_main_work = kernel.is_main_work(),
                             .primitive = kernel.create(),
                             .loop = {},
                             .scratch = kernel.at(DNNL_ARG_SCRATCHPAD)});
@@ -249,10 +288,11 @@ void Lowering::append(std::string name, const onednn::Kernel& kernel, std::vecto
 
 void Lowering::append(std::string name, std::string implementation, const std::vector<SlotId>& uses,
                       Loop loop) {
-  Step step{.name = std::move(name),
+  Step step{.name = name,
             .implementation = "millrace:" + std::move(implementation),
             .uses = {},
             .part = part_,
+            .is_main_work = name == kLossStep,
             .primitive = {},
             .loop = std::move(loop),
             .scratch = {}};
@@ -270,6 +310,20 @@ onednn::Kernel Lowering::choose(const nn::Op& op,
   }
   if (reference) return *reference;
   throw Error(concat("cpu: oneDNN ", onednn::version(), " cannot do '", step_name(op), "'"));
+}
+
+onednn::Kernel Lowering::choose(const nn::Op& op, const std::string& description,
+                                std::vector<Way> ways) const {
+  const bool has_code =
+      std::ranges::any_of(ways, [](const Way& w) { return !w.kernel.is_reference(); });
+  if (has_code) std::erase_if(ways, [](const Way& way) { return way.kernel.is_reference(); });
+  if (ways.empty()) return choose(op, {});
+  const auto fits = [this](const Way& way) {
+    return scratch_of(way.kernel) <= options_.most_scratch;
+  };
+  if (std::ranges::any_of(ways, fits)) std::erase_if(ways, std::not_fn(fits));
+  if (options_.tuner == nullptr) return ways.front().kernel;
+  return ways[options_.tuner->fastest(engine_, description, ways, options_.may_time)].kernel;
 }
 
 }  // namespace millrace::cpu

@@ -3,22 +3,31 @@
 // where two operations want different layouts, and appends steps. The families of operations
 // (lower_*.cpp) are written with these words.
 
+#include <millrace/cpu/engine.h>
 #include <millrace/cpu/layouts.h>
 #include <millrace/cpu/parameters.h>
 #include <millrace/cpu/program.h>
+#include <millrace/cpu/tuner.h>
 #include <millrace/nn/graph.h>
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace millrace::cpu {
 
+inline constexpr const char* kLossStep = "loss";
+
 class Lowering {
  public:
   struct Options {
     std::uint64_t seed = 0;  ///< of dropout
-    bool winograd = false;   ///< EngineOptions::winograd
+    Algorithms algorithms = Algorithms::direct;
+    Tuner* tuner = nullptr;                 ///< with Algorithms::fastest
+    std::int64_t timed_batch = 0;           ///< the batch size whose times decide for all
+    bool may_time = false;                  ///< else the times that are kept decide
+    Bytes most_scratch{~std::uint64_t{0}};  ///< of an algorithm, if there is another
   };
   /// What a layer's backward operations want to know of its forward one.
   struct Forward {
@@ -46,16 +55,29 @@ class Lowering {
   // Values and where they lie.
   [[nodiscard]] SlotId slot_of(nn::ValueId id) const;
   [[nodiscard]] const Layout& layout(SlotId slot) const { return lowered_.slots[slot].layout; }
+  /// Whether in_layout() would convert nothing.
+  [[nodiscard]] bool has_layout(nn::ValueId id, const Layout& wanted) const;
   /// A value in a layout; appends a reorder unless it has been made already.
   SlotId in_layout(nn::ValueId id, const Layout& wanted);
   /// Memory for a value (for none, if `id` is -1).
   SlotId make(nn::ValueId id, const Layout& layout);
-  /// The same, over memory that the operation at hand is the last to read, if it is.
+  /// The same, over memory that the operation at hand is the last to read, if it is (-1: for none).
   SlotId make_in_place(nn::ValueId id, SlotId over);
   SlotId temporary(const Layout& layout);
   /// If only a ReLU reads the value: what this makes. Its step is then left out, because the kernel
   /// at hand does its work. Otherwise -1.
   [[nodiscard]] nn::ValueId fuse_relu(nn::ValueId id);
+
+  /// For a maximum pooling's backward pass whose result only the backward pass of the ReLU before
+  /// it reads: that pass, and what the pooling made. A maximum is above zero where the pixel that
+  /// it came from is, so the ReLU's work can be done on what comes into the pooling, a quarter of
+  /// the pixels. Whoever does it calls leave_out().
+  struct PooledRelu {
+    const nn::Op* op = nullptr;  ///< null: there is none
+    nn::ValueId pooled = -1;
+  };
+  [[nodiscard]] PooledRelu relu_before(const nn::Op& pooling) const;
+  void leave_out(const nn::Op& op);
 
   // Parameters.
   /// The layout that the parameter has; Tag::any before the first kernel has asked for it.
@@ -71,6 +93,10 @@ class Lowering {
   /// Throws Error that names the operation if there is none.
   [[nodiscard]] onednn::Kernel choose(const nn::Op& op,
                                       const std::vector<onednn::Found>& candidates) const;
+  /// The fastest way, where that is asked for; else the first that runs on generated code. Throws
+  /// as above. `description` is what its times are kept by.
+  [[nodiscard]] onednn::Kernel choose(const nn::Op& op, const std::string& description,
+                                      std::vector<Way> ways) const;
   void append(std::string name, const onednn::Kernel& kernel, std::vector<Use> uses);
   /// The gradients {dw, [db]} of a dense or convolution layer, from its source and the derivative
   /// by its destination, each in the layout that the kernel reads.
@@ -86,6 +112,7 @@ class Lowering {
   };
 
   void lower(const nn::Op& op);
+  void find_pooled_relus();
   void begin(Part part);
   [[nodiscard]] bool is_training() const;
   [[nodiscard]] bool may_overwrite(SlotId slot) const;
@@ -101,13 +128,14 @@ class Lowering {
   const dnnl::engine& engine_;
   Lowered lowered_;
   Part part_ = Part::both;
-  std::size_t op_ = 0;                   // the operation at hand
-  std::vector<SlotId> slots_;            // by value
-  std::vector<std::size_t> last_use_;    // by value: an operation
-  std::vector<int> uses_;                // by value
-  std::vector<bool> left_out_;           // by operation
-  std::vector<Forward> forward_;         // by layer
-  std::vector<Conversion> conversions_;  // so that a layout of a value is made once
+  std::size_t op_ = 0;                              // the operation at hand
+  std::vector<SlotId> slots_;                       // by value
+  std::vector<std::size_t> last_use_;               // by value: an operation
+  std::vector<int> uses_;                           // by value
+  std::vector<bool> left_out_;                      // by operation
+  std::map<std::size_t, PooledRelu> pooled_relus_;  // by operation
+  std::vector<Forward> forward_;                    // by layer
+  std::vector<Conversion> conversions_;             // so that a layout of a value is made once
 };
 
 // The families, in lower_*.cpp.

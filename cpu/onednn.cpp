@@ -109,6 +109,11 @@ Layout Kernel::at(int argument) const {
   return description_.query_md(dnnl::query::exec_arg_md, argument);
 }
 
+bool Kernel::is_main_work() const {
+  const dnnl::primitive::kind kind = description_.get_kind();
+  return kind != dnnl::primitive::kind::reorder && kind != dnnl::primitive::kind::eltwise;
+}
+
 Found convolution_forward(const dnnl::engine& engine, const Convolution& shape, Purpose purpose,
                           bool relu) {
   return find([&] {

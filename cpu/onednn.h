@@ -31,6 +31,8 @@ class Kernel {
   [[nodiscard]] std::string implementation() const { return description_.impl_info_str(); }
   /// oneDNN's reference loops, which are a hundred times slower than generated code.
   [[nodiscard]] bool is_reference() const { return implementation().starts_with("ref"); }
+  /// Neither a change of layout nor something done to each element alone.
+  [[nodiscard]] bool is_main_work() const;
   [[nodiscard]] dnnl::primitive create() const { return dnnl::primitive(description_.get()); }
 
  private:

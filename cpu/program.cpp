@@ -1,9 +1,9 @@
 #include <millrace/cpu/program.h>
 
+#include <millrace/cpu/team.h>
 #include <millrace/nn/graph.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 
 namespace millrace::cpu {
@@ -118,8 +118,15 @@ void Program::set_input(const nn::Batch& batch) {
   }
 }
 
+void Program::run_bare(const nn::Batch& batch) {
+  set_input(batch);
+  Run run{.batch = &batch, .result = {}};
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    if (steps_[i].is_main_work) run_step(i, run);
+  }
+}
+
 nn::StepResult Program::run(Part part, const nn::Batch& batch, bool timed) {
-  using Clock = std::chrono::steady_clock;
   set_input(batch);
   Run run{.batch = &batch, .result = {}};
   for (std::size_t i = 0; i < steps_.size(); ++i) {
@@ -129,9 +136,9 @@ nn::StepResult Program::run(Part part, const nn::Batch& batch, bool timed) {
       run_step(i, run);
       continue;
     }
-    const auto start = Clock::now();
+    const double start = compute_time();
     run_step(i, run);
-    step.seconds += std::chrono::duration<double>(Clock::now() - start).count();
+    step.seconds += compute_time() - start;
     ++step.calls;
   }
   return run.result;

@@ -56,6 +56,7 @@ struct Step {
   std::string implementation;  ///< oneDNN's word for it, or "millrace:..."
   std::vector<Use> uses;
   Part part = Part::both;
+  bool is_main_work = false;  ///< Kernel::is_main_work, or the loss
   dnnl::primitive primitive;  ///< empty for an own loop
   Loop loop;
   Layout scratch;      ///< what the primitive needs besides its arguments
@@ -99,6 +100,8 @@ class Program {
   /// Runs the steps of `part` and those of both. A batch of fewer samples than batch() is filled up
   /// with rows of zeros. Requires is_bound().
   nn::StepResult run(Part part, const nn::Batch& batch, bool timed);
+  /// Runs the main work of all parts alone. Results are of no use.
+  void run_bare(const nn::Batch& batch);
   /// What predict returns: [batch()][K], after run(Part::output, ...) or
   /// run(Part::both, ...).
   [[nodiscard]] const float* output() const;

@@ -2,7 +2,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/cpu/lowering.h>
-#include <millrace/cpu/threads.h>
+#include <millrace/cpu/team.h>
 
 #include <algorithm>
 #include <utility>
@@ -10,19 +10,12 @@
 namespace millrace::cpu {
 namespace {
 
-/// Batch statistics are those of the valid samples, so a training step must have no others.
-bool needs_exact_size(const nn::Model& model) {
-  return std::any_of(model.layers.begin(), model.layers.end(), [](const nn::Layer& layer) {
-    return layer.trainable && std::holds_alternative<nn::BatchNorm>(layer.kind);
-  });
-}
-
-void add(std::vector<nn::OpTiming>& all, const Step& step) {
+void add(std::vector<nn::OpTiming>& all, const nn::OpTiming& step) {
   const auto same = std::find_if(all.begin(), all.end(), [&](const nn::OpTiming& other) {
     return other.name == step.name && other.implementation == step.implementation;
   });
   if (same == all.end()) {
-    all.push_back({step.name, step.implementation, step.seconds, step.calls});
+    all.push_back(step);
     return;
   }
   same->seconds += step.seconds;
@@ -31,77 +24,109 @@ void add(std::vector<nn::OpTiming>& all, const Step& step) {
 
 }  // namespace
 
-Programs::Programs(const nn::Model& model, const nn::CompileOptions& options,
-                   const EngineOptions& engine, const dnnl::engine& device,
-                   ParameterLayouts& layouts)
+bool has_batch_statistics(const nn::Model& model) {
+  return std::any_of(model.layers.begin(), model.layers.end(), [](const nn::Layer& layer) {
+    return layer.trainable && std::holds_alternative<nn::BatchNorm>(layer.kind);
+  });
+}
+
+Programs::Programs(const nn::Model& model, const nn::CompileOptions& options, const How& how,
+                   const dnnl::engine& device, ParameterLayouts& layouts)
     : model_(model),
       options_(options),
-      engine_(engine),
+      how_(how),
       device_(device),
       layouts_(layouts),
-      needs_exact_size_(needs_exact_size(model)) {
+      needs_exact_size_(has_batch_statistics(model)) {
   std::vector<std::int64_t> sizes{options.batch};
   sizes.insert(sizes.end(), options.other_batches.begin(), options.other_batches.end());
   for (const std::int64_t size : sizes) {
-    if (options.training) training_[size] = compile(size, nn::Mode::training);
-    evaluation_[size] = compile(size, nn::Mode::evaluation);
+    if (options.training && !training_.contains(rows(size))) {
+      training_[rows(size)] = compile(size, nn::Mode::training);
+    }
+    if (!evaluation_.contains(rows(size))) {
+      evaluation_[rows(size)] = compile(size, nn::Mode::evaluation);
+    }
   }
   for (const BySize* programs : {&training_, &evaluation_}) {
-    for (const auto& [size, program] : *programs) {
-      activations_ = std::max(activations_, program->activations());
-      scratch_ = std::max(scratch_, program->scratch());
+    for (const auto& [rows, parts] : *programs) {
+      activations_ = std::max(activations_, parts.front()->activations());
+      scratch_ = std::max(scratch_, parts.front()->scratch());
     }
   }
 }
 
-std::unique_ptr<Program> Programs::compile(std::int64_t batch, nn::Mode mode) {
-  const ThreadScope scope(engine_.threads);
-  nn::Graph graph =
-      nn::build_graph(model_, batch, mode, options_.loss.value_or(nn::default_loss(model_)));
+Programs::Parts Programs::compile(std::int64_t samples, nn::Mode mode) {
+  const ThreadScope scope(how_.threads);
+  nn::Graph graph = nn::build_graph(model_, rows(samples), mode,
+                                    options_.loss.value_or(nn::default_loss(model_)));
   graph.label_smoothing = options_.label_smoothing;
-  Lowering lowering(graph, {.seed = options_.seed, .winograd = engine_.winograd}, layouts_,
-                    device_);
-  return std::make_unique<Program>(std::move(lowering).run(), device_);
+  Lowering lowering(graph,
+                    {.seed = options_.seed,
+                     .algorithms = how_.algorithms,
+                     .tuner = how_.tuner,
+                     .timed_batch = rows(options_.batch),
+                     .may_time = rows(samples) == rows(options_.batch) &&
+                                 (mode == nn::Mode::training || !options_.training),
+                     .most_scratch = how_.most_scratch},
+                    layouts_, device_);
+  const Lowered lowered = std::move(lowering).run();
+  Parts parts;
+  for (std::int64_t i = 0; i < how_.parts; ++i) {
+    parts.push_back(std::make_unique<Program>(lowered, device_));
+  }
+  return parts;
 }
 
-void Programs::bind(const Arenas& arenas) {
-  arenas_ = arenas;
-  for (BySize* programs : {&training_, &evaluation_}) {
-    for (auto& [size, program] : *programs) program->bind(arenas, layouts_);
+void Programs::bind(const Parts& parts) {
+  for (std::size_t i = 0; i < parts.size(); ++i) parts[i]->bind(arenas_[i], layouts_);
+}
+
+void Programs::bind(std::vector<Arenas> arenas) {
+  arenas_ = std::move(arenas);
+  for (const BySize* programs : {&training_, &evaluation_}) {
+    for (const auto& [rows, parts] : *programs) bind(parts);
   }
 }
 
 void Programs::unbind() {
-  arenas_ = {};
-  for (BySize* programs : {&training_, &evaluation_}) {
-    for (auto& [size, program] : *programs) program->unbind();
+  arenas_.clear();
+  for (const BySize* programs : {&training_, &evaluation_}) {
+    for (const auto& [rows, parts] : *programs) {
+      for (const auto& program : parts) program->unbind();
+    }
   }
 }
 
-Program& Programs::training(std::int64_t samples) {
+const Programs::Parts& Programs::training(std::int64_t samples) {
   if (!options_.training) {
     throw Error("cpu: the model was compiled without training; set CompileOptions::training");
   }
-  const auto fitting = training_.lower_bound(samples);
-  if (!needs_exact_size_ || fitting->first == samples) return *fitting->second;
-  auto program = compile(samples, nn::Mode::training);
-  if (program->activations() > activations_ || program->scratch() > scratch_) {
+  const auto fitting = training_.lower_bound(rows(samples));
+  if (!needs_exact_size_ || fitting->first == samples) return fitting->second;
+  Parts parts = compile(samples, nn::Mode::training);
+  if (parts.front()->activations() > activations_ || parts.front()->scratch() > scratch_) {
     throw Error(concat("cpu: a step of ", samples, " samples needs more memory than was planned; ",
                        "name ", samples, " in CompileOptions::other_batches"));
   }
-  program->bind(arenas_, layouts_);
-  return *(training_[samples] = std::move(program));
+  bind(parts);
+  return training_[samples] = std::move(parts);
 }
 
-Program& Programs::evaluation(std::int64_t samples) {
-  return *evaluation_.lower_bound(samples)->second;
+const Programs::Parts& Programs::evaluation(std::int64_t samples) {
+  return evaluation_.lower_bound(rows(samples))->second;
 }
 
 std::vector<nn::OpTiming> Programs::timings() const {
   std::vector<nn::OpTiming> result;
   for (const BySize* programs : {&training_, &evaluation_}) {
-    for (const auto& [size, program] : *programs) {
-      for (const Step& step : program->steps()) add(result, step);
+    for (const auto& [rows, parts] : *programs) {
+      for (std::size_t i = 0; i < parts.size(); ++i) {
+        for (const Step& step : parts[i]->steps()) {
+          const double share = step.seconds / static_cast<double>(parts.size());
+          add(result, {step.name, step.implementation, share, i == 0 ? step.calls : 0});
+        }
+      }
     }
   }
   return result;
@@ -109,7 +134,9 @@ std::vector<nn::OpTiming> Programs::timings() const {
 
 void Programs::reset_timings() {
   for (const BySize* programs : {&training_, &evaluation_}) {
-    for (const auto& [size, program] : *programs) program->reset_timings();
+    for (const auto& [rows, parts] : *programs) {
+      for (const auto& program : parts) program->reset_timings();
+    }
   }
 }
 

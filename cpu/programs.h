@@ -1,10 +1,13 @@
 #pragma once
 // The programs of an executor: one for training and one for evaluation for each batch size that was
 // announced. They share the executor's arenas, so the memory they need is that of the largest.
+// Where a batch is computed in parts, a program is there once for each of them, with arenas of its
+// own.
 
 #include <millrace/cpu/engine.h>
 #include <millrace/cpu/parameters.h>
 #include <millrace/cpu/program.h>
+#include <millrace/cpu/tuner.h>
 #include <millrace/nn/engine.h>
 #include <millrace/nn/graph.h>
 
@@ -15,41 +18,63 @@
 
 namespace millrace::cpu {
 
+/// Whether a training step normalises by statistics of its batch: then its program has exactly the
+/// batch's samples, and the batch cannot be computed in parts.
+[[nodiscard]] bool has_batch_statistics(const nn::Model& model);
+
 class Programs {
  public:
+  struct How {
+    int threads = 1;         ///< of OpenMP, in one part
+    std::int64_t parts = 1;  ///< that a batch is computed in
+    Algorithms algorithms = Algorithms::direct;
+    Tuner* tuner = nullptr;                 ///< with Algorithms::fastest
+    Bytes most_scratch{~std::uint64_t{0}};  ///< of an algorithm, if there is another
+  };
+
   /// Compiles for all sizes; the first decides the layouts of the parameters. What is passed by
-  /// reference outlives this.
-  Programs(const nn::Model& model, const nn::CompileOptions& options, const EngineOptions& engine,
+  /// reference outlives this, and so does the tuner.
+  Programs(const nn::Model& model, const nn::CompileOptions& options, const How& how,
            const dnnl::engine& device, ParameterLayouts& layouts);
 
+  /// Of a part.
   [[nodiscard]] Bytes activations() const { return activations_; }
   [[nodiscard]] Bytes scratch() const { return scratch_; }
 
-  void bind(const Arenas& arenas);
+  /// One a part.
+  void bind(std::vector<Arenas> arenas);
   void unbind();
 
   /// Throws Error if there is no training, or if the size must be met exactly, was not announced,
   /// and does not fit into the memory that was planned.
-  [[nodiscard]] Program& training(std::int64_t samples);
-  [[nodiscard]] Program& evaluation(std::int64_t samples);
+  /// `samples` of the batch; what is returned has a program for each part.
+  using Parts = std::vector<std::unique_ptr<Program>>;
+  [[nodiscard]] const Parts& training(std::int64_t samples);
+  [[nodiscard]] const Parts& evaluation(std::int64_t samples);
 
-  /// Those of all programs together, in the order of their steps.
+  /// Those of all programs together, in the order of their steps; seconds are the mean of the
+  /// parts', which run side by side.
   [[nodiscard]] std::vector<nn::OpTiming> timings() const;
   void reset_timings();
 
  private:
-  using BySize = std::map<std::int64_t, std::unique_ptr<Program>>;
-  std::unique_ptr<Program> compile(std::int64_t batch, nn::Mode mode);
+  using BySize = std::map<std::int64_t, Parts>;
+  Parts compile(std::int64_t samples, nn::Mode mode);
+  void bind(const Parts& parts);
+  /// Of the largest part of a batch.
+  [[nodiscard]] std::int64_t rows(std::int64_t samples) const {
+    return (samples + how_.parts - 1) / how_.parts;
+  }
 
   const nn::Model& model_;
   const nn::CompileOptions& options_;
-  EngineOptions engine_;
+  How how_;
   const dnnl::engine& device_;
   ParameterLayouts& layouts_;
   bool needs_exact_size_;
   BySize training_, evaluation_;
   Bytes activations_, scratch_;
-  Arenas arenas_;
+  std::vector<Arenas> arenas_;
 };
 
 }  // namespace millrace::cpu

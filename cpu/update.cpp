@@ -1,5 +1,7 @@
 #include <millrace/cpu/update.h>
 
+#include <millrace/cpu/update_kernels.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -55,8 +57,8 @@ std::span<float> within(std::span<float> arena, std::size_t offset, std::size_t 
 }  // namespace
 
 Updater::Updater(const nn::OptimizerOptions& optimizer, const nn::GradientOptions& gradient,
-                 const ParameterLayouts& layouts)
-    : optimizer_(optimizer), gradient_(gradient) {
+                 const ParameterLayouts& layouts, Team& team)
+    : optimizer_(optimizer), gradient_(gradient), team_(team) {
   for (std::size_t p = 0; p < layouts.parameters().size(); ++p) {
     const nn::Parameter& parameter = layouts.parameters()[p];
     if (!parameter.trainable) continue;
@@ -76,23 +78,35 @@ Updater::Updater(const nn::OptimizerOptions& optimizer, const nn::GradientOption
 
 template <class Body>
 void Updater::for_each_part(Body&& body) {
-  const auto count = static_cast<std::int64_t>(parts_.size());
-#pragma omp parallel for schedule(static)
-  for (std::int64_t i = 0; i < count; ++i) {
+  team_.for_each(static_cast<std::int64_t>(parts_.size()), [&](std::int64_t i) {
     const FlushDenormals scope;
     body(static_cast<std::size_t>(i));
-  }
+  });
 }
 
 double Updater::summed_penalty() const {
   return gradient_.l2 * std::accumulate(weight_squares_.begin(), weight_squares_.end(), 0.0);
 }
 
+void Updater::gather(std::size_t index, const FlatArenas& arenas) {
+  const Part& part = parts_[index];
+  const auto of = [&](const PartialGradients& one) {
+    return one.values.subspan(part.offset, part.count);
+  };
+  const std::span<float> sum = of(arenas.partial.front());
+  float share = arenas.partial.front().share;  // 1 where there is no other part
+  for (const PartialGradients& other : arenas.partial.subspan(1)) {
+    add_shares(sum, share, of(other), other.share);
+    share = 1;
+  }
+  penalise(index, arenas);
+}
+
 void Updater::penalise(std::size_t index, const FlatArenas& arenas) {
   const Part& part = parts_[index];
   if (!part.is_penalised) return;
   const auto weights = arenas.weights.subspan(part.offset, part.count);
-  const auto gradients = arenas.gradients.subspan(part.offset, part.count);
+  const auto gradients = arenas.gradients().subspan(part.offset, part.count);
   const auto slope = static_cast<float>(2 * gradient_.l2);
   weight_squares_[index] = sum_of_squares(weights);
   for (std::size_t i = 0; i < weights.size(); ++i) gradients[i] += slope * weights[i];
@@ -126,11 +140,12 @@ void Updater::limit(const Part& part, std::span<float> gradients) const {
 }
 
 double Updater::update(double learning_rate, std::int64_t t, const FlatArenas& arenas) {
+  const nn::UpdateConstants constants = nn::update_constants(optimizer_, learning_rate, t);
   if (has_norm_clip()) {
     for_each_part([&](std::size_t i) {
-      penalise(i, arenas);
+      gather(i, arenas);
       const Part& part = parts_[i];
-      gradient_squares_[i] = sum_of_squares(arenas.gradients.subspan(part.offset, part.count));
+      gradient_squares_[i] = sum_of_squares(arenas.gradients().subspan(part.offset, part.count));
     });
     find_factors();
   }
@@ -138,21 +153,20 @@ double Updater::update(double learning_rate, std::int64_t t, const FlatArenas& a
     const Part& part = parts_[i];
     const auto of = [&](std::span<float> arena) { return within(arena, part.offset, part.count); };
     const std::span<float> weights = of(arenas.weights);
-    const std::span<float> gradients = of(arenas.gradients);
-    if (!has_norm_clip()) penalise(i, arenas);
+    const std::span<float> gradients = of(arenas.gradients());
+    if (!has_norm_clip()) gather(i, arenas);
     limit(part, gradients);
-    nn::update<float>(optimizer_, learning_rate, t, weights, gradients, of(arenas.first),
-                      of(arenas.second));
+    update_weights(constants, weights, gradients, of(arenas.first), of(arenas.second));
     if (arenas.masks.empty()) return;
-    const auto masks = arenas.masks.subspan(part.offset, part.count);
-    // Plus zero: what is masked is +0, never -0, so that files of pruned weights compress.
-    for (std::size_t k = 0; k < weights.size(); ++k) weights[k] = weights[k] * masks[k] + 0.0F;
+    apply_masks(weights, arenas.masks.subspan(part.offset, part.count));
   });
   return summed_penalty();
 }
 
-double Updater::add_penalty(const FlatArenas& arenas) {
-  if (gradient_.l2 > 0) for_each_part([&](std::size_t i) { penalise(i, arenas); });
+double Updater::add_up(const FlatArenas& arenas) {
+  if (gradient_.l2 > 0 || arenas.partial.size() > 1) {
+    for_each_part([&](std::size_t i) { gather(i, arenas); });
+  }
   return summed_penalty();
 }
 

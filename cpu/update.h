@@ -6,6 +6,7 @@
 // depend on neither the number of threads nor which of them is faster.
 
 #include <millrace/cpu/parameters.h>
+#include <millrace/cpu/team.h>
 #include <millrace/nn/gradient.h>
 #include <millrace/nn/optimizer.h>
 
@@ -16,25 +17,34 @@
 
 namespace millrace::cpu {
 
-/// The trainable part of the engine's arenas; empty where there is none.
+/// Gradients of a part of the batch, and the share that they have in the whole one's.
+struct PartialGradients {
+  std::span<float> values;
+  float share = 1;
+};
+
+/// The trainable part of the engine's arenas; empty where there is none. `partial` is not empty;
+/// what its shares add up to is written into the first of it.
 struct FlatArenas {
-  std::span<float> weights, gradients, first, second;
+  std::span<float> weights, first, second;
   std::span<const float> masks;
+  std::span<const PartialGradients> partial;
+  [[nodiscard]] std::span<float> gradients() const { return partial.front().values; }
 };
 
 class Updater {
  public:
   /// The options are valid, the layouts placed.
   Updater(const nn::OptimizerOptions& optimizer, const nn::GradientOptions& gradient,
-          const ParameterLayouts& layouts);
+          const ParameterLayouts& layouts, Team& team);
 
   /// One step (nn::update's, with L2 and clips before and masks after it). Leaves in the gradients
   /// what the optimizer was given; returns penalty() of the weights as they were. Allocates
   /// nothing.
   double update(double learning_rate, std::int64_t t, const FlatArenas& arenas);
 
-  /// Adds the part of L2 to the gradients; returns the penalty.
-  double add_penalty(const FlatArenas& arenas);
+  /// Adds up the partial gradients, with the part of L2; returns the penalty.
+  double add_up(const FlatArenas& arenas);
 
   /// l2 * (sum of squares of the trainable kernels).
   [[nodiscard]] double penalty(std::span<const float> weights);
@@ -47,6 +57,8 @@ class Updater {
   };
   template <class Body>
   void for_each_part(Body&& body);
+  /// Makes a part's gradients of the partial ones, with those of L2.
+  void gather(std::size_t part, const FlatArenas& arenas);
   void penalise(std::size_t part, const FlatArenas& arenas);
   void find_factors();
   void limit(const Part& part, std::span<float> gradients) const;
@@ -57,6 +69,7 @@ class Updater {
 
   nn::OptimizerOptions optimizer_;
   nn::GradientOptions gradient_;
+  Team& team_;
   std::vector<Part> parts_;
   std::vector<double> weight_squares_;    // by part: sum of w^2, 0 unless penalised
   std::vector<double> gradient_squares_;  // by part

@@ -186,6 +186,9 @@ class Engine {
   /// Of the device, now; nothing where steps read host memory.
   [[nodiscard]] virtual std::optional<DeviceMemory> device_memory() const { return std::nullopt; }
   [[nodiscard]] virtual Precision precision() const { return Precision::fp32; }
+  /// What compile() chose by timing since the engine was made, as the text of a file; empty where it
+  /// chose nothing so. A run keeps it, since its results depend on it.
+  [[nodiscard]] virtual std::string choices() const { return {}; }
   /// Throws Error where the engine cannot do an operation.
   [[nodiscard]] virtual std::unique_ptr<Executor> compile(const Model& model,
                                                           const CompileOptions& options) const = 0;

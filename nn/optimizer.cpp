@@ -22,25 +22,23 @@ double epsilon_of(const OptimizerOptions& options) {
 }
 
 template <class Float>
-void plain_sgd(const OptimizerOptions& options, double learning_rate, std::span<Float> weights,
+void plain_sgd(const UpdateConstants& c, std::span<Float> weights,
                std::span<const Float> gradients) {
-  const auto rate = static_cast<Float>(learning_rate);
-  const auto decay = static_cast<Float>(options.weight_decay);
+  const auto rate = static_cast<Float>(c.rate);
+  const auto decay = static_cast<Float>(c.decay);
   for (std::size_t i = 0; i < weights.size(); ++i) {
     weights[i] -= rate * (gradients[i] + decay * weights[i]);
   }
 }
 
-// The buffer starts at zero, so the first step makes it the gradient, as PyTorch does. The rate
-// multiplies the buffer when it is used: a schedule acts at once.
 template <class Float>
-void momentum_sgd(const OptimizerOptions& options, double learning_rate, std::span<Float> weights,
+void momentum_sgd(const UpdateConstants& c, std::span<Float> weights,
                   std::span<const Float> gradients, std::span<Float> buffer) {
-  const auto rate = static_cast<Float>(learning_rate);
-  const auto decay = static_cast<Float>(options.weight_decay);
-  const auto momentum = static_cast<Float>(options.momentum);
-  const Float own = options.nesterov ? Float{1} : Float{0};
-  const Float past = options.nesterov ? momentum : Float{1};
+  const auto rate = static_cast<Float>(c.rate);
+  const auto decay = static_cast<Float>(c.decay);
+  const auto momentum = static_cast<Float>(c.momentum);
+  const auto own = static_cast<Float>(c.own);
+  const auto past = static_cast<Float>(c.past);
   for (std::size_t i = 0; i < weights.size(); ++i) {
     const Float g = gradients[i] + decay * weights[i];
     buffer[i] = momentum * buffer[i] + g;
@@ -48,42 +46,18 @@ void momentum_sgd(const OptimizerOptions& options, double learning_rate, std::sp
   }
 }
 
-/// What the three kinds of Adam differ in: m and v follow the same averages, and
-/// w -= step m / (root_scale sqrt(v) + epsilon), after w -= shrink w.
-struct AdamConstants {
-  double step;        ///< learning rate over the correction of m
-  double root_scale;  ///< correction of sqrt(v)
-  double shrink;      ///< decoupled decay
-  double decay;       ///< decay inside the gradient
-};
-
-AdamConstants adam_constants(const OptimizerOptions& options, double learning_rate,
-                             std::int64_t t) {
-  const double first = 1 - std::pow(options.beta1, static_cast<double>(t));
-  const double second = std::sqrt(1 - std::pow(options.beta2, static_cast<double>(t)));
-  const bool is_decoupled = options.kind == OptimizerKind::adamw;
-  const double shrink = is_decoupled ? learning_rate * options.weight_decay : 0;
-  const double decay = is_decoupled ? 0 : options.weight_decay;
-  if (options.kind == OptimizerKind::keras_adam) {
-    return {learning_rate * second / first, 1, shrink, decay};
-  }
-  return {learning_rate / first, 1 / second, shrink, decay};
-}
-
 template <class Float>
-void adam(const OptimizerOptions& options, double learning_rate, std::int64_t t,
-          std::span<Float> weights, std::span<const Float> gradients, std::span<Float> first,
-          std::span<Float> second) {
-  const AdamConstants constants = adam_constants(options, learning_rate, t);
-  const auto step = static_cast<Float>(constants.step);
-  const auto root_scale = static_cast<Float>(constants.root_scale);
-  const auto keep = static_cast<Float>(1 - constants.shrink);
-  const auto decay = static_cast<Float>(constants.decay);
-  const auto beta1 = static_cast<Float>(options.beta1);
-  const auto beta2 = static_cast<Float>(options.beta2);
-  const auto rest1 = static_cast<Float>(1 - options.beta1);
-  const auto rest2 = static_cast<Float>(1 - options.beta2);
-  const auto epsilon = static_cast<Float>(epsilon_of(options));
+void adam(const UpdateConstants& c, std::span<Float> weights, std::span<const Float> gradients,
+          std::span<Float> first, std::span<Float> second) {
+  const auto step = static_cast<Float>(c.rate);
+  const auto root_scale = static_cast<Float>(c.root_scale);
+  const auto keep = static_cast<Float>(c.keep);
+  const auto decay = static_cast<Float>(c.decay);
+  const auto beta1 = static_cast<Float>(c.beta1);
+  const auto beta2 = static_cast<Float>(c.beta2);
+  const auto rest1 = static_cast<Float>(c.rest1);
+  const auto rest2 = static_cast<Float>(c.rest2);
+  const auto epsilon = static_cast<Float>(c.epsilon);
   for (std::size_t i = 0; i < weights.size(); ++i) {
     const Float g = gradients[i] + decay * weights[i];
     const Float m = beta1 * first[i] + rest1 * g;
@@ -92,6 +66,24 @@ void adam(const OptimizerOptions& options, double learning_rate, std::int64_t t,
     second[i] = v;
     weights[i] = keep * weights[i] - step * m / (root_scale * std::sqrt(v) + epsilon);
   }
+}
+
+/// What the three kinds of Adam differ in; they follow the same averages.
+UpdateConstants adam_constants(const OptimizerOptions& options, double learning_rate,
+                               std::int64_t t) {
+  const double first = 1 - std::pow(options.beta1, static_cast<double>(t));
+  const double second = std::sqrt(1 - std::pow(options.beta2, static_cast<double>(t)));
+  const bool is_decoupled = options.kind == OptimizerKind::adamw;
+  const bool is_keras = options.kind == OptimizerKind::keras_adam;
+  return {.rate = is_keras ? learning_rate * second / first : learning_rate / first,
+          .decay = is_decoupled ? 0 : options.weight_decay,
+          .beta1 = options.beta1,
+          .rest1 = 1 - options.beta1,
+          .beta2 = options.beta2,
+          .rest2 = 1 - options.beta2,
+          .keep = 1 - (is_decoupled ? learning_rate * options.weight_decay : 0),
+          .root_scale = is_keras ? 1 : 1 / second,
+          .epsilon = epsilon_of(options)};
 }
 
 }  // namespace
@@ -133,21 +125,34 @@ int state_arenas(const OptimizerOptions& options) noexcept {
   return options.momentum == 0 ? 0 : 1;
 }
 
+// The momentum starts at zero, so the first step makes it the gradient, as PyTorch does. The rate
+// multiplies it when it is used: a schedule acts at once.
+UpdateConstants update_constants(const OptimizerOptions& options, double learning_rate,
+                                 std::int64_t t) {
+  MILLRACE_CHECK(t >= 1, "steps count from 1, not ", t);
+  if (options.kind != OptimizerKind::sgd) return adam_constants(options, learning_rate, t);
+  return {.rate = learning_rate,
+          .decay = options.weight_decay,
+          .momentum = options.momentum,
+          .own = options.nesterov ? 1.0 : 0.0,
+          .past = options.nesterov ? options.momentum : 1.0};
+}
+
 template <class Float>
 void update(const OptimizerOptions& options, double learning_rate, std::int64_t t,
             std::span<Float> weights, std::span<const Float> gradients, std::span<Float> first,
             std::span<Float> second) {
   const int states = state_arenas(options);
-  MILLRACE_CHECK(t >= 1, "steps count from 1, not ", t);
+  const UpdateConstants constants = update_constants(options, learning_rate, t);
   MILLRACE_CHECK(gradients.size() == weights.size(), "as many gradients as weights");
   MILLRACE_CHECK(first.size() == (states >= 1 ? weights.size() : 0) &&
                      second.size() == (states >= 2 ? weights.size() : 0),
                  to_string(options.kind), " keeps ", states,
                  " state arenas as long as the weights");
   switch (states) {
-    case 0: return plain_sgd<Float>(options, learning_rate, weights, gradients);
-    case 1: return momentum_sgd<Float>(options, learning_rate, weights, gradients, first);
-    default: return adam<Float>(options, learning_rate, t, weights, gradients, first, second);
+    case 0: return plain_sgd<Float>(constants, weights, gradients);
+    case 1: return momentum_sgd<Float>(constants, weights, gradients, first);
+    default: return adam<Float>(constants, weights, gradients, first, second);
   }
 }
 

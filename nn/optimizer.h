@@ -33,6 +33,21 @@ void validate(const OptimizerOptions& options);
 /// How many state arenas (each as long as the trainable parameters) the optimizer keeps: 0, 1 or 2.
 [[nodiscard]] int state_arenas(const OptimizerOptions& options) noexcept;
 
+/// The numbers of one step, for engines with loops of their own. With g the gradient plus decay *
+/// w:
+///   no state arena  w -= rate g
+///   one             b = momentum b + g;  w -= rate (own g + past b)
+///   two             m = beta1 m + rest1 g;  v = beta2 v + rest2 g g;
+///                   w = keep w - rate m / (root_scale sqrt(v) + epsilon)
+struct UpdateConstants {
+  double rate = 0, decay = 0;
+  double momentum = 0, own = 1, past = 0;
+  double beta1 = 0, rest1 = 0, beta2 = 0, rest2 = 0;
+  double keep = 1, root_scale = 1, epsilon = 0;
+};
+[[nodiscard]] UpdateConstants update_constants(const OptimizerOptions& options,
+                                               double learning_rate, std::int64_t t);
+
 /// One step: t counts from 1; `learning_rate` is that of this step (a schedule's), not the
 /// options'. `first` and `second` are the state arenas, empty where the kind has none. All spans
 /// are equally long. Element-wise: parts of an arena can be updated by different threads. Float

@@ -2,12 +2,14 @@
 
 #include "apps/train_run.h"
 
-#include <algorithm>
 #include <millrace/core/random.h>
 #include <millrace/io/safetensors.h>
 #include <millrace/nn/model_json.h>
+#include <algorithm>
 
 #include <signal.h>
+
+#include <nlohmann/json.hpp>
 
 using namespace millrace;
 using namespace millrace::test;
@@ -24,6 +26,11 @@ Arguments with(Arguments first, const Arguments& more) {
 /// Steps that are quick, and repeat to the bit.
 Arguments small(int epochs, const Arguments& more = {}) {
   return with({"--model", "mlp:8", "--batch", "4", "--epochs", std::to_string(epochs)}, more);
+}
+
+nlohmann::json json_of(const fs::path& file) {
+  std::ifstream in(file);
+  return nlohmann::json::parse(in);
 }
 
 /// The rows of metrics.csv less what the clock says.
@@ -84,12 +91,12 @@ Arguments everything(const Scratch& scratch) {
           "0.003"};
 }
 
-/// Whether a run can be resumed: a kill within the first checkpoint leaves only the beginning of one.
+/// Whether a run can be resumed: a kill within the first checkpoint leaves only the beginning of
+/// one.
 bool has_whole_checkpoint(const fs::path& run) {
   if (!fs::exists(run / "checkpoints")) return false;
-  return std::ranges::any_of(fs::directory_iterator(run / "checkpoints"), [](const auto& entry) {
-    return entry.path().extension() == ".ckpt";
-  });
+  return std::ranges::any_of(fs::directory_iterator(run / "checkpoints"),
+                             [](const auto& entry) { return entry.path().extension() == ".ckpt"; });
 }
 
 }  // namespace
@@ -293,4 +300,26 @@ TEST_CASE("layers that are unfrozen at an epoch train from there on, resumed or 
   CHECK(read_file(scratch / "frozen/model.safetensors") ==
         read_file(scratch / "whole/model.safetensors"));
   CHECK(figures(scratch / "frozen") == figures(scratch / "whole"));
+}
+
+TEST_CASE("A run keeps which algorithms it computed with, and goes on with those") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 6);
+  const fs::path run_dir = scratch / "run";
+  const RunOptions options{.environment = {{"XDG_CACHE_HOME", (scratch / "cache").string()}}};
+  const Arguments net = {"--model", "cnn:32,32:8", "--size", "16", "--batch", "4", "--epochs", "1"};
+  REQUIRE(train(data, run_dir, net, options).status == 0);
+  const fs::path kept = run_dir / "algorithms.json";
+  nlohmann::json choices = json_of(kept);
+  CHECK(choices.at("timings").size() == 1);
+  CHECK(fs::exists(scratch / "cache" / "millrace" / "onednn-timings.json"));
+
+  // Other times than the machine's file has: they stay where the run is gone on with.
+  for (auto& operation : choices.at("timings").front()) {
+    for (auto& [way, time] : operation.items()) time = 1;
+  }
+  std::ofstream(kept) << choices.dump();
+  const Outcome more = run({"train", "--resume", run_dir.string(), "--epochs", "2"}, options);
+  REQUIRE(more.status == 0);
+  CHECK(json_of(kept) == choices);
 }

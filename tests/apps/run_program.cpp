@@ -65,12 +65,14 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
 }
 
 std::vector<std::string> environment_of(const RunOptions& options) {
+  std::map<std::string, std::string> added = options.environment;
+  added.try_emplace("XDG_CACHE_HOME", MILLRACE_SCRATCH "/cache");  // not that of who runs the tests
   std::vector<std::string> all;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string text = *entry;
-    if (options.environment.count(text.substr(0, text.find('='))) == 0) all.push_back(text);
+    if (added.count(text.substr(0, text.find('='))) == 0) all.push_back(text);
   }
-  for (const auto& [name, value] : options.environment) all.push_back(concat(name, '=', value));
+  for (const auto& [name, value] : added) all.push_back(concat(name, '=', value));
   return all;
 }
 

@@ -1,4 +1,5 @@
 #include <millrace/core/error.h>
+#include <millrace/nn/zoo.h>
 
 #include <algorithm>
 #include <cmath>
@@ -77,10 +78,52 @@ TEST_CASE("Rows beyond the valid ones are never read as numbers") {
 
 TEST_CASE("Training twice with the same threads gives the same weights to the bit") {
   const nn::Model model = small_convnet();
-  for (const int threads : {1, 2}) {
-    const auto engine = cpu::make_engine({.threads = threads});
-    CHECK(train(*engine, model, 6) == train(*engine, model, 6));
+  for (const cpu::Sharing sharing : {cpu::Sharing::parts, cpu::Sharing::together}) {
+    for (const int threads : {1, 2, 3}) {
+      const auto engine = cpu::make_engine({.threads = threads, .sharing = sharing});
+      CHECK(train(*engine, model, 6) == train(*engine, model, 6));
+    }
   }
+}
+
+TEST_CASE("A batch in parts gives what all threads together give, to rounding") {
+  const nn::Model model = small_convnet();
+  const auto parts = cpu::make_engine({.threads = 3, .sharing = cpu::Sharing::parts});
+  const auto together = cpu::make_engine({.threads = 2, .sharing = cpu::Sharing::together});
+  nn::CompileOptions options = adam(8);
+  options.gradient = {.l2 = 0.01, .clip_global_norm = 0.5};
+  const auto a = test::executor(*parts, model, options);
+  const auto b = test::executor(*together, model, options);
+  for (const std::int64_t samples : {8, 5, 2, 1}) {  // fewer than there are parts, too
+    INFO(samples << " samples");
+    OwnedBatch data(model, kSoftmax, samples, static_cast<std::uint64_t>(samples));
+    if (samples == 5) data.batch().draws = {};  // dropout then counts through the whole batch
+    const nn::StepResult result = a->gradients(data.batch());
+    const nn::StepResult expected = b->gradients(data.batch());
+    CHECK(result.loss_sum == Approx(expected.loss_sum).epsilon(1e-5));
+    CHECK(result.weight_sum == Approx(expected.weight_sum));
+    CHECK(result.correct == expected.correct);
+    CHECK(result.samples == samples);
+    test::check_arena(*a, *b, Arena::gradients);
+    test::check_close("prediction", test::predict(*a, data.batch()),
+                      test::predict(*b, data.batch()));
+  }
+}
+
+TEST_CASE("Models that train batch normalisation are not computed in parts") {
+  ModelBuilder builder("m", {8, 8, 3});
+  builder.conv(16).batch_norm().relu().flatten().dense(4).softmax();
+  nn::Model model = builder.build();
+  const auto gradients = [&] {
+    const auto compile = [&](cpu::Sharing sharing) {
+      return cpu::make_engine({.threads = 2, .sharing = sharing})->compile(model, adam(4));
+    };
+    const Bytes in_parts = compile(cpu::Sharing::parts)->memory().at(1).bytes;
+    return std::pair(in_parts, compile(cpu::Sharing::together)->memory().at(1).bytes);
+  };
+  CHECK(gradients().first == gradients().second);
+  model.layers[1].trainable = false;
+  CHECK(gradients().first == 2 * gradients().second);
 }
 
 TEST_CASE("An executor compiled on one thread steps on another") {
@@ -144,13 +187,16 @@ TEST_CASE("An arena that the optimizer does not keep cannot be read") {
 
 TEST_CASE("No operation of the models in use runs on the library's reference loops") {
   const auto no_reference = [](const nn::Model& model, std::int64_t batch) {
-    const auto executor = cpu::make_engine()->compile(model, adam(batch));
-    const auto timings = executor->timings();
-    CHECK_FALSE(timings.empty());
-    for (const nn::OpTiming& timing : timings) {
-      INFO(timing.name << " runs on " << timing.implementation);
-      CHECK_FALSE(timing.implementation.starts_with("ref"));
-      CHECK_FALSE(timing.implementation.empty());
+    for (const cpu::Sharing sharing : {cpu::Sharing::parts, cpu::Sharing::together}) {
+      const auto executor =
+          cpu::make_engine({.threads = 2, .sharing = sharing})->compile(model, adam(batch));
+      const auto timings = executor->timings();
+      CHECK_FALSE(timings.empty());
+      for (const nn::OpTiming& timing : timings) {
+        INFO(timing.name << " runs on " << timing.implementation);
+        CHECK_FALSE(timing.implementation.starts_with("ref"));
+        CHECK_FALSE(timing.implementation.empty());
+      }
     }
   };
   const auto convnet = [](std::int64_t size, std::int64_t channels, bool norm, bool average) {
@@ -163,6 +209,10 @@ TEST_CASE("No operation of the models in use runs on the library's reference loo
     }
     return builder.flatten().dropout(0.5F).dense(64).relu().dense(2).softmax().build();
   };
+  no_reference(nn::zoo_model("cnn", {150, 150, 3}, 1), 32);
+  no_reference(nn::zoo_model("cnn:32,64:128", {28, 28, 1}, 10), 32);
+  no_reference(nn::zoo_model("mlp:500", {28, 28, 1}, 10), 100);
+  no_reference(nn::zoo_model("vgg16:dropout", {64, 64, 3}, 10), 8);
   no_reference(ModelBuilder("mlp", {28, 28, 1}).flatten().dense(500).relu().dense(10).build(), 100);
   for (const bool norm : {false, true}) {
     for (const bool average : {false, true}) {

@@ -18,14 +18,6 @@ nn::Model classified(ModelBuilder& builder) {
   return builder.flatten().dense(4).softmax().build();
 }
 
-/// Whether the library offers Winograd's algorithm for training: oneDNN 2 has it for AVX-512 only,
-/// oneDNN 3.2 and later have none.
-bool has_winograd(const cpu::EngineOptions& options) {
-  const std::string description = cpu::make_engine(options)->description();
-  return description.find("oneDNN 2.") != std::string::npos &&
-         description.find("AVX-512") != std::string::npos;
-}
-
 }  // namespace
 
 TEST_CASE("A dense layer agrees with float64, with and without bias") {
@@ -67,11 +59,11 @@ TEST_CASE("Winograd's algorithm agrees with float64 as the direct one does") {
     ModelBuilder builder("m", {13, 10, 3});
     builder.conv(32).relu().conv(40, 3, padding).relu().conv(32, 3, padding).relu().max_pool();
     const nn::Model model = classified(builder);
-    const cpu::EngineOptions engine{.threads = 1, .winograd = true};
+    const cpu::EngineOptions engine{.threads = 1, .algorithms = cpu::Algorithms::winograd};
     check_model(model, kSeven, kFullAndShort, engine);
     const auto timings = cpu::make_engine(engine)->compile(model, kSeven)->timings();
     const auto count = std::count_if(timings.begin(), timings.end(), uses_winograd);
-    if (has_winograd(engine)) {
+    if (test::has_winograd(engine)) {
       CHECK(count >= 6);  // both layers in all three passes
     } else {
       WARN("not checked that Winograd's algorithm is used: it needs oneDNN 2 and AVX-512; this is "
@@ -107,6 +99,20 @@ TEST_CASE("Pooling agrees with float64 for every padding, stride and size") {
       }
     }
   }
+}
+
+TEST_CASE("A ReLU before a maximum agrees with float64 whatever follows the pooling") {
+  const auto with = [](auto&& add) {
+    ModelBuilder builder("m", {12, 11, 3});
+    builder.conv(20).relu().max_pool();
+    add(builder);
+    return classified(builder);
+  };
+  // Dropout would take the pooling's memory; a second ReLU and a second pooling read it too.
+  check_model(with([](ModelBuilder& b) { b.dropout(0.4F).conv(6, 2); }), kSeven, {7, 3});
+  check_model(with([](ModelBuilder& b) { b.relu().conv(6, 2); }), kSeven, {7, 3});
+  check_model(with([](ModelBuilder& b) { b.max_pool().dropout(0.4F); }), kSeven, {7, 3});
+  check_model(with([](ModelBuilder& b) { b.sigmoid().avg_pool(); }), kSeven, {7, 3});
 }
 
 TEST_CASE("Pooling of the input itself needs no convolution before it") {
@@ -208,6 +214,22 @@ TEST_CASE("All kinds of layers agree with float64 on one, two and three threads"
     INFO(threads << " threads");
     check_model(model, {.batch = 9, .optimizer = {.learning_rate = 0.1}}, {9, 4},
                 {.threads = threads});
+  }
+}
+
+TEST_CASE("A batch in two and three parts agrees with float64") {
+  ModelBuilder builder("m", {14, 13, 3});
+  builder.conv(24).relu().max_pool().dropout(0.2F).conv(20, 2).sigmoid().avg_pool();
+  builder.flatten().dense(30).relu().dropout(0.5F).dense(5).softmax();
+  const nn::Model model = builder.build();
+  for (const int threads : {2, 3}) {
+    INFO(threads << " parts");
+    check_model(model,
+                {.batch = 9,
+                 .other_batches = {5},
+                 .optimizer = {.learning_rate = 0.1},
+                 .gradient = {.l2 = 0.01, .clip_norm = 1}},
+                {9, 5, 4, 1}, {.threads = threads, .sharing = cpu::Sharing::parts});
   }
 }
 

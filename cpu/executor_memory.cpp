@@ -1,0 +1,151 @@
+#include <millrace/core/error.h>
+#include <millrace/cpu/executor.h>
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+namespace millrace::cpu {
+namespace {
+
+nn::CompileOptions checked(const nn::CompileOptions& options) {
+  nn::validate(options);
+  return options;
+}
+
+/// In how many parts a batch is computed: one a thread, unless that changes what is computed, or
+/// costs more memory for gradients than it is worth.
+std::int64_t parts_of(const nn::Model& model, const nn::CompileOptions& options,
+                      const EngineOptions& engine) {
+  constexpr std::int64_t kMostElements = std::int64_t{64} << 20;  // 256 MiB of gradients
+  if (engine.sharing == Sharing::together || has_batch_statistics(model)) return 1;
+  const std::int64_t parts = std::min<std::int64_t>(engine.threads, options.batch);
+  const std::int64_t gradients =
+      options.training ? nn::trainable_elements(nn::parameters(model)) : 0;
+  return (parts - 1) * gradients > kMostElements ? 1 : parts;
+}
+
+}  // namespace
+
+CpuExecutor::CpuExecutor(const nn::Model& model, const nn::CompileOptions& options,
+                         const EngineOptions& engine, std::shared_ptr<Timings> timings)
+    : model_(model),
+      options_(checked(options)),
+      threads_(engine.threads),
+      parts_(parts_of(model_, options_, engine)),
+      team_(threads_, parts_ > 1),
+      layouts_(nn::parameters(model)),
+      draws_(static_cast<std::size_t>(options_.batch)),
+      results_(static_cast<std::size_t>(parts_)) {
+  std::iota(draws_.begin(), draws_.end(), std::uint64_t{0});
+  if (timings != nullptr) tuner_.emplace(std::move(timings), engine.on_timing);
+  compile(engine);
+  updater_.emplace(options_.optimizer, options_.gradient, layouts_, team_);
+}
+
+void CpuExecutor::compile(const EngineOptions& engine) {
+  Programs::How how{.threads = parts_ > 1 ? 1 : threads_,
+                    .parts = parts_,
+                    .algorithms = engine.algorithms,
+                    .tuner = tuner_ ? &*tuner_ : nullptr};
+  for (;;) {
+    layouts_ = ParameterLayouts(nn::parameters(model_));
+    programs_.emplace(model_, options_, how, engine_, layouts_);
+    plan_memory();
+    const Bytes scratch = programs_->scratch();
+    const bool fits = engine.memory_limit.count == 0 || nn::total(memory()) <= engine.memory_limit;
+    // Scratch that stays although less was asked for belongs to an operation without another way.
+    if (fits || scratch.count == 0 || scratch > how.most_scratch) break;
+    how.most_scratch = Bytes{scratch.count - 1};
+  }
+}
+
+void CpuExecutor::plan_memory() {
+  layouts_.place();
+  const auto bytes = [](std::int64_t elements) {
+    return Bytes{static_cast<std::uint64_t>(elements) * sizeof(float)};
+  };
+  parameter_bytes_ = bytes(layouts_.elements());
+  if (!options_.training) return;
+  gradient_bytes_ = bytes(layouts_.trainable_elements());
+  state_bytes_ = static_cast<std::uint64_t>(nn::state_arenas(options_.optimizer)) * gradient_bytes_;
+  if (options_.masks) mask_bytes_ = gradient_bytes_;
+}
+
+std::vector<nn::MemoryLine> CpuExecutor::memory() const {
+  const auto parts = static_cast<std::uint64_t>(parts_);
+  std::vector<nn::MemoryLine> lines{{"parameters", parameter_bytes_},
+                                    {"gradients", parts * gradient_bytes_},
+                                    {"optimizer state", state_bytes_}};
+  if (mask_bytes_.count > 0) lines.push_back({"masks", mask_bytes_});
+  lines.push_back({"activations", parts * programs_->activations()});
+  lines.push_back({"scratch", parts * programs_->scratch()});
+  return lines;
+}
+
+void CpuExecutor::allocate() {
+  const int states = options_.training ? nn::state_arenas(options_.optimizer) : 0;
+  parameters_ = Buffer(parameter_bytes_);
+  if (states >= 1) first_moment_ = Buffer(gradient_bytes_);
+  if (states >= 2) second_moment_ = Buffer(gradient_bytes_);
+  masks_ = Buffer(mask_bytes_);
+  std::ranges::fill(masks_.as<float>(), 1.0F);
+  std::vector<Arenas> arenas;
+  for (std::int64_t i = 0; i < parts_; ++i) {
+    const PartMemory& part = memory_.emplace_back(PartMemory{
+        Buffer(gradient_bytes_), Buffer(programs_->activations()), Buffer(programs_->scratch())});
+    arenas.push_back(
+        {parameters_.data(), part.gradients.data(), part.activations.data(), part.scratch.data()});
+    partial_.push_back({part.gradients.as<float>(), 1});
+  }
+  programs_->bind(std::move(arenas));
+  penalty_.reset();
+  masks_updates_ = true;
+}
+
+void CpuExecutor::release() {
+  programs_->unbind();
+  memory_.clear();
+  partial_.clear();
+  for (Buffer* memory : {&parameters_, &first_moment_, &second_moment_, &masks_}) {
+    *memory = Buffer();
+  }
+}
+
+const Buffer& CpuExecutor::buffer(nn::Arena arena, std::size_t values) const {
+  check_allocated();
+  const auto memory_of = [&]() -> const Buffer& {
+    switch (arena) {
+      case nn::Arena::parameters: return parameters_;
+      case nn::Arena::gradients: return memory_.front().gradients;
+      case nn::Arena::first_moment: return first_moment_;
+      case nn::Arena::second_moment: return second_moment_;
+      case nn::Arena::masks: break;
+    }
+    return masks_;
+  };
+  const Buffer& memory = memory_of();
+  if (memory.size() == 0) {
+    throw Error(concat("cpu: the model '", model_.name, "' was compiled without this arena; ",
+                       "a second moment is Adam's only, masks are kept on request"));
+  }
+  const std::int64_t expected = layouts_.outside_elements(arena != nn::Arena::parameters);
+  MILLRACE_CHECK(static_cast<std::int64_t>(values) == expected, "the arena has ", expected,
+                 " values, not ", values);
+  return memory;
+}
+
+void CpuExecutor::read(nn::Arena arena, std::span<float> values) const {
+  const ThreadScope scope(threads_);
+  const Buffer& memory = buffer(arena, values.size());
+  layouts_.read(engine_, memory.data(), arena != nn::Arena::parameters, values);
+}
+
+void CpuExecutor::write(nn::Arena arena, std::span<const float> values) {
+  const ThreadScope scope(threads_);
+  const Buffer& memory = buffer(arena, values.size());
+  layouts_.write(engine_, values, arena != nn::Arena::parameters, memory.data());
+  penalty_.reset();
+}
+
+}  // namespace millrace::cpu

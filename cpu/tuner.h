@@ -1,0 +1,48 @@
+#pragma once
+// Chooses the fastest of several ways to do an operation by doing it. A way is a kernel with what
+// has to be converted for it, so that a layout that its neighbours do not share is not free.
+
+#include <millrace/core/bytes.h>
+#include <millrace/cpu/onednn.h>
+#include <millrace/cpu/timings.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace millrace::cpu {
+
+struct Way {
+  onednn::Kernel kernel;
+  std::vector<int> arguments;  ///< that the kernel reads and writes
+  /// From, to: reorders that this way makes necessary, of the kernel's arguments or results.
+  std::vector<std::pair<onednn::Layout, onednn::Layout>> conversions;
+  std::string name;  ///< tells ways of an operation apart; the same on every run
+};
+
+class Tuner {
+ public:
+  /// `on_timing` is told how many operations were timed so far, before each one.
+  Tuner(std::shared_ptr<Timings> timings, std::function<void(std::uint64_t)> on_timing)
+      : timings_(std::move(timings)), on_timing_(std::move(on_timing)) {}
+
+  /// Index of the fastest way, by the times that are kept or, if `may_time`, taken now: on this
+  /// thread, with the number of threads that OpenMP gives it, in memory that is given back. What is
+  /// at most 5 % slower than the fastest counts as fast as it, and the first of those is taken.
+  /// Without times: the first. `ways` is not empty.
+  [[nodiscard]] std::size_t fastest(const dnnl::engine& engine, const std::string& operation,
+                                    const std::vector<Way>& ways, bool may_time);
+
+ private:
+  std::shared_ptr<Timings> timings_;
+  std::function<void(std::uint64_t)> on_timing_;
+  std::uint64_t timed_ = 0;
+};
+
+/// What a way takes besides the operation's own values.
+[[nodiscard]] Bytes scratch_of(const onednn::Kernel& kernel);
+
+}  // namespace millrace::cpu

@@ -1,0 +1,25 @@
+#pragma once
+// The loops of the update, compiled for every instruction set and chosen at run time. Parts of
+// arenas may be given to different threads; all spans of a call are equally long, and any length
+// will do.
+
+#include <millrace/nn/optimizer.h>
+
+#include <span>
+
+namespace millrace::cpu {
+
+/// nn::update of a step with these constants; `first` and `second` are empty where the optimizer
+/// keeps no such state.
+void update_weights(const nn::UpdateConstants& constants, std::span<float> weights,
+                    std::span<const float> gradients, std::span<float> first,
+                    std::span<float> second);
+
+/// sum = share * sum + other_share * other.
+void add_shares(std::span<float> sum, float share, std::span<const float> other, float other_share);
+
+/// values *= masks; what a zero makes zero is +0, never -0, so that files of pruned weights
+/// compress.
+void apply_masks(std::span<float> values, std::span<const float> masks);
+
+}  // namespace millrace::cpu

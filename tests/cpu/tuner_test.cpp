@@ -1,0 +1,162 @@
+// Which algorithm a convolution gets: by time, by what was kept, within a limit of memory.
+
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "catch.h"
+#include "cpu/compare.h"
+#include "io/scratch.h"
+
+using namespace millrace;
+using cpu::Algorithms;
+using nlohmann::json;
+using nn::ModelBuilder;
+namespace fs = std::filesystem;
+
+namespace {
+
+const nn::CompileOptions kFour{
+    .batch = 4, .other_batches = {3}, .optimizer = {.learning_rate = 0.1}};
+
+nn::Model convnet() {
+  ModelBuilder builder("m", {14, 13, 3});
+  builder.conv(32).relu().conv(32).relu().max_pool();
+  return builder.flatten().dense(4).softmax().build();
+}
+
+cpu::EngineOptions fastest(const fs::path& kept, const fs::path& given = {}) {
+  return {.threads = 1, .algorithms = Algorithms::fastest, .timings = {kept, given}};
+}
+
+json read_json(const fs::path& file) {
+  std::ifstream in(file);
+  return json::parse(in);
+}
+
+void write_text(const fs::path& file, const std::string& text) {
+  std::ofstream(file) << text;
+}
+
+/// Steps that run on Winograd's algorithm.
+std::int64_t winograds(const nn::Executor& executor) {
+  const auto timings = executor.timings();
+  return std::count_if(timings.begin(), timings.end(), [](const nn::OpTiming& timing) {
+    return timing.implementation.find("wino") != std::string::npos;
+  });
+}
+
+/// A file of times in which Winograd's algorithm takes `factor` times as long as any other.
+std::string rated(json content, double factor) {
+  for (json& operations : content["timings"]) {
+    for (json& ways : operations) {
+      for (auto& [name, time] : ways.items()) {
+        time = name.find("wino") == std::string::npos ? 100.0 : 100.0 * factor;
+      }
+    }
+  }
+  return content.dump();
+}
+
+void no_choice() {
+  WARN("not checked: the library has one algorithm for a convolution here");
+}
+
+}  // namespace
+
+TEST_CASE("The fastest algorithms agree with float64") {
+  ModelBuilder builder("m", {15, 12, 3});
+  builder.conv(32).relu().conv(40, 3, nn::Padding::same).relu().max_pool().conv(33, 2).relu();
+  const nn::Model model = builder.flatten().dense(4).softmax().build();
+  for (const int threads : {1, 2}) {
+    cpu::EngineOptions engine = fastest({});
+    engine.threads = threads;
+    test::check_model(model, {.batch = 7, .optimizer = {.learning_rate = 0.1}}, {7, 3}, engine);
+  }
+}
+
+TEST_CASE("What was timed is kept: an engine with the same file times nothing and takes the same") {
+  const test::Scratch scratch;
+  const nn::Model model = convnet();
+  int timed = 0;
+  cpu::EngineOptions options = fastest(scratch / "cache" / "timings.json");
+  options.on_timing = [&timed](std::uint64_t) { ++timed; };
+  const auto first = cpu::make_engine(options);
+  CHECK(first->choices().empty());
+  const auto executor = first->compile(model, kFour);
+  if (test::has_winograd(options)) CHECK(timed >= 3);  // the passes of the second convolution
+  const std::string choices = first->choices();
+  CHECK_FALSE(choices.empty());
+
+  timed = 0;
+  const auto second = cpu::make_engine(options);
+  CHECK(winograds(*second->compile(model, kFour)) == winograds(*executor));
+  CHECK(timed == 0);
+  CHECK(second->choices() == choices);
+
+  // A run's own copy stands for the file of the machine.
+  write_text(scratch / "run.json", choices);
+  options.timings = {{}, scratch / "run.json"};
+  CHECK(winograds(*cpu::make_engine(options)->compile(model, kFour)) == winograds(*executor));
+  CHECK(timed == 0);
+}
+
+TEST_CASE("Kept times decide, a tie goes to the direct algorithm, and a run's own times win") {
+  const test::Scratch scratch;
+  const fs::path file = scratch / "timings.json";
+  const nn::Model model = convnet();
+  const cpu::EngineOptions options = fastest(file);
+  if (!test::has_winograd(options)) return no_choice();
+  (void)cpu::make_engine(options)->compile(model, kFour);
+  const json content = read_json(file);
+  const auto with = [&](double factor) {
+    write_text(file, rated(content, factor));
+    return winograds(*cpu::make_engine(options)->compile(model, kFour));
+  };
+  const std::int64_t all = with(0.5);
+  CHECK(all >= 3);
+  CHECK(with(0.94) == all);
+  CHECK(with(0.96) == 0);
+  CHECK(with(2) == 0);
+  write_text(scratch / "run.json", rated(content, 0.5));
+  const auto engine = cpu::make_engine(fastest(file, scratch / "run.json"));
+  CHECK(winograds(*engine->compile(model, kFour)) == all);
+}
+
+TEST_CASE("A file of times keeps what it says of other machines, and a damaged one is replaced") {
+  const test::Scratch scratch;
+  const fs::path file = scratch / "timings.json";
+  write_text(file, R"({"format": "millrace timings 1", "timings": {"another": {"op": {"w": 1}}}})");
+  (void)cpu::make_engine(fastest(file))->compile(convnet(), kFour);
+  CHECK(read_json(file)["timings"]["another"]["op"]["w"] == 1);
+  CHECK(read_json(file)["timings"].size() == 2);
+  for (const char* damage : {"{\"format\": \"mill", "[]", "", R"({"format": "other"})"}) {
+    write_text(file, damage);
+    (void)cpu::make_engine(fastest(file))->compile(convnet(), kFour);
+    CHECK(read_json(file)["timings"].size() == 1);
+  }
+  const fs::path folder = scratch / "timings.json" / "is-a-file";  // cannot be written
+  CHECK_NOTHROW(cpu::make_engine(fastest(folder / "f.json"))->compile(convnet(), kFour));
+}
+
+TEST_CASE("An algorithm whose scratch does not fit the memory is no candidate") {
+  const test::Scratch scratch;
+  const fs::path file = scratch / "timings.json";
+  const nn::Model model = convnet();
+  cpu::EngineOptions options = fastest(file);
+  if (!test::has_winograd(options)) return no_choice();
+  (void)cpu::make_engine(options)->compile(model, kFour);
+  write_text(file, rated(read_json(file), 0.5));
+  const auto free = cpu::make_engine(options)->compile(model, kFour);
+  const auto direct = cpu::make_engine({.threads = 1})->compile(model, kFour);
+  REQUIRE(winograds(*free) > 0);
+  REQUIRE(nn::total(free->memory()) > nn::total(direct->memory()));
+
+  options.memory_limit = nn::total(direct->memory());
+  const auto limited = cpu::make_engine(options)->compile(model, kFour);
+  CHECK(winograds(*limited) < winograds(*free));
+  CHECK(nn::total(limited->memory()) <= options.memory_limit);
+  options.memory_limit = nn::total(free->memory());
+  CHECK(winograds(*cpu::make_engine(options)->compile(model, kFour)) == winograds(*free));
+}
