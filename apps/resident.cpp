@@ -52,15 +52,27 @@ void check_resident(const TrainOptions& o, const nn::Engine* engine) {
         "--resident keeps all samples in the GPU's memory, --replay feeds a few of the host's; "
         "leave one of them out");
   }
-  if (!augment_options(o.augmentation).is_identity()) {
+  if (!only_moves(augment_options(o.augmentation))) {
     throw UsageError(
-        "--resident keeps samples as they were decoded, so they cannot be augmented anew in each "
-        "epoch; leave --resident or the options of augmentation out");
+        "--resident keeps samples as they were decoded; in each epoch they can be flipped and "
+        "cropped, and changed in no other way; leave --resident or the other options of "
+        "augmentation out");
   }
+}
+
+bool moves_on_device(const Training& t) {
+  return t.resident != nullptr && !augment_options(t.options.augmentation).is_identity();
 }
 
 std::shared_ptr<ResidentData> resident_data(const Training& training) {
   Training t = training;
+  const bool is_augmented = !augment_options(t.options.augmentation).is_identity();
+  if (is_augmented && nn::needs_whole_samples(t.model.preprocessing)) {
+    throw UsageError(
+        "--resident keeps samples as the preprocessing of whole samples leaves them, which cannot "
+        "be "
+        "cropped or flipped before it; leave --resident or the augmentation out");
+  }
   t.resident = std::make_shared<ResidentData>(
       t.engine->resident_pixels(t.model.input, device_batches(t).dtype, samples_of(t)));
   check_memory(t);
@@ -76,7 +88,9 @@ std::uint32_t steps_together(const Training& t) {
   return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(fitting, 1, kMostSteps));
 }
 
-Report load_resident(const Training& t, const Watch& watch) {
+Report load_resident(const Training& training, const Watch& watch) {
+  Training t = training;
+  t.options.augmentation = {};  // that is for each epoch anew
   ResidentData& data = *t.resident;
   data.rows = {};
   data.size = 0;

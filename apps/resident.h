@@ -18,6 +18,9 @@ void check_resident(const TrainOptions& options, const nn::Engine* engine);
 /// UsageError where the device has not enough of it free for them, the model and its batches.
 [[nodiscard]] std::shared_ptr<ResidentData> resident_data(const Training& training);
 
+/// Whether pictures are flipped or cropped where they lie, anew in each epoch.
+[[nodiscard]] bool moves_on_device(const Training& training);
+
 /// How many training steps go in one batch: 1 where something acts between any two of them.
 [[nodiscard]] std::uint32_t steps_together(const Training& training);
 

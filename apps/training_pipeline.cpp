@@ -161,7 +161,8 @@ DeviceBatchFactory device_batches(const Training& t, std::uint32_t steps) {
           .target_width = target_width(mode, output_width(t.model)),
           .learns_input = mode == ClassMode::input,
           .step = t.options.batch,
-          .resident = t.resident != nullptr ? t.resident->pixels : nullptr};
+          .resident = t.resident != nullptr ? t.resident->pixels : nullptr,
+          .moves = moves_on_device(t)};
 }
 
 HostBatchFactory host_batches(const Training& t) {
@@ -314,8 +315,10 @@ Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
   const auto rate = [base = *o.learning_rate, schedule = schedule_of(o.schedule)](
                         std::uint64_t step) { return nn::learning_rate(schedule, base, step - 1); };
 
-  auto on_device = p.then(p.with(batches, {.name = "device slot"}, device), {.name = "copy"},
-                          CopyToDevice(t.engine));
+  CopyToDevice copy(t.engine);
+  if (moves_on_device(t)) copy.move_as(augment_options(o.augmentation), o.seed);
+  auto on_device =
+      p.then(p.with(batches, {.name = "device slot"}, device), {.name = "copy"}, std::move(copy));
   auto inputs = p.then(on_device, {.name = "cast"}, Cast(t.model.preprocessing, t.model.input));
   // One thread, one item at a time, stage after stage.
   TrainStep step(t.state, rate);

@@ -24,6 +24,8 @@ nn::DeviceInputLayout checked(nn::DeviceInputLayout layout) {
     throw Error(concat("gpu: pixels of type ", to_string(layout.pixels),
                        " cannot be uploaded; u8 and f32 can"));
   }
+  MILLRACE_CHECK(!layout.moves || (layout.resident != nullptr && layout.sample.rank() == 3),
+                 "only resident pictures are moved");
   return layout;
 }
 
@@ -75,6 +77,7 @@ InputPlaces places_of(const nn::DeviceInputLayout& layout, nn::Precision precisi
   places.weights = part(n, sizeof(float));
   places.draws = part(n, sizeof(std::uint64_t));
   places.rows = part(is_resident ? n : 0, sizeof(std::uint32_t));
+  places.moves = part(layout.moves ? n : 0, sizeof(nn::Move));
   places.factors = part(2 * places.channels, sizeof(float));
   places.input =
       part(n * places.pixels_per_sample * places.stored, size_of(nn::storage_of(precision)));
@@ -206,6 +209,9 @@ void InputSlot::stage(const nn::HostSamples& samples) {
   if (resident_ == nullptr) return;
   std::ranges::copy(samples.rows.first(n),
                     part(places_.rows, n, static_cast<std::uint32_t*>(nullptr)).begin());
+  if (!layout_.moves) return;
+  copy_or<nn::Move>(samples.moves, part(places_.moves, n, static_cast<nn::Move*>(nullptr)), "moves",
+                    [](std::size_t) { return nn::Move{}; });
 }
 
 Completion InputSlot::cast(const nn::Normalization& normalization) {
@@ -247,11 +253,14 @@ Launch InputSlot::normalized(const Plane& plane, const NormalizeArguments& how) 
   if (resident_ == nullptr) {
     return normalize(layout_.pixels, to, at(places_.pixels), at(places_.input), plane, how);
   }
-  return gather(layout_.pixels, to, resident_->data(),
-                {.rows = reinterpret_cast<const std::uint32_t*>(at(places_.rows)),
-                 .samples = samples_,
-                 .all = resident_->samples()},
-                at(places_.input), plane, how);
+  return gather(
+      layout_.pixels, to, resident_->data(),
+      {.rows = reinterpret_cast<const std::uint32_t*>(at(places_.rows)),
+       .samples = samples_,
+       .all = resident_->samples(),
+       .moves = layout_.moves ? reinterpret_cast<const nn::Move*>(at(places_.moves)) : nullptr,
+       .width = layout_.moves ? layout_.sample[1] : 0},
+      at(places_.input), plane, how);
 }
 
 // Rows without a sample, as far as a step can read them, become zero: steps compute with them, and

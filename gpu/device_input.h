@@ -26,7 +26,7 @@ struct InputPlaces {
   Part pixels;  ///< as they are uploaded; nothing where they are resident
   // In this order, so that one copy brings them all:
   Part labels, weights, draws;
-  Part rows;         ///< numbers of resident samples
+  Part rows, moves;  ///< of resident samples: their numbers, and how they are moved
   Part factors;      ///< of the normalization: factor, then offset
   Part input;        ///< what steps read
   Part input_float;  ///< the same as float32 targets, where the input is learnt

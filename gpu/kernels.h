@@ -14,6 +14,7 @@
 #include <millrace/nn/gradient.h>
 #include <millrace/nn/loss.h>
 #include <millrace/nn/loss_scale.h>
+#include <millrace/nn/move.h>
 #include <millrace/nn/optimizer.h>
 
 #include <cstdint>
@@ -54,6 +55,9 @@ struct NormalizeArguments {
 struct Gathering {
   const std::uint32_t* rows = nullptr;  ///< [samples], on the device
   std::int64_t samples = 0, all = 0;
+  /// [samples], on the device: samples are pictures so wide that are moved; null: they stay.
+  const nn::Move* moves = nullptr;
+  std::int64_t width = 0;
 };
 [[nodiscard]] Launch gather(Type from, Type to, const void* x, const Gathering& size, void* y,
                             const Plane& plane, const NormalizeArguments& how);

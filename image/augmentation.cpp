@@ -90,6 +90,19 @@ void check(const AugmentOptions& o, std::string_view prefix) {
   if (o.crop_padding < 0) must.refuse("crop-padding", "0 or more", o.crop_padding);
 }
 
+bool only_moves(const AugmentOptions& options) noexcept {
+  AugmentOptions rest = options;
+  rest.horizontal_flip = rest.vertical_flip = false;
+  rest.crop_padding = 0;
+  return rest.is_identity();
+}
+
+CropOrigin draw_crop(const AugmentOptions& options, int height, int width, DrawKey key) {
+  if (options.crop_padding == 0) return {};
+  Random random(key.seed, key.pass, key.draw, Draw::crop);
+  return draw_crop(random, height, width, options.crop_padding, height, width);
+}
+
 Transform draw_transform(const AugmentOptions& o, int height, int width, DrawKey key) {
   const auto random = [key](Draw operation) {
     return Random(key.seed, key.pass, key.draw, operation);

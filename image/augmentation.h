@@ -4,6 +4,7 @@
 // position, so that no thread and no other option changes what a picture gets.
 
 #include <millrace/core/random.h>
+#include <millrace/image/geometry.h>
 #include <millrace/image/transform.h>
 
 #include <cstdint>
@@ -77,6 +78,12 @@ struct DrawKey {
   std::uint32_t pass = 0;  ///< through the data
   std::uint64_t draw = 0;  ///< position in the pass
 };
+
+/// The padded crop and flips alone: they move pixels and change none.
+[[nodiscard]] bool only_moves(const AugmentOptions& options) noexcept;
+/// Where the crop of a picture begins; {0, 0} without one.
+[[nodiscard]] CropOrigin draw_crop(const AugmentOptions& options, int height, int width,
+                                   DrawKey key);
 
 /// What a picture of height x width gets, less the crop. Each operation has random numbers of its
 /// own: adding one to the options changes no other's.

@@ -5,6 +5,7 @@
 #include <millrace/core/bytes.h>
 #include <millrace/core/completion.h>
 #include <millrace/core/shape.h>
+#include <millrace/nn/move.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -41,12 +42,14 @@ struct DeviceInputLayout {
   /// Where samples come from, of the same shape and type, made by the same engine; null: from the
   /// host with each batch.
   std::shared_ptr<const ResidentPixels> resident{};
+  bool moves = false;  ///< resident pictures are moved as HostSamples::moves says
 };
 
 /// What an upload reads. Everything must stay as it is until the upload has ended.
 struct HostSamples {
   const std::byte* pixels = nullptr;      ///< [samples][sample], in the engine's host_buffer
   std::span<const std::uint32_t> rows{};  ///< instead, where pixels are resident: which samples
+  std::span<const Move> moves{};          ///< of a slot that moves; empty: they stay as they are
   std::span<const std::int32_t> labels{};
   std::span<const float> targets{};  ///< [samples][K], if K > 0
   std::span<const float> weights{};

@@ -29,10 +29,7 @@ Augment::Augment(AugmentOptions options, std::uint64_t seed, Shape sample)
 template <class Sample>
 void Augment::change(BasicImageView<Sample> image, DrawKey key) {
   if (options_.crop_padding > 0) {
-    Random random(key.seed, key.pass, key.draw, Draw::crop);
-    crop_in_place(image,
-                  draw_crop(random, image.height, image.width, options_.crop_padding, image.height,
-                            image.width),
+    crop_in_place(image, draw_crop(options_, image.height, image.width, key),
                   static_cast<Sample>(options_.fill));
   }
   transformer_.apply(draw_transform(options_, image.height, image.width, key), image);

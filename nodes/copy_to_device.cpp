@@ -1,6 +1,7 @@
 #include <millrace/nodes/copy_to_device.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace millrace {
@@ -18,6 +19,7 @@ nn::HostSamples samples_of(const HostBatch& host, const DeviceBatch& batch) {
         batch.labels.as<float>().first(n * static_cast<std::size_t>(batch.target_width));
   else
     samples.labels = batch.labels.as<std::int32_t>().first(n);
+  if (!batch.moves.empty()) samples.moves = std::span(batch.moves).first(n);
   samples.weights = std::span(batch.weights).first(n);
   samples.draws = std::span(batch.draws).first(n);
   samples.pass = batch.pass;
@@ -28,6 +30,39 @@ nn::HostSamples samples_of(const HostBatch& host, const DeviceBatch& batch) {
 }  // namespace
 
 CopyToDevice::CopyToDevice(std::shared_ptr<const nn::Engine> engine) : engine_(std::move(engine)) {}
+
+CopyToDevice& CopyToDevice::move_as(const AugmentOptions& options, std::uint64_t seed) {
+  check(options);
+  if (options.crop_padding > std::numeric_limits<std::int16_t>::max()) {
+    throw UsageError(concat("crop-padding on a device must be at most ",
+                            std::numeric_limits<std::int16_t>::max(), ", not ",
+                            options.crop_padding));
+  }
+  if (!only_moves(options)) {
+    throw UsageError(
+        "pictures on a device can be cropped and flipped, and changed in no other way");
+  }
+  moves_ = options;
+  seed_ = seed;
+  return *this;
+}
+
+void CopyToDevice::draw_moves(const HostBatch& host, DeviceBatch& batch) const {
+  const bool stays = host.tag.phase != Phase::training || moves_.is_identity();
+  const auto height = static_cast<int>(host.sample[0]), width = static_cast<int>(host.sample[1]);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(host.size); ++i) {
+    nn::Move& move = batch.moves[i] = {};
+    if (stays) continue;
+    const DrawKey key{seed_, host.passes[i], host.draws[i]};
+    const CropOrigin origin = draw_crop(moves_, height, width, key);
+    const Flips flips = draw_transform(moves_, height, width, key).flips;
+    move = {.top = static_cast<std::int16_t>(origin.top),
+            .left = static_cast<std::int16_t>(origin.left),
+            .mirrors_columns = flips.horizontal,
+            .mirrors_rows = flips.vertical,
+            .fill = moves_.fill};
+  }
+}
 
 Pending<Lease<DeviceBatch>> CopyToDevice::operator()(
     const With<Lease<HostBatch>, DeviceBatch>& batch) const {
@@ -53,6 +88,7 @@ Pending<Lease<DeviceBatch>> CopyToDevice::operator()(
   for (std::size_t i = 0; i < n; ++i) {
     device.draws[i] = (std::uint64_t{host.passes[i] - device.pass} << 32) + host.draws[i];
   }
+  if (!device.moves.empty()) draw_moves(host, device);
   device.size = host.size;
   device.holes = host.holes;
   device.tag = host.tag;

@@ -1,10 +1,12 @@
 #pragma once
 // Brings a batch to where the engine's steps read it. On a CPU that is handing over a pointer.
 
+#include <millrace/image/augmentation.h>
 #include <millrace/nn/engine.h>
 #include <millrace/nodes/device_batch.h>
 #include <millrace/pipeline/pipeline.h>
 
+#include <cstdint>
 #include <memory>
 
 namespace millrace {
@@ -16,10 +18,18 @@ namespace millrace {
 class CopyToDevice {
  public:
   explicit CopyToDevice(std::shared_ptr<const nn::Engine> engine);
+  /// Resident pictures of training batches are moved on the device just as Augment would move them
+  /// on the host. The slots are of a factory that moves. Throws UsageError unless the options are
+  /// the padded crop and flips alone.
+  CopyToDevice& move_as(const AugmentOptions& options, std::uint64_t seed);
   Pending<Lease<DeviceBatch>> operator()(const With<Lease<HostBatch>, DeviceBatch>& batch) const;
 
  private:
+  void draw_moves(const HostBatch& host, DeviceBatch& batch) const;
+
   std::shared_ptr<const nn::Engine> engine_;
+  AugmentOptions moves_{};
+  std::uint64_t seed_ = 0;
 };
 
 }  // namespace millrace

@@ -42,6 +42,7 @@ DeviceBatch DeviceBatchFactory::operator()() const {
   batch.learns_input = learns_input;
   batch.weights.resize(n, 1.0F);
   batch.draws.resize(n);
+  if (moves) batch.moves.resize(n);
   return batch;
 }
 
@@ -49,7 +50,7 @@ Bytes DeviceBatchFactory::bytes() const {
   const auto n = static_cast<std::uint64_t>(capacity);
   const std::uint64_t input = engine->shares_host_memory() ? input_bytes() : 0;
   constexpr std::uint64_t kBeside = sizeof(float) + sizeof(std::uint64_t);
-  return {input + n * (kBeside + label_bytes(target_width))};
+  return {input + n * (kBeside + label_bytes(target_width) + (moves ? sizeof(nn::Move) : 0))};
 }
 
 Bytes DeviceBatchFactory::device_bytes() const {
@@ -67,7 +68,8 @@ nn::DeviceInputLayout DeviceBatchFactory::layout() const {
           .step = step,
           .target_width = target_width,
           .learns_input = learns_input,
-          .resident = resident};
+          .resident = resident,
+          .moves = moves};
 }
 
 }  // namespace millrace

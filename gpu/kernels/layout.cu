@@ -36,6 +36,24 @@ Launch gather_from(Type to, const void* x, const Gathering& size, void* y, const
   });
 }
 
+template <class From>
+Launch move_from(Type to, const void* x, const Gathering& size, void* y, const Plane& plane,
+                 const NormalizeArguments& how) {
+  return with_type(to, [&]<class T>() {
+    return launch_of(
+        "gather_moved",
+        GatherMoved<From, T>{.x = static_cast<const From*>(x),
+                             .rows = size.rows,
+                             .moves = size.moves,
+                             .y = static_cast<T*>(y),
+                             .height = plane.rows / size.samples / size.width,
+                             .width = size.width,
+                             .stored = plane.stored,
+                             .chunk = {plane.channels, how.factor, how.offset, how.swaps}},
+        plane.elements() / kChunk<T>);
+  });
+}
+
 void check_normalizing(const char* kernel, Type from, Type to, const void* y, const Plane& plane,
                        bool swaps) {
   check_plane(kernel, to, plane);
@@ -71,6 +89,19 @@ Launch gather(Type from, Type to, const void* x, const Gathering& size, void* y,
   MILLRACE_CHECK(size.samples > 0 && plane.rows % size.samples == 0, "gather: ", plane.rows,
                  " rows are not ", size.samples, " samples");
   const std::int64_t sample = plane.rows / size.samples * plane.channels;
+  if (size.moves != nullptr) {
+    MILLRACE_CHECK(size.width > 0 && plane.rows / size.samples % size.width == 0,
+                   "gather: ", plane.rows / size.samples, " pixels are no pictures ", size.width,
+                   " wide");
+    return (from == Type::u8 ? move_from<std::uint8_t>(to, x, size, y, plane, how)
+                             : move_from<float>(to, x, size, y, plane, how))
+        .reads(x, bytes_of(from, size.all * sample))
+        .reads(size.rows, static_cast<std::size_t>(size.samples) * sizeof(std::uint32_t))
+        .reads(size.moves, static_cast<std::size_t>(size.samples) * sizeof(nn::Move))
+        .reads(how.factor, float_bytes(plane.channels))
+        .reads(how.offset, float_bytes(plane.channels))
+        .writes(y, bytes_of(to, plane.elements()));
+  }
   return (from == Type::u8 ? gather_from<std::uint8_t>(to, x, size, y, plane, how)
                            : gather_from<float>(to, x, size, y, plane, how))
       .reads(x, bytes_of(from, size.all * sample))

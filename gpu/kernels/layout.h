@@ -2,6 +2,7 @@
 // Between tightly packed memory, rows of padded channels, and features, for host and device.
 
 #include <millrace/gpu/kernels/lanes.h>
+#include <millrace/nn/move.h>
 
 #include <cstdint>
 
@@ -21,6 +22,16 @@ struct NormalizeChunk {
     for (int k = 0; k < kLanes; ++k) {
       const std::int64_t c = first + k;
       values[k] = c < channels ? load(pixel + (swaps ? 2 - c : c)) * factor[c] + offset[c] : 0.0F;
+    }
+    store_lanes(y, values);
+  }
+  /// Where there is no pixel.
+  MILLRACE_HOST_DEVICE void fill(float value, std::int64_t first, T* y) const {
+    constexpr int kLanes = kChunk<T>;
+    Lanes<kLanes> values;
+    for (int k = 0; k < kLanes; ++k) {
+      const std::int64_t c = first + k;
+      values[k] = c < channels ? value * factor[c] + offset[c] : 0.0F;
     }
     store_lanes(y, values);
   }
@@ -56,6 +67,34 @@ struct GatherNormalize {
     const auto [n, pixel] = divide(row, pixels);
     const std::int64_t from = static_cast<std::int64_t>(rows[n]) * pixels + pixel;
     chunk(x + from * chunk.channels, part * kLanes, y + i * kLanes);
+  }
+};
+
+/// The same of pictures, moved as moves[n] says.
+template <class From, class T>
+struct GatherMoved {
+  const From* x;
+  const std::uint32_t* rows;
+  const nn::Move* moves;
+  T* y;
+  std::int64_t height, width, stored;
+  NormalizeChunk<From, T> chunk;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t i) const {
+    constexpr int kLanes = kChunk<T>;
+    const auto [row, part] = divide(i, stored / kLanes);
+    const auto [line, column] = divide(row, width);
+    const auto [n, h] = divide(line, height);
+    const nn::Move move = moves[n];
+    const std::int64_t top = (move.mirrors_rows != 0 ? height - 1 - h : h) + move.top;
+    const std::int64_t left = (move.mirrors_columns != 0 ? width - 1 - column : column) + move.left;
+    T* const to = y + i * kLanes;
+    if (top < 0 || top >= height || left < 0 || left >= width) {
+      chunk.fill(static_cast<float>(move.fill), part * kLanes, to);
+      return;
+    }
+    const std::int64_t from = (static_cast<std::int64_t>(rows[n]) * height + top) * width + left;
+    chunk(x + from * chunk.channels, part * kLanes, to);
   }
 };
 

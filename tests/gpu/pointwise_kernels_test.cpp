@@ -81,6 +81,51 @@ TEST_CASE(
   check_near(to, memory.get(to, y, plane), want);
 }
 
+TEST_CASE("Pictures that are gathered are cropped with a fill and mirrored on the way") {
+  const Type to = any_type();
+  constexpr std::int64_t kHeight = 4, kWidth = 5, kChannels = 3, kAll = 3;
+  const std::vector<std::uint32_t> rows{2, 0, 0, 1};
+  const std::vector<nn::Move> moves{{},
+                                    {.top = -2, .left = 1, .fill = 7},
+                                    {.top = 1, .left = -1, .mirrors_columns = 1, .fill = 200},
+                                    {.top = 0, .left = 3, .mirrors_columns = 1, .mirrors_rows = 1}};
+  const auto samples = static_cast<std::int64_t>(rows.size());
+  const Plane plane = plane_of(to, samples * kHeight * kWidth, kChannels);
+  KernelMemory memory;
+  Doubles x = noise(Type::f32, kAll * kHeight * kWidth * kChannels, 1, 0, 255);
+  std::transform(x.begin(), x.end(), x.begin(), [](double v) { return std::floor(v); });
+  const Doubles factor = noise(Type::f32, kChannels, 2), offset = noise(Type::f32, kChannels, 3);
+  auto* const asked = memory.take<std::uint32_t>(rows.size() * sizeof(std::uint32_t));
+  std::copy(rows.begin(), rows.end(), asked);
+  auto* const moved = memory.take<nn::Move>(moves.size() * sizeof(nn::Move));
+  std::copy(moves.begin(), moves.end(), moved);
+  void* const y = memory.take(to, plane.elements());
+  memory.run(gather(Type::u8, to, memory.put(Type::u8, x), {asked, samples, kAll, moved, kWidth}, y,
+                    plane,
+                    {memory.put<float>(Type::f32, factor), memory.put<float>(Type::f32, offset)}));
+  // Crop, then mirror, as two steps.
+  Doubles want;
+  for (std::size_t n = 0; n < rows.size(); ++n) {
+    const nn::Move& move = moves[n];
+    const auto cropped = [&](std::int64_t h, std::int64_t w, std::int64_t c) {
+      const std::int64_t top = h + move.top, left = w + move.left;
+      const bool is_in = top >= 0 && top < kHeight && left >= 0 && left < kWidth;
+      return is_in ? x[index(((rows[n] * kHeight + top) * kWidth + left) * kChannels + c)]
+                   : static_cast<double>(move.fill);
+    };
+    for (std::int64_t h = 0; h < kHeight; ++h) {
+      for (std::int64_t w = 0; w < kWidth; ++w) {
+        for (std::int64_t c = 0; c < kChannels; ++c) {
+          const double pixel = cropped(move.mirrors_rows != 0 ? kHeight - 1 - h : h,
+                                       move.mirrors_columns != 0 ? kWidth - 1 - w : w, c);
+          want.push_back(pixel * factor[index(c)] + offset[index(c)]);
+        }
+      }
+    }
+  }
+  check_near(to, memory.get(to, y, plane), want);
+}
+
 TEST_CASE("Padded rows are unpacked and packed without a change") {
   const Type type = any_type();
   const Plane plane = any_plane(type);
