@@ -50,19 +50,23 @@ void check_model(const nn::Model& model, const nn::CompileOptions& options,
   }
 }
 
+void fill(nn::DeviceInput& slot, const nn::Batch& batch, const std::byte* pixels) {
+  slot.upload({.pixels = pixels,
+               .labels = batch.labels.as<std::int32_t>(),
+               .weights = batch.weights,
+               .draws = batch.draws,
+               .pass = batch.pass,
+               .samples = batch.samples})
+      .wait();
+  const auto channels = static_cast<std::size_t>(batch.input.shape[-1]);
+  slot.cast({std::vector<float>(channels, 1.0F), std::vector<float>(channels, 0.0F)}).wait();
+}
+
 std::unique_ptr<nn::DeviceInput> slot_with(const nn::Engine& engine, const nn::Model& model,
                                            const nn::Batch& batch, std::int64_t capacity) {
   auto slot =
       engine.device_input({.sample = model.input, .pixels = DType::f32, .capacity = capacity});
-  slot->upload({.pixels = batch.input.data,
-                .labels = batch.labels.as<std::int32_t>(),
-                .weights = batch.weights,
-                .draws = batch.draws,
-                .pass = batch.pass,
-                .samples = batch.samples})
-      .wait();
-  const auto channels = static_cast<std::size_t>(model.input[-1]);
-  slot->cast({std::vector<float>(channels, 1.0F), std::vector<float>(channels, 0.0F)}).wait();
+  fill(*slot, batch, batch.input.data);
   return slot;
 }
 

@@ -47,6 +47,9 @@ void check_model(const nn::Model& model, const nn::CompileOptions& options,
                  const std::vector<nn::Precision>& precisions = {
                      nn::Precision::fp32, nn::Precision::fp16, nn::Precision::bf16});
 
+/// Uploads a batch as it is, and casts it. `pixels`: its input, where that lies on the host.
+void fill(nn::DeviceInput& slot, const nn::Batch& batch, const std::byte* pixels);
+
 /// A slot with a batch in it, uploaded and cast as it is.
 [[nodiscard]] std::unique_ptr<nn::DeviceInput> slot_with(const nn::Engine& engine,
                                                          const nn::Model& model,

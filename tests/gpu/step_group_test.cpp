@@ -2,7 +2,6 @@
 
 #include <millrace/core/error.h>
 
-#include <cstring>
 #include <numeric>
 
 #include "catch.h"
@@ -12,9 +11,11 @@ using namespace millrace;
 using nn::Arena;
 using nn::ModelBuilder;
 using nn::Precision;
+using test::fill;
 using test::OwnedBatch;
 using test::read;
 using test::RecordedEngine;
+using test::same_bits;
 
 namespace {
 
@@ -41,10 +42,6 @@ struct Trained {
   std::optional<nn::LossScaleState> scale;
 };
 
-bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
-}
-
 void check_same(const Trained& a, const Trained& b) {
   CHECK(same_bits(a.parameters, b.parameters));
   CHECK(same_bits(a.second_moment, b.second_moment));
@@ -62,19 +59,6 @@ std::unique_ptr<nn::DeviceInput> slot_for(const nn::Engine& engine, const nn::Mo
                                           std::int64_t capacity) {
   return engine.device_input(
       {.sample = model.input, .pixels = DType::f32, .capacity = capacity, .step = kRows});
-}
-
-/// `pixels`: of the batch, where they lie.
-void fill(nn::DeviceInput& slot, const nn::Batch& batch, const std::byte* pixels) {
-  slot.upload({.pixels = pixels,
-               .labels = batch.labels.as<std::int32_t>(),
-               .weights = batch.weights,
-               .draws = batch.draws,
-               .pass = batch.pass,
-               .samples = batch.samples})
-      .wait();
-  const auto channels = static_cast<std::size_t>(batch.input.shape[-1]);
-  slot.cast({std::vector<float>(channels, 1.0F), std::vector<float>(channels, 0.0F)}).wait();
 }
 
 /// How many samples lie in the slot for each round of it.
