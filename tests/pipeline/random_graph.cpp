@@ -84,8 +84,8 @@ class Builder {
     Stage made{.name = name(what)};
     made.on = chance(4) ? On::blocking : chance(5) ? On::engine : On::compute;
     made.concurrency = made.on == On::engine ? 1 : 1 + static_cast<int>(below(4));
-    if (chance(3)) made.on_error = skip(chance(2) ? 5 : 1'000'000);
-    if (may_retry && chance(3)) {
+    if (chance(2)) made.on_error = skip(chance(2) ? 5 : 1'000'000);
+    if (may_retry && chance(2)) {
       made.on_error = retry(static_cast<std::uint32_t>(1 + below(3)), made.on_error);
     }
     return made;
@@ -179,7 +179,7 @@ class Builder {
     branch.stream = pipeline_->then(branch.stream, stage("pending", !branch.is_shared),
                                     [world = world_, id = stages_](const Thing& thing) {
                                       world->at(id, thing.number);
-                                      const bool fails = world->fails_now(id, ++world->calls);
+                                      const bool fails = world->fails_now(~id, thing.number);
                                       return Pending<Thing>{thing, world->elsewhere.begin(fails)};
                                     });
     open_.push_back(branch);

@@ -17,6 +17,7 @@ TEST_CASE("random graphs under random delays and faults end, with all leases hom
     retried += result.retried;
     skipped += result.skipped;
   }
+  CAPTURE(failed, stopped, retried, skipped);
   // The seeds hold all kinds of runs.
   CHECK(failed > 5);
   CHECK(stopped > 2);

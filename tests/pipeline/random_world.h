@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <new>
 #include <stop_token>
@@ -73,15 +74,24 @@ struct World {
     const std::uint64_t call = ++calls;
     delay(seed + stage, number);
     if (call == stops_at_call) stop.request_stop();
-    if (!fails_now(stage, call)) return;
-    if (call % 3 == 0) throw std::bad_alloc();
+    if (!fails_now(stage, number)) return;
+    if (number % 3 == 0) throw std::bad_alloc();
     throw Error(concat("item ", number, " is bad"));
   }
-  [[nodiscard]] bool fails_now(std::uint64_t stage, std::uint64_t call) const {
+  /// A function of stage, item and the count of tries, so that the order of calls decides nothing.
+  [[nodiscard]] bool fails_now(std::uint64_t stage, std::uint64_t number) {
     if (fails_once_in == 0) return false;
-    Random random(seed, static_cast<std::uint32_t>(stage), call, Draw::user);
+    const std::uint64_t tries = [&] {
+      const std::scoped_lock lock(mutex_);
+      return ++tries_[{stage, number}];
+    }();
+    Random random(seed, static_cast<std::uint32_t>(stage), number << 8 | tries, Draw::user);
     return random.below(fails_once_in) == 0;
   }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t> tries_;  // by stage and item
 };
 
 }  // namespace millrace::test
