@@ -194,11 +194,7 @@ nn::OptimizerOptions optimizer_options(const TrainOptions& o) {
 
 int compute_threads_for(const nn::Model& model, std::int64_t batch) {
   constexpr double kSmallStep = 0.5e9;  // a few milliseconds on one core
-  const bool needs_whole_batch =
-      std::any_of(model.layers.begin(), model.layers.end(), [](const nn::Layer& layer) {
-        return layer.trainable && std::holds_alternative<nn::BatchNorm>(layer.kind);
-      });
-  if (!needs_whole_batch) return available_threads();
+  if (!nn::has_batch_statistics(model)) return available_threads();
   double flops = 0;
   for (const nn::LayerSummary& layer : nn::summarize(model)) {
     flops += 3.0 * static_cast<double>(layer.flops * batch);  // forward and two gradients

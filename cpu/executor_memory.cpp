@@ -18,7 +18,7 @@ nn::CompileOptions checked(const nn::CompileOptions& options) {
 std::int64_t parts_of(const nn::Model& model, const nn::CompileOptions& options,
                       const EngineOptions& engine) {
   constexpr std::int64_t kMostElements = std::int64_t{64} << 20;  // 256 MiB of gradients
-  if (engine.sharing == Sharing::together || has_batch_statistics(model)) return 1;
+  if (engine.sharing == Sharing::together || nn::has_batch_statistics(model)) return 1;
   const std::int64_t parts = std::min<std::int64_t>(engine.threads, options.batch);
   const std::int64_t gradients =
       options.training ? nn::trainable_elements(nn::parameters(model)) : 0;
@@ -48,6 +48,9 @@ void CpuExecutor::compile(const EngineOptions& engine) {
                     .parts = parts_,
                     .algorithms = engine.algorithms,
                     .tuner = tuner_ ? &*tuner_ : nullptr};
+  if (engine.memory_limit.count > 0) {  // what can never fit is not tried either
+    how.most_scratch = Bytes{engine.memory_limit.count / static_cast<std::uint64_t>(parts_)};
+  }
   for (;;) {
     layouts_ = ParameterLayouts(nn::parameters(model_));
     programs_.emplace(model_, options_, how, engine_, layouts_);
@@ -84,6 +87,7 @@ std::vector<nn::MemoryLine> CpuExecutor::memory() const {
 }
 
 void CpuExecutor::allocate() {
+  release();  // what an allocation that failed half-way has left
   const int states = options_.training ? nn::state_arenas(options_.optimizer) : 0;
   parameters_ = Buffer(parameter_bytes_);
   if (states >= 1) first_moment_ = Buffer(gradient_bytes_);

@@ -64,7 +64,7 @@ std::string describe(const Lowering& lowering, const Pass& pass, const Convoluti
   return concat("convolution ", pass.name, ", ", w.rows, 'x', w.columns, " stride ", w.stride,
                 " padding ", w.top, ' ', w.left, ' ', w.bottom, ' ', w.right, ", ",
                 lowering.options().timed_batch, 'x', x[2], 'x', x[3], 'x', x[1], " to ",
-                c.destination.dims()[1], relu ? ", relu" : "");
+                c.destination.dims()[1], relu ? ", relu" : "", ", by ", lowering.options().threads);
 }
 
 void add(std::vector<Way>& ways, const Pass& pass, const Kernel& kernel) {

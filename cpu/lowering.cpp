@@ -292,7 +292,7 @@ void Lowering::append(std::string name, std::string implementation, const std::v
             .implementation = "millrace:" + std::move(implementation),
             .uses = {},
             .part = part_,
-            .is_main_work = name == kLossStep,
+            .is_main_work = false,
             .primitive = {},
             .loop = std::move(loop),
             .scratch = {}};

@@ -23,6 +23,7 @@ class Lowering {
  public:
   struct Options {
     std::uint64_t seed = 0;  ///< of dropout
+    int threads = 1;         ///< of OpenMP, that an operation has
     Algorithms algorithms = Algorithms::direct;
     Tuner* tuner = nullptr;                 ///< with Algorithms::fastest
     std::int64_t timed_batch = 0;           ///< the batch size whose times decide for all

@@ -2,6 +2,9 @@
 
 #include <millrace/core/error.h>
 
+#include <algorithm>
+#include <array>
+
 namespace millrace::cpu::onednn {
 namespace {
 
@@ -110,8 +113,10 @@ Layout Kernel::at(int argument) const {
 }
 
 bool Kernel::is_main_work() const {
-  const dnnl::primitive::kind kind = description_.get_kind();
-  return kind != dnnl::primitive::kind::reorder && kind != dnnl::primitive::kind::eltwise;
+  using Kind = dnnl::primitive::kind;
+  constexpr std::array kMain{Kind::convolution, Kind::inner_product, Kind::matmul, Kind::pooling,
+                             Kind::batch_normalization};
+  return std::find(kMain.begin(), kMain.end(), description_.get_kind()) != kMain.end();
 }
 
 Found convolution_forward(const dnnl::engine& engine, const Convolution& shape, Purpose purpose,

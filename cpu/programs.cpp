@@ -24,12 +24,6 @@ void add(std::vector<nn::OpTiming>& all, const nn::OpTiming& step) {
 
 }  // namespace
 
-bool has_batch_statistics(const nn::Model& model) {
-  return std::any_of(model.layers.begin(), model.layers.end(), [](const nn::Layer& layer) {
-    return layer.trainable && std::holds_alternative<nn::BatchNorm>(layer.kind);
-  });
-}
-
 Programs::Programs(const nn::Model& model, const nn::CompileOptions& options, const How& how,
                    const dnnl::engine& device, ParameterLayouts& layouts)
     : model_(model),
@@ -37,7 +31,7 @@ Programs::Programs(const nn::Model& model, const nn::CompileOptions& options, co
       how_(how),
       device_(device),
       layouts_(layouts),
-      needs_exact_size_(has_batch_statistics(model)) {
+      needs_exact_size_(nn::has_batch_statistics(model)) {
   std::vector<std::int64_t> sizes{options.batch};
   sizes.insert(sizes.end(), options.other_batches.begin(), options.other_batches.end());
   for (const std::int64_t size : sizes) {
@@ -63,6 +57,7 @@ Programs::Parts Programs::compile(std::int64_t samples, nn::Mode mode) {
   graph.label_smoothing = options_.label_smoothing;
   Lowering lowering(graph,
                     {.seed = options_.seed,
+                     .threads = how_.threads,
                      .algorithms = how_.algorithms,
                      .tuner = how_.tuner,
                      .timed_batch = rows(options_.batch),

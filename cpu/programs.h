@@ -18,10 +18,6 @@
 
 namespace millrace::cpu {
 
-/// Whether a training step normalises by statistics of its batch: then its program has exactly the
-/// batch's samples, and the batch cannot be computed in parts.
-[[nodiscard]] bool has_batch_statistics(const nn::Model& model);
-
 class Programs {
  public:
   struct How {

@@ -17,7 +17,7 @@ namespace millrace::cpu {
 namespace {
 
 using nlohmann::json;
-constexpr const char* kFormat = "millrace timings 1";
+constexpr const char* kFormat = "millrace timings 2";
 
 /// The name alone does not tell processors apart: virtual machines shorten it.
 std::string processor() {

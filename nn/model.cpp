@@ -3,6 +3,7 @@
 #include <millrace/core/error.h>
 #include <millrace/nn/preprocessing.h>
 
+#include <algorithm>
 #include <set>
 
 namespace millrace::nn {
@@ -39,6 +40,12 @@ void validate(const Model& model) {
   const Shape output = summarize(model).back().output;
   check_preprocessing(model.preprocessing, model.input);
   check_classes(model.classes, output);
+}
+
+bool has_batch_statistics(const Model& model) noexcept {
+  return std::any_of(model.layers.begin(), model.layers.end(), [](const Layer& layer) {
+    return layer.trainable && std::holds_alternative<BatchNorm>(layer.kind);
+  });
 }
 
 }  // namespace millrace::nn

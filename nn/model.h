@@ -170,6 +170,9 @@ struct LayerSummary {
 /// One entry a layer. Throws Error naming the layer where shapes do not fit ("layer 3 'conv2': a
 /// 3x3 window does not fit into 2x2").
 [[nodiscard]] std::vector<LayerSummary> summarize(const Model& model);
+/// Whether a training step normalises by statistics of its batch: then the batch cannot be computed
+/// in parts.
+[[nodiscard]] bool has_batch_statistics(const Model& model) noexcept;
 
 /// All parameters: trainable ones first, in the order of the layers, then the others, so that
 /// gradients and optimizer state are arenas of trainable_elements(). Each starts at a multiple of

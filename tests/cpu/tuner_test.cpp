@@ -47,6 +47,15 @@ std::int64_t winograds(const nn::Executor& executor) {
   });
 }
 
+/// What each step runs on.
+std::vector<std::string> implementations(const nn::Executor& executor) {
+  std::vector<std::string> all;
+  for (const nn::OpTiming& timing : executor.timings()) {
+    all.push_back(timing.name + ": " + timing.implementation);
+  }
+  return all;
+}
+
 /// A file of times in which Winograd's algorithm takes `factor` times as long as any other.
 std::string rated(json content, double factor) {
   for (json& operations : content["timings"]) {
@@ -91,15 +100,40 @@ TEST_CASE("What was timed is kept: an engine with the same file times nothing an
 
   timed = 0;
   const auto second = cpu::make_engine(options);
-  CHECK(winograds(*second->compile(model, kFour)) == winograds(*executor));
+  CHECK(implementations(*second->compile(model, kFour)) == implementations(*executor));
   CHECK(timed == 0);
   CHECK(second->choices() == choices);
 
   // A run's own copy stands for the file of the machine.
   write_text(scratch / "run.json", choices);
   options.timings = {{}, scratch / "run.json"};
-  CHECK(winograds(*cpu::make_engine(options)->compile(model, kFour)) == winograds(*executor));
+  CHECK(implementations(*cpu::make_engine(options)->compile(model, kFour)) ==
+        implementations(*executor));
   CHECK(timed == 0);
+}
+
+TEST_CASE("Times that are known stay when a way is timed that was not") {
+  const test::Scratch scratch;
+  const fs::path file = scratch / "timings.json";
+  if (!test::has_winograd(fastest(file))) return no_choice();
+  (void)cpu::make_engine(fastest(file))->compile(convnet(), kFour);
+  json content = json::parse(rated(read_json(file), 2));
+  for (json& operations : content["timings"]) {
+    REQUIRE(operations.size() >= 3);
+    for (json& ways : operations) ways.erase(ways.begin());
+  }
+  write_text(file, content.dump());
+  (void)cpu::make_engine(fastest(file))->compile(convnet(), kFour);
+  json later = read_json(file);
+  for (const auto& [owner, operations] : content["timings"].items()) {
+    for (const auto& [operation, ways] : operations.items()) {
+      INFO(operation);
+      CHECK(later["timings"][owner][operation].size() > ways.size());
+      for (const auto& [way, time] : ways.items()) {
+        CHECK(later["timings"][owner][operation][way] == time);
+      }
+    }
+  }
 }
 
 TEST_CASE("Kept times decide, a tie goes to the direct algorithm, and a run's own times win") {
@@ -127,7 +161,7 @@ TEST_CASE("Kept times decide, a tie goes to the direct algorithm, and a run's ow
 TEST_CASE("A file of times keeps what it says of other machines, and a damaged one is replaced") {
   const test::Scratch scratch;
   const fs::path file = scratch / "timings.json";
-  write_text(file, R"({"format": "millrace timings 1", "timings": {"another": {"op": {"w": 1}}}})");
+  write_text(file, R"({"format": "millrace timings 2", "timings": {"another": {"op": {"w": 1}}}})");
   (void)cpu::make_engine(fastest(file))->compile(convnet(), kFour);
   CHECK(read_json(file)["timings"]["another"]["op"]["w"] == 1);
   CHECK(read_json(file)["timings"].size() == 2);
