@@ -29,6 +29,7 @@ void PoolCore::allocate() {
   std::vector<std::unique_ptr<SlotBase>> made;
   made.reserve(static_cast<std::size_t>(slot_count_));
   try {
+    free_.reserve(static_cast<std::size_t>(slot_count_));  // nothing fails once there are slots
     for (int i = 0; i < slot_count_; ++i) {
       made.push_back(make_());
       made.back()->pool = this;

@@ -181,12 +181,22 @@ void BodyNode::go_on_after(const Completion& ended, Message message, Item input)
   }
 }
 
-void BodyNode::ended_elsewhere(const Outcome& outcome, Message message, Item input) {
+void BodyNode::ended_elsewhere(const Outcome& outcome, Message message, Item input) noexcept {
   counters_.end_elsewhere(outcome.device_s);
+  const std::uint64_t sequence = message.sequence;
+  try {
+    go_on(outcome, std::move(message), std::move(input));
+  } catch (...) {  // no memory to hand it on: what waits for it would wait for ever
+    run_.control.fail(spec_.options.name, sequence, std::current_exception());
+  }
+  // Last: the message, and with it perhaps the last lease, is gone.
+  run_.graph.release_wait();
+}
+
+void BodyNode::go_on(const Outcome& outcome, Message message, Item input) {
   if (outcome.error && input && tries_again(message, outcome.error)) {
     message.item = std::move(input);
     enter_again(message);
-    message = {};
   } else {
     if (outcome.error) {
       // In this order: a slot that comes back before the run is ending is lent again, while what
@@ -197,8 +207,6 @@ void BodyNode::ended_elsewhere(const Outcome& outcome, Message message, Item inp
     input.reset();
     leave(std::move(message), Clock::now());
   }
-  // Last: the message, and with it perhaps the last lease, is gone.
-  run_.graph.release_wait();
 }
 
 }  // namespace millrace::detail

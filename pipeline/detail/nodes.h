@@ -57,7 +57,8 @@ class BodyNode final : public Node {
   void give_back(CallSlot& slot);
   /// The item goes on when it has ended. `input` is for another try, if the policy has one.
   void go_on_after(const Completion& ended, Message message, Item input);
-  void ended_elsewhere(const Outcome& outcome, Message message, Item input);
+  void ended_elsewhere(const Outcome& outcome, Message message, Item input) noexcept;
+  void go_on(const Outcome& outcome, Message message, Item input);
   void leave(Message message, Clock::time_point now);
 
   std::mutex mutex_;  // guards idle_
