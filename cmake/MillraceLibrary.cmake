@@ -17,7 +17,11 @@ function(millrace_library room)
   file(MAKE_DIRECTORY ${prefix})
   file(CREATE_LINK ${PROJECT_SOURCE_DIR}/${room} ${prefix}/${room} SYMBOLIC)
 
-  add_library(${target} ${ARG_SOURCES})
+  set(kind)  # what BUILD_SHARED_LIBS says
+  if(room IN_LIST MILLRACE_STATIC_ROOMS)
+    set(kind STATIC)
+  endif()
+  add_library(${target} ${kind} ${ARG_SOURCES})
   add_library(millrace::${room} ALIAS ${target})
   set_target_properties(${target} PROPERTIES
     EXPORT_NAME ${room}
