@@ -10,9 +10,13 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace millrace::apps {
+
+/// Slots of a pool of device batches: one is computed with while the next one is filled.
+inline constexpr int kDeviceBatches = 2;
 
 /// What a command takes of the memory of its engine's device.
 class DeviceMemoryPlan {
@@ -28,8 +32,9 @@ class DeviceMemoryPlan {
   /// memory.
   [[nodiscard]] std::string text() const;
   /// Throws Error with the sum where it is more than the device has free. `largest_batch` then says
-  /// which batch would fit; 0: none does.
-  void check(const std::function<std::int64_t()>& largest_batch) const;
+  /// which batch is sure to fit; 0: none is. `advice`: what else helps, ", or ...".
+  void check(const std::function<std::int64_t()>& largest_batch,
+             std::string_view advice = {}) const;
 
  private:
   std::optional<nn::DeviceMemory> memory_;

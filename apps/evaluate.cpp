@@ -134,8 +134,6 @@ DirectoryReader make_reader(const Evaluation& e) {
                           .ticket_samples = ticket_samples(e.saved.model.input)});
 }
 
-constexpr int kDeviceBatches = 2;
-
 DeviceBatchFactory device_batches(const Evaluation& e) {
   const nn::Model& model = e.saved.model;
   return {e.engine, model.input, nn::host_dtype(model.preprocessing, e.data.dataset->dtype()),

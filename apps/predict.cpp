@@ -176,8 +176,6 @@ DirectoryReader make_reader(const Prediction& t) {
                           .ticket_samples = ticket_samples(t.saved.model.input)});
 }
 
-constexpr int kDeviceBatches = 2;
-
 DeviceBatchFactory device_batches(const Prediction& t) {
   const nn::Model& model = t.saved.model;
   return {t.engine, model.input, nn::host_dtype(model.preprocessing, DType::u8), t.options.batch};

@@ -28,24 +28,14 @@ Bytes index_bytes(const Training& t) {
   return {(of(t.data.training) + of(t.data.validation)) * sizeof(std::uint32_t)};
 }
 
-void check_memory(const Training& t) {
-  const DeviceMemoryPlan plan = device_memory(t);
-  if (plan.fits()) return;
-  const Bytes beside{plan.charged().count - t.resident->pixels->bytes().count};
-  throw UsageError(concat("--resident: ", describe_resident(t), ", and the model and its batches, ",
-                          beside, ", do not fit the GPU's memory, of which ",
-                          t.engine->device_memory()->free,
-                          " is free; choose a smaller --size, or leave --resident out"));
-}
-
 }  // namespace
 
 void check_resident(const TrainOptions& o, const nn::Engine* engine) {
   if (engine != nullptr ? engine->shares_host_memory() : o.device == "cpu") {
     throw UsageError(
         "--resident keeps data in a GPU's memory, and this run computes on the CPU; choose the "
-        "GPU, "
-        "or leave --resident out");
+        "GPU, or "
+        "leave --resident out");
   }
   if (o.replay > 0) {
     throw UsageError(
@@ -66,8 +56,8 @@ bool moves_on_device(const Training& t) {
 
 std::shared_ptr<ResidentData> resident_data(const Training& training) {
   Training t = training;
-  const bool is_augmented = !augment_options(t.options.augmentation).is_identity();
-  if (is_augmented && nn::needs_whole_samples(t.model.preprocessing)) {
+  if (!augment_options(t.options.augmentation).is_identity() &&
+      nn::needs_whole_samples(t.model.preprocessing)) {
     throw UsageError(
         "--resident keeps samples as the preprocessing of whole samples leaves them, which cannot "
         "be "
@@ -75,7 +65,6 @@ std::shared_ptr<ResidentData> resident_data(const Training& training) {
   }
   t.resident = std::make_shared<ResidentData>(
       t.engine->resident_pixels(t.model.input, device_batches(t).dtype, samples_of(t)));
-  check_memory(t);
   return t.resident;
 }
 
@@ -97,7 +86,8 @@ Report load_resident(const Training& training, const Watch& watch) {
   data.pixels->allocate();
   Pipeline p({.name = "load the data into the GPU's memory",
               .budget = parse_bytes(t.options.memory_budget),
-              .threads = t.options.threads});
+              .threads = t.options.threads,
+              .stall = stall_watch(t.options.stall_timeout)});
   auto host = p.pool<HostBatch>("host batches", t.options.slots, host_batches(t));
   p.charge("rows of resident samples", 1, index_bytes(t));
   DirectoryReader reader(t.data.training, t.data.validation,
@@ -119,7 +109,7 @@ Stream<Lease<HostBatch>> add_resident(Pipeline& p, const Training& t) {
   HostBatchFactory batch = host_batches(t);
   batch.capacity *= steps;
   DirectoryReader reader = make_reader(t);
-  p.charge("index", 1, t.data.training.dataset->index_bytes());
+  charge_indexes(p, t);
   p.charge("order of samples", 1, reader.bytes());
   p.charge("rows of resident samples", 1, index_bytes(t));
   auto slots = p.pool<HostBatch>("host batches", t.options.slots, ReplaySlotFactory{batch});

@@ -164,7 +164,11 @@ Told run_pipeline(Pipeline& pipeline, const Training& t, const RunDirectory& dir
   try {
     pipeline.run(std::move(stop));
   } catch (const StageError& error) {
-    (void)end();
+    try {
+      (void)end();
+    } catch (const Error& second) {  // the first error is the one to end with
+      std::cerr << "millrace: there is no report: " << second.what() << '\n';
+    }
     throw explained(error, t.options);
   }
   return end();

@@ -172,16 +172,21 @@ HostBatchFactory host_batches(const Training& t) {
           device.target_width};
 }
 
+void charge_indexes(Pipeline& p, const Training& t) {
+  const SampleSet& training = t.data.training;
+  const SampleSet& validation = t.data.validation;
+  p.charge("index", 1, training.dataset->index_bytes());
+  if (validation.size() > 0 && validation.dataset != training.dataset) {
+    p.charge("validation index", 1, validation.dataset->index_bytes());
+  }
+}
+
 Stream<Lease<HostBatch>> add_reading(Pipeline& p, const Training& t, DirectoryReader reader,
                                      const Pool<HostBatch>& host) {
   const TrainOptions& o = t.options;
   const SampleSet& training = t.data.training;
   const SampleSet& validation = t.data.validation;
-
-  p.charge("index", 1, training.dataset->index_bytes());
-  if (validation.size() > 0 && validation.dataset != training.dataset) {
-    p.charge("validation index", 1, validation.dataset->index_bytes());
-  }
+  charge_indexes(p, t);
   p.charge("order of samples", 1, reader.bytes());
   auto tickets = p.source({.name = "list"}, host, std::move(reader));
   auto pixels = p.then(
@@ -204,7 +209,7 @@ namespace {
 Stream<Lease<HostBatch>> add_replay(Pipeline& p, const Training& t) {
   const TrainOptions& o = t.options;
   const HostBatchFactory batch = host_batches(t);
-  p.charge("index", 1, t.data.training.dataset->index_bytes());
+  charge_indexes(p, t);
   p.charge("kept batches", o.replay, batch.bytes());
   auto slots = p.pool<HostBatch>("host batches", o.slots, ReplaySlotFactory{batch});
   return p.source({.name = "replay"}, slots,
@@ -350,10 +355,11 @@ DeviceMemoryPlan device_memory(const Training& t) {
 }
 
 void check_device_memory(const Training& t) {
-  device_memory(t).check([&t] {
+  const auto largest_batch = [&t] {
     return largest_that_fits(t.options.batch,
                              [&t](std::int64_t batch) { return would_fit(t, batch); });
-  });
+  };
+  device_memory(t).check(largest_batch, t.resident != nullptr ? ", or leave --resident out" : "");
 }
 
 std::string describe_device_memory(const Training& t) {

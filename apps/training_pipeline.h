@@ -53,14 +53,14 @@ struct Training {
 /// The source of the run's batches.
 [[nodiscard]] DirectoryReader make_reader(const Training& training);
 
-/// Slots of the pool of device batches.
-inline constexpr int kDeviceBatches = 2;
 /// What makes them for the run, each with room for so many steps. The second form: as many as the
 /// run takes together.
 [[nodiscard]] DeviceBatchFactory device_batches(const Training& training, std::uint32_t steps);
 [[nodiscard]] DeviceBatchFactory device_batches(const Training& training);
 /// The same for host batches of one step, with pixels.
 [[nodiscard]] HostBatchFactory host_batches(const Training& training);
+/// Charges what the data sets keep of their files.
+void charge_indexes(Pipeline& pipeline, const Training& training);
 
 /// Reads batches into the slots of the pool.
 Stream<Lease<HostBatch>> add_reading(Pipeline& pipeline, const Training& training,

@@ -98,15 +98,18 @@ void GpuExecutor::start(Program& program, unsigned purposes, const StepInput& in
   device().launch(
       *stream_, begin_step(arenas().scalars, numbers(t, learning_rate, input.samples, input.pass)));
   const InputMemory memory = input.slot.memory(input.first);
-  clock_.begin(*stream_);
+  const bool gives_result = (purposes & (kTrain | kDifferentiate | kLoss)) != 0;
+  if (gives_result) clock_.begin(*stream_);
   if (is_timed_) {
     program.run_timed(*context_, *stream_, purposes, memory);
   } else {
     program.run(device(), *stream_, purposes, memory, context_->options.graphs);
   }
-  clock_.end(*stream_);
+  if (gives_result) {
+    clock_.end(*stream_);
+    samples_under_way_ += input.samples;
+  }
   device().record(input.slot.consumed(), *stream_);
-  samples_under_way_ += (purposes & (kTrain | kDifferentiate | kLoss)) != 0 ? input.samples : 0;
 }
 
 void GpuExecutor::start_train(const nn::Batch& batch, std::int64_t t, double learning_rate) {

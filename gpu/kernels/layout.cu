@@ -89,23 +89,20 @@ Launch gather(Type from, Type to, const void* x, const Gathering& size, void* y,
   MILLRACE_CHECK(size.samples > 0 && plane.rows % size.samples == 0, "gather: ", plane.rows,
                  " rows are not ", size.samples, " samples");
   const std::int64_t sample = plane.rows / size.samples * plane.channels;
-  if (size.moves != nullptr) {
-    MILLRACE_CHECK(size.width > 0 && plane.rows / size.samples % size.width == 0,
-                   "gather: ", plane.rows / size.samples, " pixels are no pictures ", size.width,
-                   " wide");
-    return (from == Type::u8 ? move_from<std::uint8_t>(to, x, size, y, plane, how)
-                             : move_from<float>(to, x, size, y, plane, how))
-        .reads(x, bytes_of(from, size.all * sample))
-        .reads(size.rows, static_cast<std::size_t>(size.samples) * sizeof(std::uint32_t))
-        .reads(size.moves, static_cast<std::size_t>(size.samples) * sizeof(nn::Move))
-        .reads(how.factor, float_bytes(plane.channels))
-        .reads(how.offset, float_bytes(plane.channels))
-        .writes(y, bytes_of(to, plane.elements()));
-  }
-  return (from == Type::u8 ? gather_from<std::uint8_t>(to, x, size, y, plane, how)
-                           : gather_from<float>(to, x, size, y, plane, how))
-      .reads(x, bytes_of(from, size.all * sample))
-      .reads(size.rows, static_cast<std::size_t>(size.samples) * sizeof(std::uint32_t))
+  const auto count = static_cast<std::size_t>(size.samples);
+  const bool moves = size.moves != nullptr;
+  MILLRACE_CHECK(!moves || (size.width > 0 && plane.rows / size.samples % size.width == 0),
+                 "gather: ", plane.rows / size.samples, " pixels are no pictures ", size.width,
+                 " wide");
+  const auto from_type = [&]<class From>() {
+    return moves ? move_from<From>(to, x, size, y, plane, how)
+                 : gather_from<From>(to, x, size, y, plane, how);
+  };
+  Launch launch = from == Type::u8 ? from_type.template operator()<std::uint8_t>()
+                                   : from_type.template operator()<float>();
+  if (moves) launch.reads(size.moves, count * sizeof(nn::Move));
+  return launch.reads(x, bytes_of(from, size.all * sample))
+      .reads(size.rows, count * sizeof(std::uint32_t))
       .reads(how.factor, float_bytes(plane.channels))
       .reads(how.offset, float_bytes(plane.channels))
       .writes(y, bytes_of(to, plane.elements()));

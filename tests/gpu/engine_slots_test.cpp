@@ -1,6 +1,9 @@
 // Steps that read their batches from slots on the device, one by one, as graphs, and several in one
 // go.
 
+#include <cstring>
+#include <numeric>
+
 #include "catch.h"
 #include "gpu/engines.h"
 
@@ -86,6 +89,66 @@ TEST_CASE("Steps in one go from a large slot are the steps one by one, to the bi
     return read(*executor, Arena::parameters);
   };
   CHECK(same_bits(run(true), run(false)));
+}
+
+TEST_CASE("Steps of resident samples in one graph are the steps of their pixels, to the bit") {
+  constexpr std::int64_t kSamples = 20, kStep = 4;
+  const nn::Model model = small_convnet();
+  const OwnedBatch data(model, kSoftmax, kSamples, 6);
+  const ConstTensorView all = data.batch().input;
+  const std::vector<double> rates{1e-3, 2e-3, 1e-3, 5e-4, 1e-3};
+  const auto run = [&](Precision precision, bool is_resident) {
+    const TestedEngine tested(precision);
+    const auto executor = test::executor(*tested.engine, model, adam(kStep));
+    const auto pixels = tested.engine->resident_pixels(model.input, DType::f32, kSamples);
+    pixels->allocate();
+    pixels->write(0, all);
+    const auto slot = tested.engine->device_input({.sample = model.input,
+                                                   .pixels = DType::f32,
+                                                   .capacity = kSamples,
+                                                   .step = kStep,
+                                                   .resident = pixels});
+    // Queued the first time, captured the second, and launched again with other numbers.
+    for (std::int64_t round = 0; round < 4; ++round) {
+      std::vector<std::uint32_t> rows;
+      std::vector<std::int32_t> labels;
+      std::vector<std::uint64_t> draws(kStep);
+      Buffer chosen = tested.engine->host_buffer(Bytes{all.bytes()});
+      const std::size_t size = all.bytes() / kSamples;
+      for (std::int64_t i = 0; i < kSamples; ++i) {
+        rows.push_back(static_cast<std::uint32_t>((7 * i + 3 * round) % kSamples));
+        labels.push_back(data.batch().labels.as<std::int32_t>()[rows.back()]);
+        std::memcpy(chosen.data() + static_cast<std::size_t>(i) * size,
+                    all.data + rows.back() * size, size);
+      }
+      nn::Batch batch;
+      batch.samples = kSamples;
+      if (is_resident) {
+        slot->upload({.rows = rows, .labels = labels, .samples = kSamples}).wait();
+        slot->cast({{1, 1, 1}, {0, 0, 0}}).wait();
+        batch.device = slot.get();
+        executor->start_steps(batch, kStep, 5 * round + 1, rates);
+        continue;
+      }
+      batch.input = {chosen.data(), all.shape, DType::f32};
+      batch.labels = {reinterpret_cast<const std::byte*>(labels.data()), Shape{kSamples},
+                      DType::i32};
+      for (std::int64_t i = 0; i < 5; ++i) {
+        nn::Batch step = nn::slice(batch, kStep * i, kStep);
+        std::iota(draws.begin(), draws.end(), static_cast<std::uint64_t>(kStep * i));
+        step.draws = draws;
+        executor->start_train(step, 5 * round + 1 + i, rates[static_cast<std::size_t>(i)]);
+      }
+    }
+    const nn::StepResult result = executor->finish();
+    CHECK(result.samples == 4 * kSamples);
+    tested.check_device();
+    return read(*executor, Arena::parameters);
+  };
+  for (const Precision precision : {Precision::fp32, Precision::fp16}) {
+    INFO(nn::to_string(precision));
+    CHECK(same_bits(run(precision, true), run(precision, false)));
+  }
 }
 
 TEST_CASE("Pixels are normalised and swapped on the device as the reference sees them") {

@@ -184,7 +184,7 @@ TEST_CASE("The device's memory is what was planned, and stays the same over thou
   CHECK(at_first == at_last);
 }
 
-TEST_CASE("Copies run beside the steps, and the device does not wait for them") {
+TEST_CASE("Idle time and overlap are told of steps whose batches are copied") {
   const Case c = cases().back();
   const TestedEngine tested(Precision::fp16);
   Feed feed(*tested.engine, c);
