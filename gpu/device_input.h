@@ -79,7 +79,7 @@ class InputSlot : public nn::DeviceInput {
   const ResidentMemory* resident_;  // layout_.resident, or null
   InputPlaces places_;
   Buffer memory_;
-  Buffer staging_;  // pinned: labels, weights, draws, rows, factors
+  Buffer staging_;  // pinned: labels, weights, draws, rows, moves, factors
   std::unique_ptr<Event> upload_begins_, uploaded_, cast_begins_, ready_, consumed_;
   nn::Normalization normalization_;  // what the factors on the device are of
   std::int64_t samples_ = 0;

@@ -171,7 +171,8 @@ class Pipeline {
   /// joined ends with the shortest; sources that feed nothing else stop then.
   ///
   /// Items wait here with their slots, so the parts of one tuple must not wait for each other: join
-  /// groups with groups, not groups with single items of the same source.
+  /// groups with groups, not groups with single items of the same source. Throws UsageError for a
+  /// name that is in use.
   template <class... In>
   auto join(Stage stage, Stream<In>... inputs) {
     static_assert(sizeof...(In) >= 2 && sizeof...(In) < 256, "join() takes 2 to 255 streams");
