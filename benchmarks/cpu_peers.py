@@ -1,24 +1,29 @@
 #!/usr/bin/env python3
-"""What PyTorch, torchvision and Keras make of the work that `millrace bench` and `train` do on a CPU.
+"""What PyTorch, torchvision and Keras make of the work that Millrace does on a CPU.
 
     benchmarks/setup-cpu-peers FOLDER
     python3 benchmarks/cpu_peers.py --environments FOLDER [--threads 2] [--png FASHION/train]
-        [--quick] [--json FILE] [--millrace build/release/apps/millrace] [WORKLOAD...]
+        [--idx FASHION] [--quick] [--json FILE] [--millrace build/release/apps/millrace] [WORKLOAD...]
 
-mlp        784-500-10, batch 100, SGD with momentum, 60,000 pictures in memory as float32; seconds an
-           epoch. PyTorch: a plain loop over tensors. Keras: fit() of arrays.
-cnn        convolutions 32-64-128-128, dense 512, 150x150, batch 32, Adam; images a second. PyTorch:
-           channels_last. Keras: fit() of arrays.
-vgg16      its convolution base, forward, 150x150, batch 32; images a second. PyTorch: channels_last
-           under inference_mode. Keras: the compiled function that predict() runs.
-png        the files below --png (one folder a class), decoded to float tensors, batch 100, by
-           ImageFolder and 2 workers; seconds an epoch. decode_image, then PIL with ToTensor.
+mlp      784-500-10, batch 100, SGD with momentum, 60,000 pictures in memory as float32; an epoch.
+         PyTorch: a plain loop over tensors. Keras: fit() of arrays. Millrace: `train` of the IDX
+         files of --idx by the recipe fashion-mnist.ini.
+png      the same training from the files below --png (one folder a class). PyTorch: ImageFolder with
+         decode_image to tensors and 2 workers. png-pil: the same with PIL. png-load: decode_image
+         without the training. Millrace: `train` and, for png-load, the loading half of `bench train`.
+cnn      convolutions 32-64-128-128, dense 512, 150x150, batch 32, Adam. PyTorch: channels_last.
+         Keras: fit() of arrays. Millrace: `bench compute`.
+vgg16    its convolution base, forward, 150x150, batch 32. PyTorch: channels_last under
+         inference_mode. Keras: the compiled function that predict() runs. Millrace: `bench compute`,
+         the three dense layers behind the base included.
 
 Each pair of a library and a workload is a process of its own, in turn with `--millrace`, where that is
 given, so that whatever else the machine does meets all of them. One warm-up, then the median of
---repeats with the spread. Random pictures and labels, but for png: no time depends on what they show.
+--repeats with the spread. Random pictures and labels, but for png and Millrace's mlp: no time depends
+on what they show.
 """
 import argparse
+import csv
 import json
 import os
 import pathlib
@@ -26,6 +31,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve()
@@ -64,6 +70,20 @@ def torch_layers(torch, name):
     return nn.Sequential(*layers)
 
 
+def torch_step(torch, model, name):
+    if name == "cnn":
+        optimizer = torch.optim.Adam(model.parameters(), fused=True)
+    else:
+        optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
+    loss_of = torch.nn.CrossEntropyLoss()
+
+    def step(x, y):
+        optimizer.zero_grad(set_to_none=True)
+        loss_of(model(x), y).backward()
+        optimizer.step()
+    return step
+
+
 def torch_training(torch, name, o):
     batch = 100 if name == "mlp" else 32
     count = (6000 if o.quick else 60000) if name == "mlp" else batch * (2 if o.quick else 10)
@@ -72,18 +92,13 @@ def torch_training(torch, name, o):
     model = torch_layers(torch, name)
     if name == "cnn":
         x, model = (each.to(memory_format=torch.channels_last) for each in (x, model))
-        optimizer = torch.optim.Adam(model.parameters(), fused=True)
-    else:
-        optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
-    loss_of = torch.nn.CrossEntropyLoss()
+    step = torch_step(torch, model, name)
 
     def epoch():
         order = torch.randperm(count)
         for first in range(0, count, batch):
             rows = order[first:first + batch]
-            optimizer.zero_grad(set_to_none=True)
-            loss_of(model(x[rows]), y[rows]).backward()
-            optimizer.step()
+            step(x[rows], y[rows])
     return epoch, count
 
 
@@ -97,7 +112,7 @@ def torch_forward(torch, o):
     return work, 32
 
 
-def torch_png(torch, o, by_pil):
+def torch_png(torch, o, by_pil, trains):
     import torchvision
     from torchvision.transforms import v2
     if by_pil:
@@ -112,11 +127,14 @@ def torch_png(torch, o, by_pil):
     data = torchvision.datasets.ImageFolder(o.png, torchvision.transforms.Compose(steps), loader=loader)
     loader = torch.utils.data.DataLoader(data, batch_size=100, shuffle=True, num_workers=2,
                                          persistent_workers=True)
-    limit = 20 if o.quick else len(loader)
+    limit = min(20, len(loader)) if o.quick else len(loader)
+    step = torch_step(torch, torch_layers(torch, "mlp"), "mlp")
 
     def epoch():
-        for i, _ in enumerate(loader):
-            if i + 1 >= limit and o.quick:
+        for i, (x, y) in enumerate(loader):
+            if trains:
+                step(x.flatten(1), y)
+            if i + 1 == limit:
                 break
     return epoch, min(len(data), limit * 100)
 
@@ -128,8 +146,7 @@ def by_torch(o):
     if o.workload.startswith("png"):
         import torchvision
         versions["torchvision"] = torchvision.__version__
-        torch.set_num_threads(1)
-        work, count = torch_png(torch, o, o.workload == "png-pil")
+        work, count = torch_png(torch, o, o.workload == "png-pil", o.workload != "png-load")
     elif o.workload == "vgg16":
         work, count = torch_forward(torch, o)
     else:
@@ -183,31 +200,46 @@ def by_keras(o):
 # Millrace
 
 
+def millrace_training(o, data, threads):
+    """Seconds of each epoch but the first one, of `millrace train` by the recipe."""
+    recipe = HERE.parent.parent / "apps" / "recipes" / "fashion-mnist.ini"
+    with tempfile.TemporaryDirectory() as folder:
+        command = [o.millrace, "train", str(data), "--recipe", str(recipe), "--epochs",
+                   str(o.repeats + 1), "--run-dir", os.path.join(folder, "run"), *threads]
+        command += ["--validation-share", "0"] if o.workload == "png" else []
+        command += ["--limit-batches", "60"] if o.quick else []
+        subprocess.run(command, check=True, capture_output=True, text=True)
+        with open(os.path.join(folder, "run", "metrics.csv"), newline="") as table:
+            rows = list(csv.DictReader(table))[1:]
+    count = int(rows[0]["samples"])
+    return command, [count / float(row["images_per_s"]) for row in rows], count
+
+
 def by_millrace(o):
-    """The same work by `millrace bench`, with as many images counted as it tells."""
-    threads = ["--compute-threads", str(o.threads), "--threads", str(o.threads),
-               "--repeats", str(o.repeats), "--json", "-"]
+    """The same work, in the words of `millrace`."""
+    threads = ["--compute-threads", str(o.threads), "--threads", str(o.threads)]
+    if o.workload in ("mlp", "png"):
+        command, seconds, count = millrace_training(o, o.idx if o.workload == "mlp" else o.png,
+                                                    threads)
+        version = subprocess.run([o.millrace, "--version"], capture_output=True, text=True).stdout
+        return {"millrace": version.strip(), "command": " ".join(command[1:])}, seconds, count
     commands = {
-        "mlp": ["bench", "compute", "mlp:500", "--batch", "100", "--optimizer", "sgd"],
         "cnn": ["bench", "compute", "cnn", "--classes", "2"],
         "vgg16": ["bench", "compute", "vgg16", "--batch", "32", "--input", "150x150x3"],
-        "png": ["bench", "train", str(o.png), "--model", "mlp:500", "--batch", "100", "--optimizer",
-                "sgd"],
+        "png-load": ["bench", "train", str(o.png), "--model", "mlp:500", "--batch", "100"],
     }
-    command = [o.millrace, *commands[o.workload], *threads]
+    command = [o.millrace, *commands[o.workload], *threads, "--repeats", str(o.repeats), "--json", "-"]
     told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     measured = told["devices"][0]["batches"][0]
-    if o.workload == "png":  # reading, decoding, batching and training; the peers do not train here
-        times, count = measured["seconds"], measured["samples"]
-        seconds = [times[each] for each in ("min", "median", "max")]
+    if o.workload == "png-load":
+        rates, count = measured["loading_alone_images_per_s"], measured["samples"]
+        times = {each: count / rate for each, rate in rates.items()}
     else:
-        times = measured["evaluate_ms" if o.workload == "vgg16" else "train_ms"]
-        count = 60000 if o.workload == "mlp" else measured["batch"]
-        scale = 1e-3 * (600 if o.workload == "mlp" else 1)
-        seconds = [times[each] * scale for each in ("min", "median", "max")]
+        ms, count = measured["evaluate_ms" if o.workload == "vgg16" else "train_ms"], measured["batch"]
+        times = {each: 1e-3 * time for each, time in ms.items()}
     version = {"millrace": told["machine"]["millrace"], "engine": told["devices"][0]["engine"],
                "command": " ".join(command[1:])}
-    return version, seconds, count
+    return version, list(times.values()), count
 
 
 def measure_here(o):
@@ -224,7 +256,7 @@ def measured(o, library, workload):
         o.environments, library, "bin", "python")
     command = [python, str(HERE), "--library", library, "--threads", str(o.threads), "--repeats",
                str(o.repeats), workload]
-    for option, value in (("--png", o.png), ("--millrace", o.millrace)):
+    for option, value in (("--png", o.png), ("--idx", o.idx), ("--millrace", o.millrace)):
         command += [option, value] if value else []
     if o.quick:
         command.append("--quick")
@@ -237,6 +269,15 @@ def measured(o, library, workload):
         return {"library": library, "workload": workload, "error": why.strip().splitlines()[-1]}
 
 
+def cpu_name():
+    try:
+        with open("/proc/cpuinfo") as facts:
+            names = [line.split(":", 1)[1].strip() for line in facts if line.startswith("model name")]
+        return f"{names[0]}, {len(names)} processors" if names else platform.machine()
+    except OSError:
+        return platform.machine()
+
+
 def main():
     line = argparse.ArgumentParser(description=__doc__,
                                    formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -246,6 +287,7 @@ def main():
                       help="measure this one, in this process")
     line.add_argument("--millrace", help="the program, to be measured in the same minutes")
     line.add_argument("--png", help="a folder with one folder of pictures a class")
+    line.add_argument("--idx", help="the folder of Fashion-MNIST's IDX files")
     line.add_argument("--threads", type=int, default=os.cpu_count())
     line.add_argument("--repeats", type=int, default=5)
     line.add_argument("--quick", action="store_true", help="small sizes, to try the script")
@@ -255,21 +297,21 @@ def main():
         o.workload = o.workload[0]
         return measure_here(o)
     results = []
-    for workload in o.workload or ["mlp", "cnn", "vgg16", "png"]:
-        if workload == "png" and not o.png:
+    for workload in o.workload or ["mlp", "png", "png-pil", "png-load", "cnn", "vgg16"]:
+        if workload.startswith("png") and not o.png:
             continue
-        pairs = [("millrace", workload)] if o.millrace else []
-        pairs += [("torch", workload), ("torch", "png-pil")] if workload == "png" else \
-            [("torch", workload), ("tensorflow", workload)]
-        for library, what in pairs:
-            one = measured(o, library, what)
+        libraries = ["torch"] if workload.startswith("png") else ["torch", "tensorflow"]
+        if o.millrace and workload != "png-pil" and (workload != "mlp" or o.idx):
+            libraries.insert(0, "millrace")
+        for library in libraries:
+            one = measured(o, library, workload)
             results.append(one)
             text = one.get("error") or (
                 f"{one['median_s']:.3f} s ({one['min_s']:.3f}-{one['max_s']:.3f})"
                 f"  {one['images_per_s']:,.1f} images/s  {one['versions']}")
-            print(f"{what:8} {library:11} {text}", flush=True)
+            print(f"{workload:8} {library:11} {text}", flush=True)
     if o.json:
-        facts = {"cpu": platform.processor(), "threads": o.threads, "python": sys.version,
+        facts = {"cpu": cpu_name(), "threads": o.threads, "python": sys.version,
                  "repeats": o.repeats, "results": results}
         pathlib.Path(o.json).write_text(json.dumps(facts, indent=2) + "\n")
 

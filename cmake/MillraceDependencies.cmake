@@ -48,6 +48,8 @@ millrace_dependency(OpenMP FIND COMPONENTS CXX TARGET OpenMP::OpenMP_CXX DEBIAN 
   PKG_CONFIG -fopenmp)
 millrace_dependency(JPEG TARGET JPEG::JPEG DEBIAN libjpeg62-turbo-dev PKG_CONFIG libjpeg)
 millrace_dependency(ZLIB TARGET ZLIB::ZLIB DEBIAN zlib1g-dev PKG_CONFIG zlib)
+millrace_dependency(libdeflate TARGET libdeflate::libdeflate DEBIAN libdeflate-dev
+  PKG_CONFIG -ldeflate)
 millrace_dependency(LAPACKE TARGET LAPACKE::LAPACKE DEBIAN "liblapacke-dev libopenblas-dev"
   PKG_CONFIG lapacke openblas)
 millrace_dependency(HDF5C TARGET HDF5::C DEBIAN libhdf5-dev PKG_CONFIG hdf5)

@@ -83,12 +83,13 @@ void read_file_into(const fs::path& path, std::vector<std::byte>& buffer, Bytes 
                        " that a file may be"));
   }
 
-  // A pipe has no size and a growing file a wrong one: both are read until they end.
+  // A file is read as long as it was when it was opened. What has no length, a pipe or what the
+  // kernel makes up in /proc, is read until it ends.
   std::size_t size = 0;
   buffer.resize(static_cast<std::size_t>(status.st_size));
   for (;;) {
     size += read_fully(file.number(), std::span(buffer).subspan(size), path);
-    if (size < buffer.size()) break;
+    if (size < buffer.size() || status.st_size > 0) break;
     std::byte next{};
     if (read_fully(file.number(), {&next, 1}, path) == 0) break;
     buffer.push_back(next);

@@ -1,9 +1,9 @@
 #include <millrace/io/detail/format.h>
 
 #include <millrace/core/error.h>
+#include <millrace/io/detail/inflate.h>
 #include <millrace/io/detail/stb_picture.h>
 
-#include <zlib.h>
 #include <algorithm>
 #include <array>
 #include <string>
@@ -114,8 +114,7 @@ void check_png(std::span<const std::byte> file) {
     if (file.size() - at < 12) throw Error("a PNG file that ends early; get it again");
     const std::size_t length = big_endian(file, at);
     if (length > file.size() - at - 12) throw Error("a PNG file that ends early; get it again");
-    const auto* const type = reinterpret_cast<const Bytef*>(file.data() + at + 4);
-    const uLong sum = ::crc32(0, type, static_cast<uInt>(length + 4));
+    const std::uint32_t sum = crc32(file.subspan(at + 4, length + 4));
     if (sum != big_endian(file, at + 8 + length)) {
       throw Error(concat("a damaged PNG file: the checksum of its part ",
                          beginning(text.substr(at + 4, 4)), " is wrong; get it again"));

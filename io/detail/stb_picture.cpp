@@ -3,10 +3,12 @@
 
 #include <millrace/core/bytes.h>
 #include <millrace/core/error.h>
+#include <millrace/io/detail/inflate.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 
 namespace millrace::detail {
 namespace {
@@ -66,7 +68,30 @@ void* reallocate(void* block, std::size_t old_size, std::size_t new_size) {
 #define STBI_NO_LINEAR
 #define STBI_NO_PIC
 #define STBI_NO_STDIO
+#define STBI_NO_ZLIB  // then it asks the function below
 #include <stb/stb_image.h>
+
+// In place of stb_image's own: the data of a PNG file of `length` bytes, of which it expects about
+// `guess` to come. Null, with the reason, if that cannot be.
+static char* stbi_zlib_decode_malloc_guesssize_headerflag(const char* data, int length, int guess,
+                                                          int* bytes, int has_header) {
+  using namespace millrace::detail;
+  const std::span block(reinterpret_cast<const std::byte*>(data), static_cast<std::size_t>(length));
+  const Wrapping wrapping = has_header != 0 ? Wrapping::zlib : Wrapping::none;
+  constexpr std::size_t kMost = std::numeric_limits<int>::max();
+  for (std::size_t size = static_cast<std::size_t>(std::max(guess, 1));;
+       size = std::min(2 * size, kMost)) {
+    auto* const into = static_cast<char*>(allocate(size));
+    if (into == nullptr) return stbi__errpuc("outofmem", "Out of memory"), nullptr;
+    const auto inflated = inflate(block, wrapping, {reinterpret_cast<std::byte*>(into), size});
+    if (inflated && inflated->is_whole) {
+      *bytes = static_cast<int>(inflated->bytes);
+      return into;
+    }
+    release(into);
+    if (!inflated || size == kMost) return stbi__errpuc("bad zlib data", "Corrupt PNG"), nullptr;
+  }
+}
 
 namespace millrace::detail {
 namespace {

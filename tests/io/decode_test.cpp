@@ -44,6 +44,30 @@ std::string decode_error(std::string_view text) {
   return decode_error(std::as_bytes(std::span(text)));
 }
 
+void append_png_part(std::string& file, const std::string& type_and_data) {
+  const auto number = [&](std::uint64_t value) {
+    for (const int shift : {24, 16, 8, 0}) file += static_cast<char>(value >> shift);
+  };
+  number(type_and_data.size() - 4);
+  file += type_and_data;
+  number(::crc32_z(0, reinterpret_cast<const Bytef*>(type_and_data.data()), type_and_data.size()));
+}
+
+// A grey PNG of 2 x 2 pixels that unpacks to `rows`; `change` is added to its last checksum byte.
+std::string grey_png(const std::string& rows, char change = 0) {
+  uLongf size = ::compressBound(rows.size());
+  std::string data(size, '\0');
+  ::compress(reinterpret_cast<Bytef*>(data.data()), &size,
+             reinterpret_cast<const Bytef*>(rows.data()), rows.size());
+  data.resize(size);
+  data.back() = static_cast<char>(data.back() + change);
+  std::string file = "\x89PNG\r\n\x1A\n";
+  append_png_part(file, std::string("IHDR\0\0\0\2\0\0\0\2\x08\0\0\0\0", 17));
+  append_png_part(file, "IDAT" + data);
+  append_png_part(file, "IEND");
+  return file;
+}
+
 }  // namespace
 
 TEST_CASE("decoding equals Pillow to the byte for every kind of file, grey and colour") {
@@ -123,6 +147,26 @@ TEST_CASE("a PNG with a damaged part is an error, not noise") {
   CHECK(decode_error(file, "x.png") ==
         "x.png: a damaged PNG file: the checksum of its part the "
         "text 'IDAT' is wrong; get it again");
+}
+
+TEST_CASE(
+    "a PNG whose pixels are not what was packed is an error, with every part's checksum right") {
+  const std::string rows("\0ab\0cd", 6);
+  CHECK(decode_error(grey_png(rows)).empty());
+  CHECK(decode_error(grey_png(rows, 1)) == "a.jpg: it is damaged (bad zlib data); get it again");
+  CHECK(decode_error(grey_png(rows.substr(0, 4))) ==
+        "a.jpg: it is damaged (not enough pixels); get it again");
+}
+
+TEST_CASE("a PNG that unpacks to more than its pixels takes no more memory than it may") {
+  const std::string_view much =
+      "a.jpg: decoding it takes more than the 64 KiB that a picture may; ";
+  const auto error = [](std::size_t bytes) {
+    const std::string file = grey_png(std::string(bytes, '\0'));
+    return decode_error(std::as_bytes(std::span(file)), "a.jpg", {.max_scratch = 64_KiB});
+  };
+  CHECK(error(100).empty());
+  CHECK(error(10'000'000).starts_with(much));
 }
 
 TEST_CASE("what is no picture is named as what it looks like") {
