@@ -16,7 +16,8 @@ namespace fs = std::filesystem;
 using namespace millrace;
 
 fs::path new_folder(const std::string& name) {
-  const fs::path folder = fs::path(MILLRACE_SCRATCH) / "gpu_libraries" / name;
+  // In a package the scratch folder is a relative one, and a link to there would lead elsewhere.
+  const fs::path folder = fs::absolute(MILLRACE_SCRATCH) / "gpu_libraries" / name;
   fs::remove_all(folder);
   fs::create_directories(folder);
   return folder;
