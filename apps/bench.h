@@ -37,7 +37,8 @@ struct BenchOptions {
   bool resident = false;            ///< train: samples stay in the GPU's memory
   AugmentationOptions augmentation;
   std::uint64_t seed = 1;
-  bool operations = false;
+  bool operations = false;  ///< compute: time each operation
+  bool masks = false;       ///< compute: time steps with the masks of pruning
   std::string json;  ///< a file, or "-"
   MachineOptions machine;
 

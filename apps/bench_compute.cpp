@@ -43,6 +43,13 @@ void print_operations(const ComputeMeasured& m) {
             << text_of(m.train_ms, 3) << " ms in the same minute\n";
 }
 
+void print_masks(const ComputeMeasured& m) {
+  if (m.masked_ms.median == 0) return;
+  std::cout << "\nwith the masks of pruning a training step at batch " << m.batch << " takes "
+            << text_of(m.masked_ms, 3) << " ms, without " << text_of(m.unmasked_ms, 3)
+            << " ms: " << fixed(m.masked_ms.median / m.unmasked_ms.median, 3) << " times as long\n";
+}
+
 /// One device: how the batch size trades speed for memory.
 void print_sweep(const BenchDevice& device, const std::vector<ComputeMeasured>& sweep) {
   Table table;
@@ -53,7 +60,10 @@ void print_sweep(const BenchDevice& device, const std::vector<ComputeMeasured>& 
                to_string(nn::total(m.training_memory))});
   }
   std::cout << '\n' << device.engine->description() << "; median (min-max)\n" << table;
-  for (const ComputeMeasured& m : sweep) print_operations(m);
+  for (const ComputeMeasured& m : sweep) {
+    print_masks(m);
+    print_operations(m);
+  }
 }
 
 using Sweeps =
@@ -97,6 +107,10 @@ ordered_json json_of(const ComputeMeasured& m) {
                          {"evaluation_bytes", nn::total(m.evaluation_memory).count},
                          {"memory", std::move(memory)}};
   if (m.bare_ms.median > 0) result["bare_ms"] = json_of(m.bare_ms);
+  if (m.masked_ms.median > 0) {
+    result["masked_ms"] = json_of(m.masked_ms);
+    result["unmasked_ms"] = json_of(m.unmasked_ms);
+  }
   const double sum = seconds_of(m.operations);
   for (const nn::OpTiming& op : m.operations) {
     result["operations"].push_back({{"name", op.name},
@@ -114,6 +128,7 @@ void declare(CommandLine& line, BenchOptions& o) {
   line.topic("compute", "Steps");
   line("steps", o.steps, "N", "steps of a repeat; default: as many as take 0.2 s");
   line("operations", o.operations, "", "tell the time of each operation of a training step");
+  line("masks", o.masks, "", "time training steps with and without the masks of pruning, in turns");
   declare(line, o.machine, false);
 }
 

@@ -17,6 +17,7 @@
 #include <chrono>
 #include <cmath>
 #include <memory>
+#include <tuple>
 #include <utility>
 
 namespace millrace::apps {
@@ -81,9 +82,22 @@ class ComputeBench {
     const auto train = [&] { executor_->train(batch, ++step_, kLearningRate); };
     measured_.train_ms = time(train, measured_.train_steps);
     measured_.evaluate_ms = time([&] { executor_->evaluate(batch); }, measured_.evaluate_steps);
+    if (options_.masks) {
+      const auto masked = [&](bool masks) {
+        return [&, masks] {
+          executor_->mask_updates(masks);
+          train();
+        };
+      };
+      std::tie(measured_.masked_ms, measured_.unmasked_ms) =
+          time_in_turns(masked(true), masked(false));
+    }
     if (options_.operations) {
       time_operations(train);
-      if (shares_host_memory_) time_bare(train, batch);
+      if (shares_host_memory_) {
+        std::tie(measured_.train_ms, measured_.bare_ms) =
+            time_in_turns(train, [&] { cpu::run_bare_step(*executor_, batch); });
+      }
     }
     return std::move(measured_);
   }
@@ -96,7 +110,7 @@ class ComputeBench {
     return nn::host_dtype(model_.preprocessing, stored);
   }
   std::unique_ptr<nn::Executor> compile(const nn::Engine& engine) const {
-    nn::CompileOptions compile{.batch = batch_};
+    nn::CompileOptions compile{.batch = batch_, .masks = options_.masks};
     compile.optimizer.kind = nn::optimizer_kind(options_.optimizer);
     compile.seed = options_.seed;
     return engine.compile(model_, compile);
@@ -146,11 +160,11 @@ class ComputeBench {
               [](const nn::OpTiming& a, const nn::OpTiming& b) { return a.seconds > b.seconds; });
   }
 
-  /// The step and its bare primitives in turns, so that whatever else the machine does meets both.
-  template <class Step>
-  void time_bare(Step step, const nn::Batch& batch) {
-    std::vector<double> whole;
-    std::vector<double> bare;
+  /// Milliseconds a call of two kinds of step, in turns, so that whatever else the machine does
+  /// meets both. Throws Stopped.
+  template <class First, class Second>
+  std::pair<Spread, Spread> time_in_turns(First first, Second second) {
+    std::vector<double> of_first, of_second;
     const auto timed = [this](std::vector<double>& times, auto&& body) {
       const auto begin = Clock::now();
       for (int i = 0; i < measured_.train_steps; ++i) body();
@@ -159,11 +173,10 @@ class ComputeBench {
     };
     for (int repeat = 0; repeat < options_.repeats; ++repeat) {
       if (stop_.stop_requested()) throw Stopped("stopped on request");
-      timed(whole, step);
-      timed(bare, [&] { cpu::run_bare_step(*executor_, batch); });
+      timed(of_first, first);
+      timed(of_second, second);
     }
-    measured_.train_ms = spread_of(std::move(whole));
-    measured_.bare_ms = spread_of(std::move(bare));
+    return {spread_of(std::move(of_first)), spread_of(std::move(of_second))};
   }
 
   const nn::Model& model_;

@@ -60,6 +60,18 @@ TEST_CASE("bench compute tells the share of each operation, and all of them make
   CHECK(sum == Approx(1));
 }
 
+TEST_CASE("bench compute times steps with the masks of pruning beside steps without") {
+  const std::vector<std::string> arguments =
+      words({"bench", "compute", "mlp:8", "--batch", "4", "--steps", "2", "--masks"});
+  CHECK(holds(run(arguments).out, "with the masks of pruning a training step at batch 4 takes "));
+  std::vector<std::string> with_json = arguments;
+  with_json.insert(with_json.end(), {"--json", "-"});
+  const auto measured = json_of(run(with_json))["devices"][0]["batches"][0];
+  check_spread(measured["masked_ms"]);
+  check_spread(measured["unmasked_ms"]);
+  CHECK(measured["memory"]["masks"] > 0);
+}
+
 TEST_CASE("bench compute compares devices and says where there is no engine") {
   auto arguments =
       words({"bench", "compute", "mlp:8", "--devices", "cpu,gpu", "--batch", "4", "--steps", "2"});
