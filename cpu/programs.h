@@ -41,10 +41,9 @@ class Programs {
   void bind(std::vector<Arenas> arenas);
   void unbind();
 
-  /// Throws Error if there is no training, or if the size must be met exactly, was not announced,
-  /// and does not fit into the memory that was planned.
-  /// `samples` of the batch; what is returned has a program for each part.
-  using Parts = std::vector<std::unique_ptr<Program>>;
+  using Parts = std::vector<std::unique_ptr<Program>>;  ///< a program for each part
+  /// For `samples` of the batch. Throws Error if there is no training, or if the size must be met
+  /// exactly, was not announced, and does not fit into the memory that was planned.
   [[nodiscard]] const Parts& training(std::int64_t samples);
   [[nodiscard]] const Parts& evaluation(std::int64_t samples);
 

@@ -1,5 +1,7 @@
 #include <millrace/nodes/resident.h>
 
+#include <millrace/nodes/replay.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -32,12 +34,11 @@ void find_rows(HostBatch& step, const std::vector<std::uint32_t>& rows) {
   step.size = static_cast<std::int64_t>(used);
 }
 
-HostBatchFactory without_pixels(const HostBatch& slot, std::int64_t capacity) {
-  return {.sample = slot.sample,
-          .dtype = slot.dtype,
-          .capacity = capacity,
-          .allocate = [](Bytes size) { return Buffer(nullptr, size, [](std::byte*) {}); },
-          .target_width = slot.target_width};
+HostBatch without_pixels(const HostBatch& slot, std::int64_t capacity) {
+  return ReplaySlotFactory{{.sample = slot.sample,
+                            .dtype = slot.dtype,
+                            .capacity = capacity,
+                            .target_width = slot.target_width}}();
 }
 
 }  // namespace
@@ -107,7 +108,7 @@ bool ResidentReader::operator()(Lease<HostBatch> slot, Emit<Lease<HostBatch>>& e
   const std::int64_t rows = reader_.batch();
   MILLRACE_CHECK(batch.capacity() >= rows * options_.steps, "slots hold ", batch.capacity(),
                  " samples, ", options_.steps, " steps ", rows * options_.steps);
-  if (step_ == nullptr) step_ = std::make_shared<HostBatch>(without_pixels(batch, rows)());
+  if (step_ == nullptr) step_ = std::make_shared<HostBatch>(without_pixels(batch, rows));
   if (!is_read_ && !read_step()) return false;
   batch.size = 0;
   batch.holes = 0;
