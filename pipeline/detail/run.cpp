@@ -4,6 +4,7 @@
 #include <millrace/pipeline/detail/stall.h>
 
 #include <oneapi/tbb/global_control.h>
+#include <oneapi/tbb/info.h>
 #include <oneapi/tbb/task_arena.h>
 
 #include <algorithm>
@@ -185,10 +186,13 @@ class Run {
 Report run_stages(const std::vector<StageSpec>& stages, int threads, RunControl& control,
                   Trace& trace, StageWatch* watch, const StallWatch& stall) {
   using oneapi::tbb::global_control;
-  // The arena alone does not make more workers than cores; never lower what the program allows.
+  // The arena alone does not make more workers than cores; never lower what the program allows. What
+  // computes on the engine's thread shares its work out in an arena of its own: without workers for
+  // both, its parts wait for, or follow, those who decode.
   const std::size_t allowed = global_control::active_value(global_control::max_allowed_parallelism);
+  const int both = threads + oneapi::tbb::info::default_concurrency();
   const global_control limit(global_control::max_allowed_parallelism,
-                             std::max(allowed, static_cast<std::size_t>(threads)));
+                             std::max(allowed, static_cast<std::size_t>(both)));
   oneapi::tbb::task_arena arena(threads);
   Report report;
   report.threads = threads;

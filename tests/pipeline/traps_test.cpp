@@ -7,14 +7,17 @@
 
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/parallel_for.h>
+#include <oneapi/tbb/task_arena.h>
 
 #include <algorithm>
 #include <atomic>
 #include <barrier>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <numeric>
 #include <thread>
+#include <utility>
 
 using namespace millrace;
 
@@ -153,6 +156,46 @@ TEST_CASE("a blocking stage has its threads beside the workers, as many as its c
   p.run();
   CHECK(seen.size() == 40);
   CHECK(std::is_sorted(seen.begin(), seen.end()));
+}
+
+// oneTBB has a worker less than cores. An engine that shares its work out in an arena of its own
+// would get none while the pipeline's threads are busy, and would compute alone.
+TEST_CASE("what computes on the engine's thread has workers beside those of the pipeline") {
+  Pipeline p{{.threads = 2}};
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  std::atomic<int> begun{0}, busy{0}, parts{0};
+  const auto wait = [&](const std::atomic<int>& count, int wanted) {
+    while (count < wanted && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  };
+  auto numbers = p.source({.name = "count", .on = On::blocking}, slots(3),
+                          [&, next = count_to(3), first = true]() mutable {
+                            if (!std::exchange(first, false)) wait(begun, 1);
+                            return next();
+                          });
+  auto decoded = p.then(numbers, {.name = "decode", .concurrency = 2}, [&](int n) {
+    if (n == 0) return n;
+    ++busy;  // both of the pipeline's threads, until the first item has been computed
+    wait(parts, 2);
+    return n;
+  });
+  oneapi::tbb::task_arena arena(2);
+  p.sink(decoded, {.name = "compute", .on = On::engine}, [&](int n) {
+    if (n != 0) return;
+    ++begun;
+    wait(busy, 2);
+    arena.execute([&] {
+      oneapi::tbb::parallel_for(
+          0, 2,
+          [&](int) {
+            ++parts;
+            wait(parts, 2);  // goes on only beside the other
+          },
+          oneapi::tbb::simple_partitioner());
+    });
+  });
+  p.run();
+  CHECK(busy == 2);
+  CHECK(std::chrono::steady_clock::now() < deadline);
 }
 
 // The arena alone does not make more workers, and the lowest of several global limits wins.
