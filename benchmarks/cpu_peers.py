@@ -17,9 +17,9 @@ vgg16    its convolution base, forward, 150x150, batch 32. PyTorch: channels_las
          inference_mode. Keras: the compiled function that predict() runs. Millrace: `bench compute`,
          the three dense layers behind the base included.
 
-Each pair of a library and a workload is a process of its own, in turn with `--millrace`, where that is
-given, so that whatever else the machine does meets all of them. One warm-up, then the median of
---repeats with the spread. Random pictures and labels, but for png and Millrace's mlp: no time depends
+Each library is a process of its own, in turn with `--millrace`, where that is given, for --rounds, so
+that whatever else the machine does meets all of them. In each round one warm-up, then --repeats; told
+are the median of all, the least and the greatest. Random pictures and labels, but for png and Millrace's mlp: no time depends
 on what they show.
 """
 import argparse
@@ -246,8 +246,7 @@ def measure_here(o):
     library = {"torch": by_torch, "tensorflow": by_keras, "millrace": by_millrace}[o.library]
     versions, runs, count = library(o)
     print(json.dumps({"library": o.library, "workload": o.workload, "versions": versions,
-                      "images": count, "median_s": statistics.median(runs), "min_s": min(runs),
-                      "max_s": max(runs), "images_per_s": count / statistics.median(runs)}))
+                      "images": count, "seconds": runs}))
 
 
 def measured(o, library, workload):
@@ -267,6 +266,17 @@ def measured(o, library, workload):
     except (OSError, subprocess.CalledProcessError) as error:
         why = getattr(error, "stderr", "") or str(error)
         return {"library": library, "workload": workload, "error": why.strip().splitlines()[-1]}
+
+
+def summary(one):
+    """Adds the median of all rounds; a line of text."""
+    if "error" in one:
+        return one["error"]
+    seconds = one["seconds"]
+    one["median_s"] = statistics.median(seconds)
+    one["images_per_s"] = one["images"] / one["median_s"]
+    return (f"{one['median_s']:.3f} s ({min(seconds):.3f}-{max(seconds):.3f})"
+            f"  {one['images_per_s']:,.1f} images/s  {one['versions']}")
 
 
 def cpu_name():
@@ -290,6 +300,7 @@ def main():
     line.add_argument("--idx", help="the folder of Fashion-MNIST's IDX files")
     line.add_argument("--threads", type=int, default=os.cpu_count())
     line.add_argument("--repeats", type=int, default=5)
+    line.add_argument("--rounds", type=int, default=1, help="how often all take their turn")
     line.add_argument("--quick", action="store_true", help="small sizes, to try the script")
     line.add_argument("--json", help="a file for all numbers")
     o = line.parse_args()
@@ -303,16 +314,19 @@ def main():
         libraries = ["torch"] if workload.startswith("png") else ["torch", "tensorflow"]
         if o.millrace and workload != "png-pil" and (workload != "mlp" or o.idx):
             libraries.insert(0, "millrace")
-        for library in libraries:
-            one = measured(o, library, workload)
+        told = {library: {"library": library, "workload": workload, "seconds": []}
+                for library in libraries}
+        for _ in range(o.rounds):
+            for library in libraries:
+                one = measured(o, library, workload)
+                one["seconds"] = told[library]["seconds"] + one.get("seconds", [])
+                told[library].update(one)
+        for one in told.values():
             results.append(one)
-            text = one.get("error") or (
-                f"{one['median_s']:.3f} s ({one['min_s']:.3f}-{one['max_s']:.3f})"
-                f"  {one['images_per_s']:,.1f} images/s  {one['versions']}")
-            print(f"{workload:8} {library:11} {text}", flush=True)
+            print(f"{workload:8} {one['library']:11} {summary(one)}", flush=True)
     if o.json:
         facts = {"cpu": cpu_name(), "threads": o.threads, "python": sys.version,
-                 "repeats": o.repeats, "results": results}
+                 "repeats": o.repeats, "rounds": o.rounds, "results": results}
         pathlib.Path(o.json).write_text(json.dumps(facts, indent=2) + "\n")
 
 
