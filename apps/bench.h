@@ -39,7 +39,7 @@ struct BenchOptions {
   std::uint64_t seed = 1;
   bool operations = false;  ///< compute: time each operation
   bool masks = false;       ///< compute: time steps with the masks of pruning
-  std::string json;  ///< a file, or "-"
+  std::string json;         ///< a file, or "-"
   MachineOptions machine;
 
   [[nodiscard]] bool prints_text() const { return json != "-"; }

@@ -19,8 +19,8 @@ vgg16    its convolution base, forward, 150x150, batch 32. PyTorch: channels_las
 
 Each library is a process of its own, in turn with `--millrace`, where that is given, for --rounds, so
 that whatever else the machine does meets all of them. In each round one warm-up, then --repeats; told
-are the median of all, the least and the greatest. Random pictures and labels, but for png and Millrace's mlp: no time depends
-on what they show.
+are the median of all, the least and the greatest. Random pictures and labels, but for png and
+Millrace's mlp: no time depends on what they show.
 """
 import argparse
 import csv

@@ -1,5 +1,5 @@
 #pragma once
-// libdeflate: the data of PNG files, whole in memory, in about half of zlib's time.
+// libdeflate: the data of PNG files, whole in memory.
 
 #include <cstddef>
 #include <cstdint>
@@ -17,7 +17,8 @@ struct Inflated {
 };
 
 /// Decompresses `block` into `into`; bytes behind the block's end are passed over. Nothing if the
-/// data are damaged, end early or have another checksum. Keeps 12 KiB a thread.
+/// data are damaged, end early or have another checksum. Thread-safe; keeps 12 KiB a thread, and
+/// throws std::bad_alloc if they cannot be had.
 [[nodiscard]] std::optional<Inflated> inflate(std::span<const std::byte> block, Wrapping wrapping,
                                               std::span<std::byte> into);
 

@@ -92,5 +92,5 @@ TEST_CASE("a run takes what its plan says and the base that the README states") 
       static_cast<double>(outcome.peak_kib) / 1024 - static_cast<double>(planned) / (1 << 20);
   INFO(outcome.peak_kib << " KiB at the peak, base " << base << " MiB");
   CHECK(planned > (128U << 20));  // else this tells nothing
-  CHECK(base < 40);
+  CHECK(base < 40);               // the README says about 35; libraries of other machines differ
 }

@@ -1,5 +1,5 @@
-// Memory is bounded by construction: a consumer that stands still stops the reading, not the
-// growth.
+// Memory is bounded by construction: where a consumer stands still, reading stops too, and nothing
+// grows.
 
 #include "catch.h"
 #include "nodes/numbered.h"
