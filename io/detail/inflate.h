@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 
 namespace millrace::detail {
@@ -11,16 +10,13 @@ namespace millrace::detail {
 /// What a compressed block is wrapped in.
 enum class Wrapping : std::uint8_t { none, zlib };
 
-struct Inflated {
-  std::size_t bytes = 0;
-  bool is_whole = false;  ///< false: `into` is too small
-};
+enum class Inflated : std::uint8_t { whole, more_than_fits, damaged, no_memory };
 
-/// Decompresses `block` into `into`; bytes behind the block's end are passed over. Nothing if the
-/// data are damaged, end early or have another checksum. Thread-safe; keeps 12 KiB a thread, and
-/// throws std::bad_alloc if they cannot be had.
-[[nodiscard]] std::optional<Inflated> inflate(std::span<const std::byte> block, Wrapping wrapping,
-                                              std::span<std::byte> into);
+/// Decompresses `block` into `into` and, if it is whole there, says how many `bytes` came; what is
+/// behind the block's end is passed over. Damaged: also one that ends early or has another
+/// checksum. Thread-safe; keeps 12 KiB a thread.
+[[nodiscard]] Inflated inflate(std::span<const std::byte> block, Wrapping wrapping,
+                               std::span<std::byte> into, std::size_t& bytes) noexcept;
 
 /// CRC-32 as PNG and gzip have it.
 [[nodiscard]] std::uint32_t crc32(std::span<const std::byte> bytes) noexcept;

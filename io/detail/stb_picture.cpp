@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <new>
 
 namespace millrace::detail {
 namespace {
@@ -18,6 +19,7 @@ namespace {
 struct Account {
   std::size_t left = 0;
   bool is_overdrawn = false;
+  bool has_no_memory = false;  // there was none, though it might have been taken
 };
 thread_local Account* account = nullptr;
 
@@ -40,7 +42,10 @@ void* allocate(std::size_t size) {
   }
   // Zeroed, because stb_image leaves parts of damaged pictures unwritten.
   auto* const start = static_cast<std::byte*>(std::calloc(1, size + kPrefix));
-  if (start == nullptr) return nullptr;
+  if (start == nullptr) {
+    account->has_no_memory = true;
+    return nullptr;
+  }
   std::memcpy(start, &size, sizeof(size));
   account->left -= size;
   return start + kPrefix;
@@ -83,13 +88,17 @@ static char* stbi_zlib_decode_malloc_guesssize_headerflag(const char* data, int 
        size = std::min(2 * size, kMost)) {
     auto* const into = static_cast<char*>(allocate(size));
     if (into == nullptr) return stbi__errpuc("outofmem", "Out of memory"), nullptr;
-    const auto inflated = inflate(block, wrapping, {reinterpret_cast<std::byte*>(into), size});
-    if (inflated && inflated->is_whole) {
-      *bytes = static_cast<int>(inflated->bytes);
+    std::size_t unpacked = 0;
+    const Inflated outcome =
+        inflate(block, wrapping, {reinterpret_cast<std::byte*>(into), size}, unpacked);
+    if (outcome == Inflated::whole) {
+      *bytes = static_cast<int>(unpacked);
       return into;
     }
     release(into);
-    if (!inflated || size == kMost) return stbi__errpuc("bad zlib data", "Corrupt PNG"), nullptr;
+    if (outcome == Inflated::more_than_fits && size < kMost) continue;
+    if (outcome == Inflated::no_memory) account->has_no_memory = true;
+    return stbi__errpuc("bad zlib data", "Corrupt PNG"), nullptr;
   }
 }
 
@@ -167,6 +176,7 @@ StbPicture stb_decode(std::span<const std::byte> file, std::size_t max_bytes) {
     throw Error(concat("decoding it takes more than the ", Bytes{max_bytes},
                        " that a picture may; shrink it or allow decoding more memory"));
   }
+  if (pixels == nullptr && scratch.has_no_memory) throw std::bad_alloc();
   if (pixels == nullptr && !source.has_ended_early) {
     throw Error(concat("it is damaged (", stbi_failure_reason(), "); get it again"));
   }

@@ -24,6 +24,7 @@ struct StbPicture {
 [[nodiscard]] StbHeader stb_header(std::span<const std::byte> file);
 
 /// Decodes the first picture to 8 bits a sample. At no time is more than `max_bytes` allocated.
+/// Throws Error, std::bad_alloc.
 [[nodiscard]] StbPicture stb_decode(std::span<const std::byte> file, std::size_t max_bytes);
 
 /// TGA files have no magic number; this looks at whether all header fields make sense.
