@@ -32,17 +32,32 @@ void CpuExecutor::check(const nn::Batch& batch) const {
 }
 
 template <class Body>
-void CpuExecutor::for_each_part(const nn::Batch& batch, Body&& body) {
-  nn::Batch all = batch;
-  if (all.draws.empty()) all.draws = draws_;  // a part's do not begin at 0
-  if (parts_ == 1) {
-    const ThreadScope scope(threads_);
-    return body(0, all);
+void CpuExecutor::for_each_part(std::int64_t count, Body&& body) {
+  if (division_.parts > 1) return team_.for_each(count, body);
+  const ThreadScope scope(threads_);
+  body(0);
+}
+
+std::int64_t CpuExecutor::begin(const Programs::Parts& parts, const nn::Batch& batch) {
+  batch_ = batch;
+  if (batch_.draws.empty()) batch_.draws = draws_;  // a part's do not begin at 0
+  // A part without samples has its outputs of the others' samples to compute, if it has any.
+  const std::int64_t filled = std::min(division_.parts, batch.samples);
+  const std::int64_t count = parts.front()->sections() > 1 ? division_.parts : filled;
+  const auto first_row = [&](std::int64_t i) {
+    return batch.samples * std::min(i, filled) / filled;
+  };
+  const auto begin = [&](std::int64_t i) {
+    const auto part = static_cast<std::size_t>(i);
+    rows_[part] = nn::slice(batch_, first_row(i), first_row(i + 1) - first_row(i));
+    parts[part]->begin(rows_[part], batch_);
+  };
+  if (parts.front()->copies_rows(batch)) {
+    for_each_part(count, begin);
+  } else {
+    for (std::int64_t i = 0; i < count; ++i) begin(i);
   }
-  team_.for_each(active_parts(batch), [&](std::int64_t i) {
-    const std::int64_t first = first_row(batch, i);
-    body(i, nn::slice(all, first, first_row(batch, i + 1) - first));
-  });
+  return count;
 }
 
 nn::StepResult CpuExecutor::run(const Programs::Parts& parts, Part part, const nn::Batch& batch,
@@ -51,37 +66,37 @@ nn::StepResult CpuExecutor::run(const Programs::Parts& parts, Part part, const n
   const auto needed = static_cast<std::size_t>(batch.samples * width);
   MILLRACE_CHECK(outputs.size() >= needed, "outputs of ", batch.samples, " samples are ", needed,
                  " values, not ", outputs.size());
-  for_each_part(batch, [&](std::int64_t i, const nn::Batch& rows) {
-    Program& program = *parts[static_cast<std::size_t>(i)];
-    results_[static_cast<std::size_t>(i)] = program.run(part, rows, is_timed_);
-    if (width == 0) return;
-    std::copy_n(program.output(), rows.samples * width,
-                outputs.begin() + first_row(batch, i) * width);
-  });
-  nn::StepResult sum;
-  for (std::int64_t i = 0; i < active_parts(batch); ++i) {
-    sum += results_[static_cast<std::size_t>(i)];
+  const std::int64_t count = begin(parts, batch);
+  std::ranges::fill(results_, nn::StepResult());
+  for (std::size_t section = 0; section < parts.front()->sections(); ++section) {
+    for_each_part(count, [&](std::int64_t i) {
+      const auto index = static_cast<std::size_t>(i);
+      results_[index] += parts[index]->run(section, part, is_timed_);
+    });
   }
+  nn::StepResult sum;
+  float* to = outputs.data();
+  for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
+    sum += results_[i];
+    if (width > 0) to = std::copy_n(parts[i]->output(), rows_[i].samples * width, to);
+  }
+  active_parts_ = static_cast<std::size_t>(count);
   return sum;
 }
 
 void CpuExecutor::run_bare(const nn::Batch& batch) {
   check(batch);
   const Programs::Parts& parts = programs_->training(batch.samples);
-  for_each_part(batch, [&](std::int64_t i, const nn::Batch& rows) {
-    parts[static_cast<std::size_t>(i)]->run_bare(rows);
-  });
+  const std::int64_t count = begin(parts, batch);
+  for (std::size_t section = 0; section < parts.front()->sections(); ++section) {
+    for_each_part(count,
+                  [&](std::int64_t i) { parts[static_cast<std::size_t>(i)]->run_bare(section); });
+  }
 }
 
 nn::StepResult CpuExecutor::differentiate(const nn::Batch& batch) {
   check(batch);
-  const nn::StepResult result = run(programs_->training(batch.samples), Part::loss, batch);
-  active_parts_ = static_cast<std::size_t>(active_parts(batch));
-  for (std::size_t i = 0; i < active_parts_; ++i) {
-    partial_[i].share = static_cast<float>(static_cast<double>(results_[i].samples) /
-                                           static_cast<double>(batch.samples));
-  }
-  return result;
+  return run(programs_->training(batch.samples), Part::loss, batch);
 }
 
 FlatArenas CpuExecutor::trainable_arenas() const {
@@ -90,7 +105,7 @@ FlatArenas CpuExecutor::trainable_arenas() const {
           .first = first_moment_.as<float>(),
           .second = second_moment_.as<float>(),
           .masks = masks_updates_ ? masks_.as<float>() : std::span<float>(),
-          .partial = std::span<const PartialGradients>(partial_).first(active_parts_)};
+          .partial = std::span<const std::span<float>>(gradients_).first(active_parts_)};
 }
 
 nn::StepResult CpuExecutor::gradients(const nn::Batch& batch) {

@@ -2,6 +2,7 @@
 // A model compiled for the processor; see engine.h for how to get one. What it is made of and where
 // it lies is in executor_memory.cpp, what a step does in executor.cpp.
 
+#include <millrace/cpu/division.h>
 #include <millrace/cpu/engine.h>
 #include <millrace/cpu/programs.h>
 #include <millrace/cpu/team.h>
@@ -47,40 +48,37 @@ class CpuExecutor : public nn::Executor {
   /// Runs the programs of a batch's parts, and copies their outputs unless there is no place.
   nn::StepResult run(const Programs::Parts& parts, Part part, const nn::Batch& batch,
                      std::span<float> outputs = {});
-  /// Calls body(part, its rows of the batch) on the threads that compute.
+  /// Hands its rows of the batch to each part's program; returns how many parts there are to run.
+  std::int64_t begin(const Programs::Parts& parts, const nn::Batch& batch);
+  /// Calls body(i) for each of the parts, on the threads that compute.
   template <class Body>
-  void for_each_part(const nn::Batch& batch, Body&& body);
-  /// How many there are samples for.
-  [[nodiscard]] std::int64_t active_parts(const nn::Batch& batch) const {
-    return std::min(parts_, batch.samples);
-  }
-  [[nodiscard]] std::int64_t first_row(const nn::Batch& batch, std::int64_t part) const {
-    return batch.samples * part / active_parts(batch);
-  }
+  void for_each_part(std::int64_t count, Body&& body);
   [[nodiscard]] FlatArenas trainable_arenas() const;
   [[nodiscard]] const Buffer& buffer(nn::Arena arena, std::size_t values) const;
 
   nn::Model model_;
   nn::CompileOptions options_;
   int threads_;
-  std::int64_t parts_ = 1;  // of a batch
+  Division division_;
   Team team_;
   dnnl::engine engine_{dnnl::engine::kind::cpu, 0};
   std::optional<Tuner> tuner_;
   ParameterLayouts layouts_;
   std::optional<Programs> programs_;  // once compile() has come to an end
   std::optional<Updater> updater_;    // once the layouts are placed
-  Bytes parameter_bytes_, gradient_bytes_, state_bytes_, mask_bytes_;
-  Buffer parameters_, first_moment_, second_moment_, masks_;
+  Bytes parameter_bytes_, gradient_bytes_, divided_gradient_bytes_, state_bytes_, mask_bytes_;
+  Buffer parameters_, first_moment_, second_moment_, masks_, shared_;
   struct PartMemory {
     Buffer gradients, activations, scratch;
   };
-  std::vector<PartMemory> memory_;         // one a part
-  std::vector<std::uint64_t> draws_;       // of a batch that names none
-  std::vector<nn::StepResult> results_;    // of the parts of a step
-  std::vector<PartialGradients> partial_;  // likewise
-  std::size_t active_parts_ = 1;           // that the last batch had samples for
-  std::optional<double> penalty_;          // of the weights as they are, if it is known
+  std::vector<PartMemory> memory_;           // one a part
+  std::vector<std::uint64_t> draws_;         // of a batch that names none
+  nn::Batch batch_;                          // of the step
+  std::vector<nn::Batch> rows_;              // of its parts
+  std::vector<nn::StepResult> results_;      // likewise
+  std::vector<std::span<float>> gradients_;  // likewise
+  std::size_t active_parts_ = 1;             // that the last step had
+  std::optional<double> penalty_;            // of the weights as they are, if it is known
   bool masks_updates_ = true;
   bool is_timed_ = false;
   double update_seconds_ = 0;

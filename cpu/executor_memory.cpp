@@ -13,18 +13,6 @@ nn::CompileOptions checked(const nn::CompileOptions& options) {
   return options;
 }
 
-/// In how many parts a batch is computed: one a thread, unless that changes what is computed, or
-/// costs more memory for gradients than it is worth.
-std::int64_t parts_of(const nn::Model& model, const nn::CompileOptions& options,
-                      const EngineOptions& engine) {
-  constexpr std::int64_t kMostElements = std::int64_t{64} << 20;  // 256 MiB of gradients
-  if (engine.sharing == Sharing::together || nn::has_batch_statistics(model)) return 1;
-  const std::int64_t parts = std::min<std::int64_t>(engine.threads, options.batch);
-  const std::int64_t gradients =
-      options.training ? nn::trainable_elements(nn::parameters(model)) : 0;
-  return (parts - 1) * gradients > kMostElements ? 1 : parts;
-}
-
 }  // namespace
 
 CpuExecutor::CpuExecutor(const nn::Model& model, const nn::CompileOptions& options,
@@ -32,11 +20,12 @@ CpuExecutor::CpuExecutor(const nn::Model& model, const nn::CompileOptions& optio
     : model_(model),
       options_(checked(options)),
       threads_(engine.threads),
-      parts_(parts_of(model_, options_, engine)),
-      team_(threads_, parts_ > 1),
+      division_(divide(model_, options_, engine.threads, engine.sharing)),
+      team_(threads_, division_.parts > 1),
       layouts_(nn::parameters(model)),
       draws_(static_cast<std::size_t>(options_.batch)),
-      results_(static_cast<std::size_t>(parts_)) {
+      rows_(static_cast<std::size_t>(division_.parts)),
+      results_(rows_.size()) {
   std::iota(draws_.begin(), draws_.end(), std::uint64_t{0});
   if (timings != nullptr) tuner_.emplace(std::move(timings), engine.on_timing);
   compile(engine);
@@ -44,12 +33,12 @@ CpuExecutor::CpuExecutor(const nn::Model& model, const nn::CompileOptions& optio
 }
 
 void CpuExecutor::compile(const EngineOptions& engine) {
-  Programs::How how{.threads = parts_ > 1 ? 1 : threads_,
-                    .parts = parts_,
+  Programs::How how{.threads = division_.parts > 1 ? 1 : threads_,
+                    .division = division_,
                     .algorithms = engine.algorithms,
                     .tuner = tuner_ ? &*tuner_ : nullptr};
   if (engine.memory_limit.count > 0) {  // what can never fit is not tried either
-    how.most_scratch = Bytes{engine.memory_limit.count / static_cast<std::uint64_t>(parts_)};
+    how.most_scratch = Bytes{engine.memory_limit.count / rows_.size()};
   }
   for (;;) {
     layouts_ = ParameterLayouts(nn::parameters(model_));
@@ -64,24 +53,26 @@ void CpuExecutor::compile(const EngineOptions& engine) {
 }
 
 void CpuExecutor::plan_memory() {
-  layouts_.place();
+  layouts_.place(division_);
   const auto bytes = [](std::int64_t elements) {
     return Bytes{static_cast<std::uint64_t>(elements) * sizeof(float)};
   };
   parameter_bytes_ = bytes(layouts_.elements());
   if (!options_.training) return;
   gradient_bytes_ = bytes(layouts_.trainable_elements());
+  divided_gradient_bytes_ = bytes(layouts_.divided_elements());
   state_bytes_ = static_cast<std::uint64_t>(nn::state_arenas(options_.optimizer)) * gradient_bytes_;
   if (options_.masks) mask_bytes_ = gradient_bytes_;
 }
 
 std::vector<nn::MemoryLine> CpuExecutor::memory() const {
-  const auto parts = static_cast<std::uint64_t>(parts_);
+  const auto parts = static_cast<std::uint64_t>(division_.parts);
+  const Bytes all_gradients = gradient_bytes_ + (parts - 1) * divided_gradient_bytes_;
   std::vector<nn::MemoryLine> lines{{"parameters", parameter_bytes_},
-                                    {"gradients", parts * gradient_bytes_},
+                                    {"gradients", all_gradients},
                                     {"optimizer state", state_bytes_}};
   if (mask_bytes_.count > 0) lines.push_back({"masks", mask_bytes_});
-  lines.push_back({"activations", parts * programs_->activations()});
+  lines.push_back({"activations", parts * programs_->activations() + programs_->shared()});
   lines.push_back({"scratch", parts * programs_->scratch()});
   return lines;
 }
@@ -94,13 +85,19 @@ void CpuExecutor::allocate() {
   if (states >= 2) second_moment_ = Buffer(gradient_bytes_);
   masks_ = Buffer(mask_bytes_);
   std::ranges::fill(masks_.as<float>(), 1.0F);
+  shared_ = Buffer(programs_->shared());
   std::vector<Arenas> arenas;
-  for (std::int64_t i = 0; i < parts_; ++i) {
-    const PartMemory& part = memory_.emplace_back(PartMemory{
-        Buffer(gradient_bytes_), Buffer(programs_->activations()), Buffer(programs_->scratch())});
-    arenas.push_back(
-        {parameters_.data(), part.gradients.data(), part.activations.data(), part.scratch.data()});
-    partial_.push_back({part.gradients.as<float>(), 1});
+  for (std::int64_t i = 0; i < division_.parts; ++i) {
+    const PartMemory& part = memory_.emplace_back(
+        PartMemory{Buffer(i == 0 ? gradient_bytes_ : divided_gradient_bytes_),
+                   Buffer(programs_->activations()), Buffer(programs_->scratch())});
+    arenas.push_back({.parameters = parameters_.data(),
+                      .gradients = part.gradients.data(),
+                      .whole_gradients = memory_.front().gradients.data(),
+                      .activations = part.activations.data(),
+                      .shared = shared_.data(),
+                      .scratch = part.scratch.data()});
+    gradients_.push_back(part.gradients.as<float>());
   }
   programs_->bind(std::move(arenas));
   penalty_.reset();
@@ -110,8 +107,8 @@ void CpuExecutor::allocate() {
 void CpuExecutor::release() {
   programs_->unbind();
   memory_.clear();
-  partial_.clear();
-  for (Buffer* memory : {&parameters_, &first_moment_, &second_moment_, &masks_}) {
+  gradients_.clear();
+  for (Buffer* memory : {&parameters_, &first_moment_, &second_moment_, &masks_, &shared_}) {
     *memory = Buffer();
   }
 }

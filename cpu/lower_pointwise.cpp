@@ -110,6 +110,9 @@ void lower_loss(Lowering& lowering, const nn::Op& op) {
         const nn::Batch& batch = *run.batch;
         run.result = nn::evaluate_loss<float>(loss, logits, batch.labels, batch.weights,
                                               batch.samples, k, gradient, smoothing);
+        if (run.share != 1) {  // of what is divided by the whole batch's samples
+          for (float& g : gradient) g *= run.share;
+        }
       });
 }
 

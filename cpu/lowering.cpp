@@ -28,11 +28,14 @@ Lowering::Lowering(const nn::Graph& graph, const Options& options, ParameterLayo
       forward_(graph.model.layers.size()) {
   for (std::size_t i = 0; i < graph.ops.size(); ++i) {
     for (const nn::ValueId id : graph.ops[i].inputs) {
-      last_use_[index(id)] = i;
+      last_use_[index(id)] =
+          std::max(last_use_[index(id)], is_put_off(graph.ops[i]) ? graph.ops.size() : i);
       ++uses_[index(id)];
     }
   }
   lowered_.batch = graph.batch;
+  lowered_.part = options_.part;
+  lowered_.parts = options_.division.parts;
   find_pooled_relus();
 }
 
@@ -72,8 +75,11 @@ Lowered Lowering::run() && {
   for (op_ = 0; op_ < graph_.ops.size(); ++op_) {
     const nn::Op& op = graph_.ops[op_];
     if (op.kind == nn::OpKind::loss && !training) begin(Part::loss);
-    if (!left_out_[op_]) lower(op);
+    if (!left_out_[op_] && !is_put_off(op)) lower(op);
     if (op.kind == nn::OpKind::loss && !training) begin(Part::output);
+  }
+  for (op_ = 0; op_ < graph_.ops.size(); ++op_) {
+    if (is_put_off(graph_.ops[op_])) lower(graph_.ops[op_]);
   }
   if (!training) {
     lowered_.output = in_layout(graph_.output, plain_layout(value(graph_.output).shape));
@@ -97,6 +103,15 @@ void Lowering::lower(const nn::Op& op) {
     case nn::OpKind::batch_norm: return lower_batch_norm(*this, op);
     case nn::OpKind::loss: return lower_loss(*this, op);
   }
+}
+
+bool Lowering::is_by_outputs(const nn::Op& op) const {
+  return op.kind == nn::OpKind::dense && op.pass != nn::Pass::backward_data && is_training() &&
+         options_.division.is_by_outputs(op.layer);
+}
+
+bool Lowering::is_put_off(const nn::Op& op) const {
+  return is_by_outputs(op) && op.pass == nn::Pass::backward_parameters;
 }
 
 // A conversion made in a part that does not always run must not serve another one.
@@ -134,136 +149,6 @@ std::string Lowering::step_name(const nn::Op& op, std::string_view detail) const
   return detail.empty() ? concat(of, " ", pass) : concat(of, " ", pass, " ", detail);
 }
 
-SlotId Lowering::slot_of(nn::ValueId id) const {
-  const SlotId slot = slots_[index(id)];
-  MILLRACE_CHECK(slot != kNoSlot, "the value '", value(id).name, "' is used before it is made");
-  return slot;
-}
-
-SlotId Lowering::add(Slot slot) {
-  if (slot.root == kNoSlot) slot.root = lowered_.slots.size();
-  lowered_.slots.push_back(std::move(slot));
-  return lowered_.slots.size() - 1;
-}
-
-SlotId Lowering::in_layout(nn::ValueId id, const Layout& wanted) {
-  return convert(slot_of(id), wanted);
-}
-
-bool Lowering::has_layout(nn::ValueId id, const Layout& wanted) const {
-  const SlotId slot = slot_of(id);
-  return same_memory(layout(slot), wanted) ||
-         std::ranges::any_of(conversions_, [&](const Conversion& made) {
-           return made.from == slot && layout(made.to) == wanted;
-         });
-}
-
-SlotId Lowering::view(SlotId slot, const Layout& layout) {
-  Slot other = lowered_.slots[slot];
-  other.layout = layout;
-  return add(std::move(other));
-}
-
-SlotId Lowering::convert(SlotId slot, const Layout& wanted) {
-  const Layout have = layout(slot);
-  if (have == wanted) return slot;
-  for (const auto& [from, to] : conversions_) {
-    if (from == slot && layout(to) == wanted) return to;
-  }
-  SlotId result = kNoSlot;
-  if (same_memory(have, wanted)) {
-    result = view(slot, wanted);
-  } else if (have.dims() == wanted.dims()) {
-    result = temporary(wanted);
-    append_reorder(slot, result);
-  } else {  // [N][H][W][C] and [N][F]: they meet in the logical order
-    const SlotId plain = convert(slot, plain_layout(have));
-    return convert(view(plain, plain_layout(wanted)), wanted);
-  }
-  conversions_.push_back({slot, result});
-  return result;
-}
-
-void Lowering::append_reorder(SlotId from, SlotId to) {
-  const nn::Op& op = graph_.ops[std::min(op_, graph_.ops.size() - 1)];
-  const auto kernel = onednn::reorder(engine_, layout(from), layout(to));
-  if (!kernel) throw Error(concat("cpu: ", step_name(op), ": oneDNN cannot convert a layout"));
-  append(step_name(op, "reorder"), *kernel, {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
-}
-
-Layout Lowering::parameter_layout(nn::ValueId id) const {
-  return parameters_.layout(value(id).parameter);
-}
-
-SlotId Lowering::parameter(nn::ValueId id, const Layout& wanted) {
-  const int parameter = value(id).parameter;
-  SlotId& slot = slots_[index(id)];
-  if (slot == kNoSlot) {
-    const Layout& own = parameters_.choose(parameter, wanted);
-    slot = add({.layout = own, .place = Place::parameters, .parameter = parameter});
-  }
-  return convert(slot, wanted);
-}
-
-SlotId Lowering::gradient(nn::ValueId id, const Layout& written) {
-  const int parameter = value(id).parameter;
-  const Layout own = parameters_.layout(parameter);
-  const SlotId slot = add({.layout = own, .place = Place::gradients, .parameter = parameter});
-  place(id, slot);
-  return own == written ? slot : temporary(written);
-}
-
-void Lowering::store_gradient(nn::ValueId id, SlotId written) {
-  if (written != slot_of(id)) append_reorder(written, slot_of(id));
-}
-
-void Lowering::append_parameter_gradients(const nn::Op& op, const onednn::Kernel& kernel,
-                                          SlotId source, SlotId destination, bool has_bias) {
-  const SlotId weights = gradient(op.outputs[0], kernel.at(DNNL_ARG_DIFF_WEIGHTS));
-  std::vector<Use> uses{
-      {DNNL_ARG_SRC, source}, {DNNL_ARG_DIFF_DST, destination}, {DNNL_ARG_DIFF_WEIGHTS, weights}};
-  if (has_bias) {
-    const Layout layout = kernel.at(DNNL_ARG_DIFF_BIAS);
-    uses.push_back({DNNL_ARG_DIFF_BIAS, gradient(op.outputs[1], layout)});
-  }
-  append(step_name(op), kernel, std::move(uses));
-  store_gradient(op.outputs[0], weights);
-}
-
-SlotId Lowering::make(nn::ValueId id, const Layout& layout) {
-  const SlotId slot = temporary(layout);
-  if (id >= 0) place(id, slot);
-  return slot;
-}
-
-SlotId Lowering::temporary(const Layout& layout) {
-  return add({.layout = layout});
-}
-
-void Lowering::place(nn::ValueId id, SlotId slot) {
-  slots_[index(id)] = slot;
-}
-
-bool Lowering::may_overwrite(SlotId slot) const {
-  const SlotId root = lowered_.slots[slot].root;
-  if (lowered_.slots[slot].place != Place::activations) return false;
-  for (std::size_t id = 0; id < slots_.size(); ++id) {
-    const bool is_here = slots_[id] != kNoSlot && lowered_.slots[slots_[id]].root == root;
-    if (is_here && last_use_[id] > op_) return false;
-  }
-  // A copy in another layout may be asked for again.
-  return std::none_of(conversions_.begin(), conversions_.end(), [&](const Conversion& made) {
-    return lowered_.slots[made.to].root == root && lowered_.slots[made.from].root != root;
-  });
-}
-
-SlotId Lowering::make_in_place(nn::ValueId id, SlotId over) {
-  if (!may_overwrite(over)) return make(id, layout(over));
-  const SlotId slot = view(over, layout(over));
-  if (id >= 0) place(id, slot);
-  return slot;
-}
-
 nn::ValueId Lowering::fuse_relu(nn::ValueId id) {
   if (uses_[index(id)] != 1) return -1;
   for (std::size_t i = op_ + 1; i < graph_.ops.size(); ++i) {
@@ -275,29 +160,38 @@ nn::ValueId Lowering::fuse_relu(nn::ValueId id) {
   return -1;
 }
 
+void Lowering::begin_section() {
+  begins_section_ = true;
+  section_has_others_ = false;
+}
+
+void Lowering::append(Step step) {
+  step.part = part_;
+  step.begins_section = std::exchange(begins_section_, false);
+  if (op_ >= graph_.ops.size() || !is_put_off(graph_.ops[op_])) section_has_others_ = true;
+  lowered_.steps.push_back(std::move(step));
+}
+
 void Lowering::append(std::string name, const onednn::Kernel& kernel, std::vector<Use> uses) {
-  lowered_.steps.push_back({.name = std::move(name),
-                            .implementation = kernel.implementation(),
-                            .uses = std::move(uses),
-                            .part = part_,
-                            .is_main_work = kernel.is_main_work(),
-                            .primitive = kernel.create(),
-                            .loop = {},
-                            .scratch = kernel.at(DNNL_ARG_SCRATCHPAD)});
+  append(Step{.name = std::move(name),
+              .implementation = kernel.implementation(),
+              .uses = std::move(uses),
+              .is_main_work = kernel.is_main_work(),
+              .primitive = kernel.create(),
+              .loop = {},
+              .scratch = kernel.at(DNNL_ARG_SCRATCHPAD)});
 }
 
 void Lowering::append(std::string name, std::string implementation, const std::vector<SlotId>& uses,
                       Loop loop) {
-  Step step{.name = name,
+  Step step{.name = std::move(name),
             .implementation = "millrace:" + std::move(implementation),
             .uses = {},
-            .part = part_,
-            .is_main_work = false,
             .primitive = {},
             .loop = std::move(loop),
             .scratch = {}};
   for (const SlotId slot : uses) step.uses.push_back({.argument = 0, .slot = slot});
-  lowered_.steps.push_back(std::move(step));
+  append(std::move(step));
 }
 
 onednn::Kernel Lowering::choose(const nn::Op& op,

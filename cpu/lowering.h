@@ -3,6 +3,7 @@
 // where two operations want different layouts, and appends steps. The families of operations
 // (lower_*.cpp) are written with these words.
 
+#include <millrace/cpu/division.h>
 #include <millrace/cpu/engine.h>
 #include <millrace/cpu/layouts.h>
 #include <millrace/cpu/parameters.h>
@@ -24,6 +25,8 @@ class Lowering {
   struct Options {
     std::uint64_t seed = 0;  ///< of dropout
     int threads = 1;         ///< of OpenMP, that an operation has
+    Division division{};     ///< of a step
+    std::int64_t part = 0;   ///< whose program it is
     Algorithms algorithms = Algorithms::direct;
     Tuner* tuner = nullptr;                 ///< with Algorithms::fastest
     std::int64_t timed_batch = 0;           ///< the batch size whose times decide for all
@@ -52,6 +55,9 @@ class Lowering {
   [[nodiscard]] Forward& forward(const nn::Op& op);
   /// "conv2 forward".
   [[nodiscard]] std::string step_name(const nn::Op& op, std::string_view detail = {}) const;
+  /// Whether the operation does some outputs of all rows here: a dense layer, forward and for the
+  /// gradients of its parameters, in training.
+  [[nodiscard]] bool is_by_outputs(const nn::Op& op) const;
 
   // Values and where they lie.
   [[nodiscard]] SlotId slot_of(nn::ValueId id) const;
@@ -65,6 +71,13 @@ class Lowering {
   /// The same, over memory that the operation at hand is the last to read, if it is (-1: for none).
   SlotId make_in_place(nn::ValueId id, SlotId over);
   SlotId temporary(const Layout& layout);
+  /// What lies in a slot, in a layout; appends a reorder unless it has been made already.
+  SlotId convert(SlotId slot, const Layout& wanted);
+  /// Appends a reorder from `written` to `to`, unless they are the same.
+  void store(SlotId written, SlotId to);
+  /// All parts' rows of what lies row by row in `slot`. Whoever reads rows that others have written
+  /// begins a section before.
+  SlotId whole(SlotId slot);
   /// If only a ReLU reads the value: what this makes. Its step is then left out, because the kernel
   /// at hand does its work. Otherwise -1.
   [[nodiscard]] nn::ValueId fuse_relu(nn::ValueId id);
@@ -88,8 +101,16 @@ class Lowering {
   /// layout there, else memory that store_gradient() converts from.
   SlotId gradient(nn::ValueId id, const Layout& written);
   void store_gradient(nn::ValueId id, SlotId written);
+  /// A piece of a parameter whose layout is `all`, or of its gradient: what has the layout `piece`
+  /// and lies `within` bytes from its beginning.
+  SlotId piece(nn::ValueId id, const Layout& all, const Layout& piece, std::size_t within);
 
   // Steps.
+  /// The next step waits until all parts have done those before it.
+  void begin_section();
+  /// Whether this section has other steps than those of weight gradients by outputs, of which none
+  /// reads what another one writes.
+  [[nodiscard]] bool section_has_others() const { return section_has_others_; }
   /// The first candidate that runs on generated code, else the first that oneDNN can do at all.
   /// Throws Error that names the operation if there is none.
   [[nodiscard]] onednn::Kernel choose(const nn::Op& op,
@@ -113,6 +134,9 @@ class Lowering {
   };
 
   void lower(const nn::Op& op);
+  /// Gradients of weights by outputs come last: until then no part waits for the others.
+  [[nodiscard]] bool is_put_off(const nn::Op& op) const;
+  void append(Step step);
   void find_pooled_relus();
   void begin(Part part);
   [[nodiscard]] bool is_training() const;
@@ -120,7 +144,6 @@ class Lowering {
   void place(nn::ValueId id, SlotId slot);
   SlotId add(Slot slot);
   SlotId view(SlotId slot, const Layout& layout);
-  SlotId convert(SlotId slot, const Layout& wanted);
   void append_reorder(SlotId from, SlotId to);
 
   const nn::Graph& graph_;
@@ -129,6 +152,7 @@ class Lowering {
   const dnnl::engine& engine_;
   Lowered lowered_;
   Part part_ = Part::both;
+  bool begins_section_ = false, section_has_others_ = false;
   std::size_t op_ = 0;                              // the operation at hand
   std::vector<SlotId> slots_;                       // by value
   std::vector<std::size_t> last_use_;               // by value: an operation

@@ -21,19 +21,25 @@ Layout ParameterLayouts::layout(int parameter) const {
   return layouts_.at(p).value_or(onednn::any(parameter_layout(parameters_.at(p).shape)));
 }
 
-void ParameterLayouts::place() {
+void ParameterLayouts::place(const Division& division) {
   constexpr std::uint64_t kAlignment = 64;
   std::uint64_t bytes = 0;
-  std::uint64_t trainable_bytes = 0;
-  offsets_.clear();
-  for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    if (!layouts_[i]) layouts_[i] = parameter_layout(parameters_[i].shape);
-    offsets_.push_back(static_cast<std::int64_t>(bytes));
-    bytes += round_up(layouts_[i]->get_size(), kAlignment);
-    if (parameters_[i].trainable) trainable_bytes = bytes;
-  }
-  elements_ = static_cast<std::int64_t>(bytes / sizeof(float));
-  trainable_elements_ = static_cast<std::int64_t>(trainable_bytes / sizeof(float));
+  offsets_.assign(parameters_.size(), 0);
+  const auto place_where = [&](auto&& is_next) {
+    for (std::size_t i = 0; i < parameters_.size(); ++i) {
+      if (!is_next(parameters_[i])) continue;
+      if (!layouts_[i]) layouts_[i] = parameter_layout(parameters_[i].shape);
+      offsets_[i] = static_cast<std::int64_t>(bytes);
+      bytes += round_up(layouts_[i]->get_size(), kAlignment);
+    }
+    return static_cast<std::int64_t>(bytes / sizeof(float));
+  };
+  const auto is_by_outputs = [&](const nn::Parameter& p) {
+    return division.is_by_outputs(p.layer);
+  };
+  divided_elements_ = place_where([&](const auto& p) { return p.trainable && !is_by_outputs(p); });
+  trainable_elements_ = place_where([&](const auto& p) { return p.trainable && is_by_outputs(p); });
+  elements_ = place_where([](const auto& p) { return !p.trainable; });
 }
 
 std::int64_t ParameterLayouts::offset(int parameter) const {

@@ -3,6 +3,7 @@
 // prefers. Updates are element-wise, so gradients and optimizer state use the same places and
 // nobody converts anything in a step; read() and write() speak the order of nn/engine.h.
 
+#include <millrace/cpu/division.h>
 #include <millrace/cpu/layouts.h>
 #include <millrace/nn/model.h>
 
@@ -14,8 +15,9 @@
 
 namespace millrace::cpu {
 
-/// Layouts and places of all parameters, trainable ones first. Padding in a layout is zero and
-/// stays zero under every optimizer.
+/// Layouts and places of all parameters: trainable ones first, and of those first the ones that
+/// every part of a batch has gradients of. Padding in a layout is zero and stays zero under every
+/// optimizer.
 class ParameterLayouts {
  public:
   explicit ParameterLayouts(std::vector<nn::Parameter> parameters);
@@ -25,13 +27,15 @@ class ParameterLayouts {
   /// What was chosen; Tag::any before that.
   [[nodiscard]] Layout layout(int parameter) const;
   /// Gives each parameter its place, once the first program is there.
-  void place();
+  void place(const Division& division);
 
   [[nodiscard]] const std::vector<nn::Parameter>& parameters() const { return parameters_; }
   [[nodiscard]] std::int64_t offset(int parameter) const;  ///< bytes
   [[nodiscard]] std::size_t bytes(int parameter) const;    ///< padding included
   [[nodiscard]] std::int64_t elements() const { return elements_; }
   [[nodiscard]] std::int64_t trainable_elements() const { return trainable_elements_; }
+  /// Of those, what belongs to layers that are divided by samples.
+  [[nodiscard]] std::int64_t divided_elements() const { return divided_elements_; }
   /// Elements of an arena on the outside: all parameters, or the trainable ones.
   [[nodiscard]] std::int64_t outside_elements(bool trainable_only) const;
 
@@ -45,7 +49,7 @@ class ParameterLayouts {
   std::vector<nn::Parameter> parameters_;
   std::vector<std::optional<Layout>> layouts_;
   std::vector<std::int64_t> offsets_;  // bytes
-  std::int64_t elements_ = 0, trainable_elements_ = 0;
+  std::int64_t elements_ = 0, trainable_elements_ = 0, divided_elements_ = 0;
 };
 
 }  // namespace millrace::cpu

@@ -10,6 +10,8 @@ namespace millrace::cpu {
 
 Program::Program(Lowered lowered, const dnnl::engine& engine)
     : batch_(lowered.batch),
+      part_(lowered.part),
+      parts_(lowered.parts),
       slots_(std::move(lowered.slots)),
       steps_(std::move(lowered.steps)),
       input_(lowered.input),
@@ -21,11 +23,14 @@ Program::Program(Lowered lowered, const dnnl::engine& engine)
 
 // Lifetimes are those of roots: a view keeps the memory that it looks at.
 void Program::plan() {
+  sections_ = {0};
   for (Slot& slot : slots_) {
     slot.first = static_cast<int>(steps_.size());
     slot.last = -1;
+    if (slot.place == Place::input && slot.is_whole) reads_whole_input_ = true;
   }
   for (std::size_t i = 0; i < steps_.size(); ++i) {
+    if (steps_[i].begins_section && i > 0) sections_.push_back(i);
     for (const Use& use : steps_[i].uses) {
       Slot& root = slots_[slots_[use.slot].root];
       root.first = std::min(root.first, static_cast<int>(i));
@@ -33,31 +38,64 @@ void Program::plan() {
     }
     scratch_.count = std::max<std::uint64_t>(scratch_.count, steps_[i].scratch.get_size());
   }
+  sections_.push_back(steps_.size());
   if (output_ != kNoSlot) slots_[slots_[output_].root].last = static_cast<int>(steps_.size());
 
-  // Where a short batch is copied to, as long as steps read the input.
+  // Where rows are copied to that cannot be read in place, as long as steps read the input.
   const Slot& input = slots_[input_];
   staging_ = slots_.size();
-  slots_.push_back({.layout = input.layout, .root = staging_, .first = 0, .last = input.last});
+  slots_.push_back({.layout = input.layout,
+                    .place = reads_whole_input_ ? Place::shared : Place::activations,
+                    .root = staging_,
+                    .first = 0,
+                    .last = input.last});
 
+  activations_ = place(Place::activations, 1);
+  shared_ = place(Place::shared, parts_);
+}
+
+/// Gives the slots of a place their offsets, for the rows of so many parts; returns what all take.
+Bytes Program::place(Place place, std::int64_t parts) {
   std::vector<nn::Interval> intervals;
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     const Slot& slot = slots_[i];
-    const bool is_planned = slot.place == Place::activations && slot.root == i;
-    const auto bytes = is_planned ? static_cast<std::int64_t>(slot.layout.get_size()) : 0;
-    intervals.push_back({.bytes = bytes, .first = slot.first, .last = slot.last});
+    if (slot.place != place || slot.root != i) {
+      intervals.push_back({});
+      continue;
+    }
+    nn::Interval interval{.bytes = parts * static_cast<std::int64_t>(slot.layout.get_size()),
+                          .first = slot.first,
+                          .last = slot.last};
+    for (std::size_t s = 0; place == Place::shared && s < sections(); ++s) {
+      const auto [begin, end] =
+          std::pair(static_cast<int>(sections_[s]), static_cast<int>(sections_[s + 1]));
+      // Within a section one part may be steps ahead of another.
+      if (begin <= slot.first && slot.first < end) interval.first = begin;
+      if (begin <= slot.last && slot.last < end) interval.last = end - 1;
+    }
+    intervals.push_back(interval);
   }
   const nn::ArenaPlan plan = nn::plan_arena(intervals);
-  for (std::size_t i = 0; i < slots_.size(); ++i) slots_[i].offset = plan.offsets[i];
-  activations_ = Bytes{static_cast<std::uint64_t>(plan.bytes)};
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i].place == place) slots_[i].offset = plan.offsets[i];
+  }
+  return Bytes{static_cast<std::uint64_t>(plan.bytes)};
 }
 
 std::byte* Program::address(const Slot& slot, const Arenas& arenas,
                             const ParameterLayouts& parameters) const {
+  const Slot& root = slots_[slot.root];
   switch (slot.place) {
-    case Place::activations: return arenas.activations + slots_[slot.root].offset;
-    case Place::parameters: return arenas.parameters + parameters.offset(slot.parameter);
-    case Place::gradients: return arenas.gradients + parameters.offset(slot.parameter);
+    case Place::activations: return arenas.activations + root.offset;
+    case Place::shared: {
+      const auto rows = static_cast<std::int64_t>(root.layout.get_size());
+      return arenas.shared + root.offset + (slot.is_whole ? 0 : part_ * rows);
+    }
+    case Place::parameters:
+      return arenas.parameters + parameters.offset(slot.parameter) + slot.within;
+    case Place::gradients:
+      return (slot.is_whole ? arenas.whole_gradients : arenas.gradients) +
+             parameters.offset(slot.parameter) + slot.within;
     case Place::input: break;
   }
   return nullptr;  // given with each batch
@@ -93,55 +131,60 @@ void Program::bind_step(std::size_t index, const dnnl::memory& scratch) {
   }
 }
 
-// The caller's memory is read in place; a short batch is copied, because what follows its rows in
-// the caller's memory may be anything, even nothing.
-void Program::set_input(const nn::Batch& batch) {
-  auto* source = const_cast<std::byte*>(batch.input.data);  // steps only read it
-  if (batch.samples < batch_) {
-    const Slot& staging = slots_[staging_];
-    auto* const rows = static_cast<std::byte*>(memories_[staging_].get_data_handle());
-    const std::size_t bytes = staging.layout.get_size();
-    const std::size_t valid =
-        bytes / static_cast<std::size_t>(batch_) * static_cast<std::size_t>(batch.samples);
-    std::memcpy(rows, source, valid);
-    std::memset(rows + valid, 0, bytes - valid);
-    source = rows;
-  }
+// The caller's memory is read in place; rows of a short batch are copied, because what follows them
+// in the caller's memory may be anything, even nothing.
+void Program::begin(const nn::Batch& rows, const nn::Batch& all) {
+  run_ = {.batch = &rows,
+          .share = static_cast<float>(static_cast<double>(rows.samples) /
+                                      static_cast<double>(all.samples)),
+          .result = {}};
+  const bool copies = reads_whole_input_ ? copies_rows(all) : rows.samples < batch_;
+  if (!copies) return set_input(rows.input.data, all.input.data);
+  const std::size_t bytes = slots_[staging_].layout.get_size();
+  const std::size_t valid =
+      bytes / static_cast<std::size_t>(batch_) * static_cast<std::size_t>(rows.samples);
+  auto* const own = static_cast<std::byte*>(memories_[staging_].get_data_handle());
+  if (valid > 0) std::memcpy(own, rows.input.data, valid);
+  std::memset(own + valid, 0, bytes - valid);
+  set_input(own, own - static_cast<std::size_t>(part_) * bytes);
+}
+
+void Program::set_input(const std::byte* rows, const std::byte* all) {
+  const auto memory_of = [&](const Slot& slot) {
+    return const_cast<std::byte*>(slot.is_whole ? all : rows);  // steps only read it
+  };
   for (std::size_t i = 0; i < slots_.size(); ++i) {
-    if (slots_[i].place == Place::input) memories_[i].set_data_handle(source);
+    if (slots_[i].place == Place::input) memories_[i].set_data_handle(memory_of(slots_[i]));
   }
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     for (std::size_t use = 0; use < steps_[i].uses.size(); ++use) {
-      const SlotId slot = steps_[i].uses[use].slot;
-      if (slots_[slot].place == Place::input) bound_[i].memory[use] = source;
+      const Slot& slot = slots_[steps_[i].uses[use].slot];
+      if (slot.place == Place::input) bound_[i].memory[use] = memory_of(slot);
     }
   }
 }
 
-void Program::run_bare(const nn::Batch& batch) {
-  set_input(batch);
-  Run run{.batch = &batch, .result = {}};
-  for (std::size_t i = 0; i < steps_.size(); ++i) {
-    if (steps_[i].is_main_work) run_step(i, run);
+void Program::run_bare(std::size_t section) {
+  for (std::size_t i = sections_[section]; i < sections_[section + 1]; ++i) {
+    if (steps_[i].is_main_work) run_step(i, run_);
   }
 }
 
-nn::StepResult Program::run(Part part, const nn::Batch& batch, bool timed) {
-  set_input(batch);
-  Run run{.batch = &batch, .result = {}};
-  for (std::size_t i = 0; i < steps_.size(); ++i) {
+nn::StepResult Program::run(std::size_t section, Part part, bool timed) {
+  run_.result = {};
+  for (std::size_t i = sections_[section]; i < sections_[section + 1]; ++i) {
     Step& step = steps_[i];
     if (part != Part::both && step.part != Part::both && step.part != part) continue;
     if (!timed) {
-      run_step(i, run);
+      run_step(i, run_);
       continue;
     }
     const double start = compute_time();
-    run_step(i, run);
+    run_step(i, run_);
     step.seconds += compute_time() - start;
     ++step.calls;
   }
-  return run.result;
+  return run_.result;
 }
 
 void Program::run_step(std::size_t index, Run& run) {

@@ -20,22 +20,26 @@ namespace millrace::cpu {
 using SlotId = std::size_t;  ///< index into Lowered::slots
 inline constexpr SlotId kNoSlot = static_cast<SlotId>(-1);
 
-/// Which memory a slot lies in.
-enum class Place { activations, parameters, gradients, input };
+/// Which memory a slot lies in: that of a part of the batch, or one that all parts have.
+enum class Place { activations, shared, parameters, gradients, input };
 
-/// A piece of memory with a layout. A view shares the memory of another slot, its root.
+/// A piece of memory with a layout. A view shares the memory of another slot, its root. What is
+/// shared lies part after part: a slot is the part's own rows of it, or all of them.
 struct Slot {
   Layout layout;
   Place place = Place::activations;
+  bool is_whole = false;     ///< all parts' rows
   int parameter = -1;        ///< for parameters and their gradients
+  std::int64_t within = 0;   ///< likewise: bytes from where the parameter begins
   SlotId root = kNoSlot;     ///< itself, or the slot that it is a view of
   int first = 0, last = -1;  ///< of roots: the steps that use it
-  std::int64_t offset = 0;   ///< of roots in the activations: bytes
+  std::int64_t offset = 0;   ///< of roots among activations or what is shared: bytes
 };
 
 /// What a step's own loops see of the run.
 struct Run {
-  const nn::Batch* batch = nullptr;
+  const nn::Batch* batch = nullptr;  ///< the part's rows
+  float share = 1;                   ///< of the whole batch's samples that they are
   nn::StepResult result;
 };
 
@@ -56,25 +60,29 @@ struct Step {
   std::string implementation;  ///< oneDNN's word for it, or "millrace:..."
   std::vector<Use> uses;
   Part part = Part::both;
-  bool is_main_work = false;  ///< Kernel::is_main_work, or the loss
-  dnnl::primitive primitive;  ///< empty for an own loop
+  bool is_main_work = false;    ///< Kernel::is_main_work, or the loss
+  bool begins_section = false;  ///< all parts have done what comes before
+  dnnl::primitive primitive;    ///< empty for an own loop
   Loop loop;
   Layout scratch;      ///< what the primitive needs besides its arguments
   double seconds = 0;  ///< since reset_timings
   std::int64_t calls = 0;
 };
 
-/// The memory that the programs of an executor share.
+/// The memory of a part, and what it shares with the others.
 struct Arenas {
   std::byte* parameters = nullptr;
-  std::byte* gradients = nullptr;
+  std::byte* gradients = nullptr;        ///< of what is divided by samples
+  std::byte* whole_gradients = nullptr;  ///< of what is divided by outputs
   std::byte* activations = nullptr;
+  std::byte* shared = nullptr;
   std::byte* scratch = nullptr;
 };
 
 /// What lowering makes.
 struct Lowered {
-  std::int64_t batch = 0;
+  std::int64_t batch = 0;            ///< rows of a part
+  std::int64_t part = 0, parts = 1;  ///< whose program it is, of how many
   std::vector<Slot> slots;
   std::vector<Step> steps;
   SlotId input = kNoSlot;
@@ -89,6 +97,8 @@ class Program {
 
   [[nodiscard]] std::int64_t batch() const { return batch_; }
   [[nodiscard]] Bytes activations() const { return activations_; }
+  /// Of what all parts' programs have together; the same in each.
+  [[nodiscard]] Bytes shared() const { return shared_; }
   [[nodiscard]] Bytes scratch() const { return scratch_; }
 
   /// Replaces what was bound before.
@@ -97,11 +107,20 @@ class Program {
 
   void unbind();
 
-  /// Runs the steps of `part` and those of both. A batch of fewer samples than batch() is filled up
-  /// with rows of zeros. Requires is_bound().
-  nn::StepResult run(Part part, const nn::Batch& batch, bool timed);
+  /// Takes `rows`, this part's of the batch that `all` is; both outlive the run. Requires
+  /// is_bound().
+  void begin(const nn::Batch& rows, const nn::Batch& all);
+  /// Whether begin() copies rows of this batch, for the other parts too: because there are fewer
+  /// than the programs are for, which are filled up with zeros.
+  [[nodiscard]] bool copies_rows(const nn::Batch& all) const {
+    return all.samples < batch_ * parts_;
+  }
+  /// Parts that read what others have made wait for them between sections.
+  [[nodiscard]] std::size_t sections() const { return sections_.size() - 1; }
+  /// Runs a section's steps of `part` and those of both.
+  nn::StepResult run(std::size_t section, Part part, bool timed);
   /// Runs the main work of all parts alone. Results are of no use.
-  void run_bare(const nn::Batch& batch);
+  void run_bare(std::size_t section);
   /// What predict returns: [batch()][K], after run(Part::output, ...) or
   /// run(Part::both, ...).
   [[nodiscard]] const float* output() const;
@@ -121,16 +140,20 @@ class Program {
   std::byte* address(const Slot& slot, const Arenas& arenas,
                      const ParameterLayouts& parameters) const;
   void bind_step(std::size_t step, const dnnl::memory& scratch);
-  void set_input(const nn::Batch& batch);
+  Bytes place(Place place, std::int64_t parts);
+  void set_input(const std::byte* rows, const std::byte* all);
   void run_step(std::size_t step, Run& run);
 
-  std::int64_t batch_;
+  std::int64_t batch_, part_, parts_;
   std::vector<Slot> slots_;
   std::vector<Step> steps_;
   SlotId input_, output_, staging_ = kNoSlot;
   dnnl::engine engine_;
   dnnl::stream stream_;
-  Bytes activations_, scratch_;
+  Bytes activations_, shared_, scratch_;
+  std::vector<std::size_t> sections_;  // where they begin; then where the last one ends
+  bool reads_whole_input_ = false;
+  Run run_;
   std::vector<dnnl::memory> memories_;  // one a slot; scratch memories follow
   std::vector<Bound> bound_;
 };

@@ -44,13 +44,16 @@ Programs::Programs(const nn::Model& model, const nn::CompileOptions& options, co
   }
   for (const BySize* programs : {&training_, &evaluation_}) {
     for (const auto& [rows, parts] : *programs) {
-      activations_ = std::max(activations_, parts.front()->activations());
-      scratch_ = std::max(scratch_, parts.front()->scratch());
+      for (const auto& program : parts) {
+        activations_ = std::max(activations_, program->activations());
+        scratch_ = std::max(scratch_, program->scratch());
+      }
+      shared_ = std::max(shared_, parts.front()->shared());
     }
   }
 }
 
-Programs::Parts Programs::compile(std::int64_t samples, nn::Mode mode) {
+Lowered Programs::lower(std::int64_t samples, nn::Mode mode, std::int64_t part) {
   const ThreadScope scope(how_.threads);
   nn::Graph graph = nn::build_graph(model_, rows(samples), mode,
                                     options_.loss.value_or(nn::default_loss(model_)));
@@ -58,6 +61,8 @@ Programs::Parts Programs::compile(std::int64_t samples, nn::Mode mode) {
   Lowering lowering(graph,
                     {.seed = options_.seed,
                      .threads = how_.threads,
+                     .division = how_.division,
+                     .part = part,
                      .algorithms = how_.algorithms,
                      .tuner = how_.tuner,
                      .timed_batch = rows(options_.batch),
@@ -65,10 +70,15 @@ Programs::Parts Programs::compile(std::int64_t samples, nn::Mode mode) {
                                  (mode == nn::Mode::training || !options_.training),
                      .most_scratch = how_.most_scratch},
                     layouts_, device_);
-  const Lowered lowered = std::move(lowering).run();
+  return std::move(lowering).run();
+}
+
+Programs::Parts Programs::compile(std::int64_t samples, nn::Mode mode) {
   Parts parts;
-  for (std::int64_t i = 0; i < how_.parts; ++i) {
-    parts.push_back(std::make_unique<Program>(lowered, device_));
+  for (std::int64_t i = 0; i < how_.division.parts; ++i) {
+    parts.push_back(std::make_unique<Program>(lower(samples, mode, i), device_));
+    MILLRACE_CHECK(parts.back()->shared() == parts.front()->shared(),
+                   "parts share memory in the same way");
   }
   return parts;
 }

@@ -4,6 +4,7 @@
 // Where a batch is computed in parts, a program is there once for each of them, with arenas of its
 // own.
 
+#include <millrace/cpu/division.h>
 #include <millrace/cpu/engine.h>
 #include <millrace/cpu/parameters.h>
 #include <millrace/cpu/program.h>
@@ -21,8 +22,8 @@ namespace millrace::cpu {
 class Programs {
  public:
   struct How {
-    int threads = 1;         ///< of OpenMP, in one part
-    std::int64_t parts = 1;  ///< that a batch is computed in
+    int threads = 1;      ///< of OpenMP, in one part
+    Division division{};  ///< of a step
     Algorithms algorithms = Algorithms::direct;
     Tuner* tuner = nullptr;                 ///< with Algorithms::fastest
     Bytes most_scratch{~std::uint64_t{0}};  ///< of an algorithm, if there is another
@@ -36,6 +37,8 @@ class Programs {
   /// Of a part.
   [[nodiscard]] Bytes activations() const { return activations_; }
   [[nodiscard]] Bytes scratch() const { return scratch_; }
+  /// Of all parts together.
+  [[nodiscard]] Bytes shared() const { return shared_; }
 
   /// One a part.
   void bind(std::vector<Arenas> arenas);
@@ -55,10 +58,11 @@ class Programs {
  private:
   using BySize = std::map<std::int64_t, Parts>;
   Parts compile(std::int64_t samples, nn::Mode mode);
+  Lowered lower(std::int64_t samples, nn::Mode mode, std::int64_t part);
   void bind(const Parts& parts);
   /// Of the largest part of a batch.
   [[nodiscard]] std::int64_t rows(std::int64_t samples) const {
-    return (samples + how_.parts - 1) / how_.parts;
+    return (samples + how_.division.parts - 1) / how_.division.parts;
   }
 
   const nn::Model& model_;
@@ -68,7 +72,7 @@ class Programs {
   ParameterLayouts& layouts_;
   bool needs_exact_size_;
   BySize training_, evaluation_;
-  Bytes activations_, scratch_;
+  Bytes activations_, shared_, scratch_;
   std::vector<Arenas> arenas_;
 };
 

@@ -90,14 +90,9 @@ double Updater::summed_penalty() const {
 
 void Updater::gather(std::size_t index, const FlatArenas& arenas) {
   const Part& part = parts_[index];
-  const auto of = [&](const PartialGradients& one) {
-    return one.values.subspan(part.offset, part.count);
-  };
-  const std::span<float> sum = of(arenas.partial.front());
-  float share = arenas.partial.front().share;  // 1 where there is no other part
-  for (const PartialGradients& other : arenas.partial.subspan(1)) {
-    add_shares(sum, share, of(other), other.share);
-    share = 1;
+  const std::span<float> sum = arenas.gradients().subspan(part.offset, part.count);
+  for (const std::span<float> other : arenas.partial.subspan(1)) {
+    if (part.offset < other.size()) add(sum, other.subspan(part.offset, part.count));
   }
   penalise(index, arenas);
 }

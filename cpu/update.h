@@ -17,19 +17,14 @@
 
 namespace millrace::cpu {
 
-/// Gradients of a part of the batch, and the share that they have in the whole one's.
-struct PartialGradients {
-  std::span<float> values;
-  float share = 1;
-};
-
-/// The trainable part of the engine's arenas; empty where there is none. `partial` is not empty;
-/// what its shares add up to is written into the first of it.
+/// The trainable part of the engine's arenas; empty where there is none. The gradients are the sum
+/// of `partial`, which is written into the first of it; the others end where parameters begin that
+/// only the first has gradients of.
 struct FlatArenas {
   std::span<float> weights, first, second;
   std::span<const float> masks;
-  std::span<const PartialGradients> partial;
-  [[nodiscard]] std::span<float> gradients() const { return partial.front().values; }
+  std::span<const std::span<float>> partial;
+  [[nodiscard]] std::span<float> gradients() const { return partial.front(); }
 };
 
 class Updater {

@@ -62,10 +62,9 @@ void Adam(const nn::UpdateConstants& c, std::size_t count, float* w, const float
   });
 }
 
-void Add(std::size_t count, float* sum, float share, const float* other, float other_share) {
+void Add(std::size_t count, float* sum, const float* other) {
   for_lanes(count, [&](auto d, std::size_t i) {
-    const auto own = hn::Mul(hn::Set(d, share), hn::LoadU(d, sum + i));
-    hn::StoreU(hn::MulAdd(hn::Set(d, other_share), hn::LoadU(d, other + i), own), d, sum + i);
+    hn::StoreU(hn::Add(hn::LoadU(d, sum + i), hn::LoadU(d, other + i)), d, sum + i);
   });
 }
 
@@ -103,9 +102,8 @@ void update_weights(const nn::UpdateConstants& constants, std::span<float> weigh
   }
 }
 
-void add_shares(std::span<float> sum, float share, std::span<const float> other,
-                float other_share) {
-  HWY_DYNAMIC_DISPATCH(Add)(sum.size(), sum.data(), share, other.data(), other_share);
+void add(std::span<float> sum, std::span<const float> other) {
+  HWY_DYNAMIC_DISPATCH(Add)(sum.size(), sum.data(), other.data());
 }
 
 void apply_masks(std::span<float> values, std::span<const float> masks) {

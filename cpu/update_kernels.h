@@ -15,8 +15,8 @@ void update_weights(const nn::UpdateConstants& constants, std::span<float> weigh
                     std::span<const float> gradients, std::span<float> first,
                     std::span<float> second);
 
-/// sum = share * sum + other_share * other.
-void add_shares(std::span<float> sum, float share, std::span<const float> other, float other_share);
+/// sum += other.
+void add(std::span<float> sum, std::span<const float> other);
 
 /// values *= masks; what a zero makes zero is +0, never -0, so that files of pruned weights
 /// compress.
