@@ -27,6 +27,7 @@ void declare_common(CommandLine& line, BenchOptions& o) {
   line("repeats", o.repeats, "N", "measurements of which median, min and max are told; default 5");
   line("warmup", o.warmup, "N", "unmeasured runs before; default 1");
   line("optimizer", o.optimizer, "NAME", "sgd, adam (default), keras_adam, adamw");
+  line("momentum", o.momentum, "X", "of sgd; default 0");
   line("json", o.json, "FILE", "write all numbers and the machine's facts; - for standard output");
   line.topic("synthetic", "Synthetic samples");
   line("input", o.input, "HxWxC|F", "default 150x150x3, for mlp 28x28x1");
@@ -48,6 +49,9 @@ void check_and_choose(const char* command, BenchOptions& o) {
   require(o.classes >= 2 && o.classes <= 1'000'000, "classes", "2 to 1000000", o.classes);
   (void)augment_options(o.augmentation, concat(command, ": --"));
   (void)nn::optimizer_kind(o.optimizer);
+  require(o.momentum >= 0 && o.momentum < 1, "momentum", "in [0, 1)", o.momentum);
+  require(o.momentum == 0 || o.optimizer == "sgd", "momentum",
+          "left out unless the optimizer is sgd", o.momentum);
   check_and_choose(command, o.machine);
 }
 

@@ -28,6 +28,7 @@ struct BenchOptions {
   std::string batches = "32";    ///< "1,8,32"
   std::string devices = "cpu";   ///< "cpu,gpu"
   std::string optimizer = "adam";
+  double momentum = 0;
   int repeats = 5;
   int warmup = 1;
   int steps = 0;                    ///< compute: steps of a repeat; 0: as many as take 0.2 s

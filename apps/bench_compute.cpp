@@ -153,10 +153,15 @@ ordered_json json_of(const std::vector<BenchDevice>& devices, const Sweeps& swee
 }
 
 ordered_json result_of(const BenchOptions& o, const nn::Model& model, ordered_json devices) {
-  return {{"command", "bench compute"},      {"model", model.name},
-          {"input", to_string(model.input)}, {"outputs", output_width(model)},
-          {"optimizer", o.optimizer},        {"repeats", o.repeats},
-          {"machine", machine_facts(o)},     {"devices", std::move(devices)}};
+  return {{"command", "bench compute"},
+          {"model", model.name},
+          {"input", to_string(model.input)},
+          {"outputs", output_width(model)},
+          {"optimizer", o.optimizer},
+          {"momentum", o.momentum},
+          {"repeats", o.repeats},
+          {"machine", machine_facts(o)},
+          {"devices", std::move(devices)}};
 }
 
 }  // namespace

@@ -102,6 +102,7 @@ TrainOptions train_options(const BenchOptions& o, const BenchDevice& device, std
   t.resident = o.resident;
   t.batch = batch;
   t.optimizer = o.optimizer;
+  t.momentum = o.momentum;
   t.seed = o.seed;
   t.augmentation = o.augmentation;
   t.device = device.name;
@@ -250,10 +251,10 @@ ordered_json json_of(const std::vector<BenchDevice>& devices, const Sweeps& swee
 }
 
 ordered_json result_of(const BenchOptions& o, const TrainingData& data, ordered_json devices) {
-  return {
-      {"command", "bench train"}, {"data", data.description},    {"optimizer", o.optimizer},
-      {"epochs", o.epochs},       {"repeats", o.repeats},        {"replay", o.replay},
-      {"resident", o.resident},   {"machine", machine_facts(o)}, {"devices", std::move(devices)}};
+  return {{"command", "bench train"},     {"data", data.description}, {"optimizer", o.optimizer},
+          {"momentum", o.momentum},       {"epochs", o.epochs},       {"repeats", o.repeats},
+          {"replay", o.replay},           {"resident", o.resident},   {"machine", machine_facts(o)},
+          {"devices", std::move(devices)}};
 }
 
 }  // namespace

@@ -112,6 +112,7 @@ class ComputeBench {
   std::unique_ptr<nn::Executor> compile(const nn::Engine& engine) const {
     nn::CompileOptions compile{.batch = batch_, .masks = options_.masks};
     compile.optimizer.kind = nn::optimizer_kind(options_.optimizer);
+    compile.optimizer.momentum = options_.momentum;
     compile.seed = options_.seed;
     return engine.compile(model_, compile);
   }

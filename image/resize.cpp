@@ -117,8 +117,11 @@ void Resizer::Impl::push_row(std::span<const std::uint8_t> row) {
       "a row has ", width_, " pixels of ", target_.channels, " bytes, not ", row.size(), " bytes");
   const int y = next_in_++;
   if (height_ == target_.height) {  // Pillow leaves the pass out; so do all filters but in time
-    resize_columns(row.data(), window_.data());
-    std::memcpy(target_.row(next_out_++), window_.data(), target_.row_bytes());
+    // In between only where the loops write beyond a row.
+    const bool is_copy = width_ == target_.width;
+    std::uint8_t* const out = target_.row(next_out_++);
+    resize_columns(row.data(), is_copy ? out : window_.data());
+    if (!is_copy) std::memcpy(out, window_.data(), target_.row_bytes());
     return;
   }
   const auto first = [&] { return vertical_->first[static_cast<std::size_t>(next_out_)]; };
@@ -183,6 +186,12 @@ Bytes Resizer::scratch_bytes() const noexcept {
 void Resizer::resize(ConstImageView source, ImageView target, Filter filter) {
   MILLRACE_CHECK(source.channels == target.channels, "channels differ: ", source.channels, " and ",
                  target.channels);
+  const bool keeps_size = source.height == target.height && source.width == target.width;
+  if (keeps_size && source.row_bytes() == source.stride && target.row_bytes() == target.stride) {
+    std::memcpy(target.data, source.data,
+                source.row_bytes() * static_cast<std::size_t>(source.height));
+    return;
+  }
   impl_->begin(source.height, source.width, target, filter);
   for (int y = 0; y < source.height; ++y) impl_->push_row({source.row(y), source.row_bytes()});
 }
