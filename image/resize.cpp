@@ -53,10 +53,17 @@ Filter filter_from_name(std::string_view name) {
   throw UsageError(concat("'", name, "' is not a resize filter; choose one of ", known));
 }
 
+constexpr std::size_t kNotAligned = 32;  // see Resizer::wide_row()
+
 class Resizer::Impl {
  public:
   void begin(int height, int width, ImageView target, Filter filter);
   void push_row(std::span<const std::uint8_t> row);
+  [[nodiscard]] std::uint8_t* wide_row() noexcept { return wants_wide_rows() ? wide() : nullptr; }
+  void push_wide_row() {
+    MILLRACE_CHECK(wants_wide_rows(), "rows are as they come");
+    push(nullptr);
+  }
   [[nodiscard]] bool is_complete() const noexcept { return next_out_ == target_.height; }
   [[nodiscard]] std::size_t bytes() const noexcept {
     return sizeof(*this) + columns_.bytes() + rows_.bytes() + wide_.capacity() +
@@ -64,7 +71,15 @@ class Resizer::Impl {
   }
 
  private:
+  void push(const std::uint8_t* row);  // null: it is the wide one
   void resize_columns(const std::uint8_t* row, std::uint8_t* out);
+  [[nodiscard]] bool wants_wide_rows() const noexcept {
+    return target_.channels == 3 && width_ != target_.width && filter_ != Filter::nearest;
+  }
+  [[nodiscard]] std::uint8_t* wide() noexcept {
+    const auto misplaced = reinterpret_cast<std::uintptr_t>(wide_.data()) % kNotAligned;
+    return wide_.data() + (kNotAligned - misplaced) + kNotAligned / 2;
+  }
   void emit_row();
   [[nodiscard]] std::uint8_t* window_row(int y) noexcept {
     return window_.data() + static_cast<std::size_t>(y % vertical_->taps) * window_stride_;
@@ -104,7 +119,7 @@ void Resizer::Impl::begin(int height, int width, ImageView target, Filter filter
   const auto grow = [](std::vector<std::uint8_t>& memory, std::size_t bytes) {
     if (memory.size() < bytes) memory.resize(bytes);
   };
-  grow(wide_, resample::readable_bytes(*horizontal_));
+  grow(wide_, 2 * kNotAligned + resample::readable_bytes(*horizontal_));
   window_stride_ = target.row_bytes() + resample::kRowPadding;
   grow(window_, static_cast<std::size_t>(vertical_->taps) * window_stride_);
   taps_.resize(static_cast<std::size_t>(vertical_->taps));
@@ -115,19 +130,23 @@ void Resizer::Impl::push_row(std::span<const std::uint8_t> row) {
   MILLRACE_CHECK(
       row.size() == static_cast<std::size_t>(width_) * static_cast<std::size_t>(target_.channels),
       "a row has ", width_, " pixels of ", target_.channels, " bytes, not ", row.size(), " bytes");
+  push(row.data());
+}
+
+void Resizer::Impl::push(const std::uint8_t* row) {
   const int y = next_in_++;
   if (height_ == target_.height) {  // Pillow leaves the pass out; so do all filters but in time
     // In between only where the loops write beyond a row.
     const bool is_copy = width_ == target_.width;
     std::uint8_t* const out = target_.row(next_out_++);
-    resize_columns(row.data(), is_copy ? out : window_.data());
+    resize_columns(row, is_copy ? out : window_.data());
     if (!is_copy) std::memcpy(out, window_.data(), target_.row_bytes());
     return;
   }
   const auto first = [&] { return vertical_->first[static_cast<std::size_t>(next_out_)]; };
   const auto count = [&] { return vertical_->count[static_cast<std::size_t>(next_out_)]; };
   if (is_complete() || y < first()) return;  // nearest leaves rows out
-  resize_columns(row.data(), window_row(y));
+  resize_columns(row, window_row(y));
   while (!is_complete() && first() + count() == y + 1) emit_row();
 }
 
@@ -140,11 +159,11 @@ void Resizer::Impl::resize_columns(const std::uint8_t* row, std::uint8_t* out) {
       out = std::copy_n(row + static_cast<std::size_t>(x) * channels, channels, out);
     }
   } else if (target_.channels == 1) {
-    std::memcpy(wide_.data(), row, static_cast<std::size_t>(width_));
-    resample::horizontal_gray(wide_.data(), *horizontal_, out);
+    std::memcpy(wide(), row, static_cast<std::size_t>(width_));
+    resample::horizontal_gray(wide(), *horizontal_, out);
   } else {
-    resample::widen_rgb(row, width_, wide_.data());
-    resample::horizontal_rgbx(wide_.data(), *horizontal_, out);
+    if (row != nullptr) resample::widen_rgb(row, width_, wide());
+    resample::horizontal_rgbx(wide(), *horizontal_, out);
   }
 }
 
@@ -173,6 +192,14 @@ void Resizer::begin(int height, int width, ImageView target, Filter filter) {
 
 void Resizer::push_row(std::span<const std::uint8_t> row) {
   impl_->push_row(row);
+}
+
+std::uint8_t* Resizer::wide_row() noexcept {
+  return impl_->wide_row();
+}
+
+void Resizer::push_wide_row() {
+  impl_->push_wide_row();
 }
 
 bool Resizer::is_complete() const noexcept {

@@ -92,15 +92,25 @@ class Decoder::Impl {
     const detail::JpegHeader header = jpeg_.open(file);
     check_pixels(header.height, header.width, options_.max_pixels);
     if (header.has_many_scans) check_scratch(header.coefficient_bytes, options_.max_scratch);
-    jpeg_.start();
-    row_.resize(static_cast<std::size_t>(header.width) * static_cast<std::size_t>(header.channels));
     resizer_.begin(header.height, header.width, target, filter);
+    const bool is_rgb = header.channels == 3 && target.channels == 3;
+    std::uint8_t* const wide = is_rgb ? resizer_.wide_row() : nullptr;
+    jpeg_.start(wide != nullptr);
+    for (int y = 0; wide != nullptr && y < header.height; ++y) {
+      jpeg_.read_row(wide);
+      resizer_.push_wide_row();
+    }
+    if (wide == nullptr) push_rows(header, target.channels);
+    jpeg_.close();
+  }
+
+  void push_rows(const detail::JpegHeader& header, int channels) {
+    row_.resize(static_cast<std::size_t>(header.width) * static_cast<std::size_t>(header.channels));
     for (int y = 0; y < header.height; ++y) {
       jpeg_.read_row(row_.data());
       if (header.channels == 4) convert_cmyk_row(row_.data(), true, row_.data(), header.width);
-      push(row_.data(), header.width, header.channels == 1 ? 1 : 3, target.channels);
+      push(row_.data(), header.width, header.channels == 1 ? 1 : 3, channels);
     }
-    jpeg_.close();
   }
 
   void push(const std::uint8_t* row, int width, int from, int to) {

@@ -105,8 +105,9 @@ JpegHeader JpegReader::open(std::span<const std::byte> file) {
   return header;
 }
 
-void JpegReader::start() {
+void JpegReader::start(bool wide) {
   jpeg_decompress_struct& decoder = state_->decoder;
+  if (wide) decoder.out_color_space = JCS_EXT_RGBX;
   decoder.dct_method = JDCT_ISLOW;
   state_->guarded([&] { jpeg_start_decompress(&decoder); });
 }

@@ -31,9 +31,11 @@ class JpegReader {
 
   /// Reads the header. `file` must live until the last row is read.
   JpegHeader open(std::span<const std::byte> file);
-  /// Starts decoding; for a file of many scans, decodes them.
-  void start();
-  /// The next row: width * channels bytes. CMYK is as stored. Requires: start(), rows left.
+  /// Starts decoding; for a file of many scans, decodes them. With `wide` RGB comes in four bytes a
+  /// pixel, the fourth of no meaning. Requires then: three channels.
+  void start(bool wide = false);
+  /// The next row: width * channels bytes. CMYK is as stored. A row at a multiple of 32 bytes is
+  /// written past the processor's caches. Requires: start(), rows left.
   void read_row(std::uint8_t* row);
   /// Gives back what this file took.
   void close() noexcept;
