@@ -35,8 +35,10 @@ enum class Sharing {
   /// other behind every operation, which costs milliseconds where other threads want the cores.
   together,
   /// Each thread takes a part of the batch through all operations: oneTBB's. A part that nobody has
-  /// begun is anybody's. Gradients are kept once a part and added up by the update. Models that
-  /// train batch normalisation, or have more than 256 MiB of such gradients, are computed together.
+  /// begun is anybody's. Gradients are kept once a part and added up by the update. Large dense
+  /// layers are trained by outputs, some of them for all samples, with gradients once. Models that
+  /// train batch normalisation, or whose parts would need more than 256 MiB of further gradients,
+  /// are computed together.
   parts
 };
 
