@@ -22,6 +22,11 @@ using onednn::Layout;
 /// oneDNN's dimensions of a logical shape: {32, 150, 150, 3} is N 32, C 3, H 150, W 150.
 [[nodiscard]] onednn::Dims dims_of(const Shape& shape);
 
+/// Other images in the order that `image` has; nothing for orders that are not known.
+[[nodiscard]] std::optional<Layout> in_order_of(const Layout& image, const onednn::Dims& dims);
+/// The layout for another number of samples.
+[[nodiscard]] std::optional<Layout> with_rows(const Layout& image, std::int64_t rows);
+
 /// True when both layouts put the same logical elements into the same places, so that memory can be
 /// seen either way: [N][1][1][C] as NHWC or NCHW, plain [N][H][W][C] as [N][H*W*C].
 [[nodiscard]] bool same_memory(const Layout& a, const Layout& b);

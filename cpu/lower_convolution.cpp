@@ -102,6 +102,27 @@ std::vector<Way> ways(const Lowering& lowering, const Pass& pass, Convolution sh
   return result;
 }
 
+/// How a pass is done for fewer samples, by the same algorithm in the same
+/// layouts: arguments are those of source, destination and weights.
+template <class Find>
+Lowering::KernelForRows for_rows(const Kernel& kernel, Convolution shape,
+                                 const std::vector<int>& arguments, Find find) {
+  const bool is_winograd = kernel.implementation().find("wino") != std::string::npos;
+  shape.algorithm =
+      is_winograd ? dnnl::algorithm::convolution_winograd : dnnl::algorithm::convolution_direct;
+  shape.weights = kernel.at(arguments[2]);
+  const Layout source = kernel.at(arguments[0]);
+  const Layout destination = kernel.at(arguments[1]);
+  return [=](std::int64_t rows) mutable -> Found {
+    const auto from = with_rows(source, rows);
+    const auto to = with_rows(destination, rows);
+    if (!from || !to) return std::nullopt;
+    shape.source = *from;
+    shape.destination = *to;
+    return find(shape);
+  };
+}
+
 void forward(Lowering& lowering, const nn::Op& op) {
   const auto [x, y] = std::pair(op.inputs[0], op.outputs[0]);
   const Convolution shape =
@@ -138,6 +159,10 @@ void forward(Lowering& lowering, const nn::Op& op) {
     uses.push_back({DNNL_ARG_BIAS, lowering.parameter(op.inputs[2], kernel.at(DNNL_ARG_BIAS))});
   }
   lowering.append(lowering.step_name(op, relu >= 0 ? "+ relu" : ""), kernel, std::move(uses));
+  const auto find = [&lowering, relu](const Convolution& c) {
+    return onednn::convolution_forward(lowering.engine(), c, lowering.purpose(), relu >= 0);
+  };
+  lowering.can_be_cut(for_rows(kernel, shape, pass.arguments, find));
 }
 
 /// The layouts of the forward pass come first: then nothing has to be converted.
@@ -174,6 +199,10 @@ void backward_data(Lowering& lowering, const nn::Op& op) {
   const SlotId to = lowering.make(dx, kernel.at(DNNL_ARG_DIFF_SRC));
   lowering.append(lowering.step_name(op), kernel,
                   {{DNNL_ARG_DIFF_DST, from}, {DNNL_ARG_WEIGHTS, w}, {DNNL_ARG_DIFF_SRC, to}});
+  const auto find = [&lowering](const Convolution& c) {
+    return onednn::convolution_backward_data(lowering.engine(), c);
+  };
+  lowering.can_be_cut(for_rows(kernel, shape, pass.arguments, find));
 }
 
 void backward_weights(Lowering& lowering, const nn::Op& op) {
@@ -201,7 +230,11 @@ void backward_weights(Lowering& lowering, const nn::Op& op) {
                            }));
   const SlotId source = lowering.in_layout(x, kernel.at(DNNL_ARG_SRC));
   const SlotId destination = lowering.in_layout(dy, kernel.at(DNNL_ARG_DIFF_DST));
-  lowering.append_parameter_gradients(op, kernel, source, destination, shape.bias);
+  const auto find = [&lowering](const Convolution& c) {
+    return onednn::convolution_backward_weights(lowering.engine(), c);
+  };
+  lowering.append_parameter_gradients(op, kernel, source, destination, shape.bias,
+                                      for_rows(kernel, shape, pass.arguments, find));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include <millrace/cpu/lowering.h>
 
 #include <millrace/core/error.h>
+#include <millrace/cpu/rounds.h>
 
 #include <algorithm>
 #include <functional>
@@ -84,6 +85,8 @@ Lowered Lowering::run() && {
   if (!training) {
     lowered_.output = in_layout(graph_.output, plain_layout(value(graph_.output).shape));
   }
+  // Several threads on each operation have too little to do in a round.
+  if (options_.threads == 1) compute_in_rounds(lowered_);
   return std::move(lowered_);
 }
 
@@ -180,6 +183,26 @@ void Lowering::append(std::string name, const onednn::Kernel& kernel, std::vecto
               .primitive = kernel.create(),
               .loop = {},
               .scratch = kernel.at(DNNL_ARG_SCRATCHPAD)});
+}
+
+void Lowering::can_be_cut(const KernelForRows& find) {
+  std::vector<int> arguments;
+  for (const Use& use : lowered_.steps.back().uses) arguments.push_back(use.argument);
+  can_be_cut_into([find, arguments](std::int64_t rows) -> std::optional<Step> {
+    const onednn::Found kernel = find(rows);
+    if (!kernel || kernel->is_reference()) return std::nullopt;
+    Step step{.implementation = kernel->implementation(),
+              .primitive = kernel->create(),
+              .scratch = kernel->at(DNNL_ARG_SCRATCHPAD)};
+    for (const int argument : arguments) {
+      step.uses.push_back({.argument = argument, .layout = kernel->at(argument)});
+    }
+    return step;
+  });
+}
+
+void Lowering::can_be_cut_into(ForRows step) {
+  lowered_.steps.back().for_rows = std::move(step);
 }
 
 void Lowering::append(std::string name, std::string implementation, const std::vector<SlotId>& uses,

@@ -11,6 +11,7 @@
 #include <millrace/cpu/tuner.h>
 #include <millrace/nn/graph.h>
 
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -120,10 +121,16 @@ class Lowering {
   [[nodiscard]] onednn::Kernel choose(const nn::Op& op, const std::string& description,
                                       std::vector<Way> ways) const;
   void append(std::string name, const onednn::Kernel& kernel, std::vector<Use> uses);
+  /// Says how the step appended last is done for fewer samples: by which kernel, or by which step.
+  using KernelForRows = std::function<onednn::Found(std::int64_t rows)>;
+  void can_be_cut(const KernelForRows& kernel);
+  void can_be_cut_into(ForRows step);
   /// The gradients {dw, [db]} of a dense or convolution layer, from its source and the derivative
-  /// by its destination, each in the layout that the kernel reads.
+  /// by its destination, each in the layout that the kernel reads. `kernel_for_rows` as
+  /// can_be_cut() has it.
   void append_parameter_gradients(const nn::Op& op, const onednn::Kernel& kernel, SlotId source,
-                                  SlotId destination, bool has_bias);
+                                  SlotId destination, bool has_bias,
+                                  const KernelForRows& kernel_for_rows = {});
   /// A loop of our own; timings call it "millrace:<implementation>".
   void append(std::string name, std::string implementation, const std::vector<SlotId>& uses,
               Loop loop);

@@ -107,7 +107,8 @@ void Lowering::store_gradient(nn::ValueId id, SlotId written) {
 }
 
 void Lowering::append_parameter_gradients(const nn::Op& op, const onednn::Kernel& kernel,
-                                          SlotId source, SlotId destination, bool has_bias) {
+                                          SlotId source, SlotId destination, bool has_bias,
+                                          const KernelForRows& kernel_for_rows) {
   const SlotId weights = gradient(op.outputs[0], kernel.at(DNNL_ARG_DIFF_WEIGHTS));
   std::vector<Use> uses{
       {DNNL_ARG_SRC, source}, {DNNL_ARG_DIFF_DST, destination}, {DNNL_ARG_DIFF_WEIGHTS, weights}};
@@ -116,6 +117,7 @@ void Lowering::append_parameter_gradients(const nn::Op& op, const onednn::Kernel
     uses.push_back({DNNL_ARG_DIFF_BIAS, gradient(op.outputs[1], layout)});
   }
   append(step_name(op), kernel, std::move(uses));
+  if (kernel_for_rows) can_be_cut(kernel_for_rows);
   store_gradient(op.outputs[0], weights);
 }
 

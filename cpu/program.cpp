@@ -1,6 +1,7 @@
 #include <millrace/cpu/program.h>
 
 #include <millrace/cpu/team.h>
+#include <millrace/cpu/update_kernels.h>
 #include <millrace/nn/graph.h>
 
 #include <algorithm>
@@ -129,6 +130,18 @@ void Program::bind_step(std::size_t index, const dnnl::memory& scratch) {
   if (step.scratch.get_size() > 0) {
     bound.arguments.push_back({DNNL_ARG_SCRATCHPAD, scratch.get()});
   }
+  for (const Step& inner : step.inner) {
+    Bound& views = bound.inner.emplace_back();
+    views.memory.resize(inner.uses.size());
+    views.views.reserve(inner.uses.size() + 1);
+    for (const Use& use : inner.uses) {
+      const auto& view = views.views.emplace_back(use.layout, engine_, nullptr);
+      views.arguments.push_back({use.argument, view.get()});
+    }
+    if (inner.scratch.get_size() == 0) continue;
+    const auto& view = views.views.emplace_back(inner.scratch, engine_, scratch.get_data_handle());
+    views.arguments.push_back({DNNL_ARG_SCRATCHPAD, view.get()});
+  }
 }
 
 // The caller's memory is read in place; rows of a short batch are copied, because what follows them
@@ -189,10 +202,44 @@ nn::StepResult Program::run(std::size_t section, Part part, bool timed) {
 
 void Program::run_step(std::size_t index, Run& run) {
   const Step& step = steps_[index];
-  if (step.loop) {
+  if (!step.inner.empty()) {
+    run_rounds(step, bound_[index]);
+  } else if (step.loop) {
     step.loop(bound_[index].memory, run);
   } else {
     onednn::execute(step.primitive, stream_, bound_[index].arguments, step.name);
+  }
+}
+
+void Program::run_rounds(const Step& step, Bound& bound) {
+  const auto begin_of = [this](SlotId slot) {
+    return static_cast<std::byte*>(memories_[slot].get_data_handle());
+  };
+  for (std::int64_t round = 0; round < step.rounds; ++round) {
+    for (std::size_t i = 0; i < step.inner.size(); ++i) {
+      const Step& inner = step.inner[i];
+      for (std::size_t u = 0; u < inner.uses.size(); ++u) {
+        const Use& use = inner.uses[u];
+        const bool is_partial = use.partial != kNoSlot && round > 0;
+        bound.inner[i].views[u].set_data_handle(begin_of(is_partial ? use.partial : use.slot) +
+                                                static_cast<std::size_t>(round) * use.stride);
+      }
+      if (inner.loop) {
+        for (std::size_t u = 0; u < inner.uses.size(); ++u) {
+          bound.inner[i].memory[u] =
+              static_cast<std::byte*>(bound.inner[i].views[u].get_data_handle());
+        }
+        inner.loop(bound.inner[i].memory, run_);
+      } else {
+        onednn::execute(inner.primitive, stream_, bound.inner[i].arguments, inner.name);
+      }
+      for (const Use& use : inner.uses) {
+        if (use.partial == kNoSlot || round == 0) continue;
+        const std::size_t count = use.layout.get_size() / sizeof(float);
+        add({reinterpret_cast<float*>(begin_of(use.slot)), count},
+            {reinterpret_cast<const float*>(begin_of(use.partial)), count});
+      }
+    }
   }
 }
 

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -53,19 +54,32 @@ enum class Part { both, loss, output };
 struct Use {
   int argument = 0;  ///< DNNL_ARG_..., ignored by own loops
   SlotId slot = kNoSlot;
+  // Of steps in rounds:
+  Layout layout{};           ///< of a round's samples
+  std::size_t stride = 0;    ///< bytes from a round's to the next one's
+  SlotId partial = kNoSlot;  ///< where rounds but the first write what is added up in `slot`
 };
 
+struct Step;
+/// A step for so many samples: without a name, its uses with the layouts of these samples in the
+/// same order. Nothing where oneDNN has no such kernel.
+using ForRows = std::function<std::optional<Step>(std::int64_t rows)>;
+
 struct Step {
-  std::string name;            ///< "conv2 forward"
-  std::string implementation;  ///< oneDNN's word for it, or "millrace:..."
-  std::vector<Use> uses;
+  std::string name{};            ///< "conv2 forward"
+  std::string implementation{};  ///< oneDNN's word for it, or "millrace:..."
+  std::vector<Use> uses{};
   Part part = Part::both;
   bool is_main_work = false;    ///< Kernel::is_main_work, or the loss
   bool begins_section = false;  ///< all parts have done what comes before
-  dnnl::primitive primitive;    ///< empty for an own loop
-  Loop loop;
-  Layout scratch;      ///< what the primitive needs besides its arguments
-  double seconds = 0;  ///< since reset_timings
+  dnnl::primitive primitive{};  ///< empty for an own loop
+  Loop loop{};
+  Layout scratch{};  ///< what the primitive needs besides its arguments
+  /// The same for so many samples, in the same layouts; empty where that makes no sense.
+  ForRows for_rows{};
+  std::int64_t rounds = 1;    ///< that the steps inside take turns in, over a part of the rows each
+  std::vector<Step> inner{};  ///< see rounds.h; then there is neither primitive nor loop
+  double seconds = 0;         ///< since reset_timings
   std::int64_t calls = 0;
 };
 
@@ -134,6 +148,8 @@ class Program {
   struct Bound {  // a step's arguments, made once
     std::vector<dnnl_exec_arg_t> arguments;
     std::vector<std::byte*> memory;
+    std::vector<Bound> inner;
+    std::vector<dnnl::memory> views;  // of a round's samples
   };
 
   void plan();
@@ -143,6 +159,7 @@ class Program {
   Bytes place(Place place, std::int64_t parts);
   void set_input(const std::byte* rows, const std::byte* all);
   void run_step(std::size_t step, Run& run);
+  void run_rounds(const Step& step, Bound& bound);
 
   std::int64_t batch_, part_, parts_;
   std::vector<Slot> slots_;

@@ -78,7 +78,7 @@ TEST_CASE("a run takes what its plan says and the base that the README states") 
   const Scratch scratch;
   const fs::path data = write_linked(scratch / "data", 2000);
   // A model whose memory is large beside the base, and all in use.
-  Arguments options = {"--model",  "cnn", "--size",          "112", "--batch", "32",
+  Arguments options = {"--model",  "cnn", "--size",          "128", "--batch", "32",
                        "--epochs", "1",   "--limit-batches", "4"};
   options.push_back("--print-plan");
   const std::string plan = trained(data, scratch / "run", options).out;
