@@ -58,7 +58,7 @@ struct EngineOptions {
 /// (another may have compiled it): OpenMP keeps a team of threads for each thread that calls it.
 [[nodiscard]] std::unique_ptr<nn::Engine> make_engine(EngineOptions options = {});
 
-/// Runs what of a training step no engine on oneDNN could leave out: its convolutions, products,
+/// Runs what of a training step no engine could leave out: its convolutions, products,
 /// poolings and normalisations, without the conversions, element-wise work and update around them,
 /// on what lies in their memory. Nothing but gradients changes, and those are of no use. For
 /// measurements. Throws Error for another engine's executor.

@@ -133,7 +133,7 @@ bool forward_by_own(Lowering& lowering, const nn::Op& op) {
   const SlotId to = lowering.make(y, *destination);
   const SlotId indices =
       lowering.make(op.outputs[1], byte_layout(destination->get_size() / sizeof(float)));
-  lowering.append(lowering.step_name(op), kOwn, {from, to, indices}, own_forward(*windows));
+  lowering.append(lowering.step_name(op), kOwn, {from, to, indices}, own_forward(*windows), true);
   lowering.can_be_cut_into(own_for_rows(*windows, lowering.forward(op), {0, 1, 2}, own_forward));
   return true;
 }
@@ -151,7 +151,7 @@ void backward_by_own(Lowering& lowering, const nn::Op& op, const Windows& window
     order.push_back(1);
     lowering.leave_out(*relu.op);
   }
-  lowering.append(lowering.step_name(op), kOwn, uses, own_backward(windows));
+  lowering.append(lowering.step_name(op), kOwn, uses, own_backward(windows), true);
   lowering.can_be_cut_into(own_for_rows(windows, lowering.forward(op), order, own_backward));
 }
 

@@ -206,10 +206,11 @@ void Lowering::can_be_cut_into(ForRows step) {
 }
 
 void Lowering::append(std::string name, std::string implementation, const std::vector<SlotId>& uses,
-                      Loop loop) {
+                      Loop loop, bool is_main_work) {
   Step step{.name = std::move(name),
             .implementation = "millrace:" + std::move(implementation),
             .uses = {},
+            .is_main_work = is_main_work,
             .primitive = {},
             .loop = std::move(loop),
             .scratch = {}};

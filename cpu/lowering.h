@@ -133,7 +133,7 @@ class Lowering {
                                   const KernelForRows& kernel_for_rows = {});
   /// A loop of our own; timings call it "millrace:<implementation>".
   void append(std::string name, std::string implementation, const std::vector<SlotId>& uses,
-              Loop loop);
+              Loop loop, bool is_main_work = false);
 
  private:
   struct Conversion {

@@ -70,7 +70,7 @@ struct Step {
   std::string implementation{};  ///< oneDNN's word for it, or "millrace:..."
   std::vector<Use> uses{};
   Part part = Part::both;
-  bool is_main_work = false;    ///< Kernel::is_main_work, or the loss
+  bool is_main_work = false;    ///< Kernel::is_main_work, or a loop in place of such a kernel
   bool begins_section = false;  ///< all parts have done what comes before
   dnnl::primitive primitive{};  ///< empty for an own loop
   Loop loop{};
