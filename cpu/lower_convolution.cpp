@@ -102,21 +102,20 @@ std::vector<Way> ways(const Lowering& lowering, const Pass& pass, Convolution sh
   return result;
 }
 
-/// How a pass is done for fewer samples, by the same algorithm in the same
-/// layouts: arguments are those of source, destination and weights.
+/// How a pass is done for fewer samples, in the same layouts: arguments are those of source,
+/// destination and weights. Not at all by Winograd's algorithm, which would transform its weights
+/// each time.
 template <class Find>
 Lowering::KernelForRows for_rows(const Kernel& kernel, Convolution shape,
                                  const std::vector<int>& arguments, Find find) {
   const bool is_winograd = kernel.implementation().find("wino") != std::string::npos;
-  shape.algorithm =
-      is_winograd ? dnnl::algorithm::convolution_winograd : dnnl::algorithm::convolution_direct;
   shape.weights = kernel.at(arguments[2]);
   const Layout source = kernel.at(arguments[0]);
   const Layout destination = kernel.at(arguments[1]);
   return [=](std::int64_t rows) mutable -> Found {
     const auto from = with_rows(source, rows);
     const auto to = with_rows(destination, rows);
-    if (!from || !to) return std::nullopt;
+    if (is_winograd || !from || !to) return std::nullopt;
     shape.source = *from;
     shape.destination = *to;
     return find(shape);

@@ -21,14 +21,16 @@ bool is_fixed(int argument) {
 
 class Rounds {
  public:
-  explicit Rounds(Lowered& lowered)
-      : lowered_(lowered), first_(lowered.slots.size()), last_(first_) {
+  explicit Rounds(Lowered& lowered) : lowered_(lowered), lives_(lowered.slots.size()) {
     for (std::size_t i = 0; i < lowered.steps.size(); ++i) {
       for (const Use& use : lowered.steps[i].uses) {
-        const SlotId root = lowered.slots[use.slot].root;
-        if (last_[root].empty()) first_[root].push_back(i);
-        last_[root] = {i};
+        Life& life = life_of(use);
+        life.first = std::min(life.first, i);
+        life.last = i;
       }
+    }
+    if (lowered.output != kNoSlot) {
+      lives_[lowered.slots[lowered.output].root].last = lowered.steps.size();
     }
   }
 
@@ -54,19 +56,23 @@ class Rounds {
   }
 
  private:
+  struct Life {  // of a root: the steps that use it
+    std::size_t first = static_cast<std::size_t>(-1), last = 0;
+  };
+  [[nodiscard]] Life& life_of(const Use& use) { return lives_[lowered_.slots[use.slot].root]; }
+  [[nodiscard]] const Life& life_of(const Use& use) const {
+    return lives_[lowered_.slots[use.slot].root];
+  }
   [[nodiscard]] const Slot& root_of(const Use& use) const {
     return lowered_.slots[lowered_.slots[use.slot].root];
   }
 
+  [[nodiscard]] bool is_large(const Use& use) const {
+    return root_of(use).place == Place::activations && root_of(use).layout.get_size() >= kLarge;
+  }
   /// Large, and of no use outside steps [begin, end).
   [[nodiscard]] bool is_between(const Use& use, std::size_t begin, std::size_t end) const {
-    const SlotId root = lowered_.slots[use.slot].root;
-    return root != output_root() && lowered_.slots[root].place == Place::activations &&
-           lowered_.slots[root].layout.get_size() >= kLarge && first_[root].front() >= begin &&
-           last_[root].front() < end;
-  }
-  [[nodiscard]] SlotId output_root() const {
-    return lowered_.output == kNoSlot ? kNoSlot : lowered_.slots[lowered_.output].root;
+    return is_large(use) && life_of(use).first >= begin && life_of(use).last < end;
   }
 
   /// The steps from `begin` on of which each reads something large of an earlier one.
@@ -77,10 +83,7 @@ class Rounds {
     const auto follows = [&](const Step& step) {
       return step.for_rows && !step.begins_section && step.part == steps[begin].part &&
              std::ranges::any_of(step.uses, [&](const Use& use) {
-               const SlotId root = lowered_.slots[use.slot].root;
-               return first_[root].front() >= begin && first_[root].front() < end &&
-                      lowered_.slots[root].place == Place::activations &&
-                      lowered_.slots[root].layout.get_size() >= kLarge;
+               return is_large(use) && life_of(use).first >= begin && life_of(use).first < end;
              });
     };
     while (end < steps.size() && follows(steps[end])) ++end;
@@ -91,7 +94,7 @@ class Rounds {
   [[nodiscard]] bool links_all(std::size_t begin, std::size_t end) const {
     for (std::size_t i = begin + 1; i < end; ++i) {
       if (std::ranges::none_of(lowered_.steps[i].uses, [&](const Use& use) {
-            return is_between(use, begin, end) && first_[lowered_.slots[use.slot].root].front() < i;
+            return is_between(use, begin, end) && life_of(use).first < i;
           })) {
         return false;
       }
@@ -156,13 +159,12 @@ class Rounds {
     }
     all.implementation += concat(" by ", rows);
     lowered_.slots = std::move(slots);
-    first_.resize(lowered_.slots.size());
-    last_.resize(lowered_.slots.size());
+    lives_.resize(lowered_.slots.size());
     return all;
   }
 
   Lowered& lowered_;
-  std::vector<std::vector<std::size_t>> first_, last_;  // by root: a step, or none
+  std::vector<Life> lives_;  // by root
 };
 
 }  // namespace

@@ -51,11 +51,21 @@ template <class Pixel>
 void Cast::normalize(std::span<const Pixel> pixels, std::span<float> input) const {
   const float* const factor = factor_.data();
   const float* const offset = offset_.data();
-  for (std::size_t begin = 0; begin < pixels.size(); begin += factor_.size()) {
-    const std::size_t n = std::min(factor_.size(), pixels.size() - begin);
+  const std::size_t period = factor_.size();  // a multiple of kVector
+  std::size_t phase = 0;
+  std::size_t begin = 0;
+  // As many at a time as the compiler knows of, so that it uses vectors.
+  for (; begin + kVector <= pixels.size(); begin += kVector) {
     const Pixel* const from = pixels.data() + begin;
     float* const to = input.data() + begin;
-    for (std::size_t i = 0; i < n; ++i) to[i] = static_cast<float>(from[i]) * factor[i] + offset[i];
+    for (std::size_t i = 0; i < kVector; ++i) {
+      to[i] = static_cast<float>(from[i]) * factor[phase + i] + offset[phase + i];
+    }
+    phase = phase + kVector == period ? 0 : phase + kVector;
+  }
+  for (std::size_t i = 0; begin + i < pixels.size(); ++i) {
+    input[begin + i] =
+        static_cast<float>(pixels[begin + i]) * factor[phase + i] + offset[phase + i];
   }
 }
 
