@@ -60,6 +60,18 @@ TEST_CASE("bench compute tells the share of each operation, and all of them make
   CHECK(sum == Approx(1));
 }
 
+TEST_CASE("bench compute takes a momentum, whose state is in the memory that it tells") {
+  const auto state = [](const char* momentum) {
+    const auto result =
+        json_of(run(words({"bench", "compute", "mlp:32", "--optimizer", "sgd", "--momentum",
+                           momentum, "--steps", "1", "--json", "-"})));
+    CHECK(result["momentum"] == std::stod(momentum));
+    return result["devices"][0]["batches"][0]["memory"]["optimizer state"].get<double>();
+  };
+  CHECK(state("0") == 0);
+  CHECK(state("0.9") > 0);
+}
+
 TEST_CASE("bench compute times steps with the masks of pruning beside steps without") {
   const std::vector<std::string> arguments =
       words({"bench", "compute", "mlp:8", "--batch", "4", "--steps", "2", "--masks"});
@@ -177,6 +189,8 @@ TEST_CASE("bench refuses bad requests in one line") {
   check_refused({"bench", "compute", "cnn", "--input", "4x4x1"}, 1, "conv2");
   check_refused({"bench", "compute", "none"}, 1, "none: no such model file");
   check_refused({"bench", "compute", "mlp:8", "--optimizer", "sdg"}, 2, "sdg");
+  check_refused({"bench", "compute", "mlp:8", "--momentum", "0.9"}, 2, "--momentum");
+  check_refused({"bench", "train", "--optimizer", "sgd", "--momentum", "1"}, 2, "in [0, 1)");
   check_refused({"bench", "train", "none"}, 1, "none: ");
   check_refused({"bench", "train", "--input", "8x8x2"}, 2, "channels");
   check_refused({"bench", "train", "--samples", "0"}, 2, "--samples");
