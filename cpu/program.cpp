@@ -159,7 +159,8 @@ void Program::begin(const nn::Batch& rows, const nn::Batch& all) {
   auto* const own = static_cast<std::byte*>(memories_[staging_].get_data_handle());
   if (valid > 0) std::memcpy(own, rows.input.data, valid);
   std::memset(own + valid, 0, bytes - valid);
-  set_input(own, own - static_cast<std::size_t>(part_) * bytes);
+  // Only what all parts copy lies part after part.
+  set_input(own, reads_whole_input_ ? own - static_cast<std::size_t>(part_) * bytes : nullptr);
 }
 
 void Program::set_input(const std::byte* rows, const std::byte* all) {

@@ -29,7 +29,7 @@ enum class Place { activations, shared, parameters, gradients, input };
 struct Slot {
   Layout layout;
   Place place = Place::activations;
-  bool is_whole = false;     ///< all parts' rows
+  bool is_whole = false;     ///< all parts' rows; of gradients: those of the whole batch
   int parameter = -1;        ///< for parameters and their gradients
   std::int64_t within = 0;   ///< likewise: bytes from where the parameter begins
   SlotId root = kNoSlot;     ///< itself, or the slot that it is a view of

@@ -4,7 +4,6 @@
 #include <millrace/nn/zoo.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "catch.h"
 #include "cpu/compare.h"
@@ -133,17 +132,6 @@ TEST_CASE("Layers divided by outputs give the same weights to the bit each time"
 }
 
 TEST_CASE("What lies behind a short batch is not read where all parts read all rows") {
-  const nn::Model model = dense_model();
-  const auto executor =
-      test::executor(*cpu::make_engine({.threads = 2}), model, {.batch = 8, .seed = 3});
-  const OwnedBatch data(model, kSoftmax, 5, 2);
-  executor->gradients(data.batch());
-  const std::vector<float> expected = read(*executor, Arena::gradients);
-  const Shape padded = model.input.with_front(8);
-  std::vector<float> input(static_cast<std::size_t>(padded.elements()), NAN);
-  std::ranges::copy(data.batch().input.as<float>(), input.begin());
-  nn::Batch batch = data.batch();
-  batch.input = ConstTensorView(std::span<const float>(input), padded);
-  executor->gradients(batch);
-  CHECK(read(*executor, Arena::gradients) == expected);
+  test::check_rows_behind(*cpu::make_engine({.threads = 2}), dense_model(),
+                          {.batch = 8, .seed = 3});
 }

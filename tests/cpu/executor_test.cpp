@@ -60,20 +60,7 @@ TEST_CASE("A batch that is not full gives what an executor of its size gives") {
 }
 
 TEST_CASE("Rows beyond the valid ones are never read as numbers") {
-  const nn::Model model = small_convnet();
-  const auto engine = cpu::make_engine({.threads = 1});
-  const auto executor = test::executor(*engine, model, adam(8));
-  const OwnedBatch data(model, kSoftmax, 5, 2);
-  executor->gradients(data.batch());
-  const std::vector<float> expected = read(*executor, Arena::gradients);
-
-  const Shape padded = model.input.with_front(8);
-  std::vector<float> input(static_cast<std::size_t>(padded.elements()), NAN);
-  std::ranges::copy(data.batch().input.as<float>(), input.begin());
-  nn::Batch batch = data.batch();
-  batch.input = ConstTensorView(std::span<const float>(input), padded);
-  executor->gradients(batch);
-  CHECK(read(*executor, Arena::gradients) == expected);
+  test::check_rows_behind(*cpu::make_engine({.threads = 1}), small_convnet(), adam(8));
 }
 
 TEST_CASE("Training twice with the same threads gives the same weights to the bit") {

@@ -96,8 +96,7 @@ TEST_CASE("Steps in rounds of a few samples give what whole batches give, in les
       *cpu::make_engine({.threads = 2, .sharing = cpu::Sharing::together}), model, options);
   const auto steps = rounds->timings();
   CHECK(std::ranges::any_of(steps, [](const nn::OpTiming& step) {
-    return step.name == "conv1 forward + relu, max_pool1 forward" &&
-           step.implementation.ends_with(" by 1");
+    return step.name == "conv1 forward + relu, max_pool1 forward";
   }));
   const auto activations = [](const nn::Executor& executor) {
     const auto lines = executor.memory();

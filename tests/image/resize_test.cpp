@@ -140,6 +140,44 @@ TEST_CASE("a streamed resize is complete after its last row and not before") {
   CHECK_THROWS_AS(resizer.push_row(row), std::logic_error);
 }
 
+TEST_CASE("rows of four bytes a pixel give what rows of three give, from memory that is cached") {
+  const int height = 9, width = 23;
+  const Samples source = drawn("noise", height * width * 3, 5);
+  for (const int out_height : {4, height}) {
+    const auto targets = std::array{Samples(static_cast<std::size_t>(out_height) * 30),
+                                    Samples(static_cast<std::size_t>(out_height) * 30)};
+    auto [narrow, wide] = targets;
+    Resizer resizer;
+    resizer.resize({source.data(), height, width, 3}, {narrow.data(), out_height, 10, 3},
+                   Filter::bilinear);
+    resizer.begin(height, width, {wide.data(), out_height, 10, 3}, Filter::bilinear);
+    for (int y = 0; y < height; ++y) {
+      std::uint8_t* const row = resizer.wide_row();
+      REQUIRE(row != nullptr);
+      CHECK(reinterpret_cast<std::uintptr_t>(row) % 32 != 0);
+      for (int i = 0; i < width * 4; ++i) {
+        row[i] =
+            i % 4 == 3 ? 99 : source[static_cast<std::size_t>((y * width + i / 4) * 3 + i % 4)];
+      }
+      resizer.push_wide_row();
+    }
+    CHECK(resizer.is_complete());
+    CHECK(wide == narrow);
+  }
+}
+
+TEST_CASE(
+    "rows that are copied, of one channel or picked by nearest are not asked for in four bytes") {
+  Samples target(8 * 8 * 3);
+  Resizer resizer;
+  resizer.begin(4, 8, {target.data(), 8, 8, 3}, Filter::bilinear);
+  CHECK(resizer.wide_row() == nullptr);
+  resizer.begin(4, 4, {target.data(), 8, 8, 1}, Filter::bilinear);
+  CHECK(resizer.wide_row() == nullptr);
+  resizer.begin(4, 4, {target.data(), 8, 8, 3}, Filter::nearest);
+  CHECK(resizer.wide_row() == nullptr);
+}
+
 TEST_CASE("an image left unfinished does not show in the next") {
   const Samples source = drawn("noise", elements(16, 16, 1), 3);
   Samples expected(64), target(64);
