@@ -14,8 +14,8 @@ png      the same training from the files below --png (one folder a class). PyTo
 cnn      convolutions 32-64-128-128, dense 512, 150x150, batch 32, Adam. PyTorch: channels_last.
          Keras: fit() of arrays. Millrace: `bench compute`.
 vgg16    its convolution base, forward, 150x150, batch 32. PyTorch: channels_last under
-         inference_mode. Keras: the compiled function that predict() runs. Millrace: `bench compute`,
-         the three dense layers behind the base included.
+         inference_mode. Keras: the compiled function that predict() runs. Millrace: `bench compute`
+         of vgg16-frozen.json, with a head of two small dense layers.
 
 Each library is a process of its own, in turn with `--millrace`, where that is given, for --rounds, so
 that whatever else the machine does meets all of them. In each round one warm-up, then --repeats; told
@@ -225,7 +225,8 @@ def by_millrace(o):
         return {"millrace": version.strip(), "command": " ".join(command[1:])}, seconds, count
     commands = {
         "cnn": ["bench", "compute", "cnn", "--classes", "2"],
-        "vgg16": ["bench", "compute", "vgg16", "--batch", "32", "--input", "150x150x3"],
+        "vgg16": ["bench", "compute", str(HERE.parent / "vgg16-frozen.json"), "--batch", "32",
+                  "--classes", "2"],
         "png-load": ["bench", "train", str(o.png), "--model", "mlp:500", "--batch", "100"],
     }
     command = [o.millrace, *commands[o.workload], *threads, "--repeats", str(o.repeats), "--json", "-"]

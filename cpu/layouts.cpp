@@ -38,6 +38,10 @@ Layout parameter_layout(const Shape& shape) {
   return onednn::layout({extents.begin(), extents.end()}, tags.at(extents.size()));
 }
 
+Layout byte_layout(std::size_t bytes) {
+  return {{static_cast<std::int64_t>(bytes)}, dnnl::memory::data_type::u8, Tag::a};
+}
+
 bool same_memory(const Layout& a, const Layout& b) {
   if (a == b) return true;
   auto x = channel_blocks(a);

@@ -39,10 +39,6 @@ std::pair<SlotId, ChannelBlocks> in_blocks(Lowering& lowering, nn::ValueId id) {
   return {lowering.in_layout(id, plain), channel_blocks(plain).value()};
 }
 
-Layout byte_layout(std::int64_t bytes) {
-  return {{bytes}, dnnl::memory::data_type::u8, onednn::Tag::a};
-}
-
 }  // namespace
 
 void lower_eltwise(Lowering& lowering, const nn::Op& op) {
@@ -84,8 +80,9 @@ void lower_dropout(Lowering& lowering, const nn::Op& op) {
     const SlotId mask = lowering.slot_of(op.inputs[1]);
     return lowering.append(lowering.step_name(op), "mask", {from, mask, to}, loop);
   }
-  const SlotId mask =
-      lowering.make(op.outputs[1], byte_layout(lowering.value(op.inputs[0]).shape.elements()));
+  const SlotId mask = lowering.make(
+      op.outputs[1],
+      byte_layout(static_cast<std::size_t>(lowering.value(op.inputs[0]).shape.elements())));
   const DropoutDraws draws{lowering.options().seed, op.layer, rate};
   lowering.append(lowering.step_name(op), "philox", {from, mask, to},
                   [blocks = blocks, draws](std::span<std::byte* const> memory, Run& run) {

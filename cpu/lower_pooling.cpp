@@ -78,10 +78,6 @@ std::optional<Windows> own_windows(const nn::MaxPool2D& layer, const Shape& x,
                  .size = window.rows};
 }
 
-Layout byte_layout(std::size_t bytes) {
-  return {{static_cast<std::int64_t>(bytes)}, dnnl::memory::data_type::u8, Tag::a};
-}
-
 constexpr const char* kOwn = "max_pool";
 
 /// The layouts of what a pooling reads and makes, then of its indices; `uses` says which of them a

@@ -185,6 +185,20 @@ void Lowering::append(std::string name, const onednn::Kernel& kernel, std::vecto
               .scratch = kernel.at(DNNL_ARG_SCRATCHPAD)});
 }
 
+void Lowering::append(std::string name, const Way& way, std::vector<Use> uses) {
+  if (const auto* kernel = std::get_if<onednn::Kernel>(&way.kernel)) {
+    return append(std::move(name), *kernel, std::move(uses));
+  }
+  const auto& own = std::get<OwnKernel>(way.kernel);
+  append(Step{.name = std::move(name),
+              .implementation = own.implementation,
+              .uses = std::move(uses),
+              .is_main_work = true,
+              .primitive = {},
+              .loop = own.loop,
+              .scratch = own.scratch});
+}
+
 void Lowering::can_be_cut(const KernelForRows& find) {
   std::vector<int> arguments;
   for (const Use& use : lowered_.steps.back().uses) arguments.push_back(use.argument);
@@ -230,18 +244,17 @@ onednn::Kernel Lowering::choose(const nn::Op& op,
   throw Error(concat("cpu: oneDNN ", onednn::version(), " cannot do '", step_name(op), "'"));
 }
 
-onednn::Kernel Lowering::choose(const nn::Op& op, const std::string& description,
-                                std::vector<Way> ways) const {
-  const bool has_code =
-      std::ranges::any_of(ways, [](const Way& w) { return !w.kernel.is_reference(); });
-  if (has_code) std::erase_if(ways, [](const Way& way) { return way.kernel.is_reference(); });
-  if (ways.empty()) return choose(op, {});
+Way Lowering::choose(const nn::Op& op, const std::string& description,
+                     std::vector<Way> ways) const {
+  const bool has_code = std::ranges::any_of(ways, [](const Way& w) { return !w.is_reference(); });
+  if (has_code) std::erase_if(ways, [](const Way& way) { return way.is_reference(); });
+  if (ways.empty()) (void)choose(op, {});  // throws
   const auto fits = [this](const Way& way) {
-    return scratch_of(way.kernel) <= options_.most_scratch;
+    return Bytes{way.scratch().get_size()} <= options_.most_scratch;
   };
   if (std::ranges::any_of(ways, fits)) std::erase_if(ways, std::not_fn(fits));
-  if (options_.tuner == nullptr) return ways.front().kernel;
-  return ways[options_.tuner->fastest(engine_, description, ways, options_.may_time)].kernel;
+  if (options_.tuner == nullptr) return ways.front();
+  return ways[options_.tuner->fastest(engine_, description, ways, options_.may_time)];
 }
 
 }  // namespace millrace::cpu

@@ -118,9 +118,11 @@ class Lowering {
                                       const std::vector<onednn::Found>& candidates) const;
   /// The fastest way, where that is asked for; else the first that runs on generated code. Throws
   /// as above. `description` is what its times are kept by.
-  [[nodiscard]] onednn::Kernel choose(const nn::Op& op, const std::string& description,
-                                      std::vector<Way> ways) const;
+  [[nodiscard]] Way choose(const nn::Op& op, const std::string& description,
+                           std::vector<Way> ways) const;
   void append(std::string name, const onednn::Kernel& kernel, std::vector<Use> uses);
+  /// `uses` in the order of the way's arguments.
+  void append(std::string name, const Way& way, std::vector<Use> uses);
   /// Says how the step appended last is done for fewer samples: by which kernel, or by which step.
   using KernelForRows = std::function<onednn::Found(std::int64_t rows)>;
   void can_be_cut(const KernelForRows& kernel);

@@ -129,6 +129,7 @@ void Program::bind_step(std::size_t index, const dnnl::memory& scratch) {
   }
   if (step.scratch.get_size() > 0) {
     bound.arguments.push_back({DNNL_ARG_SCRATCHPAD, scratch.get()});
+    bound.memory.push_back(static_cast<std::byte*>(scratch.get_data_handle()));
   }
   for (const Step& inner : step.inner) {
     Bound& views = bound.inner.emplace_back();

@@ -44,7 +44,8 @@ struct Run {
   nn::StepResult result;
 };
 
-/// A loop of this engine: gets the memory of the step's slots, in the order of Step::uses.
+/// A loop of this engine: gets the memory of the step's slots, in the order of Step::uses, then its
+/// scratch if it has any.
 using Loop = std::function<void(std::span<std::byte* const> memory, Run& run)>;
 
 /// Steps that only a loss or only a prediction needs. A step of both always runs; a run of both
@@ -74,7 +75,7 @@ struct Step {
   bool begins_section = false;  ///< all parts have done what comes before
   dnnl::primitive primitive{};  ///< empty for an own loop
   Loop loop{};
-  Layout scratch{};  ///< what the primitive needs besides its arguments
+  Layout scratch{};  ///< what the work needs besides its arguments
   /// The same for so many samples, in the same layouts; empty where that makes no sense.
   ForRows for_rows{};
   std::int64_t rounds = 1;    ///< that the steps inside take turns in, over a part of the rows each

@@ -24,10 +24,15 @@ class Trial {
  public:
   Trial(const dnnl::engine& engine, const Way& way) : stream_(engine), name_(way.name) {
     Layouts layouts;
-    for (const int argument : way.arguments)
-      layouts.emplace_back(argument, way.kernel.at(argument));
-    layouts.emplace_back(DNNL_ARG_SCRATCHPAD, way.kernel.at(DNNL_ARG_SCRATCHPAD));
-    add(engine, way.kernel, layouts);
+    for (const int argument : way.arguments) layouts.emplace_back(argument, way.at(argument));
+    layouts.emplace_back(DNNL_ARG_SCRATCHPAD, way.scratch());
+    if (const auto* kernel = std::get_if<onednn::Kernel>(&way.kernel)) {
+      add(engine, *kernel, layouts);
+    } else {
+      loop_ = std::get<OwnKernel>(way.kernel).loop;
+      for (const auto& [argument, layout] : layouts) add(engine, layout);
+      memory_.resize(pieces_.size());
+    }
     for (const auto& [from, to] : way.conversions) {
       const auto kernel = onednn::reorder(engine, from, to);
       if (!kernel) throw Error(concat("cpu: ", way.name, ": oneDNN cannot convert a layout"));
@@ -38,9 +43,12 @@ class Trial {
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
   void bind(std::byte* memory) {
     for (Piece& piece : pieces_) piece.memory.set_data_handle(memory + piece.offset);
+    for (std::size_t i = 0; i < memory_.size(); ++i) memory_[i] = memory + pieces_[i].offset;
   }
   double seconds() {
     const double start = compute_time();
+    Run run;
+    if (loop_) loop_(memory_, run);
     for (const auto& [primitive, arguments] : work_) {
       onednn::execute(primitive, stream_, arguments, name_);
     }
@@ -58,16 +66,21 @@ class Trial {
     std::vector<dnnl_exec_arg_t> arguments;
     for (const auto& [argument, layout] : layouts) {
       if (layout.get_size() == 0) continue;
-      pieces_.push_back({dnnl::memory(layout, engine, DNNL_MEMORY_NONE), bytes_});
-      bytes_ += round_up(layout.get_size(), 64);
+      add(engine, layout);
       arguments.push_back({argument, pieces_.back().memory.get()});
     }
     work_.emplace_back(kernel.create(), std::move(arguments));
+  }
+  void add(const dnnl::engine& engine, const Layout& layout) {
+    pieces_.push_back({dnnl::memory(layout, engine, DNNL_MEMORY_NONE), bytes_});
+    bytes_ += round_up(layout.get_size(), 64);
   }
 
   dnnl::stream stream_;
   std::string name_;
   std::vector<Piece> pieces_;
+  Loop loop_;                       // of an own kernel, which has the first pieces
+  std::vector<std::byte*> memory_;  // likewise
   std::vector<std::pair<dnnl::primitive, std::vector<dnnl_exec_arg_t>>> work_;
   std::uint64_t bytes_ = 0;
 };
@@ -127,8 +140,26 @@ std::size_t Tuner::fastest(const dnnl::engine& engine, const std::string& operat
   return static_cast<std::size_t>(chosen - ways.begin());
 }
 
-Bytes scratch_of(const onednn::Kernel& kernel) {
-  return {kernel.at(DNNL_ARG_SCRATCHPAD).get_size()};
+onednn::Layout Way::at(int argument) const {
+  if (const auto* found = std::get_if<onednn::Kernel>(&kernel)) return found->at(argument);
+  const auto& layouts = std::get<OwnKernel>(kernel).layouts;
+  const auto it = std::ranges::find(layouts, argument, &std::pair<int, Layout>::first);
+  return it == layouts.end() ? Layout() : it->second;
+}
+
+onednn::Layout Way::scratch() const {
+  if (const auto* own = std::get_if<OwnKernel>(&kernel)) return own->scratch;
+  return at(DNNL_ARG_SCRATCHPAD);
+}
+
+std::string Way::implementation() const {
+  if (const auto* found = std::get_if<onednn::Kernel>(&kernel)) return found->implementation();
+  return std::get<OwnKernel>(kernel).implementation;
+}
+
+bool Way::is_reference() const {
+  const auto* found = std::get_if<onednn::Kernel>(&kernel);
+  return found != nullptr && found->is_reference();
 }
 
 }  // namespace millrace::cpu

@@ -4,6 +4,7 @@
 
 #include <millrace/core/bytes.h>
 #include <millrace/cpu/onednn.h>
+#include <millrace/cpu/program.h>
 #include <millrace/cpu/timings.h>
 
 #include <cstdint>
@@ -11,16 +12,31 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace millrace::cpu {
 
+/// A kernel of this engine's own that does what one of oneDNN's does, with the same arguments.
+struct OwnKernel {
+  std::string implementation;
+  std::vector<std::pair<int, onednn::Layout>> layouts;  ///< of its arguments
+  onednn::Layout scratch;
+  Loop loop;  ///< gets the memory of its arguments, in the order of Way::arguments, then scratch
+};
+
 struct Way {
-  onednn::Kernel kernel;
+  std::variant<onednn::Kernel, OwnKernel> kernel;
   std::vector<int> arguments;  ///< that the kernel reads and writes
   /// From, to: reorders that this way makes necessary, of the kernel's arguments or results.
   std::vector<std::pair<onednn::Layout, onednn::Layout>> conversions;
   std::string name;  ///< tells ways of an operation apart; the same on every run
+
+  /// As onednn::Kernel has them.
+  [[nodiscard]] onednn::Layout at(int argument) const;
+  [[nodiscard]] onednn::Layout scratch() const;
+  [[nodiscard]] std::string implementation() const;
+  [[nodiscard]] bool is_reference() const;
 };
 
 class Tuner {
@@ -41,8 +57,5 @@ class Tuner {
   std::function<void(std::uint64_t)> on_timing_;
   std::uint64_t timed_ = 0;
 };
-
-/// What a way takes besides the operation's own values.
-[[nodiscard]] Bytes scratch_of(const onednn::Kernel& kernel);
 
 }  // namespace millrace::cpu
