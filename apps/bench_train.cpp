@@ -3,16 +3,14 @@
 #include "apps/bench.h"
 #include "apps/find_model.h"
 #include "apps/machine.h"
-#include "apps/resident.h"
 #include "apps/synthetic.h"
 #include "apps/table.h"
-#include "apps/training_pipeline.h"
+#include "apps/train_bench.h"
 
 #include <millrace/core/error.h>
 #include <millrace/io/watch.h>
 #include <millrace/pipeline/interrupt.h>
 
-#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <utility>
@@ -21,28 +19,6 @@ namespace millrace::apps {
 namespace {
 
 using nlohmann::ordered_json;
-
-struct Counts {
-  std::int64_t samples = 0, steps = 0;
-};
-
-/// Repeated runs of a pipeline.
-struct Runs {
-  Spread seconds;
-  std::int64_t samples = 0, steps = 0;  ///< of one run
-  Report report;                        ///< of the run in the middle
-
-  [[nodiscard]] double rate() const { return static_cast<double>(samples) / seconds.median; }
-};
-
-/// The pipeline on one device at one batch size.
-struct Measured {
-  std::int64_t batch = 0;
-  Runs loading, training;
-  std::int64_t steps = 0;                                                    ///< of one run
-  double loading_ms = 0, copying_ms = 0, computing_ms = 0, together_ms = 0;  ///< a batch
-  Bytes planned;
-};
 
 void declare(CommandLine& line, BenchOptions& o) {
   line.positional("data", o.subject);
@@ -86,119 +62,34 @@ TrainingData open_samples(const BenchOptions& o, std::stop_token stop) {
   return data;
 }
 
-TrainOptions train_options(const BenchOptions& o, const BenchDevice& device, std::int64_t batch,
-                           const Dataset& dataset) {
-  TrainOptions t;
-  t.model = o.model;
-  t.size = o.size;
-  const Shape natural = dataset.natural_shape();
-  if (o.subject.empty() && natural.rank() == 3) {
-    t.size = concat(natural[0], 'x', natural[1]);
-    t.channels = static_cast<int>(natural[2]);
-  }
-  t.epochs = o.epochs;
-  t.limit_batches = o.limit_batches;
-  t.replay = o.replay;
-  t.resident = o.resident;
-  t.batch = batch;
-  t.optimizer = o.optimizer;
-  t.momentum = o.momentum;
-  t.seed = o.seed;
-  t.augmentation = o.augmentation;
-  t.device = device.name;
-  t.threads = o.machine.threads;
-  t.compute_threads = o.machine.compute_threads;
-  t.memory_budget = o.machine.memory_budget;
-  return t;
-}
-
-/// Runs the pipeline again and again, which counts on in `counts`. Throws Stopped.
-Runs run_repeatedly(Pipeline& p, const BenchOptions& o, const Counts& counts,
-                    const std::stop_token& stop) {
-  std::vector<Report> reports;
-  Counts before;
-  for (int i = 0; i < o.warmup + o.repeats; ++i) {
-    before = counts;
-    Report report = p.run(stop);
-    if (report.stopped) throw Stopped("stopped on request");
-    if (i >= o.warmup) reports.push_back(std::move(report));
-  }
-  std::sort(reports.begin(), reports.end(),
-            [](const Report& a, const Report& b) { return a.wall_s < b.wall_s; });
-  std::vector<double> seconds;
-  for (const Report& report : reports) seconds.push_back(report.wall_s);
-  return {spread_of(std::move(seconds)), counts.samples - before.samples,
-          counts.steps - before.steps, reports[reports.size() / 2]};
-}
-
-/// The loading half with nothing behind it: what the training half could at most get.
-Runs measure_loading(const Training& t, const BenchOptions& o, const std::stop_token& stop) {
-  Counts counts;
-  Pipeline p({.name = "loading alone",
-              .budget = parse_bytes(t.options.memory_budget),
-              .threads = t.options.threads});
-  p.sink(add_loading(p, t), {.name = "drop"}, [&counts](const Lease<HostBatch>& batch) {
-    counts.samples += batch->size;
-    counts.steps += batch->tag.count;
-  });
-  return run_repeatedly(p, o, counts, stop);
-}
-
-Measured measure(const TrainingData& data, const BenchDevice& device, const BenchOptions& o,
-                 std::int64_t batch, const std::stop_token& stop) {
-  const Training t = prepare_training(train_options(o, device, batch, *data.training.dataset), data,
-                                      {}, device.engine);
-  check_device_memory(t);
-  if (t.kept != nullptr) (void)load_kept(t, stop);
-  if (t.resident != nullptr) (void)load_resident(t, {{}, stop});
-  Measured m;
-  m.batch = batch;
-  m.loading = measure_loading(t, o, stop);
-
-  Counts counts;
-  Pipeline p = compose_training(t, {}, {.on_step = [&counts](const StepRecord& r) {
-                                  counts.samples += r.result.samples;
-                                  counts.steps += r.steps;
-                                }});
-  p.check();
-  m.planned = p.plan().charged;
-  allocate(t);
-  m.training = run_repeatedly(p, o, counts, stop);
-
-  if (t.kept != nullptr) m.training.report.remarks.push_back(describe_replay(t));
-  if (t.resident != nullptr) m.training.report.remarks.push_back(resident_remark(t));
-  const Report& report = m.training.report;
-  m.steps = m.training.steps;
-  const auto steps = static_cast<double>(m.steps);
-  const auto busy_ms = [&](const char* stage) {
-    const StageReport& s = report.stage(stage);
-    return 1e3 * (s.device_s > 0 ? s.device_s : s.busy_s) / steps;
-  };
-  m.loading_ms = 1e3 * m.loading.seconds.median / steps;
-  m.copying_ms = busy_ms("copy") + busy_ms("cast");
-  const double device_ms = 1e3 * t.state->device_s / static_cast<double>(o.warmup + o.repeats);
-  m.computing_ms = device_ms > 0 ? device_ms / steps : busy_ms("train");
-  m.together_ms = 1e3 * m.training.seconds.median / steps;
-  return m;
-}
-
 Spread rates(const Runs& runs) {
   const auto samples = static_cast<double>(runs.samples);
   return {samples / runs.seconds.median, samples / runs.seconds.max, samples / runs.seconds.min};
 }
 
-using Sweeps = std::vector<std::vector<Measured>>;  // [device][batch size], empty without an engine
+using Sweeps =
+    std::vector<std::vector<TrainMeasured>>;  // [device][batch size], empty without an engine
 
-void print_sweep(const BenchDevice& device, const std::vector<Measured>& sweep) {
+void print_costs(const Costs& c) {
+  std::cout << "a loop over steps alone: " << text_of(c.loop_ms, 3)
+            << " ms a step\nCPU time of a step apart: loading " << text_of(c.loading_ms, 3)
+            << " ms, bare primitives " << text_of(c.bare_ms, 3) << ", update "
+            << text_of(c.update_ms, 3) << "; training takes " << text_of(c.multiple, 2)
+            << " times their sum shared out between " << c.cores
+            << (c.cores == 1 ? " core\n" : " cores\n");
+}
+
+void print_sweep(const BenchDevice& device, const std::vector<TrainMeasured>& sweep) {
   Table table;
   table.add({"batch", "images/s", "ms/step", "loading alone images/s", "memory"});
-  for (const Measured& m : sweep) {
+  for (const TrainMeasured& m : sweep) {
     table.add({std::to_string(m.batch), text_of(rates(m.training), 1), fixed(m.together_ms, 3),
                text_of(rates(m.loading), 1), to_string(m.planned)});
   }
   std::cout << '\n' << device.engine->description() << "; median (min-max)\n" << table;
-  for (const Measured& m : sweep) {
+  for (const TrainMeasured& m : sweep) {
     std::cout << "\nbatch " << m.batch << ", the run in the middle\n" << m.training.report.text();
+    if (m.costs) print_costs(*m.costs);
   }
 }
 
@@ -214,38 +105,47 @@ void print_parts(const std::vector<BenchDevice>& devices, const Sweeps& sweeps,
       }
       rows.push_back(std::move(made));
     };
-    row("loading ms", [](const Measured& m) { return m.loading_ms; });
-    row("copying ms", [](const Measured& m) { return m.copying_ms; });
-    row("computing ms", [](const Measured& m) { return m.computing_ms; });
+    row("loading ms", [](const TrainMeasured& m) { return m.loading_ms; });
+    row("copying ms", [](const TrainMeasured& m) { return m.copying_ms; });
+    row("computing ms", [](const TrainMeasured& m) { return m.computing_ms; });
     row("their sum ms",
-        [](const Measured& m) { return m.loading_ms + m.copying_ms + m.computing_ms; });
-    row("overlapped ms", [](const Measured& m) { return m.together_ms; });
+        [](const TrainMeasured& m) { return m.loading_ms + m.copying_ms + m.computing_ms; });
+    row("overlapped ms", [](const TrainMeasured& m) { return m.together_ms; });
   }
   std::cout << "\nloading, copying and computing a batch apart and overlapped\n";
   print_comparison(devices, rows);
 }
 
-ordered_json json_of(const Measured& m) {
-  return {{"batch", m.batch},
-          {"steps", m.steps},
-          {"samples", m.training.samples},
-          {"images_per_s", json_of(rates(m.training))},
-          {"seconds", json_of(m.training.seconds)},
-          {"loading_alone_images_per_s", json_of(rates(m.loading))},
-          {"loading_ms", m.loading_ms},
-          {"copying_ms", m.copying_ms},
-          {"computing_ms", m.computing_ms},
-          {"overlapped_ms", m.together_ms},
-          {"planned_bytes", m.planned.count},
-          {"report", ordered_json::parse(m.training.report.json())},
-          {"loading_report", ordered_json::parse(m.loading.report.json())}};
+ordered_json json_of(const TrainMeasured& m) {
+  ordered_json made = {{"batch", m.batch},
+                       {"steps", m.steps},
+                       {"samples", m.training.samples},
+                       {"images_per_s", json_of(rates(m.training))},
+                       {"seconds", json_of(m.training.seconds)},
+                       {"loading_alone_images_per_s", json_of(rates(m.loading))},
+                       {"loading_ms", m.loading_ms},
+                       {"copying_ms", m.copying_ms},
+                       {"computing_ms", m.computing_ms},
+                       {"overlapped_ms", m.together_ms},
+                       {"planned_bytes", m.planned.count},
+                       {"report", ordered_json::parse(m.training.report.json())},
+                       {"loading_report", ordered_json::parse(m.loading.report.json())}};
+  if (m.costs) {
+    made["loop_ms"] = json_of(m.costs->loop_ms);
+    made["cpu_time"] = {{"loading_ms", json_of(m.costs->loading_ms)},
+                        {"bare_ms", json_of(m.costs->bare_ms)},
+                        {"update_ms", json_of(m.costs->update_ms)},
+                        {"cores", m.costs->cores},
+                        {"training_is_times", json_of(m.costs->multiple)}};
+  }
+  return made;
 }
 
 ordered_json json_of(const std::vector<BenchDevice>& devices, const Sweeps& sweeps) {
   ordered_json all = ordered_json::array();
   for (std::size_t d = 0; d < devices.size(); ++d) {
     all.push_back(json_of(devices[d]));
-    for (const Measured& m : sweeps[d]) all.back()["batches"].push_back(json_of(m));
+    for (const TrainMeasured& m : sweeps[d]) all.back()["batches"].push_back(json_of(m));
   }
   return all;
 }
@@ -261,9 +161,10 @@ ordered_json result_of(const BenchOptions& o, const TrainingData& data, ordered_
 
 int bench_train(const std::vector<std::string>& arguments) {
   BenchOptions o;
-  CommandLine line("bench train", "bench train [DATA] [OPTIONS]",
-                   "Times epochs of the whole training pipeline and of its loading half alone. "
-                   "Without DATA it reads\nrandom samples, which cost nothing to decode.");
+  CommandLine line(
+      "bench train", "bench train [DATA] [OPTIONS]",
+      "Times epochs of the whole training pipeline and of its loading half alone, in turns. "
+      "Without DATA it reads\nrandom samples, which cost nothing to decode.");
   declare(line, o);
   if (!line.parse(arguments)) return 0;
   check_and_choose("bench train", o);
@@ -278,7 +179,7 @@ int bench_train(const std::vector<std::string>& arguments) {
     for (std::size_t d = 0; d < devices.size(); ++d) {
       if (devices[d].engine == nullptr) continue;
       for (const std::int64_t batch : batches) {
-        sweeps[d].push_back(measure(data, devices[d], o, batch, interrupt.token()));
+        sweeps[d].push_back(measure_training(data, devices[d], o, batch, interrupt.token()));
       }
     }
   } catch (const Stopped&) {

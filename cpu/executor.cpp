@@ -6,35 +6,7 @@
 #include <chrono>
 #include <utility>
 
-#if defined(__SSE2__)
-#include <xmmintrin.h>
-#endif
-
 namespace millrace::cpu {
-namespace {
-
-/// Numbers too close to zero to be normal count as zero, on this thread and for a scope. Processors
-/// take a hundred times as long for them, and bytes that are no numbers look like them.
-class DenormalsAreZero {
- public:
-#if defined(__SSE2__)
-  DenormalsAreZero() : before_(_mm_getcsr()) {
-    _mm_setcsr(before_ | kBothWays);
-  }
-  ~DenormalsAreZero() {
-    _mm_setcsr(before_);
-  }
-
- private:
-  static constexpr unsigned kBothWays = 0x8040;  // those that are read, and those that are made
-  unsigned before_;
-#else
-  DenormalsAreZero() {}  // not defaulted: it is there for its scope
-#endif
-};
-
-}  // namespace
-
 void CpuExecutor::check_allocated() const {
   MILLRACE_CHECK(parameters_.size() > 0, "allocate() comes before the first step");
 }
@@ -61,8 +33,7 @@ void CpuExecutor::check(const nn::Batch& batch) const {
 template <class Body>
 void CpuExecutor::for_each_part(std::int64_t count, Body&& body) {
   if (division_.parts > 1) return team_.for_each(count, body);
-  const ThreadScope scope(threads_);
-  body(0);
+  team_.together([&] { body(0); });
 }
 
 std::int64_t CpuExecutor::begin(const Programs::Parts& parts, const nn::Batch& batch) {
@@ -116,10 +87,8 @@ void CpuExecutor::run_bare(const nn::Batch& batch) {
   const Programs::Parts& parts = programs_->training(batch.samples);
   const std::int64_t count = begin(parts, batch);
   for (std::size_t section = 0; section < parts.front()->sections(); ++section) {
-    for_each_part(count, [&](std::int64_t i) {
-      const DenormalsAreZero scope;  // memory is shared: what lies there may be something else's
-      parts[static_cast<std::size_t>(i)]->run_bare(section);
-    });
+    for_each_part(count,
+                  [&](std::int64_t i) { parts[static_cast<std::size_t>(i)]->run_bare(section); });
   }
 }
 

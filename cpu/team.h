@@ -2,7 +2,8 @@
 // The threads that compute a step, and how OpenMP is told of them. A team shares work out in one of
 // two ways. Alone, one thread does all of it, and where it calls oneDNN or an OpenMP loop, OpenMP
 // starts the others. In parts, oneTBB's threads take whole pieces of work; each piece is one
-// thread's, and a thread that has nothing to do takes a piece that nobody has begun.
+// thread's, and a thread that has nothing to do takes a piece that nobody has begun. Either way
+// denormal numbers are zero.
 
 #include <omp.h>
 
@@ -14,6 +15,10 @@
 #include <algorithm>
 #include <cstdint>
 #include <ctime>
+
+#ifdef __SSE2__
+#include <xmmintrin.h>
+#endif
 
 namespace millrace::cpu {
 
@@ -31,6 +36,31 @@ class ThreadScope {
 
  private:
   int before_;
+};
+
+/// Flushes denormal numbers, below 1.2e-38, to zero on this thread for a scope, where they are read
+/// and where they are made. Gradients of what a model has learnt well and momenta that nothing
+/// feeds any more become such numbers, and processors take a hundred times as long for them.
+class FlushDenormals {
+ public:
+#ifdef __SSE2__
+  FlushDenormals() : before_(_mm_getcsr()) {
+    _mm_setcsr(before_ | kFlushToZero | kInputsAreZero);
+  }
+  ~FlushDenormals() {
+    _mm_setcsr(before_);
+  }
+
+ private:
+  static constexpr unsigned kFlushToZero = 0x8000, kInputsAreZero = 0x0040;
+  unsigned before_;
+
+ public:
+#else
+  FlushDenormals() {}  // not defaulted: it is there for its scope
+#endif
+  FlushDenormals(const FlushDenormals&) = delete;
+  FlushDenormals& operator=(const FlushDenormals&) = delete;
 };
 
 /// Seconds that pass for what OpenMP runs on this thread: of one thread those that it computed, so
@@ -57,7 +87,10 @@ class Team {
     if (!parts_) {
       const ThreadScope scope(threads_);
 #pragma omp parallel for schedule(static)
-      for (std::int64_t i = 0; i < count; ++i) body(i);
+      for (std::int64_t i = 0; i < count; ++i) {
+        const FlushDenormals flush;
+        body(i);
+      }
       return;
     }
     arena_.execute([&] {
@@ -65,13 +98,33 @@ class Team {
           std::int64_t{0}, count,
           [&](std::int64_t i) {
             const ThreadScope scope(1);
+            const FlushDenormals flush;
             body(i);
           },
           oneapi::tbb::simple_partitioner());
     });
   }
 
+  /// Calls body() on this thread, with all threads behind what OpenMP does in it.
+  template <class Body>
+  void together(Body&& body) {
+    const ThreadScope scope(threads_);
+    const FlushDenormals flush;
+#ifdef __SSE2__
+    // oneDNN's regions run on threads that stay as they are.
+    if (threads_ > 1) set_for_all(_mm_getcsr());
+#endif
+    body();
+  }
+
  private:
+#ifdef __SSE2__
+  static void set_for_all(unsigned mode) {
+#pragma omp parallel
+    _mm_setcsr(mode);
+  }
+#endif
+
   int threads_;
   bool parts_;
   oneapi::tbb::task_arena arena_;

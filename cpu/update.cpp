@@ -6,37 +6,8 @@
 #include <cmath>
 #include <numeric>
 
-#ifdef __SSE2__
-#include <xmmintrin.h>
-#endif
-
 namespace millrace::cpu {
 namespace {
-
-/// Flushes denormal numbers to zero on this thread for a scope. Momenta of weights that get no
-/// gradient any more shrink until they are denormal and then, because 0.9 times the smallest one
-/// rounds to itself, stay so for ever; arithmetic on them is many times slower.
-class FlushDenormals {
- public:
-#ifdef __SSE2__
-  FlushDenormals() : before_(_mm_getcsr()) {
-    _mm_setcsr(before_ | kFlushToZero | kInputsAreZero);
-  }
-  ~FlushDenormals() {
-    _mm_setcsr(before_);
-  }
-
- private:
-  static constexpr unsigned kFlushToZero = 0x8000, kInputsAreZero = 0x0040;
-  unsigned before_;
-
- public:
-#else
-  FlushDenormals() = default;
-#endif
-  FlushDenormals(const FlushDenormals&) = delete;
-  FlushDenormals& operator=(const FlushDenormals&) = delete;
-};
 
 // Large enough that a part's set-up does not show, small enough for a core's cache.
 constexpr std::size_t kPart = 8192;
@@ -78,10 +49,8 @@ Updater::Updater(const nn::OptimizerOptions& optimizer, const nn::GradientOption
 
 template <class Body>
 void Updater::for_each_part(Body&& body) {
-  team_.for_each(static_cast<std::int64_t>(parts_.size()), [&](std::int64_t i) {
-    const FlushDenormals scope;
-    body(static_cast<std::size_t>(i));
-  });
+  team_.for_each(static_cast<std::int64_t>(parts_.size()),
+                 [&](std::int64_t i) { body(static_cast<std::size_t>(i)); });
 }
 
 double Updater::summed_penalty() const {

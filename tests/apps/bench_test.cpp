@@ -122,6 +122,9 @@ TEST_CASE("bench train measures the pipeline and its loading half on synthetic s
     }
     CHECK(batch["report"]["stages"].size() == 12);
     CHECK(batch["loading_report"]["name"] == "loading alone");
+    for (const char* part : {"loading_ms", "bare_ms", "update_ms", "training_is_times"}) {
+      check_spread(batch["cpu_time"][part]);
+    }
   }
 }
 
@@ -140,6 +143,7 @@ TEST_CASE("bench train reads a data set, prints its stages and writes JSON besid
   CHECK(holds(outcome.out, "loading alone"));
   CHECK(holds(outcome.out, "bottleneck: "));
   CHECK(holds(outcome.out, "batch 4  their sum ms"));
+  CHECK(holds(outcome.out, "CPU time of a step apart: loading "));
   const std::vector<std::byte> bytes = read_file(file);
   const auto result =
       nlohmann::json::parse(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));

@@ -1,0 +1,162 @@
+#include "apps/train_bench.h"
+
+#include "apps/resident.h"
+#include "apps/step_costs.h"
+
+#include <millrace/core/error.h>
+#include <millrace/io/watch.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace millrace::apps {
+namespace {
+
+struct Counts {
+  std::int64_t samples = 0, steps = 0;
+};
+
+TrainOptions train_options(const BenchOptions& o, const BenchDevice& device, std::int64_t batch,
+                           const Dataset& dataset) {
+  TrainOptions t;
+  t.model = o.model;
+  t.size = o.size;
+  const Shape natural = dataset.natural_shape();
+  if (o.subject.empty() && natural.rank() == 3) {
+    t.size = concat(natural[0], 'x', natural[1]);
+    t.channels = static_cast<int>(natural[2]);
+  }
+  t.epochs = o.epochs;
+  t.limit_batches = o.limit_batches;
+  t.replay = o.replay;
+  t.resident = o.resident;
+  t.batch = batch;
+  t.optimizer = o.optimizer;
+  t.momentum = o.momentum;
+  t.seed = o.seed;
+  t.augmentation = o.augmentation;
+  t.device = device.name;
+  t.threads = o.machine.threads;
+  t.compute_threads = o.machine.compute_threads;
+  t.memory_budget = o.machine.memory_budget;
+  return t;
+}
+
+/// A pipeline that counts on in its counts, run again and again.
+class Repeated {
+ public:
+  Repeated(Pipeline& pipeline, const Counts& counts) : pipeline_(pipeline), counts_(counts) {}
+
+  /// Keeps what is not a warm-up. Throws Stopped. Returns the seconds that it took.
+  double run(bool is_warm_up, const std::stop_token& stop) {
+    before_ = counts_;
+    Report report = pipeline_.run(stop);
+    if (report.stopped) throw Stopped("stopped on request");
+    const double seconds = report.wall_s;
+    if (!is_warm_up) reports_.push_back(std::move(report));
+    return seconds;
+  }
+  [[nodiscard]] std::int64_t steps() const { return counts_.steps - before_.steps; }
+
+  [[nodiscard]] Runs result() && {
+    std::sort(reports_.begin(), reports_.end(),
+              [](const Report& a, const Report& b) { return a.wall_s < b.wall_s; });
+    std::vector<double> seconds;
+    for (const Report& report : reports_) seconds.push_back(report.wall_s);
+    return {spread_of(std::move(seconds)), counts_.samples - before_.samples, steps(),
+            reports_[reports_.size() / 2]};
+  }
+
+ private:
+  Pipeline& pipeline_;
+  const Counts& counts_;
+  Counts before_;
+  std::vector<Report> reports_;
+};
+
+/// The loading half with nothing behind it: what the training half could at most get.
+Pipeline compose_loading(const Training& t, Counts& counts) {
+  Pipeline p({.name = "loading alone",
+              .budget = parse_bytes(t.options.memory_budget),
+              .threads = t.options.threads});
+  p.sink(add_loading(p, t), {.name = "drop"}, [&counts](const Lease<HostBatch>& batch) {
+    counts.samples += batch->size;
+    counts.steps += batch->tag.count;
+  });
+  return p;
+}
+
+void measure_in_turns(const Training& t, const BenchOptions& o, TrainMeasured& m,
+                      const std::stop_token& stop) {
+  constexpr std::int64_t kMostSteps = 500;  // alone, a turn
+  Counts loaded, trained;
+  Pipeline loading = compose_loading(t, loaded);
+  Pipeline training = compose_training(t, {}, {.on_step = [&trained](const StepRecord& r) {
+                                         trained.samples += r.result.samples;
+                                         trained.steps += r.steps;
+                                       }});
+  training.check();
+  m.planned = training.plan().charged;
+  allocate(t);
+  std::optional<StepBench> alone;
+  if (t.engine->shares_host_memory()) alone.emplace(t);
+  Repeated loads(loading, loaded), trains(training, trained);
+  std::vector<double> loop_ms, loading_ms, bare_ms, update_ms, multiples;
+  for (int i = 0; i < o.warmup + o.repeats; ++i) {
+    const bool is_warm_up = i < o.warmup;
+    const double start = process_cpu_seconds();
+    loads.run(is_warm_up, stop);
+    const double cpu = process_cpu_seconds() - start;
+    const double wall = trains.run(is_warm_up, stop);
+    if (!alone || is_warm_up) continue;
+    const auto steps = static_cast<double>(trains.steps());
+    const StepCosts costs = alone->measure(std::min(trains.steps(), kMostSteps));
+    loading_ms.push_back(1e3 * cpu / steps);
+    loop_ms.push_back(costs.loop_ms);
+    bare_ms.push_back(costs.bare_ms);
+    update_ms.push_back(costs.update_ms);
+    multiples.push_back(1e3 * wall / steps * t.options.compute_threads /
+                        (loading_ms.back() + costs.bare_ms + costs.update_ms));
+  }
+  m.loading = std::move(loads).result();
+  m.training = std::move(trains).result();
+  if (alone) {
+    m.costs = {spread_of(std::move(loop_ms)),   spread_of(std::move(loading_ms)),
+               spread_of(std::move(bare_ms)),   spread_of(std::move(update_ms)),
+               spread_of(std::move(multiples)), t.options.compute_threads};
+  }
+}
+
+}  // namespace
+
+TrainMeasured measure_training(const TrainingData& data, const BenchDevice& device,
+                               const BenchOptions& o, std::int64_t batch,
+                               const std::stop_token& stop) {
+  const Training t = prepare_training(train_options(o, device, batch, *data.training.dataset), data,
+                                      {}, device.engine);
+  check_device_memory(t);
+  if (t.kept != nullptr) (void)load_kept(t, stop);
+  if (t.resident != nullptr) (void)load_resident(t, {{}, stop});
+  TrainMeasured m;
+  m.batch = batch;
+  measure_in_turns(t, o, m, stop);
+
+  if (t.kept != nullptr) m.training.report.remarks.push_back(describe_replay(t));
+  if (t.resident != nullptr) m.training.report.remarks.push_back(resident_remark(t));
+  const Report& report = m.training.report;
+  m.steps = m.training.steps;
+  const auto steps = static_cast<double>(m.steps);
+  const auto busy_ms = [&](const char* stage) {
+    const StageReport& s = report.stage(stage);
+    return 1e3 * (s.device_s > 0 ? s.device_s : s.busy_s) / steps;
+  };
+  m.loading_ms = 1e3 * m.loading.seconds.median / steps;
+  m.copying_ms = busy_ms("copy") + busy_ms("cast");
+  const double device_ms = 1e3 * t.state->device_s / static_cast<double>(o.warmup + o.repeats);
+  m.computing_ms = device_ms > 0 ? device_ms / steps : busy_ms("train");
+  m.together_ms = 1e3 * m.training.seconds.median / steps;
+  return m;
+}
+
+}  // namespace millrace::apps
