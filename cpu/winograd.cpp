@@ -58,6 +58,7 @@ HWY_INLINE void transform_to(const Vec (&m)[kPoints], Vec (&y)[kTile]) {
   y[5] = add_product(32, d2, add_product(1.0 / 32, d3, d1)) + m[7];
 }
 
+// G.
 constexpr double kG[kPoints][3] = {{1, 0, 0},
                                    {-2.0 / 9, -2.0 / 9, -2.0 / 9},
                                    {-2.0 / 9, 2.0 / 9, -2.0 / 9},
@@ -91,6 +92,7 @@ void read_weights(const WinogradPlan& plan, const float* weights, std::int64_t r
       for (std::int64_t x = 0; x < 3; ++x) {
         g[x] = hn::MulAdd(k0, at(0, x), hn::MulAdd(k1, at(1, x), hn::Mul(k2, at(2, x))));
       }
+      // By G again; its rows come in pairs.
       const Vec outer1 = value(-2.0 / 9) * (g[0] + g[2]), inner1 = value(-2.0 / 9) * g[1];
       const Vec outer2 = value(1.0 / 90) * add_product(4, g[2], g[0]);
       const Vec inner2 = value(1.0 / 45) * g[1];
@@ -133,6 +135,7 @@ void read_tile(const float* from, std::int64_t row_stride, float* to, std::int64
   }
 }
 
+// All points of tiles [first, first + count).
 void read_tiles(const WinogradPlan& plan, const float* from, std::int64_t first, std::int64_t count,
                 float* to) {
   const Winograd& w = plan.shape;
@@ -213,6 +216,7 @@ void multiply_all(const WinogradPlan& plan, const float* read, const float* weig
   }
 }
 
+// Channels [first_channel, first_channel + together) of all results of tiles.
 void write_tiles(const WinogradPlan& plan, const float* made, std::int64_t first_channel,
                  std::int64_t first, std::int64_t count, const float* bias, float* to) {
   const Tag d;
