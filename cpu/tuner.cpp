@@ -16,8 +16,9 @@ using onednn::Layout;
 constexpr double kTie = 1.05;
 constexpr int kRounds = 5;  // the least of so many: others may use the machine
 constexpr int kFewestRounds = 2;
-constexpr double kEnoughSeconds = 0.06;  // for a way; long operations are timed less often
+constexpr double kEnoughSeconds = 0.03;  // for a way; long operations are timed less often
 constexpr double kHopeless = 1.5;        // times the fastest: not measured again
+constexpr double kAtOnce = 2;            // likewise, after a single round
 
 /// A way with memory to run in.
 class Trial {
@@ -101,6 +102,7 @@ std::vector<double> measure(std::vector<Trial>& trials) {
     for (std::size_t i = 0; i < trials.size(); ++i) {
       const bool is_decided = spent[i] > kEnoughSeconds || least[i] > kHopeless * best;
       if (round >= kFewestRounds && is_decided) continue;
+      if (round > 0 && least[i] > kAtOnce * best) continue;
       const double seconds = trials[i].seconds();
       spent[i] += seconds;
       least[i] = std::min(least[i], seconds);
