@@ -4,6 +4,7 @@
 
 #include <millrace/core/random.h>
 #include <millrace/cpu/engine.h>
+#include <millrace/io/watch.h>
 #include <millrace/nn/loss.h>
 
 #include <chrono>
@@ -39,10 +40,13 @@ StepBench::StepBench(const Training& training) : training_(training) {
   }
 }
 
-StepCosts StepBench::measure(std::int64_t steps) {
+StepCosts StepBench::measure(std::int64_t steps, const std::stop_token& stop) {
   nn::Executor& executor = *training_.state->executor;
-  const auto repeat = [steps](auto&& body) {
-    for (std::int64_t i = 0; i < steps; ++i) body();
+  const auto repeat = [steps, &stop](auto&& body) {
+    for (std::int64_t i = 0; i < steps; ++i) {
+      if (stop.stop_requested()) throw Stopped("stopped on request");
+      body();
+    }
   };
   const auto train = [&] { executor.train(batch_, ++step_, 1e-3); };
   StepCosts costs;

@@ -5,6 +5,7 @@
 #include "apps/training_pipeline.h"
 
 #include <cstdint>
+#include <stop_token>
 #include <vector>
 
 namespace millrace::apps {
@@ -16,7 +17,7 @@ namespace millrace::apps {
 struct StepCosts {
   double loop_ms = 0;    ///< that a loop over steps takes, nothing else at work
   double bare_ms = 0;    ///< CPU time of cpu::run_bare_step
-  double update_ms = 0;  ///< CPU time of the update of the weights
+  double update_ms = 0;  ///< CPU time of the update of the weights: what it takes, on all threads
 };
 
 /// Steps of random samples on an executor of the CPU whose memory is allocated; its weights are of
@@ -24,8 +25,8 @@ struct StepCosts {
 class StepBench {
  public:
   explicit StepBench(const Training& training);
-  /// The mean of so many steps.
-  [[nodiscard]] StepCosts measure(std::int64_t steps);
+  /// The mean of so many steps. Throws Stopped between two of them.
+  [[nodiscard]] StepCosts measure(std::int64_t steps, const std::stop_token& stop);
 
  private:
   const Training& training_;

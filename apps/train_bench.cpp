@@ -5,8 +5,10 @@
 
 #include <millrace/core/error.h>
 #include <millrace/io/watch.h>
+#include <millrace/pipeline/threads.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 #include <vector>
 
@@ -89,7 +91,8 @@ Pipeline compose_loading(const Training& t, Counts& counts) {
 
 void measure_in_turns(const Training& t, const BenchOptions& o, TrainMeasured& m,
                       const std::stop_token& stop) {
-  constexpr std::int64_t kMostSteps = 500;  // alone, a turn
+  constexpr double kAlone = 0.5;  // seconds of a turn for each kind of steps alone
+  const int cores = available_threads();
   Counts loaded, trained;
   Pipeline loading = compose_loading(t, loaded);
   Pipeline training = compose_training(t, {}, {.on_step = [&trained](const StepRecord& r) {
@@ -111,12 +114,13 @@ void measure_in_turns(const Training& t, const BenchOptions& o, TrainMeasured& m
     const double wall = trains.run(is_warm_up, stop);
     if (!alone || is_warm_up) continue;
     const auto steps = static_cast<double>(trains.steps());
-    const StepCosts costs = alone->measure(std::min(trains.steps(), kMostSteps));
+    const auto enough = static_cast<std::int64_t>(std::ceil(kAlone * steps / wall));
+    const StepCosts costs = alone->measure(std::min(trains.steps(), enough), stop);
     loading_ms.push_back(1e3 * cpu / steps);
     loop_ms.push_back(costs.loop_ms);
     bare_ms.push_back(costs.bare_ms);
     update_ms.push_back(costs.update_ms);
-    multiples.push_back(1e3 * wall / steps * t.options.compute_threads /
+    multiples.push_back(1e3 * wall / steps * cores /
                         (loading_ms.back() + costs.bare_ms + costs.update_ms));
   }
   m.loading = std::move(loads).result();

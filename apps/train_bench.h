@@ -24,7 +24,7 @@ struct Costs {
   Spread loop_ms;                         ///< that a loop over steps takes, nothing else at work
   Spread loading_ms, bare_ms, update_ms;  ///< CPU time
   Spread multiple;  ///< a step's time in the pipeline, of their sum shared out between `cores`
-  int cores = 1;
+  int cores = 1;    ///< that the process may use
 };
 
 /// The pipeline on one device at one batch size.
@@ -38,7 +38,8 @@ struct TrainMeasured {
 };
 
 /// Loading alone, training, and on the CPU steps alone, in turns: whatever else the machine does
-/// meets all of them. Throws BudgetError before it allocates; Stopped.
+/// meets all of them. Both pipelines' batches are there at a time, each within the memory budget.
+/// Throws BudgetError before it allocates; Stopped.
 [[nodiscard]] TrainMeasured measure_training(const TrainingData& data, const BenchDevice& device,
                                              const BenchOptions& options, std::int64_t batch,
                                              const std::stop_token& stop);

@@ -56,6 +56,8 @@ struct EngineOptions {
 
 /// Throws UsageError when `threads` is negative. All steps of an executor belong on one thread
 /// (another may have compiled it): OpenMP keeps a team of threads for each thread that calls it.
+/// Steps take denormal numbers for zero; where all threads work together, OpenMP's other threads of
+/// that team do so from then on.
 [[nodiscard]] std::unique_ptr<nn::Engine> make_engine(EngineOptions options = {});
 
 /// Runs what of a training step no engine could leave out: its convolutions, products,

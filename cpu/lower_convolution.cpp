@@ -85,8 +85,8 @@ void add(std::vector<Way>& ways, const Pass& pass, const AnyKernel& kernel) {
   if (std::none_of(ways.begin(), ways.end(), same)) ways.push_back(std::move(way));
 }
 
-/// Winograd's algorithm by our own kernel, which one thread runs. `arguments`: what is read, the
-/// weights, what is made, and a bias if there is one; by argument of the pass.
+/// Winograd's algorithm by our own kernel, which one thread runs; nothing where it cannot be done
+/// so.
 std::optional<OwnKernel> own_winograd(const Lowering& lowering, const Convolution& shape,
                                       const Pass& pass, bool is_backward, bool relu) {
   if (!may_be_winograd(lowering, shape) || lowering.options().threads > 1) return std::nullopt;
