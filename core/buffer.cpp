@@ -13,9 +13,13 @@ constexpr std::size_t kAlignment = 64;
 Buffer::Buffer(Bytes size) : size_(static_cast<std::size_t>(size.count)) {
   if (size_ == 0) return;
   auto* const memory = static_cast<std::byte*>(
-      ::operator new(round_up(size_, kAlignment), std::align_val_t{kAlignment}));
-  memory_ = {memory, [](std::byte* p) { ::operator delete(p, std::align_val_t{kAlignment}); }};
+      ::operator new (static_cast<std::size_t>(taken(size).count), std::align_val_t{kAlignment}));
+  memory_ = {memory, [](std::byte* p) { ::operator delete (p, std::align_val_t{kAlignment}); }};
   std::memset(memory, 0, size_);
+}
+
+Bytes Buffer::taken(Bytes size) noexcept {
+  return {round_up(size.count, kAlignment)};
 }
 
 Buffer::Buffer(std::byte* memory, Bytes size, Release release) noexcept

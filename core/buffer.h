@@ -23,6 +23,9 @@ class Buffer {
   /// Memory of another kind; `release` gives it back and must not throw.
   Buffer(std::byte* memory, Bytes size, Release release) noexcept;
 
+  /// What a buffer of host memory of this size takes: whole cache lines.
+  [[nodiscard]] static Bytes taken(Bytes size) noexcept;
+
   [[nodiscard]] std::byte* data() const noexcept { return memory_.get(); }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }  ///< bytes
   template <class T>

@@ -73,7 +73,7 @@ std::vector<nn::MemoryLine> CpuExecutor::memory() const {
                                     {"optimizer state", state_bytes_}};
   if (mask_bytes_.count > 0) lines.push_back({"masks", mask_bytes_});
   lines.push_back({"activations", parts * programs_->activations() + programs_->shared()});
-  lines.push_back({"scratch", parts * programs_->scratch()});
+  lines.push_back({"scratch", parts * Buffer::taken(programs_->scratch())});
   return lines;
 }
 

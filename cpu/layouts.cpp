@@ -27,7 +27,7 @@ Layout plain_layout(const Shape& shape) {
 }
 
 Layout plain_layout(const Layout& layout) {
-  const Dims dims = layout.dims();
+  const Dims dims = onednn::dims(layout);
   if (dims.size() == 4) return onednn::layout(dims, Tag::nhwc);
   return onednn::layout(dims, dims.size() == 2 ? Tag::ab : Tag::a);
 }
@@ -59,22 +59,22 @@ bool same_memory(const Layout& a, const Layout& b) {
 }
 
 std::optional<Layout> in_order_of(const Layout& image, const Dims& dims) {
-  if (image.dims().size() != 4) return std::nullopt;
+  if (onednn::dims(image).size() != 4) return std::nullopt;
   // Images of one channel are NCHW as much as NHWC; oneDNN's kernels for them ask for the former.
   for (const Tag tag : {Tag::nchw, Tag::nhwc, Tag::nChw16c, Tag::nChw8c, Tag::nChw4c}) {
-    if (image == onednn::layout(image.dims(), tag)) return onednn::layout(dims, tag);
+    if (image == onednn::layout(onednn::dims(image), tag)) return onednn::layout(dims, tag);
   }
   return std::nullopt;
 }
 
 std::optional<Layout> with_rows(const Layout& image, std::int64_t rows) {
-  Dims dims = image.dims();
+  Dims dims = onednn::dims(image);
   dims[0] = rows;
   return in_order_of(image, dims);
 }
 
 std::optional<ChannelBlocks> channel_blocks(const Layout& layout) {
-  const Dims dims = layout.dims();
+  const Dims dims = onednn::dims(layout);
   if (dims.size() == 2 && layout == plain_layout(layout)) {
     return ChannelBlocks{dims[0], dims[1], 1, dims[1]};
   }

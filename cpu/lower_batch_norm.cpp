@@ -22,7 +22,7 @@ std::vector<Layout> layouts(const Lowering& lowering, nn::ValueId x) {
   const onednn::Dims dims = image_dims(lowering.value(x).shape);
   std::vector<Layout> result;
   const Layout here = lowering.layout(lowering.slot_of(x));
-  if (here.dims() == dims) result.push_back(here);
+  if (onednn::dims(here) == dims) result.push_back(here);
   for (const Tag tag : {Tag::nhwc, Tag::nChw16c, Tag::nChw8c, Tag::nchw}) {
     result.push_back(onednn::layout(dims, tag));
   }
@@ -92,16 +92,17 @@ void backward(Lowering& lowering, const nn::Op& op) {
   const Layout channels = channel_layout(lowering, op.inputs[2]);
   const SlotId dy = lowering.in_layout(op.inputs[0], data);
   const SlotId gamma = lowering.parameter(op.inputs[2], channels);
-  lowering.append(lowering.step_name(op), kernel,
-                  {{DNNL_ARG_DIFF_DST, dy},
-                   {DNNL_ARG_SRC, lowering.in_layout(op.inputs[1], data)},
-                   {DNNL_ARG_SCALE, gamma},
-                   {DNNL_ARG_SHIFT, gamma},  // demanded, but no gradient depends on it
-                   {DNNL_ARG_MEAN, lowering.slot_of(op.inputs[3])},
-                   {DNNL_ARG_VARIANCE, lowering.slot_of(op.inputs[4])},
-                   {DNNL_ARG_DIFF_SRC, lowering.make(op.outputs[0], data)},
-                   {DNNL_ARG_DIFF_SCALE, lowering.gradient(op.outputs[1], channels)},
-                   {DNNL_ARG_DIFF_SHIFT, lowering.gradient(op.outputs[2], channels)}});
+  std::vector<Use> uses{{DNNL_ARG_DIFF_DST, dy},
+                        {DNNL_ARG_SRC, lowering.in_layout(op.inputs[1], data)},
+                        {DNNL_ARG_SCALE, gamma},
+                        {DNNL_ARG_MEAN, lowering.slot_of(op.inputs[3])},
+                        {DNNL_ARG_VARIANCE, lowering.slot_of(op.inputs[4])},
+                        {DNNL_ARG_DIFF_SRC, lowering.make(op.outputs[0], data)},
+                        {DNNL_ARG_DIFF_SCALE, lowering.gradient(op.outputs[1], channels)},
+                        {DNNL_ARG_DIFF_SHIFT, lowering.gradient(op.outputs[2], channels)}};
+  // oneDNN 2 demands the shift, although no gradient depends on it.
+  if (kernel.takes(DNNL_ARG_SHIFT)) uses.push_back({DNNL_ARG_SHIFT, gamma});
+  lowering.append(lowering.step_name(op), kernel, std::move(uses));
 }
 
 // With given statistics the operation is a factor a channel. Inputs: dy, gamma, running variance.

@@ -22,8 +22,9 @@ bool may_be_winograd(const Lowering& lowering, const Convolution& shape) {
   constexpr std::int64_t kEnoughChannels = 32;  // below, oneDNN pads them and gains nothing
   const onednn::Window& window = shape.window;
   return lowering.options().algorithms != Algorithms::direct && window.rows == 3 &&
-         window.columns == 3 && window.stride == 1 && shape.source.dims()[1] >= kEnoughChannels &&
-         shape.destination.dims()[1] >= kEnoughChannels;
+         window.columns == 3 && window.stride == 1 &&
+         onednn::dims(shape.source)[1] >= kEnoughChannels &&
+         onednn::dims(shape.destination)[1] >= kEnoughChannels;
 }
 
 /// In the order in which they are preferred where nothing is timed, or where the times are alike.
@@ -49,7 +50,7 @@ Convolution shape_of(const Lowering& lowering, const nn::Op& op, const Shape& x,
 }
 
 Layout image(const Layout& like, Tag tag) {
-  return onednn::layout(like.dims(), tag);
+  return onednn::layout(onednn::dims(like), tag);
 }
 
 /// A pass of a convolution: what differs between the three.
@@ -63,12 +64,13 @@ struct Pass {
 /// What the ways of a pass are measured by; the same for all batch sizes, so that they take the
 /// same way.
 std::string describe(const Lowering& lowering, const Pass& pass, const Convolution& c, bool relu) {
-  const onednn::Dims x = c.source.dims();
+  const onednn::Dims x = onednn::dims(c.source);
   const onednn::Window& w = c.window;
   return concat("convolution ", pass.name, ", ", w.rows, 'x', w.columns, " stride ", w.stride,
                 " padding ", w.top, ' ', w.left, ' ', w.bottom, ' ', w.right, ", ",
                 lowering.options().timed_batch, 'x', x[2], 'x', x[3], 'x', x[1], " to ",
-                c.destination.dims()[1], relu ? ", relu" : "", ", by ", lowering.options().threads);
+                onednn::dims(c.destination)[1], relu ? ", relu" : "", ", by ",
+                lowering.options().threads);
 }
 
 template <class AnyKernel>
@@ -90,8 +92,8 @@ void add(std::vector<Way>& ways, const Pass& pass, const AnyKernel& kernel) {
 std::optional<OwnKernel> own_winograd(const Lowering& lowering, const Convolution& shape,
                                       const Pass& pass, bool is_backward, bool relu) {
   if (!may_be_winograd(lowering, shape) || lowering.options().threads > 1) return std::nullopt;
-  const onednn::Dims x = shape.source.dims();
-  const onednn::Dims y = shape.destination.dims();
+  const onednn::Dims x = onednn::dims(shape.source);
+  const onednn::Dims y = onednn::dims(shape.destination);
   const onednn::Dims from = is_backward ? y : x;
   const onednn::Dims to = is_backward ? x : y;
   const onednn::Window& window = shape.window;

@@ -86,7 +86,7 @@ constexpr std::array kCuttable{Tag::AB16b64a, Tag::AB16b32a, Tag::AB16b16a, Tag:
 
 std::optional<Tag> cuttable(const Layout& weights) {
   for (const Tag tag : kCuttable) {
-    if (weights == onednn::layout(weights.dims(), tag)) return tag;
+    if (weights == onednn::layout(onednn::dims(weights), tag)) return tag;
   }
   return std::nullopt;
 }

@@ -84,7 +84,7 @@ constexpr const char* kOwn = "max_pool";
 /// step has, in its order.
 ForRows own_for_rows(Windows windows, const Lowering::Forward& layouts,
                      const std::vector<int>& uses, std::function<Loop(const Windows&)> loop) {
-  const std::int64_t batch = layouts.source.dims()[0];
+  const std::int64_t batch = onednn::dims(layouts.source)[0];
   return [=](std::int64_t rows) -> std::optional<Step> {
     const auto source = with_rows(layouts.source, rows);
     const auto destination = with_rows(layouts.destination, rows);
@@ -160,7 +160,7 @@ void forward(Lowering& lowering, const nn::Op& op) {
   const Layout here = lowering.layout(lowering.slot_of(x));
   std::vector<Found> found;
   for (const Layout& source :
-       {here, plain_layout(here), onednn::layout(here.dims(), Tag::nChw16c)}) {
+       {here, plain_layout(here), onednn::layout(onednn::dims(here), Tag::nChw16c)}) {
     shape.source = source;
     found.push_back(onednn::pooling_forward(lowering.engine(), shape, purpose));
   }
@@ -199,7 +199,8 @@ void backward(Lowering& lowering, const nn::Op& op) {
   const auto [dy, dx] = std::pair(op.inputs[0], op.outputs[0]);
   if (const auto* max = std::get_if<nn::MaxPool2D>(&lowering.layer(op).kind)) {
     const auto windows = own_windows(*max, lowering.value(dx).shape, lowering.forward(op).source);
-    const bool has_own_indices = lowering.layout(lowering.slot_of(op.inputs[1])).dims().size() == 1;
+    const bool has_own_indices =
+        onednn::dims(lowering.layout(lowering.slot_of(op.inputs[1]))).size() == 1;
     if (windows && has_own_indices) return backward_by_own(lowering, op, *windows);
   }
   Pooling shape = shape_of(lowering, op, lowering.value(dx).shape, lowering.value(dy).shape);

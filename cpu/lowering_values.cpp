@@ -47,7 +47,7 @@ SlotId Lowering::convert(SlotId slot, const Layout& wanted) {
   SlotId result = kNoSlot;
   if (same_memory(have, wanted)) {
     result = view(slot, wanted);
-  } else if (have.dims() == wanted.dims()) {
+  } else if (onednn::dims(have) == onednn::dims(wanted)) {
     result = temporary(wanted);
     append_reorder(slot, result);
   } else {  // [N][H][W][C] and [N][F]: they meet in the logical order
@@ -138,7 +138,7 @@ SlotId Lowering::whole(SlotId slot) {
   for (Slot& view : lowered_.slots) {
     if (view.root == all.root) view.place = root.place;
   }
-  onednn::Dims dims = all.layout.dims();
+  onednn::Dims dims = onednn::dims(all.layout);
   dims[0] *= options_.division.parts;
   all.layout = onednn::layout(dims, onednn::Tag::ab);
   all.place = root.place;

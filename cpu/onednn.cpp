@@ -2,6 +2,12 @@
 
 #include <millrace/core/error.h>
 
+#if DNNL_VERSION_MAJOR >= 3
+#include <millrace/cpu/onednn_3.h>
+#else
+#include <millrace/cpu/onednn_2.h>
+#endif
+
 #include <algorithm>
 #include <array>
 
@@ -17,7 +23,7 @@ dnnl::primitive_attr attributes(bool relu = false) {
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   if (relu) {
     dnnl::post_ops after;
-    after.append_eltwise(1.0F, algorithm::eltwise_relu, 0.0F, 0.0F);
+    spelling::append_relu(after);
     attr.set_post_ops(after);
   }
   return attr;
@@ -39,7 +45,7 @@ Found find(Make&& make) {
 }
 
 Layout bias_of(const Layout& weights, bool present) {
-  return present ? layout({weights.dims()[0]}, Tag::a) : Layout();
+  return present ? layout({dims(weights)[0]}, Tag::a) : Layout();
 }
 
 struct Frame {
@@ -55,31 +61,16 @@ Frame frame(const Window& w) {
 dnnl::convolution_forward::primitive_desc convolution_hint(const dnnl::engine& engine,
                                                            const Convolution& shape) {
   const auto [strides, low, high] = frame(shape.window);
-  return {{prop_kind::forward_training, algorithm::convolution_direct, any(shape.source),
-           any(shape.weights), any(shape.destination), strides, low, high},
-          engine};
+  return spelling::forward<dnnl::convolution_forward>(
+      engine, {}, prop_kind::forward_training, algorithm::convolution_direct, any(shape.source),
+      any(shape.weights), any(shape.destination), strides, low, high);
 }
 
 dnnl::inner_product_forward::primitive_desc dense_hint(const dnnl::engine& engine,
                                                        const Dense& shape) {
-  return {
-      {prop_kind::forward_training, any(shape.source), any(shape.weights), any(shape.destination)},
-      engine};
-}
-
-dnnl::pooling_forward::primitive_desc pooling_description(const dnnl::engine& engine,
-                                                          const Pooling& shape, Purpose purpose) {
-  const auto [strides, low, high] = frame(shape.window);
-  const Dims kernel{shape.window.rows, shape.window.columns};
-  return {{forward_kind(purpose), shape.algorithm, shape.source, shape.destination, strides, kernel,
-           low, high},
-          attributes(),
-          engine};
-}
-
-dnnl::eltwise_forward::primitive_desc eltwise_description(const dnnl::engine& engine,
-                                                          algorithm kind, const Layout& data) {
-  return {{prop_kind::forward_training, kind, data}, attributes(), engine};
+  return spelling::forward<dnnl::inner_product_forward>(engine, {}, prop_kind::forward_training,
+                                                        any(shape.source), any(shape.weights),
+                                                        any(shape.destination));
 }
 
 const auto kScaleAndShift =
@@ -89,27 +80,32 @@ dnnl::batch_normalization_forward::primitive_desc batch_norm_description(const d
                                                                          const Layout& data,
                                                                          float epsilon,
                                                                          bool given_statistics) {
-  if (given_statistics) {
-    return {{prop_kind::forward_inference, data, epsilon,
-             kScaleAndShift | dnnl::normalization_flags::use_global_stats},
-            attributes(),
-            engine};
-  }
-  return {{prop_kind::forward_training, data, epsilon, kScaleAndShift}, attributes(), engine};
+  const auto kind = given_statistics ? prop_kind::forward_inference : prop_kind::forward_training;
+  const auto flags = given_statistics ? kScaleAndShift | dnnl::normalization_flags::use_global_stats
+                                      : kScaleAndShift;
+  return spelling::batch_norm_forward(engine, attributes(), kind, data, epsilon, flags);
 }
 
 }  // namespace
+
+Dims dims(const Layout& layout) {
+  return spelling::dims(layout);
+}
 
 Layout layout(const Dims& dims, Tag tag) {
   return {dims, dnnl::memory::data_type::f32, tag};
 }
 
 Layout any(const Layout& like) {
-  return layout(like.dims(), Tag::any);
+  return layout(dims(like), Tag::any);
 }
 
 Layout Kernel::at(int argument) const {
   return description_.query_md(dnnl::query::exec_arg_md, argument);
+}
+
+bool Kernel::takes(int argument) const {
+  return at(argument).get_size() > 0;
 }
 
 bool Kernel::is_main_work() const {
@@ -126,95 +122,78 @@ Found convolution_forward(const dnnl::engine& engine, const Convolution& shape, 
     // For inference Winograd wants transformed weights, which nothing else can read.
     const bool is_winograd = shape.algorithm == algorithm::convolution_winograd;
     const prop_kind kind = is_winograd ? prop_kind::forward_training : forward_kind(purpose);
-    return dnnl::convolution_forward::primitive_desc(
-        {kind, shape.algorithm, shape.source, shape.weights, bias_of(shape.weights, shape.bias),
-         shape.destination, strides, low, high},
-        attributes(relu), engine);
+    return spelling::forward<dnnl::convolution_forward>(
+        engine, attributes(relu), kind, shape.algorithm, shape.source, shape.weights,
+        bias_of(shape.weights, shape.bias), shape.destination, strides, low, high);
   });
 }
 
 Found convolution_backward_data(const dnnl::engine& engine, const Convolution& shape) {
   return find([&] {
     const auto [strides, low, high] = frame(shape.window);
-    return dnnl::convolution_backward_data::primitive_desc(
-        {shape.algorithm, shape.source, shape.weights, shape.destination, strides, low, high},
-        attributes(), engine, convolution_hint(engine, shape));
+    return spelling::backward<dnnl::convolution_backward_data>(
+        engine, attributes(), convolution_hint(engine, shape), shape.algorithm, shape.source,
+        shape.weights, shape.destination, strides, low, high);
   });
 }
 
 Found convolution_backward_weights(const dnnl::engine& engine, const Convolution& shape) {
   return find([&] {
     const auto [strides, low, high] = frame(shape.window);
-    return dnnl::convolution_backward_weights::primitive_desc(
-        {shape.algorithm, shape.source, shape.weights, bias_of(shape.weights, shape.bias),
-         shape.destination, strides, low, high},
-        attributes(), engine, convolution_hint(engine, shape));
+    return spelling::backward<dnnl::convolution_backward_weights>(
+        engine, attributes(), convolution_hint(engine, shape), shape.algorithm, shape.source,
+        shape.weights, bias_of(shape.weights, shape.bias), shape.destination, strides, low, high);
   });
 }
 
 Found dense_forward(const dnnl::engine& engine, const Dense& shape, Purpose purpose, bool relu) {
   return find([&] {
-    return dnnl::inner_product_forward::primitive_desc(
-        {forward_kind(purpose), shape.source, shape.weights, bias_of(shape.weights, shape.bias),
-         shape.destination},
-        attributes(relu), engine);
+    return spelling::forward<dnnl::inner_product_forward>(
+        engine, attributes(relu), forward_kind(purpose), shape.source, shape.weights,
+        bias_of(shape.weights, shape.bias), shape.destination);
   });
 }
 
 Found dense_backward_data(const dnnl::engine& engine, const Dense& shape) {
   return find([&] {
-    return dnnl::inner_product_backward_data::primitive_desc(
-        {shape.source, shape.weights, shape.destination}, attributes(), engine,
-        dense_hint(engine, shape));
+    return spelling::backward<dnnl::inner_product_backward_data>(
+        engine, attributes(), dense_hint(engine, shape), shape.source, shape.weights,
+        shape.destination);
   });
 }
 
 Found dense_backward_weights(const dnnl::engine& engine, const Dense& shape) {
   return find([&] {
-    return dnnl::inner_product_backward_weights::primitive_desc(
-        {shape.source, shape.weights, bias_of(shape.weights, shape.bias), shape.destination},
-        attributes(), engine, dense_hint(engine, shape));
+    return spelling::backward<dnnl::inner_product_backward_weights>(
+        engine, attributes(), dense_hint(engine, shape), shape.source, shape.weights,
+        bias_of(shape.weights, shape.bias), shape.destination);
   });
 }
 
 Found pooling_forward(const dnnl::engine& engine, const Pooling& shape, Purpose purpose) {
-  return find([&] { return pooling_description(engine, shape, purpose); });
+  return find([&] {
+    return spelling::pooling_forward(engine, attributes(), forward_kind(purpose), shape);
+  });
 }
 
 Found pooling_backward(const dnnl::engine& engine, const Pooling& shape) {
-  return find([&] {
-    const auto [strides, low, high] = frame(shape.window);
-    const Dims kernel{shape.window.rows, shape.window.columns};
-    return dnnl::pooling_backward::primitive_desc(
-        {shape.algorithm, shape.source, shape.destination, strides, kernel, low, high},
-        attributes(), engine, pooling_description(engine, shape, Purpose::training));
-  });
+  return find([&] { return spelling::pooling_backward(engine, attributes(), shape); });
 }
 
 Found eltwise_forward(const dnnl::engine& engine, algorithm kind, const Layout& data) {
-  return find([&] { return eltwise_description(engine, kind, data); });
+  return find([&] { return spelling::eltwise_forward(engine, attributes(), kind, data); });
 }
 
 Found eltwise_backward(const dnnl::engine& engine, algorithm kind, const Layout& data) {
-  return find([&] {
-    return dnnl::eltwise_backward::primitive_desc({kind, data, data}, attributes(), engine,
-                                                  eltwise_description(engine, kind, data));
-  });
+  return find([&] { return spelling::eltwise_backward(engine, attributes(), kind, data); });
 }
 
 Found softmax_forward(const dnnl::engine& engine, const Layout& data) {
-  return find([&] {
-    return dnnl::softmax_forward::primitive_desc({prop_kind::forward_training, data, 1},
-                                                 attributes(), engine);
-  });
+  return find([&] { return spelling::softmax_forward(engine, attributes(), data); });
 }
 
 Found softmax_backward(const dnnl::engine& engine, const Layout& data) {
-  return find([&] {
-    const dnnl::softmax_forward::primitive_desc hint({prop_kind::forward_training, data, 1},
-                                                     engine);
-    return dnnl::softmax_backward::primitive_desc({data, data, 1}, attributes(), engine, hint);
-  });
+  return find([&] { return spelling::softmax_backward(engine, attributes(), data); });
 }
 
 Found batch_norm_forward(const dnnl::engine& engine, const Layout& data, float epsilon,
@@ -224,9 +203,8 @@ Found batch_norm_forward(const dnnl::engine& engine, const Layout& data, float e
 
 Found batch_norm_backward(const dnnl::engine& engine, const Layout& data, float epsilon) {
   return find([&] {
-    return dnnl::batch_normalization_backward::primitive_desc(
-        {prop_kind::backward, data, data, epsilon, kScaleAndShift}, attributes(), engine,
-        batch_norm_description(engine, data, epsilon, false));
+    return spelling::batch_norm_backward(engine, attributes(), data, epsilon, kScaleAndShift,
+                                         batch_norm_description(engine, data, epsilon, false));
   });
 }
 
@@ -259,17 +237,18 @@ std::string version() {
   return concat(v->major, ".", v->minor, ".", v->patch);
 }
 
+// A set of instructions contains those before it, as bits.
 std::string instruction_set() {
-  switch (dnnl::get_effective_cpu_isa()) {
-    case dnnl::cpu_isa::avx512_core_amx: return "AVX-512 with AMX";
-    case dnnl::cpu_isa::avx512_core_bf16: return "AVX-512 with bf16";
-    case dnnl::cpu_isa::avx512_core_vnni:
-    case dnnl::cpu_isa::avx512_core: return "AVX-512";
-    case dnnl::cpu_isa::avx2_vnni:
-    case dnnl::cpu_isa::avx2: return "AVX2";
-    case dnnl::cpu_isa::avx: return "AVX";
-    default: return "SSE4.1";
-  }
+  using Set = dnnl::cpu_isa;
+  const auto here = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
+  const auto has = [here](Set set) {
+    return (here & static_cast<unsigned>(set)) == static_cast<unsigned>(set);
+  };
+  if (has(Set::avx512_core_amx)) return "AVX-512 with AMX";
+  if (has(Set::avx512_core_bf16)) return "AVX-512 with bf16";
+  if (has(Set::avx512_core)) return "AVX-512";
+  if (has(Set::avx2)) return "AVX2";
+  return has(Set::avx) ? "AVX" : "SSE4.1";
 }
 
 }  // namespace millrace::cpu::onednn

@@ -1,7 +1,7 @@
 #pragma once
 // oneDNN as this engine uses it: every operation as a function from memory layouts to a Kernel. All
-// that differs between oneDNN 2 and 3 (operation descriptors) is in onednn.cpp; the rest of the
-// room sees layouts, kernels and execution arguments only.
+// that differs between oneDNN 2 and 3 is in onednn_2.h and onednn_3.h, one of which onednn.cpp
+// includes; the rest of the room sees layouts, kernels and execution arguments only.
 
 #include <oneapi/dnnl/dnnl.hpp>
 
@@ -16,6 +16,7 @@ using Layout = dnnl::memory::desc;  ///< dimensions in oneDNN's order (N, C, H, 
 using Tag = dnnl::memory::format_tag;
 using Dims = dnnl::memory::dims;
 
+[[nodiscard]] Dims dims(const Layout& layout);
 /// A float32 layout; Tag::any leaves the choice to the operation.
 [[nodiscard]] Layout layout(const Dims& dims, Tag tag);
 /// The same dimensions with the choice left to the operation.
@@ -28,6 +29,7 @@ class Kernel {
 
   /// The layout of an execution argument (DNNL_ARG_SRC, ...); no bytes if it is not used.
   [[nodiscard]] Layout at(int argument) const;
+  [[nodiscard]] bool takes(int argument) const;
   [[nodiscard]] std::string implementation() const { return description_.impl_info_str(); }
   /// oneDNN's reference loops, which are a hundred times slower than generated code.
   [[nodiscard]] bool is_reference() const { return implementation().starts_with("ref"); }

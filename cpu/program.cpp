@@ -246,7 +246,7 @@ void Program::run_rounds(const Step& step, Bound& bound) {
 }
 
 std::int64_t Program::output_width() const {
-  return slots_[output_].layout.dims()[1];
+  return onednn::dims(slots_[output_].layout)[1];
 }
 
 void Program::reset_timings() {
