@@ -16,7 +16,7 @@
 
 using namespace millrace;
 using namespace millrace::apps;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 using millrace::test::Scratch;
 
 namespace {

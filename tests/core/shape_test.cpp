@@ -14,7 +14,7 @@
 
 using namespace millrace;
 
-TEST_CASE("a shape counts its elements; without dimensions it has one") {
+TEST_CASE("a shape counts its elements, and one without dimensions has one") {
   CHECK(Shape{32, 150, 150, 3}.elements() == 2'160'000);
   CHECK(Shape{32, 0, 3}.elements() == 0);
   CHECK(Shape{}.elements() == 1);

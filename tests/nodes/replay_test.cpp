@@ -15,7 +15,7 @@
 #include <algorithm>
 
 using namespace millrace;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 
 namespace {
 
