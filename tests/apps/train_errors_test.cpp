@@ -156,7 +156,7 @@ TEST_CASE("a GPU that was asked for is not replaced silently") {
   const Outcome outcome = train(folder, {"--device", "gpu"});
   CHECK(outcome.status == 1);
   check_one_line(outcome);
-  CHECK_THAT(outcome.err, Contains("GPU"));
+  CHECK_THAT(outcome.err, Contains("--device gpu: ") && Contains("or use --device cpu"));
 }
 
 TEST_CASE("a budget that is too small is refused with the sum, before anything is written") {

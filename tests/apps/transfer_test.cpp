@@ -229,7 +229,7 @@ TEST_CASE("fetching weights that do not come, or are not the published ones, lea
   const auto fetch = [&](const std::string& words, const std::string& mirror) {
     const std::string command =
         concat("XDG_CACHE_HOME='", scratch.path().string(), "/cache' MILLRACE_WEIGHTS_URL='file://",
-               (scratch / mirror).string(), "' " MILLRACE_SCRIPTS "/fetch-weights ", words, " >'",
+               (scratch / mirror).string(), "' '" MILLRACE_SCRIPTS "/fetch-weights' ", words, " >'",
                (scratch / "out").string(), "' 2>&1");
     return WEXITSTATUS(std::system(command.c_str()));
   };
