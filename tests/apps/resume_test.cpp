@@ -118,9 +118,11 @@ TEST_CASE("a run killed at random moments and resumed each time ends as the one 
     const fs::path run_dir = scratch / ("run" + std::to_string(run_number));
     for (bool has_ended = false; !has_ended;) {
       const bool has_checkpoint = has_whole_checkpoint(run_dir);
+      // Every second one when an epoch is over, so that there is something to go on from however
+      // slow the machine is; the others at any moment from the start.
       const RunOptions kill{
-          .kill_after_us =
-              kills < 20 ? 20'000 + static_cast<std::int64_t>(random.below(400'000)) : 0};
+          .kill_after_us = kills < 20 ? 1 + static_cast<std::int64_t>(random.below(400'000)) : 0,
+          .kill_at = kills % 2 == 0 ? "epoch " : ""};
       const Outcome outcome = has_checkpoint
                                   ? run({"train", "--resume", run_dir.string()}, kill)
                                   : train(data, run_dir, with(options, {"--overwrite"}), kill);

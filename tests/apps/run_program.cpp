@@ -101,7 +101,10 @@ void collect(pid_t child, Pipe& out, Pipe& err, const RunOptions& options, Outco
   const auto deadline = Clock::now() + std::chrono::seconds(options.timeout_s);
   bool signal_sent = options.signal == 0;
   std::array<pollfd, 2> streams{{{out.reader(), POLLIN, 0}, {err.reader(), POLLIN, 0}}};
-  const auto kill_at = Clock::now() + std::chrono::microseconds(options.kill_after_us);
+  const auto begins_to_count = [&options] {
+    return Clock::now() + std::chrono::microseconds(options.kill_after_us);
+  };
+  auto kill_at = options.kill_at.empty() ? begins_to_count() : Clock::time_point::max();
   bool kill_sent = options.kill_after_us == 0;
   std::size_t steps_done = 0;
   while (streams[0].fd >= 0 || streams[1].fd >= 0) {
@@ -128,6 +131,10 @@ void collect(pid_t child, Pipe& out, Pipe& err, const RunOptions& options, Outco
     while (steps_done < options.steps.size() &&
            (outcome.out + outcome.err).find(options.steps[steps_done].at) != std::string::npos) {
       options.steps[steps_done++].then(child);
+    }
+    if (kill_at == Clock::time_point::max() &&
+        (outcome.out + outcome.err).find(options.kill_at) != std::string::npos) {
+      kill_at = begins_to_count();
     }
     const bool is_time = (outcome.out + outcome.err).find(options.signal_at) != std::string::npos;
     if (!signal_sent && is_time) {

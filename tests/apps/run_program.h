@@ -26,8 +26,9 @@ struct RunOptions {
   std::string signal_at{};
   /// Once `signal_at` is seen, the signal is sent so many times.
   int signals = 1;
-  /// And `kill_signal` after so many microseconds, whatever was printed; 0: not.
+  /// And `kill_signal` so many microseconds after the program has printed `kill_at`; 0: not.
   std::int64_t kill_after_us = 0;
+  std::string kill_at{};
   int kill_signal = SIGKILL;
   /// Done one after the other, each once the program has printed its text (on either stream).
   struct Step {
