@@ -37,7 +37,8 @@ std::set<std::string> matches(const std::string& text, const char* pattern) {
 
 /// The options of all commands, of scripts, and of other programs that the manual calls.
 std::set<std::string> known_options() {
-  std::set<std::string> options = {"--logdir", "--preset", "--build", "--install"};
+  std::set<std::string> options = {"--logdir", "--preset", "--build", "--install",
+                                   "--prefix", "--cflags", "--libs"};
   for (const char* command : {"train", "evaluate", "predict", "inspect", "convert", "prune"}) {
     options.merge(matches(run({command, "--help"}).out, "(--[a-z][a-z0-9-]*)"));
   }
