@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # scripts/demo with stand-ins for cmake and the program: a demo that was stopped goes on, one that has ended
 # begins anew, and what it makes can go elsewhere.
 #
@@ -19,12 +19,12 @@ fail() {
 printf '#!/bin/sh\n' >"$tree/scripts/setup"
 # Configures by putting the program where the real one would be built.
 cat >"$scratch/bin/cmake" <<'END'
-#!/bin/bash
+#!/usr/bin/env bash
 [ "$1" = --preset ] || exit 0
 mkdir -p "$4/apps" && cp "$(dirname "$0")/millrace" "$4/apps/"
 END
 cat >"$scratch/bin/millrace" <<END
-#!/bin/bash
+#!/usr/bin/env bash
 echo "\$*" >>"$scratch/calls"
 case \$1 in
   convert) mkdir -p "\$4/train" "\$4/test" ;;

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # scripts/setup with stand-ins for apt, sudo and id: however it ends, its last line says what to do.
 #
 #   setup_test.sh SOURCE SCRATCH CASE
