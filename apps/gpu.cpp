@@ -5,6 +5,7 @@
 #include <millrace/core/error.h>
 #include <millrace/gpu/cuda_device.h>
 #include <millrace/gpu/engine.h>
+#include <millrace/gpu/libraries.h>
 #include <millrace/gpu/memory_plan.h>
 
 #include <filesystem>
@@ -33,6 +34,7 @@ FoundGpus find_gpus() {
     found.libraries = concat("driver ", facts.driver, ", CUDA ", facts.cuda, ", cuDNN ",
                              facts.cudnn, ", cuBLAS ", facts.cublas);
   }
+  found.paths = gpu::open_libraries();
   return found;
 }
 

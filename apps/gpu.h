@@ -18,7 +18,8 @@ struct FoundGpus {
   /// "NVIDIA H200, capability 9.0, 132 multiprocessors, 139.8 GiB", one a device.
   std::vector<std::string> devices{};
   std::string libraries{};  ///< "driver 13.0, CUDA 13.0, cuDNN 9.19.0, cuBLAS 13.1.0"; or empty
-  std::string why_none{};   ///< one line; empty if there are devices
+  std::vector<std::string> paths{};  ///< of NVIDIA's libraries that are open
+  std::string why_none{};            ///< one line; empty if there are devices
 };
 /// Never throws for want of a device, driver or library.
 [[nodiscard]] FoundGpus find_gpus();

@@ -91,6 +91,7 @@ void inspect_devices() {
     std::cout << "gpu " << i << ": " << gpus.devices[i] << '\n';
   }
   if (!gpus.libraries.empty()) std::cout << "     " << gpus.libraries << '\n';
+  for (const std::string& path : gpus.paths) std::cout << "     " << path << '\n';
 }
 
 int inspect(const Arguments& arguments) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What PyTorch makes of the training steps that `millrace bench` measures on a GPU, on the same card.
 
-    python3 benchmarks/gpu_peers.py [--quick] [--json FILE] [mlp] [cnn] [vgg16]
+    python3 benchmarks/gpu_peers.py [--quick] [--no-compile] [--json FILE] [mlp] [cnn] [vgg16]
 
 mlp    784-500-10, batch 100, plain SGD, float32, 60,000 pictures resident on the device as uint8: the
        article's comparison; microseconds a step, seconds for 5 epochs. Eager, and the step captured as
@@ -13,9 +13,11 @@ vgg16  its convolution base frozen, dense 256 and an output for each of two clas
        (vgg16-frozen.json), at 150x150, batch 32, float16, Adam. Images a second.
 
 Median of five runs after a warm-up, with the spread. Random pictures and labels: no time depends on
-what they show. Without a GPU it says so and ends with status 3; --device cpu tries the script itself.
+what they show. FILE is written anew after each. Without a GPU it says so and ends with status 3;
+--device cpu tries the script itself.
 """
 import argparse
+import functools
 import json
 import statistics
 import sys
@@ -140,11 +142,11 @@ def mlp(device, quick):
     return result
 
 
-def cnn(device, quick):
+def cnn(device, quick, compiles=False):
     batch, steps = 32, 3 if quick else 100
     pictures = Pictures((3, 150, 150), 4, 64 if quick else 4096, device, True)
     result = {}
-    for name in ("eager",) if quick else ("eager", "compiled"):
+    for name in ("eager", "compiled") if compiles else ("eager",):
         model = layers_of_cnn(4).to(device, memory_format=torch.channels_last)
         optimizer = torch.optim.Adam(model.parameters(), fused=device.type == "cuda")
         run = torch.compile(model) if name == "compiled" else model
@@ -184,8 +186,12 @@ def main():
     parser.add_argument("workloads", nargs="*", metavar="|".join(workloads))
     parser.add_argument("--device", default="cuda", choices=("cuda", "cpu"))
     parser.add_argument("--quick", action="store_true", help="a few steps, to try the script")
+    parser.add_argument("--no-compile", action="store_true",
+                        help="nothing that torch.compile must build first, which takes a minute")
     parser.add_argument("--json", metavar="FILE")
     options = parser.parse_args()
+    if not options.quick and not options.no_compile:
+        workloads["cnn"] = functools.partial(cnn, compiles=True)
     unknown = set(options.workloads) - set(workloads)
     if unknown:
         parser.error(f"there is no {', '.join(sorted(unknown))}")
@@ -201,9 +207,9 @@ def main():
         torch.manual_seed(1)
         result[workload] = workloads[workload](device, options.quick)
         print(workload, json.dumps(result[workload]), flush=True)
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            json.dump(result, file, indent=1)
+        if options.json:
+            with open(options.json, "w", encoding="utf-8") as file:
+                json.dump(result, file, indent=1)
     return 0
 
 

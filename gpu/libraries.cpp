@@ -139,6 +139,23 @@ Library open_library(std::initializer_list<const char*> names) {
   return library;
 }
 
+std::vector<std::string> open_libraries() {
+  std::vector<std::string> paths;
+  dl_iterate_phdr(
+      [](dl_phdr_info* info, std::size_t, void* found) {
+        const std::string name = fs::path(info->dlpi_name).filename().string();
+        for (const char* start : {"libcuda.", "libcudnn", "libcublas", "libcupti", "libnv"}) {
+          if (name.starts_with(start)) {
+            static_cast<std::vector<std::string>*>(found)->emplace_back(info->dlpi_name);
+          }
+        }
+        return 0;
+      },
+      &paths);
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
 void* Library::symbol(const char* name) const noexcept {
   return handle == nullptr ? nullptr : dlsym(handle, name);
 }

@@ -36,4 +36,8 @@ struct Library {
 /// library_folders(). Thread-safe.
 [[nodiscard]] Library open_library(std::initializer_list<const char*> names);
 
+/// Paths of NVIDIA's libraries that this process has open, sorted: those that were found, and those
+/// that they brought along.
+[[nodiscard]] std::vector<std::string> open_libraries();
+
 }  // namespace millrace::gpu

@@ -46,6 +46,10 @@ bool holds(const std::vector<fs::path>& folders, const fs::path& folder) {
   return std::find(folders.begin(), folders.end(), folder) != folders.end();
 }
 
+bool holds(const std::vector<std::string>& paths, const fs::path& path) {
+  return std::find(paths.begin(), paths.end(), path.string()) != paths.end();
+}
+
 }  // namespace
 
 TEST_CASE("libraries are looked for in the trees that variables name, in their order") {
@@ -102,6 +106,20 @@ TEST_CASE("a library in a folder of MILLRACE_CUDA_LIBRARIES comes first") {
   unsetenv("MILLRACE_CUDA_LIBRARIES");
   REQUIRE(listed);
   CHECK(fs::path(listed.path) == folder / "libz.so.1");
+}
+
+TEST_CASE("libraries of NVIDIA's that are open are told with their paths, and no others") {
+  const fs::path folder = new_folder("open");
+  const gpu::Library system = gpu::open_library({"libz.so.1"});
+  REQUIRE(system);
+  const fs::path stand_in = folder / "libnvjpeg.so.13";
+  fs::copy_file(fs::canonical(system.path), stand_in);
+  CHECK_FALSE(holds(gpu::open_libraries(), stand_in));
+  setenv("MILLRACE_CUDA_LIBRARIES", folder.c_str(), 1);
+  REQUIRE(gpu::open_library({"libnvjpeg.so.13"}));
+  unsetenv("MILLRACE_CUDA_LIBRARIES");
+  CHECK(holds(gpu::open_libraries(), stand_in));
+  CHECK_FALSE(holds(gpu::open_libraries(), system.path));
 }
 
 TEST_CASE("a library that is nowhere is no error, and the linker's words say what was missed") {
