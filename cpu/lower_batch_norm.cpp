@@ -100,8 +100,7 @@ void backward(Lowering& lowering, const nn::Op& op) {
                         {DNNL_ARG_DIFF_SRC, lowering.make(op.outputs[0], data)},
                         {DNNL_ARG_DIFF_SCALE, lowering.gradient(op.outputs[1], channels)},
                         {DNNL_ARG_DIFF_SHIFT, lowering.gradient(op.outputs[2], channels)}};
-  // oneDNN 2 demands the shift, although no gradient depends on it.
-  if (kernel.takes(DNNL_ARG_SHIFT)) uses.push_back({DNNL_ARG_SHIFT, gamma});
+  if (onednn::batch_norm_backward_takes_shift()) uses.push_back({DNNL_ARG_SHIFT, gamma});
   lowering.append(lowering.step_name(op), kernel, std::move(uses));
 }
 

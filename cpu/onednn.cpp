@@ -104,10 +104,6 @@ Layout Kernel::at(int argument) const {
   return description_.query_md(dnnl::query::exec_arg_md, argument);
 }
 
-bool Kernel::takes(int argument) const {
-  return at(argument).get_size() > 0;
-}
-
 bool Kernel::is_main_work() const {
   using Kind = dnnl::primitive::kind;
   constexpr std::array kMain{Kind::convolution, Kind::inner_product, Kind::matmul, Kind::pooling,
@@ -211,6 +207,10 @@ Found batch_norm_backward(const dnnl::engine& engine, const Layout& data, float 
 Found reorder(const dnnl::engine& engine, const Layout& from, const Layout& to) {
   return find(
       [&] { return dnnl::reorder::primitive_desc(engine, from, engine, to, attributes()); });
+}
+
+bool batch_norm_backward_takes_shift() {
+  return spelling::kBackwardTakesShift;
 }
 
 void copy(const dnnl::engine& engine, const Layout& from, const void* source, const Layout& to,

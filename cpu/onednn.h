@@ -29,7 +29,6 @@ class Kernel {
 
   /// The layout of an execution argument (DNNL_ARG_SRC, ...); no bytes if it is not used.
   [[nodiscard]] Layout at(int argument) const;
-  [[nodiscard]] bool takes(int argument) const;
   [[nodiscard]] std::string implementation() const { return description_.impl_info_str(); }
   /// oneDNN's reference loops, which are a hundred times slower than generated code.
   [[nodiscard]] bool is_reference() const { return implementation().starts_with("ref"); }
@@ -100,6 +99,10 @@ struct Pooling {
                                        float epsilon, bool given_statistics);
 [[nodiscard]] Found batch_norm_backward(const dnnl::engine& engine, const Layout& data,
                                         float epsilon);
+
+/// No gradient depends on the shift, but oneDNN 2 demands it. oneDNN 3 refuses it, and says of its
+/// layout what it says of the scale's.
+[[nodiscard]] bool batch_norm_backward_takes_shift();
 
 [[nodiscard]] Found reorder(const dnnl::engine& engine, const Layout& from, const Layout& to);
 

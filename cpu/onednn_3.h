@@ -72,6 +72,9 @@ inline auto softmax_backward(const dnnl::engine& engine, const primitive_attr& a
                                           data, data, data, 1);
 }
 
+/// See batch_norm_backward_takes_shift().
+constexpr bool kBackwardTakesShift = false;
+
 inline auto batch_norm_forward(const dnnl::engine& engine, const primitive_attr& attr,
                                prop_kind kind, const Layout& data, float epsilon,
                                dnnl::normalization_flags flags) {
