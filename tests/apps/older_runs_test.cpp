@@ -45,7 +45,8 @@ bool repeats_to_the_bit(const std::string& device) {
   const bool is_held = holds(device, "SSE4.1");
   const bool to_the_bit = has_fused_arithmetic() && is_known && is_held;
   std::cout << "older runs: compared " << (to_the_bit ? "to the bit" : "within a tolerance") << ": "
-            << device << (has_fused_arithmetic() ? "" : ", without AVX2 and FMA") << '\n';
+            << device.substr(std::min(device.find("oneDNN"), device.size()))
+            << (has_fused_arithmetic() ? "" : ", without AVX2 and FMA") << '\n';
   return to_the_bit;
 }
 
