@@ -10,7 +10,7 @@
 #
 # The pictures are 14 each of three classes of Fashion-MNIST (Zalando, MIT licence), which Debian has in
 # dataset-fashion-mnist. So that the same bits come out on other processors:
-# - oneDNN is held to AVX2 (ONEDNN_MAX_CPU_ISA): newer processors would sum in another order;
+# - oneDNN is held to SSE4.1 (ONEDNN_MAX_CPU_ISA): newer processors would sum in another order;
 # - the model is computed by one thread;
 # - where there are several ways to compute a convolution, none is timed. Runs go by the times in their
 #   algorithms.json, whoever measured them, and those here are written by this script: of each operation
