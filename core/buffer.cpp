@@ -12,8 +12,8 @@ constexpr std::size_t kAlignment = 64;
 
 Buffer::Buffer(Bytes size) : size_(static_cast<std::size_t>(size.count)) {
   if (size_ == 0) return;
-  auto* const memory = static_cast<std::byte*>(
-      ::operator new (static_cast<std::size_t>(taken(size).count), std::align_val_t{kAlignment}));
+  auto* const memory =
+      static_cast<std::byte*>(::operator new (taken(size).count, std::align_val_t{kAlignment}));
   memory_ = {memory, [](std::byte* p) { ::operator delete (p, std::align_val_t{kAlignment}); }};
   std::memset(memory, 0, size_);
 }
