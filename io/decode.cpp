@@ -4,7 +4,7 @@
 #include <millrace/image/pixels.h>
 #include <millrace/io/detail/format.h>
 #include <millrace/io/detail/jpeg_reader.h>
-#include <millrace/io/detail/stb_picture.h>
+#include <millrace/io/detail/raster.h>
 #include <millrace/io/files.h>
 
 #include <vector>
@@ -47,7 +47,7 @@ ImageInfo image_info(std::span<const std::byte> file, std::string_view name) {
       const detail::JpegHeader header = reader.open(file);
       return {to_string(format), header.height, header.width, header.channels};
     }
-    const detail::StbHeader header = detail::stb_header(file);
+    const detail::RasterHeader header = detail::raster_header(format, file);
     return {to_string(format), header.height, header.width, header.channels};
   });
 }
@@ -59,14 +59,13 @@ class Decoder::Impl {
   void decode(std::span<const std::byte> file, ImageView target, Filter filter) {
     const Format format = detail::sniff(file);
     if (format == Format::jpeg) return decode_jpeg(file, target, filter);
-    if (format == Format::png) detail::check_png(file);
-    const detail::StbHeader header = detail::stb_header(file);
+    const detail::RasterHeader header = detail::raster_header(format, file);
     check_pixels(header.height, header.width, options_.max_pixels);
     check_scratch(static_cast<std::uint64_t>(header.height) *
                       static_cast<std::uint64_t>(header.width) *
                       static_cast<std::uint64_t>(header.channels),
                   options_.max_scratch);
-    const detail::StbPicture picture = detail::stb_decode(file, options_.max_scratch.count);
+    const detail::Raster picture = detail::decode_raster(format, file, options_.max_scratch.count);
     fit({picture.pixels.get(), picture.header.height, picture.header.width,
          picture.header.channels},
         target, filter);

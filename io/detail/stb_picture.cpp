@@ -150,11 +150,11 @@ struct Charge {
 
 }  // namespace
 
-StbHeader stb_header(std::span<const std::byte> file) {
+RasterHeader stb_header(std::span<const std::byte> file) {
   Account scratch{1U << 20};  // GIF keeps its tables on the heap, also for the header
   const Charge charge(scratch);
   Source source{file};
-  StbHeader header;
+  RasterHeader header;
   if (stbi_info_from_callbacks(&kCallbacks, &source, &header.width, &header.height,
                                &header.channels) == 0 ||
       header.width <= 0 || header.height <= 0) {
@@ -164,14 +164,14 @@ StbHeader stb_header(std::span<const std::byte> file) {
   return header;
 }
 
-StbPicture stb_decode(std::span<const std::byte> file, std::size_t max_bytes) {
+Raster stb_decode(std::span<const std::byte> file, std::size_t max_bytes) {
   Account scratch{max_bytes};
   const Charge charge(scratch);
   Source source{file};
-  StbHeader header;
+  RasterHeader header;
   std::uint8_t* const pixels = stbi_load_from_callbacks(&kCallbacks, &source, &header.width,
                                                         &header.height, &header.channels, 0);
-  StbPicture picture{header, {pixels, [](std::uint8_t* memory) { release(memory); }}};
+  Raster picture{header, {pixels, [](std::uint8_t* memory) { release(memory); }}};
   if (scratch.is_overdrawn) {
     throw Error(concat("decoding it takes more than the ", Bytes{max_bytes},
                        " that a picture may; shrink it or allow decoding more memory"));

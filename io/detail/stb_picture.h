@@ -2,30 +2,19 @@
 // stb_image behind a small fence: PNG, BMP, GIF, PNM, PSD and TGA from memory, with a bound on what
 // it may allocate and an end of file that is noticed. Errors are Error without the file's name.
 
+#include <millrace/io/detail/raster.h>
+
 #include <cstddef>
-#include <cstdint>
-#include <memory>
 #include <span>
 
 namespace millrace::detail {
 
-struct StbHeader {
-  int height = 0;
-  int width = 0;
-  int channels = 0;  ///< 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha
-};
-
-struct StbPicture {
-  StbHeader header;
-  std::unique_ptr<std::uint8_t, void (*)(std::uint8_t*)> pixels;  ///< [height][width][channels]
-};
-
 /// Reads the header only.
-[[nodiscard]] StbHeader stb_header(std::span<const std::byte> file);
+[[nodiscard]] RasterHeader stb_header(std::span<const std::byte> file);
 
 /// Decodes the first picture to 8 bits a sample. At no time is more than `max_bytes` allocated.
 /// Throws Error, std::bad_alloc.
-[[nodiscard]] StbPicture stb_decode(std::span<const std::byte> file, std::size_t max_bytes);
+[[nodiscard]] Raster stb_decode(std::span<const std::byte> file, std::size_t max_bytes);
 
 /// TGA files have no magic number; this looks at whether all header fields make sense.
 [[nodiscard]] bool stb_is_tga(std::span<const std::byte> file);

@@ -1,0 +1,38 @@
+#pragma once
+// Pictures that are read whole: what every format but JPEG gives, which streams its rows. One file
+// a format has a header function and a decode function; raster.cpp knows which format has which.
+
+#include <millrace/io/detail/format.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+namespace millrace::detail {
+
+struct RasterHeader {
+  int height = 0;
+  int width = 0;
+  int channels = 0;  ///< 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha, straight
+};
+
+struct Raster {
+  RasterHeader header;
+  std::unique_ptr<std::uint8_t, void (*)(std::uint8_t*)> pixels;  ///< [height][width][channels]
+};
+
+/// Zeroed memory for the pixels of a picture. Throws Error if that is more than `max_bytes`,
+/// std::bad_alloc.
+[[nodiscard]] Raster new_raster(const RasterHeader& header, std::size_t max_bytes);
+
+/// Reads the header only. Throws Error without the file's name, as all functions here.
+[[nodiscard]] RasterHeader raster_header(Format format, std::span<const std::byte> file);
+
+/// Decodes the first picture to 8 bits a sample; the header is raster_header()'s. At no time is
+/// more than `max_bytes` allocated. Throws Error (damaged, ends early, a kind that is not
+/// supported), std::bad_alloc. Requires: not Format::jpeg.
+[[nodiscard]] Raster decode_raster(Format format, std::span<const std::byte> file,
+                                   std::size_t max_bytes);
+
+}  // namespace millrace::detail
