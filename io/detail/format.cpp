@@ -1,7 +1,9 @@
 #include <millrace/io/detail/format.h>
 
 #include <millrace/core/error.h>
+#include <millrace/io/detail/bmp_header.h>
 #include <millrace/io/detail/inflate.h>
+#include <millrace/io/detail/pnm_reader.h>
 #include <millrace/io/detail/stb_picture.h>
 
 #include <algorithm>
@@ -27,7 +29,7 @@ struct Foreign {
 
 // Formats that people have in their folders and Millrace does not read, and what turns them into
 // one that it does.
-constexpr std::array<Foreign, 21> kForeign = {{
+constexpr std::array<Foreign, 19> kForeign = {{
     {8, "WEBP"sv, "WebP", "`dwebp in.webp -o out.png`"},
     {4, "ftypavif"sv, "AVIF", "`avifdec in.avif out.png`"},
     {4, "ftypavis"sv, "AVIF", "`avifdec in.avif out.png`"},
@@ -43,11 +45,9 @@ constexpr std::array<Foreign, 21> kForeign = {{
     {4, "JXL "sv, "JPEG XL", "`djxl in.jxl out.png`"},
     {0, "\xFF\x0A"sv, "JPEG XL", "`djxl in.jxl out.png`"},
     {0, "<svg"sv, "SVG", "`rsvg-convert in.svg -o out.png`"},
-    {0, "P1"sv, "PBM", "`pnmtopng in.pbm > out.png`"},
-    {0, "P2"sv, "plain PGM", "`pnmtopng in.pgm > out.png`"},
-    {0, "P3"sv, "plain PPM", "`pnmtopng in.ppm > out.png`"},
-    {0, "P4"sv, "PBM", "`pnmtopng in.pbm > out.png`"},
     {0, "P7"sv, "PAM", "`pamtopng in.pam > out.png`"},
+    {0, "Pf\n"sv, "PFM", "`pfmtopam in.pfm | pamtopng > out.png`"},
+    {0, "PF\n"sv, "PFM", "`pfmtopam in.pfm | pamtopng > out.png`"},
     {0, "\0\0\1\0"sv, "icon", "`icotool -x in.ico`"},
 }};
 
@@ -95,14 +95,14 @@ Format sniff(std::span<const std::byte> file) {
   if (text.starts_with("\x89PNG\r\n\x1A\n"sv)) return Format::png;
   if (text.starts_with("GIF87a"sv) || text.starts_with("GIF89a"sv)) return Format::gif;
   if (text.starts_with("8BPS"sv)) return Format::psd;
-  if (text.starts_with("P5"sv) || text.starts_with("P6"sv)) return Format::pnm;
+  if (is_pnm(file)) return Format::pnm;
   for (const Foreign& foreign : kForeign) {
     if (text.size() > foreign.offset && text.substr(foreign.offset).starts_with(foreign.magic)) {
       throw Error(concat("a ", foreign.format, " file, which is not read; convert it with ",
                          foreign.converter));
     }
   }
-  if (text.starts_with("BM"sv) && text.size() >= 26) return Format::bmp;
+  if (is_bmp(file)) return Format::bmp;
   if (stb_is_tga(file)) return Format::tga;
   throw Error(concat("not a picture: it begins with ", beginning(text), "; remove it"));
 }

@@ -2,6 +2,8 @@
 
 #include <millrace/core/bytes.h>
 #include <millrace/core/error.h>
+#include <millrace/io/detail/bmp_reader.h>
+#include <millrace/io/detail/pnm_reader.h>
 #include <millrace/io/detail/stb_picture.h>
 
 #include <cstdlib>
@@ -25,10 +27,10 @@ Raster new_raster(const RasterHeader& header, std::size_t max_bytes) {
 RasterHeader raster_header(Format format, std::span<const std::byte> file) {
   switch (format) {
     case Format::jpeg: break;
+    case Format::bmp: return bmp_header(file);
+    case Format::pnm: return pnm_header(file);
     case Format::png:
-    case Format::bmp:
     case Format::gif:
-    case Format::pnm:
     case Format::psd:
     case Format::tga: return stb_header(file);
   }
@@ -39,9 +41,9 @@ Raster decode_raster(Format format, std::span<const std::byte> file, std::size_t
   switch (format) {
     case Format::jpeg: break;
     case Format::png: check_png(file); return stb_decode(file, max_bytes);
-    case Format::bmp:
+    case Format::bmp: return bmp_decode(file, max_bytes);
+    case Format::pnm: return pnm_decode(file, max_bytes);
     case Format::gif:
-    case Format::pnm:
     case Format::psd:
     case Format::tga: return stb_decode(file, max_bytes);
   }

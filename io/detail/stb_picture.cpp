@@ -69,6 +69,8 @@ void* reallocate(void* block, std::size_t old_size, std::size_t new_size) {
 #define STB_IMAGE_STATIC
 #define STB_IMAGE_IMPLEMENTATION
 #define STBI_NO_JPEG
+#define STBI_NO_BMP
+#define STBI_NO_PNM
 #define STBI_NO_HDR
 #define STBI_NO_LINEAR
 #define STBI_NO_PIC

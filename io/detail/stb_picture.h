@@ -1,5 +1,5 @@
 #pragma once
-// stb_image behind a small fence: PNG, BMP, GIF, PNM, PSD and TGA from memory, with a bound on what
+// stb_image behind a small fence: PNG, GIF, PSD and TGA from memory, with a bound on what
 // it may allocate and an end of file that is noticed. Errors are Error without the file's name.
 
 #include <millrace/io/detail/raster.h>
