@@ -14,6 +14,9 @@ constexpr std::uint32_t kCore = 12, kInfo = 40, kOs2 = 64;
 
 enum Compression : std::uint32_t { kNone = 0, kRle8 = 1, kRle4 = 2, kMasks = 3, kJpeg = 4, kPng };
 
+// Beyond what any writer means.
+constexpr std::uint32_t kMostBits = 64, kMostCompression = 13, kMostColours = 65536;
+
 // Little-endian numbers of a file. Requires: they lie within it.
 class Fields {
  public:
@@ -47,6 +50,11 @@ void refuse(const std::string& what) {
   refuse_bmp(what.c_str());
 }
 
+[[noreturn]] void fail(const char* what) {
+  throw Error(
+      concat("a damaged BMP file: its header claims ", what, " that cannot be; get it again"));
+}
+
 void check_version(std::uint32_t size) {
   constexpr std::array<std::uint32_t, 7> kRead = {kCore, kInfo, 52, 56, kOs2, 108, 124};
   if (std::find(kRead.begin(), kRead.end(), size) != kRead.end()) return;
@@ -66,7 +74,7 @@ void read_size(const Fields& file, const Info& info, BmpHeader& header) {
   header.is_top_down = height < 0;
   constexpr std::int64_t kMostRows = 1 << 24;  // of these, as far as Pillow takes them for such
   if (width <= 0 || height == 0 || height < -kMostRows) {
-    throw Error("a damaged BMP file: its header claims pixels that cannot be; get it again");
+    fail("pixels");
   }
   header.width = static_cast<int>(width);
   header.height = static_cast<int>(height < 0 ? -height : height);
@@ -91,6 +99,7 @@ void check_kind(const Info& info) {
   if (info.size == kOs2 && info.compression == kJpeg) refuse("with RLE24 runs");
   if (info.compression == kJpeg) refuse("with a JPEG file inside");
   if (info.compression == kPng) refuse("with a PNG file inside");
+  if (info.compression > kMostCompression || bits > kMostBits) fail("bits and packing");
   if (info.compression > kPng) refuse(concat("packed by method ", info.compression));
   const bool is_runs = info.compression == kRle8 || info.compression == kRle4;
   if (is_runs && bits != (info.compression == kRle8 ? 8U : 4U)) {
@@ -171,6 +180,7 @@ bool check_plain_greys(const Info& info, const BmpHeader& header) {
 // where few of its colours are in use.
 std::size_t read_palette(const Fields& file, const Info& info, std::size_t at, BmpHeader& header) {
   if (info.colours > header.palette.size()) {
+    if (info.colours > kMostColours) fail("colours");
     refuse(concat("with a palette of ", info.colours, " colours"));
   }
   const std::size_t entry = info.size == kCore ? 3 : 4;

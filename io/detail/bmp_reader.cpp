@@ -17,13 +17,14 @@ namespace {
 // the number may lie.
 template <class Number>
 void write_colours(const BmpHeader& header, std::uint8_t* row, Number number) {
+  const auto at = [&](int x) { return static_cast<std::size_t>(number(x)); };
   const int width = header.width;  // which writing bytes might change, for all the compiler knows
   if (header.is_grey) {
-    for (int x = 0; x < width; ++x) row[x] = header.palette[number(x)][0];
+    for (int x = 0; x < width; ++x) row[x] = header.palette[at(x)][0];
     return;
   }
   for (int x = 0; x < width; ++x, row += 3) {
-    std::memcpy(row, header.palette[number(x)].data(), 3);
+    std::memcpy(row, header.palette[at(x)].data(), 3);
   }
 }
 

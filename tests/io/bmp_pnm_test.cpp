@@ -185,12 +185,16 @@ TEST_CASE("what Pillow misreads in a BMP file is refused") {
 }
 
 TEST_CASE("a BMP file with a header that cannot be is damaged") {
-  const std::string claims =
-      "a: a damaged BMP file: its header claims pixels that cannot be; get it again";
-  CHECK(decode_error(file_of({.width = 0})) == claims);
-  CHECK(decode_error(file_of({.width = -4})) == claims);
-  CHECK(decode_error(file_of({.height = 0})) == claims);
-  CHECK(decode_error(file_of({.height = std::numeric_limits<int>::min()})) == claims);
+  const auto claims = [](const std::string& what) {
+    return "a: a damaged BMP file: its header claims " + what + " that cannot be; get it again";
+  };
+  CHECK(decode_error(file_of({.bits = 30000})) == claims("bits and packing"));
+  CHECK(decode_error(file_of({.compression = 0x10000})) == claims("bits and packing"));
+  CHECK(decode_error(file_of({.bits = 8, .colours = 305402420})) == claims("colours"));
+  CHECK(decode_error(file_of({.width = 0})) == claims("pixels"));
+  CHECK(decode_error(file_of({.width = -4})) == claims("pixels"));
+  CHECK(decode_error(file_of({.height = 0})) == claims("pixels"));
+  CHECK(decode_error(file_of({.height = std::numeric_limits<int>::min()})) == claims("pixels"));
   std::string file = file_of(Bmp{});
   file[10] = 53;
   CHECK(decode_error(file) ==
