@@ -38,12 +38,12 @@ void read_indexed(const BmpHeader& header, const std::uint8_t* from, std::uint8_
   }
 }
 
-// Of `Bytes` a pixel. A template, so that the order of most files is known to the compiler.
-template <int Bytes>
+// Of kBytes a pixel. A template, so that the order of most files is known to the compiler.
+template <int kBytes>
 void read_bytes(const BmpHeader& header, const std::uint8_t* from, std::uint8_t* row) {
   const int width = header.width;
   if (header.rgb[0] == 2 && header.rgb[1] == 1) {
-    for (int x = 0; x < width; ++x, from += Bytes, row += 3) {
+    for (int x = 0; x < width; ++x, from += kBytes, row += 3) {
       row[0] = from[2];
       row[1] = from[1];
       row[2] = from[0];
@@ -51,7 +51,7 @@ void read_bytes(const BmpHeader& header, const std::uint8_t* from, std::uint8_t*
     return;
   }
   const auto [red, green, blue] = header.rgb;
-  for (int x = 0; x < width; ++x, from += Bytes, row += 3) {
+  for (int x = 0; x < width; ++x, from += kBytes, row += 3) {
     row[0] = from[red];
     row[1] = from[green];
     row[2] = from[blue];
