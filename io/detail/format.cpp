@@ -2,7 +2,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/io/detail/inflate.h>
-#include <millrace/io/detail/stb_picture.h>
+#include <millrace/io/detail/tga_reader.h>
 
 #include <algorithm>
 #include <array>
@@ -103,7 +103,7 @@ Format sniff(std::span<const std::byte> file) {
     }
   }
   if (text.starts_with("BM"sv) && text.size() >= 26) return Format::bmp;
-  if (stb_is_tga(file)) return Format::tga;
+  if (is_tga(file)) return Format::tga;
   throw Error(concat("not a picture: it begins with ", beginning(text), "; remove it"));
 }
 

@@ -2,7 +2,10 @@
 
 #include <millrace/core/bytes.h>
 #include <millrace/core/error.h>
+#include <millrace/io/detail/gif_reader.h>
+#include <millrace/io/detail/psd_reader.h>
 #include <millrace/io/detail/stb_picture.h>
+#include <millrace/io/detail/tga_reader.h>
 
 #include <cstdlib>
 #include <new>
@@ -27,10 +30,10 @@ RasterHeader raster_header(Format format, std::span<const std::byte> file) {
     case Format::jpeg: break;
     case Format::png:
     case Format::bmp:
-    case Format::gif:
-    case Format::pnm:
-    case Format::psd:
-    case Format::tga: return stb_header(file);
+    case Format::pnm: return stb_header(file);
+    case Format::gif: return gif_header(file);
+    case Format::psd: return psd_header(file);
+    case Format::tga: return tga_header(file);
   }
   MILLRACE_CHECK(false, to_string(format), " is not read whole");
 }
@@ -40,10 +43,10 @@ Raster decode_raster(Format format, std::span<const std::byte> file, std::size_t
     case Format::jpeg: break;
     case Format::png: check_png(file); return stb_decode(file, max_bytes);
     case Format::bmp:
-    case Format::gif:
-    case Format::pnm:
-    case Format::psd:
-    case Format::tga: return stb_decode(file, max_bytes);
+    case Format::pnm: return stb_decode(file, max_bytes);
+    case Format::gif: return gif_decode(file, max_bytes);
+    case Format::psd: return psd_decode(file, max_bytes);
+    case Format::tga: return tga_decode(file, max_bytes);
   }
   MILLRACE_CHECK(false, to_string(format), " is not read whole");
 }
