@@ -129,7 +129,7 @@ Header parse(std::span<const std::byte> file) {
   header.width = static_cast<int>(width);
   const std::uint32_t bits = left.number(2);
   header.mode = mode_of(left.number(2));
-  if (bits != 8) not_read(concat("PSD file of ", bits, " bits a sample"));
+  if (bits != 8) not_read(concat("PSD file of ", bits, "-bit samples"));
   header.planes = planes_of(header.mode, header.stored_planes);
   if (header.stored_planes < static_cast<std::uint32_t>(header.planes)) {
     is_damaged("too few channels");

@@ -85,14 +85,16 @@ Header readable(std::span<const std::byte> file) {
   }
   if (!is_mapped && header.map_type != 0) not_read("of true colours or greys with a colour map");
   if (is_mapped && !is_one_of(header.map_bits, {16, 24})) {
-    not_read(concat("whose colours have ", header.map_bits, " bits"));
+    not_read(concat("of ", header.map_bits, "-bit colours in a map"));
   }
   if (is_mapped && header.map_first + header.map_count > 256) not_read("of more than 256 colours");
   const bool has_bits = is_mapped                    ? header.bits == 8
                         : header.kind == kTrueColour ? is_one_of(header.bits, {16, 24, 32})
                         : header.has_runs            ? is_one_of(header.bits, {8, 16})
                                                      : is_one_of(header.bits, {1, 8, 16});
-  if (!has_bits) not_read(concat("of ", header.bits, " bits a pixel"));
+  if (!has_bits) {
+    not_read(concat("of ", header.bits, "-bit pixels", header.has_runs ? " in runs" : ""));
+  }
   if (header.is_interleaved) not_read("of interleaved rows");
   return header;
 }
