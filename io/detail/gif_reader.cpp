@@ -1,6 +1,7 @@
 #include <millrace/io/detail/gif_reader.h>
 
 #include <millrace/core/error.h>
+#include <millrace/io/detail/gif_codes.h>
 
 #include <gif_lib.h>
 #include <algorithm>
@@ -13,8 +14,6 @@
 
 namespace millrace::detail {
 namespace {
-
-constexpr int kMostCodes = 4096;  // of 12 bits
 
 struct Source {
   std::span<const std::byte> file;
@@ -82,11 +81,23 @@ class GifFile {
   [[nodiscard]] int background() const noexcept { return transparent_.value_or(0); }
   [[nodiscard]] int code_bits() const noexcept { return code_bits_; }
 
-  // The next code of the frame's data, as wide as it is by now; less than 0 for the end code.
-  int next_code() {
-    int code = 0;
-    if (DGifGetLZCodes(gif_, &code) == GIF_ERROR) fail();
-    return code;
+  int next_code(int width) {
+    while (filled_ < width) {
+      if (left_ == 0) {
+        GifByteType* block = nullptr;  // its length comes first
+        if (DGifGetCodeNext(gif_, &block) == GIF_ERROR) fail();
+        if (block == nullptr) ends_early();
+        left_ = *block;
+        at_ = block + 1;
+      }
+      bits_ |= static_cast<std::uint32_t>(*at_++) << filled_;
+      filled_ += 8;
+      --left_;
+    }
+    const std::uint32_t code = bits_ & ((1U << width) - 1);
+    bits_ >>= width;
+    filled_ -= width;
+    return static_cast<int>(code);
   }
 
  private:
@@ -100,10 +111,13 @@ class GifFile {
       if (kind == EXTENSION_RECORD_TYPE) read_extension();
       if (kind == TERMINATE_RECORD_TYPE) is_damaged("no frame");
     }
-    if (DGifGetImageDesc(gif_) == GIF_ERROR) fail();
-    // giflib has just read it, and does not tell it.
+    const bool is_read = DGifGetImageDesc(gif_) == GIF_OK;
+    // giflib has just read it, does not tell it, and takes more than 8 for an error.
     code_bits_ = std::to_integer<int>(source_.file[source_.at - 1]);
-    if (code_bits_ < 2) is_damaged("codes of too few bits");
+    const bool is_over =
+        gif_->Error == D_GIF_ERR_NOT_ENOUGH_MEM || source_.at == source_.file.size();
+    if (!is_read && (is_over || code_bits_ <= 8)) fail();
+    if (code_bits_ > GifCodes::kMostBits) is_damaged("codes of too many bits");
     if (gif_->Image.Width == 0 || gif_->Image.Height == 0) is_damaged("a frame without pixels");
     const bool has_two = gif_->Image.ColorMap != nullptr && gif_->SColorMap != nullptr;
     if (has_two && is_ramp(*gif_->Image.ColorMap) && !is_ramp(*gif_->SColorMap)) {
@@ -144,6 +158,10 @@ class GifFile {
   GifFileType* gif_ = nullptr;
   std::optional<int> transparent_;
   int code_bits_ = 0;
+  std::uint32_t bits_ = 0;  // of the data, `filled_` of them
+  int filled_ = 0;
+  const GifByteType* at_ = nullptr;  // the block, of which `left_` bytes are left
+  int left_ = 0;
 };
 
 // Where the indices of a frame go, one after the other.
@@ -225,44 +243,6 @@ class Canvas {
   int column_ = 0;
 };
 
-// The strings of indices that codes stand for: each is an older string and one index more.
-class Strings {
- public:
-  explicit Strings(int roots) {
-    for (int i = 0; i < roots; ++i) {
-      const auto index = static_cast<std::uint8_t>(i);
-      entries_[static_cast<std::size_t>(i)] = {0, 1, index, index};
-    }
-  }
-
-  // Requires: 0 <= code, older, first_of < kMostCodes, of codes that have a string.
-  void add(int code, int older, int first_of) {
-    const Entry& before = at(older);
-    entries_[static_cast<std::size_t>(code)] = {static_cast<std::uint16_t>(older),
-                                                static_cast<std::uint16_t>(before.length + 1),
-                                                before.first, at(first_of).first};
-  }
-
-  [[nodiscard]] std::span<const std::uint8_t> of(int code) {
-    const std::size_t length = at(code).length;
-    for (std::size_t i = length; i > 0; --i) {
-      text_[i - 1] = at(code).last;
-      code = at(code).older;
-    }
-    return std::span(text_).first(length);
-  }
-
- private:
-  struct Entry {
-    std::uint16_t older, length;
-    std::uint8_t first, last;
-  };
-  [[nodiscard]] const Entry& at(int code) const { return entries_[static_cast<std::size_t>(code)]; }
-
-  std::array<Entry, kMostCodes> entries_{};
-  std::array<std::uint8_t, kMostCodes> text_{};
-};
-
 }  // namespace
 
 RasterHeader gif_header(std::span<const std::byte> file) {
@@ -273,25 +253,11 @@ Raster gif_decode(std::span<const std::byte> file, std::size_t max_bytes) {
   GifFile gif(file);
   Raster raster = new_raster(gif.header(), max_bytes);
   Canvas canvas(raster, gif);
-  const int clear = 1 << gif.code_bits();
-  Strings strings(clear);
-  int next = clear + 2;  // the code that will get a string; the end code is clear + 1
-  int last = -1;         // the code before, if there was one since the last clear code
+  GifCodes codes(gif.code_bits());
   while (!canvas.is_full()) {
-    const int code = gif.next_code();
-    if (code == clear) {
-      next = clear + 2;
-      last = -1;
-      continue;
-    }
-    if (code < 0) ends_early();
-    if (code > (last < 0 ? clear : next)) is_damaged("an impossible code");
-    if (last >= 0 && next < kMostCodes) {
-      strings.add(next, last, code == next ? last : code);
-      ++next;
-    }
-    canvas.put(strings.of(code));
-    last = code;
+    const int code = gif.next_code(codes.width());
+    if (codes.is_end(code)) ends_early();
+    canvas.put(codes.expand(code));
   }
   return raster;
 }

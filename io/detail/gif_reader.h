@@ -1,6 +1,5 @@
 #pragma once
-// GIF files by giflib, from memory, the first frame only. giflib finds the parts of the file and
-// cuts its data into codes; they are expanded here, because giflib takes codes that cannot be.
+// GIF files by giflib, from memory, the first frame only.
 
 #include <millrace/io/detail/raster.h>
 

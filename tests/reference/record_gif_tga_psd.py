@@ -166,6 +166,15 @@ def gif_files(random):
     yield "gif that does not clear first", (
         start + gif_frame((0, 0, 3, 2), lzw(card, 2, clear_first=False)) + b";")
     yield "gif without an end code", start + gif_frame((0, 0, 3, 2), lzw(card, 2, end=False)) + b";"
+    yield "gif of codes of 0 bits", (  # clear, 0, 0, 0
+        gif_start((3, 1), CARD) + gif_frame((0, 0, 3, 1), b"\0\1\x01\0") + b";")
+    yield "gif of codes of 1 bit", (  # clear, 1, clear, 0
+        gif_start((2, 1), CARD) + gif_frame((0, 0, 2, 1), b"\1\1\x26\0") + b";")
+    for bits in [9, 10, 11]:
+        indices = random.integers(0, 600, 1500).tolist() if bits > 9 else card * 20
+        indices = [index % (1 << bits) for index in indices]
+        yield f"gif of codes of {bits} bits", (gif_start((20, len(indices) // 20), CARD) + gif_frame(
+            (0, 0, 20, len(indices) // 20), lzw(indices, bits)) + b";")
     yield "gif of one colour", (
         gif_start((90, 80), CARD) + gif_frame((0, 0, 90, 80), lzw([3] * 7200, 2)) + b";")
     noise = random.integers(0, 8, 110 * 120).tolist()
@@ -183,14 +192,14 @@ def refused_gif_files():
     yield "gif without a frame", "no frame", start + b"!\xfe\1a\0;"
     yield "gif of too few pixels", "ends early", start + gif_frame((0, 0, 3, 2), lzw([1, 2], 2)) + b";"
     yield "gif with an impossible code", "an impossible code", (
-        start + gif_frame((0, 0, 3, 2), b"\2\2\x4c\x0e\0") + b";")  # clear, 1, 5, ...
+        start + gif_frame((0, 0, 3, 2), b"\2\2\xcc\x01\0") + b";")  # clear, 1, 7
     yield "gif with an impossible first code", "an impossible code", (
         start + gif_frame((0, 0, 3, 2), b"\2\2\x3c\x00\0") + b";")  # clear, 7
     yield "gif with an empty extension", "an empty extension", start + b"!\xf9\0" + whole + b";"
     yield "gif with a short control", "a short extension", start + b"!\xf9\3\1\0\0\0" + whole + b";"
     yield "gif with a loop without a number", "an extension that loops", (
         start + b"!\xff\x0bNETSCAPE2.0\0" + whole + b";")
-    yield "gif of codes of 13 bits", "damaged", start + gif_frame((0, 0, 3, 2), b"\x0d" + data[1:])
+    yield "gif of codes of 13 bits", "codes of too many bits", start + gif_frame((0, 0, 3, 2), b"\x0d" + data[1:])
 
 
 def on_purpose_gif_files():
@@ -199,10 +208,8 @@ def on_purpose_gif_files():
         gif_start((3, 2), CARD) + gif_frame((0, 0, 0, 2), data) + b";")
     yield "gif of greys beside colours", "greys beside a palette of colours", (
         gif_start((3, 2), CARD) + gif_frame((0, 0, 3, 2), data, RAMP) + b";")
-    yield "gif of codes of 1 bit", "codes of too few bits", (
-        gif_start((1, 1), CARD) + gif_frame((0, 0, 1, 1), b"\1\1\x32\0") + b";")
-    yield "gif of codes of 9 bits", "damaged", (
-        gif_start((1, 1), CARD) + gif_frame((0, 0, 1, 1), lzw([1], 9)) + b";")
+    yield "gif of codes of 12 bits", "codes of too many bits", (
+        gif_start((1, 1), CARD) + gif_frame((0, 0, 1, 1), lzw([1], 12)) + b";")
 
 
 def tga(kind, bits, pixels, map_bits=0, colours=b"", size=(WIDTH, HEIGHT), flags=0x20, first=0,
@@ -292,7 +299,7 @@ def refused_tga_files(random):
     yield "tga of a map beyond 256", "of more than 256 colours", tga(1, 8, pixels, 24, few[:6], first=255)
     yield "tga of indices of 16 bits", "of 16-bit pixels", tga(1, 16, pixels, 24, few[:48])
     yield "tga of true colours with a map", "with a colour map", tga(2, 24, pixels, 24, few[:48])
-    yield "tga of a map without a map", "remove it", tga(1, 8, pixels)
+    yield "tga of a map without a map", "remove it", tga(1, 8, pixels, identity=b"a")
     yield "tga of a run across rows", "a run that goes on in the next row", tga(
         11, 8, bytes([0x89, 3] * 4), size=(7, 5))
     yield "tga of a run beyond the last row", "a run that goes on in the next row", tga(
@@ -341,6 +348,7 @@ def pack_row(row, style):
 
 def pack(data, style="runs", width=WIDTH):
     rows = [pack_row(data[i:i + width], style) for i in range(0, len(data), width)]
+    rows[-1] = rows[-1].rstrip(b"\x80") if style == "idle" else rows[-1]  # Pillow would not need them
     return b"".join(struct.pack(">H", len(row)) for row in rows) + b"".join(rows)
 
 
