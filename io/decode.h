@@ -33,12 +33,12 @@ struct DecoderOptions {
   Bytes max_scratch = Bytes{128U << 20};
 };
 
-/// Decodes JPEG (libjpeg-turbo), PNG, GIF (first frame), PSD and TGA (stb_image), BMP, PBM, PGM and
-/// PPM into a target of any size. Pixels equal Pillow's convert() followed by resize() to the byte:
-/// alpha is dropped, CMYK is taken as Adobe writes it (inverted), grey comes from RGB by ITU-R 601,
-/// no EXIF rotation; but PGM samples of 16 bits are scaled by their maximum, where Pillow clips. A
-/// JPEG is streamed through the resizer, so its size costs no memory. Stricter than Pillow: a JPEG
-/// that lacks data and a PNG with a wrong checksum are errors.
+/// Decodes JPEG (libjpeg-turbo), PNG (stb_image), GIF (giflib, first frame), BMP, PBM, PGM, PPM,
+/// PSD (the merged image) and TGA into a target of any size. Pixels equal Pillow's convert()
+/// followed by resize() to the byte: alpha is dropped, CMYK is taken as Adobe writes it (inverted),
+/// grey comes from RGB by ITU-R 601, no EXIF rotation; but PGM samples of 16 bits are scaled by
+/// their maximum, where Pillow clips. A JPEG is streamed through the resizer, so its size costs no
+/// memory. Stricter than Pillow: a JPEG that lacks data and a PNG with a wrong checksum are errors.
 ///
 /// Thread safety: one Decoder a thread; it keeps its buffers from file to file.
 ///

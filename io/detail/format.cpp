@@ -4,7 +4,7 @@
 #include <millrace/io/detail/bmp_header.h>
 #include <millrace/io/detail/inflate.h>
 #include <millrace/io/detail/pnm_reader.h>
-#include <millrace/io/detail/stb_picture.h>
+#include <millrace/io/detail/tga_reader.h>
 
 #include <algorithm>
 #include <array>
@@ -103,7 +103,7 @@ Format sniff(std::span<const std::byte> file) {
     }
   }
   if (is_bmp(file)) return Format::bmp;
-  if (stb_is_tga(file)) return Format::tga;
+  if (is_tga(file)) return Format::tga;
   throw Error(concat("not a picture: it begins with ", beginning(text), "; remove it"));
 }
 

@@ -3,8 +3,11 @@
 #include <millrace/core/bytes.h>
 #include <millrace/core/error.h>
 #include <millrace/io/detail/bmp_reader.h>
+#include <millrace/io/detail/gif_reader.h>
 #include <millrace/io/detail/pnm_reader.h>
+#include <millrace/io/detail/psd_reader.h>
 #include <millrace/io/detail/stb_picture.h>
+#include <millrace/io/detail/tga_reader.h>
 
 #include <cstdlib>
 #include <new>
@@ -29,10 +32,10 @@ RasterHeader raster_header(Format format, std::span<const std::byte> file) {
     case Format::jpeg: break;
     case Format::bmp: return bmp_header(file);
     case Format::pnm: return pnm_header(file);
-    case Format::png:
-    case Format::gif:
-    case Format::psd:
-    case Format::tga: return stb_header(file);
+    case Format::png: return stb_header(file);
+    case Format::gif: return gif_header(file);
+    case Format::psd: return psd_header(file);
+    case Format::tga: return tga_header(file);
   }
   MILLRACE_CHECK(false, to_string(format), " is not read whole");
 }
@@ -43,9 +46,9 @@ Raster decode_raster(Format format, std::span<const std::byte> file, std::size_t
     case Format::png: check_png(file); return stb_decode(file, max_bytes);
     case Format::bmp: return bmp_decode(file, max_bytes);
     case Format::pnm: return pnm_decode(file, max_bytes);
-    case Format::gif:
-    case Format::psd:
-    case Format::tga: return stb_decode(file, max_bytes);
+    case Format::gif: return gif_decode(file, max_bytes);
+    case Format::psd: return psd_decode(file, max_bytes);
+    case Format::tga: return tga_decode(file, max_bytes);
   }
   MILLRACE_CHECK(false, to_string(format), " is not read whole");
 }

@@ -74,6 +74,9 @@ void* reallocate(void* block, std::size_t old_size, std::size_t new_size) {
 #define STBI_NO_HDR
 #define STBI_NO_LINEAR
 #define STBI_NO_PIC
+#define STBI_NO_GIF
+#define STBI_NO_PSD
+#define STBI_NO_TGA
 #define STBI_NO_STDIO
 #define STBI_NO_ZLIB  // then it asks the function below
 #include <stb/stb_image.h>
@@ -153,7 +156,7 @@ struct Charge {
 }  // namespace
 
 RasterHeader stb_header(std::span<const std::byte> file) {
-  Account scratch{1U << 20};  // GIF keeps its tables on the heap, also for the header
+  Account scratch{1U << 20};
   const Charge charge(scratch);
   Source source{file};
   RasterHeader header;
@@ -184,13 +187,6 @@ Raster stb_decode(std::span<const std::byte> file, std::size_t max_bytes) {
   }
   if (pixels == nullptr || source.has_ended_early) throw Error("it ends early; get it again");
   return picture;
-}
-
-bool stb_is_tga(std::span<const std::byte> file) {
-  stbi__context context;
-  stbi__start_mem(&context, reinterpret_cast<const stbi_uc*>(file.data()),
-                  static_cast<int>(std::min<std::size_t>(file.size(), 1U << 20)));
-  return file.size() > 18 && stbi__tga_test(&context) != 0;
 }
 
 }  // namespace millrace::detail

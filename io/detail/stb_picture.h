@@ -1,6 +1,6 @@
 #pragma once
-// stb_image behind a small fence: PNG, GIF, PSD and TGA from memory, with a bound on what
-// it may allocate and an end of file that is noticed. Errors are Error without the file's name.
+// stb_image behind a small fence: PNG from memory, with a bound on what it may allocate and an end of
+// file that is noticed. Errors are Error without the file's name.
 
 #include <millrace/io/detail/raster.h>
 
@@ -15,8 +15,5 @@ namespace millrace::detail {
 /// Decodes the first picture to 8 bits a sample. At no time is more than `max_bytes` allocated.
 /// Throws Error, std::bad_alloc.
 [[nodiscard]] Raster stb_decode(std::span<const std::byte> file, std::size_t max_bytes);
-
-/// TGA files have no magic number; this looks at whether all header fields make sense.
-[[nodiscard]] bool stb_is_tga(std::span<const std::byte> file);
 
 }  // namespace millrace::detail
