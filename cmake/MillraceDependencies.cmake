@@ -47,6 +47,8 @@ endif()
 millrace_dependency(OpenMP FIND COMPONENTS CXX TARGET OpenMP::OpenMP_CXX DEBIAN ${openmp_package}
   PKG_CONFIG -fopenmp)
 millrace_dependency(JPEG TARGET JPEG::JPEG DEBIAN libjpeg62-turbo-dev PKG_CONFIG libjpeg)
+millrace_dependency(TIFF FIND 4.5 TARGET TIFF::TIFF DEBIAN libtiff-dev PKG_CONFIG libtiff-4)
+millrace_dependency(WebP TARGET WebP::webpdemux DEBIAN libwebp-dev PKG_CONFIG libwebpdemux)
 millrace_dependency(ZLIB TARGET ZLIB::ZLIB DEBIAN zlib1g-dev PKG_CONFIG zlib)
 millrace_dependency(libdeflate TARGET libdeflate::libdeflate DEBIAN libdeflate-dev
   PKG_CONFIG -ldeflate)

@@ -16,7 +16,7 @@ namespace millrace {
 
 /// What the header of a picture says.
 struct ImageInfo {
-  const char* format = "";  ///< "JPEG", "PNG", "BMP", "GIF", "PNM", "PSD" or "TGA"
+  const char* format = "";  ///< "JPEG", "PNG", "BMP", "GIF", "PNM", "PSD", "TGA", "TIFF" or "WebP"
   int height = 0;
   int width = 0;
   int channels = 0;  ///< as stored: 1 grey, 2 with alpha, 3 RGB, 4 with alpha or CMYK
@@ -33,11 +33,13 @@ struct DecoderOptions {
   Bytes max_scratch = Bytes{128U << 20};
 };
 
-/// Decodes JPEG (libjpeg-turbo), and PNG, BMP, GIF (first frame), binary PGM and PPM, PSD and TGA
-/// (stb_image) into a target of any size. Pixels equal Pillow's convert() followed by resize() to
+/// Decodes JPEG (libjpeg-turbo), WebP (libwebp; of an animation the first frame), TIFF (libtiff;
+/// the first page), and PNG, BMP, GIF (first frame), binary PGM and PPM, PSD and TGA (stb_image)
+/// into a target of any size. Pixels equal Pillow's convert() followed by resize() to
 /// the byte: alpha is dropped, CMYK is taken as Adobe writes it (inverted), grey comes from RGB by
 /// ITU-R 601, no EXIF rotation. A JPEG is streamed through the resizer, so its size costs no
 /// memory. Stricter than Pillow: a JPEG that lacks data and a PNG with a wrong checksum are errors.
+/// Grey of 12 or 16 bits in TIFF is scaled to 255, where Pillow cuts it off.
 ///
 /// Thread safety: one Decoder a thread; it keeps its buffers from file to file.
 ///
