@@ -17,7 +17,7 @@ namespace {
                      "ImageMagick"));
 }
 
-// What Pillow reads too, but for those whose decoders take as much memory as a file demands.
+// What Pillow reads too.
 void check_compression(std::uint16_t compression) {
   switch (compression) {
     case COMPRESSION_NONE:
@@ -172,6 +172,11 @@ TiffLayout read_tiff_layout(const TiffFile& file) {
   check_size(file, layout.header);
   layout.compression = file.small(TIFFTAG_COMPRESSION);
   check_compression(layout.compression);
+  const bool has_dictionary =
+      layout.compression == COMPRESSION_LZMA || layout.compression == COMPRESSION_ZSTD;
+  if (has_dictionary && file.small(TIFFTAG_FILLORDER) == FILLORDER_LSB2MSB) {
+    refuse("of compressed data with their bits reversed");
+  }
   layout.bits = file.small(TIFFTAG_BITSPERSAMPLE);
   layout.samples = file.small(TIFFTAG_SAMPLESPERPIXEL);
   layout.has_planes =

@@ -3,6 +3,7 @@
 #include <millrace/core/error.h>
 #include <millrace/io/detail/tiff_file.h>
 #include <millrace/io/detail/tiff_layout.h>
+#include <millrace/io/detail/tiff_memory.h>
 
 #include <tiffio.h>
 #include <algorithm>
@@ -52,15 +53,26 @@ class Decoding {
     if (block_rows_ == 0 || block_width_ == 0 || block_bytes_ == 0 || row_bytes_ == 0) file_.fail();
   }
 
+  // The largest block as it is in the file, with the dictionary that its decoder takes.
+  [[nodiscard]] std::uint64_t measure_packed() const {
+    const std::span<const std::byte> file = file_.bytes();
+    std::uint64_t most = 0;
+    for (std::uint32_t i = 0, n = TIFFNumberOfStrips(file_.get()); i < n; ++i) {
+      const std::uint64_t offset =
+          std::min<std::uint64_t>(TIFFGetStrileOffset(file_.get(), i), file.size());
+      const std::uint64_t size =
+          std::min<std::uint64_t>(TIFFGetStrileByteCount(file_.get(), i), file.size() - offset);
+      const auto block =
+          file.subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(size));
+      most = std::max(most, size + dictionary_bytes(layout_.compression, block));
+    }
+    return most;
+  }
+
   // Takes the raster, if there is room for it, for `buffer` and for what libtiff takes itself.
   void take(std::uint64_t buffer) {
-    std::uint64_t packed = 0;  // without compression it is read in place
-    if (layout_.compression != COMPRESSION_NONE) {
-      for (std::uint32_t i = 0, n = TIFFNumberOfStrips(file_.get()); i < n; ++i) {
-        packed = std::max(packed, TIFFGetStrileByteCount(file_.get(), i));
-      }
-      packed = std::min<std::uint64_t>(packed, file_.bytes().size());
-    }
+    // Without compression it is read in place.
+    std::uint64_t packed = layout_.compression != COMPRESSION_NONE ? measure_packed() : 0;
     // WebP is decoded whole beside what is given out.
     if (layout_.compression == COMPRESSION_WEBP) packed += 3 * std::min(block_bytes_, kFar);
     buffer = std::min(buffer, kFar);
