@@ -1,6 +1,7 @@
 #include <millrace/io/detail/tiff_memory.h>
 
 #include <millrace/core/error.h>
+#include <millrace/io/detail/jpeg_reader.h>
 
 #include <tiffio.h>
 #include <algorithm>
@@ -127,10 +128,21 @@ std::uint64_t zstd_window(ByteReader data) {
   return (descriptor >> 6) == 1 ? size + 256 : size;
 }
 
+std::uint64_t jpeg_coefficients(std::span<const std::byte> block) {
+  try {
+    JpegReader reader;
+    const JpegHeader header = reader.open(block);
+    return header.has_many_scans ? header.coefficient_bytes : 0;
+  } catch (const Error&) {
+    return 0;  // libtiff says what is wrong with it
+  }
+}
+
 }  // namespace
 
-std::uint64_t dictionary_bytes(std::uint16_t compression, std::span<const std::byte> block) {
+std::uint64_t demanded_bytes(std::uint16_t compression, std::span<const std::byte> block) {
   switch (compression) {
+    case COMPRESSION_JPEG: return jpeg_coefficients(block);
     case COMPRESSION_LZMA: return xz_dictionary(ByteReader(block));
     case COMPRESSION_ZSTD: {
       constexpr std::uint64_t kMost = std::uint64_t{1} << 27;  // libzstd refuses more

@@ -53,7 +53,7 @@ class Decoding {
     if (block_rows_ == 0 || block_width_ == 0 || block_bytes_ == 0 || row_bytes_ == 0) file_.fail();
   }
 
-  // The largest block as it is in the file, with the dictionary that its decoder takes.
+  // The largest block as it is in the file, with what its decoder takes beside it.
   [[nodiscard]] std::uint64_t measure_packed() const {
     const std::span<const std::byte> file = file_.bytes();
     std::uint64_t most = 0;
@@ -64,7 +64,7 @@ class Decoding {
           std::min<std::uint64_t>(TIFFGetStrileByteCount(file_.get(), i), file.size() - offset);
       const auto block =
           file.subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(size));
-      most = std::max(most, size + dictionary_bytes(layout_.compression, block));
+      most = std::max(most, size + demanded_bytes(layout_.compression, block));
     }
     return most;
   }
