@@ -15,6 +15,7 @@
 
 using namespace millrace;
 using namespace millrace::test;
+using namespace std::string_literals;
 
 namespace {
 
@@ -56,13 +57,14 @@ using Tags = std::map<std::uint16_t, std::uint32_t>;
 
 // A little-endian TIFF: `tags` over those of a grey picture of 4 x 4 bytes without compression, a
 // value each, as much as 16 bits can hold or 32 need.
-std::vector<std::byte> tiff(const Tags& tags) {
-  Tags all = {{256, 4}, {257, 4}, {258, 8}, {259, 1}, {262, 1},
-              {273, 8}, {277, 1}, {278, 4}, {279, 16}};
+std::vector<std::byte> tiff(const Tags& tags, std::string_view data = "xxxxxxxxxxxxxxxx") {
+  const auto size = static_cast<std::uint32_t>(data.size());
+  Tags all = {{256, 4}, {257, 4}, {258, 8}, {259, 1},   {262, 1},
+              {273, 8}, {277, 1}, {278, 4}, {279, size}};
   for (const auto& [tag, value] : tags) all[tag] = value;
   std::string file("II*\0", 4);
-  append(file, 24, 4);
-  file.append(16, 'x');
+  append(file, 8 + size, 4);
+  file += data;
   append(file, all.size(), 2);
   for (const auto& [tag, value] : all) {
     append(file, tag, 2);
@@ -73,6 +75,21 @@ std::vector<std::byte> tiff(const Tags& tags) {
   append(file, 0, 4);
   const auto bytes = std::as_bytes(std::span(file));
   return {bytes.begin(), bytes.end()};
+}
+
+// 48 zeros by LZMA in the xz format, with a dictionary of 2 << (bits / 2 + 11) bytes.
+std::string xz(char bits) {
+  std::string block = "\x02\0\x21\1?\0\0\0"s;
+  block[4] = bits;
+  append(block, ::crc32_z(0, reinterpret_cast<const Bytef*>(block.data()), block.size()), 4);
+  std::string file =
+      "\xFD"
+      "7zXZ\0\0\0\xFF\x12\xD9\x41"s;
+  file += block;
+  file +=
+      "\xE0\0\x2F\0\6\x5D\0\0\x6E\x38\x47\x18\0\0\0\0\0\1\x1A\x30\x5C\x7F\x72\xB6\6\x72"
+      "\x9E\x7A\1\0\0\0\0\0\x59\x5A"s;
+  return file;
 }
 
 // What is said of kinds that are not read.
@@ -235,6 +252,23 @@ TEST_CASE("memory that is taken beside the pixels counts too") {
   CHECK(error(sample("rgb_large_tile.tif"), 64_KiB).empty());
   const Tags wide_tile = {{322, 60000}, {323, 60000}, {324, 8}, {325, 16}};
   CHECK(error(tiff(wide_tile), 128_MiB).starts_with("a: decoding it takes 3.35 GiB, more than "));
+}
+
+TEST_CASE("memory that compressed data demand counts before it is taken") {
+  const auto error = [](std::uint32_t compression, const std::string& data, Bytes most) {
+    return decode_error(tiff({{259, compression}, {257, 12}, {278, 12}}, data),
+                        {.max_scratch = most});
+  };
+  constexpr std::uint32_t kLzma = 34925, kZstd = 50000;
+  CHECK(error(kLzma, xz(22), 10_MiB).empty());
+  CHECK(error(kLzma, xz(22), 8_MiB).starts_with("a: decoding it takes 8 MiB, more than "));
+  CHECK(error(kLzma, xz(40), 1_GiB).starts_with("a: decoding it takes 4 GiB, more than "));
+  CHECK(error(kZstd, "\x28\xB5\x2F\xFD\0\x88"s, 16_MiB)
+            .starts_with("a: decoding it takes 128 MiB, more than "));
+  // All coefficients of a JPEG of several scans.
+  const std::vector<std::byte> jpeg = sample("jpeg_progressive.tif");
+  CHECK(decode_error(jpeg, {.max_scratch = 8_KiB}).starts_with("a: decoding it takes "));
+  CHECK(decode_error(jpeg, {.max_scratch = 64_KiB}).empty());
 }
 
 TEST_CASE("damaged WebP and TIFF files are survived, and the libraries keep silent") {
