@@ -60,9 +60,13 @@ int on_error(TIFF*, void* user, const char*, const char* format, va_list words) 
 
 // Warnings after which libtiff goes on with pixels that are not in the file: of its fax decoder and
 // of libjpeg, which says the same of itself in jpeg_reader.cpp.
-constexpr std::array<std::string_view, 6> kMadeUp = {
-    "Premature",        "premature",      "Line length mismatch",
-    "bad Huffman code", "instead of RST", "lack of data"};
+constexpr std::array<std::string_view, 7> kMadeUp = {"Improper JPEG strip/tile size",
+                                                     "Premature",
+                                                     "premature",
+                                                     "Line length mismatch",
+                                                     "bad Huffman code",
+                                                     "instead of RST",
+                                                     "lack of data"};
 
 int on_warning(TIFF* handle, void* user, const char* module, const char* format, va_list words) {
   auto& source = *static_cast<Source*>(user);

@@ -6,6 +6,7 @@
 #include <millrace/io/detail/tiff_memory.h>
 
 #include <tiffio.h>
+#include <webp/decode.h>
 #include <algorithm>
 #include <vector>
 
@@ -64,9 +65,28 @@ class Decoding {
           std::min<std::uint64_t>(TIFFGetStrileByteCount(file_.get(), i), file.size() - offset);
       const auto block =
           file.subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(size));
+      if (layout_.compression == COMPRESSION_WEBP) check_webp(block, i);
       most = std::max(most, size + demanded_bytes(layout_.compression, block));
     }
     return most;
+  }
+
+  // libtiff 4.5 takes a picture that is smaller than its strip or tile and leaves the rest as it
+  // is.
+  void check_webp(std::span<const std::byte> block, std::uint32_t index) const {
+    const auto height = static_cast<std::uint64_t>(layout_.header.height);
+    const std::uint64_t above = is_tiled_ ? 0 : std::uint64_t{block_rows_} * index;
+    const std::uint64_t rows =
+        is_tiled_ ? block_rows_
+                  : std::min<std::uint64_t>(block_rows_, height - std::min(height, above));
+    int found_width = 0;
+    int found_height = 0;
+    const int is_webp = WebPGetInfo(reinterpret_cast<const std::uint8_t*>(block.data()),
+                                    block.size(), &found_width, &found_height);
+    if (is_webp != 0 && (static_cast<std::uint64_t>(found_width) != block_width_ ||
+                         static_cast<std::uint64_t>(found_height) != rows)) {
+      throw Error("it is damaged (a WebP of another size than its strip or tile); get it again");
+    }
   }
 
   // Takes the raster, if there is room for it, for `buffer` and for what libtiff takes itself.
