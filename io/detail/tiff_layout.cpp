@@ -165,6 +165,18 @@ void read_palette(const TiffFile& file, TiffLayout& layout) {
   if (highest > 0 && highest < 256) refuse("whose palette has values of 8 bits");
 }
 
+// What Pillow reads wrong where it does not leave it to libtiff, so that nothing says what is
+// right.
+void check_unpacked(const TiffFile& file, const TiffLayout& layout) {
+  if (layout.compression != COMPRESSION_NONE) return;
+  if (layout.colours == TiffColours::ycc) refuse("of YCbCr colours without compression");
+  if (!layout.has_planes) return;
+  if (layout.bits > 8) refuse(concat("in planes of ", layout.bits, " bits without compression"));
+  if (file.small(TIFFTAG_FILLORDER) == FILLORDER_LSB2MSB) {
+    refuse("in planes without compression, with its bits reversed");
+  }
+}
+
 }  // namespace
 
 TiffLayout read_tiff_layout(const TiffFile& file) {
@@ -199,6 +211,7 @@ TiffLayout read_tiff_layout(const TiffFile& file) {
   if (layout.has_planes && file.has_unnamed_samples()) {
     refuse("in planes that does not say what all of them are");
   }
+  check_unpacked(file, layout);
   if (layout.colours == TiffColours::palette) read_palette(file, layout);
   return layout;
 }

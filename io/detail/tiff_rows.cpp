@@ -33,7 +33,8 @@ unsigned packed(const std::uint8_t* row, std::size_t index, unsigned bits) {
 // Three bytes for two samples.
 unsigned packed12(const std::uint8_t* row, std::size_t index) {
   const std::uint8_t* const at = row + index / 2 * 3;
-  return index % 2 == 0 ? at[0] << 4U | at[1] >> 4U : (at[1] & 15U) << 8U | at[2];
+  const unsigned first = at[0], second = at[1];
+  return index % 2 == 0 ? first << 4U | second >> 4U : (second & 15U) << 8U | at[2];
 }
 
 unsigned native16(const std::uint8_t* row, std::size_t index) {

@@ -19,9 +19,8 @@ import PIL
 from PIL import Image
 
 HEIGHT, WIDTH = 23, 37
-# What this Pillow refuses: without loss, so the pixels are known; or known from a twin with compression.
+# What this Pillow refuses; without loss, so the pixels are known.
 WITHOUT_PILLOW = ("rgb_webp.tif", "big_m.tif", "rgbx_planes_8.tif")
-TWINS = {"ycbcr.tif": "ycbcr_lzw.tif", "ycbcr_half.tif": "ycbcr_half_deflate.tif"}
 SHORT, LONG, LONG8 = 3, 4, 16
 
 
@@ -160,8 +159,7 @@ def write_by_pillow(folder, rgb, alpha, wide):
                               ("zstd", "zstd"), ("lzma", "lzma"), ("jpeg", "jpeg")]:
         save(rgb, "rgb_" + name, compression=compression)
     for name, image in [("rgba", rgba), ("grey", grey), ("grey_alpha", grey_alpha), ("palette", palette),
-                        ("palette_alpha", palette_alpha), ("cmyk", cmyk), ("ycbcr", rgb.convert("YCbCr")),
-                        ("bits", bits)]:
+                        ("palette_alpha", palette_alpha), ("cmyk", cmyk), ("bits", bits)]:
         save(image, name)
     save(rgb, "rgb_predictor", compression="tiff_lzw", tiffinfo={317: 2})
     save(rgba, "rgba_lzw", compression="tiff_lzw")
@@ -228,8 +226,8 @@ def write_by_hand(folder, pixels, alpha, wide):
                 save(f"{name}{bits}_{letter}", tiff(order, strips(packed(samples, bits), 5), tags))
         save(f"rgb16_{letter}", tiff(order, strips(rows_of(wide_colours, order), HEIGHT),
                                      described(3, 16, 2)))
-        save(f"rgb16_deflate_{letter}", tiff(order, strips(rows_of(differences(wide_colours), order), 9, zlib.compress),
-                                             described(3, 16, 2, _259=8, _278=9, _317=2)))
+        blocks = strips(rows_of(differences(wide_colours), order), 9, zlib.compress)
+        save(f"rgb16_deflate_{letter}", tiff(order, blocks, described(3, 16, 2, _259=8, _278=9, _317=2)))
         save(f"grey16_deflate_{letter}", tiff(order, strips(rows_of(differences(wide), order), 7, zlib.compress),
                                               described(1, 16, 1, _259=8, _278=7, _317=2)))
         save(f"grey16_tiles_{letter}", tiff(order, tiles(wide, order, 16), described(1, 16, 1, _322=16, _323=16)))
@@ -272,7 +270,6 @@ def write_by_hand(folder, pixels, alpha, wide):
     save("rgb_tiles", tiff("<", tiles(pixels, "<", 16), described(3, 8, 2, _322=16, _323=16)))
     save("rgb_large_tile", tiff("<", tiles(pixels, "<", 64, zlib.compress),
                                 described(3, 8, 2, _259=8, _322=64, _323=64)))
-    save("ycbcr_half", tiff("<", strips(half_colour(pixels), 4), described(3, 8, 6, _278=8, _530=[2, 2])))
     save("ycbcr_half_deflate", tiff("<", strips(half_colour(pixels), 12, zlib.compress),
                                     described(3, 8, 6, _259=8, _530=[2, 2])))
     save("jpeg_half_tiles", tiff("<", jpeg_tiles(pixels, 16, subsampling="4:2:0"),
@@ -324,8 +321,6 @@ def main():
                 image = Image.fromarray(scaled(wide >> (16 - bits), bits)).convert(mode)
             elif path.name in WITHOUT_PILLOW:
                 image = Image.fromarray(pixels).convert(mode)
-            elif path.name in TWINS:
-                image = Image.open(folder / TWINS[path.name]).convert(mode)
             else:
                 image = Image.open(path).convert(mode)
             crc = zlib.crc32(image.tobytes())
