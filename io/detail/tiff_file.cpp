@@ -69,7 +69,6 @@ constexpr std::array<std::string_view, 7> kMadeUp = {"Improper JPEG strip/tile s
                                                      "lack of data"};
 
 int on_warning(TIFF* handle, void* user, const char* module, const char* format, va_list words) {
-  auto& source = *static_cast<Source*>(user);
   std::array<char, 200> text{};
   va_list again;
   va_copy(again, words);
@@ -77,7 +76,6 @@ int on_warning(TIFF* handle, void* user, const char* module, const char* format,
   va_end(again);
   const std::string_view said = text.data();
   const auto says = [&](std::string_view part) { return said.find(part) != said.npos; };
-  if (says("color channels and ExtraSamples")) source.has_unnamed_samples = true;
   if (std::any_of(kMadeUp.begin(), kMadeUp.end(), says)) {
     on_error(handle, user, module, format, words);
   }
@@ -118,6 +116,32 @@ std::uint32_t TiffFile::number(std::uint32_t tag) const {
   std::uint32_t value = 0;
   TIFFGetFieldDefaulted(get(), tag, &value);
   return value;
+}
+
+std::optional<std::uint32_t> TiffFile::stored(std::uint32_t tag) const {
+  const bool is_big_endian = TIFFIsBigEndian(get()) != 0;
+  const bool is_wide = TIFFIsBigTIFF(get()) != 0;
+  const std::span<const std::byte> file = bytes();
+  const auto number_at = [&](std::uint64_t at, std::size_t size) {
+    std::uint64_t value = 0;
+    for (std::size_t i = 0; i < size && at < file.size() && size <= file.size() - at; ++i) {
+      const std::size_t place = is_big_endian ? i : size - 1 - i;
+      value =
+          value << 8 | std::to_integer<std::uint64_t>(file[static_cast<std::size_t>(at) + place]);
+    }
+    return value;
+  };
+  const std::uint64_t directory = TIFFCurrentDirOffset(get());
+  const std::size_t count_bytes = is_wide ? 8 : 2;
+  const std::uint64_t entry_bytes = is_wide ? 20 : 12;
+  const std::uint64_t count = std::min<std::uint64_t>(number_at(directory, count_bytes), 65535);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const std::uint64_t at = directory + count_bytes + i * entry_bytes;
+    if (number_at(at, 2) != tag) continue;
+    const std::size_t size = number_at(at + 2, 2) == TIFF_SHORT ? 2 : 4;
+    return static_cast<std::uint32_t>(number_at(at + (is_wide ? 12 : 8), size));
+  }
+  return std::nullopt;
 }
 
 void TiffFile::check() const {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 struct tiff;  // libtiff's handle
@@ -25,8 +26,9 @@ class TiffFile {
   [[nodiscard]] std::uint16_t small(std::uint32_t tag) const;
   [[nodiscard]] std::uint32_t number(std::uint32_t tag) const;
 
-  /// There are more samples than the file says what for; libtiff then takes them for extra ones.
-  [[nodiscard]] bool has_unnamed_samples() const noexcept { return source_->has_unnamed_samples; }
+  /// What is written in the file for a tag of one number of up to 32 bits, which libtiff puts right
+  /// without a word where it makes no sense; of several numbers, the first or where they are.
+  [[nodiscard]] std::optional<std::uint32_t> stored(std::uint32_t tag) const;
 
   /// Throws Error if libtiff has met what is wrong, also where it went on with pixels that it made
   /// up.
@@ -40,7 +42,6 @@ class TiffFile {
     std::uint64_t position = 0;
     bool has_ended_early = false;  // it was asked for more than there is
     bool has_failed = false;
-    bool has_unnamed_samples = false;
     std::array<char, 200> message{};  // the first error
   };
 

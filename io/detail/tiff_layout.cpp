@@ -132,7 +132,7 @@ void count_samples(const TiffFile& file, TiffLayout& layout) {
       layout.used = layout.header.channels = 2;
       break;
     case TiffColours::palette:
-      if (others > 1 || extra.is_associated) unusual();
+      if (others > 1 || extra.is_associated || (layout.has_planes && !extra.is_alpha)) unusual();
       break;
     case TiffColours::rgb:
       if (layout.bits == 16 && others > 1) unusual();
@@ -194,6 +194,12 @@ TiffLayout read_tiff_layout(const TiffFile& file) {
   layout.has_planes =
       file.small(TIFFTAG_PLANARCONFIG) == PLANARCONFIG_SEPARATE && layout.samples > 1;
   const std::uint16_t photometric = file.small(TIFFTAG_PHOTOMETRIC);
+  // libtiff takes it for grey or RGB then.
+  if (photometric != PHOTOMETRIC_PALETTE &&
+      file.stored(TIFFTAG_PHOTOMETRIC) == std::uint32_t{PHOTOMETRIC_PALETTE}) {
+    if (layout.bits > 8) refuse(concat("of a palette of ", layout.bits, " bits"));
+    throw Error("it is damaged (there is no palette); get it again");
+  }
   switch (photometric) {
     case PHOTOMETRIC_MINISWHITE: layout.is_inverted = true; break;
     case PHOTOMETRIC_MINISBLACK: break;
@@ -208,7 +214,7 @@ TiffLayout read_tiff_layout(const TiffFile& file) {
     refuse("with a JPEG of the old kind that is not YCbCr");
   }
   count_samples(file, layout);
-  if (layout.has_planes && file.has_unnamed_samples()) {
+  if (layout.has_planes && extra_samples(file).count > 0 && !file.stored(TIFFTAG_EXTRASAMPLES)) {
     refuse("in planes that does not say what all of them are");
   }
   check_unpacked(file, layout);

@@ -208,6 +208,8 @@ TEST_CASE("kinds of TIFF that are not read are named, with what converts them") 
   CHECK(decode_error(tiff({{259, 34661}})) == unread("of compression ISO JBIG"));
   CHECK(decode_error(tiff({{259, 34712}})) == unread("of compression 34712"));
   CHECK(decode_error(tiff({{277, 2}, {338, 1}})) == unread("of 2 samples a pixel, with alpha"));
+  CHECK(decode_error(tiff({{258, 16}, {262, 3}})) == unread("of a palette of 16 bits"));
+  CHECK(decode_error(tiff({{262, 3}})) == "a: it is damaged (there is no palette); get it again");
   CHECK(decode_error(tiff({{277, 3}, {262, 6}})) == unread("of YCbCr colours without compression"));
   CHECK(decode_error(tiff({{277, 3}, {258, 16}, {262, 2}, {284, 2}})) ==
         unread("in planes of 16 bits without compression"));
