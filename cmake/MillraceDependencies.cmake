@@ -48,6 +48,8 @@ millrace_dependency(OpenMP FIND COMPONENTS CXX TARGET OpenMP::OpenMP_CXX DEBIAN 
   PKG_CONFIG -fopenmp)
 millrace_dependency(JPEG TARGET JPEG::JPEG DEBIAN libjpeg62-turbo-dev PKG_CONFIG libjpeg)
 millrace_dependency(GIF FIND 5.2.1 TARGET GIF::GIF DEBIAN libgif-dev PKG_CONFIG -lgif)
+millrace_dependency(TIFF FIND 4.5 TARGET TIFF::TIFF DEBIAN libtiff-dev PKG_CONFIG libtiff-4)
+millrace_dependency(WebP TARGET WebP::webpdemux DEBIAN libwebp-dev PKG_CONFIG libwebpdemux)
 millrace_dependency(ZLIB TARGET ZLIB::ZLIB DEBIAN zlib1g-dev PKG_CONFIG zlib)
 millrace_dependency(libdeflate TARGET libdeflate::libdeflate DEBIAN libdeflate-dev
   PKG_CONFIG -ldeflate)

@@ -84,6 +84,7 @@ install(FILES
   ${millrace_generated_dir}/millraceConfigVersion.cmake
   ${PROJECT_SOURCE_DIR}/cmake/FindHDF5C.cmake
   ${PROJECT_SOURCE_DIR}/cmake/FindLAPACKE.cmake
+  ${PROJECT_SOURCE_DIR}/cmake/FindWebP.cmake
   ${PROJECT_SOURCE_DIR}/cmake/Findlibdeflate.cmake
   ${PROJECT_SOURCE_DIR}/cmake/FindoneDNN.cmake
   DESTINATION ${millrace_package_dir})

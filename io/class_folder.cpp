@@ -16,11 +16,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 10> kPictures = {".jpg", ".jpeg", ".png", ".bmp", ".gif",
-                                                        ".ppm", ".pgm",  ".pnm", ".tga", ".psd"};
+constexpr std::array<std::string_view, 13> kPictures = {".jpg", ".jpeg", ".png", ".bmp", ".gif",
+                                                        ".ppm", ".pgm",  ".pnm", ".tga", ".psd",
+                                                        ".tif", ".tiff", ".webp"};
 // Pictures of formats that are not read. Leaving them out without a word would be a trap.
-constexpr std::array<std::string_view, 7> kForeign = {".webp", ".heic", ".heif", ".avif",
-                                                      ".tif",  ".tiff", ".jxl"};
+constexpr std::array<std::string_view, 4> kForeign = {".heic", ".heif", ".avif", ".jxl"};
 
 constexpr const char* kExpectedTree =
     "expected a folder for each class: DATA/cats/1.jpg, DATA/dogs/2.jpg";
@@ -160,12 +160,11 @@ ClassFolder::ClassFolder(fs::path root, const Watch& watch) : root_(std::move(ro
   const auto note = [&](std::uint64_t count, const char* what) {
     if (count > 0) notes_.push_back(concat(root_.string(), ": ", count, " ", what));
   };
-  note(walk.foreign,
-       walk.foreign == 1
-           ? "file of WebP, HEIC, AVIF, TIFF or JPEG XL left out: convert it to PNG or JPEG "
-             "(dwebp, heif-convert, magick)"
-           : "files of WebP, HEIC, AVIF, TIFF or JPEG XL left out: convert them to PNG or JPEG "
-             "(dwebp, heif-convert, magick)");
+  note(walk.foreign, walk.foreign == 1
+                         ? "file of HEIC, AVIF or JPEG XL left out: convert it to PNG or JPEG "
+                           "(heif-convert, magick)"
+                         : "files of HEIC, AVIF or JPEG XL left out: convert them to PNG or JPEG "
+                           "(heif-convert, magick)");
   note(loose, "pictures beside the class folders left out: they have no class");
   note(walk.dangling, "picture names left out: they are no files, or links to nowhere");
   note(walk.circles, "links left out: they lead back to a folder they are in");
@@ -179,7 +178,7 @@ void ClassFolder::add_class(const std::string& class_name, Walk& walk) {
     const std::string path = (root_ / class_name).string();
     if (walk.foreign > foreign_before) {
       throw Error(concat(path,
-                         ": only pictures that are not read (WebP, HEIC, AVIF, TIFF, JPEG XL); "
+                         ": only pictures that are not read (HEIC, AVIF, JPEG XL); "
                          "convert them to PNG or JPEG"));
     }
     throw Error(concat(path, ": no pictures in this class folder; add some or remove the folder"));

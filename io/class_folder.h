@@ -9,15 +9,15 @@
 
 namespace millrace {
 
-/// Whether a file's name ends as pictures do: .jpg .jpeg .png .bmp .gif .ppm .pgm .pnm .tga .psd,
-/// in any case.
+/// Whether a file's name ends as pictures do: .jpg .jpeg .png .bmp .gif .ppm .pgm .pnm .tga .psd
+/// .tif .tiff .webp, in any case.
 [[nodiscard]] bool is_picture_name(std::string_view name) noexcept;
 
 /// DATA/cats/1.jpg, DATA/dogs/2.jpg, ... A class is a sub-folder, in the order of their bytes; its
 /// samples are the pictures in it and below, folder by folder in the order of their paths, files in
 /// the order of their names. Pictures are files that end in .jpg .jpeg .png .bmp .gif .ppm .pgm
-/// .pnm .tga or .psd in any case. Hidden files and folders are ignored. Symbolic links are
-/// followed, but not round in circles.
+/// .pnm .tga .psd .tif .tiff or .webp in any case. Hidden files and folders are ignored. Symbolic
+/// links are followed, but not round in circles.
 ///
 /// The index is one block of names and four bytes a file: 1.3 million names of 28 bytes take 40
 /// MiB.

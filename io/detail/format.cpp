@@ -29,16 +29,13 @@ struct Foreign {
 
 // Formats that people have in their folders and Millrace does not read, and what turns them into
 // one that it does.
-constexpr std::array<Foreign, 19> kForeign = {{
-    {8, "WEBP"sv, "WebP", "`dwebp in.webp -o out.png`"},
+constexpr std::array<Foreign, 16> kForeign = {{
     {4, "ftypavif"sv, "AVIF", "`avifdec in.avif out.png`"},
     {4, "ftypavis"sv, "AVIF", "`avifdec in.avif out.png`"},
     {4, "ftyphei"sv, "HEIC", "`heif-convert in.heic out.jpg`"},
     {4, "ftyphev"sv, "HEIC", "`heif-convert in.heic out.jpg`"},
     {4, "ftypmif1"sv, "HEIC", "`heif-convert in.heic out.jpg`"},
     {4, "ftypmsf1"sv, "HEIC", "`heif-convert in.heic out.jpg`"},
-    {0, "II*\0"sv, "TIFF", "`convert in.tif out.png` of ImageMagick"},
-    {0, "MM\0*"sv, "TIFF", "`convert in.tif out.png` of ImageMagick"},
     {0, "%PDF"sv, "PDF", "`pdftoppm -png in.pdf out`"},
     {4, "jP  "sv, "JPEG 2000", "`opj_decompress -i in.jp2 -o out.png`"},
     {0, "\xFF\x4F\xFF\x51"sv, "JPEG 2000", "`opj_decompress -i in.j2k -o out.png`"},
@@ -84,6 +81,8 @@ const char* to_string(Format format) noexcept {
     case Format::pnm: return "PNM";
     case Format::psd: return "PSD";
     case Format::tga: return "TGA";
+    case Format::tiff: return "TIFF";
+    case Format::webp: return "WebP";
   }
   return "?";
 }
@@ -96,6 +95,10 @@ Format sniff(std::span<const std::byte> file) {
   if (text.starts_with("GIF87a"sv) || text.starts_with("GIF89a"sv)) return Format::gif;
   if (text.starts_with("8BPS"sv)) return Format::psd;
   if (is_pnm(file)) return Format::pnm;
+  if (text.starts_with("RIFF"sv) && text.substr(0, 12).ends_with("WEBP"sv)) return Format::webp;
+  for (const std::string_view magic : {"II*\0"sv, "MM\0*"sv, "II+\0"sv, "MM\0+"sv}) {
+    if (text.starts_with(magic)) return Format::tiff;  // the last two are those of BigTIFF
+  }
   for (const Foreign& foreign : kForeign) {
     if (text.size() > foreign.offset && text.substr(foreign.offset).starts_with(foreign.magic)) {
       throw Error(concat("a ", foreign.format, " file, which is not read; convert it with ",

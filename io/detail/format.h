@@ -7,7 +7,7 @@
 
 namespace millrace::detail {
 
-enum class Format : std::uint8_t { jpeg, png, bmp, gif, pnm, psd, tga };
+enum class Format : std::uint8_t { jpeg, png, bmp, gif, pnm, psd, tga, tiff, webp };
 
 [[nodiscard]] const char* to_string(Format format) noexcept;  ///< "JPEG"
 

@@ -8,20 +8,28 @@
 #include <millrace/io/detail/psd_reader.h>
 #include <millrace/io/detail/stb_picture.h>
 #include <millrace/io/detail/tga_reader.h>
+#include <millrace/io/detail/tiff_reader.h>
+#include <millrace/io/detail/webp_reader.h>
 
 #include <cstdlib>
 #include <new>
 
 namespace millrace::detail {
 
+std::size_t raster_bytes(const RasterHeader& header) noexcept {
+  return static_cast<std::size_t>(header.height) * static_cast<std::size_t>(header.width) *
+         static_cast<std::size_t>(header.channels);
+}
+
+void check_raster_bytes(std::uint64_t bytes, std::size_t max_bytes) {
+  if (bytes <= max_bytes) return;
+  throw Error(concat("decoding it takes ", Bytes{bytes}, ", more than the ", Bytes{max_bytes},
+                     " that a picture may; shrink it or allow decoding more memory"));
+}
+
 Raster new_raster(const RasterHeader& header, std::size_t max_bytes) {
-  const std::size_t bytes = static_cast<std::size_t>(header.height) *
-                            static_cast<std::size_t>(header.width) *
-                            static_cast<std::size_t>(header.channels);
-  if (bytes > max_bytes) {
-    throw Error(concat("decoding it takes ", Bytes{bytes}, ", more than the ", Bytes{max_bytes},
-                       " that a picture may; shrink it or allow decoding more memory"));
-  }
+  const std::size_t bytes = raster_bytes(header);
+  check_raster_bytes(bytes, max_bytes);
   auto* const memory = static_cast<std::uint8_t*>(std::calloc(1, bytes));
   if (memory == nullptr) throw std::bad_alloc();
   return {header, {memory, [](std::uint8_t* pixels) { std::free(pixels); }}};
@@ -36,6 +44,8 @@ RasterHeader raster_header(Format format, std::span<const std::byte> file) {
     case Format::gif: return gif_header(file);
     case Format::psd: return psd_header(file);
     case Format::tga: return tga_header(file);
+    case Format::tiff: return tiff_header(file);
+    case Format::webp: return webp_header(file);
   }
   MILLRACE_CHECK(false, to_string(format), " is not read whole");
 }
@@ -49,6 +59,8 @@ Raster decode_raster(Format format, std::span<const std::byte> file, std::size_t
     case Format::gif: return gif_decode(file, max_bytes);
     case Format::psd: return psd_decode(file, max_bytes);
     case Format::tga: return tga_decode(file, max_bytes);
+    case Format::tiff: return tiff_decode(file, max_bytes);
+    case Format::webp: return webp_decode(file, max_bytes);
   }
   MILLRACE_CHECK(false, to_string(format), " is not read whole");
 }

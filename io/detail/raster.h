@@ -22,6 +22,12 @@ struct Raster {
   std::unique_ptr<std::uint8_t, void (*)(std::uint8_t*)> pixels;  ///< [height][width][channels]
 };
 
+/// Of the pixels.
+[[nodiscard]] std::size_t raster_bytes(const RasterHeader& header) noexcept;
+
+/// Throws Error if decoding takes more than it may.
+void check_raster_bytes(std::uint64_t bytes, std::size_t max_bytes);
+
 /// Zeroed memory for the pixels of a picture. Throws Error if that is more than `max_bytes`,
 /// std::bad_alloc.
 [[nodiscard]] Raster new_raster(const RasterHeader& header, std::size_t max_bytes);

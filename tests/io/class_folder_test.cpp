@@ -55,7 +55,7 @@ TEST_CASE("classes are folders in the order of their bytes, files in the order o
 TEST_CASE("hidden files, other endings and foreign formats are left out, the latter with a note") {
   const Scratch scratch;
   for (const char* name :
-       {"a/1.jpg", "a/.2.jpg", "a/notes.txt", "a/3.webp", "a/4.HEIC", "a/xjpg", "a/.jpg", "b/1.jpg",
+       {"a/1.jpg", "a/.2.jpg", "a/notes.txt", "a/3.avif", "a/4.HEIC", "a/xjpg", "a/.jpg", "b/1.jpg",
         ".hidden/1.jpg", "b/.git/1.jpg", "readme.md", "5.png"}) {
     scratch.write(name, "x");
   }
@@ -64,8 +64,8 @@ TEST_CASE("hidden files, other endings and foreign formats are left out, the lat
   const std::string root = scratch.path().string();
   CHECK(set.notes() ==
         std::vector<std::string>{
-            root + ": 2 files of WebP, HEIC, AVIF, TIFF or JPEG XL left out: convert them to PNG "
-                   "or JPEG (dwebp, heif-convert, magick)",
+            root + ": 2 files of HEIC, AVIF or JPEG XL left out: convert them to PNG or JPEG "
+                   "(heif-convert, magick)",
             root + ": 1 pictures beside the class folders left out: they have no class"});
 }
 
@@ -107,10 +107,10 @@ TEST_CASE("a class without pictures is named") {
   fs::create_directories(scratch / "dogs/old");
   CHECK(folder_error(scratch) ==
         "/dogs: no pictures in this class folder; add some or remove the folder");
-  scratch.write("dogs/1.webp", "x");
+  scratch.write("dogs/1.heic", "x");
   CHECK(folder_error(scratch) ==
-        "/dogs: only pictures that are not read (WebP, HEIC, AVIF, TIFF, "
-        "JPEG XL); convert them to PNG or JPEG");
+        "/dogs: only pictures that are not read (HEIC, AVIF, JPEG XL); "
+        "convert them to PNG or JPEG");
 }
 
 TEST_CASE("a folder that may not be read is an error, not a class with fewer files") {

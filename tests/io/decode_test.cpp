@@ -179,16 +179,12 @@ TEST_CASE("what is no picture is named as what it looks like") {
 
 TEST_CASE("formats that are not read are named with the program that converts them") {
   using namespace std::string_view_literals;
-  CHECK(decode_error("RIFF\x10\0\0\0WEBPVP8 "sv) ==
-        "a.jpg: a WebP file, which is not read; convert it with `dwebp in.webp -o out.png`");
   CHECK(decode_error("\0\0\0\x18"
                      "ftypheic\0\0\0\0"sv) ==
         "a.jpg: a HEIC file, which is not read; convert it with `heif-convert in.heic out.jpg`");
   CHECK(decode_error("\0\0\0\x18"
                      "ftypavif\0\0\0\0"sv)
             .find("avifdec") != std::string::npos);
-  CHECK(decode_error("II*\0\x08\0\0\0"sv).find("a TIFF file") != std::string::npos);
-  CHECK(decode_error("MM\0*\0\0\0\x08"sv).find("a TIFF file") != std::string::npos);
   CHECK(decode_error("%PDF-1.7\n"sv).find("pdftoppm") != std::string::npos);
   CHECK(decode_error("P7\nWIDTH 2\nHEIGHT 2\n"sv).find("pamtopng") != std::string::npos);
 }
