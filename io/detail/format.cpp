@@ -1,7 +1,6 @@
 #include <millrace/io/detail/format.h>
 
 #include <millrace/core/error.h>
-#include <millrace/io/detail/inflate.h>
 #include <millrace/io/detail/stb_picture.h>
 
 #include <algorithm>
@@ -66,13 +65,6 @@ std::string beginning(std::string_view file) {
   return "the bytes" + hex;
 }
 
-std::uint32_t big_endian(std::span<const std::byte> bytes, std::size_t at) {
-  std::uint32_t value = 0;
-  for (std::size_t i = 0; i < 4; ++i)
-    value = (value << 8) | std::to_integer<std::uint32_t>(bytes[at + i]);
-  return value;
-}
-
 }  // namespace
 
 const char* to_string(Format format) noexcept {
@@ -105,23 +97,6 @@ Format sniff(std::span<const std::byte> file) {
   if (text.starts_with("BM"sv) && text.size() >= 26) return Format::bmp;
   if (stb_is_tga(file)) return Format::tga;
   throw Error(concat("not a picture: it begins with ", beginning(text), "; remove it"));
-}
-
-void check_png(std::span<const std::byte> file) {
-  const std::string_view text = text_of(file);
-  std::size_t at = 8;
-  for (;;) {
-    if (file.size() - at < 12) throw Error("a PNG file that ends early; get it again");
-    const std::size_t length = big_endian(file, at);
-    if (length > file.size() - at - 12) throw Error("a PNG file that ends early; get it again");
-    const std::uint32_t sum = crc32(file.subspan(at + 4, length + 4));
-    if (sum != big_endian(file, at + 8 + length)) {
-      throw Error(concat("a damaged PNG file: the checksum of its part ",
-                         beginning(text.substr(at + 4, 4)), " is wrong; get it again"));
-    }
-    if (text.substr(at + 4, 4) == "IEND") return;
-    at += length + 12;
-  }
 }
 
 }  // namespace millrace::detail

@@ -2,6 +2,7 @@
 
 #include <millrace/core/bytes.h>
 #include <millrace/core/error.h>
+#include <millrace/io/detail/png_reader.h>
 #include <millrace/io/detail/stb_picture.h>
 
 #include <cstdlib>
@@ -25,7 +26,7 @@ Raster new_raster(const RasterHeader& header, std::size_t max_bytes) {
 RasterHeader raster_header(Format format, std::span<const std::byte> file) {
   switch (format) {
     case Format::jpeg: break;
-    case Format::png:
+    case Format::png: return png_header(file);
     case Format::bmp:
     case Format::gif:
     case Format::pnm:
@@ -38,7 +39,7 @@ RasterHeader raster_header(Format format, std::span<const std::byte> file) {
 Raster decode_raster(Format format, std::span<const std::byte> file, std::size_t max_bytes) {
   switch (format) {
     case Format::jpeg: break;
-    case Format::png: check_png(file); return stb_decode(file, max_bytes);
+    case Format::png: return png_decode(file, max_bytes);
     case Format::bmp:
     case Format::gif:
     case Format::pnm:
