@@ -50,6 +50,13 @@ constexpr std::array<Foreign, 21> kForeign = {{
     {0, "\0\0\1\0"sv, "icon", "`icotool -x in.ico`"},
 }};
 
+// As the name is spoken: an AVIF, an SVG.
+const char* article_of(std::string_view format) {
+  constexpr std::string_view kVowels = "AEIOaeio";
+  const bool is_an = kVowels.find(format.front()) != std::string_view::npos || format == "SVG";
+  return is_an ? "an " : "a ";
+}
+
 // The first bytes for a message: as text where they are text.
 std::string beginning(std::string_view file) {
   const std::string_view head = file.substr(0, std::min<std::size_t>(file.size(), 16));
@@ -90,8 +97,8 @@ Format sniff(std::span<const std::byte> file) {
   if (text.starts_with("P5"sv) || text.starts_with("P6"sv)) return Format::pnm;
   for (const Foreign& foreign : kForeign) {
     if (text.size() > foreign.offset && text.substr(foreign.offset).starts_with(foreign.magic)) {
-      throw Error(concat("a ", foreign.format, " file, which is not read; convert it with ",
-                         foreign.converter));
+      throw Error(concat(article_of(foreign.format), foreign.format,
+                         " file, which is not read; convert it with ", foreign.converter));
     }
   }
   if (text.starts_with("BM"sv) && text.size() >= 26) return Format::bmp;
