@@ -37,9 +37,9 @@ struct DecoderOptions {
 /// (stb_image) into a target of any size. Pixels equal Pillow's convert() followed by resize() to
 /// the byte: alpha is dropped, CMYK is taken as Adobe writes it (inverted), grey comes from RGB by
 /// ITU-R 601, no EXIF rotation. A JPEG is streamed through the resizer, so its size costs no
-/// memory. Stricter than Pillow: a JPEG that lacks data and a PNG with a wrong checksum or parts in an
-/// order that its text forbids are errors. Samples of 16 bits give their highest 8; Pillow clips grey
-/// ones.
+/// memory. Samples of 16 bits give their highest 8, where Pillow clips grey ones. Stricter than Pillow:
+/// a JPEG that lacks data, and a PNG with a wrong checksum or parts in an order that the format
+/// forbids, are errors.
 ///
 /// Thread safety: one Decoder a thread; it keeps its buffers from file to file.
 ///
