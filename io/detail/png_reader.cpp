@@ -216,15 +216,17 @@ void check_size(const Header& header) {
                      " pixels are more than a PNG file may have here; shrink it"));
 }
 
+[[noreturn]] void refuse_memory(std::size_t max_bytes) {
+  throw Error(concat("decoding it takes more than the ", Bytes{max_bytes},
+                     " that a picture may; shrink it or allow decoding more memory"));
+}
+
 // The file with nothing but header and pixels; a palette's indices pass for shades of grey.
 std::vector<std::byte> plain_file(Span file, const Contents& contents, std::size_t max_bytes) {
   constexpr std::size_t kHead = kSignature + kAroundData + kHeaderData;
   constexpr std::string_view kEnd("\0\0\0\0IEND\xAE\x42\x60\x82", kAroundData);
   const std::size_t bytes = kHead + contents.pixels.size() + kEnd.size();
-  if (bytes > max_bytes) {
-    throw Error(concat("decoding it takes more than the ", Bytes{max_bytes},
-                       " that a picture may; shrink it or allow decoding more memory"));
-  }
+  if (bytes > max_bytes) refuse_memory(max_bytes);
   std::vector<std::byte> plain(bytes);
   std::memcpy(plain.data(), file.data(), kHead);
   std::memcpy(plain.data() + kHead, contents.pixels.data(), contents.pixels.size());
@@ -236,6 +238,9 @@ std::vector<std::byte> plain_file(Span file, const Contents& contents, std::size
 // The colours of indices that were read as shades of grey, which spread from 0 to 255.
 Raster look_up(const Raster& indices, const Contents& contents, std::size_t max_bytes) {
   const RasterHeader header = raster_of(contents.header);
+  const std::size_t pixels =
+      static_cast<std::size_t>(header.height) * static_cast<std::size_t>(header.width);
+  if (4 * pixels > max_bytes) refuse_memory(max_bytes);  // an index and three samples each
   Raster colours = new_raster(header, max_bytes);
   std::array<std::array<std::uint8_t, 3>, 256> table{};  // black, as in Pillow, what has no colour
   const std::size_t step =
@@ -243,8 +248,6 @@ Raster look_up(const Raster& indices, const Contents& contents, std::size_t max_
   for (std::size_t i = 0; i < contents.palette.size() / 3 && i * step < table.size(); ++i) {
     std::memcpy(table[i * step].data(), contents.palette.data() + 3 * i, 3);
   }
-  const std::size_t pixels =
-      static_cast<std::size_t>(header.height) * static_cast<std::size_t>(header.width);
   std::uint8_t* to = colours.pixels.get();
   for (std::size_t i = 0; i < pixels; ++i, to += 3) {
     std::memcpy(to, table[indices.pixels.get()[i]].data(), 3);
@@ -263,11 +266,10 @@ Raster png_decode(std::span<const std::byte> file, std::size_t max_bytes) {
   check_size(contents.header);
   if (contents.is_plain) return stb_decode(file, max_bytes);
   std::vector<std::byte> plain = plain_file(file, contents, max_bytes);
-  Raster image = stb_decode(plain, max_bytes - plain.size());
+  Raster image = stb_decode(plain, max_bytes, plain.size());
   if (contents.header.colour != kPalette) return image;
   plain = {};
-  const std::size_t indices = std::size_t{contents.header.height} * contents.header.width;
-  return look_up(image, contents, max_bytes - std::min(indices, max_bytes));
+  return look_up(image, contents, max_bytes);
 }
 
 }  // namespace millrace::detail

@@ -164,8 +164,8 @@ RasterHeader stb_header(std::span<const std::byte> file) {
   return header;
 }
 
-Raster stb_decode(std::span<const std::byte> file, std::size_t max_bytes) {
-  Account scratch{max_bytes};
+Raster stb_decode(std::span<const std::byte> file, std::size_t max_bytes, std::size_t taken) {
+  Account scratch{max_bytes - std::min(taken, max_bytes)};
   const Charge charge(scratch);
   Source source{file};
   RasterHeader header;
