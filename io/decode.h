@@ -19,7 +19,7 @@ struct ImageInfo {
   const char* format = "";  ///< "JPEG", "PNG", "BMP", "GIF", "PNM", "PSD" or "TGA"
   int height = 0;
   int width = 0;
-  int channels = 0;  ///< as stored: 1 grey, 2 with alpha, 3 RGB, 4 with alpha or CMYK
+  int channels = 0;  ///< as stored: 1 grey, 2 with alpha, 3 RGB or a palette, 4 with alpha or CMYK
 };
 
 /// Reads the header only. Throws Error that begins with `name`. Thread-safe.
@@ -37,9 +37,9 @@ struct DecoderOptions {
 /// (stb_image) into a target of any size. Pixels equal Pillow's convert() followed by resize() to
 /// the byte: alpha is dropped, CMYK is taken as Adobe writes it (inverted), grey comes from RGB by
 /// ITU-R 601, no EXIF rotation. A JPEG is streamed through the resizer, so its size costs no
-/// memory. Samples of 16 bits give their highest 8, where Pillow clips grey ones. Stricter than Pillow:
-/// a JPEG that lacks data, and a PNG with a wrong checksum or parts in an order that the format
-/// forbids, are errors.
+/// memory. Samples of 16 bits give their highest 8, where Pillow clips grey ones. Stricter than
+/// Pillow: a JPEG that lacks data, and a PNG with a wrong checksum or parts in an order that the
+/// format forbids, are errors.
 ///
 /// Thread safety: one Decoder a thread; it keeps its buffers from file to file.
 ///
