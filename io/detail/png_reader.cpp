@@ -141,6 +141,7 @@ void take_palette(Contents& contents, const Part& part) {
 void take_pixels(Contents& contents, const Part& part) {
   if (contents.pixels.empty()) {
     contents.pixels = part.whole;
+    if (part.data.empty()) contents.is_plain = false;  // stb_image takes it from nowhere
   } else if (contents.pixels.data() + contents.pixels.size() == part.whole.data()) {
     contents.pixels = {contents.pixels.data(), contents.pixels.size() + part.whole.size()};
   } else {
@@ -188,6 +189,10 @@ Contents read_contents(Span file) {
     damaged("it has no PLTE, the colours of its palette");
   }
   if (contents.pixels.empty()) damaged("it has no IDAT, the pixels");
+  while (!contents.pixels.empty() && number_at(contents.pixels, 0) == 0) {
+    contents.pixels = contents.pixels.subspan(kAroundData);
+  }
+  if (contents.pixels.empty()) damaged("its IDAT, the pixels, is empty");
   return contents;
 }
 
@@ -242,16 +247,17 @@ Raster look_up(const Raster& indices, const Contents& contents, std::size_t max_
       static_cast<std::size_t>(header.height) * static_cast<std::size_t>(header.width);
   if (4 * pixels > max_bytes) refuse_memory(max_bytes);  // an index and three samples each
   Raster colours = new_raster(header, max_bytes);
-  std::array<std::array<std::uint8_t, 3>, 256> table{};  // black, as in Pillow, what has no colour
+  std::array<std::array<std::uint8_t, 4>, 256> table{};  // black, as in Pillow, what has no colour
   const std::size_t step =
       contents.header.depth == 8 ? 1 : 255 / ((1U << contents.header.depth) - 1);
   for (std::size_t i = 0; i < contents.palette.size() / 3 && i * step < table.size(); ++i) {
     std::memcpy(table[i * step].data(), contents.palette.data() + 3 * i, 3);
   }
+  // Four bytes are one store; the next pixel writes over the last of them.
   std::uint8_t* to = colours.pixels.get();
-  for (std::size_t i = 0; i < pixels; ++i, to += 3) {
-    std::memcpy(to, table[indices.pixels.get()[i]].data(), 3);
-  }
+  const std::uint8_t* const from = indices.pixels.get();
+  for (std::size_t i = 0; i + 1 < pixels; ++i, to += 3) std::memcpy(to, table[from[i]].data(), 4);
+  std::memcpy(to, table[from[pixels - 1]].data(), 3);
   return colours;
 }
 
