@@ -6,6 +6,7 @@
 #include "apps/table.h"
 
 #include <millrace/core/error.h>
+#include <millrace/core/plural.h>
 
 #include <algorithm>
 #include <iostream>
@@ -43,8 +44,8 @@ void print(const RuntimeBench& bench, const HopTimes& serial, const HopTimes& co
                                     std::pair("a hop, stages on all threads", &concurrent)}) {
     table.add({title, text_of(spread_of(hops->wall_ns), 0), text_of(spread_of(hops->core_ns), 0)});
   }
-  std::cout << bench.threads << (bench.threads == 1 ? " thread\n" : " threads\n") << table
-            << "four stages of " << bench.work_us << " us, " << bench.items
+  std::cout << bench.threads << ' ' << plural(bench.threads, "thread") << '\n'
+            << table << "four stages of " << bench.work_us << " us, " << bench.items
             << " items: " << text_of(scaled(chain.pipeline_s, 1e3), 1) << " ms, parallel_pipeline "
             << text_of(scaled(chain.parallel_pipeline_s, 1e3), 1) << " ms, ratio "
             << text_of(spread_of(chain.ratios), 3) << '\n';

@@ -8,6 +8,7 @@
 #include "apps/train_bench.h"
 
 #include <millrace/core/error.h>
+#include <millrace/core/plural.h>
 #include <millrace/io/watch.h>
 #include <millrace/pipeline/interrupt.h>
 
@@ -58,7 +59,8 @@ TrainingData open_samples(const BenchOptions& o, std::stop_token stop) {
       open_evaluation_data(o.subject, "train", {},
                            o.prints_text() ? how_to_show(false) : Show::nothing, std::move(stop));
   data.training = SampleSet::all(dataset);
-  data.description = concat(o.subject, ": ", with_commas(dataset->size()), ' ', unit_of(*dataset));
+  data.description = concat(o.subject, ": ", with_commas(dataset->size()), ' ',
+                            unit_of(*dataset, dataset->size()));
   return data;
 }
 
@@ -75,8 +77,8 @@ void print_costs(const Costs& c) {
             << " ms a step\nCPU time of a step apart: loading " << text_of(c.loading_ms, 3)
             << " ms, bare primitives " << text_of(c.bare_ms, 3) << ", update "
             << text_of(c.update_ms, 3) << "; training takes " << text_of(c.multiple, 2)
-            << " times their sum shared out between " << c.cores
-            << (c.cores == 1 ? " core\n" : " cores\n");
+            << " times their sum shared out between " << c.cores << ' ' << plural(c.cores, "core")
+            << '\n';
 }
 
 void print_sweep(const BenchDevice& device, const std::vector<TrainMeasured>& sweep) {

@@ -5,6 +5,7 @@
 #include "apps/machine.h"
 #include "apps/run_directory.h"
 
+#include <millrace/core/plural.h>
 #include <millrace/io/safetensors.h>
 #include <millrace/nn/loss.h>
 #include <millrace/nn/zoo.h>
@@ -96,7 +97,8 @@ void check_fit(const nn::Model& model, const std::string& file, const Shape& inp
   const std::int64_t outputs = nn::summarize(model).back().output.elements();
   const bool is_single = count == 2 && outputs == 1;
   if (outputs != count && !is_single)
-    refuse("the model has ", outputs, " outputs, the data ", count, " classes");
+    refuse("the model has ", outputs, ' ', plural(outputs, "output"), ", the data ", count, ' ',
+           plural(count, "class", "classes"));
   if (!is_single && nn::default_loss(model) == nn::Loss::sigmoid_cross_entropy) {
     refuse("several sigmoid outputs want several labels a sample; end the model in softmax");
   }

@@ -7,6 +7,7 @@
 #include "apps/progress.h"
 
 #include <millrace/core/error.h>
+#include <millrace/core/plural.h>
 #include <millrace/io/convert_idx.h>
 #include <millrace/pipeline/interrupt.h>
 
@@ -66,7 +67,7 @@ int convert(const Arguments& arguments) {
                      .watch = {[&](std::uint64_t count) { counting(count); }, interrupt.token()}});
     if (show == Show::bar) std::cout << "\r\033[K";
     if (show != Show::nothing) {
-      std::cout << to << ": " << with_commas(done.images) << " pictures"
+      std::cout << to << ": " << with_commas(done.images) << ' ' << plural(done.images, "picture")
                 << (done.was_complete ? ", there already" : "") << '\n';
     }
     return 0;

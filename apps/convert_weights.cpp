@@ -4,6 +4,7 @@
 #include "apps/transfer_options.h"
 
 #include <millrace/core/error.h>
+#include <millrace/core/plural.h>
 #include <millrace/nn/preprocessing.h>
 #include <millrace/nn/vgg.h>
 
@@ -90,7 +91,8 @@ void convert_weights(const ConvertWeightsOptions& o) {
   if (o.quiet) return;
   std::cout << weights.report() << '\n'
             << o.to << ": model '" << model.name << "', input " << model.input << ", "
-            << weights.matched().size() << " tensors; pixels " << nn::describe(model.preprocessing)
+            << weights.matched().size() << ' ' << plural(weights.matched().size(), "tensor")
+            << "; pixels " << nn::describe(model.preprocessing)
             << (weights.preprocessing() ? "" : " (the file does not tell)") << '\n';
 }
 

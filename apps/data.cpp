@@ -1,5 +1,6 @@
 #include "apps/data.h"
 
+#include <millrace/core/plural.h>
 #include <millrace/io/decode.h>
 #include <millrace/io/files.h>
 #include <millrace/io/split.h>
@@ -22,7 +23,8 @@ void print_notes(const Dataset& dataset, Show show) {
 
 void check_classes(const Dataset& training, const Dataset& validation, const std::string& path) {
   if (training.classes() == validation.classes()) return;
-  throw Error(concat(path, ": has ", validation.classes().size(), " classes (",
+  throw Error(concat(path, ": has ", validation.classes().size(), ' ',
+                     plural(validation.classes().size(), "class", "classes"), " (",
                      validation.classes().front(), ", ...), the training data ",
                      training.classes().size(), " (", training.classes().front(),
                      ", ...); they must be the same"));
@@ -55,8 +57,8 @@ std::string percent(double share) {
 
 }  // namespace
 
-const char* unit_of(const Dataset& dataset) {
-  return dataset.dtype() == DType::f32 ? "rows" : "pictures";
+std::string unit_of(const Dataset& dataset, std::uint64_t count) {
+  return plural(count, dataset.dtype() == DType::f32 ? "row" : "picture");
 }
 
 TrainingData open_training_data(const DataOptions& options, Show show, std::stop_token stop) {
@@ -79,9 +81,9 @@ TrainingData open_training_data(const DataOptions& options, Show show, std::stop
     }
   }
   print_notes(*training, show);
-  const char* const unit = unit_of(*training);
-  data.description = concat(with_commas(training->size()), ' ', unit, " in ",
-                            training->classes().size(), " classes");
+  data.description = concat(
+      with_commas(training->size()), ' ', unit_of(*training, training->size()), " in ",
+      training->classes().size(), ' ', plural(training->classes().size(), "class", "classes"));
   if (validation != nullptr) {
     print_notes(*validation, show);
     data.training = SampleSet::all(training);
@@ -89,7 +91,8 @@ TrainingData open_training_data(const DataOptions& options, Show show, std::stop
     const std::string where = !options.validation.empty() ? options.validation
                               : layout.validation_is_test ? "the test part of DATA"
                                                           : "the validation part of DATA";
-    data.validation_description = concat(with_commas(validation->size()), ' ', unit, " of ", where);
+    data.validation_description = concat(with_commas(validation->size()), ' ',
+                                         unit_of(*validation, validation->size()), " of ", where);
   } else {
     Split parts = split(*training, options.validation_share, options.seed);
     data.training = {training, std::move(parts.train)};

@@ -50,7 +50,7 @@ struct Survey {
 };
 [[nodiscard]] Survey survey_pictures(const Dataset& dataset);
 
-/// "pictures", or "rows" for tables.
-[[nodiscard]] const char* unit_of(const Dataset& dataset);
+/// "pictures", or "rows" for tables; "picture" or "row" where `count` is 1.
+[[nodiscard]] std::string unit_of(const Dataset& dataset, std::uint64_t count);
 
 }  // namespace millrace::apps

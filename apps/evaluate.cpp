@@ -10,6 +10,7 @@
 #include "apps/machine.h"
 #include "apps/machine_options.h"
 
+#include <millrace/core/plural.h>
 #include <millrace/nn/preprocessing.h>
 #include <millrace/nodes/batcher.h>
 #include <millrace/nodes/cast.h>
@@ -83,7 +84,8 @@ void check_fit(const nn::Model& model, const Dataset& dataset, const std::string
   const std::vector<std::string> wanted = class_names(model);
   const std::vector<std::string>& given = dataset.classes();
   if (model.classes.empty() && wanted.size() != given.size()) {
-    throw Error(concat(data, ": has ", given.size(), " classes, the model tells ", wanted.size()));
+    throw Error(concat(data, ": has ", given.size(), ' ', plural(given.size(), "class", "classes"),
+                       ", the model tells ", wanted.size()));
   }
   if (!model.classes.empty() && wanted != given) {
     const std::string* lacking = missing_in(given, wanted);

@@ -3,6 +3,7 @@
 #include "apps/data.h"
 #include "apps/table.h"
 
+#include <millrace/core/plural.h>
 #include <millrace/io/decode.h>
 #include <millrace/io/files.h>
 #include <millrace/pipeline/pipeline.h>
@@ -153,9 +154,11 @@ void print_classes(const std::vector<Part>& parts, const std::string& path) {
   std::cout << path << ": ";
   for (const Part& part : parts) {
     std::cout << (&part == &parts.front() ? "" : ", ") << with_commas(part.dataset->size()) << ' '
-              << unit_of(*part.dataset) << (parts.size() > 1 ? " in " + part.name : "");
+              << unit_of(*part.dataset, part.dataset->size())
+              << (parts.size() > 1 ? " in " + part.name : "");
   }
-  std::cout << "; " << classes.size() << " classes\n\n";
+  std::cout << "; " << classes.size() << ' ' << plural(classes.size(), "class", "classes")
+            << "\n\n";
   constexpr double kBar = 24;
   const std::vector<std::uint64_t>& counts = parts.front().class_counts;
   const auto largest = static_cast<double>(*std::max_element(counts.begin(), counts.end()));
@@ -242,8 +245,9 @@ void inspect_data(const InspectOptions& o, Show show, std::stop_token stop) {
   if (unreadable.empty()) return;
   std::cout << "\ncannot be read:\n";
   for (const std::string& why : unreadable) std::cout << "  " << why << '\n';
-  throw Error(concat(o.path, ": ", unreadable.size(), " of ", facts.size(),
-                     " pictures cannot be read; repair or remove them, or train with "
+  throw Error(concat(o.path, ": ", unreadable.size(), " of ", facts.size(), ' ',
+                     plural(facts.size(), "picture"),
+                     " cannot be read; repair or remove them, or train with "
                      "--on-bad-image skip"));
 }
 

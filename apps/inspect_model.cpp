@@ -5,6 +5,7 @@
 #include "apps/table.h"
 
 #include <millrace/core/error.h>
+#include <millrace/core/plural.h>
 #include <millrace/nn/engine.h>
 
 #include <iostream>
@@ -41,7 +42,9 @@ void print_classes(const nn::Model& model) {
     return;
   }
   constexpr std::size_t kMost = 100;
-  std::cout << '\n' << model.classes.size() << " classes:";
+  std::cout << '\n'
+            << model.classes.size() << ' ' << plural(model.classes.size(), "class", "classes")
+            << ':';
   for (std::size_t i = 0; i < model.classes.size() && i < kMost; ++i) {
     std::cout << (i == 0 ? " " : ", ") << model.classes[i];
   }

@@ -3,6 +3,7 @@
 #include "apps/find_model.h"
 
 #include <millrace/core/error.h>
+#include <millrace/core/plural.h>
 #include <millrace/nn/preprocessing.h>
 
 #include <variant>
@@ -78,8 +79,7 @@ void fit_to_class_mode(const LabelOptions& o, std::int64_t classes, nn::Model& m
   const std::int64_t wanted = mode == ClassMode::binary ? 1 : classes;
   if (output_width(model) != wanted) {
     throw UsageError(concat("train: --class-mode ", o.class_mode, " wants a model with ", wanted,
-                            wanted == 1 ? " output" : " outputs", "; this one has ",
-                            output_width(model)));
+                            ' ', plural(wanted, "output"), "; this one has ", output_width(model)));
   }
 }
 

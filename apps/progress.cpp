@@ -120,7 +120,8 @@ void TrainingProgress::epoch(const EpochRecord& record) {
   if (const auto sparsity = record.value("sparsity"))
     std::cout << format("  sparsity %.4f", *sparsity);
   if (const double skipped = record.value("skipped_steps").value_or(0); skipped > 0) {
-    std::cout << "  " << skipped << " steps skipped, loss scale " << *record.value("loss_scale");
+    std::cout << "  " << skipped << (skipped == 1 ? " step" : " steps") << " skipped, loss scale "
+              << *record.value("loss_scale");
   }
   const double rate =
       record.training_s > 0 ? static_cast<double>(record.training.samples) / record.training_s : 0;

@@ -3,6 +3,7 @@
 #include "apps/choose.h"
 #include "apps/progress.h"
 
+#include <millrace/core/plural.h>
 #include <millrace/nn/preprocessing.h>
 #include <millrace/nodes/replay.h>
 
@@ -122,15 +123,15 @@ Stream<Lease<HostBatch>> add_resident(Pipeline& p, const Training& t) {
 }
 
 std::string describe_resident(const Training& t) {
-  return concat(with_commas(static_cast<std::uint64_t>(samples_of(t))), " samples, ",
-                t.resident->pixels->bytes());
+  return concat(with_commas(static_cast<std::uint64_t>(samples_of(t))), ' ',
+                plural(samples_of(t), "sample"), ", ", t.resident->pixels->bytes());
 }
 
 std::string resident_remark(const Training& t) {
   return concat("data was resident: ", describe_resident(t),
                 " in the GPU's memory, decoded once before the first epoch, which is no part of "
                 "the times; at most ",
-                steps_together(t), steps_together(t) == 1 ? " step" : " steps", " in one go");
+                steps_together(t), ' ', plural(steps_together(t), "step"), " in one go");
 }
 
 }  // namespace millrace::apps

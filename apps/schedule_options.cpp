@@ -5,6 +5,7 @@
 #include "apps/progress.h"
 
 #include <millrace/core/error.h>
+#include <millrace/core/plural.h>
 
 #include <charconv>
 #include <cmath>
@@ -126,7 +127,8 @@ void choose(ScheduleOptions& o, std::uint64_t run_steps) {
   const ScheduleKind kind = kind_of(o);
   if (o.warmup_steps > 0 && o.warmup_steps >= run_steps) {
     throw UsageError(concat("train: --warmup-steps ", o.warmup_steps, ": the run has ", run_steps,
-                            " steps, so its schedule would end before it begins"));
+                            ' ', plural(run_steps, "step"),
+                            ", so its schedule would end before it begins"));
   }
   if (has_period(kind) && !o.decay_steps) {
     o.decay_steps = static_cast<std::int64_t>(run_steps - o.warmup_steps);
@@ -160,9 +162,12 @@ std::string describe(const ScheduleOptions& o) {
   std::string text;
   if (o.schedule != "constant") text += ", " + o.schedule;
   if (o.decay_steps)
-    text += concat(" over ", with_commas(static_cast<std::uint64_t>(*o.decay_steps)), " steps");
+    text += concat(" over ", with_commas(static_cast<std::uint64_t>(*o.decay_steps)), ' ',
+                   plural(*o.decay_steps, "step"));
   if (!o.milestones.empty()) text += concat(" at ", o.milestones);
-  if (o.warmup_steps > 0) text += concat(", ", with_commas(o.warmup_steps), " steps of warm-up");
+  if (o.warmup_steps > 0)
+    text += concat(", ", with_commas(o.warmup_steps), ' ', plural(o.warmup_steps, "step"),
+                   " of warm-up");
   const auto add = [&](const char* name, double value) {
     if (value > 0) text += concat(", ", name, ' ', value);
   };

@@ -9,6 +9,7 @@
 #include "apps/resident.h"
 #include "apps/run_identity.h"
 
+#include <millrace/core/plural.h>
 #include <millrace/io/watch.h>
 #include <millrace/nn/initialize.h>
 #include <millrace/nn/preprocessing.h>
@@ -230,8 +231,8 @@ Stream<Lease<HostBatch>> add_loading(Pipeline& p, const Training& t) {
 
 std::string describe_replay(const Training& t) {
   return t.kept == nullptr ? std::string()
-                           : concat("input replayed: the first ", t.options.replay,
-                                    t.options.replay == 1 ? " batch was" : " batches were",
+                           : concat("input replayed: the first ", t.options.replay, ' ',
+                                    plural(t.options.replay, "batch was", "batches were"),
                                     " loaded once and fed over and over, not part of the times");
 }
 

@@ -63,7 +63,7 @@ millrace_dependency(hwy FIND 1.0 CONFIG TARGET hwy::hwy DEBIAN libhwy-dev PKG_CO
 millrace_dependency(stb TARGET stb::stb DEBIAN libstb-dev BUILD_ONLY)
 millrace_dependency(nlohmann_json FIND 3.10 CONFIG TARGET nlohmann_json::nlohmann_json
   DEBIAN nlohmann-json3-dev BUILD_ONLY)
-if(MILLRACE_APPS)
+if(MILLRACE_APPS OR MILLRACE_FUZZ)
   millrace_dependency(Boost FIND 1.74 CONFIG COMPONENTS program_options
     TARGET Boost::program_options DEBIAN libboost-program-options-dev BUILD_ONLY)
 endif()

@@ -1,5 +1,6 @@
 #include <millrace/io/csv.h>
 
+#include <millrace/core/plural.h>
 #include <millrace/io/files.h>
 
 #include <algorithm>
@@ -109,8 +110,9 @@ CsvDataset::CsvDataset(std::filesystem::path path, std::vector<std::string> clas
   if (classes_.empty()) {
     for (std::size_t i = 0; i < count; ++i) classes_.push_back(std::to_string(i));
   } else if (classes_.size() < count) {
-    throw Error(
-        concat(file_, ": label ", count - 1, " where there are ", classes_.size(), " classes"));
+    throw Error(concat(file_, ": label ", count - 1, " where there ",
+                       classes_.size() == 1 ? "is " : "are ", classes_.size(), ' ',
+                       plural(classes_.size(), "class", "classes")));
   }
 }
 

@@ -19,7 +19,7 @@ struct ImageInfo {
   const char* format = "";  ///< "JPEG", "PNG", "BMP", "GIF", "PNM", "PSD", "TGA", "TIFF" or "WebP"
   int height = 0;
   int width = 0;
-  int channels = 0;  ///< as stored: 1 grey, 2 with alpha, 3 RGB, 4 with alpha or CMYK
+  int channels = 0;  ///< as stored: 1 grey, 2 with alpha, 3 RGB or a palette, 4 with alpha or CMYK
 };
 
 /// Reads the header only. Throws Error that begins with `name`. Thread-safe.
@@ -37,10 +37,10 @@ struct DecoderOptions {
 /// animation the first frame), TIFF (libtiff; the first page), BMP, PBM, PGM, PPM, PSD (the merged
 /// image) and TGA into a target of any size. Pixels equal Pillow's convert() followed by resize()
 /// to the byte: alpha is dropped, CMYK is taken as Adobe writes it (inverted), grey comes from RGB
-/// by ITU-R 601, no EXIF rotation; but samples of more than 8 bits in PGM and grey TIFF are scaled
-/// by their maximum, where Pillow clips. A JPEG is streamed through the resizer, so its size costs
-/// no memory. Stricter than Pillow: a JPEG that lacks data and a PNG with a wrong checksum are
-/// errors.
+/// by ITU-R 601, no EXIF rotation; but grey samples of more than 8 bits are scaled by their maximum
+/// (PGM, TIFF) or give their highest 8 bits (PNG), where Pillow clips. A JPEG is streamed through
+/// the resizer, so its size costs no memory. Stricter than Pillow: a JPEG that lacks data, and a
+/// PNG with a wrong checksum or parts in an order that the format forbids, are errors.
 ///
 /// Thread safety: one Decoder a thread; it keeps its buffers from file to file.
 ///

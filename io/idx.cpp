@@ -1,5 +1,6 @@
 #include <millrace/io/idx.h>
 
+#include <millrace/core/plural.h>
 #include <millrace/image/image.h>
 #include <millrace/io/decode.h>
 #include <millrace/io/files.h>
@@ -121,7 +122,7 @@ IdxDataset::IdxDataset(fs::path images, const fs::path& labels, std::vector<std:
   }
   if (targets.shape.rank() != 1 || targets.shape[0] != pixels.shape[0]) {
     throw Error(concat(labels.string(), ": labels of shape ", targets.shape, " for the ",
-                       pixels.shape[0], " images of ", file_,
+                       pixels.shape[0], ' ', plural(pixels.shape[0], "image"), " of ", file_,
                        "; the files do not belong together"));
   }
   shape_ = {pixels.shape[1], pixels.shape[2], rank == 4 ? pixels.shape[3] : 1};
@@ -131,8 +132,9 @@ IdxDataset::IdxDataset(fs::path images, const fs::path& labels, std::vector<std:
   if (classes_.empty()) {
     for (std::size_t i = 0; i < count; ++i) classes_.push_back(std::to_string(i));
   } else if (classes_.size() < count) {
-    throw Error(concat(labels.string(), ": label ", count - 1, " where there are ", classes_.size(),
-                       " classes"));
+    throw Error(concat(labels.string(), ": label ", count - 1, " where there ",
+                       classes_.size() == 1 ? "is " : "are ", classes_.size(), ' ',
+                       plural(classes_.size(), "class", "classes")));
   }
 }
 

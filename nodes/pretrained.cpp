@@ -1,6 +1,7 @@
 #include <millrace/nodes/pretrained.h>
 
 #include <millrace/core/error.h>
+#include <millrace/core/plural.h>
 #include <millrace/nn/preprocessing.h>
 #include <millrace/nodes/saved_model.h>
 
@@ -270,7 +271,8 @@ void Pretrained::load(std::span<float> arena) const {
 
 std::string Pretrained::report() const {
   std::string text = concat(file_->path().string(), " (", source_, "): ", matched_.size(), " of ",
-                            matched_.size() + missing_.size(), " tensors of the model");
+                            matched_.size() + missing_.size(), ' ',
+                            plural(matched_.size() + missing_.size(), "tensor"), " of the model");
   if (!missing_.empty()) text += "; not in the file: " + list_of(missing_);
   if (!left_over_.empty()) text += "; left over in the file: " + list_of(left_over_);
   return text;

@@ -2,7 +2,6 @@
 
 #include <millrace/core/error.h>
 #include <millrace/io/detail/bmp_header.h>
-#include <millrace/io/detail/inflate.h>
 #include <millrace/io/detail/pnm_reader.h>
 #include <millrace/io/detail/tga_reader.h>
 
@@ -48,6 +47,13 @@ constexpr std::array<Foreign, 16> kForeign = {{
     {0, "\0\0\1\0"sv, "icon", "`icotool -x in.ico`"},
 }};
 
+// As the name is spoken: an AVIF, an SVG.
+const char* article_of(std::string_view format) {
+  constexpr std::string_view kVowels = "AEIOaeio";
+  const bool is_an = kVowels.find(format.front()) != std::string_view::npos || format == "SVG";
+  return is_an ? "an " : "a ";
+}
+
 // The first bytes for a message: as text where they are text.
 std::string beginning(std::string_view file) {
   const std::string_view head = file.substr(0, std::min<std::size_t>(file.size(), 16));
@@ -61,13 +67,6 @@ std::string beginning(std::string_view file) {
     hex += {' ', kDigits[byte >> 4], kDigits[byte & 15]};
   }
   return "the bytes" + hex;
-}
-
-std::uint32_t big_endian(std::span<const std::byte> bytes, std::size_t at) {
-  std::uint32_t value = 0;
-  for (std::size_t i = 0; i < 4; ++i)
-    value = (value << 8) | std::to_integer<std::uint32_t>(bytes[at + i]);
-  return value;
 }
 
 }  // namespace
@@ -101,30 +100,13 @@ Format sniff(std::span<const std::byte> file) {
   }
   for (const Foreign& foreign : kForeign) {
     if (text.size() > foreign.offset && text.substr(foreign.offset).starts_with(foreign.magic)) {
-      throw Error(concat("a ", foreign.format, " file, which is not read; convert it with ",
-                         foreign.converter));
+      throw Error(concat(article_of(foreign.format), foreign.format,
+                         " file, which is not read; convert it with ", foreign.converter));
     }
   }
   if (is_bmp(file)) return Format::bmp;
   if (is_tga(file)) return Format::tga;
   throw Error(concat("not a picture: it begins with ", beginning(text), "; remove it"));
-}
-
-void check_png(std::span<const std::byte> file) {
-  const std::string_view text = text_of(file);
-  std::size_t at = 8;
-  for (;;) {
-    if (file.size() - at < 12) throw Error("a PNG file that ends early; get it again");
-    const std::size_t length = big_endian(file, at);
-    if (length > file.size() - at - 12) throw Error("a PNG file that ends early; get it again");
-    const std::uint32_t sum = crc32(file.subspan(at + 4, length + 4));
-    if (sum != big_endian(file, at + 8 + length)) {
-      throw Error(concat("a damaged PNG file: the checksum of its part ",
-                         beginning(text.substr(at + 4, 4)), " is wrong; get it again"));
-    }
-    if (text.substr(at + 4, 4) == "IEND") return;
-    at += length + 12;
-  }
 }
 
 }  // namespace millrace::detail

@@ -15,8 +15,4 @@ enum class Format : std::uint8_t { jpeg, png, bmp, gif, pnm, psd, tga, tiff, web
 /// (the text says what converts it) and anything else.
 [[nodiscard]] Format sniff(std::span<const std::byte> file);
 
-/// Walks the chunks of a PNG file and compares their checksums, which stb_image does not. Throws
-/// Error, without the file's name, if one is damaged or the file ends early.
-void check_png(std::span<const std::byte> file);
-
 }  // namespace millrace::detail

@@ -205,6 +205,22 @@ class Walk {
   std::size_t links_ = 0;
 };
 
+/// A file that is packed in a way that is not read is not damaged.
+void check_filters(hid_t dataset, const std::string& where) {
+  const Handle plan(H5Dget_create_plist(dataset), H5Pclose, where);
+  const int count = H5Pget_nfilters(plan);
+  for (unsigned i = 0; i < static_cast<unsigned>(std::max(count, 0)); ++i) {
+    unsigned flags = 0, how = 0;
+    std::size_t values = 0;
+    std::array<char, 64> name{};
+    const H5Z_filter_t filter =
+        H5Pget_filter2(plan, i, &flags, &values, nullptr, name.size() - 1, name.data(), &how);
+    if (filter < 0 || H5Zfilter_avail(filter) > 0) continue;
+    fail(where, ": packed by filter ", filter, name[0] == '\0' ? "" : " (", name.data(),
+         name[0] == '\0' ? "" : ")", ", which is not read; write it anew, packed by gzip or not");
+  }
+}
+
 }  // namespace
 
 Hdf5Library::Hdf5Library(const std::filesystem::path& path)
@@ -229,6 +245,7 @@ void Hdf5Library::read_rows(const std::string& dataset, std::int64_t first, std:
                             std::span<float> into) const {
   const std::string where = concat("data set '", dataset, "'");
   const Handle id(H5Dopen2(file_, dataset.c_str(), H5P_DEFAULT), H5Dclose, where);
+  check_filters(id, where);
   const Handle space(H5Dget_space(id), H5Sclose, where);
   std::array<hsize_t, H5S_MAX_RANK> start{}, counts{};
   if (H5Sget_simple_extent_dims(space, counts.data(), nullptr) > 0) {

@@ -18,18 +18,46 @@ struct JpegReader::State {
   jpeg_progress_mgr progress{};
   std::jmp_buf landing{};
   std::array<char, JMSG_LENGTH_MAX> message{};
+  const char* converter = nullptr;  // of a file that is whole, and of a kind that is not read
 
   // Runs a call into libjpeg, which may end by a jump back to here.
   template <class Call>
   void guarded(Call call) {
-    if (setjmp(landing) != 0)
-      throw Error(concat("damaged JPEG: ", message.data(), "; get it again"));
+    converter = nullptr;
+    if (setjmp(landing) != 0) fail();
     call();
+  }
+
+  [[noreturn]] void fail() const {
+    if (converter == nullptr) {
+      throw Error(concat("damaged JPEG: ", message.data(), "; get it again"));
+    }
+    throw Error(concat("a JPEG file of a kind that is not read (", message.data(),
+                       "); convert it with ", converter));
+  }
+
+  // What turns a file into one that is read, where libjpeg stops because it does not know the kind.
+  static const char* converter_of(int code) {
+    switch (code) {
+      case JERR_BAD_PRECISION:    // 12 or 16 bits a sample
+      case JERR_SOF_UNSUPPORTED:  // lossless, hierarchical
+        return "`djpeg in.jpg > out.ppm` of libjpeg-turbo 3";
+      case JERR_ARITH_NOTIMPL:
+      case JERR_CCIR601_NOTIMPL:
+      case JERR_CONVERSION_NOTIMPL:
+      case JERR_EMPTY_IMAGE:  // its height stands behind the pixels
+      case JERR_FRACT_SAMPLE_NOTIMPL:
+      case JERR_IMAGE_TOO_BIG:
+      case JERR_NOTIMPL:
+      case JERR_NOT_COMPILED: return "the program that wrote it, to a JPEG of the usual kind";
+      default: return nullptr;
+    }
   }
 
   [[noreturn]] static void on_error(j_common_ptr common) {
     State& state = *static_cast<State*>(common->client_data);
     common->err->format_message(common, state.message.data());
+    state.converter = converter_of(common->err->msg_code);
     std::longjmp(state.landing, 1);
   }
 
@@ -52,6 +80,7 @@ struct JpegReader::State {
     if (decoder->input_scan_number <= kMaxScans) return;
     State& state = *static_cast<State*>(common->client_data);
     std::snprintf(state.message.data(), state.message.size(), "more than %d scans", kMaxScans);
+    state.converter = "`jpegtran in.jpg > out.jpg`";
     std::longjmp(state.landing, 1);
   }
 };

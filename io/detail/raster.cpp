@@ -4,9 +4,9 @@
 #include <millrace/core/error.h>
 #include <millrace/io/detail/bmp_reader.h>
 #include <millrace/io/detail/gif_reader.h>
+#include <millrace/io/detail/png_reader.h>
 #include <millrace/io/detail/pnm_reader.h>
 #include <millrace/io/detail/psd_reader.h>
-#include <millrace/io/detail/stb_picture.h>
 #include <millrace/io/detail/tga_reader.h>
 #include <millrace/io/detail/tiff_reader.h>
 #include <millrace/io/detail/webp_reader.h>
@@ -40,7 +40,7 @@ RasterHeader raster_header(Format format, std::span<const std::byte> file) {
     case Format::jpeg: break;
     case Format::bmp: return bmp_header(file);
     case Format::pnm: return pnm_header(file);
-    case Format::png: return stb_header(file);
+    case Format::png: return png_header(file);
     case Format::gif: return gif_header(file);
     case Format::psd: return psd_header(file);
     case Format::tga: return tga_header(file);
@@ -53,7 +53,7 @@ RasterHeader raster_header(Format format, std::span<const std::byte> file) {
 Raster decode_raster(Format format, std::span<const std::byte> file, std::size_t max_bytes) {
   switch (format) {
     case Format::jpeg: break;
-    case Format::png: check_png(file); return stb_decode(file, max_bytes);
+    case Format::png: return png_decode(file, max_bytes);
     case Format::bmp: return bmp_decode(file, max_bytes);
     case Format::pnm: return pnm_decode(file, max_bytes);
     case Format::gif: return gif_decode(file, max_bytes);

@@ -169,8 +169,8 @@ RasterHeader stb_header(std::span<const std::byte> file) {
   return header;
 }
 
-Raster stb_decode(std::span<const std::byte> file, std::size_t max_bytes) {
-  Account scratch{max_bytes};
+Raster stb_decode(std::span<const std::byte> file, std::size_t max_bytes, std::size_t taken) {
+  Account scratch{max_bytes - std::min(taken, max_bytes)};
   const Charge charge(scratch);
   Source source{file};
   RasterHeader header;
@@ -183,7 +183,9 @@ Raster stb_decode(std::span<const std::byte> file, std::size_t max_bytes) {
   }
   if (pixels == nullptr && scratch.has_no_memory) throw std::bad_alloc();
   if (pixels == nullptr && !source.has_ended_early) {
-    throw Error(concat("it is damaged (", stbi_failure_reason(), "); get it again"));
+    const char* const reason = stbi_failure_reason();  // none where it trusts its own writing
+    if (reason == nullptr) throw Error("it is damaged; get it again");
+    throw Error(concat("it is damaged (", reason, "); get it again"));
   }
   if (pixels == nullptr || source.has_ended_early) throw Error("it ends early; get it again");
   return picture;

@@ -12,8 +12,9 @@ namespace millrace::detail {
 /// Reads the header only.
 [[nodiscard]] RasterHeader stb_header(std::span<const std::byte> file);
 
-/// Decodes the first picture to 8 bits a sample. At no time is more than `max_bytes` allocated.
-/// Throws Error, std::bad_alloc.
-[[nodiscard]] Raster stb_decode(std::span<const std::byte> file, std::size_t max_bytes);
+/// Decodes the first picture to 8 bits a sample. At no time is more than `max_bytes` allocated, of
+/// which `taken` are in use already. Throws Error, std::bad_alloc.
+[[nodiscard]] Raster stb_decode(std::span<const std::byte> file, std::size_t max_bytes,
+                                std::size_t taken = 0);
 
 }  // namespace millrace::detail

@@ -4,11 +4,13 @@
 #include "io/scratch.h"
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <sstream>
 
 using namespace millrace;
 using namespace millrace::test;
+using Catch::Contains;
 
 namespace {
 
@@ -130,6 +132,26 @@ TEST_CASE("bytes after the end of a JPEG are tolerated, as cameras append previe
   CHECK(decode_error(file).empty());
 }
 
+TEST_CASE("kinds of JPEG that are not read are named, and are not called damaged") {
+  const std::vector<std::byte> whole = picture("420.jpg");
+  // The part that tells kind and depth: FF C0, its length, bits a sample.
+  const std::array<std::byte, 3> frame = {std::byte{0xFF}, std::byte{0xC0}, std::byte{0}};
+  const auto at = std::search(whole.begin(), whole.end(), frame.begin(), frame.end());
+  REQUIRE(at != whole.end());
+  const auto with = [&](std::ptrdiff_t offset, int value) {
+    std::vector<std::byte> file = whole;
+    file[static_cast<std::size_t>(at - whole.begin() + offset)] = static_cast<std::byte>(value);
+    return decode_error(file);
+  };
+  CHECK(with(4, 12) ==
+        "a.jpg: a JPEG file of a kind that is not read (Unsupported JPEG data precision 12); "
+        "convert it with `djpeg in.jpg > out.ppm` of libjpeg-turbo 3");
+  for (const int kind : {0xC5, 0xC6, 0xC7, 0xCD}) {
+    INFO(kind);
+    CHECK_THAT(with(1, kind), Contains("of a kind that is not read (Unsupported JPEG process"));
+  }
+}
+
 TEST_CASE("other formats that end early are errors") {
   for (const char* name : {"rgb.png", "rgb.bmp", "rgb.tga", "grey_rle.tga", "rgb.ppm", "grey.pgm",
                            "rgb.psd", "palette.gif"}) {
@@ -145,8 +167,7 @@ TEST_CASE("a PNG with a damaged part is an error, not noise") {
   std::vector<std::byte> file = picture("rgb.png");
   file[file.size() / 2] ^= std::byte{1};
   CHECK(decode_error(file, "x.png") ==
-        "x.png: a damaged PNG file: the checksum of its part the "
-        "text 'IDAT' is wrong; get it again");
+        "x.png: a damaged PNG file: the checksum of its part IDAT is wrong; get it again");
 }
 
 TEST_CASE(
@@ -183,8 +204,10 @@ TEST_CASE("formats that are not read are named with the program that converts th
                      "ftypheic\0\0\0\0"sv) ==
         "a.jpg: a HEIC file, which is not read; convert it with `heif-convert in.heic out.jpg`");
   CHECK(decode_error("\0\0\0\x18"
-                     "ftypavif\0\0\0\0"sv)
-            .find("avifdec") != std::string::npos);
+                     "ftypavif\0\0\0\0"sv) ==
+        "a.jpg: an AVIF file, which is not read; convert it with `avifdec in.avif out.png`");
+  CHECK(decode_error("<svg xmlns='http://www.w3.org/2000/svg'>"sv)
+            .starts_with("a.jpg: an SVG file, "));
   CHECK(decode_error("%PDF-1.7\n"sv).find("pdftoppm") != std::string::npos);
   CHECK(decode_error("P7\nWIDTH 2\nHEIGHT 2\n"sv).find("pamtopng") != std::string::npos);
 }
@@ -210,8 +233,13 @@ TEST_CASE("a PNG that claims 65,000 by 65,000 pixels takes no memory for them") 
   }
   const auto sum = ::crc32_z(0, reinterpret_cast<const Bytef*>(file.data() + 12), 17);
   for (std::size_t i = 0; i < 4; ++i) file[29 + i] = static_cast<std::byte>(sum >> (24 - 8 * i));
-  CHECK(decode_error(file, "bomb.png") ==
-        "bomb.png: its header is damaged or claims more pixels than can be decoded; get it again");
+  CHECK(
+      decode_error(file, "bomb.png") ==
+      "bomb.png: 65000x65000 pixels are more than the 100000000 that a picture may have; shrink it "
+      "or raise max_pixels");
+  CHECK(decode_error(file, "bomb.png",
+                     {.max_pixels = UINT64_MAX, .max_scratch = Bytes{UINT64_MAX}}) ==
+        "bomb.png: 65000x65000 pixels are more than a PNG file may have here; shrink it");
 }
 
 TEST_CASE("a decoder is as good after an error as before") {

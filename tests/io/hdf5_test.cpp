@@ -159,6 +159,37 @@ TEST_CASE("shapes that cannot be are refused before anything is read") {
         }) == ": data set 'kernel': is empty");
 }
 
+TEST_CASE("numbers that are packed in a way of others are told so, and are not called damaged") {
+  constexpr H5Z_filter_t kFilter = 32100;  // of those that anybody may use for tests
+  const H5Z_class2_t filter{H5Z_CLASS_T_VERS,
+                            kFilter,
+                            1,
+                            1,
+                            "as it is",
+                            nullptr,
+                            nullptr,
+                            [](unsigned, std::size_t, const unsigned*, std::size_t bytes,
+                               std::size_t*, void**) { return bytes; }};
+  const Scratch scratch;
+  const std::filesystem::path path = scratch / "packed.h5";
+  H5Zregister(&filter);
+  {
+    const Hdf5Writer writer(path);
+    const hid_t plan = H5Pcreate(H5P_DATASET_CREATE);
+    const hsize_t chunk = 4;
+    H5Pset_chunk(plan, 1, &chunk);
+    H5Pset_filter(plan, kFilter, H5Z_FLAG_MANDATORY, 0, nullptr);
+    writer.dataset("kernel", {4}, {1, 2, 3, 4}, H5T_IEEE_F32LE, plan);
+    H5Pclose(plan);
+  }
+  H5Zunregister(kFilter);
+  const Hdf5File file(path);
+  CHECK_THROWS_WITH(read_all(file, "kernel"),
+                    path.string() +
+                        ": data set 'kernel': packed by filter 32100 (as it is), which "
+                        "is not read; write it anew, packed by gzip or not");
+}
+
 TEST_CASE("a library that crashes, hangs or fails is an error of the request") {
   using detail::HelperProcess;
   const auto answer = [](std::span<const std::byte> request) -> std::vector<std::byte> {

@@ -97,7 +97,7 @@ TEST_CASE("IDX files that do not belong together are an error") {
           ": images of shape 3; expected [n][height][width] or [n][height][width][1 or 3]");
   const auto labels = scratch.write("l", kLabels);
   CHECK_THROWS_WITH(IdxDataset(images, labels, {"only"}),
-                    labels.string() + ": label 1 where there are 1 classes");
+                    labels.string() + ": label 1 where there is 1 class");
 }
 
 TEST_CASE("the names of Fashion-MNIST are ten, in the order of its labels") {
