@@ -25,7 +25,8 @@ void declare(CommandLine& line, InspectOptions& o) {
   line.positional("what", o.what);
   line.positional("path", o.path);
   line.topic("data", "Data");
-  line("full", o.full, "", "decode every picture, to find damaged ones");
+  line("full", o.full, "",
+       "decode every picture, to find damaged ones; list every file that is left out");
   line("threads", o.threads, "N", "of reading; default: the cores one may use");
   line("quiet", o.quiet, "", "no progress");
   line.topic("model", "Model");

@@ -3,6 +3,7 @@
 #include "apps/data.h"
 #include "apps/table.h"
 
+#include <millrace/core/shown_text.h>
 #include <millrace/io/decode.h>
 #include <millrace/io/files.h>
 #include <millrace/pipeline/pipeline.h>
@@ -80,7 +81,7 @@ class Look {
     } catch (const Error&) {
       if (file.size() <= kStart) throw;
     }
-    read_file_into(path, bytes_);
+    read_file_into(path, bytes_, DecoderOptions{}.max_scratch);
     return image_info(bytes_, path);
   }
 
@@ -138,8 +139,9 @@ std::vector<Part> open_parts(const InspectOptions& o, Show show, std::stop_token
   const DataLayout layout = find_data(o.path);
   Datasets sets;
   {
-    Counting counting(show, "reading " + o.path, "files");
-    sets = open_datasets(layout, {[&](std::uint64_t count) { counting(count); }, std::move(stop)});
+    Counting counting(show, "reading " + shown(o.path), "files");
+    sets = open_datasets(layout, {[&](std::uint64_t count) { counting(count); }, std::move(stop)},
+                         o.full ? LeftOut::kAllNames : LeftOut::kFewNames);
   }
   const auto name_of = [&](const DataPart& part) { return part.samples.filename().string(); };
   std::vector<Part> parts{{layout.validation ? name_of(layout.train) : "samples", sets.train}};
@@ -150,7 +152,7 @@ std::vector<Part> open_parts(const InspectOptions& o, Show show, std::stop_token
 
 void print_classes(const std::vector<Part>& parts, const std::string& path) {
   const std::vector<std::string>& classes = parts.front().dataset->classes();
-  std::cout << path << ": ";
+  std::cout << shown(path) << ": ";
   for (const Part& part : parts) {
     std::cout << (&part == &parts.front() ? "" : ", ") << with_commas(part.dataset->size()) << ' '
               << unit_of(*part.dataset) << (parts.size() > 1 ? " in " + part.name : "");
@@ -165,7 +167,7 @@ void print_classes(const std::vector<Part>& parts, const std::string& path) {
   head.emplace_back("share");
   table.add(std::move(head));
   for (std::size_t c = 0; c < classes.size(); ++c) {
-    std::vector<std::string> row{classes[c]};
+    std::vector<std::string> row{shown(classes[c])};
     for (const Part& part : parts) row.push_back(with_commas(part.class_counts[c]));
     const auto count = static_cast<double>(counts[c]);
     row.push_back(fixed(100 * count / parts.front().dataset->size(), 1) + " %");
@@ -215,11 +217,21 @@ void print_facts(const std::vector<Facts>& facts) {
   print_counts("channels  ", channels);
 }
 
+void list_left_out(const std::vector<Part>& parts) {
+  for (const Part& part : parts) {
+    const std::vector<std::string> lines = part.dataset->left_out().lines();
+    if (lines.empty()) continue;
+    std::cout << "\nleft out" << (parts.size() > 1 ? " of " + shown(part.name) : "") << ":\n";
+    for (const std::string& line : lines) std::cout << "  " << line << '\n';
+  }
+}
+
 }  // namespace
 
 void inspect_data(const InspectOptions& o, Show show, std::stop_token stop) {
   const std::vector<Part> parts = open_parts(o, show, stop);
   print_classes(parts, o.path);
+  if (o.full) list_left_out(parts);
   const Dataset& first = *parts.front().dataset;
   for (const Part& part : parts) {
     for (const std::string& note : part.dataset->notes()) std::cout << "note: " << note << '\n';
@@ -241,7 +253,7 @@ void inspect_data(const InspectOptions& o, Show show, std::stop_token stop) {
   print_facts(facts);
   if (unreadable.empty()) return;
   std::cout << "\ncannot be read:\n";
-  for (const std::string& why : unreadable) std::cout << "  " << why << '\n';
+  for (const std::string& why : unreadable) std::cout << "  " << shown(why) << '\n';
   throw Error(concat(o.path, ": ", unreadable.size(), " of ", facts.size(),
                      " pictures cannot be read; repair or remove them, or train with "
                      "--on-bad-image skip"));

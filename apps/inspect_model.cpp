@@ -5,6 +5,7 @@
 #include "apps/table.h"
 
 #include <millrace/core/error.h>
+#include <millrace/core/shown_text.h>
 #include <millrace/nn/engine.h>
 
 #include <iostream>
@@ -43,7 +44,7 @@ void print_classes(const nn::Model& model) {
   constexpr std::size_t kMost = 100;
   std::cout << '\n' << model.classes.size() << " classes:";
   for (std::size_t i = 0; i < model.classes.size() && i < kMost; ++i) {
-    std::cout << (i == 0 ? " " : ", ") << model.classes[i];
+    std::cout << (i == 0 ? " " : ", ") << shown(model.classes[i]);
   }
   std::cout << (model.classes.size() > kMost ? ", ...\n" : "\n");
 }

@@ -98,8 +98,7 @@ Format sniff(std::span<const std::byte> file) {
   if (text.starts_with("P5"sv) || text.starts_with("P6"sv)) return Format::pnm;
   for (const Foreign& foreign : kForeign) {
     if (text.size() > foreign.offset && text.substr(foreign.offset).starts_with(foreign.magic)) {
-      throw Error(concat("a ", foreign.format, " file, which is not read; convert it with ",
-                         foreign.converter));
+      throw ForeignFormat(foreign.format, foreign.converter);
     }
   }
   if (text.starts_with("BM"sv) && text.size() >= 26) return Format::bmp;
