@@ -11,6 +11,7 @@
 #include "apps/run_directory.h"
 #include "apps/run_files.h"
 #include "apps/show_augmented.h"
+#include "apps/training_losses.h"
 #include "apps/training_pipeline.h"
 
 #include <millrace/core/json_text.h>
@@ -98,30 +99,6 @@ Error explained(const StageError& error, const TrainOptions& o) {
       concat(error.what(), could_skip ? " (or leave such files out: --on-bad-image skip)" : ""));
 }
 
-void print_left_out(const Report& report) {
-  for (const std::string& reason : report.skipped) {
-    std::cerr << "left out: " << shown(reason) << '\n';
-  }
-  if (report.stage("decode").skipped > report.skipped.size() && !report.skipped.empty()) {
-    std::cerr << "left out: " << report.stage("decode").skipped << " times in all epochs\n";
-  }
-}
-
-/// At the end: what training did without, where that is more than a few pictures.
-void warn_of_lost(const Training& t) {
-  if (t.lost == nullptr) return;
-  for (const Phase phase : {Phase::training, Phase::validation}) {
-    const bool is_training = phase == Phase::training;
-    const SampleSet& set = is_training ? t.data.training : t.data.validation;
-    if (set.size() == 0) continue;
-    const std::string what =
-        concat(is_training ? "training " : "validation ", unit_of(*set.dataset));
-    for (const std::string& line : t.lost->warnings(set, phase, what)) {
-      std::cerr << "millrace: warning: " << shown(line) << '\n';
-    }
-  }
-}
-
 /// For --replay.
 void load_kept_batches(const Training& t, Show show, std::stop_token stop) {
   try {
@@ -156,6 +133,7 @@ struct Told {
 /// The report with what its readers must know besides.
 Told told(Report report, const Training& t, GpuRecording* recording, const fs::path& trace) {
   Told told{std::move(report), {}};
+  told.more = left_out_of(t);
   if (t.kept != nullptr) told.report.remarks.push_back(describe_replay(t));
   if (t.resident != nullptr) told.report.remarks.push_back(resident_remark(t));
   if (const double steps_s = t.state->device_s; steps_s > 0) {

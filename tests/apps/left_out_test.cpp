@@ -91,6 +91,9 @@ TEST_CASE("what is left out of folders is counted and named by each command") {
   CHECK(told.status == 0);
   CHECK(holds(told.out, "note: " + data + ": " + kSummary + '\n'));
   CHECK(told.err.empty());
+  const auto report = nlohmann::json::parse(text_of(scratch / "run/report.json"));
+  CHECK(report["left_out"] == 5);
+  CHECK(report["left_out_by_reason"] == kByReason);
   std::vector<std::string> quietly = train;
   quietly.insert(quietly.end(), {"--overwrite", "--quiet"});
   const Outcome quiet = run(quietly);
