@@ -1,12 +1,15 @@
 #include "apps/inspect.h"
 
 #include "apps/data.h"
+#include "apps/left_out_report.h"
 #include "apps/table.h"
 
 #include <millrace/core/shown_text.h>
 #include <millrace/io/decode.h>
 #include <millrace/io/files.h>
 #include <millrace/pipeline/pipeline.h>
+
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>
@@ -193,16 +196,23 @@ void print_counts(const char* title, const std::map<std::string, std::uint64_t>&
   std::cout << '\n';
 }
 
+std::map<std::string, std::uint64_t> formats_of(const std::vector<Facts>& facts) {
+  std::map<std::string, std::uint64_t> formats;
+  for (const Facts& f : facts) {
+    if (f.format != nullptr) ++formats[f.format];
+  }
+  return formats;
+}
+
 void print_facts(const std::vector<Facts>& facts) {
   constexpr std::array<const char*, 5> kChannels = {"", "grey", "grey with alpha", "RGB",
                                                     "RGB with alpha or CMYK"};
   std::vector<int> heights, widths;
-  std::map<std::string, std::uint64_t> formats, channels;
+  std::map<std::string, std::uint64_t> channels;
   for (const Facts& f : facts) {
     if (f.format == nullptr) continue;
     heights.push_back(f.height);
     widths.push_back(f.width);
-    ++formats[f.format];
     ++channels[kChannels.at(static_cast<std::size_t>(f.channels))];
   }
   if (heights.empty()) return;
@@ -213,8 +223,13 @@ void print_facts(const std::vector<Facts>& facts) {
     table.add({title, least, median, most});
   }
   std::cout << '\n' << table << '\n';
-  print_counts("formats   ", formats);
+  print_counts("formats   ", formats_of(facts));
   print_counts("channels  ", channels);
+}
+
+void print_unreadable(const std::vector<std::string>& unreadable) {
+  std::cout << "\ncannot be read:\n";
+  for (const std::string& why : unreadable) std::cout << "  " << shown(why) << '\n';
 }
 
 void list_left_out(const std::vector<Part>& parts) {
@@ -226,23 +241,36 @@ void list_left_out(const std::vector<Part>& parts) {
   }
 }
 
-}  // namespace
+nlohmann::ordered_json json_of(const Part& part, bool full) {
+  nlohmann::ordered_json json{{"name", part.name}, {"samples", part.dataset->size()}};
+  json["classes"] = nlohmann::ordered_json::array();
+  for (std::size_t c = 0; c < part.class_counts.size(); ++c) {
+    json["classes"].push_back(
+        {{"name", part.dataset->classes()[c]}, {"samples", part.class_counts[c]}});
+  }
+  json.update(apps::json_of(part.dataset->left_out(), 0));
+  if (full) json["left_out_files"] = part.dataset->left_out().lines();
+  return json;
+}
 
-void inspect_data(const InspectOptions& o, Show show, std::stop_token stop) {
-  const std::vector<Part> parts = open_parts(o, show, stop);
-  print_classes(parts, o.path);
-  if (o.full) list_left_out(parts);
-  const Dataset& first = *parts.front().dataset;
+void print_json(const std::vector<Part>& parts, const std::vector<Facts>& facts,
+                const std::vector<std::string>& unreadable, const InspectOptions& o) {
+  nlohmann::ordered_json json{{"data", o.path}, {"parts", nlohmann::ordered_json::array()}};
+  LeftOut all;
   for (const Part& part : parts) {
-    for (const std::string& note : part.dataset->notes()) std::cout << "note: " << note << '\n';
+    json["parts"].push_back(json_of(part, o.full));
+    all.add(part.dataset->left_out());
   }
-  if (first.natural_shape().rank() > 0) {
-    std::cout << "\nall samples are " << first.natural_shape() << ", "
-              << (first.dtype() == DType::u8 ? "bytes" : "numbers") << ", in memory ("
-              << first.index_bytes() << ")\n";
-    return;
-  }
-  std::vector<Facts> facts;
+  json.update(apps::json_of(all, unreadable.size()));
+  json["formats"] = nlohmann::ordered_json::object();
+  for (const auto& [format, count] : formats_of(facts)) json["formats"][format] = count;
+  json["cannot_be_read"] = unreadable;
+  std::cout << json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+}
+
+/// Of photographs: reads what all files say of themselves. Returns what cannot be read.
+std::vector<std::string> look_at_parts(const std::vector<Part>& parts, std::vector<Facts>& facts,
+                                       const InspectOptions& o, Show show, std::stop_token stop) {
   std::vector<std::string> unreadable;
   for (const Part& part : parts) {
     const std::size_t begin = facts.size();
@@ -250,10 +278,32 @@ void inspect_data(const InspectOptions& o, Show show, std::stop_token stop) {
     const auto found = look_at_all(part.dataset, std::span(facts).subspan(begin), o, show, stop);
     unreadable.insert(unreadable.end(), found.begin(), found.end());
   }
-  print_facts(facts);
+  return unreadable;
+}
+
+}  // namespace
+
+void inspect_data(const InspectOptions& o, Show show, std::stop_token stop) {
+  const std::vector<Part> parts = open_parts(o, show, stop);
+  if (!o.json) print_classes(parts, o.path);
+  for (const Part& part : parts) print_notes(*part.dataset, o.json ? Show::nothing : Show::lines);
+  if (o.full && !o.json) list_left_out(parts);
+  const Dataset& first = *parts.front().dataset;
+  const bool is_in_memory = first.natural_shape().rank() > 0;
+  std::vector<Facts> facts;
+  std::vector<std::string> unreadable;
+  if (!is_in_memory) unreadable = look_at_parts(parts, facts, o, show, std::move(stop));
+  if (o.json) {
+    print_json(parts, facts, unreadable, o);
+  } else if (is_in_memory) {
+    std::cout << "\nall samples are " << first.natural_shape() << ", "
+              << (first.dtype() == DType::u8 ? "bytes" : "numbers") << ", in memory ("
+              << first.index_bytes() << ")\n";
+  } else {
+    print_facts(facts);
+  }
   if (unreadable.empty()) return;
-  std::cout << "\ncannot be read:\n";
-  for (const std::string& why : unreadable) std::cout << "  " << shown(why) << '\n';
+  if (!o.json) print_unreadable(unreadable);
   throw Error(concat(o.path, ": ", unreadable.size(), " of ", facts.size(),
                      " pictures cannot be read; repair or remove them, or train with "
                      "--on-bad-image skip"));

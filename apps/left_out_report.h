@@ -9,6 +9,8 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include <cstdint>
+#include <string>
+#include <utility>
 
 namespace millrace::apps {
 
@@ -19,5 +21,23 @@ void print_notes(const Dataset& dataset, Show show);
 /// {"left_out": 3, "left_out_by_reason": {"hidden": 2, "not_decoded": 1}}: how many files were left
 /// out of folders, and how many images could not be decoded.
 [[nodiscard]] nlohmann::ordered_json json_of(const LeftOut& left_out, std::uint64_t not_decoded);
+
+/// What a command over named files has to say besides its results.
+class Complaints {
+ public:
+  explicit Complaints(LeftOut left_out) : left_out_(std::move(left_out)) {}
+
+  void say(const std::string& why);
+  void not_decoded(const std::string& why);
+  /// At the end: what was left out of folders, and in JSON how much of all.
+  void sum_up(bool json) const;
+  /// Whether nothing was said and no image may be missing.
+  [[nodiscard]] bool is_complete() const { return is_complete_ && !left_out_.loses_images(); }
+
+ private:
+  LeftOut left_out_;
+  std::uint64_t not_decoded_ = 0;
+  bool is_complete_ = true;
+};
 
 }  // namespace millrace::apps

@@ -247,33 +247,6 @@ Prediction prepare(PredictOptions options, std::shared_ptr<const Dataset> pictur
   return t;
 }
 
-/// What the command has to say besides predictions.
-class Complaints {
- public:
-  explicit Complaints(LeftOut left_out) : left_out_(std::move(left_out)) {}
-
-  void say(const std::string& why) {
-    is_complete_ = false;
-    std::cerr << "millrace: " << shown(why) << '\n';
-  }
-  void not_decoded(const std::string& why) {
-    ++not_decoded_;
-    say(why);
-  }
-  /// At the end: what was left out of folders, and in JSON how much of all.
-  void sum_up(bool json) const {
-    if (left_out_.total() > 0) std::cerr << "millrace: " << left_out_.summary() << '\n';
-    if (!json || left_out_.total() + not_decoded_ == 0) return;
-    std::cout << json_of(left_out_, not_decoded_).dump() << '\n' << std::flush;
-  }
-  [[nodiscard]] bool is_complete() const { return is_complete_ && !left_out_.loses_images(); }
-
- private:
-  LeftOut left_out_;
-  std::uint64_t not_decoded_ = 0;
-  bool is_complete_ = true;
-};
-
 }  // namespace
 
 int predict(const Arguments& arguments) {

@@ -34,7 +34,6 @@ void warn_of_lost(const Training& t) {
   }
 }
 
-/// read.
 std::vector<std::pair<std::string, std::string>> left_out_of(const Training& t) {
   const SampleSet& training = t.data.training;
   const SampleSet& validation = t.data.validation;

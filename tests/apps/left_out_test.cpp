@@ -111,6 +111,15 @@ TEST_CASE("what is left out of folders is counted and named by each command") {
   const Outcome inspected = run({"inspect", "data", data});
   CHECK(holds(inspected.out, "note: " + data + ": " + kSummary + '\n'));
   CHECK(!holds(inspected.out, "\nleft out:\n"));
+  const Outcome as_json = run({"inspect", "data", data, "--json", "--full"});
+  const auto found = json_of(as_json);
+  CHECK(as_json.err == quiet.err);
+  CHECK(found["parts"][0]["samples"] == 5);
+  CHECK(found["parts"][0]["classes"][1] == nlohmann::json{{"name", "light"}, {"samples", 2}});
+  CHECK(found["parts"][0]["left_out_files"].size() == 5);
+  CHECK(found["left_out"] == 5);
+  CHECK(found["left_out_by_reason"] == kByReason);
+  CHECK(found["formats"] == nlohmann::json{{"PNG", 5}});
 }
 
 TEST_CASE("inspect data with --full lists all that is left out") {
