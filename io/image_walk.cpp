@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <algorithm>
 #include <array>
+#include <span>
 #include <system_error>
 #include <utility>
 
@@ -64,6 +65,18 @@ EntryKind left_out(LeftOutReason reason, std::string what = {}) {
   return {EntryKind::left_out, reason, std::move(what)};
 }
 
+/// A text may begin with the two letters that begin a PNM or BMP file, and go on otherwise.
+bool is_text_after_all(std::span<const std::byte> start) {
+  const auto at = [&](std::size_t i) { return std::to_integer<unsigned>(start[i]); };
+  if (start.size() < 18) return false;
+  if (at(0) == 'P' && at(1) >= '1' && at(1) <= '7') {
+    constexpr std::string_view kDividers = " \t\r\n\v\f#";
+    return kDividers.find(static_cast<char>(at(2))) == std::string_view::npos;
+  }
+  const bool is_small_header = at(14) >= 12 && at(14) <= 124 && at(15) + at(16) + at(17) == 0;
+  return at(0) == 'B' && at(1) == 'M' && !is_small_header;
+}
+
 template <class Visit>
 void list(const fs::path& folder, Visit visit, std::error_code& error) {
   fs::directory_iterator entries(folder, error);
@@ -81,6 +94,7 @@ EntryKind kind_by_content(const fs::path& path, const Ending& ending) {
   const auto start = std::span<const std::byte>(memory).first(read_start(path, memory, error));
   if (error) return left_out(LeftOutReason::unreadable, error.message());
   try {
+    if (is_text_after_all(start)) return left_out(LeftOutReason::content);
     (void)detail::sniff(start);
     return {};
   } catch (const detail::ForeignFormat& format) {

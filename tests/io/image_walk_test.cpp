@@ -72,6 +72,18 @@ TEST_CASE("files of other endings, or none, are images if their content is") {
                                       ? "format_not_read: HEIC, which is not read"
                                       : "not_an_image_by_content"));
   }
+  for (const char* name :
+       {"rgb.ppm", "rgb.bmp", "rgb.tga", "grey_rle.tga", "rgb.psd", "palette.gif"}) {
+    scratch.write("picture", picture(name));
+    CHECK(kind(scratch, "picture") == "image");
+  }
+  for (const char* text :
+       {"BMW builds cars and motorcycles", "P6, a processor of Intel's, after P5",
+        "P1: to be done by the end of the week"}) {
+    scratch.write("text", text);
+    CAPTURE(text);
+    CHECK(kind(scratch, "text") == "not_an_image_by_content");
+  }
   scratch.write("photo", std::string_view("\0\0\0\x18"
                                           "ftypheic"
                                           "\0\0\0\0",
