@@ -8,6 +8,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/core/plural.h>
+#include <millrace/core/shown_text.h>
 #include <millrace/io/convert_idx.h>
 #include <millrace/pipeline/interrupt.h>
 
@@ -60,15 +61,16 @@ int convert(const Arguments& arguments) {
   Interrupt interrupt;
   const Show show = how_to_show(quiet);
   try {
-    Counting counting(show, "writing " + to, "pictures");
+    Counting counting(show, "writing " + shown(to), "pictures");
     const Conversion done =
         convert_idx(from, to,
                     {.classes = words_of(names),
                      .watch = {[&](std::uint64_t count) { counting(count); }, interrupt.token()}});
     if (show == Show::bar) std::cout << "\r\033[K";
     if (show != Show::nothing) {
-      std::cout << to << ": " << with_commas(done.images) << ' ' << plural(done.images, "picture")
-                << (done.was_complete ? ", there already" : "") << '\n';
+      std::cout << shown(to) << ": " << with_commas(done.images) << ' '
+                << plural(done.images, "picture") << (done.was_complete ? ", there already" : "")
+                << '\n';
     }
     return 0;
   } catch (const Stopped&) {

@@ -5,6 +5,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/core/plural.h>
+#include <millrace/core/shown_text.h>
 #include <millrace/nn/preprocessing.h>
 #include <millrace/nn/vgg.h>
 
@@ -90,7 +91,7 @@ void convert_weights(const ConvertWeightsOptions& o) {
   save_model(o.to, model, arena, FlattenOrder::channels_first);
   if (o.quiet) return;
   std::cout << weights.report() << '\n'
-            << o.to << ": model '" << model.name << "', input " << model.input << ", "
+            << shown(o.to) << ": model '" << model.name << "', input " << model.input << ", "
             << weights.matched().size() << ' ' << plural(weights.matched().size(), "tensor")
             << "; pixels " << nn::describe(model.preprocessing)
             << (weights.preprocessing() ? "" : " (the file does not tell)") << '\n';

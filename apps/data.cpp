@@ -1,12 +1,14 @@
 #include "apps/data.h"
 
+#include "apps/left_out_report.h"
+
 #include <millrace/core/plural.h>
+#include <millrace/core/shown_text.h>
 #include <millrace/io/decode.h>
 #include <millrace/io/files.h>
 #include <millrace/io/split.h>
 
 #include <algorithm>
-#include <iostream>
 #include <utility>
 
 namespace millrace::apps {
@@ -14,11 +16,6 @@ namespace {
 
 Watch watch_of(Counting& counting, std::stop_token stop) {
   return {[&counting](std::uint64_t count) { counting(count); }, std::move(stop)};
-}
-
-void print_notes(const Dataset& dataset, Show show) {
-  if (show == Show::nothing) return;
-  for (const std::string& note : dataset.notes()) std::cout << "note: " << note << '\n';
 }
 
 void check_classes(const Dataset& training, const Dataset& validation, const std::string& path) {
@@ -66,7 +63,7 @@ TrainingData open_training_data(const DataOptions& options, Show show, std::stop
   std::shared_ptr<const Dataset> training, validation;
   TrainingData data;
   {
-    Counting counting(show, "reading " + options.data, "files");
+    Counting counting(show, "reading " + shown(options.data), "files");
     const Watch watch = watch_of(counting, std::move(stop));
     if (options.validation.empty()) {
       const Datasets both = open_datasets(layout, watch);
@@ -118,7 +115,7 @@ std::shared_ptr<const Dataset> open_evaluation_data(const std::string& data,
   const bool takes_training = part == "train" || !layout.validation;
   std::shared_ptr<const Dataset> dataset;
   {
-    Counting counting(show, "reading " + data, "files");
+    Counting counting(show, "reading " + shown(data), "files");
     dataset = open_dataset(layout.kind, takes_training ? layout.train : *layout.validation,
                            watch_of(counting, std::move(stop)), std::move(classes));
   }
@@ -135,7 +132,7 @@ Survey survey_pictures(const Dataset& dataset) {
     const auto index = static_cast<std::uint32_t>(std::uint64_t{i} * dataset.size() / count);
     try {
       const std::string path = dataset.name(index);
-      read_file_into(path, bytes);
+      read_file_into(path, bytes, DecoderOptions{}.max_scratch);
       const ImageInfo info = image_info(bytes, path);
       if (survey.height == 0) {
         survey.height = info.height;

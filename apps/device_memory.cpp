@@ -27,12 +27,12 @@ void DeviceMemoryPlan::check(const std::function<std::int64_t()>& largest_batch,
   const std::int64_t batch = largest_batch();
   std::string lines = text();
   lines.pop_back();  // whoever prints the error ends the line
-  throw Error(concat("device memory: the plan needs ", charged_, " but ", memory_->free, " of ",
-                     memory_->total, " is free; ",
-                     batch > 0
-                         ? concat("use --batch ", batch, ", the largest that is sure to fit, or")
-                         : std::string("no batch fits: use"),
-                     " a smaller model or --precision fp16", advice, ". The sum:\n", lines));
+  throw ErrorWithSum(
+      concat("device memory: the plan needs ", charged_, " but ", memory_->free, " of ",
+             memory_->total, " is free; ",
+             batch > 0 ? concat("use --batch ", batch, ", the largest that is sure to fit, or")
+                       : std::string("no batch fits: use"),
+             " a smaller model or --precision fp16", advice, ". The sum:\n", lines));
 }
 
 void charge_model(Pipeline& pipeline, const nn::Engine& engine,

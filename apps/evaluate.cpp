@@ -7,10 +7,12 @@
 #include "apps/device_memory.h"
 #include "apps/evaluation_report.h"
 #include "apps/find_model.h"
+#include "apps/left_out_report.h"
 #include "apps/machine.h"
 #include "apps/machine_options.h"
 
 #include <millrace/core/plural.h>
+#include <millrace/core/shown_text.h>
 #include <millrace/nn/preprocessing.h>
 #include <millrace/nodes/batcher.h>
 #include <millrace/nodes/cast.h>
@@ -111,7 +113,8 @@ struct Evaluation {
   SampleSet data;
   std::shared_ptr<const nn::Engine> engine;
   std::shared_ptr<nn::Executor> executor;
-  std::vector<std::string> names;  ///< of the classes
+  std::vector<std::string> names;     ///< of the classes
+  std::shared_ptr<LostSamples> lost;  ///< with --on-bad-image skip, else null
 };
 
 /// The share of samples whose class is among the five likeliest is told where there are more.
@@ -151,6 +154,7 @@ Evaluation prepare(EvaluateOptions options, Show show, std::stop_token stop) {
   e.names = class_names(e.saved.model);
   e.engine = engine_for(options.machine.engine());
   e.options = std::move(options);
+  if (e.options.on_bad_image == "skip") e.lost = std::make_shared<LostSamples>(e.data, SampleSet{});
   const nn::CompileOptions compile{
       .batch = e.options.batch, .other_batches = make_reader(e).short_batches(), .training = false};
   e.executor = e.engine->compile(e.saved.model, compile);
@@ -171,6 +175,7 @@ Pipeline compose(const Evaluation& e, OnStep on_step) {
               .threads = o.machine.threads});
   p.charge("index", 1, e.data.dataset->index_bytes());
   p.charge("order of samples", 1, reader.bytes());
+  if (e.lost != nullptr) p.charge("samples that are left out", 1, e.lost->bytes());
   charge_model(p, *e.engine, e.executor->memory());
   p.charge("metrics", 1, no_samples_yet(e).bytes(e.data.size()));
   auto host = p.pool<HostBatch>("host batches", 3,
@@ -180,13 +185,13 @@ Pipeline compose(const Evaluation& e, OnStep on_step) {
   auto device = p.pool<DeviceBatch>("device batches", kDeviceBatches, device_batches(e));
 
   auto tickets = p.source({.name = "list"}, host, std::move(reader));
-  auto pixels =
-      p.then(tickets,
-             {.name = "decode",
-              .concurrency = kAllThreads,
-              .on_error = o.on_bad_image == "skip" ? skip() : fail()},
-             DecodeInto(e.data.dataset, nullptr, filter_from_name(model.preprocessing.filter),
-                        decoder_options(parse_bytes(o.machine.memory_budget), o.machine.threads)));
+  auto pixels = p.then(
+      tickets,
+      {.name = "decode",
+       .concurrency = kAllThreads,
+       .on_error = o.on_bad_image == "skip" ? skip() : fail()},
+      DecodeInto(e.data.dataset, nullptr, filter_from_name(model.preprocessing.filter),
+                 decoder_options(parse_bytes(o.machine.memory_budget), o.machine.threads), e.lost));
   if (nn::needs_whole_samples(model.preprocessing)) {
     charge_whitening(p, model.preprocessing);
     pixels = p.then(pixels, {.name = "standardize", .concurrency = kAllThreads},
@@ -226,27 +231,31 @@ void print_text(const Evaluation& e, const nn::StepResult& sum,
 
 void print_json(const Evaluation& e, const nn::StepResult& sum,
                 const nn::ClassificationMetrics& metrics, const Report& report) {
-  nlohmann::ordered_json result = {
-      {"model", e.options.model},
-      {"data", e.options.data},
-      {"loss", sum.mean_loss()},
-      {"accuracy", sum.accuracy()},
-      {"correct", sum.correct},
-      {"samples", sum.samples},
-      {"left_out", e.data.size() - static_cast<std::uint64_t>(sum.samples)},
-      {"seconds", report.wall_s},
-      {"images_per_s", static_cast<double>(sum.samples) / report.wall_s},
-      {"device", e.engine->description()}};
+  nlohmann::ordered_json result = {{"model", e.options.model}, {"data", e.options.data},
+                                   {"loss", sum.mean_loss()},  {"accuracy", sum.accuracy()},
+                                   {"correct", sum.correct},   {"samples", sum.samples}};
+  result.update(
+      json_of(e.data.dataset->left_out(), e.data.size() - static_cast<std::uint64_t>(sum.samples)));
+  result["seconds"] = report.wall_s;
+  result["images_per_s"] = static_cast<double>(sum.samples) / report.wall_s;
+  result["device"] = e.engine->description();
   if (counts_top_five(e)) result["top5"] = metrics.top_k(5);
   result.update(json_of(metrics, e.names));
   std::cout << result.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
 }
 
-void name_left_out(const Report& report) {
-  for (const std::string& reason : report.skipped) std::cerr << "left out: " << reason << '\n';
+void name_left_out(const Evaluation& e, const Report& report) {
+  for (const std::string& reason : report.skipped) {
+    std::cerr << "left out: " << shown(reason) << '\n';
+  }
   const std::uint64_t count = report.stage("decode").skipped;
   if (count > report.skipped.size()) {
     std::cerr << "left out: " << count - report.skipped.size() << " more\n";
+  }
+  if (e.lost == nullptr) return;
+  const char* const what = unit_of(*e.data.dataset);
+  for (const std::string& line : e.lost->warnings(e.data, Phase::training, what)) {
+    std::cerr << "millrace: warning: " << shown(line) << '\n';
   }
 }
 
@@ -254,11 +263,14 @@ void name_left_out(const Report& report) {
 
 int evaluate(const Arguments& arguments) {
   EvaluateOptions options;
-  CommandLine line("evaluate", "evaluate MODEL DATA [OPTIONS]",
-                   "Measures loss, accuracy and the figures of each class of a trained model. "
-                   "MODEL is a model.safetensors or "
-                   "a run directory;\nDATA is what 'millrace train' takes, with the same classes. "
-                   "Pictures are resized and scaled as in\ntraining.");
+  CommandLine line(
+      "evaluate", "evaluate MODEL DATA [OPTIONS]",
+      "Measures loss, accuracy and the figures of each class of a trained model. "
+      "MODEL is a model.safetensors or "
+      "a run directory;\nDATA is what 'millrace train' takes, with the same classes; it "
+      "may lack pictures of some. Pictures are\nresized and scaled as in training. "
+      "With --quiet or --json, what was left out of folders is counted\non standard "
+      "error.");
   declare(line, options);
   if (!line.parse(arguments)) return 0;
   check(options);
@@ -284,7 +296,7 @@ int evaluate(const Arguments& arguments) {
       e.executor->write(nn::Arena::parameters, e.saved.parameters);
       report = p.run(interrupt.token());
     }
-    name_left_out(report);
+    name_left_out(e, report);
     if (report.stopped) throw Stopped("stopped by a signal");
     if (sum.samples == 0) throw Error(concat(e.options.data, ": no sample could be read"));
     e.options.json ? print_json(e, sum, metrics, report) : print_text(e, sum, metrics, report);

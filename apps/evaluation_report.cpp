@@ -3,6 +3,8 @@
 #include "apps/progress.h"
 #include "apps/table.h"
 
+#include <millrace/core/shown_text.h>
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -33,17 +35,17 @@ std::int64_t cell(const nn::ClassificationMetrics& metrics, std::size_t label,
 
 void print_table(std::ostream& out, const std::vector<nn::ClassMetrics>& classes,
                  const std::vector<std::string>& names) {
-  std::vector<std::size_t> shown(classes.size());
-  std::iota(shown.begin(), shown.end(), std::size_t{0});
-  if (shown.size() > kTableClasses) {
-    std::stable_sort(shown.begin(), shown.end(),
+  std::vector<std::size_t> listed(classes.size());
+  std::iota(listed.begin(), listed.end(), std::size_t{0});
+  if (listed.size() > kTableClasses) {
+    std::stable_sort(listed.begin(), listed.end(),
                      [&](std::size_t a, std::size_t b) { return classes[a].f1 < classes[b].f1; });
-    shown.resize(kWorst);
+    listed.resize(kWorst);
     out << "the " << kWorst << " classes with the lowest F1 of " << classes.size() << ":\n";
   }
   Table table;
   table.add({"class", "precision", "recall", "f1", "auc", "samples"});
-  for (const std::size_t c : shown) table.add(row(names[c], classes[c]));
+  for (const std::size_t c : listed) table.add(row(shown(names[c]), classes[c]));
   table.add(row("mean", nn::ClassificationMetrics::macro(classes)));
   table.add(row("weighted mean", nn::ClassificationMetrics::weighted(classes)));
   out << table;
@@ -57,7 +59,7 @@ void print_matrix(std::ostream& out, const nn::ClassificationMetrics& metrics,
   for (std::size_t c = 0; c < names.size(); ++c) head.push_back(std::to_string(c));
   table.add(head);
   for (std::size_t label = 0; label < names.size(); ++label) {
-    std::vector<std::string> line{std::to_string(label), names[label]};
+    std::vector<std::string> line{std::to_string(label), shown(names[label])};
     for (std::size_t predicted = 0; predicted < names.size(); ++predicted) {
       line.push_back(std::to_string(cell(metrics, label, predicted)));
     }
@@ -84,8 +86,8 @@ void print_confused(std::ostream& out, const nn::ClassificationMetrics& metrics,
   pairs.resize(std::min(pairs.size(), kWorst));
   if (!pairs.empty()) out << "confused most:\n";
   for (const Pair& pair : pairs) {
-    out << "  " << names[pair.label] << " taken for " << names[pair.predicted] << ": " << pair.count
-        << '\n';
+    out << "  " << shown(names[pair.label]) << " taken for " << shown(names[pair.predicted]) << ": "
+        << pair.count << '\n';
   }
 }
 

@@ -2,8 +2,8 @@
 
 #include <millrace/core/error.h>
 #include <millrace/image/image.h>
-#include <millrace/io/class_folder.h>
 #include <millrace/io/decode.h>
+#include <millrace/io/image_walk.h>
 
 #include <glob.h>
 
@@ -19,24 +19,25 @@ namespace {
 namespace fs = std::filesystem;
 
 void add_folder(const std::string& folder, FoundFiles& found) {
-  std::vector<std::string> pictures;
-  std::error_code error;
-  fs::recursive_directory_iterator entries(folder, error);
-  for (; !error && entries != fs::recursive_directory_iterator(); entries.increment(error)) {
-    const std::string name = entries->path().filename().string();
-    std::error_code ignored;
-    if (name.starts_with('.'))
-      entries.disable_recursion_pending();
-    else if (is_picture_name(name) && entries->is_regular_file(ignored))
-      pictures.push_back(entries->path().string());
+  std::vector<std::string> images;
+  const Watch watch;
+  LeftOut left_out;
+  for (const ImageWalk::Found& part : ImageWalk(folder, watch).images_below({}, left_out, folder)) {
+    const fs::path path = part.path.empty() ? fs::path(folder) : fs::path(folder) / part.path;
+    for (std::size_t at = 0; at < part.listing.size();) {
+      const std::string name = part.listing.c_str() + at;
+      images.push_back((path / name).string());
+      at += name.size() + 1;
+    }
   }
-  if (error) {
-    found.problems.push_back(concat(folder, ": cannot be listed: ", error.message()));
-  } else if (pictures.empty()) {
+  found.left_out.add(left_out);
+  const std::vector<std::string> unreadable = left_out.lines(LeftOutReason::unreadable);
+  found.problems.insert(found.problems.end(), unreadable.begin(), unreadable.end());
+  if (images.empty() && unreadable.empty()) {
     found.problems.push_back(concat(folder, ": no pictures in this folder"));
   }
-  std::sort(pictures.begin(), pictures.end());
-  found.files.insert(found.files.end(), pictures.begin(), pictures.end());
+  std::sort(images.begin(), images.end());
+  found.files.insert(found.files.end(), images.begin(), images.end());
 }
 
 std::vector<std::string> matches_of(const std::string& pattern) {

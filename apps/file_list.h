@@ -2,6 +2,7 @@
 // Pictures named on a command line, without labels, as a data set that a pipeline can read.
 
 #include <millrace/io/dataset.h>
+#include <millrace/io/left_out.h>
 
 #include <functional>
 #include <mutex>
@@ -14,11 +15,13 @@ namespace millrace::apps {
 struct FoundFiles {
   std::vector<std::string> files;
   std::vector<std::string> problems;  ///< a line each: patterns and folders that lead to nothing
+  LeftOut left_out;                   ///< of what is in folders
 };
 
-/// Files as they are named, whatever their ending; folders as the pictures in them and below,
-/// sorted by path, without hidden ones; patterns with * ? [ ] expanded and sorted, unless a file
-/// has that very name. A file that is not there is kept: reading it will say so.
+/// Files as they are named, whatever their ending; folders as the images in them and below, sorted
+/// by path, which are those of a data set (image_walk.h); patterns with * ? [ ] expanded and
+/// sorted, unless a file has that very name. A file that is not there is kept: reading it will say
+/// so.
 [[nodiscard]] FoundFiles find_files(const std::vector<std::string>& paths);
 
 /// A list of picture files. There are no classes; every label is 0.

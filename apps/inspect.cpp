@@ -25,9 +25,11 @@ void declare(CommandLine& line, InspectOptions& o) {
   line.positional("what", o.what);
   line.positional("path", o.path);
   line.topic("data", "Data");
-  line("full", o.full, "", "decode every picture, to find damaged ones");
+  line("full", o.full, "",
+       "decode every picture, to find damaged ones; list every file that is left out");
   line("threads", o.threads, "N", "of reading; default: the cores one may use");
   line("quiet", o.quiet, "", "no progress");
+  line("json", o.json, "", "of data: print one JSON object instead of text");
   line.topic("model", "Model");
   line("against", o.against, "MODEL",
        "side by side with this one: parameters, FLOPs, memory, measured steps");
@@ -71,6 +73,7 @@ void check(InspectOptions& o) {
   if (!o.against.empty() && o.what != "model") {
     throw UsageError("inspect: --against compares models");
   }
+  if (o.json && o.what != "data") throw UsageError("inspect: --json is for data");
   if (o.batch < 1) throw UsageError(concat("inspect: --batch must be 1 or more, not ", o.batch));
   if (o.threads < 0) {
     throw UsageError(concat("inspect: --threads must be 0 or more, not ", o.threads));
@@ -121,7 +124,7 @@ int inspect(const Arguments& arguments) {
       inspect_against(options, interrupt.token());
       return 0;
     }
-    inspect_data(options, how_to_show(options.quiet), interrupt.token());
+    inspect_data(options, how_to_show(options.quiet || options.json), interrupt.token());
     return 0;
   } catch (const Stopped&) {
     std::cerr << "millrace: stopped by a signal before all was seen\n";

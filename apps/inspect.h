@@ -20,6 +20,7 @@ struct InspectOptions {
   std::string optimizer = "adam";
   int threads = 0;
   bool quiet = false;
+  bool json = false;  ///< data: one object instead of text
 };
 
 /// Prints what there is to compute with.

@@ -1,12 +1,16 @@
 #include "apps/inspect.h"
 
 #include "apps/data.h"
+#include "apps/left_out_report.h"
 #include "apps/table.h"
 
 #include <millrace/core/plural.h>
+#include <millrace/core/shown_text.h>
 #include <millrace/io/decode.h>
 #include <millrace/io/files.h>
 #include <millrace/pipeline/pipeline.h>
+
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>
@@ -81,7 +85,7 @@ class Look {
     } catch (const Error&) {
       if (file.size() <= kStart) throw;
     }
-    read_file_into(path, bytes_);
+    read_file_into(path, bytes_, DecoderOptions{}.max_scratch);
     return image_info(bytes_, path);
   }
 
@@ -139,8 +143,9 @@ std::vector<Part> open_parts(const InspectOptions& o, Show show, std::stop_token
   const DataLayout layout = find_data(o.path);
   Datasets sets;
   {
-    Counting counting(show, "reading " + o.path, "files");
-    sets = open_datasets(layout, {[&](std::uint64_t count) { counting(count); }, std::move(stop)});
+    Counting counting(show, "reading " + shown(o.path), "files");
+    sets = open_datasets(layout, {[&](std::uint64_t count) { counting(count); }, std::move(stop)},
+                         o.full ? LeftOut::kAllNames : LeftOut::kFewNames);
   }
   const auto name_of = [&](const DataPart& part) { return part.samples.filename().string(); };
   std::vector<Part> parts{{layout.validation ? name_of(layout.train) : "samples", sets.train}};
@@ -151,7 +156,7 @@ std::vector<Part> open_parts(const InspectOptions& o, Show show, std::stop_token
 
 void print_classes(const std::vector<Part>& parts, const std::string& path) {
   const std::vector<std::string>& classes = parts.front().dataset->classes();
-  std::cout << path << ": ";
+  std::cout << shown(path) << ": ";
   for (const Part& part : parts) {
     std::cout << (&part == &parts.front() ? "" : ", ") << with_commas(part.dataset->size()) << ' '
               << unit_of(*part.dataset, part.dataset->size())
@@ -168,7 +173,7 @@ void print_classes(const std::vector<Part>& parts, const std::string& path) {
   head.emplace_back("share");
   table.add(std::move(head));
   for (std::size_t c = 0; c < classes.size(); ++c) {
-    std::vector<std::string> row{classes[c]};
+    std::vector<std::string> row{shown(classes[c])};
     for (const Part& part : parts) row.push_back(with_commas(part.class_counts[c]));
     const auto count = static_cast<double>(counts[c]);
     row.push_back(fixed(100 * count / parts.front().dataset->size(), 1) + " %");
@@ -194,16 +199,23 @@ void print_counts(const char* title, const std::map<std::string, std::uint64_t>&
   std::cout << '\n';
 }
 
+std::map<std::string, std::uint64_t> formats_of(const std::vector<Facts>& facts) {
+  std::map<std::string, std::uint64_t> formats;
+  for (const Facts& f : facts) {
+    if (f.format != nullptr) ++formats[f.format];
+  }
+  return formats;
+}
+
 void print_facts(const std::vector<Facts>& facts) {
   constexpr std::array<const char*, 5> kChannels = {"", "grey", "grey with alpha", "RGB",
                                                     "RGB with alpha or CMYK"};
   std::vector<int> heights, widths;
-  std::map<std::string, std::uint64_t> formats, channels;
+  std::map<std::string, std::uint64_t> channels;
   for (const Facts& f : facts) {
     if (f.format == nullptr) continue;
     heights.push_back(f.height);
     widths.push_back(f.width);
-    ++formats[f.format];
     ++channels[kChannels.at(static_cast<std::size_t>(f.channels))];
   }
   if (heights.empty()) return;
@@ -214,26 +226,54 @@ void print_facts(const std::vector<Facts>& facts) {
     table.add({title, least, median, most});
   }
   std::cout << '\n' << table << '\n';
-  print_counts("formats   ", formats);
+  print_counts("formats   ", formats_of(facts));
   print_counts("channels  ", channels);
 }
 
-}  // namespace
+void print_unreadable(const std::vector<std::string>& unreadable) {
+  std::cout << "\ncannot be read:\n";
+  for (const std::string& why : unreadable) std::cout << "  " << shown(why) << '\n';
+}
 
-void inspect_data(const InspectOptions& o, Show show, std::stop_token stop) {
-  const std::vector<Part> parts = open_parts(o, show, stop);
-  print_classes(parts, o.path);
-  const Dataset& first = *parts.front().dataset;
+void list_left_out(const std::vector<Part>& parts) {
   for (const Part& part : parts) {
-    for (const std::string& note : part.dataset->notes()) std::cout << "note: " << note << '\n';
+    const std::vector<std::string> lines = part.dataset->left_out().lines();
+    if (lines.empty()) continue;
+    std::cout << "\nleft out" << (parts.size() > 1 ? " of " + shown(part.name) : "") << ":\n";
+    for (const std::string& line : lines) std::cout << "  " << line << '\n';
   }
-  if (first.natural_shape().rank() > 0) {
-    std::cout << "\nall samples are " << first.natural_shape() << ", "
-              << (first.dtype() == DType::u8 ? "bytes" : "numbers") << ", in memory ("
-              << first.index_bytes() << ")\n";
-    return;
+}
+
+nlohmann::ordered_json json_of(const Part& part, bool full) {
+  nlohmann::ordered_json json{{"name", part.name}, {"samples", part.dataset->size()}};
+  json["classes"] = nlohmann::ordered_json::array();
+  for (std::size_t c = 0; c < part.class_counts.size(); ++c) {
+    json["classes"].push_back(
+        {{"name", part.dataset->classes()[c]}, {"samples", part.class_counts[c]}});
   }
-  std::vector<Facts> facts;
+  json.update(apps::json_of(part.dataset->left_out(), 0));
+  if (full) json["left_out_files"] = part.dataset->left_out().lines();
+  return json;
+}
+
+void print_json(const std::vector<Part>& parts, const std::vector<Facts>& facts,
+                const std::vector<std::string>& unreadable, const InspectOptions& o) {
+  nlohmann::ordered_json json{{"data", o.path}, {"parts", nlohmann::ordered_json::array()}};
+  LeftOut all;
+  for (const Part& part : parts) {
+    json["parts"].push_back(json_of(part, o.full));
+    all.add(part.dataset->left_out());
+  }
+  json.update(apps::json_of(all, unreadable.size()));
+  json["formats"] = nlohmann::ordered_json::object();
+  for (const auto& [format, count] : formats_of(facts)) json["formats"][format] = count;
+  json["cannot_be_read"] = unreadable;
+  std::cout << json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+}
+
+/// Of photographs: reads what all files say of themselves. Returns what cannot be read.
+std::vector<std::string> look_at_parts(const std::vector<Part>& parts, std::vector<Facts>& facts,
+                                       const InspectOptions& o, Show show, std::stop_token stop) {
   std::vector<std::string> unreadable;
   for (const Part& part : parts) {
     const std::size_t begin = facts.size();
@@ -241,10 +281,32 @@ void inspect_data(const InspectOptions& o, Show show, std::stop_token stop) {
     const auto found = look_at_all(part.dataset, std::span(facts).subspan(begin), o, show, stop);
     unreadable.insert(unreadable.end(), found.begin(), found.end());
   }
-  print_facts(facts);
+  return unreadable;
+}
+
+}  // namespace
+
+void inspect_data(const InspectOptions& o, Show show, std::stop_token stop) {
+  const std::vector<Part> parts = open_parts(o, show, stop);
+  if (!o.json) print_classes(parts, o.path);
+  for (const Part& part : parts) print_notes(*part.dataset, o.json ? Show::nothing : Show::lines);
+  if (o.full && !o.json) list_left_out(parts);
+  const Dataset& first = *parts.front().dataset;
+  const bool is_in_memory = first.natural_shape().rank() > 0;
+  std::vector<Facts> facts;
+  std::vector<std::string> unreadable;
+  if (!is_in_memory) unreadable = look_at_parts(parts, facts, o, show, std::move(stop));
+  if (o.json) {
+    print_json(parts, facts, unreadable, o);
+  } else if (is_in_memory) {
+    std::cout << "\nall samples are " << first.natural_shape() << ", "
+              << (first.dtype() == DType::u8 ? "bytes" : "numbers") << ", in memory ("
+              << first.index_bytes() << ")\n";
+  } else {
+    print_facts(facts);
+  }
   if (unreadable.empty()) return;
-  std::cout << "\ncannot be read:\n";
-  for (const std::string& why : unreadable) std::cout << "  " << why << '\n';
+  if (!o.json) print_unreadable(unreadable);
   throw Error(concat(o.path, ": ", unreadable.size(), " of ", facts.size(), ' ',
                      plural(facts.size(), "picture"),
                      " cannot be read; repair or remove them, or train with "

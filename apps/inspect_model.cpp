@@ -6,6 +6,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/core/plural.h>
+#include <millrace/core/shown_text.h>
 #include <millrace/nn/engine.h>
 
 #include <iostream>
@@ -46,7 +47,7 @@ void print_classes(const nn::Model& model) {
             << model.classes.size() << ' ' << plural(model.classes.size(), "class", "classes")
             << ':';
   for (std::size_t i = 0; i < model.classes.size() && i < kMost; ++i) {
-    std::cout << (i == 0 ? " " : ", ") << model.classes[i];
+    std::cout << (i == 0 ? " " : ", ") << shown(model.classes[i]);
   }
   std::cout << (model.classes.size() > kMost ? ", ...\n" : "\n");
 }

@@ -3,6 +3,7 @@
 #include "apps/commands.h"
 
 #include <millrace/core/error.h>
+#include <millrace/core/shown_text.h>
 
 #include <algorithm>
 #include <array>
@@ -74,12 +75,14 @@ int main(int argc, char** argv) {
     if (!std::cout) throw millrace::Error("cannot write to standard output");
     return status;
   } catch (const millrace::UsageError& error) {
-    std::cerr << "millrace: " << error.what() << '\n';
+    std::cerr << "millrace: " << millrace::shown(error.what()) << '\n';
     return 2;
+  } catch (const millrace::ErrorWithSum& error) {
+    std::cerr << "millrace: " << error.what() << '\n';
   } catch (const std::bad_alloc&) {
     std::cerr << "millrace: out of memory; use smaller batches or images, or a smaller model\n";
   } catch (const std::exception& error) {
-    std::cerr << "millrace: " << error.what() << '\n';
+    std::cerr << "millrace: " << millrace::shown(error.what()) << '\n';
   }
   return 1;
 }

@@ -5,9 +5,11 @@
 #include "apps/device_memory.h"
 #include "apps/file_list.h"
 #include "apps/find_model.h"
+#include "apps/left_out_report.h"
 #include "apps/machine.h"
 #include "apps/machine_options.h"
 
+#include <millrace/core/shown_text.h>
 #include <millrace/nn/preprocessing.h>
 #include <millrace/nodes/batcher.h>
 #include <millrace/nodes/cast.h>
@@ -46,7 +48,9 @@ void declare(CommandLine& line, PredictOptions& o) {
   line.positional_many("path", o.paths);
   line.topic("output", "Output");
   line("top", o.top, "K", "the K likeliest classes of each picture; default 1");
-  line("json", o.json, "", "one JSON object a line instead of text between tabs");
+  line("json", o.json, "",
+       "one JSON object a line instead of text between tabs; a last one with \"left_out\" where "
+       "files were");
   declare(line, o.machine);
   line("batch", o.batch, "N", "pictures of a step; default 32");
 }
@@ -151,8 +155,8 @@ class Printer {
   }
   void print_text(const std::string& path, const std::vector<double>& p,
                   const std::vector<std::size_t>& order) const {
-    std::cout << path << std::fixed << std::setprecision(4);
-    for (const std::size_t i : order) std::cout << '\t' << classes_[i] << '\t' << p[i];
+    std::cout << shown(path) << std::fixed << std::setprecision(4);
+    for (const std::size_t i : order) std::cout << '\t' << shown(classes_[i]) << '\t' << p[i];
     std::cout << '\n';
   }
   void print_json(const std::string& path, const std::vector<double>& p,
@@ -250,22 +254,24 @@ int predict(const Arguments& arguments) {
   CommandLine line("predict", "predict MODEL PATH... [OPTIONS]",
                    "Prints path, class and probability of each picture, a line a picture. MODEL is "
                    "a model.safetensors\nor a run directory. A PATH is a picture, a folder (with "
-                   "all below it) or a pattern in quotes.\nPictures that cannot be read are named "
-                   "on standard error; the exit status is then 1.");
+                   "all below it, links followed) or a pattern in\nquotes. Pictures that cannot be "
+                   "read are named on standard error; the exit status is then 1. What else\nis "
+                   "left out of folders is counted there in one line, by reason.");
   declare(line, options);
   if (!line.parse(arguments)) return 0;
   check(options);
 
   Interrupt interrupt;
-  bool is_complete = true;
-  const auto complain = [&is_complete](const std::string& why) {
-    is_complete = false;
-    std::cerr << "millrace: " << why << '\n';
-  };
   (void)model_file(options.model);  // a wrong MODEL is the first thing to say
   FoundFiles found = find_files(options.paths);
-  for (const std::string& problem : found.problems) complain(problem);
-  if (found.files.empty()) return 1;
+  Complaints complaints(std::move(found.left_out));
+  for (const std::string& problem : found.problems) complaints.say(problem);
+  const bool json = options.json;
+  if (found.files.empty()) {
+    complaints.sum_up(json);
+    return 1;
+  }
+  const auto complain = [&](const std::string& why) { complaints.not_decoded(why); };
   const Prediction t =
       prepare(std::move(options), std::make_shared<FileList>(std::move(found.files), complain));
   Pipeline p = compose(t);
@@ -277,7 +283,8 @@ int predict(const Arguments& arguments) {
     std::cerr << "millrace: stopped by a signal before all pictures were looked at\n";
     return interrupt.exit_status();
   }
-  return is_complete ? 0 : 1;
+  complaints.sum_up(json);
+  return complaints.is_complete() ? 0 : 1;
 }
 
 }  // namespace millrace::apps

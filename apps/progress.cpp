@@ -3,6 +3,7 @@
 #include "apps/pruning_report.h"
 
 #include <millrace/core/error.h>
+#include <millrace/core/shown_text.h>
 
 #include <unistd.h>
 
@@ -60,7 +61,8 @@ std::string duration_text(double seconds) {
 StallWatch stall_watch(double after_s) {
   return {.after_s = after_s, .tell = [](const std::string& line) {
             const char* const clear = isatty(STDERR_FILENO) != 0 ? kClearLine : "";
-            std::cerr << concat(clear, "millrace: ", line, "; Ctrl-C stops, twice at once\n");
+            std::cerr << concat(clear, "millrace: ", shown(line),
+                                "; Ctrl-C stops, twice at once\n");
           }};
 }
 

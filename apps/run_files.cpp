@@ -1,6 +1,7 @@
 #include "apps/run_files.h"
 
 #include <millrace/core/error.h>
+#include <millrace/core/shown_text.h>
 #include <millrace/nodes/saved_model.h>
 
 #include <iostream>
@@ -104,7 +105,7 @@ void complete_files(const Training& t, RunDirectory& directory) {
     save_model(directory.best_model_file(), model_of(t, best.get<bool>("unfrozen")),
                best.array("parameters", parameters_of(t).size()));
   } catch (const Error& error) {
-    std::cerr << "millrace: the best model stays as it is: " << error.what() << '\n';
+    std::cerr << "millrace: the best model stays as it is: " << shown(error.what()) << '\n';
   }
 }
 
@@ -114,7 +115,7 @@ bool resume(const Training& t, RunDirectory& directory) {
   const std::string run = directory.path().string();
   CheckpointFolder::Found found = directory.checkpoints().last_good();
   for (const std::string& damage : found.damaged) {
-    std::cerr << "millrace: passed over: " << damage << '\n';
+    std::cerr << "millrace: passed over: " << shown(damage) << '\n';
   }
   if (!found.entry) {
     throw Error(concat(run,
@@ -132,11 +133,11 @@ bool resume(const Training& t, RunDirectory& directory) {
   found.checkpoint = {};  // before the best one is read
   complete_files(t, directory);
   if (has_ended) {
-    std::cout << run << ": has ended already: " << reason << '\n';
+    std::cout << shown(run) << ": has ended already: " << reason << '\n';
     return false;
   }
   if (state.next.epoch < t.options.epochs) return true;
-  std::cout << run << ": all " << t.options.epochs
+  std::cout << shown(run) << ": all " << t.options.epochs
             << " epochs are trained; for more of them add --epochs N\n";
   return false;
 }

@@ -11,9 +11,11 @@
 #include "apps/run_directory.h"
 #include "apps/run_files.h"
 #include "apps/show_augmented.h"
+#include "apps/training_losses.h"
 #include "apps/training_pipeline.h"
 
 #include <millrace/core/json_text.h>
+#include <millrace/core/shown_text.h>
 #include <millrace/io/files.h>
 #include <millrace/io/generated.h>
 #include <millrace/nn/preprocessing.h>
@@ -54,9 +56,9 @@ void print_choices(const Training& t) {
     for (const nn::LayerSummary& layer : nn::summarize(t.model)) sum += layer.parameters;
     return static_cast<std::uint64_t>(sum);
   }();
-  std::cout << "data        " << o.data << ": " << t.data.description << '\n'
-            << "validation  " << t.data.validation_description << '\n'
-            << "model       " << o.model << ", input " << t.model.input << ", "
+  std::cout << "data        " << shown(o.data) << ": " << t.data.description << '\n'
+            << "validation  " << shown(t.data.validation_description) << '\n'
+            << "model       " << shown(o.model) << ", input " << t.model.input << ", "
             << with_commas(count) << " parameters\n"
             << "input       " << nn::describe(t.model.preprocessing) << '\n'
             << describe_transfer(t.pretrained.get(), t.model) << "training    " << o.epochs
@@ -70,7 +72,7 @@ void print_choices(const Training& t) {
             << " for the model\n"
             << "memory      at most " << o.memory_budget << " of the machine's " << memory_limit()
             << '\n'
-            << "run         " << o.run_dir << '\n';
+            << "run         " << shown(o.run_dir) << '\n';
 }
 
 /// The options as they were chosen, so that the run can be repeated from any folder.
@@ -95,13 +97,6 @@ Error explained(const StageError& error, const TrainOptions& o) {
   const bool could_skip = error.stage() == "decode" && o.on_bad_image == "fail";
   return Error(
       concat(error.what(), could_skip ? " (or leave such files out: --on-bad-image skip)" : ""));
-}
-
-void print_left_out(const Report& report) {
-  for (const std::string& reason : report.skipped) std::cerr << "left out: " << reason << '\n';
-  if (report.stage("decode").skipped > report.skipped.size() && !report.skipped.empty()) {
-    std::cerr << "left out: " << report.stage("decode").skipped << " times in all epochs\n";
-  }
 }
 
 /// For --replay.
@@ -138,6 +133,7 @@ struct Told {
 /// The report with what its readers must know besides.
 Told told(Report report, const Training& t, GpuRecording* recording, const fs::path& trace) {
   Told told{std::move(report), {}};
+  told.more = left_out_of(t);
   if (t.kept != nullptr) told.report.remarks.push_back(describe_replay(t));
   if (t.resident != nullptr) told.report.remarks.push_back(resident_remark(t));
   if (const double steps_s = t.state->device_s; steps_s > 0) {
@@ -177,7 +173,8 @@ Told run_pipeline(Pipeline& pipeline, const Training& t, const RunDirectory& dir
 void print_outcome(const Report& report, const Training& t, const RunDirectory& directory,
                    Show show) {
   if (t.kept == nullptr && t.resident == nullptr) print_left_out(report);
-  const std::string run = directory.path().string();
+  warn_of_lost(t);
+  const std::string run = shown(directory.path().native());
   if (report.stopped) {
     const bool has_model = fs::exists(directory.model_file());
     std::cerr << "millrace: stopped by a signal after step " << t.state->step << "; "
@@ -189,7 +186,7 @@ void print_outcome(const Report& report, const Training& t, const RunDirectory& 
     std::cerr << '\n';
   } else if (show != Show::nothing) {
     if (t.state->is_finished()) std::cout << t.state->reason() << '\n';
-    std::cout << "the model is " << directory.model_file().string()
+    std::cout << "the model is " << shown(directory.model_file().native())
               << "; the stage that set the pace was '" << report.bottleneck() << "'\n";
   }
 }
@@ -225,7 +222,7 @@ void write_augmented(const Training& t, const ContactSheet& sheet, const RunDire
     EventLog(directory.events()).contact_sheet(png, sheet.height, sheet.width);
   }
   if (show != Show::nothing) {
-    std::cout << "augmented   " << directory.augmented_file().string() << '\n' << std::flush;
+    std::cout << "augmented   " << shown(directory.augmented_file().native()) << '\n' << std::flush;
   }
 }
 
@@ -312,8 +309,9 @@ int train(const Arguments& arguments) {
       "train", "train DATA [OPTIONS]",
       "Trains a model to tell classes apart. DATA is a folder with one folder of\n"
       "pictures for each class, or holds train/ and val/ or test/ of such; or it is an\n"
-      "IDX data set or a CSV file of numbers with the class in the last column. What is\n"
-      "not said is chosen and printed.");
+      "IDX data set or a CSV file of numbers with the class in the last column. Files in\n"
+      "folders that are no pictures are left out and counted. What is not said is chosen\n"
+      "and printed.");
   declare(line, options);
   line.accept_recipe();
   const std::optional<Arguments> all = arguments_of_resumed(arguments);

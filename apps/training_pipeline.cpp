@@ -92,6 +92,9 @@ Training prepare_training(TrainOptions options, TrainingData data, const Watch& 
   if (has_own_memory) t.watch = profiler_ranges();
   const TrainOptions& o = t.options;
   if (o.replay > 0) t.data.validation = {};
+  if (o.on_bad_image == "skip") {
+    t.lost = std::make_shared<LostSamples>(t.data.training, t.data.validation);
+  }
   const DirectoryReader reader = make_reader(t);
   if (o.replay > 0) {
     check_replay(o, reader.training_steps());
@@ -189,12 +192,13 @@ Stream<Lease<HostBatch>> add_reading(Pipeline& p, const Training& t, DirectoryRe
   const SampleSet& validation = t.data.validation;
   charge_indexes(p, t);
   p.charge("order of samples", 1, reader.bytes());
+  if (t.lost != nullptr) p.charge("samples that are left out", 1, t.lost->bytes());
   auto tickets = p.source({.name = "list"}, host, std::move(reader));
   auto pixels = p.then(
       tickets, {.name = "decode", .concurrency = kAllThreads, .on_error = bad_image_policy(o)},
       DecodeInto(training.dataset, validation.dataset,
                  filter_from_name(t.model.preprocessing.filter),
-                 decoder_options(parse_bytes(o.memory_budget), o.threads)));
+                 decoder_options(parse_bytes(o.memory_budget), o.threads), t.lost));
   auto augmented = p.then(pixels, {.name = "augment", .concurrency = kAllThreads},
                           Augment(augment_options(o.augmentation), o.seed, t.model.input));
   if (nn::needs_whole_samples(t.model.preprocessing)) {

@@ -10,6 +10,7 @@
 #include <millrace/nn/engine.h>
 #include <millrace/nodes/callback.h>
 #include <millrace/nodes/logger.h>
+#include <millrace/nodes/lost_samples.h>
 #include <millrace/nodes/pruner.h>
 #include <millrace/nodes/replay.h>
 #include <millrace/nodes/resident.h>
@@ -38,6 +39,7 @@ struct Training {
   std::shared_ptr<KeptBatches> kept;       ///< --replay: what load_kept() fills; else null
   std::shared_ptr<ResidentData> resident;  ///< --resident: what load_resident() fills; else null
   std::shared_ptr<StageWatch> watch;       ///< told of the stages' work; may be null
+  std::shared_ptr<LostSamples> lost;       ///< with --on-bad-image skip, else null
 };
 
 /// Chooses what the options leave open, makes the model, fits its preprocessing to the data where

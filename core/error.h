@@ -14,6 +14,12 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// A failure whose text has further lines, a sum that shows why; all others have one.
+class ErrorWithSum : public Error {
+ public:
+  using Error::Error;
+};
+
 /// A request that cannot be meant: an unknown option, a value out of range. Exit status 2.
 class UsageError : public Error {
  public:

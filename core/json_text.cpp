@@ -1,5 +1,7 @@
 #include <millrace/core/json_text.h>
 
+#include <millrace/core/shown_text.h>
+
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -8,22 +10,6 @@
 
 namespace millrace {
 namespace {
-
-/// Length of the well-formed UTF-8 sequence at the front of `text`, or 0.
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
-  const std::uint8_t lead = byte(0);
-  if (lead < 0x80) return 1;
-  const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-  if (lead < 0xC2 || lead > 0xF4 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0U) != 0x80) return 0;
-  }
-  const bool is_overlong = (lead == 0xE0 && byte(1) < 0xA0) || (lead == 0xF0 && byte(1) < 0x90);
-  const bool is_surrogate = lead == 0xED && byte(1) > 0x9F;
-  const bool is_too_large = lead == 0xF4 && byte(1) > 0x8F;
-  return is_overlong || is_surrogate || is_too_large ? 0 : length;
-}
 
 std::string escaped(char c) {
   switch (c) {

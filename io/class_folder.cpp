@@ -1,12 +1,12 @@
 #include <millrace/io/class_folder.h>
 
+#include <millrace/core/shown_text.h>
 #include <millrace/image/image.h>
 #include <millrace/io/decode.h>
 
-#include <sys/stat.h>
 #include <algorithm>
-#include <array>
 #include <limits>
+#include <map>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -16,180 +16,140 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 13> kPictures = {".jpg", ".jpeg", ".png", ".bmp", ".gif",
-                                                        ".ppm", ".pgm",  ".pnm", ".tga", ".psd",
-                                                        ".tif", ".tiff", ".webp"};
-// Pictures of formats that are not read. Leaving them out without a word would be a trap.
-constexpr std::array<std::string_view, 4> kForeign = {".heic", ".heif", ".avif", ".jxl"};
-
 constexpr const char* kExpectedTree =
     "expected a folder for each class: DATA/cats/1.jpg, DATA/dogs/2.jpg";
 
-template <std::size_t kCount>
-bool has_ending(std::string_view name, const std::array<std::string_view, kCount>& endings) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::any_of(endings.begin(), endings.end(), [&](std::string_view ending) {
-    return name.size() > ending.size() &&
-           std::equal(ending.begin(), ending.end(), name.end() - static_cast<int>(ending.size()),
-                      [&](char a, char b) { return a == lower(b); });
-  });
-}
-
-// Calls visit(entry, name) for each entry that is not hidden.
-template <class Visit>
-void for_each_entry(const fs::path& folder, Visit visit) {
+void check_is_folder(const fs::path& root) {
   std::error_code error;
-  fs::directory_iterator entries(folder, error);
-  while (!error && entries != fs::directory_iterator()) {
-    const std::string name = entries->path().filename().string();
-    if (!name.starts_with('.')) visit(*entries, name);
-    entries.increment(error);
+  const fs::file_status status = fs::status(root, error);
+  if (!fs::exists(status)) {
+    throw Error(concat(root.string(), ": ", error ? error.message() : "no such folder"));
   }
-  if (error) throw Error(concat(folder.string(), ": cannot be listed: ", error.message()));
-}
-
-bool is_folder(const fs::directory_entry& entry) {
-  std::error_code ignored;  // a link to nowhere is no folder
-  return entry.is_directory(ignored);
-}
-
-bool is_file(const fs::directory_entry& entry) {
-  std::error_code ignored;
-  return entry.is_regular_file(ignored);
-}
-
-using Identity = std::pair<dev_t, ino_t>;
-
-Identity identity_of(const fs::path& folder) {
-  struct stat status {};
-  if (::stat(folder.c_str(), &status) != 0) return {};
-  return {status.st_dev, status.st_ino};
+  if (!fs::is_directory(status)) {
+    throw Error(concat(root.string(), ": is not a folder; ", kExpectedTree));
+  }
 }
 
 }  // namespace
 
-bool is_picture_name(std::string_view name) noexcept {
-  return has_ending(name, kPictures);
-}
+ClassFolder::ClassFolder(fs::path root, const Watch& watch, const Options& options)
+    : root_(std::move(root)), left_out_(options.names_left_out) {
+  check_is_folder(root_);
+  std::vector<ClassName> folders = list_classes();
+  choose_classes(folders, options.classes);
+  const bool are_given = !options.classes.empty() && classes_ == options.classes;
 
-// The state of one indexing run, and what it found in the class at hand.
-struct ClassFolder::Walk {
-  struct Found {
-    std::string path;     // below the root
-    std::string listing;  // names of pictures, each followed by a zero byte
-  };
-
-  const fs::path& root;
-  const Watch& watch;
-  std::vector<Found> found;
-  std::vector<Identity> above;  // the folders that the one at hand is in, to notice circles
-  std::uint64_t pictures = 0;
-  std::uint64_t foreign = 0;
-  std::uint64_t dangling = 0;
-  std::uint64_t circles = 0;
-
-  void enter(const std::string& path) {
-    const fs::path folder = root / path;
-    const Identity identity = identity_of(folder);
-    if (std::find(above.begin(), above.end(), identity) != above.end()) {
-      ++circles;
-      return;
-    }
-    above.push_back(identity);
-    std::string listing;
-    std::vector<std::string> below;
-    for_each_entry(folder, [&](const fs::directory_entry& entry, const std::string& name) {
-      if (is_folder(entry)) {
-        below.push_back(path + "/" + name);
-      } else if (is_picture_name(name)) {
-        take(entry, name, listing);
-      } else if (has_ending(name, kForeign)) {
-        ++foreign;
-      }
-    });
-    if (!listing.empty()) found.push_back({path, std::move(listing)});
-    for (const std::string& next : below) enter(next);
-    above.pop_back();
-  }
-
-  void take(const fs::directory_entry& entry, const std::string& name, std::string& listing) {
-    if (!is_file(entry)) {
-      ++dangling;
-      return;
-    }
-    listing.append(name).push_back('\0');
-    if (++pictures % 4096 == 0) watch.at(pictures);
-  }
-};
-
-ClassFolder::ClassFolder(fs::path root, const Watch& watch) : root_(std::move(root)) {
-  std::error_code error;
-  const fs::file_status status = fs::status(root_, error);
-  if (!fs::exists(status)) {
-    throw Error(concat(root_.string(), ": ", error ? error.message() : "no such folder"));
-  }
-  if (!fs::is_directory(status)) {
-    throw Error(concat(root_.string(), ": is not a folder; ", kExpectedTree));
-  }
-  std::uint64_t loose = 0;
-  for_each_entry(root_, [&](const fs::directory_entry& entry, const std::string& name) {
-    if (is_folder(entry))
-      classes_.push_back(name);
-    else if (is_picture_name(name))
-      ++loose;
-  });
-  if (classes_.empty()) {
-    throw Error(concat(root_.string(),
-                       loose > 0 ? ": pictures without class folders; " : ": no class folders; ",
-                       kExpectedTree));
-  }
-  std::sort(classes_.begin(), classes_.end());
-
-  Walk walk{root_, watch, {}, {identity_of(root_)}};
+  ImageWalk walk(root_, watch);
   offsets_.push_back(0);
-  for (const std::string& name : classes_) add_class(name, walk);
+  for (const ClassName& folder : folders) add_class(folder, walk, are_given);
   if (classes_.size() == 1) {
     throw Error(concat(root_.string(), ": only one class, ", classes_.front(),
                        "; nothing can be learnt from that; ", kExpectedTree));
   }
+  if (size() == 0) throw Error(concat(root_.string(), ": no pictures in any class folder"));
+  if (are_given) note_missing();
   watch.at(size());
   names_.shrink_to_fit();
   offsets_.shrink_to_fit();
   folders_.shrink_to_fit();
-
-  const auto note = [&](std::uint64_t count, const char* what) {
-    if (count > 0) notes_.push_back(concat(root_.string(), ": ", count, " ", what));
-  };
-  note(walk.foreign, walk.foreign == 1
-                         ? "file of HEIC, AVIF or JPEG XL left out: convert it to PNG or JPEG "
-                           "(heif-convert, magick)"
-                         : "files of HEIC, AVIF or JPEG XL left out: convert them to PNG or JPEG "
-                           "(heif-convert, magick)");
-  note(loose, "pictures beside the class folders left out: they have no class");
-  note(walk.dangling, "picture names left out: they are no files, or links to nowhere");
-  note(walk.circles, "links left out: they lead back to a folder they are in");
 }
 
-void ClassFolder::add_class(const std::string& class_name, Walk& walk) {
-  const std::uint64_t foreign_before = walk.foreign;
-  walk.found.clear();
-  walk.enter(class_name);
-  if (walk.found.empty()) {
-    const std::string path = (root_ / class_name).string();
-    if (walk.foreign > foreign_before) {
-      throw Error(concat(path,
-                         ": only pictures that are not read (HEIC, AVIF, JPEG XL); "
-                         "convert them to PNG or JPEG"));
+// The class folders in the order of their bytes.
+std::vector<ClassFolder::ClassName> ClassFolder::list_classes() {
+  std::vector<ClassName> folders;
+  for_each_entry(root_, [&](const fs::directory_entry& entry, const std::string& name) {
+    const EntryKind kind = kind_of(entry, name);
+    if (kind.kind == EntryKind::folder) {
+      folders.push_back({name, as_utf8(name)});
+    } else if (kind.kind == EntryKind::image) {
+      left_out_.add(LeftOutReason::beside, name);
+    } else {
+      left_out_.add(kind.reason, name, kind.what);
     }
-    throw Error(concat(path, ": no pictures in this class folder; add some or remove the folder"));
+  });
+  if (folders.empty()) {
+    const bool has_images = left_out_.count(LeftOutReason::beside) > 0;
+    throw Error(concat(root_.string(),
+                       has_images ? ": pictures without class folders; " : ": no class folders; ",
+                       kExpectedTree));
   }
-  std::sort(walk.found.begin(), walk.found.end(),
-            [](const Walk::Found& a, const Walk::Found& b) { return a.path < b.path; });
-  const auto label = static_cast<int>(&class_name - classes_.data());
-  for (const Walk::Found& found : walk.found) {
-    folders_.push_back({found.path, size(), label});
+  std::sort(folders.begin(), folders.end(),
+            [](const ClassName& a, const ClassName& b) { return a.folder < b.folder; });
+  for (const ClassName& folder : folders) {
+    if (folder.name == folder.folder) continue;
+    notes_.push_back(concat(shown(root_.native()), ": the name of the class folder ",
+                            shown(folder.folder), " is not UTF-8; the class is called '",
+                            shown(folder.name), "', backslashes and all"));
+  }
+  return folders;
+}
+
+// Those that are given, if there are no others, else what the folders are called.
+void ClassFolder::choose_classes(std::vector<ClassName>& folders,
+                                 const std::vector<std::string>& given) {
+  std::map<std::string_view, int> labels;
+  for (const std::string& name : given) labels.emplace(name, static_cast<int>(labels.size()));
+  const bool are_all_given =
+      std::all_of(folders.begin(), folders.end(),
+                  [&](const ClassName& folder) { return labels.count(folder.name) != 0; });
+  if (are_all_given) {
+    classes_ = given;
+  } else {
+    labels.clear();
+    for (const ClassName& folder : folders) {
+      labels.emplace(folder.name, static_cast<int>(classes_.size()));
+      classes_.push_back(folder.name);
+    }
+  }
+  std::vector<bool> is_taken(classes_.size());
+  for (ClassName& folder : folders) {
+    folder.label = labels.at(folder.name);
+    const auto label = static_cast<std::size_t>(folder.label);
+    if (is_taken[label]) {
+      throw Error(concat(root_.string(), ": two class folders would be called '", folder.name,
+                         "', since the name of one is not UTF-8; rename it"));
+    }
+    is_taken[label] = true;
+  }
+}
+
+void ClassFolder::add_class(const ClassName& folder, ImageWalk& walk, bool may_be_empty) {
+  LeftOut left_out(std::max<std::size_t>(left_out_.names(), 1));
+  const std::vector<ImageWalk::Found> all = walk.images_below(folder.folder, left_out);
+  if (all.empty() && !may_be_empty) {
+    const std::vector<std::string> unreadable = left_out.lines(LeftOutReason::unreadable);
+    if (!unreadable.empty()) {
+      throw Error(concat(root_.string(), '/', unreadable.front(), "; the class '", folder.name,
+                         "' has no pictures without it"));
+    }
+    const std::string what = left_out.summary();
+    throw Error(concat((root_ / folder.folder).string(),
+                       ": no pictures in this class folder; add some or remove the folder",
+                       what.empty() ? "" : "; ", what));
+  }
+  left_out_.add(left_out);
+  for (const ImageWalk::Found& found : all) {
+    folders_.push_back({found.path, size(), folder.label});
     append(found.path, found.listing);
   }
+}
+
+void ClassFolder::note_missing() {
+  std::vector<bool> is_there(classes_.size());
+  for (const Folder& folder : folders_) is_there[static_cast<std::size_t>(folder.label)] = true;
+  for (std::size_t label = 0; label < classes_.size(); ++label) {
+    if (is_there[label]) continue;
+    notes_.push_back(
+        concat(shown(root_.native()), ": no pictures of the class '", shown(classes_[label]), "'"));
+  }
+}
+
+std::vector<std::string> ClassFolder::notes() const {
+  std::vector<std::string> all = notes_;
+  if (left_out_.total() > 0) {
+    all.push_back(concat(shown(root_.native()), ": ", left_out_.summary()));
+  }
+  return all;
 }
 
 void ClassFolder::append(const std::string& folder, const std::string& listing) {

@@ -1,31 +1,44 @@
 #pragma once
-// The commonest data set: a folder with a folder of pictures for each class.
+// The commonest data set: a folder with a folder of images for each class.
 
 #include <millrace/io/dataset.h>
+#include <millrace/io/image_walk.h>
 #include <millrace/io/watch.h>
 
+#include <cstddef>
 #include <filesystem>
-#include <string_view>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace millrace {
 
-/// Whether a file's name ends as pictures do: .jpg .jpeg .png .bmp .gif .ppm .pgm .pnm .tga .psd
-/// .tif .tiff .webp, in any case.
-[[nodiscard]] bool is_picture_name(std::string_view name) noexcept;
-
 /// DATA/cats/1.jpg, DATA/dogs/2.jpg, ... A class is a sub-folder, in the order of their bytes; its
-/// samples are the pictures in it and below, folder by folder in the order of their paths, files in
-/// the order of their names. Pictures are files that end in .jpg .jpeg .png .bmp .gif .ppm .pgm
-/// .pnm .tga .psd .tif .tiff or .webp in any case. Hidden files and folders are ignored. Symbolic
-/// links are followed, but not round in circles.
+/// samples are the images in it and below, folder by folder in the order of their paths, files in
+/// the order of their names. Which files are images, image_walk.h says: by their ending or, where
+/// that tells nothing, by their content. Hidden files and folders are left out. Symbolic links are
+/// followed, but not round in circles. What is left out is counted and named.
+///
+/// The name of a class is that of its folder; bytes of it that are not UTF-8, which no model file
+/// could keep, become \xe9 or the like, with a note.
 ///
 /// The index is one block of names and four bytes a file: 1.3 million names of 28 bytes take 40
 /// MiB.
 class ClassFolder final : public Dataset {
  public:
-  /// Reads the folders. Throws Error: no such folder, no permission, pictures without class
-  /// folders, fewer than two classes, a class without pictures; Stopped if `watch` says so.
-  explicit ClassFolder(std::filesystem::path root, const Watch& watch = {});
+  struct Options {
+    /// The classes of the data set or model that this one goes with. If all folders are of these,
+    /// they are the classes, in this order, and one that has no images here is noted.
+    std::vector<std::string> classes{};
+    std::size_t names_left_out = LeftOut::kFewNames;  ///< to keep for each reason
+  };
+
+  /// Reads the folders. Throws Error: no such folder, no permission, images without class folders,
+  /// fewer than two classes, a class without images, two folders of one name; Stopped if `watch`
+  /// says so. A folder below a class that cannot be listed is left out.
+  explicit ClassFolder(std::filesystem::path root, const Watch& watch = {})
+      : ClassFolder(std::move(root), watch, Options{}) {}
+  ClassFolder(std::filesystem::path root, const Watch& watch, const Options& options);
 
   [[nodiscard]] std::uint32_t size() const noexcept override;
   [[nodiscard]] const std::vector<std::string>& classes() const noexcept override {
@@ -37,7 +50,8 @@ class ClassFolder final : public Dataset {
   [[nodiscard]] Shape natural_shape() const override { return {}; }
   [[nodiscard]] DType dtype() const noexcept override { return DType::u8; }
   void load(std::uint32_t index, TensorView target, Filter filter, Decoder& decoder) const override;
-  [[nodiscard]] std::vector<std::string> notes() const override { return notes_; }
+  [[nodiscard]] std::vector<std::string> notes() const override;
+  [[nodiscard]] const LeftOut& left_out() const noexcept override { return left_out_; }
 
  private:
   struct Folder {
@@ -45,9 +59,16 @@ class ClassFolder final : public Dataset {
     std::uint32_t first;  // its first sample; the samples of a folder follow each other
     int label;
   };
-  struct Walk;
+  struct ClassName {
+    std::string folder;  // as the file system has it
+    std::string name;
+    int label = 0;
+  };
 
-  void add_class(const std::string& class_name, Walk& walk);
+  [[nodiscard]] std::vector<ClassName> list_classes();
+  void choose_classes(std::vector<ClassName>& folders, const std::vector<std::string>& given);
+  void add_class(const ClassName& folder, ImageWalk& walk, bool may_be_empty);
+  void note_missing();
   void append(const std::string& folder, const std::string& listing);
   [[nodiscard]] const Folder& folder_of(std::uint32_t index) const;
 
@@ -56,6 +77,7 @@ class ClassFolder final : public Dataset {
   std::vector<Folder> folders_;
   std::string names_;                   // of all files, one after the other
   std::vector<std::uint32_t> offsets_;  // [size() + 1] into names_
+  LeftOut left_out_;
   std::vector<std::string> notes_;
 };
 

@@ -5,6 +5,7 @@
 #include <millrace/core/bytes.h>
 #include <millrace/core/shape.h>
 #include <millrace/image/resize.h>
+#include <millrace/io/left_out.h>
 
 #include <cstdint>
 #include <string>
@@ -41,8 +42,11 @@ class Dataset {
   /// features, as many as the target has. Throws Error that names the sample.
   virtual void load(std::uint32_t index, TensorView target, Filter filter,
                     Decoder& decoder) const = 0;
-  /// What the user should know, a line each: files that were left out and why.
+  /// What the user should know, a line each, as a terminal may show it; the last one sums up
+  /// left_out().
   [[nodiscard]] virtual std::vector<std::string> notes() const { return {}; }
+  /// What was met and is no sample.
+  [[nodiscard]] virtual const LeftOut& left_out() const noexcept;
 };
 
 }  // namespace millrace

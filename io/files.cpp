@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <algorithm>
 #include <cerrno>
 #include <string>
 #include <system_error>
@@ -47,11 +48,17 @@ std::size_t read_fully(int descriptor, std::span<std::byte> into, const fs::path
   return done;
 }
 
-int open_to_read(const fs::path& path) {
+// Without waiting for somebody to write, where it is a pipe; -1 with errno if it cannot be opened.
+int try_open(const fs::path& path) {
   int descriptor = -1;
   do {
-    descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   } while (descriptor < 0 && errno == EINTR);
+  return descriptor;
+}
+
+int open_to_read(const fs::path& path) {
+  const int descriptor = try_open(path);
   if (descriptor < 0) fail(path, "cannot be opened", errno);
   return descriptor;
 }
@@ -60,7 +67,34 @@ struct stat status_of(int descriptor, const fs::path& path) {
   struct stat status {};
   if (::fstat(descriptor, &status) != 0) fail(path, "cannot be read", errno);
   if (S_ISDIR(status.st_mode)) fail(path, "cannot be read", EISDIR);
+  if (S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode)) {  // some never end
+    throw Error(concat(path.string(), ": is a device, not a file"));
+  }
   return status;
+}
+
+[[noreturn]] void too_long(const fs::path& path, const char* what, Bytes most) {
+  throw Error(concat(path.string(), ": ", what, ", more than the ", most, " that a file may be"));
+}
+
+// What has no length, a pipe or what the kernel makes up in /proc, is read until it ends.
+std::size_t read_to_the_end(int descriptor, std::vector<std::byte>& buffer, const fs::path& path,
+                            Bytes most) {
+  constexpr std::size_t kPiece = 65536;
+  const int flags = ::fcntl(descriptor, F_GETFL);
+  ::fcntl(descriptor, F_SETFL, flags & ~O_NONBLOCK);  // whoever writes may take a while
+  const std::uint64_t limit = std::max(most.count, most.count + 1);  // one more, to see that it is
+  std::size_t size = 0;
+  for (;;) {
+    const std::size_t wanted = std::min<std::uint64_t>(size + kPiece, limit);
+    if (wanted > buffer.capacity()) {
+      buffer.reserve(std::min<std::uint64_t>(std::max(2 * size, wanted), limit));
+    }
+    buffer.resize(wanted);
+    size += read_fully(descriptor, std::span(buffer).subspan(size), path);
+    if (size > most.count) too_long(path, "goes on", most);
+    if (size < wanted) return size;
+  }
 }
 
 void write_fully(int descriptor, std::span<const std::byte> bytes, const fs::path& path) {
@@ -78,25 +112,28 @@ void read_file_into(const fs::path& path, std::vector<std::byte>& buffer, Bytes 
   const Descriptor file(open_to_read(path));
   const struct stat status = status_of(file.number(), path);
   const Bytes length{static_cast<std::uint64_t>(status.st_size)};
-  if (length > most) {
-    throw Error(concat(path.string(), ": is ", length, " long, more than the ", most,
-                       " that a file may be"));
-  }
+  if (length > most) too_long(path, concat("is ", length, " long").c_str(), most);
+  // A file is read as long as it was when it was opened.
+  buffer.resize(static_cast<std::size_t>(length.count));
+  buffer.resize(length.count > 0 ? read_fully(file.number(), buffer, path)
+                                 : read_to_the_end(file.number(), buffer, path, most));
+}
 
-  // A file is read as long as it was when it was opened. What has no length, a pipe or what the
-  // kernel makes up in /proc, is read until it ends.
-  std::size_t size = 0;
-  buffer.resize(static_cast<std::size_t>(status.st_size));
-  for (;;) {
-    size += read_fully(file.number(), std::span(buffer).subspan(size), path);
-    if (size < buffer.size() || status.st_size > 0) break;
-    std::byte next{};
-    if (read_fully(file.number(), {&next, 1}, path) == 0) break;
-    buffer.push_back(next);
-    buffer.resize(buffer.size() + 65536);
-    ++size;
+std::size_t read_start(const fs::path& path, std::span<std::byte> into, std::error_code& error) {
+  error.clear();
+  const Descriptor file(try_open(path));
+  std::size_t done = 0;
+  while (file.number() >= 0 && done < into.size()) {
+    const ssize_t n = ::read(file.number(), into.data() + done, into.size() - done);
+    if (n == 0) return done;
+    if (n > 0) done += static_cast<std::size_t>(n);
+    if (n < 0 && errno != EINTR) break;
   }
-  buffer.resize(size);
+  if (done < into.size()) {
+    error = {errno, std::generic_category()};
+    return 0;
+  }
+  return done;
 }
 
 std::vector<std::byte> read_file(const fs::path& path) {

@@ -10,16 +10,21 @@
 #include <limits>
 #include <span>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 namespace millrace {
 
 /// Reads a whole file. `buffer` is resized to its length; its memory is reused. Throws Error when
-/// the file is missing, unreadable or a directory.
-/// A file larger than `most` is refused before it is read.
+/// the file is missing, unreadable, a directory or a device. A file larger than `most` is refused
+/// before it is read, a pipe once it has given more. A pipe that nobody writes to is empty.
 void read_file_into(const std::filesystem::path& path, std::vector<std::byte>& buffer,
                     Bytes most = Bytes{std::numeric_limits<std::uint64_t>::max()});
 [[nodiscard]] std::vector<std::byte> read_file(const std::filesystem::path& path);
+
+/// Reads the first bytes of a file and says how many there were, with an error none.
+[[nodiscard]] std::size_t read_start(const std::filesystem::path& path, std::span<std::byte> into,
+                                     std::error_code& error);
 
 /// Writes a whole file, replacing what is there. Not atomic; AtomicFile is.
 void write_file(const std::filesystem::path& path, std::span<const std::byte> bytes);

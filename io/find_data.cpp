@@ -179,9 +179,12 @@ DataLayout find_data(const fs::path& data) {
 }
 
 std::shared_ptr<const Dataset> open_dataset(DataKind kind, const DataPart& part, const Watch& watch,
-                                            std::vector<std::string> classes) {
+                                            std::vector<std::string> classes,
+                                            std::size_t names_left_out) {
   switch (kind) {
-    case DataKind::class_folders: return std::make_shared<ClassFolder>(part.samples, watch);
+    case DataKind::class_folders:
+      return std::make_shared<ClassFolder>(
+          part.samples, watch, ClassFolder::Options{std::move(classes), names_left_out});
     case DataKind::idx:
       return std::make_shared<IdxDataset>(part.samples, part.labels, std::move(classes));
     case DataKind::csv: return std::make_shared<CsvDataset>(part.samples, std::move(classes));
@@ -191,12 +194,13 @@ std::shared_ptr<const Dataset> open_dataset(DataKind kind, const DataPart& part,
   return nullptr;
 }
 
-Datasets open_datasets(const DataLayout& layout, const Watch& watch) {
+Datasets open_datasets(const DataLayout& layout, const Watch& watch, std::size_t names_left_out) {
   Datasets sets;
-  sets.train = open_dataset(layout.kind, layout.train, watch);
+  sets.train = open_dataset(layout.kind, layout.train, watch, {}, names_left_out);
   if (!layout.validation) return sets;
   // A small validation part need not show every label: the names are those of the training part.
-  sets.validation = open_dataset(layout.kind, *layout.validation, watch, sets.train->classes());
+  sets.validation =
+      open_dataset(layout.kind, *layout.validation, watch, sets.train->classes(), names_left_out);
   check_classes(*sets.train, *sets.validation, layout);
   if (sets.train->natural_shape() != sets.validation->natural_shape()) {
     throw Error(concat(layout.validation->samples.string(), ": samples of ",

@@ -4,10 +4,13 @@
 #include <millrace/io/dataset.h>
 #include <millrace/io/watch.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace millrace {
 
@@ -43,13 +46,16 @@ struct Datasets {
 };
 
 /// Opens what find_data() found. Throws Error as the data sets do, and if the validation part has
-/// other classes than the training part (it names the first that differs) or samples of another
-/// shape.
-[[nodiscard]] Datasets open_datasets(const DataLayout& layout, const Watch& watch = {});
+/// a class that the training part has not (it names the first that differs) or samples of another
+/// shape. It may lack images of a class, which is noted. `names_left_out`: how many names to keep
+/// of files that are left out, for each reason.
+[[nodiscard]] Datasets open_datasets(const DataLayout& layout, const Watch& watch = {},
+                                     std::size_t names_left_out = LeftOut::kFewNames);
 
-/// Opens one part. `classes`, if given, are the names for IDX and CSV labels.
-[[nodiscard]] std::shared_ptr<const Dataset> open_dataset(DataKind kind, const DataPart& part,
-                                                          const Watch& watch = {},
-                                                          std::vector<std::string> classes = {});
+/// Opens one part. `classes`, if given, are those of the data set or model that it goes with: the
+/// names for IDX and CSV labels, and what class folders may be called.
+[[nodiscard]] std::shared_ptr<const Dataset> open_dataset(
+    DataKind kind, const DataPart& part, const Watch& watch = {},
+    std::vector<std::string> classes = {}, std::size_t names_left_out = LeftOut::kFewNames);
 
 }  // namespace millrace

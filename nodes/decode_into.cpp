@@ -25,15 +25,16 @@ void load_as_floats(const Dataset& dataset, std::uint32_t index, const TensorVie
 
 DecodeInto::DecodeInto(std::shared_ptr<const Dataset> training,
                        std::shared_ptr<const Dataset> validation, Filter filter,
-                       DecoderOptions options)
+                       DecoderOptions options, std::shared_ptr<LostSamples> lost)
     : training_(std::move(training)),
       validation_(std::move(validation)),
       filter_(filter),
       options_(options),
+      lost_(std::move(lost)),
       decoder_(options) {}
 
 DecodeInto::DecodeInto(const DecodeInto& other)
-    : DecodeInto(other.training_, other.validation_, other.filter_, other.options_) {}
+    : DecodeInto(other.training_, other.validation_, other.filter_, other.options_, other.lost_) {}
 
 Ticket DecodeInto::operator()(const Ticket& ticket, Context& context) {
   HostBatch& batch = *ticket.batch;
@@ -51,6 +52,7 @@ Ticket DecodeInto::operator()(const Ticket& ticket, Context& context) {
     } catch (const std::exception& error) {  // lack of memory too: one sample is lost, not all
       context.skip(error.what());
     }
+    if (lost_ != nullptr) lost_->note(batch.tag.phase, batch.index[i], batch.valid[i] == 0);
   }
   return ticket;
 }

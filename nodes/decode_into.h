@@ -5,6 +5,7 @@
 #include <millrace/io/dataset.h>
 #include <millrace/io/decode.h>
 #include <millrace/nodes/host_batch.h>
+#include <millrace/nodes/lost_samples.h>
 #include <millrace/pipeline/stage.h>
 
 #include <cstdint>
@@ -14,14 +15,16 @@
 namespace millrace {
 
 /// A node: Ticket -> the same Ticket. A sample that cannot be decoded becomes a hole (valid stays
-/// 0) under skip(), and ends the run under fail(); its neighbours are not lost with it. Pictures in
-/// float32 batches are the decoded bytes, 0..255, as floats.
+/// 0) under skip(), and ends the run under fail(); its neighbours are not lost with it. `lost`,
+/// which may be null, is told of each sample. Pictures in float32 batches are the decoded bytes,
+/// 0..255, as floats.
 ///
 /// Each copy has a decoder of its own; scratch() is the most that one holds.
 class DecodeInto {
  public:
   DecodeInto(std::shared_ptr<const Dataset> training, std::shared_ptr<const Dataset> validation,
-             Filter filter, DecoderOptions options = {});
+             Filter filter, DecoderOptions options = {},
+             std::shared_ptr<LostSamples> lost = nullptr);
   DecodeInto(const DecodeInto& other);
   DecodeInto& operator=(const DecodeInto&) = delete;
 
@@ -38,6 +41,7 @@ class DecodeInto {
   std::shared_ptr<const Dataset> training_, validation_;
   Filter filter_;
   DecoderOptions options_;
+  std::shared_ptr<LostSamples> lost_;
   Decoder decoder_;
 };
 

@@ -13,9 +13,9 @@
 namespace millrace {
 
 /// The charges exceed the limit. The text holds the whole sum, a line a charge.
-class BudgetError : public Error {
+class BudgetError : public ErrorWithSum {
  public:
-  using Error::Error;
+  using ErrorWithSum::ErrorWithSum;
 };
 
 /// A limit in bytes and what has been charged to it. Thread-safe.

@@ -2,6 +2,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/core/json_text.h>
+#include <millrace/core/shown_text.h>
 
 #include <algorithm>
 #include <iomanip>
@@ -63,7 +64,7 @@ std::string Report::text() const {
   for (const StageReport& s : stages) {
     if (s.retried > 0) out << "tried again: " << s.name << ", " << s.retried << " times\n";
   }
-  for (const std::string& reason : skipped) out << "skipped: " << reason << '\n';
+  for (const std::string& reason : skipped) out << "skipped: " << shown(reason) << '\n';
   if (trace_events_lost > 0)
     out << "trace: the last " << trace_events_lost << " events did not fit\n";
   for (const std::string& remark : remarks) out << remark << '\n';

@@ -100,8 +100,7 @@ Format sniff(std::span<const std::byte> file) {
   }
   for (const Foreign& foreign : kForeign) {
     if (text.size() > foreign.offset && text.substr(foreign.offset).starts_with(foreign.magic)) {
-      throw Error(concat(article_of(foreign.format), foreign.format,
-                         " file, which is not read; convert it with ", foreign.converter));
+      throw ForeignFormat(article_of(foreign.format), foreign.format, foreign.converter);
     }
   }
   if (is_bmp(file)) return Format::bmp;

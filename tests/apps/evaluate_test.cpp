@@ -124,8 +124,10 @@ TEST_CASE("evaluate ends at a bad picture, or names it and leaves it out") {
   CHECK(result["samples"] == 5);
   CHECK(result["left_out"] == 1);
   CHECK(result["accuracy"] == 0.8);
-  CHECK(Outcome::lines(outcome.err).size() == 1);
+  CHECK(result["left_out_by_reason"] == nlohmann::json{{"not_decoded", 1}});
+  CHECK(Outcome::lines(outcome.err).size() == 2);
   CHECK(holds(outcome.err, "left out: "));
+  CHECK(holds(outcome.err, "warning: 1 of 6 pictures could not be read, 16.7 %\n"));
   CHECK(holds(outcome.err, "dark/broken.png"));
 }
 

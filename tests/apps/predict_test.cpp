@@ -76,8 +76,8 @@ TEST_CASE("predict takes files, folders with all below them, and patterns") {
   for (const char* name : {"d/b.png", "d/a.png", "d/deep/er/c.PNG", "e/1.png", "e/2.png"}) {
     write_plain(scratch / name, 30);
   }
-  scratch.write("d/notes.txt", "not a picture");
-  scratch.write("d/.hidden.png", "not to be looked at");
+  write_plain(scratch / "e/deep/3.png", 30);
+  std::filesystem::create_directory_symlink(scratch / "e/deep", scratch / "d/linked");
   const RunOptions there{.directory = scratch.path()};
   const auto paths = [&](std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), {"predict", model, "--json", "--batch", "2"});
@@ -88,7 +88,8 @@ TEST_CASE("predict takes files, folders with all below them, and patterns") {
     for (const auto& line : json_lines(outcome.out)) all.push_back(line["path"]);
     return all;
   };
-  CHECK(paths({"d"}) == std::vector<std::string>{"d/a.png", "d/b.png", "d/deep/er/c.PNG"});
+  CHECK(paths({"d"}) ==
+        std::vector<std::string>{"d/a.png", "d/b.png", "d/deep/er/c.PNG", "d/linked/3.png"});
   CHECK(paths({"e/?.png", "d/a.png"}) == std::vector<std::string>{"e/1.png", "e/2.png", "d/a.png"});
   write_plain(scratch / "e/[2].png", 30);
   CHECK(paths({"e/[2].png"}) == std::vector<std::string>{"e/[2].png"});

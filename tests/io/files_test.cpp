@@ -3,10 +3,13 @@
 #include "catch.h"
 #include "io/scratch.h"
 
+#include <fcntl.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <algorithm>
+#include <array>
+#include <csignal>
 #include <cstdio>
 
 using namespace millrace;
@@ -53,6 +56,48 @@ TEST_CASE("a file is read whole into memory that is reused") {
 TEST_CASE("a file that tells no size is read until it ends") {
   // The files of /proc say that they have no bytes.
   CHECK(text_of("/proc/self/status").find("Name:") != std::string::npos);
+}
+
+TEST_CASE("devices are refused, and what never ends at its bound") {
+  std::vector<std::byte> buffer;
+  CHECK_THROWS_WITH(read_file_into("/dev/zero", buffer), "/dev/zero: is a device, not a file");
+  CHECK_THROWS_WITH(RandomAccessFile("/dev/zero"), "/dev/zero: is a device, not a file");
+  const Scratch scratch;
+  const fs::path pipe = scratch / "pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK(read_file(pipe).empty());  // nobody writes
+  const pid_t writer = ::fork();
+  if (writer == 0) {
+    ::signal(SIGPIPE, SIG_DFL);  // it is ended by that when nobody reads any more
+    const int number = ::open(pipe.c_str(), O_WRONLY);
+    const std::vector<char> zeros(65536);
+    while (::write(number, zeros.data(), zeros.size()) > 0) {
+    }
+    ::_exit(0);
+  }
+  const int reader = ::open(pipe.c_str(), O_RDONLY);  // waits for the writer
+  CHECK_THROWS_WITH(read_file_into(pipe, buffer, 1_MiB),
+                    pipe.string() + ": goes on, more than the 1 MiB that a file may be");
+  CHECK(buffer.capacity() <= (1 << 20) + 1);
+  ::close(reader);
+  ::waitpid(writer, nullptr, 0);
+}
+
+TEST_CASE("the start of a file is read, or the reason told") {
+  const Scratch scratch;
+  const fs::path path = scratch.write("a", "hello");
+  std::array<std::byte, 4> four{};
+  std::array<std::byte, 9> nine{};
+  std::error_code error;
+  CHECK(read_start(path, four, error) == 4);
+  CHECK_FALSE(error);
+  CHECK(four[3] == std::byte{'l'});
+  CHECK(read_start(path, nine, error) == 5);
+  CHECK_FALSE(error);
+  CHECK(read_start(scratch / "none", nine, error) == 0);
+  CHECK(error == std::errc::no_such_file_or_directory);
+  CHECK(read_start(scratch.path(), nine, error) == 0);
+  CHECK(error == std::errc::is_a_directory);
 }
 
 TEST_CASE("errors of reading name the path and the reason") {

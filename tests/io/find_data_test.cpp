@@ -58,6 +58,22 @@ TEST_CASE("a validation folder with other classes is an error that names the dif
       val + ": has a class 'c' that " + train + " lacks; both must have the same class folders");
 }
 
+TEST_CASE("a validation folder may lack images of a class") {
+  const Scratch scratch;
+  for (const char* name : {"train/a/1.jpg", "train/b/1.jpg", "val/a/1.jpg"}) {
+    scratch.write(name, "x");
+  }
+  fs::create_directory(scratch / "val/b");
+  for (const bool has_folder : {true, false}) {
+    if (!has_folder) fs::remove(scratch / "val/b");
+    const Datasets sets = open_datasets(find_data(scratch.path()));
+    CHECK(sets.validation->classes() == sets.train->classes());
+    CHECK(sets.validation->size() == 1);
+    CHECK(sets.validation->notes() ==
+          std::vector<std::string>{(scratch / "val").string() + ": no pictures of the class 'b'"});
+  }
+}
+
 TEST_CASE("the files of MNIST are found by their names, compressed or not") {
   const Scratch scratch;
   write_gzip(scratch / "train-images-idx3-ubyte.gz", kImages);

@@ -1,0 +1,46 @@
+#include "apps/left_out_report.h"
+
+#include <millrace/core/shown_text.h>
+
+#include <nlohmann/json.hpp>
+
+#include <iostream>
+#include <string>
+
+namespace millrace::apps {
+
+void print_notes(const Dataset& dataset, Show show) {
+  const bool is_quiet = show == Show::nothing;
+  for (const std::string& note : dataset.notes()) {
+    (is_quiet ? std::cerr << "millrace: " : std::cout << "note: ") << note << '\n';
+  }
+  if (is_quiet) return;  // the notes say it
+  for (const std::string& why : dataset.left_out().lines(LeftOutReason::unreadable)) {
+    std::cerr << "millrace: left out: " << why << '\n';
+  }
+}
+
+nlohmann::ordered_json json_of(const LeftOut& left_out, std::uint64_t not_decoded) {
+  nlohmann::ordered_json reasons = nlohmann::ordered_json::object();
+  for (const auto& [reason, count] : left_out.counts()) reasons[reason] = count;
+  if (not_decoded > 0) reasons["not_decoded"] = not_decoded;
+  return {{"left_out", left_out.total() + not_decoded}, {"left_out_by_reason", reasons}};
+}
+
+void Complaints::say(const std::string& why) {
+  is_complete_ = false;
+  std::cerr << "millrace: " << shown(why) << '\n';
+}
+
+void Complaints::not_decoded(const std::string& why) {
+  ++not_decoded_;
+  say(why);
+}
+
+void Complaints::sum_up(bool json) const {
+  if (left_out_.total() > 0) std::cerr << "millrace: " << left_out_.summary() << '\n';
+  if (!json || left_out_.total() + not_decoded_ == 0) return;
+  std::cout << json_of(left_out_, not_decoded_).dump() << '\n' << std::flush;
+}
+
+}  // namespace millrace::apps

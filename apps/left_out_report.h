@@ -1,0 +1,43 @@
+#pragma once
+// How commands tell of files that are no part of what they worked on.
+
+#include "apps/progress.h"
+
+#include <millrace/io/dataset.h>
+#include <millrace/io/left_out.h>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+namespace millrace::apps {
+
+/// The notes of a data set: on standard output, or on standard error where that is for the result
+/// alone (Show::nothing). What could not be read is named on standard error in any case.
+void print_notes(const Dataset& dataset, Show show);
+
+/// {"left_out": 3, "left_out_by_reason": {"hidden": 2, "not_decoded": 1}}: how many files were left
+/// out of folders, and how many images could not be decoded.
+[[nodiscard]] nlohmann::ordered_json json_of(const LeftOut& left_out, std::uint64_t not_decoded);
+
+/// What a command over named files has to say besides its results.
+class Complaints {
+ public:
+  explicit Complaints(LeftOut left_out) : left_out_(std::move(left_out)) {}
+
+  void say(const std::string& why);
+  void not_decoded(const std::string& why);
+  /// At the end: what was left out of folders, and in JSON how much of all.
+  void sum_up(bool json) const;
+  /// Whether nothing was said and no image may be missing.
+  [[nodiscard]] bool is_complete() const { return is_complete_ && !left_out_.loses_images(); }
+
+ private:
+  LeftOut left_out_;
+  std::uint64_t not_decoded_ = 0;
+  bool is_complete_ = true;
+};
+
+}  // namespace millrace::apps

@@ -1,0 +1,25 @@
+#pragma once
+// What training did without: files that are no pictures, and pictures that could not be read.
+
+#include "apps/training_pipeline.h"
+
+#include <millrace/pipeline/report.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace millrace::apps {
+
+/// Names what a run left out, on standard error.
+void print_left_out(const Report& report);
+
+/// At the end of a run: warns on standard error of classes of which no picture could be read, and
+/// of more than a tenth of the pictures.
+void warn_of_lost(const Training& training);
+
+/// Members of the report: "left_out" and "left_out_by_reason" with their JSON.
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> left_out_of(
+    const Training& training);
+
+}  // namespace millrace::apps
