@@ -33,16 +33,6 @@ nlohmann::json json_of(const fs::path& file) {
   return nlohmann::json::parse(in);
 }
 
-/// The rows of metrics.csv less what the clock says.
-std::vector<Row> figures(const fs::path& run_dir) {
-  std::vector<Row> rows = metrics(run_dir);
-  for (Row& row : rows) {
-    row.erase("seconds");
-    row.erase("images_per_s");
-  }
-  return rows;
-}
-
 /// All that random numbers or state can touch: augmentation, dropout, pruning, early stopping.
 Arguments everything(const Scratch& scratch) {
   const nn::Model model = nn::ModelBuilder("net", {16, 16, 3})
