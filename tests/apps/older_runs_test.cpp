@@ -95,15 +95,6 @@ void copy_cut_back(const fs::path& run, const fs::path& to, std::size_t last) {
   fs::remove(to / "metrics.csv");
 }
 
-std::vector<Row> figures(const fs::path& run_dir) {
-  std::vector<Row> rows = metrics(run_dir);
-  for (Row& row : rows) {
-    row.erase("seconds");
-    row.erase("images_per_s");
-  }
-  return rows;
-}
-
 /// Other roundings grow from step to step: other instruction sets were seen to end within 0.006 of
 /// these losses. A share of the few samples can change by a sample or two.
 void check_close(const std::vector<Row>& rows, const std::vector<Row>& expected) {

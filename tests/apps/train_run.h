@@ -48,6 +48,16 @@ inline std::vector<std::string> column(const std::filesystem::path& run_dir,
   return values;
 }
 
+/// The rows of metrics.csv less what the clock says.
+inline std::vector<Row> figures(const std::filesystem::path& run_dir) {
+  std::vector<Row> rows = metrics(run_dir);
+  for (Row& row : rows) {
+    row.erase("seconds");
+    row.erase("images_per_s");
+  }
+  return rows;
+}
+
 /// `train DATA --run-dir RUN_DIR` with small steps that repeat, and `more`.
 inline Outcome train(const std::filesystem::path& data, const std::filesystem::path& run_dir,
                      const Arguments& more, const RunOptions& options = {}) {

@@ -31,8 +31,8 @@ case \$1 in
   train)
     for word; do [ "\$last" = --run-dir ] || [ "\$last" = --resume ] && run=\$word; last=\$word; done
     mkdir -p "\$run/checkpoints" && touch "\$run/checkpoints/1.ckpt"
-    [ ! -e "$scratch/stop" ] || { rm "$scratch/stop"; exit 130; }
-    touch "\$run/model.safetensors" ;;
+    touch "\$run/model.safetensors"
+    [ ! -e "$scratch/stop" ] || { rm "$scratch/stop"; exit 130; } ;;
   evaluate) echo 'accuracy  0.8321  (8321 of 10000)' ;;
 esac
 END
@@ -57,6 +57,11 @@ case $case in
     [ $status -eq 0 ] || fail "status $status, not 0"
     called '^train .* --run-dir .*/runs/demo --overwrite$'
     ! grep -q '^convert' "$scratch/calls" || fail "the images are made twice"
+    touch "$scratch/stop"
+    demo
+    [ $status -eq 130 ] || fail "status $status, not 130"
+    demo
+    called "^train --resume $tree/runs/demo$"
     ;;
   elsewhere)
     [ "$(id -u)" -ne 0 ] || run_as='setpriv --reuid=65534 --regid=65534 --clear-groups'

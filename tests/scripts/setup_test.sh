@@ -46,7 +46,7 @@ case $case in
   no-network)
     run
     [ $status -eq 1 ] || fail "status $status, not 1"
-    last_line "^setup: apt could not install the packages \(Could not resolve 'debian.example'\); .* with a network; $apt_line"
+    last_line "^setup: apt could not install the packages \(Could not resolve 'debian.example'\); .* check the network; $apt_line"
     [ "$(wc -l <"$scratch/printed")" -le 4 ] || fail "too many lines"
     log=$(sed -n 's/.*its words are in \([^;]*\);.*/\1/p' "$scratch/printed" | tail -n 1)
     grep -q 'Err:1 some package' "$log" || fail "no log in '$log'"
