@@ -6,6 +6,7 @@
 
 #include <iostream>
 #include <string>
+#include <utility>
 
 namespace millrace::apps {
 
@@ -24,7 +25,9 @@ nlohmann::ordered_json json_of(const LeftOut& left_out, std::uint64_t not_decode
   nlohmann::ordered_json reasons = nlohmann::ordered_json::object();
   for (const auto& [reason, count] : left_out.counts()) reasons[reason] = count;
   if (not_decoded > 0) reasons["not_decoded"] = not_decoded;
-  return {{"left_out", left_out.total() + not_decoded}, {"left_out_by_reason", reasons}};
+  nlohmann::ordered_json json{{"left_out", left_out.total() + not_decoded}};
+  if (!reasons.empty()) json["left_out_by_reason"] = std::move(reasons);
+  return json;
 }
 
 void Complaints::say(const std::string& why) {

@@ -19,7 +19,7 @@ namespace millrace::apps {
 void print_notes(const Dataset& dataset, Show show);
 
 /// {"left_out": 3, "left_out_by_reason": {"hidden": 2, "not_decoded": 1}}: how many files were left
-/// out of folders, and how many images could not be decoded.
+/// out of folders, and how many images could not be decoded. Without reasons where there are none.
 [[nodiscard]] nlohmann::ordered_json json_of(const LeftOut& left_out, std::uint64_t not_decoded);
 
 /// What a command over named files has to say besides its results.

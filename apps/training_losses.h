@@ -18,7 +18,7 @@ void print_left_out(const Report& report);
 /// of more than a tenth of the pictures.
 void warn_of_lost(const Training& training);
 
-/// Members of the report: "left_out" and "left_out_by_reason" with their JSON.
+/// Members of the report: "left_out" and, if it is not 0, "left_out_by_reason", with their JSON.
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> left_out_of(
     const Training& training);
 
