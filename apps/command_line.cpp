@@ -59,6 +59,22 @@ std::string trimmed(const std::string& text) {
   return text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
 }
 
+/// What Boost says of a wrong value. It looks for %value% in the value that it has put in its
+/// place, without end: a value with that in it is told without its percent signs.
+std::string words_of(po::error& error, const std::vector<std::string>& given) {
+  auto* const named = dynamic_cast<po::error_with_option_name*>(&error);
+  for (std::string value : given) {
+    std::string lower = value;  // as Boost writes it where it reads yes or no
+    std::transform(lower.begin(), lower.end(), lower.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    if (named == nullptr || lower.find("%value%") == std::string::npos) continue;
+    if (value.starts_with("--")) value.erase(0, value.find('=') + 1);
+    value.erase(std::remove(value.begin(), value.end(), '%'), value.end());
+    named->set_substitute("value", value);
+  }
+  return error.what();
+}
+
 /// The file itself or, for a name alone, one of the recipes that were installed with the program.
 std::string find_recipe(const std::string& name) {
   namespace fs = std::filesystem;
@@ -156,8 +172,10 @@ void CommandLine::read_recipe(const std::string& name) {
   }
   try {
     po::store(parsed, values_map_);
-  } catch (const po::error& error) {
-    throw UsageError(concat("recipe ", path, ": ", error.what()));
+  } catch (po::error& error) {
+    std::vector<std::string> given;
+    for (const po::option& option : parsed.options) given.push_back(option.value.front());
+    throw UsageError(concat("recipe ", path, ": ", words_of(error, given)));
   }
 }
 
@@ -190,8 +208,8 @@ bool CommandLine::parse(const std::vector<std::string>& arguments) {
     refuse(concat("unknown option '--", name, "'", suggestion(name, all)));
   } catch (const po::too_many_positional_options_error&) {
     refuse("more arguments than the command takes");
-  } catch (const po::error& error) {
-    refuse(error.what());
+  } catch (po::error& error) {
+    refuse(words_of(error, arguments));
   }
   return true;
 }
