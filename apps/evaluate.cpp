@@ -253,7 +253,7 @@ void name_left_out(const Evaluation& e, const Report& report) {
     std::cerr << "left out: " << count - report.skipped.size() << " more\n";
   }
   if (e.lost == nullptr) return;
-  const char* const what = unit_of(*e.data.dataset);
+  const std::string what = unit_of(*e.data.dataset, e.data.size());
   for (const std::string& line : e.lost->warnings(e.data, Phase::training, what)) {
     std::cerr << "millrace: warning: " << shown(line) << '\n';
   }

@@ -27,7 +27,7 @@ void warn_of_lost(const Training& t) {
     const SampleSet& set = is_training ? t.data.training : t.data.validation;
     if (set.size() == 0) continue;
     const std::string what =
-        concat(is_training ? "training " : "validation ", unit_of(*set.dataset));
+        concat(is_training ? "training " : "validation ", unit_of(*set.dataset, set.size()));
     for (const std::string& line : t.lost->warnings(set, phase, what)) {
       std::cerr << "millrace: warning: " << shown(line) << '\n';
     }
