@@ -2,8 +2,8 @@
 // (tests/reference/record_webp_tiff.py).
 
 #include <millrace/core/random.h>
-#include <millrace/io/class_folder.h>
 #include <millrace/io/decode.h>
+#include <millrace/io/image_walk.h>
 
 #include "catch.h"
 #include "io/scratch.h"
@@ -155,9 +155,9 @@ TEST_CASE("the header of WebP and TIFF tells format, size and channels") {
   CHECK(info("rgb.tif").format == std::string("TIFF"));
   CHECK(info("big_m.tif").height == 23);
   CHECK(info("big_m.tif").width == 37);
-  CHECK(is_picture_name("a.webp"));
-  CHECK(is_picture_name("a.TIF"));
-  CHECK(is_picture_name("a.tiff"));
+  CHECK(is_image_name("a.webp"));
+  CHECK(is_image_name("a.TIF"));
+  CHECK(is_image_name("a.tiff"));
   CHECK(channels("lossless.webp") == 3);
   CHECK(channels("lossy_alpha.webp") == 4);
   CHECK(channels("bits_group4.tif") == 1);
