@@ -7,9 +7,12 @@
 #include <millrace/core/random.h>
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <chrono>
+#include <span>
+#include <thread>
 
 using namespace millrace;
 using namespace millrace::test;
@@ -31,11 +34,23 @@ std::vector<std::string> partial_files(const fs::path& folder) {
   return found;
 }
 
-/// Puts a pipe in the place of a file: whoever opens it waits for somebody who writes.
-void replace_by_pipe(const fs::path& file) {
+/// Puts a pipe in the place of a file, and gives an end of it to write: whoever reads the pipe
+/// waits until something is written, or the end is closed.
+int replace_by_pipe(const fs::path& file) {
   const fs::path pipe = file.string() + ".pipe";
   REQUIRE(::mkfifo(pipe.c_str(), 0666) == 0);
+  const int end = ::open(pipe.c_str(), O_RDWR | O_CLOEXEC);  // waits for no reader
+  REQUIRE(end >= 0);
   fs::rename(pipe, file);
+  return end;
+}
+
+/// Writes into a pipe, and waits until somebody has read it.
+void write_and_wait(int end, std::span<const std::byte> bytes) {
+  CHECK(::write(end, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
+  for (int left = 1; left > 0; std::this_thread::yield()) {
+    REQUIRE(::ioctl(end, FIONREAD, &left) == 0);
+  }
 }
 
 /// Puts a file in the place of the pipe, for whoever opens it from now on.
@@ -71,7 +86,8 @@ TEST_CASE("a reader that never returns is told with its stage and file, and two 
   const Scratch scratch;
   const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 8);
   const fs::path file = data / "light" / "3.png";
-  const RunOptions options{.steps = {{"epoch 1/", [&](pid_t) { replace_by_pipe(file); }},
+  int end = -1;
+  const RunOptions options{.steps = {{"epoch 1/", [&](pid_t) { end = replace_by_pipe(file); }},
                                      {concat('(', file.string(), ") for"), [&](pid_t program) {
                                         send_signal(program,
                                                     signal);  // asks; the reader does not hear
@@ -80,6 +96,7 @@ TEST_CASE("a reader that never returns is told with its stage and file, and two 
   const Outcome outcome =
       train(data, scratch / "run",
             {"--validation-share", "0", "--epochs", "1000000", "--stall-timeout", "0.5"}, options);
+  ::close(end);
   CHECK(outcome.status == 128 + signal);
   CHECK_THAT(outcome.err,
              Contains("millrace: nothing has moved for 0.5 s: stage 'decode' has worked "
@@ -97,12 +114,13 @@ TEST_CASE("a signal while a file is read stops the run once it is read") {
   const fs::path file = (phase == "training" ? training : validation) / "light" / "1.png";
   const std::vector<std::byte> picture = read_file(file);
   const auto meet = [&](pid_t program) {
-    replace_by_pipe(file);
-    const int pipe = ::open(file.c_str(), O_WRONLY);  // waits until the program reads it
+    const int end = replace_by_pipe(file);
+    const std::span<const std::byte> bytes(picture);
+    write_and_wait(end, bytes.first(1));
     replace_by_file(file, picture);  // on a loaded machine another pass may begin before it stops
     send_signal(program, signal);
-    CHECK(::write(pipe, picture.data(), picture.size()) == static_cast<ssize_t>(picture.size()));
-    ::close(pipe);
+    write_and_wait(end, bytes.subspan(1));
+    ::close(end);
   };
   const Outcome outcome =
       train(training, scratch / "run",
