@@ -59,7 +59,10 @@ class FirstFrame {
 void check(VP8StatusCode status) {
   switch (status) {
     case VP8_STATUS_OK: return;
-    case VP8_STATUS_OUT_OF_MEMORY: throw std::bad_alloc();
+    // From 1.3.2 on this is also said of damaged tables, which cannot be told from a lack of
+    // memory.
+    case VP8_STATUS_OUT_OF_MEMORY:
+      throw Error("it is damaged, or decoding it takes more memory than there is; get it again");
     case VP8_STATUS_NOT_ENOUGH_DATA:
     case VP8_STATUS_SUSPENDED: throw Error("it ends early; get it again");
     default: throw Error("it is damaged (data that cannot be); get it again");
