@@ -68,6 +68,32 @@ std::string rated(json content, double factor) {
   return content.dump();
 }
 
+std::size_t count_of_ways(const json& content) {
+  std::size_t count = 0;
+  for (const json& operations : content["timings"]) {
+    for (const json& ways : operations) count += ways.size();
+  }
+  return count;
+}
+
+/// Times of all ways that are met where Winograd's algorithm takes any of these factors as long. A
+/// choice decides which ways the next operation has; one without a made-up time would be measured,
+/// and chosen by chance.
+json all_met(const fs::path& file, const cpu::EngineOptions& options,
+             const std::vector<double>& factors) {
+  (void)cpu::make_engine(options)->compile(convnet(), kFour);
+  json content = read_json(file);
+  for (std::size_t before = 0; before != count_of_ways(content);) {
+    before = count_of_ways(content);
+    for (const double factor : factors) {
+      write_text(file, rated(content, factor));
+      (void)cpu::make_engine(options)->compile(convnet(), kFour);
+      content = read_json(file);
+    }
+  }
+  return content;
+}
+
 void no_choice() {
   WARN("not checked: the library has one algorithm for a convolution here");
 }
@@ -116,8 +142,7 @@ TEST_CASE("Times that are known stay when a way is timed that was not") {
   const test::Scratch scratch;
   const fs::path file = scratch / "timings.json";
   if (!test::has_winograd(fastest(file))) return no_choice();
-  (void)cpu::make_engine(fastest(file))->compile(convnet(), kFour);
-  json content = json::parse(rated(read_json(file), 2));
+  json content = json::parse(rated(all_met(file, fastest(file), {2}), 2));
   for (json& operations : content["timings"]) {
     REQUIRE(operations.size() >= 3);
     for (json& ways : operations) ways.erase(ways.begin());
@@ -125,10 +150,10 @@ TEST_CASE("Times that are known stay when a way is timed that was not") {
   write_text(file, content.dump());
   (void)cpu::make_engine(fastest(file))->compile(convnet(), kFour);
   json later = read_json(file);
+  CHECK(count_of_ways(later) > count_of_ways(content));
   for (const auto& [owner, operations] : content["timings"].items()) {
     for (const auto& [operation, ways] : operations.items()) {
       INFO(operation);
-      CHECK(later["timings"][owner][operation].size() > ways.size());
       for (const auto& [way, time] : ways.items()) {
         CHECK(later["timings"][owner][operation][way] == time);
       }
@@ -142,8 +167,7 @@ TEST_CASE("Kept times decide, a tie goes to the direct algorithm, and a run's ow
   const nn::Model model = convnet();
   const cpu::EngineOptions options = fastest(file);
   if (!test::has_winograd(options)) return no_choice();
-  (void)cpu::make_engine(options)->compile(model, kFour);
-  const json content = read_json(file);
+  const json content = all_met(file, options, {0.5, 0.94, 0.96, 2});
   const auto with = [&](double factor) {
     write_text(file, rated(content, factor));
     return winograds(*cpu::make_engine(options)->compile(model, kFour));
