@@ -77,9 +77,7 @@ void take_preprocessing(nn::Preprocessing& preprocessing, const TransferOptions&
                         const nn::Model& model) {
   const auto weights = open_weights(o, model);
   if (weights == nullptr || !weights->preprocessing()) return;
-  const std::string filter = preprocessing.filter;
-  preprocessing = *weights->preprocessing();
-  preprocessing.filter = filter;
+  preprocessing = nn::with_reading_of(preprocessing, *weights->preprocessing());
 }
 
 /// Throws UsageError unless a model from a file can learn from the data; from the labels, or with
@@ -172,6 +170,13 @@ nn::Model make_model(const TrainOptions& o, const Dataset& training) {
   if (!says_preprocessing(o)) take_preprocessing(preprocessing, o.transfer, model);
   apply(o.preprocessing, input, preprocessing);
   if (!o.filter.empty()) preprocessing.filter = o.filter;
+  if (!is_table) {
+    preprocessing.exif_orientation =
+        !o.preprocessing.no_exif_orientation && !o.augmentation.keras_compat;
+  }
+  if (!o.preprocessing.background.empty()) {
+    preprocessing.background = parse_colour(o.preprocessing.background);
+  }
   if (o.scale) preprocessing.scale = static_cast<float>(*o.scale);
   if (!o.mean.empty()) preprocessing.mean = numbers_of<float>(o.mean, "train: --mean");
   if (!o.deviation.empty())
@@ -205,11 +210,18 @@ int compute_threads_for(const nn::Model& model, std::int64_t batch) {
   return flops < kSmallStep ? std::max(1, cores / 2) : cores;
 }
 
-DecoderOptions decoder_options(Bytes budget, int threads) {
-  DecoderOptions options;
-  const std::uint64_t share = budget.count / 8 / static_cast<std::uint64_t>(std::max(threads, 1));
-  options.max_scratch = std::min(options.max_scratch, std::max(Bytes{share}, 1_MiB));
-  return options;
+DecoderOptions decoder_options(Bytes budget, int threads, std::uint64_t max_pixels,
+                               const nn::Preprocessing& preprocessing) {
+  const Bytes share{budget.count / 32 / static_cast<std::uint64_t>(std::max(threads, 1))};
+  // Without compression a pixel takes up to four bytes; unpacking a PNG takes them twice.
+  const std::uint64_t pixels = std::min(max_pixels, budget.count);
+  const Bytes files{std::min(budget.count / 16, 4 * pixels)};
+  const Bytes images{std::min(budget.count * 3 / 16, 8 * pixels)};
+  return {.max_pixels = max_pixels,
+          .max_scratch = std::clamp(share, 1_MiB, 32_MiB),
+          .large = std::make_shared<LargeImages>(files, images),
+          .exif_orientation = preprocessing.exif_orientation,
+          .background = preprocessing.background};
 }
 
 std::uint32_t ticket_samples(const Shape& sample) {

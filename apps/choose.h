@@ -32,9 +32,12 @@ void choose(TrainOptions& options, const Dataset& training);
 /// wait at each of many barriers for a core that reads the next batch.
 [[nodiscard]] int compute_threads_for(const nn::Model& model, std::int64_t batch);
 
-/// How much memory one decoder may take for a picture: 128 MiB, or less where all of them together
-/// would take more than a quarter of the budget.
-[[nodiscard]] DecoderOptions decoder_options(Bytes budget, int threads);
+/// How much memory decoding may take, for the decoders of one pipeline: each of `threads` has up to
+/// 32 MiB for a file and 32 MiB for a picture, within a sixteenth of the budget; what is larger
+/// takes turns for a sixteenth (files) and three sixteenths (pictures) of it, or for as much as a
+/// picture of `max_pixels` takes. Pictures are read as `preprocessing` has it.
+[[nodiscard]] DecoderOptions decoder_options(Bytes budget, int threads, std::uint64_t max_pixels,
+                                             const nn::Preprocessing& preprocessing);
 
 /// How many samples a ticket names: enough that a hop does not show beside its work.
 [[nodiscard]] std::uint32_t ticket_samples(const Shape& sample);

@@ -5,7 +5,6 @@
 #include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
 #include <millrace/io/decode.h>
-#include <millrace/io/files.h>
 #include <millrace/io/split.h>
 
 #include <algorithm>
@@ -127,13 +126,11 @@ Survey survey_pictures(const Dataset& dataset) {
   constexpr std::uint32_t kMost = 64;
   Survey survey{.same_size = true, .all_grey = true};
   const std::uint32_t count = std::min(kMost, dataset.size());
-  std::vector<std::byte> bytes;
+  Decoder decoder({.max_scratch = 1_GiB});
   for (std::uint32_t i = 0; i < count; ++i) {
     const auto index = static_cast<std::uint32_t>(std::uint64_t{i} * dataset.size() / count);
     try {
-      const std::string path = dataset.name(index);
-      read_file_into(path, bytes, DecoderOptions{}.max_scratch);
-      const ImageInfo info = image_info(bytes, path);
+      const ImageInfo info = decoder.info(dataset.name(index));
       if (survey.height == 0) {
         survey.height = info.height;
         survey.width = info.width;

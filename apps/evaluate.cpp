@@ -38,6 +38,7 @@ struct EvaluateOptions {
   std::string model, data, part;
   std::int64_t batch = 32;
   std::string on_bad_image = "fail";
+  std::uint64_t max_image_pixels = kMaxImagePixels;
   MachineOptions machine;
   bool no_auc = false;
   bool json = false;
@@ -53,6 +54,7 @@ void declare(CommandLine& line, EvaluateOptions& o) {
   line("batch", o.batch, "N", "samples of a step; default 32");
   line("on-bad-image", o.on_bad_image, "fail|skip",
        "a picture that cannot be read ends the run (default) or is left out");
+  declare_max_image_pixels(line, o.max_image_pixels);
   declare(line, o.machine);
   line.topic("output", "Output");
   line("no-auc", o.no_auc, "", "leave out the areas under ROC curves, which keep all outputs");
@@ -69,6 +71,7 @@ void check(EvaluateOptions& o) {
   if (!o.part.empty() && o.part != "train" && o.part != "validation") {
     throw UsageError(concat("evaluate: --part must be train or validation, not ", o.part));
   }
+  check_max_image_pixels("evaluate", o.max_image_pixels);
   check_and_choose("evaluate", o.machine);
 }
 
@@ -191,7 +194,9 @@ Pipeline compose(const Evaluation& e, OnStep on_step) {
        .concurrency = kAllThreads,
        .on_error = o.on_bad_image == "skip" ? skip() : fail()},
       DecodeInto(e.data.dataset, nullptr, filter_from_name(model.preprocessing.filter),
-                 decoder_options(parse_bytes(o.machine.memory_budget), o.machine.threads), e.lost));
+                 decoder_options(parse_bytes(o.machine.memory_budget), o.machine.threads,
+                                 o.max_image_pixels, model.preprocessing),
+                 e.lost));
   if (nn::needs_whole_samples(model.preprocessing)) {
     charge_whitening(p, model.preprocessing);
     pixels = p.then(pixels, {.name = "standardize", .concurrency = kAllThreads},

@@ -7,6 +7,7 @@
 #include "apps/find_model.h"
 #include "apps/gpu.h"
 #include "apps/machine.h"
+#include "apps/machine_options.h"
 
 #include <millrace/core/error.h>
 #include <millrace/io/watch.h>
@@ -27,6 +28,7 @@ void declare(CommandLine& line, InspectOptions& o) {
   line.topic("data", "Data");
   line("full", o.full, "",
        "decode every picture, to find damaged ones; list every file that is left out");
+  declare_max_image_pixels(line, o.max_image_pixels);
   line("threads", o.threads, "N", "of reading; default: the cores one may use");
   line("quiet", o.quiet, "", "no progress");
   line("json", o.json, "", "of data: print one JSON object instead of text");
@@ -73,6 +75,7 @@ void check(InspectOptions& o) {
   if (!o.against.empty() && o.what != "model") {
     throw UsageError("inspect: --against compares models");
   }
+  check_max_image_pixels("inspect", o.max_image_pixels);
   if (o.json && o.what != "data") throw UsageError("inspect: --json is for data");
   if (o.batch < 1) throw UsageError(concat("inspect: --batch must be 1 or more, not ", o.batch));
   if (o.threads < 0) {

@@ -3,6 +3,8 @@
 
 #include "apps/progress.h"
 
+#include <millrace/io/decode.h>
+
 #include <cstdint>
 #include <stop_token>
 #include <string>
@@ -19,6 +21,7 @@ struct InspectOptions {
   std::int64_t outputs = 0;  ///< model of the zoo
   std::string optimizer = "adam";
   int threads = 0;
+  std::uint64_t max_image_pixels = kMaxImagePixels;  ///< data
   bool quiet = false;
   bool json = false;  ///< data: one object instead of text
 };

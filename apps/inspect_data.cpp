@@ -1,5 +1,6 @@
 #include "apps/inspect.h"
 
+#include "apps/choose.h"
 #include "apps/data.h"
 #include "apps/left_out_report.h"
 #include "apps/table.h"
@@ -7,7 +8,6 @@
 #include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
 #include <millrace/io/decode.h>
-#include <millrace/io/files.h>
 #include <millrace/pipeline/pipeline.h>
 
 #include <nlohmann/json.hpp>
@@ -45,9 +45,14 @@ struct Looked {
 /// A node: reads the headers of a chunk's files into their places of `facts`, or decodes them.
 class Look {
  public:
-  Look(std::shared_ptr<const Dataset> dataset, std::span<Facts> facts, bool decodes)
-      : dataset_(std::move(dataset)), facts_(facts), decodes_(decodes) {}
-  Look(const Look& other) : Look(other.dataset_, other.facts_, other.decodes_) {}
+  Look(std::shared_ptr<const Dataset> dataset, std::span<Facts> facts, bool decodes,
+       DecoderOptions options)
+      : dataset_(std::move(dataset)),
+        facts_(facts),
+        decodes_(decodes),
+        options_(std::move(options)),
+        decoder_(options_) {}
+  Look(const Look& other) : Look(other.dataset_, other.facts_, other.decodes_, other.options_) {}
   Look& operator=(const Look&) = delete;
 
   Looked operator()(const Chunk& chunk, Context& context) {
@@ -62,11 +67,10 @@ class Look {
     }
     return looked;
   }
-  [[nodiscard]] Bytes scratch() const { return decodes_ ? DecoderOptions{}.max_scratch : Bytes{}; }
 
  private:
   void look_at(const std::string& path, Facts& facts) {
-    const ImageInfo info = header_of(path);
+    const ImageInfo info = decoder_.info(path);
     if (decodes_) {
       constexpr int kThumbnail = 32;
       thumbnail_.resize(std::size_t{kThumbnail} * kThumbnail * 3);
@@ -74,26 +78,11 @@ class Look {
     }
     facts = {info.height, info.width, info.channels, info.format};
   }
-  /// From the start of the file, or the whole where that does not hold the header.
-  ImageInfo header_of(const std::string& path) {
-    constexpr std::uint64_t kStart = 64 * 1024;
-    const RandomAccessFile file(path);
-    bytes_.resize(std::min(kStart, file.size()));
-    file.read_at(0, bytes_);
-    try {
-      return image_info(bytes_, path);
-    } catch (const Error&) {
-      if (file.size() <= kStart) throw;
-    }
-    read_file_into(path, bytes_, DecoderOptions{}.max_scratch);
-    return image_info(bytes_, path);
-  }
-
   std::shared_ptr<const Dataset> dataset_;
   std::span<Facts> facts_;
   bool decodes_;
+  DecoderOptions options_;
   Decoder decoder_;
-  std::vector<std::byte> bytes_;
   std::vector<std::uint8_t> thumbnail_;
 };
 
@@ -114,8 +103,10 @@ std::vector<std::string> look_at_all(const std::shared_ptr<const Dataset>& datas
           return chunk;
         };
       });
-  auto looked =
-      p.then(chunks, {.name = "look", .concurrency = kAllThreads}, Look(dataset, facts, o.full));
+  auto looked = p.then(chunks, {.name = "look", .concurrency = kAllThreads},
+                       Look(dataset, facts, o.full,
+                            decoder_options(Bytes{memory_limit().count / 2}, o.threads,
+                                            o.max_image_pixels, {.exif_orientation = true})));
   p.sink(looked, {.name = "collect"}, [&](const Looked& part) {
     unreadable.insert(unreadable.end(), part.unreadable.begin(), part.unreadable.end());
     counting(done += part.count);

@@ -18,6 +18,16 @@ void declare(CommandLine& line, MachineOptions& o, bool with_device) {
        "most memory of batches, model and index, e.g. 2GiB; default: half of the machine's");
 }
 
+void declare_max_image_pixels(CommandLine& line, std::uint64_t& pixels) {
+  line("max-image-pixels", pixels, "N",
+       "a picture of more (height times width) is not read; default 178956970");
+}
+
+void check_max_image_pixels(const char* command, std::uint64_t pixels) {
+  if (pixels > 0) return;
+  throw UsageError(concat(command, ": --max-image-pixels must be 1 or more, not 0"));
+}
+
 void check_and_choose(const char* command, MachineOptions& o) {
   const auto require = [command](bool holds, const char* option, const char* range,
                                  const auto& value) {

@@ -4,6 +4,9 @@
 #include "apps/command_line.h"
 #include "apps/machine.h"
 
+#include <millrace/io/decode.h>
+
+#include <cstdint>
 #include <string>
 
 namespace millrace::apps {
@@ -25,6 +28,11 @@ inline constexpr const char* kPrecisionHelp =
 /// Declares --threads, --compute-threads, --precision and --memory-budget, and --device unless the
 /// command has an option of its own for it.
 void declare(CommandLine& line, MachineOptions& options, bool with_device = true);
+
+/// The bound on the pixels of a picture, for all commands that decode.
+void declare_max_image_pixels(CommandLine& line, std::uint64_t& pixels);
+/// Throws UsageError.
+void check_max_image_pixels(const char* command, std::uint64_t pixels);
 
 /// Fills in what was left open. Throws UsageError that names the command and the option.
 void check_and_choose(const char* command, MachineOptions& options);

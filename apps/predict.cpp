@@ -40,6 +40,7 @@ struct PredictOptions {
   std::int64_t top = 1;
   bool json = false;
   std::int64_t batch = 32;
+  std::uint64_t max_image_pixels = kMaxImagePixels;
   MachineOptions machine;
 };
 
@@ -51,6 +52,8 @@ void declare(CommandLine& line, PredictOptions& o) {
   line("json", o.json, "",
        "one JSON object a line instead of text between tabs; a last one with \"left_out\" where "
        "files were");
+  line.topic("data", "Data");
+  declare_max_image_pixels(line, o.max_image_pixels);
   declare(line, o.machine);
   line("batch", o.batch, "N", "pictures of a step; default 32");
 }
@@ -59,6 +62,7 @@ void check(PredictOptions& o) {
   if (o.paths.empty()) throw UsageError("predict: needs MODEL and at least one PATH");
   if (o.top < 1) throw UsageError(concat("predict: --top must be 1 or more, not ", o.top));
   if (o.batch < 1) throw UsageError(concat("predict: --batch must be 1 or more, not ", o.batch));
+  check_max_image_pixels("predict", o.max_image_pixels);
   check_and_choose("predict", o.machine);
 }
 
@@ -213,7 +217,8 @@ Pipeline compose(const Prediction& t) {
       p.then(tickets, {.name = "decode", .concurrency = kAllThreads, .on_error = skip()},
              DecodeInto(t.pictures.dataset, nullptr, filter_from_name(model.preprocessing.filter),
                         decoder_options(parse_bytes(t.options.machine.memory_budget),
-                                        t.options.machine.threads)));
+                                        t.options.machine.threads, t.options.max_image_pixels,
+                                        model.preprocessing)));
   if (nn::needs_whole_samples(model.preprocessing)) {
     charge_whitening(p, model.preprocessing);
     pixels = p.then(pixels, {.name = "standardize", .concurrency = kAllThreads},

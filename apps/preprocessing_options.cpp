@@ -18,6 +18,11 @@ bool wants_fit(const PreprocessingOptions& o) {
 
 void declare(CommandLine& line, PreprocessingOptions& o) {
   line.topic("preprocessing", "Preprocessing");
+  line("no-exif-orientation", o.no_exif_orientation, "",
+       "take pictures as they are stored; otherwise they are turned upright, as their EXIF data "
+       "say");
+  line("background", o.background, "COLOUR",
+       "put pictures with transparency on it: white, #rrggbb or R,G,B; default: drop transparency");
   line("preprocessing", o.family, "NAME",
        "of a family of pretrained weights: caffe (Keras's VGG16), tf, torch, rescale (default)");
   line("featurewise-center", o.featurewise_center, "",
@@ -67,9 +72,7 @@ void check_preprocessing_options(const TrainOptions& options) {
 
 void apply(const PreprocessingOptions& o, const Shape& sample, nn::Preprocessing& result) {
   if (!o.family.empty()) {
-    nn::Preprocessing family = nn::preprocessing_named(o.family, sample[-1]);
-    family.filter = result.filter;
-    result = std::move(family);
+    result = nn::with_reading_of(result, nn::preprocessing_named(o.family, sample[-1]));
   }
   const bool is_table = sample.rank() != 3;
   const char* const of_pictures = o.samplewise_center ? "samplewise-center"

@@ -15,7 +15,9 @@ namespace millrace::apps {
 struct TrainOptions;
 
 struct PreprocessingOptions {
-  std::string family;  ///< "caffe", "tf", "torch", "rescale"; empty: none
+  bool no_exif_orientation = false;
+  std::string background;  ///< a colour, or empty
+  std::string family;      ///< "caffe", "tf", "torch", "rescale"; empty: none
   bool featurewise_center = false, featurewise_std = false;
   bool samplewise_center = false, samplewise_std = false;
   bool zca = false;

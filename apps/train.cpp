@@ -296,8 +296,16 @@ std::optional<Arguments> arguments_of_resumed(Arguments arguments) {
   if (!fs::exists(run / "config.ini")) {
     throw Error(concat(run.string(), ": holds no run to go on with (no config.ini)"));
   }
-  arguments.insert(arguments.end(),
-                   {"--recipe", (run / "config.ini").string(), "--run-dir", run.string()});
+  const std::string config = (run / "config.ini").string();
+  arguments.insert(arguments.end(), {"--recipe", config, "--run-dir", run.string()});
+  TrainOptions begun;
+  CommandLine recipe("train", "", "");
+  declare(recipe, begun);
+  recipe.accept_recipe();
+  (void)recipe.parse({"--recipe", config});
+  // Begun before there was such an option, when pictures were taken as they are stored.
+  constexpr const char* kAsStored = "no-exif-orientation";
+  if (!recipe.was_given(kAsStored)) arguments.push_back(concat("--", kAsStored));
   return arguments;
 }
 

@@ -2,8 +2,6 @@
 
 #include "apps/run_directory.h"
 
-#include "apps/machine_options.h"
-
 #include <millrace/core/error.h>
 #include <millrace/nn/zoo.h>
 
@@ -31,6 +29,7 @@ void declare(CommandLine& line, TrainOptions& o) {
        "a picture that cannot be read ends the run (default) or is left out");
   line("bad-image-limit", o.bad_image_limit, "N",
        "with skip: fail after so many; default 0: no limit");
+  declare_max_image_pixels(line, o.max_image_pixels);
   line("limit-batches", o.limit_batches, "N",
        "at most so many batches of training and validation an epoch; 0: all");
   line("replay", o.replay, "N",
@@ -110,6 +109,7 @@ void check(const TrainOptions& o) {
         "train: --replay reads nothing after its first batches, so --validation cannot go with "
         "it; leave one of them out");
   }
+  check_max_image_pixels("train", o.max_image_pixels);
   require(o.epochs >= 1, "epochs", "1 or more", o.epochs);
   require(o.batch >= 1 && o.batch <= 1'000'000, "batch", "in 1 to 1000000", o.batch);
   require(std::isfinite(o.scale.value_or(1)), "scale", "a finite number", o.scale.value_or(1));

@@ -8,6 +8,7 @@
 #include "apps/event_options.h"
 #include "apps/label_options.h"
 #include "apps/machine.h"
+#include "apps/machine_options.h"
 #include "apps/preprocessing_options.h"
 #include "apps/pruning_options.h"
 #include "apps/schedule_options.h"
@@ -31,6 +32,7 @@ struct TrainOptions {
   std::string mean, deviation;
   std::string on_bad_image = "fail";
   std::uint64_t bad_image_limit = 0;
+  std::uint64_t max_image_pixels = kMaxImagePixels;
   std::uint32_t limit_batches = 0;
   std::uint32_t replay = 0;
   bool resident = false;

@@ -70,7 +70,8 @@ Training prepare_training(TrainOptions options, TrainingData data, const Watch& 
   (void)class_weights(options.labels.class_weight, t.data.training);  // before anything takes long
   fit_preprocessing(options.preprocessing, t.data.training, t.model,
                     {.on_bad_image = bad_image_policy(options),
-                     .decoder = decoder_options(budget, options.threads),
+                     .decoder = decoder_options(budget, options.threads, options.max_image_pixels,
+                                                t.model.preprocessing),
                      .threads = options.threads,
                      .budget = budget,
                      .watch = watch,
@@ -198,7 +199,9 @@ Stream<Lease<HostBatch>> add_reading(Pipeline& p, const Training& t, DirectoryRe
       tickets, {.name = "decode", .concurrency = kAllThreads, .on_error = bad_image_policy(o)},
       DecodeInto(training.dataset, validation.dataset,
                  filter_from_name(t.model.preprocessing.filter),
-                 decoder_options(parse_bytes(o.memory_budget), o.threads), t.lost));
+                 decoder_options(parse_bytes(o.memory_budget), o.threads, o.max_image_pixels,
+                                 t.model.preprocessing),
+                 t.lost));
   auto augmented = p.then(pixels, {.name = "augment", .concurrency = kAllThreads},
                           Augment(augment_options(o.augmentation), o.seed, t.model.input));
   if (nn::needs_whole_samples(t.model.preprocessing)) {

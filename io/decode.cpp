@@ -7,6 +7,8 @@
 #include <millrace/io/detail/raster.h>
 #include <millrace/io/files.h>
 
+#include <algorithm>
+#include <optional>
 #include <vector>
 
 namespace millrace {
@@ -28,13 +30,18 @@ void check_pixels(int height, int width, std::uint64_t limit) {
   const auto pixels = static_cast<std::uint64_t>(height) * static_cast<std::uint64_t>(width);
   if (pixels <= limit) return;
   throw Error(concat(width, "x", height, " pixels are more than the ", limit,
-                     " that a picture may have; shrink it or raise max_pixels"));
+                     " that a picture may have; shrink it or raise --max-image-pixels"));
 }
 
-void check_scratch(std::uint64_t bytes, Bytes limit) {
-  if (bytes <= limit.count) return;
-  throw Error(concat("decoding it takes ", Bytes{bytes}, ", more than the ", limit,
-                     " that a picture may; shrink it or allow decoding more memory"));
+// How many pixels of a large JPEG libjpeg may make one of: the result keeps four times the target's
+// height and width, so that the filter still decides what the target looks like.
+int jpeg_scale(const detail::JpegHeader& header, ImageView target, std::uint64_t large) {
+  constexpr int kGap = 4;
+  const auto pixels =
+      static_cast<std::uint64_t>(header.height) * static_cast<std::uint64_t>(header.width);
+  if (pixels <= large || target.height == 0 || target.width == 0) return 1;
+  const int most = std::min(header.height / target.height, header.width / target.width) / kGap;
+  return most >= 8 ? 8 : most >= 4 ? 4 : most >= 2 ? 2 : 1;
 }
 
 }  // namespace
@@ -54,21 +61,53 @@ ImageInfo image_info(std::span<const std::byte> file, std::string_view name) {
 
 class Decoder::Impl {
  public:
-  explicit Impl(DecoderOptions options) : options_(options) {}
+  explicit Impl(DecoderOptions options) : options_(std::move(options)) {}
 
   void decode(std::span<const std::byte> file, ImageView target, Filter filter) {
     const Format format = detail::sniff(file);
     if (format == Format::jpeg) return decode_jpeg(file, target, filter);
     const detail::RasterHeader header = detail::raster_header(format, file);
     check_pixels(header.height, header.width, options_.max_pixels);
-    check_scratch(static_cast<std::uint64_t>(header.height) *
-                      static_cast<std::uint64_t>(header.width) *
-                      static_cast<std::uint64_t>(header.channels),
-                  options_.max_scratch);
-    const detail::Raster picture = detail::decode_raster(format, file, options_.max_scratch.count);
-    fit({picture.pixels.get(), picture.header.height, picture.header.width,
-         picture.header.channels},
+    SharedBytes::Turn turn;
+    const detail::Raster image = decode_raster(format, file, header, turn);
+    fit({image.pixels.get(), image.header.height, image.header.width, image.header.channels},
         target, filter);
+  }
+
+  // Calls body(bytes of the file), in the decoder's own memory or in that of large files.
+  template <class Body>
+  auto with_file(const std::filesystem::path& path, Body body) {
+    Bytes length;
+    try {
+      read_file_into(path, file_, options_.max_scratch);
+    } catch (const FileTooLong& error) {
+      length = error.length();
+      if (options_.large == nullptr || length.count == 0) throw;
+    }
+    if (length.count == 0) return body(file_);
+    SharedBytes& files = options_.large->files;
+    if (length > files.all()) {
+      throw Error(concat(path.native(), ": is ", length, " long, more than the ", files.all(),
+                         " that the file of a picture may be; shrink it or raise --memory-budget"));
+    }
+    const SharedBytes::Turn turn = files.take(length);
+    std::vector<std::byte> file;  // its memory goes back before the turn does
+    read_file_into(path, file, length);
+    return body(file);
+  }
+
+  ImageInfo info(const std::filesystem::path& path) {
+    constexpr std::size_t kStart = 64 * 1024;
+    file_.resize(kStart);
+    std::error_code error;
+    const auto start = std::span(file_).first(read_start(path, file_, error));
+    try {
+      if (!error) return image_info(start, path.native());
+    } catch (const Error&) {
+      if (start.size() < kStart) throw;
+    }
+    return with_file(
+        path, [&](std::span<const std::byte> file) { return image_info(file, path.native()); });
   }
 
   void fit(ConstImageView source, ImageView target, Filter filter) {
@@ -79,18 +118,56 @@ class Decoder::Impl {
     }
   }
 
-  std::vector<std::byte>& file() noexcept { return file_; }
-  [[nodiscard]] Bytes max_scratch() const noexcept { return options_.max_scratch; }
   [[nodiscard]] Bytes bytes() const noexcept {
     return resizer_.scratch_bytes() +
            Bytes{file_.capacity() + row_.capacity() + converted_.capacity()};
   }
 
  private:
+  // Of an image's memory beside the file.
+  [[nodiscard]] Bytes most() const noexcept {
+    return options_.large == nullptr ? options_.max_scratch
+                                     : std::max(options_.max_scratch, options_.large->images.all());
+  }
+  // None where the decoder's own memory is enough.
+  [[nodiscard]] SharedBytes::Turn take(std::uint64_t bytes) {
+    if (bytes <= options_.max_scratch.count) return {};
+    return options_.large->images.take(Bytes{bytes});
+  }
+
+  // Of what decoding takes besides the pixels nobody knows the sum beforehand. Most files of a
+  // format do with what is guessed here; the others are begun anew with all there is.
+  detail::Raster decode_raster(Format format, std::span<const std::byte> file,
+                               const detail::RasterHeader& header, SharedBytes::Turn& turn) {
+    const std::uint64_t pixels = detail::raster_bytes(header);
+    const std::uint64_t all = most().count;
+    detail::check_raster_bytes(pixels, all);
+    for (std::uint64_t room = std::min(2 * (pixels + file.size()), all);; room = all) {
+      turn = {};
+      turn = take(room);
+      const std::uint64_t given = std::max(options_.max_scratch, turn.bytes()).count;
+      try {
+        return detail::decode_raster(format, file, given);
+      } catch (const detail::TooLittleMemory&) {
+        if (given >= all) throw;
+      }
+    }
+  }
+
   void decode_jpeg(std::span<const std::byte> file, ImageView target, Filter filter) {
-    const detail::JpegHeader header = jpeg_.open(file);
+    struct Closing {
+      detail::JpegReader& reader;
+      ~Closing() { reader.close(); }
+    };
+    detail::JpegHeader header = jpeg_.open(file);
     check_pixels(header.height, header.width, options_.max_pixels);
-    if (header.has_many_scans) check_scratch(header.coefficient_bytes, options_.max_scratch);
+    const std::uint64_t bytes = header.has_many_scans ? header.coefficient_bytes : 0;
+    detail::check_raster_bytes(bytes, most().count);
+    const SharedBytes::Turn turn = take(bytes);
+    const Closing closing{jpeg_};
+    if (filter != Filter::nearest) {
+      header = jpeg_.scale(jpeg_scale(header, target, options_.large_jpeg));
+    }
     resizer_.begin(header.height, header.width, target, filter);
     const bool is_rgb = header.channels == 3 && target.channels == 3;
     std::uint8_t* const wide = is_rgb ? resizer_.wide_row() : nullptr;
@@ -100,7 +177,6 @@ class Decoder::Impl {
       resizer_.push_wide_row();
     }
     if (wide == nullptr) push_rows(header, target.channels);
-    jpeg_.close();
   }
 
   void push_rows(const detail::JpegHeader& header, int channels) {
@@ -128,7 +204,7 @@ class Decoder::Impl {
   std::vector<std::uint8_t> converted_;  // in the target's channels
 };
 
-Decoder::Decoder(DecoderOptions options) : impl_(std::make_unique<Impl>(options)) {}
+Decoder::Decoder(DecoderOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
 Decoder::~Decoder() = default;
 Decoder::Decoder(Decoder&&) noexcept = default;
 Decoder& Decoder::operator=(Decoder&&) noexcept = default;
@@ -139,8 +215,13 @@ void Decoder::decode(std::span<const std::byte> file, std::string_view name, Ima
 }
 
 void Decoder::decode_file(const std::filesystem::path& path, ImageView target, Filter filter) {
-  read_file_into(path, impl_->file(), impl_->max_scratch());
-  decode(impl_->file(), path.native(), target, filter);
+  impl_->with_file(path, [&](std::span<const std::byte> file) {
+    naming(path.native(), [&] { impl_->decode(file, target, filter); });
+  });
+}
+
+ImageInfo Decoder::info(const std::filesystem::path& path) {
+  return impl_->info(path);
 }
 
 void Decoder::fit(ConstImageView source, ImageView target, Filter filter) {

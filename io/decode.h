@@ -4,11 +4,14 @@
 
 #include <millrace/core/bytes.h>
 #include <millrace/image/resize.h>
+#include <millrace/io/large_images.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -25,12 +28,27 @@ struct ImageInfo {
 /// Reads the header only. Throws Error that begins with `name`. Thread-safe.
 [[nodiscard]] ImageInfo image_info(std::span<const std::byte> file, std::string_view name);
 
-/// Bounds on what one picture may cost. Both are checked before memory is taken.
+/// The most pixels of a picture where nobody says otherwise: Pillow's bound against small files
+/// that unpack to enormous pictures.
+inline constexpr std::uint64_t kMaxImagePixels = 178'956'970;
+
+/// Bounds on what one picture may cost. All are checked before memory is taken.
 struct DecoderOptions {
-  std::uint64_t max_pixels = 100'000'000;  ///< height times width
+  std::uint64_t max_pixels = kMaxImagePixels;  ///< height times width
   /// Of memory for the bytes of a file that decode_file() reads, and as much again for formats that
   /// cannot be decoded row by row: all but JPEG, and progressive JPEG.
   Bytes max_scratch = Bytes{128U << 20};
+  /// Where decoders take turns for files and pictures that need more; null: these are refused.
+  std::shared_ptr<LargeImages> large{};
+  /// Whether pictures are turned upright before they are resized, as Pillow's exif_transpose()
+  /// does; else they are taken as they are stored.
+  bool exif_orientation = false;
+  /// Red, green and blue of what pictures with transparency are put on, as by Pillow's
+  /// alpha_composite(); none: transparency is dropped.
+  std::optional<std::array<std::uint8_t, 3>> background{};
+  /// A JPEG of more pixels than this is decoded at 1/2, 1/4 or 1/8 where that leaves four times the
+  /// target's height and width, as Pillow's draft() does, but not for Filter::nearest.
+  std::uint64_t large_jpeg = std::uint64_t{1} << 24;
 };
 
 /// Decodes JPEG (libjpeg-turbo), PNG (stb_image), GIF (giflib, first frame), WebP (libwebp; of an
@@ -38,8 +56,9 @@ struct DecoderOptions {
 /// image) and TGA into a target of any size. Pixels equal Pillow's convert() followed by resize()
 /// to the byte: alpha is dropped, CMYK is taken as Adobe writes it (inverted), grey comes from RGB
 /// by ITU-R 601, no EXIF rotation; but grey samples of more than 8 bits are scaled by their maximum
-/// (PGM, TIFF) or give their highest 8 bits (PNG), where Pillow clips. A JPEG is streamed through
-/// the resizer, so its size costs no memory. Stricter than Pillow: a JPEG that lacks data, and a
+/// (PGM, TIFF) or give their highest 8 bits (PNG), where Pillow clips, and a large JPEG is decoded
+/// smaller where the target is small. A JPEG is streamed through the resizer, so its size costs no
+/// memory. Stricter than Pillow: a JPEG that lacks data, and a
 /// PNG with a wrong checksum or parts in an order that the format forbids, are errors.
 ///
 /// Thread safety: one Decoder a thread; it keeps its buffers from file to file.
@@ -59,6 +78,8 @@ class Decoder {
               Filter filter);
   /// Reads a file and decodes it. Errors name the path.
   void decode_file(const std::filesystem::path& path, ImageView target, Filter filter);
+  /// Reads a file's header, from its first 64 KiB where they hold it.
+  [[nodiscard]] ImageInfo info(const std::filesystem::path& path);
   /// Converts channels (1, 2, 3 or 4, as in ImageInfo without CMYK) and resizes pixels that need no
   /// decoding.
   void fit(ConstImageView source, ImageView target, Filter filter);

@@ -73,8 +73,10 @@ struct stat status_of(int descriptor, const fs::path& path) {
   return status;
 }
 
-[[noreturn]] void too_long(const fs::path& path, const char* what, Bytes most) {
-  throw Error(concat(path.string(), ": ", what, ", more than the ", most, " that a file may be"));
+[[noreturn]] void too_long(const fs::path& path, const std::string& what, Bytes length,
+                           Bytes most) {
+  throw FileTooLong(
+      concat(path.string(), ": ", what, ", more than the ", most, " that a file may be"), length);
 }
 
 // What has no length, a pipe or what the kernel makes up in /proc, is read until it ends.
@@ -92,7 +94,7 @@ std::size_t read_to_the_end(int descriptor, std::vector<std::byte>& buffer, cons
     }
     buffer.resize(wanted);
     size += read_fully(descriptor, std::span(buffer).subspan(size), path);
-    if (size > most.count) too_long(path, "goes on", most);
+    if (size > most.count) too_long(path, "goes on", {}, most);
     if (size < wanted) return size;
   }
 }
@@ -112,7 +114,7 @@ void read_file_into(const fs::path& path, std::vector<std::byte>& buffer, Bytes 
   const Descriptor file(open_to_read(path));
   const struct stat status = status_of(file.number(), path);
   const Bytes length{static_cast<std::uint64_t>(status.st_size)};
-  if (length > most) too_long(path, concat("is ", length, " long").c_str(), most);
+  if (length > most) too_long(path, concat("is ", length, " long"), length, most);
   // A file is read as long as it was when it was opened.
   buffer.resize(static_cast<std::size_t>(length.count));
   buffer.resize(length.count > 0 ? read_fully(file.number(), buffer, path)

@@ -3,21 +3,34 @@
 // file or the new one and never a part. Every error names the path and what the system said.
 
 #include <millrace/core/bytes.h>
+#include <millrace/core/error.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <limits>
 #include <span>
+#include <string>
 #include <string_view>
 #include <system_error>
 #include <vector>
 
 namespace millrace {
 
+/// A file is longer than it may be.
+class FileTooLong : public Error {
+ public:
+  FileTooLong(const std::string& what, Bytes length) : Error(what), length_(length) {}
+  [[nodiscard]] Bytes length() const noexcept { return length_; }  ///< 0: it has none, as a pipe
+
+ private:
+  Bytes length_;
+};
+
 /// Reads a whole file. `buffer` is resized to its length; its memory is reused. Throws Error when
 /// the file is missing, unreadable, a directory or a device. A file larger than `most` is refused
-/// before it is read, a pipe once it has given more. A pipe that nobody writes to is empty.
+/// before it is read (FileTooLong), a pipe once it has given more. A pipe that nobody writes to is
+/// empty.
 void read_file_into(const std::filesystem::path& path, std::vector<std::byte>& buffer,
                     Bytes most = Bytes{std::numeric_limits<std::uint64_t>::max()});
 [[nodiscard]] std::vector<std::byte> read_file(const std::filesystem::path& path);

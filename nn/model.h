@@ -5,8 +5,10 @@
 
 #include <millrace/core/shape.h>
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -113,8 +115,9 @@ struct Layer {
 /// The order of the channels that a model sees: its weights know one of them.
 enum class ChannelOrder { rgb, bgr };
 
-/// How pixels become the input of the model: resized with `filter` to the model's height and width,
-/// put in `order`, then x = pixel * scale, in this order (ImageDataGenerator's):
+/// How pixels become the input of the model: turned as EXIF's orientation says, put on `background`
+/// where they are transparent, resized with `filter` to the model's height and width, put in
+/// `order`, then x = pixel * scale, in this order (ImageDataGenerator's):
 ///   samplewise_center     x -= mean of the whole sample
 ///   samplewise_deviation  x /= population deviation of the whole sample + 1e-6
 ///   mean, deviation       x = (x - mean[c]) / deviation[c], by channel of `order`
@@ -122,6 +125,9 @@ enum class ChannelOrder { rgb, bgr };
 /// Functions about it are in preprocessing.h.
 struct Preprocessing {
   std::string filter = "bilinear";  ///< a filter of image/resize.h
+  bool exif_orientation = false;    ///< false: pixels as they are stored
+  /// Red, green and blue; none: transparency is dropped.
+  std::optional<std::array<std::uint8_t, 3>> background{};
   float scale = 1.0F / 255.0F;
   std::vector<float> mean{};       ///< one a channel, or empty: 0
   std::vector<float> deviation{};  ///< one a channel, or empty: 1

@@ -145,6 +145,8 @@ Json json_of(const Preprocessing& preprocessing) {
                {"scale", shortest(preprocessing.scale)},
                {"mean", numbers(preprocessing.mean)},
                {"deviation", numbers(preprocessing.deviation)}};
+  if (preprocessing.exif_orientation) json["exif_orientation"] = true;
+  if (preprocessing.background) json["background"] = *preprocessing.background;
   if (preprocessing.order != ChannelOrder::rgb) json["order"] = to_string(preprocessing.order);
   if (preprocessing.samplewise_center) json["samplewise_center"] = true;
   if (preprocessing.samplewise_deviation) json["samplewise_deviation"] = true;
@@ -156,6 +158,8 @@ Preprocessing preprocessing_from(const Json& json) {
   Fields fields(json, "preprocessing");
   Preprocessing result;
   fields.optional("filter", result.filter);
+  fields.optional("exif_orientation", result.exif_orientation);
+  fields.optional("background", result.background);
   fields.optional("scale", result.scale);
   fields.optional("mean", result.mean);
   fields.optional("deviation", result.deviation);

@@ -50,8 +50,8 @@ std::string family_of(const Preprocessing& preprocessing) {
     const bool wants_colour =
         std::string_view(name) == "caffe" || std::string_view(name) == "torch";
     if (wants_colour && channels != 3) continue;
-    Preprocessing family = preprocessing_named(name, static_cast<std::int64_t>(channels));
-    family.filter = preprocessing.filter;
+    const Preprocessing family = with_reading_of(
+        preprocessing, preprocessing_named(name, static_cast<std::int64_t>(channels)));
     if (family == preprocessing) return concat(name, ": ");
   }
   return {};
@@ -83,8 +83,19 @@ Preprocessing preprocessing_named(std::string_view name, std::int64_t channels) 
   return {.mean = {0.485F, 0.456F, 0.406F}, .deviation = {0.229F, 0.224F, 0.225F}};
 }
 
+Preprocessing with_reading_of(const Preprocessing& reading, Preprocessing numbers) {
+  numbers.filter = reading.filter;
+  numbers.exif_orientation = reading.exif_orientation;
+  numbers.background = reading.background;
+  return numbers;
+}
+
 std::string describe(const Preprocessing& p) {
   std::vector<std::string> parts;
+  if (p.background) {
+    const auto sample = [&](std::size_t i) { return static_cast<int>((*p.background)[i]); };
+    parts.push_back(concat("on ", sample(0), ',', sample(1), ',', sample(2)));
+  }
   if (p.order == ChannelOrder::bgr) parts.emplace_back("BGR");
   if (p.scale != 1) {
     parts.push_back(p.scale < 1 ? concat("pixel / ", 1 / p.scale) : concat("pixel * ", p.scale));
@@ -114,6 +125,10 @@ void check_preprocessing(const Preprocessing& preprocessing, const Shape& sample
   if (preprocessing.filter.empty()) throw Error("preprocessing.filter: expected a name");
   if (!std::isfinite(preprocessing.scale)) {
     throw Error("preprocessing.scale: expected a finite number");
+  }
+  if ((preprocessing.background || preprocessing.exif_orientation) && sample.rank() != 3) {
+    throw Error(concat("preprocessing: background and exif_orientation are of pictures, not of ",
+                       "rows of ", sample));
   }
   check_constants("mean", preprocessing.mean, channels);
   check_constants("deviation", preprocessing.deviation, channels);

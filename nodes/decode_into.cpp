@@ -61,13 +61,21 @@ std::string DecodeInto::part_name(std::uint64_t part) const {
   return dataset(static_cast<Phase>(part >> kPhaseBit)).name(static_cast<std::uint32_t>(part));
 }
 
-Bytes DecodeInto::scratch() const noexcept {
-  const auto is_decoding = [](const std::shared_ptr<const Dataset>& dataset) {
+bool DecodeInto::decodes() const noexcept {
+  const auto is_decoded = [](const std::shared_ptr<const Dataset>& dataset) {
     return dataset != nullptr && dataset->dtype() == DType::u8 &&
            dataset->natural_shape().rank() == 0;
   };
+  return is_decoded(training_) || is_decoded(validation_);
+}
+
+Bytes DecodeInto::scratch() const noexcept {
   // The file and the picture, see DecoderOptions.
-  return is_decoding(training_) || is_decoding(validation_) ? 2 * options_.max_scratch : Bytes{};
+  return decodes() ? 2 * options_.max_scratch : Bytes{};
+}
+
+Bytes DecodeInto::shared_scratch() const noexcept {
+  return decodes() && options_.large != nullptr ? options_.large->bytes() : Bytes{};
 }
 
 }  // namespace millrace

@@ -19,7 +19,9 @@ namespace millrace {
 /// which may be null, is told of each sample. Pictures in float32 batches are the decoded bytes,
 /// 0..255, as floats.
 ///
-/// Each copy has a decoder of its own; scratch() is the most that one holds.
+/// Each copy has a decoder of its own; scratch() is the most that one holds. Large images take
+/// turns for what DecoderOptions::large has: a call may then wait for others, which wait for
+/// nobody.
 class DecodeInto {
  public:
   DecodeInto(std::shared_ptr<const Dataset> training, std::shared_ptr<const Dataset> validation,
@@ -33,8 +35,11 @@ class DecodeInto {
   /// The file that a call is busy with, for the watch over stalled runs.
   [[nodiscard]] std::string part_name(std::uint64_t part) const;
   [[nodiscard]] Bytes scratch() const noexcept;
+  /// What the decoders of all copies share.
+  [[nodiscard]] Bytes shared_scratch() const noexcept;
 
  private:
+  [[nodiscard]] bool decodes() const noexcept;
   [[nodiscard]] const Dataset& dataset(Phase phase) const noexcept {
     return phase == Phase::training ? *training_ : *validation_;
   }

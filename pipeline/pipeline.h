@@ -129,7 +129,8 @@ class Pipeline {
   /// A stage: `Out body(const In&)`, with an optional Context& after it. A body that returns
   /// optional<Out> may keep an item from going on; one that returns Pending<Out> has begun work
   /// that ends elsewhere, see pending.h. A node that holds scratch memory says so with `Bytes
-  /// scratch() const`; it is charged once per concurrent call.
+  /// scratch() const`; it is charged once per concurrent call. What its copies share, `Bytes
+  /// shared_scratch() const`, is charged once.
   ///
   /// A node that writes into its item, or into the slot that its item leases, takes `In&` or has a
   /// member `static constexpr bool writes_in_place = true`. Then, and with retry(), nobody else may
@@ -227,8 +228,14 @@ class Pipeline {
                     { body.scratch() } -> std::convertible_to<Bytes>;
                   }) {
       const Bytes scratch = body.scratch();
-      if (scratch.count == 0) return;
-      charge(stage.name + " scratch", static_cast<std::uint64_t>(concurrency(stage)), scratch);
+      const auto count = static_cast<std::uint64_t>(concurrency(stage));
+      if (scratch.count > 0) charge(stage.name + " scratch", count, scratch);
+    }
+    if constexpr (requires {
+                    { body.shared_scratch() } -> std::convertible_to<Bytes>;
+                  }) {
+      const Bytes shared = body.shared_scratch();
+      if (shared.count > 0) charge(stage.name + " shared scratch", 1, shared);
     }
   }
   [[nodiscard]] int concurrency(const Stage& stage) const;

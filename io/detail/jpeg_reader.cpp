@@ -16,6 +16,7 @@ struct JpegReader::State {
   jpeg_decompress_struct decoder{};
   jpeg_error_mgr errors{};
   jpeg_progress_mgr progress{};
+  JpegHeader header{};
   std::jmp_buf landing{};
   std::array<char, JMSG_LENGTH_MAX> message{};
   const char* converter = nullptr;  // of a file that is whole, and of a kind that is not read
@@ -113,7 +114,8 @@ JpegHeader JpegReader::open(std::span<const std::byte> file) {
     jpeg_read_header(&decoder, TRUE);
   });
 
-  JpegHeader header;
+  JpegHeader& header = state_->header;
+  header = {};
   header.height = static_cast<int>(decoder.image_height);
   header.width = static_cast<int>(decoder.image_width);
   header.has_many_scans = jpeg_has_multiple_scans(&decoder) != 0;
@@ -132,6 +134,18 @@ JpegHeader JpegReader::open(std::span<const std::byte> file) {
         kBlockBytes * component.width_in_blocks * component.height_in_blocks;
   }
   return header;
+}
+
+JpegHeader JpegReader::scale(int denominator) {
+  jpeg_decompress_struct& decoder = state_->decoder;
+  JpegHeader scaled = state_->header;
+  if (denominator == 1) return scaled;
+  decoder.scale_num = 1;
+  decoder.scale_denom = static_cast<unsigned>(denominator);
+  state_->guarded([&] { jpeg_calc_output_dimensions(&decoder); });
+  scaled.height = static_cast<int>(decoder.output_height);
+  scaled.width = static_cast<int>(decoder.output_width);
+  return scaled;
 }
 
 void JpegReader::start(bool wide) {

@@ -31,6 +31,9 @@ class JpegReader {
 
   /// Reads the header. `file` must live until the last row is read.
   JpegHeader open(std::span<const std::byte> file);
+  /// Makes one pixel of `denominator` times as many, 1, 2, 4 or 8, rounded up: the header of what
+  /// will be read. Requires: open(), not start().
+  JpegHeader scale(int denominator);
   /// Starts decoding; for a file of many scans, decodes them. With `wide` RGB comes in four bytes a
   /// pixel, the fourth of no meaning. Requires then: three channels.
   void start(bool wide = false);

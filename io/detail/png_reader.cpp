@@ -221,17 +221,12 @@ void check_size(const Header& header) {
                      " pixels are more than a PNG file may have here; shrink it"));
 }
 
-[[noreturn]] void refuse_memory(std::size_t max_bytes) {
-  throw Error(concat("decoding it takes more than the ", Bytes{max_bytes},
-                     " that a picture may; shrink it or allow decoding more memory"));
-}
-
 // The file with nothing but header and pixels; a palette's indices pass for shades of grey.
 std::vector<std::byte> plain_file(Span file, const Contents& contents, std::size_t max_bytes) {
   constexpr std::size_t kHead = kSignature + kAroundData + kHeaderData;
   constexpr std::string_view kEnd("\0\0\0\0IEND\xAE\x42\x60\x82", kAroundData);
   const std::size_t bytes = kHead + contents.pixels.size() + kEnd.size();
-  if (bytes > max_bytes) refuse_memory(max_bytes);
+  check_raster_bytes(bytes, max_bytes);
   std::vector<std::byte> plain(bytes);
   std::memcpy(plain.data(), file.data(), kHead);
   std::memcpy(plain.data() + kHead, contents.pixels.data(), contents.pixels.size());
@@ -245,7 +240,7 @@ Raster look_up(const Raster& indices, const Contents& contents, std::size_t max_
   const RasterHeader header = raster_of(contents.header);
   const std::size_t pixels =
       static_cast<std::size_t>(header.height) * static_cast<std::size_t>(header.width);
-  if (4 * pixels > max_bytes) refuse_memory(max_bytes);  // an index and three samples each
+  check_raster_bytes(4 * pixels, max_bytes);  // an index and three samples each
   Raster colours = new_raster(header, max_bytes);
   std::array<std::array<std::uint8_t, 4>, 256> table{};  // black, as in Pillow, what has no colour
   const std::size_t step =

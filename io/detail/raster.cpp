@@ -21,10 +21,20 @@ std::size_t raster_bytes(const RasterHeader& header) noexcept {
          static_cast<std::size_t>(header.channels);
 }
 
+namespace {
+
+constexpr const char* kWhatToDo = " that a picture may; shrink it or raise --memory-budget";
+
+}  // namespace
+
 void check_raster_bytes(std::uint64_t bytes, std::size_t max_bytes) {
   if (bytes <= max_bytes) return;
-  throw Error(concat("decoding it takes ", Bytes{bytes}, ", more than the ", Bytes{max_bytes},
-                     " that a picture may; shrink it or allow decoding more memory"));
+  throw TooLittleMemory(
+      concat("decoding it takes ", Bytes{bytes}, ", more than the ", Bytes{max_bytes}, kWhatToDo));
+}
+
+void refuse_raster_bytes(std::size_t max_bytes) {
+  throw TooLittleMemory(concat("decoding it takes more than the ", Bytes{max_bytes}, kWhatToDo));
 }
 
 Raster new_raster(const RasterHeader& header, std::size_t max_bytes) {

@@ -2,6 +2,7 @@
 // Pictures that are read whole: what every format but JPEG gives, which streams its rows. One file
 // a format has a header function and a decode function; raster.cpp knows which format has which.
 
+#include <millrace/core/error.h>
 #include <millrace/io/detail/format.h>
 
 #include <cstddef>
@@ -25,19 +26,27 @@ struct Raster {
 /// Of the pixels.
 [[nodiscard]] std::size_t raster_bytes(const RasterHeader& header) noexcept;
 
-/// Throws Error if decoding takes more than it may.
-void check_raster_bytes(std::uint64_t bytes, std::size_t max_bytes);
+/// Decoding takes more memory than it may; with more it can be tried again.
+class TooLittleMemory : public Error {
+ public:
+  using Error::Error;
+};
 
-/// Zeroed memory for the pixels of a picture. Throws Error if that is more than `max_bytes`,
-/// std::bad_alloc.
+/// Throws TooLittleMemory if decoding takes more than it may.
+void check_raster_bytes(std::uint64_t bytes, std::size_t max_bytes);
+/// Throws it where nobody knows how much it would take.
+[[noreturn]] void refuse_raster_bytes(std::size_t max_bytes);
+
+/// Zeroed memory for the pixels of a picture. Throws TooLittleMemory if that is more than
+/// `max_bytes`, std::bad_alloc.
 [[nodiscard]] Raster new_raster(const RasterHeader& header, std::size_t max_bytes);
 
 /// Reads the header only. Throws Error without the file's name, as all functions here.
 [[nodiscard]] RasterHeader raster_header(Format format, std::span<const std::byte> file);
 
 /// Decodes the first picture to 8 bits a sample; the header is raster_header()'s. At no time is
-/// more than `max_bytes` allocated. Throws Error (damaged, ends early, a kind that is not
-/// supported), std::bad_alloc. Requires: not Format::jpeg.
+/// more than `max_bytes` allocated. Throws TooLittleMemory, Error (damaged, ends early, a kind that
+/// is not supported), std::bad_alloc. Requires: not Format::jpeg.
 [[nodiscard]] Raster decode_raster(Format format, std::span<const std::byte> file,
                                    std::size_t max_bytes);
 

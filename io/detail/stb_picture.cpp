@@ -177,10 +177,7 @@ Raster stb_decode(std::span<const std::byte> file, std::size_t max_bytes, std::s
   std::uint8_t* const pixels = stbi_load_from_callbacks(&kCallbacks, &source, &header.width,
                                                         &header.height, &header.channels, 0);
   Raster picture{header, {pixels, [](std::uint8_t* memory) { release(memory); }}};
-  if (scratch.is_overdrawn) {
-    throw Error(concat("decoding it takes more than the ", Bytes{max_bytes},
-                       " that a picture may; shrink it or allow decoding more memory"));
-  }
+  if (scratch.is_overdrawn) refuse_raster_bytes(max_bytes);
   if (pixels == nullptr && scratch.has_no_memory) throw std::bad_alloc();
   if (pixels == nullptr && !source.has_ended_early) {
     const char* const reason = stbi_failure_reason();  // none where it trusts its own writing

@@ -1,6 +1,7 @@
 #include <millrace/io/detail/tiff_file.h>
 
 #include <millrace/core/error.h>
+#include <millrace/io/detail/raster.h>
 
 #include <tiffio.h>
 #include <algorithm>
@@ -89,7 +90,7 @@ void TiffFile::Close::operator()(tiff* handle) const noexcept {
 }
 
 TiffFile::TiffFile(std::span<const std::byte> file, std::size_t max_bytes)
-    : source_(std::make_unique<Source>()) {
+    : max_bytes_(max_bytes), source_(std::make_unique<Source>()) {
   source_->file = file;
   const std::unique_ptr<TIFFOpenOptions, void (*)(TIFFOpenOptions*)> options(TIFFOpenOptionsAlloc(),
                                                                              TIFFOpenOptionsFree);
@@ -151,7 +152,7 @@ void TiffFile::check() const {
 void TiffFile::fail() const {
   if (source_->has_ended_early) throw Error("it ends early; get it again");
   if (std::string_view(source_->message.data()).find("byte limit") != std::string_view::npos)
-    throw Error("decoding it takes more memory than a picture may; allow decoding more memory");
+    refuse_raster_bytes(max_bytes_);
   throw Error(concat("it is damaged (",
                      source_->has_failed ? source_->message.data() : "data that cannot be",
                      "); get it again"));

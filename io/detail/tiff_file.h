@@ -49,6 +49,7 @@ class TiffFile {
   struct Close {
     void operator()(tiff* handle) const noexcept;
   };
+  std::size_t max_bytes_;
   std::unique_ptr<Source> source_;  // libtiff keeps its address
   std::unique_ptr<tiff, Close> handle_;
 };

@@ -216,9 +216,9 @@ TEST_CASE("a BMP or PNM file takes no memory for pixels that it only claims") {
   runs.pixels = std::string(4000, '\1');
   CHECK_THAT(decode_error(file_of(runs), {.max_scratch = 1_MiB}),
              Contains("decoding it takes 8.6 MiB"));
-  CHECK_THAT(decode_error("P5 2147483647 2147483647 255\n"), Contains("max_pixels"));
+  CHECK_THAT(decode_error("P5 2147483647 2147483647 255\n"), Contains("--max-image-pixels"));
   CHECK_THAT(decode_error(file_of({.width = 2147483647, .height = 2147483647})),
-             Contains("max_pixels"));
+             Contains("--max-image-pixels"));
 }
 
 TEST_CASE("a PNM file that is not what its format's text says is damaged") {

@@ -20,8 +20,8 @@ struct Case {
   std::uint32_t crc = 0;
 };
 
-std::vector<Case> recorded() {
-  std::ifstream table(MILLRACE_TEST_DATA "/io/decode.csv");
+std::vector<Case> recorded(const char* name) {
+  std::ifstream table(std::string(MILLRACE_TEST_DATA "/io/") + name);
   std::vector<Case> cases;
   for (std::string line; std::getline(table, line);) {
     if (line.starts_with("#") || line.starts_with("file,")) continue;
@@ -70,12 +70,8 @@ std::string grey_png(const std::string& rows, char change = 0) {
   return file;
 }
 
-}  // namespace
-
-TEST_CASE("decoding equals Pillow to the byte for every kind of file, grey and colour") {
-  const std::vector<Case> cases = recorded();
-  REQUIRE(cases.size() == 138);
-  Decoder decoder;
+// Decodes every file of a table to the size that it says and compares.
+void check_all(const std::vector<Case>& cases, Decoder& decoder) {
   for (const Case& one : cases) {
     std::vector<std::uint8_t> target(
         static_cast<std::size_t>(one.height * one.width * one.channels));
@@ -85,6 +81,38 @@ TEST_CASE("decoding equals Pillow to the byte for every kind of file, grey and c
     INFO(one.file << ' ' << one.filter << ' ' << one.channels << " channels");
     CHECK(crc_of(target) == one.crc);
   }
+}
+
+}  // namespace
+
+TEST_CASE("decoding equals Pillow to the byte for every kind of file, grey and colour") {
+  const std::vector<Case> cases = recorded("decode.csv");
+  REQUIRE(cases.size() == 138);
+  Decoder decoder;
+  check_all(cases, decoder);
+}
+
+TEST_CASE("a large JPEG is decoded smaller for a small target, as Pillow does for thumbnails") {
+  const std::vector<Case> cases = recorded("large_jpeg.csv");
+  REQUIRE(cases.size() == 288);
+  Decoder decoder({.large_jpeg = 1000});  // pixels, of the 61 x 47 that the files have
+  check_all(cases, decoder);
+}
+
+TEST_CASE("a JPEG that is not large, and one that is not averaged, are decoded at their size") {
+  std::vector<std::uint8_t> whole(5 * 7 * 3), target(5 * 7 * 3);
+  const auto decode = [&](std::vector<std::uint8_t>& into, std::uint64_t large, Filter filter) {
+    Decoder decoder({.large_jpeg = large});
+    decoder.decode(picture("420.jpg"), "a.jpg", {into.data(), 5, 7, 3}, filter);
+  };
+  decode(whole, 47 * 61, Filter::bilinear);
+  decode(target, DecoderOptions{}.large_jpeg, Filter::bilinear);
+  CHECK(target == whole);
+  decode(target, 47 * 61 - 1, Filter::bilinear);
+  CHECK(target != whole);
+  decode(whole, DecoderOptions{}.large_jpeg, Filter::nearest);
+  decode(target, 1, Filter::nearest);
+  CHECK(target == whole);
 }
 
 TEST_CASE("the header tells format and size without decoding") {
@@ -215,10 +243,10 @@ TEST_CASE("formats that are not read are named with the program that converts th
 TEST_CASE("pictures beyond the limits are refused from their header") {
   CHECK(decode_error(picture("420.jpg"), "big.jpg", {.max_pixels = 2000}) ==
         "big.jpg: 61x47 pixels are more than the 2000 that a picture may have; shrink it or raise "
-        "max_pixels");
+        "--max-image-pixels");
   CHECK(decode_error(picture("rgb.png"), "big.png", {.max_scratch = 4_KiB}) ==
         "big.png: decoding it takes 8.4 KiB, more than the 4 KiB that a picture may; shrink it or "
-        "allow decoding more memory");
+        "raise --memory-budget");
   CHECK(decode_error(picture("progressive.jpg"), "big.jpg", {.max_scratch = 4_KiB})
             .starts_with("big.jpg: decoding it takes "));
   CHECK(decode_error(picture("420.jpg"), "big.jpg", {.max_scratch = 0_B}).empty());
@@ -233,10 +261,9 @@ TEST_CASE("a PNG that claims 65,000 by 65,000 pixels takes no memory for them") 
   }
   const auto sum = ::crc32_z(0, reinterpret_cast<const Bytef*>(file.data() + 12), 17);
   for (std::size_t i = 0; i < 4; ++i) file[29 + i] = static_cast<std::byte>(sum >> (24 - 8 * i));
-  CHECK(
-      decode_error(file, "bomb.png") ==
-      "bomb.png: 65000x65000 pixels are more than the 100000000 that a picture may have; shrink it "
-      "or raise max_pixels");
+  CHECK(decode_error(file, "bomb.png") ==
+        "bomb.png: 65000x65000 pixels are more than the 178956970 that a picture may have; shrink "
+        "it or raise --max-image-pixels");
   CHECK(decode_error(file, "bomb.png",
                      {.max_pixels = UINT64_MAX, .max_scratch = Bytes{UINT64_MAX}}) ==
         "bomb.png: 65000x65000 pixels are more than a PNG file may have here; shrink it");

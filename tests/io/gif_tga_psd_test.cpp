@@ -183,15 +183,16 @@ TEST_CASE("GIF, TGA and PSD files that claim many pixels are refused before memo
       claiming("tga 32 bits in runs from the top left", 12, {0xFF, 0xFF, 0xFF, 0xFF}),
       claiming("psd rgb", 14, {0, 0, 0x75, 0x30, 0, 0, 0x75, 0x30})};
   for (const std::vector<std::byte>& file : files) {
-    CHECK_THAT(refusal(file), Contains("a picture may have; shrink it or raise max_pixels"));
+    CHECK_THAT(refusal(file),
+               Contains("a picture may have; shrink it or raise --max-image-pixels"));
     CHECK_THAT(refusal(file, {.max_pixels = ~0ULL}),
-               Contains("that a picture may; shrink it or allow decoding more memory"));
+               Contains("that a picture may; shrink it or raise --memory-budget"));
   }
   CHECK_THAT(refusal(claiming("psd rgb", 14, {0xFF, 0xFF, 0xFF, 0xFF})),
              Contains("it is damaged (its size)"));
   // The colours of CMYK take a fourth byte a pixel while they are converted.
   CHECK_THAT(refusal(recorded("psd cmyk").file, {.max_scratch = Bytes{5 * 7 * 4 - 1}}),
-             Contains("shrink it or allow decoding more memory"));
+             Contains("shrink it or raise --memory-budget"));
   CHECK(refusal(recorded("psd cmyk").file, {.max_scratch = Bytes{5 * 7 * 4}}).empty());
 }
 

@@ -231,14 +231,14 @@ TEST_CASE("a TIFF without a size, a strip or rows in a strip is damaged") {
 
 TEST_CASE("a WebP or TIFF that claims 60,000 by 60,000 pixels takes no memory for them") {
   const std::string many =
-      "a: 60000x60000 pixels are more than the 100000000 that a picture may have; "
-      "shrink it or raise max_pixels";
+      "a: 60000x60000 pixels are more than the 178956970 that a picture may have; "
+      "shrink it or raise --max-image-pixels";
   const DecoderOptions any_size = {.max_pixels = 10'000'000'000};
   const std::vector<std::byte> large_tiff = tiff({{256, 60000}, {257, 60000}, {278, 60000}});
   CHECK(decode_error(large_tiff) == many);
   CHECK(decode_error(large_tiff, any_size) ==
         "a: decoding it takes 3.4 GiB, more than the 128 MiB that a picture may; shrink it or "
-        "allow decoding more memory");
+        "raise --memory-budget");
 
   std::vector<std::byte> webp = sample("small_frame.webp");
   for (const std::size_t at : {24U, 27U}) {  // 59,999 in three bytes
