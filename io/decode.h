@@ -3,10 +3,10 @@
 // its name; every error names the file and says what to do.
 
 #include <millrace/core/bytes.h>
+#include <millrace/core/colour.h>
 #include <millrace/image/resize.h>
 #include <millrace/io/large_images.h>
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -43,9 +43,9 @@ struct DecoderOptions {
   /// Whether pictures are turned upright before they are resized, as Pillow's exif_transpose()
   /// does; else they are taken as they are stored.
   bool exif_orientation = false;
-  /// Red, green and blue of what pictures with transparency are put on, as by Pillow's
-  /// alpha_composite(); none: transparency is dropped.
-  std::optional<std::array<std::uint8_t, 3>> background{};
+  /// What pictures with transparency are put on, as by Pillow's alpha_composite(); none:
+  /// transparency is dropped.
+  std::optional<Colour> background{};
   /// A JPEG of more pixels than this is decoded at 1/2, 1/4 or 1/8 where that leaves four times the
   /// target's height and width, as Pillow's draft() does, but not for Filter::nearest.
   std::uint64_t large_jpeg = std::uint64_t{1} << 24;

@@ -102,16 +102,14 @@ void Fields::read_list(const char* key, std::vector<T>& values, const char* what
   }
 }
 
-void Fields::read(const char* key, std::optional<std::array<std::uint8_t, 3>>& colour) const {
-  const char* const expected = "expected red, green and blue, 0 to 255 each";
-  std::vector<std::int64_t> numbers;
-  read_list(key, numbers, "whole numbers");
-  if (numbers.size() != 3) fail(key, expected);
-  for (std::size_t i = 0; i < 3; ++i) {
-    if (numbers[i] < 0 || numbers[i] > 255) fail(key, expected);
+void Fields::read(const char* key, std::optional<Colour>& colour) const {
+  std::string text;
+  read(key, text);
+  try {
+    colour = parse_colour(text);
+  } catch (const UsageError& error) {
+    fail(key, error.what());
   }
-  colour = {static_cast<std::uint8_t>(numbers[0]), static_cast<std::uint8_t>(numbers[1]),
-            static_cast<std::uint8_t>(numbers[2])};
 }
 
 void Fields::read(const char* key, std::vector<float>& values) const {

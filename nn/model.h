@@ -3,9 +3,9 @@
 // classes, independent of any device. A model is made by ModelBuilder, by the zoo (zoo.h) or from
 // JSON (model_json.h), and turned into operations by graph.h. It holds no weights.
 
+#include <millrace/core/colour.h>
 #include <millrace/core/shape.h>
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -126,8 +126,7 @@ enum class ChannelOrder { rgb, bgr };
 struct Preprocessing {
   std::string filter = "bilinear";  ///< a filter of image/resize.h
   bool exif_orientation = false;    ///< false: pixels as they are stored
-  /// Red, green and blue; none: transparency is dropped.
-  std::optional<std::array<std::uint8_t, 3>> background{};
+  std::optional<Colour> background{};  ///< none: transparency is dropped
   float scale = 1.0F / 255.0F;
   std::vector<float> mean{};       ///< one a channel, or empty: 0
   std::vector<float> deviation{};  ///< one a channel, or empty: 1

@@ -146,7 +146,7 @@ Json json_of(const Preprocessing& preprocessing) {
                {"mean", numbers(preprocessing.mean)},
                {"deviation", numbers(preprocessing.deviation)}};
   if (preprocessing.exif_orientation) json["exif_orientation"] = true;
-  if (preprocessing.background) json["background"] = *preprocessing.background;
+  if (preprocessing.background) json["background"] = to_string(*preprocessing.background);
   if (preprocessing.order != ChannelOrder::rgb) json["order"] = to_string(preprocessing.order);
   if (preprocessing.samplewise_center) json["samplewise_center"] = true;
   if (preprocessing.samplewise_deviation) json["samplewise_deviation"] = true;

@@ -92,10 +92,7 @@ Preprocessing with_reading_of(const Preprocessing& reading, Preprocessing number
 
 std::string describe(const Preprocessing& p) {
   std::vector<std::string> parts;
-  if (p.background) {
-    const auto sample = [&](std::size_t i) { return static_cast<int>((*p.background)[i]); };
-    parts.push_back(concat("on ", sample(0), ',', sample(1), ',', sample(2)));
-  }
+  if (p.background) parts.push_back("on " + to_string(*p.background));
   if (p.order == ChannelOrder::bgr) parts.emplace_back("BGR");
   if (p.scale != 1) {
     parts.push_back(p.scale < 1 ? concat("pixel / ", 1 / p.scale) : concat("pixel * ", p.scale));

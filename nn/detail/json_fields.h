@@ -7,8 +7,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include <array>
-#include <cstdint>
 #include <optional>
 #include <set>
 #include <string>
@@ -49,7 +47,7 @@ class Fields {
   void read(const char* key, Padding& value) const;
   void read(const char* key, Initializer& value) const;
   void read(const char* key, ChannelOrder& value) const;
-  void read(const char* key, std::optional<std::array<std::uint8_t, 3>>& colour) const;
+  void read(const char* key, std::optional<Colour>& colour) const;
   void read(const char* key, std::vector<float>& values) const;
   void read(const char* key, std::vector<std::string>& values) const;
   void read(const char* key, std::vector<std::int64_t>& values) const;
