@@ -119,20 +119,22 @@ struct Masks {
   constexpr bool operator==(const Masks&) const = default;
 };
 
-// Masks that are read, all of whole bytes, and where red, green and blue then are.
+// Masks that are read, all of whole bytes, and where red, green, blue and alpha then are. Without
+// any mask Pillow takes the usual order, with alpha.
 struct ByteMasks {
   Masks masks;
   std::array<std::uint8_t, 3> rgb;
+  std::optional<std::uint8_t> alpha = std::nullopt;
 };
 constexpr std::array<ByteMasks, 8> kByteMasks = {{
     {{0xFF0000, 0xFF00, 0xFF, 0}, {2, 1, 0}},
     {{0xFF000000, 0xFF0000, 0xFF00, 0}, {3, 2, 1}},
     {{0xFF000000, 0xFF00, 0xFF, 0}, {3, 1, 0}},
-    {{0xFF000000, 0xFF0000, 0xFF00, 0xFF}, {3, 2, 1}},
-    {{0xFF, 0xFF00, 0xFF0000, 0xFF000000}, {0, 1, 2}},
-    {{0xFF0000, 0xFF00, 0xFF, 0xFF000000}, {2, 1, 0}},
-    {{0xFF000000, 0xFF00, 0xFF, 0xFF0000}, {3, 1, 0}},
-    {{0, 0, 0, 0}, {2, 1, 0}},
+    {{0xFF000000, 0xFF0000, 0xFF00, 0xFF}, {3, 2, 1}, 0},
+    {{0xFF, 0xFF00, 0xFF0000, 0xFF000000}, {0, 1, 2}, 3},
+    {{0xFF0000, 0xFF00, 0xFF, 0xFF000000}, {2, 1, 0}, 3},
+    {{0xFF000000, 0xFF00, 0xFF, 0xFF0000}, {3, 1, 0}, 2},
+    {{0, 0, 0, 0}, {2, 1, 0}, 3},
 }};
 
 void take_masks(Masks masks, BmpHeader& header) {
@@ -148,6 +150,7 @@ void take_masks(Masks masks, BmpHeader& header) {
                    [&](const ByteMasks& candidate) { return candidate.masks == masks; });
   if (header.bits == 32 && known != kByteMasks.end()) {
     header.rgb = known->rgb;
+    header.alpha = known->alpha;
     return;
   }
   const auto hex = [](std::uint32_t mask) {

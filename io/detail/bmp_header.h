@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 namespace millrace::detail {
@@ -27,6 +28,7 @@ struct BmpHeader {
   bool is_grey = false;             ///< all colours of the palette are
   std::size_t pixels_at = 0;        ///< where in the file
   std::array<std::uint8_t, 3> rgb;  ///< bytes: which byte of a pixel is red, green and blue
+  std::optional<std::uint8_t> alpha = std::nullopt;  ///< and which is alpha, where there is one
   /// Indexed and runs: red, green and blue of each number; black for those beyond the palette.
   std::array<std::array<std::uint8_t, 3>, 256> palette;
 };

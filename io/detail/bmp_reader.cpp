@@ -58,6 +58,18 @@ void read_bytes(const BmpHeader& header, const std::uint8_t* from, std::uint8_t*
   }
 }
 
+void read_with_alpha(const BmpHeader& header, const std::uint8_t* from, std::uint8_t* row) {
+  const auto [red, green, blue] = header.rgb;
+  const std::uint8_t alpha = *header.alpha;
+  const int width = header.width;
+  for (int x = 0; x < width; ++x, from += 4, row += 4) {
+    row[0] = from[red];
+    row[1] = from[green];
+    row[2] = from[blue];
+    row[3] = from[alpha];
+  }
+}
+
 void read_packed(const BmpHeader& header, const std::uint8_t* from, std::uint8_t* row) {
   const auto widened = [](int value, int most) {
     return static_cast<std::uint8_t>((value & most) * 255 / most);
@@ -75,6 +87,7 @@ void read_row(const BmpHeader& header, const std::uint8_t* from, std::uint8_t* r
   if (header.coding == BmpCoding::indexed) return read_indexed(header, from, row);
   if (header.bits == 16) return read_packed(header, from, row);
   if (header.bits == 24) return read_bytes<3>(header, from, row);
+  if (header.alpha) return read_with_alpha(header, from, row);
   read_bytes<4>(header, from, row);
 }
 
@@ -157,18 +170,26 @@ class Runs {
   bool is_at_odd_place_;
 };
 
+// With alpha where it is to be kept.
+BmpHeader read_header(std::span<const std::byte> file, Transparency transparency) {
+  BmpHeader header = read_bmp_header(file);
+  if (transparency == Transparency::dropped) header.alpha.reset();
+  return header;
+}
+
 RasterHeader raster_header_of(const BmpHeader& header) {
-  return {header.height, header.width, header.is_grey ? 1 : 3};
+  return {header.height, header.width, header.is_grey ? 1 : header.alpha ? 4 : 3};
 }
 
 }  // namespace
 
-RasterHeader bmp_header(std::span<const std::byte> file) {
-  return raster_header_of(read_bmp_header(file));
+RasterHeader bmp_header(std::span<const std::byte> file, Transparency transparency) {
+  return raster_header_of(read_header(file, transparency));
 }
 
-Raster bmp_decode(std::span<const std::byte> file, std::size_t max_bytes) {
-  const BmpHeader header = read_bmp_header(file);
+Raster bmp_decode(std::span<const std::byte> file, std::size_t max_bytes,
+                  Transparency transparency) {
+  const BmpHeader header = read_header(file, transparency);
   const bool is_runs = header.coding == BmpCoding::rle4 || header.coding == BmpCoding::rle8;
   const auto height = static_cast<std::size_t>(header.height);
   const auto width = static_cast<std::size_t>(header.width);

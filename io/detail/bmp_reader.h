@@ -10,10 +10,11 @@
 namespace millrace::detail {
 
 /// Reads the header only. Throws Error without the file's name.
-[[nodiscard]] RasterHeader bmp_header(std::span<const std::byte> file);
+[[nodiscard]] RasterHeader bmp_header(std::span<const std::byte> file, Transparency transparency);
 
-/// 1 channel where the palette is grey, otherwise 3: alpha is dropped. Throws Error,
-/// std::bad_alloc.
-[[nodiscard]] Raster bmp_decode(std::span<const std::byte> file, std::size_t max_bytes);
+/// 1 channel where the palette is grey, otherwise 3, or 4 where a mask of alpha is kept. Throws
+/// Error, std::bad_alloc.
+[[nodiscard]] Raster bmp_decode(std::span<const std::byte> file, std::size_t max_bytes,
+                                Transparency transparency);
 
 }  // namespace millrace::detail

@@ -49,13 +49,14 @@ bool is_ramp(const ColorMapObject& map) {
 // A GIF file up to the data of its first frame.
 class GifFile {
  public:
-  explicit GifFile(std::span<const std::byte> file) : source_{file} {
+  GifFile(std::span<const std::byte> file, Transparency transparency) : source_{file} {
     int error = 0;
     gif_ = DGifOpen(&source_, Source::read, &error);
     if (gif_ == nullptr && error == D_GIF_ERR_NOT_ENOUGH_MEM) throw std::bad_alloc();
     if (gif_ == nullptr) ends_early();
     try {
       find_frame();
+      has_alpha_ = transparency == Transparency::kept && transparent_.has_value();
     } catch (...) {
       DGifCloseFile(gif_, nullptr);
       throw;
@@ -69,7 +70,8 @@ class GifFile {
   [[nodiscard]] RasterHeader header() const {
     const GifImageDesc& frame = gif_->Image;
     return {std::max(gif_->SHeight, frame.Top + frame.Height),
-            std::max(gif_->SWidth, frame.Left + frame.Width), colours() == nullptr ? 1 : 3};
+            std::max(gif_->SWidth, frame.Left + frame.Width),
+            (colours() == nullptr ? 1 : 3) + (has_alpha_ ? 1 : 0)};
   }
   [[nodiscard]] const GifImageDesc& frame() const noexcept { return gif_->Image; }
   [[nodiscard]] const ColorMapObject* colours() const {
@@ -77,7 +79,8 @@ class GifFile {
     if (map == nullptr) map = gif_->SColorMap;
     return map == nullptr || is_ramp(*map) ? nullptr : map;
   }
-  // The index of what the frame does not cover.
+  [[nodiscard]] bool has_alpha() const noexcept { return has_alpha_; }
+  // The index of what the frame does not cover; the transparent one if there is one.
   [[nodiscard]] int background() const noexcept { return transparent_.value_or(0); }
   [[nodiscard]] int code_bits() const noexcept { return code_bits_; }
 
@@ -157,6 +160,7 @@ class GifFile {
   Source source_;
   GifFileType* gif_ = nullptr;
   std::optional<int> transparent_;
+  bool has_alpha_ = false;  // it is kept
   int code_bits_ = 0;
   std::uint32_t bits_ = 0;  // of the data, `filled_` of them
   int filled_ = 0;
@@ -168,17 +172,18 @@ class GifFile {
 class Canvas {
  public:
   Canvas(Raster& raster, const GifFile& gif) : raster_(raster), frame_(gif.frame()) {
-    for (std::size_t i = 0; i < colours_.size(); ++i) {
-      const auto grey = static_cast<std::uint8_t>(i);
-      colours_[i] = {grey, grey, grey};
-    }
     const ColorMapObject* const map = gif.colours();
-    if (map != nullptr) {
-      colours_ = {};
-      for (int i = 0; i < map->ColorCount; ++i) {
-        const GifColorType& colour = map->Colors[i];
-        colours_[static_cast<std::size_t>(i)] = {colour.Red, colour.Green, colour.Blue};
-      }
+    for (std::size_t i = 0; i < colours_.size(); ++i) {
+      if (map == nullptr) colours_[i] = {static_cast<std::uint8_t>(i), kOpaque};
+      if (map != nullptr) colours_[i] = {0, 0, 0, kOpaque};
+    }
+    for (int i = 0; map != nullptr && i < map->ColorCount; ++i) {
+      const GifColorType& colour = map->Colors[i];
+      colours_[static_cast<std::size_t>(i)] = {colour.Red, colour.Green, colour.Blue, kOpaque};
+    }
+    if (gif.has_alpha()) {
+      const auto alpha = static_cast<std::size_t>(raster.header.channels - 1);
+      colours_[static_cast<std::size_t>(gif.background())][alpha] = 0;
     }
     fill(static_cast<std::uint8_t>(gif.background()));
   }
@@ -199,6 +204,7 @@ class Canvas {
   }
 
  private:
+  static constexpr std::uint8_t kOpaque = 255;
   struct Pass {
     int first, step;
   };
@@ -213,8 +219,18 @@ class Canvas {
   }
 
   void write(std::span<const std::uint8_t> indices, std::uint8_t* to) const {
-    if (raster_.header.channels == 1) return void(std::copy(indices.begin(), indices.end(), to));
-    for (const std::uint8_t index : indices) to = std::copy_n(colours_[index].begin(), 3, to);
+    switch (raster_.header.channels) {
+      case 1: return void(std::copy(indices.begin(), indices.end(), to));
+      case 2: return look_up<2>(indices, to);
+      case 3: return look_up<3>(indices, to);
+      default: return look_up<4>(indices, to);
+    }
+  }
+
+  template <std::size_t kChannels>
+  void look_up(std::span<const std::uint8_t> indices, std::uint8_t* to) const {
+    for (const std::uint8_t index : indices)
+      to = std::copy_n(colours_[index].begin(), kChannels, to);
   }
 
   void fill(std::uint8_t index) {
@@ -236,7 +252,7 @@ class Canvas {
 
   Raster& raster_;
   GifImageDesc frame_;
-  std::array<std::array<std::uint8_t, 3>, 256> colours_;
+  std::array<std::array<std::uint8_t, 4>, 256> colours_{};  // the channels of each index
   std::size_t pass_ = 0;
   int rows_ = 0;  // that are whole
   int row_ = 0;
@@ -245,12 +261,13 @@ class Canvas {
 
 }  // namespace
 
-RasterHeader gif_header(std::span<const std::byte> file) {
-  return GifFile(file).header();
+RasterHeader gif_header(std::span<const std::byte> file, Transparency transparency) {
+  return GifFile(file, transparency).header();
 }
 
-Raster gif_decode(std::span<const std::byte> file, std::size_t max_bytes) {
-  GifFile gif(file);
+Raster gif_decode(std::span<const std::byte> file, std::size_t max_bytes,
+                  Transparency transparency) {
+  GifFile gif(file, transparency);
   Raster raster = new_raster(gif.header(), max_bytes);
   Canvas canvas(raster, gif);
   GifCodes codes(gif.code_bits());

@@ -1,6 +1,6 @@
 #pragma once
 // PNG: what stb_image does not look at is checked in front of it, and it is given only what it
-// reads as Pillow does. Palettes are looked up here; transparent colours are dropped.
+// reads as Pillow does. Palettes are looked up here.
 
 #include <millrace/io/detail/raster.h>
 
@@ -9,12 +9,14 @@
 
 namespace millrace::detail {
 
-/// Reads the header only. Throws Error without the file's name, as png_decode().
-[[nodiscard]] RasterHeader png_header(std::span<const std::byte> file);
+/// Reads the header, and what stands in front of the pixels if transparent colours are kept. Throws
+/// Error without the file's name, as png_decode().
+[[nodiscard]] RasterHeader png_header(std::span<const std::byte> file, Transparency transparency);
 
 /// Decodes to 8 bits a sample, of more bits the highest 8. Indices beyond the palette are black. Of
 /// an animation this is the image that viewers without animation show. At no time is more than
 /// `max_bytes` allocated. Throws Error (damaged, ends early, not supported), std::bad_alloc.
-[[nodiscard]] Raster png_decode(std::span<const std::byte> file, std::size_t max_bytes);
+[[nodiscard]] Raster png_decode(std::span<const std::byte> file, std::size_t max_bytes,
+                                Transparency transparency);
 
 }  // namespace millrace::detail

@@ -45,32 +45,34 @@ Raster new_raster(const RasterHeader& header, std::size_t max_bytes) {
   return {header, {memory, [](std::uint8_t* pixels) { std::free(pixels); }}};
 }
 
-RasterHeader raster_header(Format format, std::span<const std::byte> file) {
+RasterHeader raster_header(Format format, std::span<const std::byte> file,
+                           Transparency transparency) {
   switch (format) {
     case Format::jpeg: break;
-    case Format::bmp: return bmp_header(file);
+    case Format::bmp: return bmp_header(file, transparency);
     case Format::pnm: return pnm_header(file);
-    case Format::png: return png_header(file);
-    case Format::gif: return gif_header(file);
+    case Format::png: return png_header(file, transparency);
+    case Format::gif: return gif_header(file, transparency);
     case Format::psd: return psd_header(file);
-    case Format::tga: return tga_header(file);
-    case Format::tiff: return tiff_header(file);
-    case Format::webp: return webp_header(file);
+    case Format::tga: return tga_header(file, transparency);
+    case Format::tiff: return tiff_header(file, transparency);
+    case Format::webp: return webp_header(file, transparency);
   }
   MILLRACE_CHECK(false, to_string(format), " is not read whole");
 }
 
-Raster decode_raster(Format format, std::span<const std::byte> file, std::size_t max_bytes) {
+Raster decode_raster(Format format, std::span<const std::byte> file, std::size_t max_bytes,
+                     Transparency transparency) {
   switch (format) {
     case Format::jpeg: break;
-    case Format::png: return png_decode(file, max_bytes);
-    case Format::bmp: return bmp_decode(file, max_bytes);
+    case Format::png: return png_decode(file, max_bytes, transparency);
+    case Format::bmp: return bmp_decode(file, max_bytes, transparency);
     case Format::pnm: return pnm_decode(file, max_bytes);
-    case Format::gif: return gif_decode(file, max_bytes);
+    case Format::gif: return gif_decode(file, max_bytes, transparency);
     case Format::psd: return psd_decode(file, max_bytes);
-    case Format::tga: return tga_decode(file, max_bytes);
-    case Format::tiff: return tiff_decode(file, max_bytes);
-    case Format::webp: return webp_decode(file, max_bytes);
+    case Format::tga: return tga_decode(file, max_bytes, transparency);
+    case Format::tiff: return tiff_decode(file, max_bytes, transparency);
+    case Format::webp: return webp_decode(file, max_bytes, transparency);
   }
   MILLRACE_CHECK(false, to_string(format), " is not read whole");
 }

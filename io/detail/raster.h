@@ -12,6 +12,14 @@
 
 namespace millrace::detail {
 
+/// What becomes of transparency that is not a channel of the file.
+enum class Transparency : std::uint8_t {
+  dropped,  ///< the colours alone, as of Pillow's convert("RGB"); the cheapest
+  /// Channels 2 or 4 wherever alpha may be other than 255 in Pillow's convert("RGBA"), and so also
+  /// of palettes and of colours that are said to be transparent.
+  kept,
+};
+
 struct RasterHeader {
   int height = 0;
   int width = 0;
@@ -42,12 +50,15 @@ void check_raster_bytes(std::uint64_t bytes, std::size_t max_bytes);
 [[nodiscard]] Raster new_raster(const RasterHeader& header, std::size_t max_bytes);
 
 /// Reads the header only. Throws Error without the file's name, as all functions here.
-[[nodiscard]] RasterHeader raster_header(Format format, std::span<const std::byte> file);
+[[nodiscard]] RasterHeader raster_header(Format format, std::span<const std::byte> file,
+                                         Transparency transparency = Transparency::dropped);
 
-/// Decodes the first picture to 8 bits a sample; the header is raster_header()'s. At no time is
-/// more than `max_bytes` allocated. Throws TooLittleMemory, Error (damaged, ends early, a kind that
-/// is not supported), std::bad_alloc. Requires: not Format::jpeg.
+/// Decodes the first picture to 8 bits a sample; the header is raster_header()'s, if both are told
+/// the same of transparency. At no time is more than `max_bytes` allocated. Throws TooLittleMemory,
+/// Error (damaged, ends early, a kind that is not supported), std::bad_alloc. Requires: not
+/// Format::jpeg.
 [[nodiscard]] Raster decode_raster(Format format, std::span<const std::byte> file,
-                                   std::size_t max_bytes);
+                                   std::size_t max_bytes,
+                                   Transparency transparency = Transparency::dropped);
 
 }  // namespace millrace::detail

@@ -14,7 +14,9 @@ namespace {
 
 using namespace std::string_view_literals;
 
-using Colour = std::array<std::uint8_t, 3>;
+using Colour = std::array<std::uint8_t, 4>;  // with alpha
+
+constexpr std::uint8_t kOpaque = 255;
 
 constexpr std::size_t kHeaderBytes = 18;
 
@@ -99,31 +101,37 @@ Header readable(std::span<const std::byte> file) {
   return header;
 }
 
-int channels_of(const Header& header) {
+int channels_of(const Header& header, Transparency transparency) {
   if (header.kind == kGrey) return header.bits == 16 ? 2 : 1;
-  return header.bits == 32 ? 4 : 3;
+  const int bits = header.kind == kMapped ? header.map_bits : header.bits;
+  if (bits == 16 && transparency == Transparency::kept) return 4;
+  return bits == 32 ? 4 : 3;
 }
 
-// Of 16 bits, five a channel and one that is dropped.
+// Of 16 bits, five a channel and one that is set where the pixel is transparent.
 Colour wide(std::byte low, std::byte high) {
   const int value = std::to_integer<int>(low) | std::to_integer<int>(high) << 8;
   const auto scaled = [&](int shift) {
     return static_cast<std::uint8_t>((value >> shift & 31) * 255 / 31);
   };
-  return {scaled(10), scaled(5), scaled(0)};
+  const int is_transparent = value >> 15;
+  return {scaled(10), scaled(5), scaled(0),
+          static_cast<std::uint8_t>(is_transparent != 0 ? 0 : kOpaque)};
 }
 
 class Pixels {
  public:
   // Steps over header, identification and colour map.
-  Pixels(const Header& header, std::span<const std::byte> file) : header_(header), rest_(file) {
+  Pixels(const Header& header, int channels, std::span<const std::byte> file)
+      : header_(header), channels_(channels), rest_(file) {
+    colours_.fill({0, 0, 0, kOpaque});
     take(kHeaderBytes + static_cast<std::size_t>(header.id_bytes));
     if (header.kind != kMapped) return;
     const auto bytes = static_cast<std::size_t>(header.map_bits / 8);
     for (int i = 0; i < header.map_count; ++i) {
       const std::span<const std::byte> entry = take(bytes);
       colours_[static_cast<std::size_t>(header.map_first + i)] =
-          bytes == 2 ? wide(entry[0], entry[1]) : bgr(entry.data());
+          bytes == 2 ? wide(entry[0], entry[1]) : bgr(entry.data(), bytes);
     }
   }
 
@@ -138,20 +146,19 @@ class Pixels {
   // Of `count` pixels to channels.
   void unpack(const std::byte* from, int count, std::uint8_t* to) const {
     if (header_.kind == kGrey) return unpack_grey(from, count, to);
-    const int bytes = header_.bits / 8;
+    const auto bytes = static_cast<std::size_t>(header_.bits / 8);
     for (int i = 0; i < count; ++i, from += bytes) {
       const Colour colour = header_.kind == kMapped ? colours_[std::to_integer<std::size_t>(*from)]
                             : bytes == 2            ? wide(from[0], from[1])
-                                                    : bgr(from);
-      to = std::copy(colour.begin(), colour.end(), to);
-      if (bytes == 4) *to++ = std::to_integer<std::uint8_t>(from[3]);
+                                                    : bgr(from, bytes);
+      to = std::copy_n(colour.begin(), channels_, to);
     }
   }
 
  private:
-  static Colour bgr(const std::byte* from) {
+  static Colour bgr(const std::byte* from, std::size_t bytes) {
     const auto value = [&](int at) { return std::to_integer<std::uint8_t>(from[at]); };
-    return {value(2), value(1), value(0)};
+    return {value(2), value(1), value(0), bytes == 4 ? value(3) : kOpaque};
   }
 
   void unpack_grey(const std::byte* from, int count, std::uint8_t* to) const {
@@ -164,19 +171,20 @@ class Pixels {
   }
 
   const Header& header_;
+  int channels_;
   std::span<const std::byte> rest_;
-  std::array<Colour, 256> colours_{};
+  std::array<Colour, 256> colours_;
 };
 
 // One row after the other, in the order of the file. A packet of different pixels may go on in the
 // rows that follow; Pillow does not read runs that do.
 class Runs {
  public:
-  Runs(const Header& header, Pixels& pixels)
+  Runs(const Header& header, int channels, Pixels& pixels)
       : pixels_(pixels),
         width_(header.width),
         bytes_(static_cast<std::size_t>(header.bits / 8)),
-        channels_(channels_of(header)) {}
+        channels_(channels) {}
 
   void read_row(std::uint8_t* to) {
     for (int x = 0; x < width_;) {
@@ -231,16 +239,17 @@ bool is_tga(std::span<const std::byte> file) {
   }
 }
 
-RasterHeader tga_header(std::span<const std::byte> file) {
+RasterHeader tga_header(std::span<const std::byte> file, Transparency transparency) {
   const Header header = readable(file);
-  return {header.height, header.width, channels_of(header)};
+  return {header.height, header.width, channels_of(header, transparency)};
 }
 
-Raster tga_decode(std::span<const std::byte> file, std::size_t max_bytes) {
+Raster tga_decode(std::span<const std::byte> file, std::size_t max_bytes,
+                  Transparency transparency) {
   const Header header = readable(file);
-  const int channels = channels_of(header);
-  Pixels pixels(header, file);
-  Runs runs(header, pixels);
+  const int channels = channels_of(header, transparency);
+  Pixels pixels(header, channels, file);
+  Runs runs(header, channels, pixels);
   Raster raster = new_raster({header.height, header.width, channels}, max_bytes);
   const std::size_t row_bytes =
       (static_cast<std::size_t>(header.width) * static_cast<std::size_t>(header.bits) + 7) / 8;

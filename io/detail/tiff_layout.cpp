@@ -102,6 +102,7 @@ struct Extra {
   int count = 0;
   bool is_alpha = false;
   bool is_associated = false;
+  bool has_more_alpha = false;  // or rather, what comes after it claims to be
 };
 
 Extra extra_samples(const TiffFile& file) {
@@ -109,12 +110,15 @@ Extra extra_samples(const TiffFile& file) {
   std::uint16_t* kinds = nullptr;
   TIFFGetFieldDefaulted(file.get(), TIFFTAG_EXTRASAMPLES, &count, &kinds);
   if (count == 0 || kinds == nullptr) return {};
-  return {count, kinds[0] != EXTRASAMPLE_UNSPECIFIED, kinds[0] == EXTRASAMPLE_ASSOCALPHA};
+  const auto is_alpha = [](std::uint16_t kind) { return kind != EXTRASAMPLE_UNSPECIFIED; };
+  return {count, is_alpha(kinds[0]), kinds[0] == EXTRASAMPLE_ASSOCALPHA,
+          std::any_of(kinds + 1, kinds + count, is_alpha)};
 }
 
 // Sets how many samples of a pixel are used and how many channels they become.
-void count_samples(const TiffFile& file, TiffLayout& layout) {
-  const Extra extra = extra_samples(file);
+void count_samples(const TiffFile& file, Transparency transparency, TiffLayout& layout) {
+  const bool is_kept = transparency == Transparency::kept;
+  Extra extra = extra_samples(file);
   const bool is_four = layout.colours == TiffColours::cmyk;
   const bool is_three = layout.colours == TiffColours::rgb || layout.colours == TiffColours::ycc;
   const int colours = is_four ? 4 : is_three ? 3 : 1;
@@ -126,6 +130,11 @@ void count_samples(const TiffFile& file, TiffLayout& layout) {
   layout.header.channels = layout.colours == TiffColours::palette ? 3 : colours;
   if (others == 0) return;
   if (others < 0 || others > 3) unusual();
+  if (is_kept && layout.colours == TiffColours::rgb && !file.stored(TIFFTAG_EXTRASAMPLES)) {
+    if (others > 1) unusual();
+    extra.is_alpha = true;  // as Pillow guesses; libtiff does not
+  }
+  if (is_kept && extra.has_more_alpha) unusual();
   switch (layout.colours) {
     case TiffColours::grey:
       if (others > 1 || !extra.is_alpha || extra.is_associated || layout.is_inverted) unusual();
@@ -133,6 +142,9 @@ void count_samples(const TiffFile& file, TiffLayout& layout) {
       break;
     case TiffColours::palette:
       if (others > 1 || extra.is_associated || (layout.has_planes && !extra.is_alpha)) unusual();
+      if (!is_kept || !extra.is_alpha) break;
+      layout.used = 2;
+      layout.header.channels = 4;
       break;
     case TiffColours::rgb:
       if (layout.bits == 16 && others > 1) unusual();
@@ -179,7 +191,7 @@ void check_unpacked(const TiffFile& file, const TiffLayout& layout) {
 
 }  // namespace
 
-TiffLayout read_tiff_layout(const TiffFile& file) {
+TiffLayout read_tiff_layout(const TiffFile& file, Transparency transparency) {
   TiffLayout layout;
   check_size(file, layout.header);
   layout.compression = file.small(TIFFTAG_COMPRESSION);
@@ -213,7 +225,7 @@ TiffLayout read_tiff_layout(const TiffFile& file) {
   if (layout.compression == COMPRESSION_OJPEG && layout.colours != TiffColours::ycc) {
     refuse("with a JPEG of the old kind that is not YCbCr");
   }
-  count_samples(file, layout);
+  count_samples(file, transparency, layout);
   if (layout.has_planes && extra_samples(file).count > 0 && !file.stored(TIFFTAG_EXTRASAMPLES)) {
     refuse("in planes that does not say what all of them are");
   }

@@ -29,7 +29,7 @@ struct TiffLayout {
 };
 
 /// Reads tags. Throws Error for kinds that are not read, with what converts them.
-[[nodiscard]] TiffLayout read_tiff_layout(const TiffFile& file);
+[[nodiscard]] TiffLayout read_tiff_layout(const TiffFile& file, Transparency transparency);
 
 /// Brings samples of a row, or of a plane of it, to 8 bits and to their places in `pixels`, a row
 /// of the picture. `plane` is the sample that `row` has, -1: it has all. Samples of more than 8

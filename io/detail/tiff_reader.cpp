@@ -16,9 +16,9 @@ namespace {
 // One file being decoded into one raster, whose memory is what `max_bytes` leaves.
 class Decoding {
  public:
-  Decoding(std::span<const std::byte> bytes, std::size_t max_bytes)
+  Decoding(std::span<const std::byte> bytes, std::size_t max_bytes, Transparency transparency)
       : file_(bytes, max_bytes),
-        layout_(read_tiff_layout(file_)),
+        layout_(read_tiff_layout(file_, transparency)),
         max_bytes_(max_bytes),
         is_tiled_(TIFFIsTiled(file_.get()) != 0) {}
 
@@ -213,14 +213,15 @@ void Decoding::read_as_rgba() {
 
 }  // namespace
 
-RasterHeader tiff_header(std::span<const std::byte> file) {
+RasterHeader tiff_header(std::span<const std::byte> file, Transparency transparency) {
   // Tags that are larger belong to what is done with pictures elsewhere.
   constexpr std::size_t kMost = 64U << 20;
-  return read_tiff_layout(TiffFile(file, kMost)).header;
+  return read_tiff_layout(TiffFile(file, kMost), transparency).header;
 }
 
-Raster tiff_decode(std::span<const std::byte> file, std::size_t max_bytes) {
-  return Decoding(file, max_bytes).run();
+Raster tiff_decode(std::span<const std::byte> file, std::size_t max_bytes,
+                   Transparency transparency) {
+  return Decoding(file, max_bytes, transparency).run();
 }
 
 }  // namespace millrace::detail

@@ -94,6 +94,7 @@ void finish_row(const TiffLayout& layout, std::uint8_t* pixels) {
         break;
       case TiffColours::palette: {
         const std::array<std::uint8_t, 3>& colour = layout.palette[pixel[0]];
+        if (channels == 4) pixel[3] = pixel[1];
         std::copy(colour.begin(), colour.end(), pixel);
         break;
       }

@@ -20,7 +20,14 @@ struct Container {
   bool is_whole = false;
 };
 
-Container parse(std::span<const std::byte> file) {
+// What Pillow asks, which may be said by the image's own data alone.
+bool may_be_transparent(const WebPData& data) {
+  WebPBitstreamFeatures features;
+  return WebPGetFeatures(data.bytes, data.size, &features) == VP8_STATUS_OK &&
+         features.has_alpha != 0;
+}
+
+Container parse(std::span<const std::byte> file, Transparency transparency) {
   const WebPData data{reinterpret_cast<const std::uint8_t*>(file.data()), file.size()};
   WebPDemuxState state = WEBP_DEMUX_PARSE_ERROR;
   Container container;
@@ -35,7 +42,9 @@ Container parse(std::span<const std::byte> file) {
   // At most 2^24 each, which the format has no room to exceed.
   container.canvas.height = static_cast<int>(ask(WEBP_FF_CANVAS_HEIGHT));
   container.canvas.width = static_cast<int>(ask(WEBP_FF_CANVAS_WIDTH));
-  container.canvas.channels = (ask(WEBP_FF_FORMAT_FLAGS) & ALPHA_FLAG) != 0 ? 4 : 3;
+  const bool has_alpha = (ask(WEBP_FF_FORMAT_FLAGS) & ALPHA_FLAG) != 0 ||
+                         (transparency == Transparency::kept && may_be_transparent(data));
+  container.canvas.channels = has_alpha ? 4 : 3;
   container.is_whole = state == WEBP_DEMUX_DONE;
   return container;
 }
@@ -81,12 +90,13 @@ std::uint64_t working_bytes(const WebPBitstreamFeatures& features) {
 
 }  // namespace
 
-RasterHeader webp_header(std::span<const std::byte> file) {
-  return parse(file).canvas;
+RasterHeader webp_header(std::span<const std::byte> file, Transparency transparency) {
+  return parse(file, transparency).canvas;
 }
 
-Raster webp_decode(std::span<const std::byte> file, std::size_t max_bytes) {
-  const Container container = parse(file);
+Raster webp_decode(std::span<const std::byte> file, std::size_t max_bytes,
+                   Transparency transparency) {
+  const Container container = parse(file, transparency);
   if (!container.is_whole) throw Error("it ends early; get it again");
   const FirstFrame frame(container.demuxer.get());
   WebPDecoderConfig config;

@@ -6,11 +6,12 @@
 namespace millrace::detail {
 
 /// The canvas: 4 channels if the file says that it has alpha, else 3. Throws Error.
-[[nodiscard]] RasterHeader webp_header(std::span<const std::byte> file);
+[[nodiscard]] RasterHeader webp_header(std::span<const std::byte> file, Transparency transparency);
 
 /// Decodes as Pillow does: the options are libwebp's defaults, alpha is straight, and what a first
 /// frame that is smaller than the canvas leaves free is black and transparent. Throws Error,
 /// std::bad_alloc.
-[[nodiscard]] Raster webp_decode(std::span<const std::byte> file, std::size_t max_bytes);
+[[nodiscard]] Raster webp_decode(std::span<const std::byte> file, std::size_t max_bytes,
+                                 Transparency transparency);
 
 }  // namespace millrace::detail
