@@ -174,9 +174,6 @@ nn::Model make_model(const TrainOptions& o, const Dataset& training) {
     preprocessing.exif_orientation =
         !o.preprocessing.no_exif_orientation && !o.augmentation.keras_compat;
   }
-  if (!o.preprocessing.background.empty()) {
-    preprocessing.background = parse_colour(o.preprocessing.background);
-  }
   if (o.scale) preprocessing.scale = static_cast<float>(*o.scale);
   if (!o.mean.empty()) preprocessing.mean = numbers_of<float>(o.mean, "train: --mean");
   if (!o.deviation.empty())

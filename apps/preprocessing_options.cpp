@@ -14,6 +14,14 @@ bool wants_fit(const PreprocessingOptions& o) {
   return o.featurewise_center || o.featurewise_std || o.zca;
 }
 
+Colour background_of(const PreprocessingOptions& o) {
+  try {
+    return parse_colour(o.background);
+  } catch (const UsageError& error) {
+    throw UsageError(concat("train: --background: ", error.what()));
+  }
+}
+
 }  // namespace
 
 void declare(CommandLine& line, PreprocessingOptions& o) {
@@ -46,6 +54,7 @@ void check_preprocessing_options(const TrainOptions& options) {
   if (o.show_augmented > kMostShown) {
     refuse("show-augmented shows at most ", kMostShown, " samples, not ", o.show_augmented);
   }
+  if (!o.background.empty()) (void)background_of(o);
   if (o.zca && o.featurewise_std) {
     refuse("zca makes all deviations equal; leave out --featurewise-std");
   }
@@ -75,14 +84,17 @@ void apply(const PreprocessingOptions& o, const Shape& sample, nn::Preprocessing
     result = nn::with_reading_of(result, nn::preprocessing_named(o.family, sample[-1]));
   }
   const bool is_table = sample.rank() != 3;
+  const bool has_background = !o.background.empty();
   const char* const of_pictures = o.samplewise_center ? "samplewise-center"
                                   : o.samplewise_std  ? "samplewise-std"
                                   : o.zca             ? "zca"
+                                  : has_background    ? "background"
                                                       : nullptr;
   if (is_table && of_pictures != nullptr) {
     throw UsageError(concat("train: --", of_pictures, " is of pictures, the data are rows of ",
                             sample, " numbers; --featurewise-std standardises columns"));
   }
+  if (has_background) result.background = background_of(o);
   if (o.samplewise_center || o.samplewise_std) result.samplewise_center = true;
   if (o.samplewise_std) result.samplewise_deviation = true;
 }

@@ -80,19 +80,11 @@ std::vector<std::byte> plain_file(Span file, const PngContents& contents, std::s
 }
 
 // The colours of indices that were read as shades of grey, which spread from 0 to 255.
-<<<<<<< HEAD
-Raster look_up(const Raster& indices, const Contents& contents, std::size_t max_bytes) {
-  const RasterHeader header = raster_of(contents.header);
-  const std::size_t pixels =
-      static_cast<std::size_t>(header.height) * static_cast<std::size_t>(header.width);
-  check_raster_bytes(4 * pixels, max_bytes);  // an index and three samples each
-=======
 Raster look_up(const Raster& indices, const PngContents& contents, std::size_t max_bytes) {
   const RasterHeader header = raster_of(contents);
   const std::size_t pixels = raster_bytes(indices.header);
   const auto channels = static_cast<std::size_t>(header.channels);
   check_raster_bytes((1 + channels) * pixels, max_bytes);  // with an index each
->>>>>>> alpha
   Raster colours = new_raster(header, max_bytes);
   std::array<std::array<std::uint8_t, 4>, 256> table;
   table.fill({0, 0, 0, 255});  // black, as in Pillow, what has no colour
