@@ -11,10 +11,36 @@ constexpr std::uint8_t luma(int red, int green, int blue) {
   return static_cast<std::uint8_t>((19595 * red + 38470 * green + 7471 * blue + 32768) >> 16);
 }
 
-// a * b / 255, rounded, without a division.
+// product / 255, rounded, without a division. Requires: 0 <= product <= 255 * 255.
+constexpr int over_255(int product) {
+  return (((product + 128) >> 8) + product + 128) >> 8;
+}
+
 constexpr int scaled(int a, int b) {
-  const int product = a * b + 128;
-  return ((product >> 8) + product) >> 8;
+  return over_255(a * b);
+}
+
+// Templates, so that the compiler knows the distances between pixels.
+template <int kFrom, int kTo>
+void compose(const std::uint8_t* source, const Colour& background, std::uint8_t* target,
+             int width) {
+  const Colour below = background;  // a copy, which no pixel that is written can change
+  for (int x = 0; x < width; ++x, source += kFrom, target += kTo) {
+    const int alpha = source[kFrom - 1];
+    const auto mixed = [alpha](int above, int under) {
+      return static_cast<std::uint8_t>(over_255(above * alpha + under * (255 - alpha)));
+    };
+    const std::uint8_t red = mixed(source[0], below.red);
+    const std::uint8_t green = mixed(source[kFrom == 4 ? 1 : 0], below.green);
+    const std::uint8_t blue = mixed(source[kFrom == 4 ? 2 : 0], below.blue);
+    if constexpr (kTo == 1) {
+      target[0] = luma(red, green, blue);
+    } else {
+      target[0] = red;
+      target[1] = green;
+      target[2] = blue;
+    }
+  }
 }
 
 }  // namespace
@@ -40,6 +66,19 @@ void convert_row(const std::uint8_t* source, int from, std::uint8_t* target, int
       target[1] = green;
       target[2] = blue;
     }
+  }
+}
+
+void compose_row(const std::uint8_t* source, int from, const Colour& background,
+                 std::uint8_t* target, int to, int width) {
+  MILLRACE_CHECK((from == 2 || from == 4) && (to == 1 || to == 3), "pixels of ", from,
+                 " channels are not put on a colour as ", to);
+  if (from == 4) {
+    to == 3 ? compose<4, 3>(source, background, target, width)
+            : compose<4, 1>(source, background, target, width);
+  } else {
+    to == 3 ? compose<2, 3>(source, background, target, width)
+            : compose<2, 1>(source, background, target, width);
   }
 }
 

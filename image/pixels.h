@@ -2,8 +2,9 @@
 // Conversions between the kinds of pixels that decoders give and the 1 or 3 channels that models
 // take, a row at a time, with Pillow's integer formulas (libImaging/Convert.c).
 
+#include <millrace/core/colour.h>
+
 #include <cstdint>
-#include <span>
 
 namespace millrace {
 
@@ -12,6 +13,14 @@ namespace millrace {
 /// ITU-R 601 luma: (19595 R + 38470 G + 7471 B + 32768) >> 16. In-place when from == to or
 /// when `to` is smaller. Requires: 1 <= from <= 4.
 void convert_row(const std::uint8_t* source, int from, std::uint8_t* target, int to, int width);
+
+/// Puts `width` pixels of `from` channels, 2 or 4, straight alpha the last of them, on a background
+/// and makes them RGB (`to` is 3) or the grey of that (1). A sample is
+/// (source * alpha + background * (255 - alpha)) / 255, rounded: Pillow's alpha_composite() on an
+/// opaque image, and its paste() with alpha as the mask, which is the same. In-place when `to` is
+/// smaller than `from`.
+void compose_row(const std::uint8_t* source, int from, const Colour& background,
+                 std::uint8_t* target, int to, int width);
 
 /// CMYK to RGB without profiles: channel = K' - C K'/255, with K' = 255 - K, rounded. `inverted`
 /// is how Adobe writes CMYK JPEG files: 255 means no ink. In-place is allowed.
