@@ -36,13 +36,18 @@ std::pair<int, int> parse_size(const std::string& text) {
   return {height, width};
 }
 
+/// Keras takes pictures as they are stored.
+bool turns_pictures(const TrainOptions& o) {
+  return !o.preprocessing.no_exif_orientation && !o.augmentation.keras_compat;
+}
+
 void choose_pictures(TrainOptions& o, const Dataset& training) {
   const Shape natural = training.natural_shape();
   Survey survey;
   if (natural.rank() == 3) {
     survey = {true, static_cast<int>(natural[0]), static_cast<int>(natural[1]), natural[2] == 1};
   } else if (o.size.empty() || !o.channels) {
-    survey = survey_pictures(training);
+    survey = survey_pictures(training, turns_pictures(o));
   }
   if (o.size.empty()) {
     const bool keeps = survey.same_size && std::max(survey.height, survey.width) <= kLargestOwnSize;
@@ -170,10 +175,7 @@ nn::Model make_model(const TrainOptions& o, const Dataset& training) {
   if (!says_preprocessing(o)) take_preprocessing(preprocessing, o.transfer, model);
   apply(o.preprocessing, input, preprocessing);
   if (!o.filter.empty()) preprocessing.filter = o.filter;
-  if (!is_table) {
-    preprocessing.exif_orientation =
-        !o.preprocessing.no_exif_orientation && !o.augmentation.keras_compat;
-  }
+  preprocessing.exif_orientation = !is_table && turns_pictures(o);
   if (o.scale) preprocessing.scale = static_cast<float>(*o.scale);
   if (!o.mean.empty()) preprocessing.mean = numbers_of<float>(o.mean, "train: --mean");
   if (!o.deviation.empty())

@@ -4,6 +4,7 @@
 
 #include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
+#include <millrace/image/orientation.h>
 #include <millrace/io/decode.h>
 #include <millrace/io/split.h>
 
@@ -122,7 +123,7 @@ std::shared_ptr<const Dataset> open_evaluation_data(const std::string& data,
   return dataset;
 }
 
-Survey survey_pictures(const Dataset& dataset) {
+Survey survey_pictures(const Dataset& dataset, bool upright) {
   constexpr std::uint32_t kMost = 64;
   Survey survey{.same_size = true, .all_grey = true};
   const std::uint32_t count = std::min(kMost, dataset.size());
@@ -130,7 +131,8 @@ Survey survey_pictures(const Dataset& dataset) {
   for (std::uint32_t i = 0; i < count; ++i) {
     const auto index = static_cast<std::uint32_t>(std::uint64_t{i} * dataset.size() / count);
     try {
-      const ImageInfo info = decoder.info(dataset.name(index));
+      ImageInfo info = decoder.info(dataset.name(index));
+      if (upright && swaps_axes(info.orientation)) std::swap(info.height, info.width);
       if (survey.height == 0) {
         survey.height = info.height;
         survey.width = info.width;

@@ -48,7 +48,8 @@ struct Survey {
   int height = 0, width = 0;
   bool all_grey = false;
 };
-[[nodiscard]] Survey survey_pictures(const Dataset& dataset);
+/// With `upright` sizes are those of pictures turned as EXIF says.
+[[nodiscard]] Survey survey_pictures(const Dataset& dataset, bool upright);
 
 /// "pictures", or "rows" for tables; "picture" or "row" where `count` is 1.
 [[nodiscard]] std::string unit_of(const Dataset& dataset, std::uint64_t count);

@@ -7,6 +7,7 @@
 
 #include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
+#include <millrace/image/orientation.h>
 #include <millrace/io/decode.h>
 #include <millrace/pipeline/pipeline.h>
 
@@ -70,7 +71,8 @@ class Look {
 
  private:
   void look_at(const std::string& path, Facts& facts) {
-    const ImageInfo info = decoder_.info(path);
+    ImageInfo info = decoder_.info(path);
+    if (swaps_axes(info.orientation)) std::swap(info.height, info.width);
     if (decodes_) {
       constexpr int kThumbnail = 32;
       thumbnail_.resize(std::size_t{kThumbnail} * kThumbnail * 3);

@@ -1,9 +1,11 @@
 #include <millrace/io/decode.h>
 
 #include <millrace/core/error.h>
+#include <millrace/image/orientation.h>
 #include <millrace/image/pixels.h>
 #include <millrace/io/detail/format.h>
 #include <millrace/io/detail/jpeg_reader.h>
+#include <millrace/io/detail/orientation.h>
 #include <millrace/io/detail/raster.h>
 #include <millrace/io/files.h>
 
@@ -35,12 +37,15 @@ void check_pixels(int height, int width, std::uint64_t limit) {
 
 // How many pixels of a large JPEG libjpeg may make one of: the result keeps four times the target's
 // height and width, so that the filter still decides what the target looks like.
-int jpeg_scale(const detail::JpegHeader& header, ImageView target, std::uint64_t large) {
+int jpeg_scale(const detail::JpegHeader& header, int orientation, ImageView target,
+               std::uint64_t large) {
   constexpr int kGap = 4;
   const auto pixels =
       static_cast<std::uint64_t>(header.height) * static_cast<std::uint64_t>(header.width);
   if (pixels <= large || target.height == 0 || target.width == 0) return 1;
-  const int most = std::min(header.height / target.height, header.width / target.width) / kGap;
+  const int height = swaps_axes(orientation) ? target.width : target.height;
+  const int width = swaps_axes(orientation) ? target.height : target.width;
+  const int most = std::min(header.height / height, header.width / width) / kGap;
   return most >= 8 ? 8 : most >= 4 ? 4 : most >= 2 ? 2 : 1;
 }
 
@@ -49,13 +54,14 @@ int jpeg_scale(const detail::JpegHeader& header, ImageView target, std::uint64_t
 ImageInfo image_info(std::span<const std::byte> file, std::string_view name) {
   return naming(name, [&]() -> ImageInfo {
     const Format format = detail::sniff(file);
+    const int orientation = detail::exif_orientation(format, file);
     if (format == Format::jpeg) {
       detail::JpegReader reader;
       const detail::JpegHeader header = reader.open(file);
-      return {to_string(format), header.height, header.width, header.channels};
+      return {to_string(format), header.height, header.width, header.channels, orientation};
     }
     const detail::RasterHeader header = detail::raster_header(format, file);
-    return {to_string(format), header.height, header.width, header.channels};
+    return {to_string(format), header.height, header.width, header.channels, orientation};
   });
 }
 
@@ -65,13 +71,10 @@ class Decoder::Impl {
 
   void decode(std::span<const std::byte> file, ImageView target, Filter filter) {
     const Format format = detail::sniff(file);
-    if (format == Format::jpeg) return decode_jpeg(file, target, filter);
-    const detail::RasterHeader header = detail::raster_header(format, file);
-    check_pixels(header.height, header.width, options_.max_pixels);
+    const int orientation = options_.exif_orientation ? detail::exif_orientation(format, file) : 1;
+    if (format == Format::jpeg) return decode_jpeg(file, orientation, target, filter);
     SharedBytes::Turn turn;
-    const detail::Raster image = decode_raster(format, file, header, turn);
-    fit({image.pixels.get(), image.header.height, image.header.width, image.header.channels},
-        target, filter);
+    show(decode_raster(format, file, turn), orientation, target, filter);
   }
 
   // Calls body(bytes of the file), in the decoder's own memory or in that of large files.
@@ -120,6 +123,7 @@ class Decoder::Impl {
 
   [[nodiscard]] Bytes bytes() const noexcept {
     return resizer_.scratch_bytes() +
+           rows_.scratch_bytes() +
            Bytes{file_.capacity() + row_.capacity() + converted_.capacity()};
   }
 
@@ -138,7 +142,11 @@ class Decoder::Impl {
   // Of what decoding takes besides the pixels nobody knows the sum beforehand. Most files of a
   // format do with what is guessed here; the others are begun anew with all there is.
   detail::Raster decode_raster(Format format, std::span<const std::byte> file,
-                               const detail::RasterHeader& header, SharedBytes::Turn& turn) {
+                               SharedBytes::Turn& turn) {
+    const auto transparency =
+        options_.background ? detail::Transparency::kept : detail::Transparency::dropped;
+    const detail::RasterHeader header = detail::raster_header(format, file, transparency);
+    check_pixels(header.height, header.width, options_.max_pixels);
     const std::uint64_t pixels = detail::raster_bytes(header);
     const std::uint64_t all = most().count;
     detail::check_raster_bytes(pixels, all);
@@ -147,27 +155,31 @@ class Decoder::Impl {
       turn = take(room);
       const std::uint64_t given = std::max(options_.max_scratch, turn.bytes()).count;
       try {
-        return detail::decode_raster(format, file, given);
+        return detail::decode_raster(format, file, given, transparency);
       } catch (const detail::TooLittleMemory&) {
         if (given >= all) throw;
       }
     }
   }
 
-  void decode_jpeg(std::span<const std::byte> file, ImageView target, Filter filter) {
+  void decode_jpeg(std::span<const std::byte> file, int orientation, ImageView target,
+                   Filter filter) {
     struct Closing {
       detail::JpegReader& reader;
       ~Closing() { reader.close(); }
     };
     detail::JpegHeader header = jpeg_.open(file);
     check_pixels(header.height, header.width, options_.max_pixels);
-    const std::uint64_t bytes = header.has_many_scans ? header.coefficient_bytes : 0;
+    if (filter != Filter::nearest) {
+      header = jpeg_.scale(jpeg_scale(header, orientation, target, options_.large_jpeg));
+    }
+    const detail::RasterHeader whole{header.height, header.width, header.channels == 1 ? 1 : 3};
+    const std::uint64_t bytes = (header.has_many_scans ? header.coefficient_bytes : 0) +
+                                (orientation == 1 ? 0 : detail::raster_bytes(whole));
     detail::check_raster_bytes(bytes, most().count);
     const SharedBytes::Turn turn = take(bytes);
     const Closing closing{jpeg_};
-    if (filter != Filter::nearest) {
-      header = jpeg_.scale(jpeg_scale(header, target, options_.large_jpeg));
-    }
+    if (orientation != 1) return decode_turned_jpeg(header, whole, orientation, target, filter);
     resizer_.begin(header.height, header.width, target, filter);
     const bool is_rgb = header.channels == 3 && target.channels == 3;
     std::uint8_t* const wide = is_rgb ? resizer_.wide_row() : nullptr;
@@ -176,15 +188,45 @@ class Decoder::Impl {
       jpeg_.read_row(wide);
       resizer_.push_wide_row();
     }
-    if (wide == nullptr) push_rows(header, target.channels);
+    for (int y = 0; wide == nullptr && y < header.height; ++y) {
+      row_.resize(static_cast<std::size_t>(header.width) *
+                  static_cast<std::size_t>(header.channels));
+      read_jpeg_row(header, row_.data());
+      push(row_.data(), header.width, whole.channels, target.channels);
+    }
   }
 
-  void push_rows(const detail::JpegHeader& header, int channels) {
+  // A file whose rows come in another order than they are shown is decoded whole.
+  void decode_turned_jpeg(const detail::JpegHeader& header, const detail::RasterHeader& size,
+                          int orientation, ImageView target, Filter filter) {
+    const detail::Raster image = detail::new_raster(size, detail::raster_bytes(size));
+    const auto bytes =
+        static_cast<std::size_t>(size.width) * static_cast<std::size_t>(size.channels);
     row_.resize(static_cast<std::size_t>(header.width) * static_cast<std::size_t>(header.channels));
+    jpeg_.start();
     for (int y = 0; y < header.height; ++y) {
-      jpeg_.read_row(row_.data());
-      if (header.channels == 4) convert_cmyk_row(row_.data(), true, row_.data(), header.width);
-      push(row_.data(), header.width, header.channels == 1 ? 1 : 3, channels);
+      read_jpeg_row(header, row_.data());
+      std::copy_n(row_.data(), bytes, image.pixels.get() + static_cast<std::size_t>(y) * bytes);
+    }
+    show(image, orientation, target, filter);
+  }
+
+  // CMYK becomes RGB.
+  void read_jpeg_row(const detail::JpegHeader& header, std::uint8_t* row) {
+    jpeg_.read_row(row);
+    if (header.channels == 4) convert_cmyk_row(row, true, row, header.width);
+  }
+
+  // Resizes what was decoded whole, as it is to be seen.
+  void show(const detail::Raster& image, int orientation, ImageView target, Filter filter) {
+    const ConstImageView source{image.pixels.get(), image.header.height, image.header.width,
+                                image.header.channels};
+    const bool is_composed = options_.background && source.channels % 2 == 0;
+    if (orientation == 1 && !is_composed) return fit(source, target, filter);
+    rows_.begin(source, orientation);
+    resizer_.begin(rows_.height(), rows_.width(), target, filter);
+    for (int y = 0; y < rows_.height(); ++y) {
+      push(rows_.row(y), rows_.width(), source.channels, target.channels);
     }
   }
 
@@ -192,12 +234,17 @@ class Decoder::Impl {
     const auto bytes = static_cast<std::size_t>(width) * static_cast<std::size_t>(to);
     if (from == to) return resizer_.push_row({row, bytes});
     converted_.resize(bytes);
-    convert_row(row, from, converted_.data(), to, width);
+    if (options_.background && from % 2 == 0) {
+      compose_row(row, from, *options_.background, converted_.data(), to, width);
+    } else {
+      convert_row(row, from, converted_.data(), to, width);
+    }
     resizer_.push_row(converted_);
   }
 
   DecoderOptions options_;
   Resizer resizer_;
+  OrientedRows rows_;
   detail::JpegReader jpeg_;
   std::vector<std::byte> file_;
   std::vector<std::uint8_t> row_;        // as decoded

@@ -23,6 +23,7 @@ struct ImageInfo {
   int height = 0;
   int width = 0;
   int channels = 0;  ///< as stored: 1 grey, 2 with alpha, 3 RGB or a palette, 4 with alpha or CMYK
+  int orientation = 1;  ///< EXIF's, 1 to 8; see image/orientation.h. Sizes are as stored
 };
 
 /// Reads the header only. Throws Error that begins with `name`. Thread-safe.
@@ -55,7 +56,7 @@ struct DecoderOptions {
 /// animation the first frame), TIFF (libtiff; the first page), BMP, PBM, PGM, PPM, PSD (the merged
 /// image) and TGA into a target of any size. Pixels equal Pillow's convert() followed by resize()
 /// to the byte: alpha is dropped, CMYK is taken as Adobe writes it (inverted), grey comes from RGB
-/// by ITU-R 601, no EXIF rotation; but grey samples of more than 8 bits are scaled by their maximum
+/// by ITU-R 601 (EXIF's orientation and a background are options); but grey samples of more than 8 bits are scaled by their maximum
 /// (PGM, TIFF) or give their highest 8 bits (PNG), where Pillow clips, and a large JPEG is decoded
 /// smaller where the target is small. A JPEG is streamed through the resizer, so its size costs no
 /// memory. Stricter than Pillow: a JPEG that lacks data, and a

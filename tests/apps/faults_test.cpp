@@ -132,10 +132,11 @@ TEST_CASE("a signal while a file is read stops the run once it is read") {
   CHECK(partial_files(scratch / "run").empty());
 }
 
-TEST_CASE("a signal at any moment ends with its status and leaves no partial file") {
+namespace {
+
+// So many runs that each kind of fit is a test of its own, with a time limit of its own.
+void check_signals_at_any_moment(const Arguments& more) {
   const int signal = GENERATE(SIGINT, SIGTERM);
-  const Arguments more =
-      GENERATE(Arguments{}, Arguments{"--featurewise-center"}, Arguments{"--zca"});
   const Scratch scratch;
   const fs::path data = write_classes(scratch / "data", {"dark", "grey", "light"}, 30);
   const fs::path validation = write_classes(scratch / "validation", {"dark", "grey", "light"}, 5);
@@ -162,6 +163,20 @@ TEST_CASE("a signal at any moment ends with its status and leaves no partial fil
       longest = std::max<std::uint64_t>(1000, longest * 4 / 5);
     }
   }
+}
+
+}  // namespace
+
+TEST_CASE("a signal at any moment ends with its status and leaves no partial file") {
+  check_signals_at_any_moment({});
+}
+
+TEST_CASE("a signal while means are fitted ends with its status and leaves no partial file") {
+  check_signals_at_any_moment({"--featurewise-center"});
+}
+
+TEST_CASE("a signal while whitening is fitted ends with its status and leaves no partial file") {
+  check_signals_at_any_moment({"--zca"});
 }
 
 TEST_CASE("a signal at any moment of a replay ends with its status") {
