@@ -8,6 +8,7 @@
 #include <millrace/core/plural.h>
 #include <millrace/io/safetensors.h>
 #include <millrace/nn/loss.h>
+#include <millrace/nn/preprocessing.h>
 #include <millrace/nn/zoo.h>
 #include <millrace/pipeline/threads.h>
 

@@ -125,8 +125,6 @@ enum class ChannelOrder { rgb, bgr };
 /// Functions about it are in preprocessing.h.
 struct Preprocessing {
   std::string filter = "bilinear";  ///< a filter of image/resize.h
-  bool exif_orientation = false;    ///< false: pixels as they are stored
-  std::optional<Colour> background{};  ///< none: transparency is dropped
   float scale = 1.0F / 255.0F;
   std::vector<float> mean{};       ///< one a channel, or empty: 0
   std::vector<float> deviation{};  ///< one a channel, or empty: 1
@@ -136,6 +134,8 @@ struct Preprocessing {
   /// W, [F][F] for samples of F elements, symmetric; with `whiten`. Too large for JSON: weight
   /// files hold it beside the weights. Null until it is fitted or loaded. Compared by identity.
   std::shared_ptr<const std::vector<float>> whitening{};
+  bool exif_orientation = false;       ///< false: pixels as they are stored
+  std::optional<Colour> background{};  ///< none: transparency is dropped
 
   friend bool operator==(const Preprocessing&, const Preprocessing&) = default;
 };
