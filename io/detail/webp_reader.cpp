@@ -85,6 +85,18 @@ RasterHeader webp_header(std::span<const std::byte> file) {
   return parse(file).canvas;
 }
 
+WebpMetadata webp_metadata(std::span<const std::byte> file) {
+  const Container container = parse(file);
+  const auto part = [&](const char* name) -> std::span<const std::byte> {
+    WebPChunkIterator found{};
+    if (WebPDemuxGetChunk(container.demuxer.get(), name, 1, &found) == 0) return {};
+    const std::span<const std::uint8_t> bytes(found.chunk.bytes, found.chunk.size);
+    WebPDemuxReleaseChunkIterator(&found);  // the bytes are the file's
+    return std::as_bytes(bytes);
+  };
+  return {part("EXIF"), part("XMP ")};
+}
+
 Raster webp_decode(std::span<const std::byte> file, std::size_t max_bytes) {
   const Container container = parse(file);
   if (!container.is_whole) throw Error("it ends early; get it again");
