@@ -188,15 +188,15 @@ Pipeline compose(const Evaluation& e, OnStep on_step) {
   auto device = p.pool<DeviceBatch>("device batches", kDeviceBatches, device_batches(e));
 
   auto tickets = p.source({.name = "list"}, host, std::move(reader));
-  auto pixels = p.then(
-      tickets,
-      {.name = "decode",
-       .concurrency = kAllThreads,
-       .on_error = o.on_bad_image == "skip" ? skip() : fail()},
-      DecodeInto(e.data.dataset, nullptr, filter_from_name(model.preprocessing.filter),
-                 decoder_options(parse_bytes(o.machine.memory_budget), o.machine.threads,
-                                 o.max_image_pixels, model.preprocessing),
-                 e.lost));
+  auto pixels =
+      p.then(tickets,
+             {.name = "decode",
+              .concurrency = kAllThreads,
+              .on_error = o.on_bad_image == "skip" ? skip() : fail()},
+             DecodeInto(e.data.dataset, nullptr, filter_from_name(model.preprocessing.filter),
+                        decoder_options(parse_bytes(o.machine.memory_budget), o.machine.threads,
+                                        o.max_image_pixels, model.preprocessing),
+                        e.lost));
   if (nn::needs_whole_samples(model.preprocessing)) {
     charge_whitening(p, model.preprocessing);
     pixels = p.then(pixels, {.name = "standardize", .concurrency = kAllThreads},

@@ -122,8 +122,7 @@ class Decoder::Impl {
   }
 
   [[nodiscard]] Bytes bytes() const noexcept {
-    return resizer_.scratch_bytes() +
-           rows_.scratch_bytes() +
+    return resizer_.scratch_bytes() + rows_.scratch_bytes() +
            Bytes{file_.capacity() + row_.capacity() + converted_.capacity()};
   }
 

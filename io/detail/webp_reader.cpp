@@ -94,6 +94,18 @@ RasterHeader webp_header(std::span<const std::byte> file, Transparency transpare
   return parse(file, transparency).canvas;
 }
 
+WebpMetadata webp_metadata(std::span<const std::byte> file) {
+  const Container container = parse(file, Transparency::dropped);
+  const auto part = [&](const char* name) -> std::span<const std::byte> {
+    WebPChunkIterator found{};
+    if (WebPDemuxGetChunk(container.demuxer.get(), name, 1, &found) == 0) return {};
+    const std::span<const std::uint8_t> bytes(found.chunk.bytes, found.chunk.size);
+    WebPDemuxReleaseChunkIterator(&found);  // the bytes are the file's
+    return std::as_bytes(bytes);
+  };
+  return {part("EXIF"), part("XMP ")};
+}
+
 Raster webp_decode(std::span<const std::byte> file, std::size_t max_bytes,
                    Transparency transparency) {
   const Container container = parse(file, transparency);

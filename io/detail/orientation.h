@@ -1,0 +1,25 @@
+#pragma once
+// The orientation of an image file, before any of its pixels is decoded.
+
+#include <millrace/io/detail/format.h>
+
+#include <cstddef>
+#include <span>
+
+namespace millrace::detail {
+
+/// 1 to 8, as Pillow's ImageOps.exif_transpose finds it: the tag of EXIF (in JPEG, PNG and WebP) or
+/// of the first directory (TIFF); without that tag the orientation in XMP. 1 also for what is
+/// damaged, of another type, or out of range, and for formats that have none. Throws nothing but
+/// std::bad_alloc: what is wrong with the file, its decoder says.
+///
+/// Looks at the heads of parts alone: of a JPEG, up to the first scan. EXIF of several parts is
+/// joined, and packed texts of PNG (up to 1 MiB each) are unpacked, so at most three times the
+/// metadata is allocated. Thread-safe.
+[[nodiscard]] int exif_orientation(Format format, std::span<const std::byte> file);
+
+/// Of a PNG file: eXIf, before or behind the pixels, or the texts that ImageMagick and others
+/// write.
+[[nodiscard]] int png_orientation(std::span<const std::byte> file);
+
+}  // namespace millrace::detail
