@@ -3,14 +3,16 @@
 #include <millrace/core/error.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
+#include <type_traits>
 
 namespace millrace {
 namespace {
 
 // Rows of a band, which are columns of the source: as many pixels of each of its rows are read at
-// once, a few lines of a cache's. The tiles in which a band is filled then fit into the first
-// cache.
+// once, a line or two of the caches. It is filled in tiles of few columns, since rows of some
+// widths, such as 4096, share places in the first cache.
 constexpr int kBandRows = 32;
 constexpr int kTileColumns = 16;
 

@@ -13,9 +13,9 @@ namespace millrace::detail {
 /// damaged, of another type, or out of range, and for formats that have none. Throws nothing but
 /// std::bad_alloc: what is wrong with the file, its decoder says.
 ///
-/// Looks at the heads of parts alone: of a JPEG, up to the first scan. EXIF of several parts is
-/// joined, and packed texts of PNG (up to 1 MiB each) are unpacked, so at most three times the
-/// metadata is allocated. Thread-safe.
+/// Looks at the heads of parts alone, of a JPEG up to the first scan. Allocates nothing but, for
+/// EXIF of a JPEG in several parts, twice their bytes, and for packed texts of a PNG, of at most
+/// 1 MiB each, 6 MiB. Thread-safe.
 [[nodiscard]] int exif_orientation(Format format, std::span<const std::byte> file);
 
 /// Of a PNG file: eXIf, before or behind the pixels, or the texts that ImageMagick and others

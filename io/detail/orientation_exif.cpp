@@ -170,10 +170,11 @@ int orientation_of(Span block, Span xmp) noexcept {
 
 int tiff_orientation(Span file) noexcept {
   if (file.size() < 16) return 1;
-  const Form form{.is_big_endian = text_of(file).starts_with('M'),
-                  .is_wide = number_at(file, 2, 2, text_of(file).starts_with('M')) == 43};
-  const std::uint64_t first =
-      number_at(file, form.is_wide ? 8 : 4, form.is_wide ? 8 : 4, form.is_big_endian);
+  Form form{.is_big_endian = text_of(file).starts_with('M')};
+  form.is_wide = number_at(file, 2, 2, form.is_big_endian) == 43;
+  // The place of the directory stands at 4 in 4 bytes, at 8 in 8 of BigTIFF.
+  const std::size_t size = form.is_wide ? 8 : 4;
+  const std::uint64_t first = number_at(file, size, size, form.is_big_endian);
   const Directory directory = read_directory(file, first, form);
   return directory.orientation ? *directory.orientation : xmp_orientation(directory.xmp);
 }

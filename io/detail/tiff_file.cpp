@@ -52,10 +52,11 @@ toff_t size(thandle_t user) {
 // Handlers say 1: it has been dealt with. Neither may throw into libtiff.
 int on_error(TIFF*, void* user, const char*, const char* format, va_list words) {
   auto& source = *static_cast<Source*>(user);
-  if (!source.has_failed) {
-    std::vsnprintf(source.message.data(), source.message.size(), format, words);
-  }
-  source.has_failed = true;
+  if (source.has_failed) return 1;
+  std::vsnprintf(source.message.data(), source.message.size(), format, words);
+  // An orientation that is none does no harm: libtiff goes on, and it is not asked for it.
+  const std::string_view said = source.message.data();
+  source.has_failed = said.find("for \"Orientation\" tag") == said.npos;
   return 1;
 }
 

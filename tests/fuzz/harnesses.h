@@ -22,6 +22,7 @@ void fuzz_decode(Input input);
 void fuzz_hdf5(Input input);  // what the process that reads such a file answers
 void fuzz_idx(Input input);
 void fuzz_model(Input input);  // as JSON
+void fuzz_orientation(Input input);
 void fuzz_recipe(Input input);
 void fuzz_safetensors(Input input);
 

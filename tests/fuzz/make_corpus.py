@@ -58,6 +58,15 @@ def psd(random, packed):
     return head + struct.pack(">H", 1) + struct.pack(">H", len(row)) * 3 * HEIGHT + row * 3 * HEIGHT
 
 
+def oriented(folder):
+    image = Image.new("L", (3, 2))
+    exif = Image.Exif()
+    exif[274] = 6
+    for ending in ("jpg", "png", "webp"):
+        image.save(folder / f"six.{ending}", exif=exif, xmp=b'<x tiff:Orientation="8"/>')
+    image.save(folder / "six.tif", tiffinfo={274: 6})
+
+
 def safetensors(tensors, metadata=None, data=b""):
     head = json.dumps({**({"__metadata__": metadata} if metadata else {}), **tensors}).encode()
     head += b" " * (-len(head) % 8)
@@ -138,6 +147,8 @@ def main():
         image.save(arguments.folder / "decode" / name, **options)
     for name, content in {**texts_of_pnm(), "raw.psd": psd(random, False), "packed.psd": psd(random, True)}.items():
         write(f"decode/{name}", content)
+    (arguments.folder / "orientation").mkdir(exist_ok=True)
+    oriented(arguments.folder / "orientation")
     for kind, files in (("safetensors", weights()), ("checkpoint", checkpoints()), ("hdf5", hdf5_lists())):
         for name, content in files:
             write(f"{kind}/{name}", content)
