@@ -99,6 +99,25 @@ TEST_CASE("a large JPEG is decoded smaller for a small target, as Pillow does fo
   check_all(cases, decoder);
 }
 
+TEST_CASE("what is turned upright is resized afterwards, as by Pillow, and told by its header") {
+  const std::vector<Case> cases = recorded("turned.csv");
+  REQUIRE(cases.size() == 336);
+  Decoder decoder({.exif_orientation = true});
+  Decoder stored;
+  int unequal = 0;
+  for (Case one : cases) {
+    one.file.insert(0, "../orientation/");
+    check_all({one}, decoder);
+    std::vector<std::uint8_t> target(
+        static_cast<std::size_t>(one.height * one.width * one.channels));
+    stored.decode(picture(one.file), one.file, {target.data(), one.height, one.width, one.channels},
+                  filter_from_name(one.filter));
+    unequal += crc_of(target) == one.crc ? 0 : 1;
+  }
+  CHECK(unequal == 336 / 8 * 7);  // a decoder that is not told so leaves all but one as they are
+  CHECK(image_info(picture("../orientation/mm_6.jpg"), "6").orientation == 6);
+}
+
 TEST_CASE("a JPEG that is not large, and one that is not averaged, are decoded at their size") {
   std::vector<std::uint8_t> whole(5 * 7 * 3), target(5 * 7 * 3);
   const auto decode = [&](std::vector<std::uint8_t>& into, std::uint64_t large, Filter filter) {
