@@ -1,6 +1,6 @@
 #pragma once
 // TIFF by libtiff: the first page, of 1 to 16 bits a sample in grey, a palette, RGB, CMYK or YCbCr,
-// in strips or tiles. Its orientation is not looked at.
+// in strips or tiles.
 
 #include <millrace/io/detail/raster.h>
 

@@ -68,8 +68,9 @@ Figures figures(const fs::path& data, const fs::path& run, Arguments options) {
   options.pop_back();
   const Outcome outcome = trained(data, run, options);
   // These small pictures need none of what decoding may take.
-  const std::uint64_t planned =
-      line_of_plan(plan, "total").count - line_of_plan(plan, "decode scratch").count;
+  const std::uint64_t planned = line_of_plan(plan, "total").count -
+                                line_of_plan(plan, "decode scratch").count -
+                                line_of_plan(plan, "decode shared scratch").count;
   const double mib = static_cast<double>(planned) / (1 << 20);
   return {mib, static_cast<double>(outcome.peak_kib) / 1024 - mib};
 }
@@ -105,4 +106,35 @@ TEST_CASE("a run takes what its plan says and a base that does not depend on the
   CHECK(large.planned > 128);  // MiB; else this tells nothing
   CHECK(large.base == Approx(small.base).margin(4));
   CHECK(small.base < 50);  // the README says about 35 or 45, by the system's libraries
+}
+
+TEST_CASE("large pictures take no more memory than the plan says, however many threads decode") {
+  const Scratch scratch;
+  constexpr int kHeight = 2000, kWidth = 3000, kThreads = 16, kPictures = 32;
+  const std::vector<std::uint8_t> pixels(std::size_t{kHeight} * kWidth * 3, 200);
+  write_file(scratch / "large.png", encode_png({pixels.data(), kHeight, kWidth, 3}));
+  for (int i = 0; i < kPictures; ++i) {
+    const fs::path folder = scratch / "data" / (i % 2 == 0 ? "a" : "b");
+    fs::create_directories(folder);
+    fs::create_hard_link(scratch / "large.png", folder / (std::to_string(i) + ".png"));
+  }
+  Arguments arguments = {"train",           (scratch / "data").string(),
+                         "--run-dir",       (scratch / "run").string(),
+                         "--threads",       std::to_string(kThreads),
+                         "--model",         "mlp:4",
+                         "--size",          "16",
+                         "--epochs",        "1",
+                         "--batch",         "8",
+                         "--memory-budget", "512MiB"};
+  const Outcome outcome = run(arguments);
+  INFO(outcome.err);
+  REQUIRE(outcome.status == 0);
+  arguments.push_back("--print-plan");
+  const Outcome plan = run(arguments);
+  const double planned = static_cast<double>(line_of_plan(plan.out, "total").count) / (1 << 20);
+  const double peak = static_cast<double>(outcome.peak_kib) / 1024;
+  INFO(peak << " MiB of " << planned << " planned");
+  CHECK(peak < planned + 50);
+  constexpr double kOfOne = 2.0 * kHeight * kWidth * 3 / (1 << 20);  // packed rows, then pixels
+  CHECK(kThreads * kOfOne > planned + 50);                           // else this tells nothing
 }

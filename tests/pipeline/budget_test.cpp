@@ -44,19 +44,23 @@ TEST_CASE("a pipeline over its budget is refused before any slot is made") {
   CHECK(made == 0);
 }
 
-TEST_CASE("scratch memory of a node is charged once per concurrent call") {
+TEST_CASE("scratch memory of a node is charged once per concurrent call, what is shared once") {
   struct Node {
     int operator()(int n) const { return n; }
     [[nodiscard]] Bytes scratch() const { return 1_MiB; }
+    [[nodiscard]] Bytes shared_scratch() const { return 5_MiB; }
   };
   Pipeline p;
   auto numbers = p.source({.name = "none"}, slots(1), [] { return std::optional<int>(); });
   p.sink(p.then(numbers, {.name = "decode", .concurrency = 8}, Node{}), {.name = "drop"},
          [](int) {});
   const Plan plan = p.plan();
-  const auto line =
-      std::find_if(plan.charges.begin(), plan.charges.end(),
-                   [](const Budget::Charge& c) { return c.name == "decode scratch"; });
-  REQUIRE(line != plan.charges.end());
-  CHECK(line->total() == 8_MiB);
+  const auto charge = [&](const std::string& name) {
+    const auto line = std::find_if(plan.charges.begin(), plan.charges.end(),
+                                   [&](const Budget::Charge& c) { return c.name == name; });
+    REQUIRE(line != plan.charges.end());
+    return line->total();
+  };
+  CHECK(charge("decode scratch") == 8_MiB);
+  CHECK(charge("decode shared scratch") == 5_MiB);
 }
