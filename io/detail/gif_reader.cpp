@@ -174,8 +174,8 @@ class Canvas {
   Canvas(Raster& raster, const GifFile& gif) : raster_(raster), frame_(gif.frame()) {
     const ColorMapObject* const map = gif.colours();
     for (std::size_t i = 0; i < colours_.size(); ++i) {
-      if (map == nullptr) colours_[i] = {static_cast<std::uint8_t>(i), kOpaque};
-      if (map != nullptr) colours_[i] = {0, 0, 0, kOpaque};
+      const Channels grey = {static_cast<std::uint8_t>(i), kOpaque};
+      colours_[i] = map == nullptr ? grey : Channels{0, 0, 0, kOpaque};
     }
     for (int i = 0; map != nullptr && i < map->ColorCount; ++i) {
       const GifColorType& colour = map->Colors[i];
@@ -204,6 +204,7 @@ class Canvas {
   }
 
  private:
+  using Channels = std::array<std::uint8_t, 4>;  // as many as there are
   static constexpr std::uint8_t kOpaque = 255;
   struct Pass {
     int first, step;
@@ -229,8 +230,9 @@ class Canvas {
 
   template <std::size_t kChannels>
   void look_up(std::span<const std::uint8_t> indices, std::uint8_t* to) const {
-    for (const std::uint8_t index : indices)
+    for (const std::uint8_t index : indices) {
       to = std::copy_n(colours_[index].begin(), kChannels, to);
+    }
   }
 
   void fill(std::uint8_t index) {
@@ -252,7 +254,7 @@ class Canvas {
 
   Raster& raster_;
   GifImageDesc frame_;
-  std::array<std::array<std::uint8_t, 4>, 256> colours_{};  // the channels of each index
+  std::array<Channels, 256> colours_{};  // of each index
   std::size_t pass_ = 0;
   int rows_ = 0;  // that are whole
   int row_ = 0;

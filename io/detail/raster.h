@@ -12,7 +12,8 @@
 
 namespace millrace::detail {
 
-/// What becomes of transparency that is not a channel of the file.
+/// What becomes of transparency. Grey or RGB with a declared channel of alpha keeps it in either
+/// case, but for masks of BMP.
 enum class Transparency : std::uint8_t {
   dropped,  ///< the colours alone, as of Pillow's convert("RGB"); the cheapest
   /// Channels 2 or 4 wherever alpha may be other than 255 in Pillow's convert("RGBA"), and so also

@@ -151,7 +151,9 @@ class Pixels {
       const Colour colour = header_.kind == kMapped ? colours_[std::to_integer<std::size_t>(*from)]
                             : bytes == 2            ? wide(from[0], from[1])
                                                     : bgr(from, bytes);
-      to = std::copy_n(colour.begin(), channels_, to);
+      std::copy_n(colour.begin(), 3, to);
+      if (channels_ == 4) to[3] = colour[3];
+      to += channels_;
     }
   }
 

@@ -5,7 +5,8 @@
 
 namespace millrace::detail {
 
-/// The canvas: 4 channels if the file says that it has alpha, else 3. Throws Error.
+/// The canvas: 4 channels if the file says that it has alpha, or the image's own data do where that
+/// is kept, else 3. Throws Error.
 [[nodiscard]] RasterHeader webp_header(std::span<const std::byte> file, Transparency transparency);
 
 /// Parts of the file, empty where it has none. Throws Error.

@@ -4,7 +4,7 @@
 tests/data/io/transparency/* holds kinds that the other folders lack; of those, which are to be there already, all
 files are recorded too: bmp_pnm.csv, png.csv, webp_tiff.csv, gif_tga_psd.csv. tests/data/io/transparency.csv:
 - file: a path, or "gif_tga_psd.csv NAME" for a row of that table
-- from: `pillow`: Image.alpha_composite(Image.new("RGBA", size, colour), Image.open(file).convert("RGBA")).convert("RGB");
+- from: `pillow`: alpha_composite(new("RGBA", size, colour), open(file).convert("RGBA")).convert("RGB") of PIL.Image;
   `format`: made from the samples by the text of the format, where Pillow gives something else: it compares a
   transparent colour of 2, 4 or 16 bits with samples that it has scaled or cut; `refused`
 - alpha: 1 where Pillow has an alpha channel or a transparent colour
@@ -74,12 +74,14 @@ def keyed_png(random):
             samples = random.choice(numpy.array(near), (HEIGHT, WIDTH, channels))
             samples[:, ::3] = key
             samples[::5, 1::3] = random.integers(0, most + 1, samples[::5, 1::3].shape)
-            for name, beyond, interlaced in [("", 0, False), ("_interlaced", 0, True), ("_beyond", ~most & 0xffff, False)]:
-                if name == "_beyond" and depth == 16:
-                    continue  # bits that the samples do not have, which decoders must mask
+            kinds = [("", 0, False), ("_interlaced", 0, True)]
+            if depth < 16:  # bits that the samples do not have, which decoders must mask
+                kinds.append(("_beyond", ~most & 0xffff, False))
+            for kind, beyond, interlaced in kinds:
                 part = png_part(b"tRNS", struct.pack(">H", key | beyond) * channels)
                 file = png(samples, depth, colour, part, interlaced=interlaced)
-                yield f"{'grey' if colour == GREY else 'rgb'}{depth}_key{key}{name}.png", file, shown(samples, depth, key)
+                name = "grey" if colour == GREY else "rgb"
+                yield f"{name}{depth}_key{key}{kind}.png", file, shown(samples, depth, key)
 
 
 def palette_png(random):
@@ -107,7 +109,8 @@ def refused_png(random):
     yield "grey_long_key.png", "part tRNS has 6 bytes", png(grey, 8, GREY, png_part(b"tRNS", bytes(6)))
     yield "grey_short_key.png", "part tRNS has 1 bytes", png(grey, 8, GREY, png_part(b"tRNS", b"\0"))
     yield "grey_two_keys.png", "two parts tRNS", png(grey, 8, GREY, key, key)
-    yield "palette_long.png", "part tRNS has 257 bytes", png(indices, 8, PALETTE, colours, png_part(b"tRNS", bytes(257)))
+    yield "palette_long.png", "part tRNS has 257 bytes", png(
+        indices, 8, PALETTE, colours, png_part(b"tRNS", bytes(257)))
 
 
 def tiff(samples, bits, photometric, order="<", extra=None, compression=1, palette=None):
