@@ -162,21 +162,25 @@ nn::Model make_model(const TrainOptions& o, const Dataset& training) {
   const std::int64_t outputs = outputs_for(o.labels, classes, input);
   const nn::Initializer initializer = nn::initializer_named(o.initializer);
   const bool is_given = is_model_description(o.model);
+  bool says_orientation = false;  // as model files do, and descriptions that say something of pixels
   nn::Model model;
   if (is_given) {
     model = read_model_description(o.model);
     if (!o.transfer.head.empty()) model.input = input;  // features of any size
+    const bool is_json = std::filesystem::path(o.model).extension() == ".json";
+    says_orientation = !is_json || model.preprocessing != nn::Preprocessing{};
   } else {
     model = nn::zoo_model(o.model, input, outputs, initializer);
     model.preprocessing.scale = is_table ? 1.0F : 1.0F / 255.0F;
   }
+  if (!says_orientation) model.preprocessing.exif_orientation = !is_table;
   model = with_transfer(std::move(model), o.transfer, outputs, initializer);
   if (is_given) check_fit(model, o.model, input, training, o.labels.class_mode == "input");
   nn::Preprocessing& preprocessing = model.preprocessing;
   if (!says_preprocessing(o)) take_preprocessing(preprocessing, o.transfer, model);
   apply(o.preprocessing, input, preprocessing);
   if (!o.filter.empty()) preprocessing.filter = o.filter;
-  preprocessing.exif_orientation = !is_table && turns_pictures(o);
+  if (!turns_pictures(o)) preprocessing.exif_orientation = false;
   if (o.scale) preprocessing.scale = static_cast<float>(*o.scale);
   if (!o.mean.empty()) preprocessing.mean = numbers_of<float>(o.mean, "train: --mean");
   if (!o.deviation.empty())

@@ -123,11 +123,9 @@ std::string describe_transfer(const Pretrained* weights, const nn::Model& model)
   if (weights == nullptr) return "";
   std::string text = concat("weights     ", weights->report(), '\n');
   const auto& theirs = weights->preprocessing();
-  nn::Preprocessing ours = model.preprocessing;
-  if (theirs) ours.filter = theirs->filter;
   if (!theirs) {
     text += "            the file does not tell with what input they were trained\n";
-  } else if (*theirs == ours) {
+  } else if (*theirs == nn::with_reading_of(*theirs, model.preprocessing)) {
     text += "            they were trained with this input\n";
   } else {
     text +=

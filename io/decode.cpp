@@ -28,6 +28,11 @@ auto naming(std::string_view name, Body body) {
   }
 }
 
+// Of a TIFF the orientation belongs to how its pixels are stored, and Pillow always looks at it.
+bool is_always_turned(Format format) {
+  return format == Format::tiff;
+}
+
 void check_pixels(int height, int width, std::uint64_t limit) {
   const auto pixels = static_cast<std::uint64_t>(height) * static_cast<std::uint64_t>(width);
   if (pixels <= limit) return;
@@ -55,6 +60,11 @@ ImageInfo image_info(std::span<const std::byte> file, std::string_view name) {
   return naming(name, [&]() -> ImageInfo {
     const Format format = detail::sniff(file);
     const int orientation = detail::exif_orientation(format, file);
+    if (is_always_turned(format)) {
+      detail::RasterHeader header = detail::raster_header(format, file);
+      if (swaps_axes(orientation)) std::swap(header.height, header.width);
+      return {to_string(format), header.height, header.width, header.channels};
+    }
     if (format == Format::jpeg) {
       detail::JpegReader reader;
       const detail::JpegHeader header = reader.open(file);
@@ -71,7 +81,8 @@ class Decoder::Impl {
 
   void decode(std::span<const std::byte> file, ImageView target, Filter filter) {
     const Format format = detail::sniff(file);
-    const int orientation = options_.exif_orientation ? detail::exif_orientation(format, file) : 1;
+    const bool turns = options_.exif_orientation || is_always_turned(format);
+    const int orientation = turns ? detail::exif_orientation(format, file) : 1;
     if (format == Format::jpeg) return decode_jpeg(file, orientation, target, filter);
     SharedBytes::Turn turn;
     show(decode_raster(format, file, turn), orientation, target, filter);

@@ -23,7 +23,8 @@ struct ImageInfo {
   int height = 0;
   int width = 0;
   int channels = 0;  ///< as stored: 1 grey, 2 with alpha, 3 RGB or a palette, 4 with alpha or CMYK
-  int orientation = 1;  ///< EXIF's, 1 to 8; see image/orientation.h. Sizes are as stored
+  int orientation = 1;  ///< EXIF's, 1 to 8, for sizes as stored (image/orientation.h); of TIFF 1,
+                        ///< since such files are always turned
 };
 
 /// Reads the header only. Throws Error that begins with `name`. Thread-safe.
@@ -42,7 +43,7 @@ struct DecoderOptions {
   /// Where decoders take turns for files and pictures that need more; null: these are refused.
   std::shared_ptr<LargeImages> large{};
   /// Whether pictures are turned upright before they are resized, as Pillow's exif_transpose()
-  /// does; else they are taken as they are stored.
+  /// does; else all but TIFF are taken as they are stored.
   bool exif_orientation = false;
   /// What pictures with transparency are put on, as by Pillow's alpha_composite(); none:
   /// transparency is dropped.
@@ -56,10 +57,10 @@ struct DecoderOptions {
 /// animation the first frame), TIFF (libtiff; the first page), BMP, PBM, PGM, PPM, PSD (the merged
 /// image) and TGA into a target of any size. Pixels equal Pillow's convert() followed by resize()
 /// to the byte: alpha is dropped, CMYK is taken as Adobe writes it (inverted), grey comes from RGB
-/// by ITU-R 601 (EXIF's orientation and a background are options); but grey samples of more than 8 bits are scaled by their maximum
-/// (PGM, TIFF) or give their highest 8 bits (PNG), where Pillow clips, and a large JPEG is decoded
-/// smaller where the target is small. A JPEG is streamed through the resizer, so its size costs no
-/// memory. Stricter than Pillow: a JPEG that lacks data, and a
+/// by ITU-R 601 (EXIF's orientation and a background are options); but grey samples of more than 8
+/// bits are scaled by their maximum (PGM, TIFF) or give their highest 8 bits (PNG), where Pillow
+/// clips, and a large JPEG is decoded smaller where the target is small. A JPEG is streamed through
+/// the resizer, so its size costs no memory. Stricter than Pillow: a JPEG that lacks data, and a
 /// PNG with a wrong checksum or parts in an order that the format forbids, are errors.
 ///
 /// Thread safety: one Decoder a thread; it keeps its buffers from file to file.

@@ -134,7 +134,7 @@ struct Preprocessing {
   /// W, [F][F] for samples of F elements, symmetric; with `whiten`. Too large for JSON: weight
   /// files hold it beside the weights. Null until it is fitted or loaded. Compared by identity.
   std::shared_ptr<const std::vector<float>> whitening{};
-  bool exif_orientation = false;       ///< false: pixels as they are stored
+  bool exif_orientation = false;       ///< false: as they are stored, but TIFF as it says
   std::optional<Colour> background{};  ///< none: transparency is dropped
 
   friend bool operator==(const Preprocessing&, const Preprocessing&) = default;
