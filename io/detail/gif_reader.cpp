@@ -2,6 +2,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/io/detail/gif_codes.h>
+#include <millrace/io/detail/unread.h>
 
 #include <gif_lib.h>
 #include <algorithm>
@@ -28,14 +29,6 @@ struct Source {
     return static_cast<int>(n);
   }
 };
-
-[[noreturn]] void ends_early() {
-  throw Error("it ends early; get it again");
-}
-
-[[noreturn]] void is_damaged(std::string_view how) {
-  throw Error(concat("it is damaged (", how, "); get it again"));
-}
 
 // A palette that gives each index as its own grey, which Pillow takes for none.
 bool is_ramp(const ColorMapObject& map) {
