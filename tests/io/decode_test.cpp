@@ -1,12 +1,11 @@
 #include <millrace/io/decode.h>
 
 #include "catch.h"
+#include "io/recorded.h"
 #include "io/scratch.h"
 
 #include <algorithm>
 #include <array>
-#include <fstream>
-#include <sstream>
 
 using namespace millrace;
 using namespace millrace::test;
@@ -20,19 +19,10 @@ struct Case {
   std::uint32_t crc = 0;
 };
 
-std::vector<Case> recorded() {
-  std::ifstream table(MILLRACE_TEST_DATA "/io/decode.csv");
-  std::vector<Case> cases;
-  for (std::string line; std::getline(table, line);) {
-    if (line.starts_with("#") || line.starts_with("file,")) continue;
-    std::replace(line.begin(), line.end(), ',', ' ');
-    std::istringstream words(line);
-    Case one;
-    words >> one.file >> one.filter >> one.channels >> one.height >> one.width >> std::hex >>
-        one.crc;
-    if (words) cases.push_back(one);
-  }
-  return cases;
+std::vector<Case> recorded_cases() {
+  return recorded("decode.csv", [](Fields& next) {
+    return Case{next.text(), next.text(), next.number(), next.number(), next.number(), next.crc()};
+  });
 }
 
 std::string decode_error(std::span<const std::byte> file, std::string_view name = "a.jpg",
@@ -73,7 +63,7 @@ std::string grey_png(const std::string& rows, char change = 0) {
 }  // namespace
 
 TEST_CASE("decoding equals Pillow to the byte for every kind of file, grey and colour") {
-  const std::vector<Case> cases = recorded();
+  const std::vector<Case> cases = recorded_cases();
   REQUIRE(cases.size() == 138);
   Decoder decoder;
   for (const Case& one : cases) {
