@@ -2,6 +2,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/io/detail/gif_codes.h>
+#include <millrace/io/detail/memory_sanitizer.h>
 #include <millrace/io/detail/unread.h>
 
 #include <gif_lib.h>
@@ -47,6 +48,7 @@ class GifFile {
     gif_ = DGifOpen(&source_, Source::read, &error);
     if (gif_ == nullptr && error == D_GIF_ERR_NOT_ENOUGH_MEM) throw std::bad_alloc();
     if (gif_ == nullptr) ends_early();
+    written_by_library(gif_, sizeof(*gif_));
     try {
       find_frame();
     } catch (...) {
@@ -105,6 +107,9 @@ class GifFile {
       if (kind == TERMINATE_RECORD_TYPE) is_damaged("no frame");
     }
     const bool is_read = DGifGetImageDesc(gif_) == GIF_OK;
+    for (const ColorMapObject* map : {gif_->SColorMap, gif_->Image.ColorMap}) {
+      if (map != nullptr) written_by_library(map, sizeof(*map));
+    }
     // giflib has just read it, does not tell it, and takes more than 8 for an error.
     code_bits_ = std::to_integer<int>(source_.file[source_.at - 1]);
     const bool is_over =
