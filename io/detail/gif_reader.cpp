@@ -2,6 +2,8 @@
 
 #include <millrace/core/error.h>
 #include <millrace/io/detail/gif_codes.h>
+#include <millrace/io/detail/memory_sanitizer.h>
+#include <millrace/io/detail/unread.h>
 
 #include <gif_lib.h>
 #include <algorithm>
@@ -29,14 +31,6 @@ struct Source {
   }
 };
 
-[[noreturn]] void ends_early() {
-  throw Error("it ends early; get it again");
-}
-
-[[noreturn]] void is_damaged(std::string_view how) {
-  throw Error(concat("it is damaged (", how, "); get it again"));
-}
-
 // A palette that gives each index as its own grey, which Pillow takes for none.
 bool is_ramp(const ColorMapObject& map) {
   for (int i = 0; i < map.ColorCount; ++i) {
@@ -54,6 +48,7 @@ class GifFile {
     gif_ = DGifOpen(&source_, Source::read, &error);
     if (gif_ == nullptr && error == D_GIF_ERR_NOT_ENOUGH_MEM) throw std::bad_alloc();
     if (gif_ == nullptr) ends_early();
+    written_by_library(gif_, sizeof(*gif_));
     try {
       find_frame();
       has_alpha_ = transparency == Transparency::kept && transparent_.has_value();
@@ -115,6 +110,9 @@ class GifFile {
       if (kind == TERMINATE_RECORD_TYPE) is_damaged("no frame");
     }
     const bool is_read = DGifGetImageDesc(gif_) == GIF_OK;
+    for (const ColorMapObject* map : {gif_->SColorMap, gif_->Image.ColorMap}) {
+      if (map != nullptr) written_by_library(map, sizeof(*map));
+    }
     // giflib has just read it, does not tell it, and takes more than 8 for an error.
     code_bits_ = std::to_integer<int>(source_.file[source_.at - 1]);
     const bool is_over =

@@ -1,5 +1,7 @@
 #include <millrace/io/detail/inflate.h>
 
+#include <millrace/io/detail/memory_sanitizer.h>
+
 #include <libdeflate.h>
 
 #include <memory>
@@ -19,7 +21,7 @@ Inflated inflate(std::span<const std::byte> block, Wrapping wrapping, std::span<
   const auto run =
       wrapping == Wrapping::zlib ? libdeflate_zlib_decompress : libdeflate_deflate_decompress;
   switch (run(scratch.get(), block.data(), block.size(), into.data(), into.size(), &bytes)) {
-    case LIBDEFLATE_SUCCESS: return Inflated::whole;
+    case LIBDEFLATE_SUCCESS: written_by_library(into.data(), bytes); return Inflated::whole;
     case LIBDEFLATE_INSUFFICIENT_SPACE: return Inflated::more_than_fits;
     default: return Inflated::damaged;
   }

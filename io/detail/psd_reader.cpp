@@ -2,6 +2,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/image/pixels.h>
+#include <millrace/io/detail/unread.h>
 
 #include <algorithm>
 #include <array>
@@ -14,30 +15,16 @@ namespace {
 constexpr std::uint32_t kMostRows = 30'000;  // and columns; larger ones are PSB files
 constexpr std::size_t kColourBytes = 768;    // of an indexed file
 
-[[noreturn]] void ends_early() {
-  throw Error("it ends early; get it again");
-}
-
-[[noreturn]] void is_damaged(const char* how) {
-  throw Error(concat("it is damaged (", how, "); get it again"));
-}
-
 [[noreturn]] void not_read(const std::string& kind) {
   throw Error(concat("a ", kind, ", which is not read; convert it with `convert 'in.psd[0]' ",
                      "out.png` of ImageMagick"));
 }
 
-// The bytes that are left, big-endian.
-class Reader {
+// With big-endian numbers.
+class Reader : public Unread {
  public:
-  explicit Reader(std::span<const std::byte> bytes) : left_(bytes) {}
+  using Unread::Unread;
 
-  std::span<const std::byte> take(std::size_t count) {
-    if (count > left_.size()) ends_early();
-    const std::span<const std::byte> taken = left_.first(count);
-    left_ = left_.subspan(count);
-    return taken;
-  }
   std::uint32_t number(std::size_t bytes) {
     std::uint32_t value = 0;
     for (const std::byte one : take(bytes)) {
@@ -47,10 +34,6 @@ class Reader {
   }
   // A part of the file, which begins with its length.
   std::span<const std::byte> part() { return take(number(4)); }
-  [[nodiscard]] std::size_t size() const noexcept { return left_.size(); }
-
- private:
-  std::span<const std::byte> left_;
 };
 
 enum class Mode : std::uint8_t { grey, indexed, rgb, cmyk };

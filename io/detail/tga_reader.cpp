@@ -1,6 +1,7 @@
 #include <millrace/io/detail/tga_reader.h>
 
 #include <millrace/core/error.h>
+#include <millrace/io/detail/unread.h>
 
 #include <algorithm>
 #include <array>
@@ -30,10 +31,6 @@ struct Header {
   bool has_runs, is_right_to_left, is_top_down, is_interleaved;
   int attribute_bits;
 };
-
-[[noreturn]] void ends_early() {
-  throw Error("it ends early; get it again");
-}
 
 [[noreturn]] void not_read(const std::string& kind) {
   throw Error(concat("a TGA file ", kind, ", which is not read; convert it with `convert in.tga ",
@@ -123,7 +120,7 @@ class Pixels {
  public:
   // Steps over header, identification and colour map.
   Pixels(const Header& header, int channels, std::span<const std::byte> file)
-      : header_(header), channels_(channels), rest_(file) {
+      : header_(header), channels_(channels), left_(file) {
     colours_.fill({0, 0, 0, kOpaque});
     take(kHeaderBytes + static_cast<std::size_t>(header.id_bytes));
     if (header.kind != kMapped) return;
@@ -135,13 +132,7 @@ class Pixels {
     }
   }
 
-  // As many bytes, which are in the file.
-  std::span<const std::byte> take(std::size_t bytes) {
-    if (bytes > rest_.size()) ends_early();
-    const std::span<const std::byte> taken = rest_.first(bytes);
-    rest_ = rest_.subspan(bytes);
-    return taken;
-  }
+  std::span<const std::byte> take(std::size_t bytes) { return left_.take(bytes); }
 
   // Of `count` pixels to channels.
   void unpack(const std::byte* from, int count, std::uint8_t* to) const {
@@ -174,7 +165,7 @@ class Pixels {
 
   const Header& header_;
   int channels_;
-  std::span<const std::byte> rest_;
+  Unread left_;
   std::array<Colour, 256> colours_;
 };
 

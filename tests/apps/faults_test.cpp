@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <chrono>
 #include <span>
@@ -45,11 +46,19 @@ int replace_by_pipe(const fs::path& file) {
   return end;
 }
 
-/// Writes into a pipe, and waits until somebody has read it.
-void write_and_wait(int end, std::span<const std::byte> bytes) {
+/// Writes into a pipe, and waits until the program has read it, which must not end before.
+void write_and_wait(int end, std::span<const std::byte> bytes, pid_t program) {
   CHECK(::write(end, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
-  for (int left = 1; left > 0; std::this_thread::yield()) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  for (int left = 1;; std::this_thread::yield()) {
+    const bool is_late = std::chrono::steady_clock::now() > deadline;
+    siginfo_t ended{};  // asked for first: what it read before its end is read
+    ::waitid(P_PID, static_cast<id_t>(program), &ended, WEXITED | WNOHANG | WNOWAIT);
     REQUIRE(::ioctl(end, FIONREAD, &left) == 0);
+    if (left == 0) return;
+    if (!is_late && ended.si_pid == 0) continue;
+    ::kill(program, SIGKILL);
+    FAIL((is_late ? "the program does not read the pipe" : "the program ended without reading"));
   }
 }
 
@@ -116,10 +125,10 @@ TEST_CASE("a signal while a file is read stops the run once it is read") {
   const auto meet = [&](pid_t program) {
     const int end = replace_by_pipe(file);
     const std::span<const std::byte> bytes(picture);
-    write_and_wait(end, bytes.first(1));
+    write_and_wait(end, bytes.first(1), program);
     replace_by_file(file, picture);  // on a loaded machine another pass may begin before it stops
     send_signal(program, signal);
-    write_and_wait(end, bytes.subspan(1));
+    write_and_wait(end, bytes.subspan(1), program);
     ::close(end);
   };
   const Outcome outcome =

@@ -5,12 +5,11 @@
 #include <millrace/io/decode.h>
 
 #include "catch.h"
+#include "io/recorded.h"
 #include "io/scratch.h"
 
 #include <algorithm>
-#include <fstream>
 #include <limits>
-#include <sstream>
 
 using namespace millrace;
 using namespace millrace::test;
@@ -24,18 +23,10 @@ struct Case {
   std::uint32_t grey = 0, colour = 0;  // CRC-32 of the pixels
 };
 
-std::vector<Case> recorded() {
-  std::ifstream table(MILLRACE_TEST_DATA "/io/bmp_pnm.csv");
-  std::vector<Case> cases;
-  for (std::string line; std::getline(table, line);) {
-    if (line.starts_with("#") || line.starts_with("file,")) continue;
-    std::replace(line.begin(), line.end(), ',', ' ');
-    std::istringstream words(line);
-    Case one;
-    words >> one.file >> one.height >> one.width >> std::hex >> one.grey >> one.colour;
-    if (words) cases.push_back(one);
-  }
-  return cases;
+std::vector<Case> recorded_cases() {
+  return recorded("bmp_pnm.csv", [](Fields& next) {
+    return Case{next.text(), next.number(), next.number(), next.crc(), next.crc()};
+  });
 }
 
 std::vector<std::byte> bytes_of(const Case& one) {
@@ -111,7 +102,7 @@ Bmp with_runs(const std::string& runs, bool rle4 = false) {
 }  // namespace
 
 TEST_CASE("BMP and PNM files of every kind that is read equal Pillow to the byte") {
-  const std::vector<Case> cases = recorded();
+  const std::vector<Case> cases = recorded_cases();
   REQUIRE(cases.size() == 155);
   Decoder decoder;
   for (const Case& one : cases) {
@@ -253,7 +244,7 @@ TEST_CASE("what only begins with the letters of BMP or PNM is no picture") {
 
 TEST_CASE("a BMP or PNM file that is cut anywhere is refused or lacks nothing") {
   Decoder decoder;
-  for (const Case& one : recorded()) {
+  for (const Case& one : recorded_cases()) {
     const std::vector<std::byte> whole = bytes_of(one);
     const std::vector<std::uint8_t> pixels = decoded(decoder, whole, one, 3);
     // The last number of a plain file ends where the file does.
@@ -277,7 +268,7 @@ TEST_CASE("BMP and PNM files with bytes that changed are survived") {
   INFO("seed " << kSeed);
   Decoder decoder({.max_pixels = 1'000'000, .max_scratch = 16_MiB});
   std::uint32_t number = 0, refused = 0;
-  for (const Case& one : recorded()) {
+  for (const Case& one : recorded_cases()) {
     const std::vector<std::byte> whole = bytes_of(one);
     for (std::uint64_t i = 0; i < 200; ++i) {
       Random random(kSeed, number++, i, Draw::user);

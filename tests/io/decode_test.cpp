@@ -1,12 +1,11 @@
 #include <millrace/io/decode.h>
 
 #include "catch.h"
+#include "io/recorded.h"
 #include "io/scratch.h"
 
 #include <algorithm>
 #include <array>
-#include <fstream>
-#include <sstream>
 
 using namespace millrace;
 using namespace millrace::test;
@@ -20,19 +19,10 @@ struct Case {
   std::uint32_t crc = 0;
 };
 
-std::vector<Case> recorded(const char* name) {
-  std::ifstream table(std::string(MILLRACE_TEST_DATA "/io/") + name);
-  std::vector<Case> cases;
-  for (std::string line; std::getline(table, line);) {
-    if (line.starts_with("#") || line.starts_with("file,")) continue;
-    std::replace(line.begin(), line.end(), ',', ' ');
-    std::istringstream words(line);
-    Case one;
-    words >> one.file >> one.filter >> one.channels >> one.height >> one.width >> std::hex >>
-        one.crc;
-    if (words) cases.push_back(one);
-  }
-  return cases;
+std::vector<Case> recorded_cases(const std::string& table) {
+  return recorded(table, [](Fields& next) {
+    return Case{next.text(), next.text(), next.number(), next.number(), next.number(), next.crc()};
+  });
 }
 
 std::string decode_error(std::span<const std::byte> file, std::string_view name = "a.jpg",
@@ -86,21 +76,21 @@ void check_all(const std::vector<Case>& cases, Decoder& decoder) {
 }  // namespace
 
 TEST_CASE("decoding equals Pillow to the byte for every kind of file, grey and colour") {
-  const std::vector<Case> cases = recorded("decode.csv");
+  const std::vector<Case> cases = recorded_cases("decode.csv");
   REQUIRE(cases.size() == 138);
   Decoder decoder;
   check_all(cases, decoder);
 }
 
 TEST_CASE("a large JPEG is decoded smaller for a small target, as Pillow does for thumbnails") {
-  const std::vector<Case> cases = recorded("large_jpeg.csv");
+  const std::vector<Case> cases = recorded_cases("large_jpeg.csv");
   REQUIRE(cases.size() == 288);
   Decoder decoder({.large_jpeg = 1000});  // pixels, of the 61 x 47 that the files have
   check_all(cases, decoder);
 }
 
 TEST_CASE("what is turned upright is resized afterwards, as by Pillow, and told by its header") {
-  const std::vector<Case> cases = recorded("turned.csv");
+  const std::vector<Case> cases = recorded_cases("turned.csv");
   REQUIRE(cases.size() == 336);
   Decoder decoder({.exif_orientation = true});
   Decoder stored;

@@ -5,10 +5,8 @@
 #include <millrace/io/decode.h>
 
 #include "catch.h"
+#include "io/recorded.h"
 #include "io/scratch.h"
-
-#include <fstream>
-#include <sstream>
 
 using namespace millrace;
 using namespace millrace::test;
@@ -35,37 +33,17 @@ std::vector<std::byte> from_hex(const std::string& text) {
   return bytes;
 }
 
-const std::vector<Case>& recorded() {
-  static const std::vector<Case> cases = [] {
-    std::ifstream table(MILLRACE_TEST_DATA "/io/gif_tga_psd.csv");
-    std::vector<Case> read;
-    for (std::string line; std::getline(table, line);) {
-      if (line.starts_with("#") || line.starts_with("name,")) continue;
-      std::istringstream fields(line);
-      const auto next = [&] {
-        std::string field;
-        std::getline(fields, field, ',');
-        return field;
-      };
-      const auto crc = [&] { return static_cast<std::uint32_t>(std::stoul(next(), nullptr, 16)); };
-      Case one;
-      one.name = next();
-      one.height = std::stoi(next());
-      one.width = std::stoi(next());
-      one.grey = crc();
-      one.rgb = crc();
-      one.needed = std::stoul(next());
-      one.says = next();
-      one.file = from_hex(next());
-      read.push_back(one);
-    }
-    return read;
-  }();
+const std::vector<Case>& recorded_cases() {
+  static const std::vector<Case> cases = recorded("gif_tga_psd.csv", [](Fields& next) {
+    return Case{next.text(), next.number(),        next.number(),
+                next.crc(),  next.crc(),           static_cast<std::size_t>(next.number()),
+                next.text(), from_hex(next.text())};
+  });
   return cases;
 }
 
-const Case& recorded(std::string_view name) {
-  for (const Case& one : recorded()) {
+const Case& recorded_case(std::string_view name) {
+  for (const Case& one : recorded_cases()) {
     if (one.name == name) return one;
   }
   throw Error(concat("no case ", name));
@@ -90,7 +68,7 @@ std::string refusal(std::span<const std::byte> file, DecoderOptions options = {}
 TEST_CASE("GIF, TGA and PSD files of every kind have the pixels that Pillow gives them") {
   Decoder decoder;
   std::size_t count = 0;
-  for (const Case& one : recorded()) {
+  for (const Case& one : recorded_cases()) {
     if (one.height == 0) continue;
     INFO(one.name);
     ++count;
@@ -105,7 +83,7 @@ TEST_CASE("GIF, TGA and PSD files of every kind have the pixels that Pillow give
 
 TEST_CASE("kinds of GIF, TGA and PSD files that are not read are refused by their names") {
   std::size_t count = 0;
-  for (const Case& one : recorded()) {
+  for (const Case& one : recorded_cases()) {
     if (one.height != 0) continue;
     INFO(one.name);
     ++count;
@@ -118,19 +96,19 @@ TEST_CASE("kinds of GIF, TGA and PSD files that are not read are refused by thei
     CHECK(is_kind + is_fault + is_none == 1);
   }
   CHECK(count > 45);
-  CHECK(refusal(recorded("tga of 15 bits").file) ==
+  CHECK(refusal(recorded_case("tga of 15 bits").file) ==
         "x: a TGA file of 15-bit pixels, which is not read; convert it with `convert in.tga "
         "out.png` of ImageMagick");
-  CHECK(refusal(recorded("psd of 16 bits").file) ==
+  CHECK(refusal(recorded_case("psd of 16 bits").file) ==
         "x: a PSD file of 16-bit samples, which is not read; convert it with `convert 'in.psd[0]' "
         "out.png` of ImageMagick");
-  CHECK(refusal(recorded("gif with an impossible code").file) ==
+  CHECK(refusal(recorded_case("gif with an impossible code").file) ==
         "x: it is damaged (an impossible code); get it again");
 }
 
 TEST_CASE("a GIF, TGA or PSD file that lacks bytes of its pixels is an error wherever it ends") {
   Decoder decoder;
-  for (const Case& one : recorded()) {
+  for (const Case& one : recorded_cases()) {
     for (std::size_t length = 0; one.height != 0 && length < one.file.size(); ++length) {
       // Decoding the longest ones from each of their thousands of bytes tells nothing more.
       if (one.file.size() > 1000 && length % 97 != 0 && length + 40 < one.needed) continue;
@@ -151,7 +129,7 @@ TEST_CASE("damaged GIF, TGA and PSD files are survived") {
   Decoder decoder({.max_pixels = 1'000'000, .max_scratch = 4_MiB});
   std::vector<std::uint8_t> target(8 * 8 * 3);
   int errors = 0;
-  for (const Case& one : recorded()) {
+  for (const Case& one : recorded_cases()) {
     const std::uint64_t copies = one.file.size() > 1000 ? 10 : 60;
     for (std::uint64_t i = 0; i < copies; ++i) {
       Random random(kSeed, static_cast<std::uint32_t>(one.file.size()), i, Draw::user);
@@ -171,7 +149,7 @@ TEST_CASE("damaged GIF, TGA and PSD files are survived") {
 
 TEST_CASE("GIF, TGA and PSD files that claim many pixels are refused before memory is taken") {
   const auto claiming = [](std::string_view name, std::size_t at, std::vector<int> bytes) {
-    std::vector<std::byte> file = recorded(name).file;
+    std::vector<std::byte> file = recorded_case(name).file;
     for (const int byte : bytes) file[at++] = static_cast<std::byte>(byte);
     return file;
   };
@@ -191,14 +169,14 @@ TEST_CASE("GIF, TGA and PSD files that claim many pixels are refused before memo
   CHECK_THAT(refusal(claiming("psd rgb", 14, {0xFF, 0xFF, 0xFF, 0xFF})),
              Contains("it is damaged (its size)"));
   // The colours of CMYK take a fourth byte a pixel while they are converted.
-  CHECK_THAT(refusal(recorded("psd cmyk").file, {.max_scratch = Bytes{5 * 7 * 4 - 1}}),
+  CHECK_THAT(refusal(recorded_case("psd cmyk").file, {.max_scratch = Bytes{5 * 7 * 4 - 1}}),
              Contains("shrink it or raise --memory-budget"));
-  CHECK(refusal(recorded("psd cmyk").file, {.max_scratch = Bytes{5 * 7 * 4}}).empty());
+  CHECK(refusal(recorded_case("psd cmyk").file, {.max_scratch = Bytes{5 * 7 * 4}}).empty());
 }
 
 TEST_CASE("the headers of GIF, TGA and PSD files tell how many channels are stored") {
   const auto channels = [](std::string_view name) {
-    return image_info(recorded(name).file, name).channels;
+    return image_info(recorded_case(name).file, name).channels;
   };
   CHECK(channels("gif of 1987") == 3);
   CHECK(channels("gif without a palette") == 1);
@@ -213,7 +191,7 @@ TEST_CASE("the headers of GIF, TGA and PSD files tell how many channels are stor
 
 TEST_CASE("what only resembles a TGA file is not taken for one") {
   const auto resembling = [](std::size_t at, int byte) {
-    std::vector<std::byte> file = recorded("tga 24-bit map from the top left").file;
+    std::vector<std::byte> file = recorded_case("tga 24-bit map from the top left").file;
     file[at] = static_cast<std::byte>(byte);
     return refusal(file);
   };

@@ -6,11 +6,10 @@
 #include <millrace/io/detail/orientation.h>
 
 #include "catch.h"
+#include "io/recorded.h"
 #include "io/scratch.h"
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -28,18 +27,12 @@ struct Case {
   std::uint32_t crc = 0;
 };
 
-std::vector<Case> recorded() {
-  std::ifstream table(MILLRACE_TEST_DATA "/io/orientation.csv");
-  std::vector<Case> cases;
-  for (std::string line; std::getline(table, line);) {
-    if (line.starts_with("#") || line.starts_with("file,")) continue;
-    std::replace(line.begin(), line.end(), ',', ' ');
-    std::istringstream words(line);
-    Case one;
-    words >> one.file >> one.orientation >> one.height >> one.width >> std::hex >> one.crc;
-    if (words) cases.push_back(one);
-  }
-  return cases;
+std::vector<Case> recorded_cases() {
+  return recorded("orientation.csv", [](Fields& next) {
+    Case one{next.text(), next.number(), next.number(), next.number(), next.crc()};
+    (void)next.text();  // whether Pillow reads the file from its name
+    return one;
+  });
 }
 
 std::vector<std::byte> sample(const std::string& name) {
@@ -91,7 +84,7 @@ const std::string kSix = "II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0\0\0\0\0"
 }  // namespace
 
 TEST_CASE("the orientation of a JPEG, PNG, WebP or TIFF is the one that Pillow finds") {
-  const std::vector<Case> cases = recorded();
+  const std::vector<Case> cases = recorded_cases();
   REQUIRE(cases.size() == 269);
   for (const Case& one : cases) {
     INFO(one.file);
@@ -102,7 +95,7 @@ TEST_CASE("the orientation of a JPEG, PNG, WebP or TIFF is the one that Pillow f
 TEST_CASE("pixels that a decoder turns are Pillow's exif_transpose to the byte") {
   Decoder decoder({.exif_orientation = true});
   int turned = 0;
-  for (const Case& one : recorded()) {
+  for (const Case& one : recorded_cases()) {
     if (one.file == "deep.png") continue;  // Pillow clips samples of 16 bits
     if (one.file.starts_with("name_"))
       continue;  // the decoder refuses names of parts that are none
@@ -122,7 +115,7 @@ TEST_CASE("formats that have no orientation are shown as they are stored") {
 }
 
 TEST_CASE("a file that is cut anywhere has an orientation and none is read beyond its end") {
-  for (const Case& one : recorded()) {
+  for (const Case& one : recorded_cases()) {
     const std::vector<std::byte> whole = sample(one.file);
     const Format format = detail::sniff(whole);
     for (std::size_t length = 0; length <= std::min<std::size_t>(whole.size(), 600); ++length) {
@@ -140,7 +133,7 @@ TEST_CASE("a file that is cut anywhere has an orientation and none is read beyon
 TEST_CASE("a file with damaged bytes has an orientation from 1 to 8") {
   constexpr std::uint64_t kSeed = 11;
   std::uint32_t pass = 0;
-  for (const Case& one : recorded()) {
+  for (const Case& one : recorded_cases()) {
     std::vector<std::byte> file = sample(one.file);
     const Format format = detail::sniff(file);
     Random random(kSeed, ++pass, 0, Draw::user);

@@ -4,11 +4,10 @@
 #include <millrace/io/decode.h>
 
 #include "catch.h"
+#include "io/recorded.h"
 #include "io/scratch.h"
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 
 using namespace millrace;
 using namespace millrace::test;
@@ -20,19 +19,10 @@ struct Row {
   std::string file, from, first, second;
 };
 
-std::vector<Row> recorded() {
-  std::ifstream table(MILLRACE_TEST_DATA "/io/png.csv");
-  std::vector<Row> rows;
-  for (std::string line; std::getline(table, line);) {
-    if (line.starts_with("#") || line.starts_with("file,")) continue;
-    std::istringstream words(line);
-    Row row;
-    for (std::string* word : {&row.file, &row.from, &row.first, &row.second}) {
-      std::getline(words, *word, ',');
-    }
-    rows.push_back(row);
-  }
-  return rows;
+std::vector<Row> recorded_rows() {
+  return recorded("png.csv", [](Fields& next) {
+    return Row{next.text(), next.text(), next.text(), next.text()};
+  });
 }
 
 std::vector<std::byte> png(const std::string& name) {
@@ -60,7 +50,7 @@ std::string refusal(Decoder& decoder, const std::string& name) {
 TEST_CASE("PNG of every colour type, depth and order of rows is read as Pillow reads it") {
   Decoder decoder;
   int read = 0;
-  for (const Row& row : recorded()) {
+  for (const Row& row : recorded_rows()) {
     if (row.from == "refused") continue;
     INFO(row.file);
     ++read;
@@ -73,7 +63,7 @@ TEST_CASE("PNG of every colour type, depth and order of rows is read as Pillow r
 TEST_CASE("PNG that goes against the text of the format is refused by what is wrong with it") {
   Decoder decoder;
   int refused = 0;
-  for (const Row& row : recorded()) {
+  for (const Row& row : recorded_rows()) {
     if (row.from != "refused") continue;
     INFO(row.file << ", Pillow: " << row.second);
     ++refused;

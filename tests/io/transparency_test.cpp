@@ -7,12 +7,12 @@
 #include <millrace/io/detail/raster.h>
 
 #include "catch.h"
+#include "io/recorded.h"
 #include "io/scratch.h"
 
 #include <algorithm>
 #include <fstream>
 #include <map>
-#include <sstream>
 
 using namespace millrace;
 using namespace millrace::test;
@@ -30,28 +30,11 @@ struct Case {
   std::string white, blue;  // CRC-32, or words of the message
 };
 
-std::vector<Case> recorded() {
-  std::ifstream table(MILLRACE_TEST_DATA "/io/transparency.csv");
-  std::vector<Case> cases;
-  for (std::string line; std::getline(table, line);) {
-    if (line.starts_with("#") || line.starts_with("file,")) continue;
-    std::istringstream fields(line);
-    const auto next = [&] {
-      std::string field;
-      std::getline(fields, field, ',');
-      return field;
-    };
-    Case one;
-    one.file = next();
-    one.from = next();
-    one.has_alpha = next() == "1";
-    one.height = std::stoi(next());
-    one.width = std::stoi(next());
-    one.white = next();
-    one.blue = next();
-    cases.push_back(one);
-  }
-  return cases;
+std::vector<Case> recorded_cases() {
+  return recorded("transparency.csv", [](Fields& next) {
+    return Case{next.text(),   next.text(), next.number() == 1, next.number(),
+                next.number(), next.text(), next.text()};
+  });
 }
 
 // The files of gif_tga_psd.csv by their names.
@@ -105,7 +88,7 @@ bool are_same(const detail::RasterHeader& a, const detail::RasterHeader& b) {
 
 TEST_CASE("images with transparency of every kind are Pillow's on a colour to the byte") {
   std::map<std::string, int> count;
-  for (const Case& one : recorded()) {
+  for (const Case& one : recorded_cases()) {
     if (one.from == "refused") continue;
     INFO(one.file << ", from " << one.from);
     ++count[one.from];
@@ -121,7 +104,7 @@ TEST_CASE("images with transparency of every kind are Pillow's on a colour to th
 }
 
 TEST_CASE("an image gets an alpha channel where Pillow has one or a transparent colour") {
-  for (const Case& one : recorded()) {
+  for (const Case& one : recorded_cases()) {
     if (one.from == "refused") continue;
     INFO(one.file);
     const std::vector<std::byte> file = file_of(one.file);
@@ -136,7 +119,7 @@ TEST_CASE("an image gets an alpha channel where Pillow has one or a transparent 
 }
 
 TEST_CASE("transparency is dropped unless it is asked for") {
-  for (const Case& one : recorded()) {
+  for (const Case& one : recorded_cases()) {
     INFO(one.file);
     const std::vector<std::byte> file = file_of(one.file);
     const detail::Format format = detail::sniff(file);
@@ -162,7 +145,7 @@ TEST_CASE("transparency is dropped unless it is asked for") {
 TEST_CASE(
     "transparency that goes against the text of its format is refused only where it is kept") {
   int refused = 0;
-  for (const Case& one : recorded()) {
+  for (const Case& one : recorded_cases()) {
     if (one.from != "refused") continue;
     INFO(one.file);
     ++refused;
@@ -193,7 +176,7 @@ TEST_CASE("images with transparency take no more memory than they may") {
 TEST_CASE("damaged files with transparency are read or refused and no more") {
   constexpr std::uint64_t kSeed = 20270105;
   std::uint64_t n = 0;
-  for (const Case& one : recorded()) {
+  for (const Case& one : recorded_cases()) {
     if (!one.has_alpha) continue;
     INFO(one.file);
     const std::vector<std::byte> whole = file_of(one.file);

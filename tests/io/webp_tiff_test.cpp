@@ -6,13 +6,12 @@
 #include <millrace/io/image_walk.h>
 
 #include "catch.h"
+#include "io/recorded.h"
 #include "io/scratch.h"
 
 #include <fcntl.h>
 #include <algorithm>
-#include <fstream>
 #include <map>
-#include <sstream>
 
 using namespace millrace;
 using namespace millrace::test;
@@ -30,18 +29,10 @@ struct Case {
   std::uint32_t crc = 0;
 };
 
-std::vector<Case> recorded() {
-  std::ifstream table(MILLRACE_TEST_DATA "/io/webp_tiff.csv");
-  std::vector<Case> cases;
-  for (std::string line; std::getline(table, line);) {
-    if (line.starts_with("#") || line.starts_with("file,")) continue;
-    std::replace(line.begin(), line.end(), ',', ' ');
-    std::istringstream words(line);
-    Case one;
-    words >> one.file >> one.channels >> one.height >> one.width >> std::hex >> one.crc;
-    if (words) cases.push_back(one);
-  }
-  return cases;
+std::vector<Case> recorded_cases() {
+  return recorded("webp_tiff.csv", [](Fields& next) {
+    return Case{next.text(), next.number(), next.number(), next.number(), next.crc()};
+  });
 }
 
 std::string decode_error(std::span<const std::byte> file, DecoderOptions options = {}) {
@@ -130,7 +121,7 @@ std::vector<std::byte> damaged(std::vector<std::byte> file, Random random) {
 }  // namespace
 
 TEST_CASE("WebP and TIFF of every kind are Pillow's pixels to the byte, grey and colour") {
-  const std::vector<Case> cases = recorded();
+  const std::vector<Case> cases = recorded_cases();
   REQUIRE(cases.size() == 184);
   Decoder decoder;
   for (const Case& one : cases) {
@@ -289,7 +280,7 @@ TEST_CASE("damaged WebP and TIFF files are survived, and the libraries keep sile
   int errors = 0;
   {
     const Silence silence(scratch / "stderr");
-    for (const Case& one : recorded()) {
+    for (const Case& one : recorded_cases()) {
       if (one.channels == 1) continue;
       const std::vector<std::byte> whole = sample(one.file);
       ++pass;
