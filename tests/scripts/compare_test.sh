@@ -17,10 +17,10 @@ fail() {
 }
 # A program that writes what a run has: weights of three numbers, figures with a clock, checkpoints of
 # which a run that is gone on with must have lost the last.
-program() { # NAME [WEIGHTS-OF-PRUNED-RUNS [LAST-COMMAND]]
+program() { # NAME [WEIGHTS-OF-PRUNED-RUNS [LAST-COMMAND [WHAT-FILES-SAY-OF-THE-MODEL]]]
   {
     echo '#!/usr/bin/env bash'
-    printf 'pruned=%q\n' "${2:-abcdABCDwxyz}"
+    printf 'pruned=%q model=%q\n' "${2:-abcdABCDwxyz}" "${4:-}"
     cat <<'END_OF_PROGRAM'
 words=" $* "
 if [ "$1" = bench ]; then
@@ -36,7 +36,7 @@ case $words in
 esac
 weights=abcdABCDwxyz
 [[ $words != *prune-mlp* && $words != */pruned/* ]] || weights=$pruned
-header='{"w":{"dtype":"F32","shape":[3],"data_offsets":[0,12]}}'
+header='{'$model'"w":{"dtype":"F32","shape":[3],"data_offsets":[0,12]}}'
 {
   printf "\\x$(printf %x ${#header})"'\0\0\0\0\0\0\0'
   printf '%s' "$header" "$weights"
@@ -70,6 +70,15 @@ compare 1 old other --only augmented,pruned --rounds 1
 told '^augmented +equal +equal +equal +equal '
 told '^pruned +differ<[0-9.e+]+ +differ<[0-9.e+]+ +equal +differ<'
 told 'NOT all is equal'
+
+# What a newer program says of a model besides is no difference in its weights.
+said='"__metadata__":{"model":"{\\n \\"turned\\": true}","b":""},'
+program saying abcdABCDwxyz 'exit 0' "$said"
+compare 0 old saying --only augmented --rounds 1
+told '^augmented +equal +equal +equal +equal '
+program other-saying 'abcdABCDwxy{' 'exit 0' "$said"
+compare 1 old other-saying --only pruned --rounds 1
+told '^pruned +differ<[0-9.e+]+ '
 
 program broken abcdABCDwxyz 'echo "millrace: train: what went wrong" >&2; exit 1'
 compare 1 old broken --only augmented --rounds 1
