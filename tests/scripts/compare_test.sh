@@ -72,7 +72,7 @@ told '^pruned +differ<[0-9.e+]+ +differ<[0-9.e+]+ +equal +differ<'
 told 'NOT all is equal'
 
 # What a newer program says of a model besides is no difference in its weights.
-said='"__metadata__":{"model":"{\\n \\"turned\\": true}","b":""},'
+said='"__metadata__":{"model":"{\n \"turned\": true}","b":""},'
 program saying abcdABCDwxyz 'exit 0' "$said"
 compare 0 old saying --only augmented --rounds 1
 told '^augmented +equal +equal +equal +equal '
