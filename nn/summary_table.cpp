@@ -1,5 +1,6 @@
 #include <millrace/core/bytes.h>
 #include <millrace/core/error.h>
+#include <millrace/core/shown_text.h>
 #include <millrace/nn/model.h>
 
 #include <algorithm>
@@ -44,7 +45,7 @@ std::string aligned(const std::vector<Row>& rows) {
 
 Row row_of(const Layer& layer, const LayerSummary& summary) {
   const bool is_frozen = !layer.trainable && summary.parameters > 0;
-  return {layer.name, concat(kind_name(layer.kind), is_frozen ? " (frozen)" : ""),
+  return {shown(layer.name), concat(kind_name(layer.kind), is_frozen ? " (frozen)" : ""),
           to_string(summary.output),
           summary.parameters == 0 ? "-" : with_separators(summary.parameters), mega(summary.flops)};
 }
@@ -63,7 +64,7 @@ std::string summary_table(const Model& model) {
     sum.flops += layers[i].flops;
   }
   const Bytes size{4 * static_cast<std::uint64_t>(sum.parameters)};
-  return concat("model '", model.name, "'\n", aligned(rows), with_separators(sum.parameters),
+  return concat("model '", shown(model.name), "'\n", aligned(rows), with_separators(sum.parameters),
                 " parameters (", to_string(size), " as float32), ",
                 with_separators(sum.trainable_parameters), " of them trainable; ",
                 sum.flops == 0 ? "0" : mega(sum.flops), " MFLOP a sample forward\n");

@@ -1,4 +1,6 @@
 #include <millrace/nn/model.h>
+#include <millrace/nn/model_json.h>
+#include <millrace/nn/preprocessing.h>
 #include <millrace/nn/window.h>
 
 #include "catch.h"
@@ -149,6 +151,26 @@ TEST_CASE("The summary table shows shapes, frozen layers and totals") {
   CHECK_THAT(table, Contains("model 'mlp'") && Contains("28x28x1") && Contains("dense (frozen)"));
   CHECK_THAT(table, Contains("392,500") && Contains("397,510 parameters (1.5 MiB as float32)"));
   CHECK_THAT(table, Contains("5,010 of them trainable") && Contains("0.8 MFLOP a sample"));
+}
+
+TEST_CASE("Control characters in names are shown in the summary table, not sent to the terminal") {
+  const Model model = ModelBuilder("a\x1B[2J", {2}).dense(2).named("b\nc").build();
+  const std::string table = summary_table(model);
+  CHECK_THAT(table, Contains("model 'a\\e[2J'") && Contains("b\\nc") && !Contains("\x1B"));
+}
+
+TEST_CASE("A colour and an orientation of the preprocessing are read back, and wrong ones told") {
+  const Preprocessing reading{.exif_orientation = true, .background = Colour{1, 2, 255}};
+  const Model model =
+      ModelBuilder("m", {2, 2, 3}).flatten().dense(2).preprocessing(reading).build();
+  CHECK(model_from_json(to_json(model)).preprocessing == reading);
+  CHECK_THAT(describe(reading), Contains("on #0102ff") && Contains("pixel / 255"));
+  std::string text = to_json(model);
+  const std::size_t at = text.find("#0102ff");
+  CHECK_THROWS_WITH(model_from_json(text.replace(at, 7, "reddish")),
+                    Contains("preprocessing.background") && Contains("reddish"));
+  CHECK_THROWS_WITH(ModelBuilder("t", {4}).dense(2).preprocessing(reading).build(),
+                    Contains("background and exif_orientation are of pictures"));
 }
 
 TEST_CASE("Initialisers have names that read back") {
