@@ -83,6 +83,12 @@ Preprocessing preprocessing_named(std::string_view name, std::int64_t channels) 
   return {.mean = {0.485F, 0.456F, 0.406F}, .deviation = {0.229F, 0.224F, 0.225F}};
 }
 
+Preprocessing default_preprocessing(const Shape& sample) {
+  Preprocessing result;
+  if (sample.rank() == 1) result.scale = 1;
+  return result;
+}
+
 std::string describe(const Preprocessing& p) {
   std::vector<std::string> parts;
   if (p.order == ChannelOrder::bgr) parts.emplace_back("BGR");

@@ -25,6 +25,9 @@ inline constexpr std::int64_t kMostWhitenedFeatures = 4096;
 /// Throws UsageError that lists the words; caffe and torch want 3 channels.
 [[nodiscard]] Preprocessing preprocessing_named(std::string_view name, std::int64_t channels = 3);
 
+/// Where nothing is said: pixels are divided by 255, columns of a table are taken as they are.
+[[nodiscard]] Preprocessing default_preprocessing(const Shape& sample);
+
 /// For people, in one line: "caffe: BGR, minus 103.939,116.779,123.68".
 [[nodiscard]] std::string describe(const Preprocessing& preprocessing);
 
