@@ -8,6 +8,7 @@
 #include <millrace/core/plural.h>
 #include <millrace/io/safetensors.h>
 #include <millrace/nn/loss.h>
+#include <millrace/nn/preprocessing.h>
 #include <millrace/nn/zoo.h>
 #include <millrace/pipeline/threads.h>
 
@@ -80,6 +81,35 @@ void take_preprocessing(nn::Preprocessing& preprocessing, const TransferOptions&
   const std::string filter = preprocessing.filter;
   preprocessing = *weights->preprocessing();
   preprocessing.filter = filter;
+}
+
+/// Columns are no pixels: a description that divides them by 255 does so because descriptions did
+/// where nothing was said. What --scale and weights say stays.
+void leave_columns(nn::Preprocessing& preprocessing) {
+  if (preprocessing.scale == nn::Preprocessing{}.scale) preprocessing.scale = 1;
+}
+
+/// Throws UsageError if a file knows the columns of the data by other names or in another order:
+/// its weights would meet numbers of other columns.
+void check_columns(const nn::Model& theirs, const std::string& file, const Dataset& training) {
+  if (training.table() == nullptr) return;
+  const std::vector<std::string>& wanted = theirs.table.columns;
+  const std::vector<std::string>& given = training.table()->columns;
+  if (wanted.empty() || given.empty() || wanted == given) return;
+  if (wanted.size() != given.size()) {
+    throw UsageError(
+        concat(file, ": the model has ", wanted.size(), " columns, the data ", given.size()));
+  }
+  const auto [own, other] = std::mismatch(wanted.begin(), wanted.end(), given.begin());
+  throw UsageError(concat(file, ": column ", own - wanted.begin() + 1, " of the model is '", *own,
+                          "', of the data '", *other, "'; put the data's columns in its order"));
+}
+
+void check_columns_of_weights(const TransferOptions& o, const Dataset& training) {
+  if (o.weights.empty() || training.table() == nullptr) return;
+  const std::filesystem::path file = weights_file(o.weights);
+  if (file.extension() != ".safetensors" || !holds_model(SafetensorsFile(file).metadata())) return;
+  check_columns(read_model(file), file.string(), training);
 }
 
 /// Throws UsageError unless a model from a file can learn from the data; from the labels, or with
@@ -161,13 +191,16 @@ nn::Model make_model(const TrainOptions& o, const Dataset& training) {
   nn::Model model;
   if (is_given) {
     model = read_model_description(o.model);
+    check_columns(model, o.model, training);
+    if (is_table) leave_columns(model.preprocessing);
     if (!o.transfer.head.empty()) model.input = input;  // features of any size
   } else {
     model = nn::zoo_model(o.model, input, outputs, initializer);
-    model.preprocessing.scale = is_table ? 1.0F : 1.0F / 255.0F;
+    model.preprocessing.scale = nn::default_preprocessing(input).scale;
   }
   model = with_transfer(std::move(model), o.transfer, outputs, initializer);
   if (is_given) check_fit(model, o.model, input, training, o.labels.class_mode == "input");
+  check_columns_of_weights(o.transfer, training);
   nn::Preprocessing& preprocessing = model.preprocessing;
   if (!says_preprocessing(o)) take_preprocessing(preprocessing, o.transfer, model);
   apply(o.preprocessing, input, preprocessing);
@@ -178,6 +211,7 @@ nn::Model make_model(const TrainOptions& o, const Dataset& training) {
     preprocessing.deviation = numbers_of<float>(o.deviation, "train: --deviation");
   (void)filter_from_name(preprocessing.filter);
   model.classes = training.classes();
+  model.table = is_table && training.table() != nullptr ? *training.table() : TableForm{};
   fit_to_class_mode(o.labels, classes, model);
   nn::validate(model);
   return model;

@@ -66,19 +66,19 @@ void check_preprocessing_options(const TrainOptions& options) {
 }
 
 void apply(const PreprocessingOptions& o, const Shape& sample, nn::Preprocessing& result) {
+  const char* const of_pictures = !o.family.empty()     ? "preprocessing"
+                                  : o.samplewise_center ? "samplewise-center"
+                                  : o.samplewise_std    ? "samplewise-std"
+                                  : o.zca               ? "zca"
+                                                        : nullptr;
+  if (sample.rank() != 3 && of_pictures != nullptr) {
+    throw UsageError(concat("train: --", of_pictures, " is of pictures, the data are rows of ",
+                            sample, " numbers; --featurewise-std standardises columns"));
+  }
   if (!o.family.empty()) {
     nn::Preprocessing family = nn::preprocessing_named(o.family, sample[-1]);
     family.filter = result.filter;
     result = std::move(family);
-  }
-  const bool is_table = sample.rank() != 3;
-  const char* const of_pictures = o.samplewise_center ? "samplewise-center"
-                                  : o.samplewise_std  ? "samplewise-std"
-                                  : o.zca             ? "zca"
-                                                      : nullptr;
-  if (is_table && of_pictures != nullptr) {
-    throw UsageError(concat("train: --", of_pictures, " is of pictures, the data are rows of ",
-                            sample, " numbers; --featurewise-std standardises columns"));
   }
   if (o.samplewise_center || o.samplewise_std) result.samplewise_center = true;
   if (o.samplewise_std) result.samplewise_deviation = true;
