@@ -89,27 +89,25 @@ void leave_columns(nn::Preprocessing& preprocessing) {
   if (preprocessing.scale == nn::Preprocessing{}.scale) preprocessing.scale = 1;
 }
 
-/// Throws UsageError if a file knows the columns of the data by other names or in another order:
-/// its weights would meet numbers of other columns.
-void check_columns(const nn::Model& theirs, const std::string& file, const Dataset& training) {
-  if (training.table() == nullptr) return;
-  const std::vector<std::string>& wanted = theirs.table.columns;
-  const std::vector<std::string>& given = training.table()->columns;
-  if (wanted.empty() || given.empty() || wanted == given) return;
-  if (wanted.size() != given.size()) {
-    throw UsageError(
-        concat(file, ": the model has ", wanted.size(), " columns, the data ", given.size()));
-  }
-  const auto [own, other] = std::mismatch(wanted.begin(), wanted.end(), given.begin());
-  throw UsageError(concat(file, ": column ", own - wanted.begin() + 1, " of the model is '", *own,
-                          "', of the data '", *other, "'; put the data's columns in its order"));
-}
-
+/// Throws UsageError if the weights know the columns of the data by other names or in another
+/// order: they would meet numbers of other columns.
 void check_columns_of_weights(const TransferOptions& o, const Dataset& training) {
   if (o.weights.empty() || training.table() == nullptr) return;
   const std::filesystem::path file = weights_file(o.weights);
   if (file.extension() != ".safetensors" || !holds_model(SafetensorsFile(file).metadata())) return;
-  check_columns(read_model(file), file.string(), training);
+  const std::vector<std::string> wanted = read_model(file).table.columns;
+  const std::vector<std::string>& given = training.table()->columns;
+  if (wanted.empty() || given.empty() || wanted == given) return;
+  const auto refuse = [&](const auto&... what) {
+    throw UsageError(concat(file.string(), ": ", what...));
+  };
+  if (wanted.size() != given.size()) {
+    refuse("the model has ", wanted.size(), ' ', plural(wanted.size(), "column"), ", the data ",
+           given.size());
+  }
+  const auto [own, other] = std::mismatch(wanted.begin(), wanted.end(), given.begin());
+  refuse("column ", own - wanted.begin() + 1, " of the model is '", *own, "', of the data '",
+         *other, "'; give the data's columns its names and order");
 }
 
 /// Throws UsageError unless a model from a file can learn from the data; from the labels, or with
@@ -191,7 +189,6 @@ nn::Model make_model(const TrainOptions& o, const Dataset& training) {
   nn::Model model;
   if (is_given) {
     model = read_model_description(o.model);
-    check_columns(model, o.model, training);
     if (is_table) leave_columns(model.preprocessing);
     if (!o.transfer.head.empty()) model.input = input;  // features of any size
   } else {

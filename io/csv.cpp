@@ -41,7 +41,7 @@ class CsvDataset::Parser {
       : into_(into),
         options_(options),
         records_(text, separator_of(options), into.file_),
-        says_header_(options.header || options.known.header) {}
+        says_header_(options.header.has_value()) {}
 
   void parse() {
     if (!records_.next()) return;
@@ -128,7 +128,8 @@ class CsvDataset::Parser {
   /// What may be meant where the record has more of another one.
   [[nodiscard]] std::string other_separator() const {
     const std::string_view text = records_.text();
-    for (const auto& [other, word] : {std::pair(';', ";"), {'\t', "tab"}, {'|', "|"}, {',', ","}}) {
+    for (const auto& [other, word] :
+         {std::pair(';', ";"), std::pair('\t', "tab"), std::pair('|', "|"), std::pair(',', ",")}) {
       const bool is_there = text.find(other) != std::string_view::npos;
       if (other == records_.separator() || !is_there) continue;
       if (other == ',' && text.find(records_.separator()) != std::string_view::npos) continue;

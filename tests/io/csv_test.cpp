@@ -168,6 +168,9 @@ TEST_CASE("a header is what it is said to be") {
   CHECK(years.form.header == true);
   CHECK(csv_error("x,y,c\n1,2,0\n", {.header = false}) == ":1: column 1: 'x' is not a number");
   CHECK(csv_error("?,y,c\n?,2,0\n", {.header = true}).starts_with(":2: column 1 '?': "));
+  // Where the model's data had none.
+  CHECK(csv_error("x,y,c\n1,2,0\n", {.known = {.header = false}})
+            .ends_with("if this line is a header: --header yes"));
 }
 
 TEST_CASE("a column without a name is refused, since pandas writes row numbers so") {

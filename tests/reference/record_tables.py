@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Random tables, and how Python's csv module and the rule of docs/streaming-data.md read them.
 
     python3 tests/reference/record_tables.py tests/data/io/tables.jsonl
