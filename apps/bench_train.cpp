@@ -56,7 +56,7 @@ TrainingData open_samples(const BenchOptions& o, std::stop_token stop) {
     return data;
   }
   const auto dataset =
-      open_evaluation_data(o.subject, "train", {},
+      open_evaluation_data(o.subject, "train", {}, {},
                            o.prints_text() ? how_to_show(false) : Show::nothing, std::move(stop));
   data.training = SampleSet::all(dataset);
   data.description = concat(o.subject, ": ", with_commas(dataset->size()), ' ',

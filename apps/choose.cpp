@@ -86,6 +86,33 @@ void take_preprocessing(nn::Preprocessing& preprocessing, const TransferOptions&
   preprocessing = nn::with_reading_of(preprocessing, *weights->preprocessing());
 }
 
+/// Columns are no pixels: a description that divides them by 255 does so because descriptions did
+/// where nothing was said. What --scale and weights say stays.
+void leave_columns(nn::Preprocessing& preprocessing) {
+  if (preprocessing.scale == nn::Preprocessing{}.scale) preprocessing.scale = 1;
+}
+
+/// Throws UsageError if the weights know the columns of the data by other names or in another
+/// order: they would meet numbers of other columns.
+void check_columns_of_weights(const TransferOptions& o, const Dataset& training) {
+  if (o.weights.empty() || training.table() == nullptr) return;
+  const std::filesystem::path file = weights_file(o.weights);
+  if (file.extension() != ".safetensors" || !holds_model(SafetensorsFile(file).metadata())) return;
+  const std::vector<std::string> wanted = read_model(file).table.columns;
+  const std::vector<std::string>& given = training.table()->columns;
+  if (wanted.empty() || given.empty() || wanted == given) return;
+  const auto refuse = [&](const auto&... what) {
+    throw UsageError(concat(file.string(), ": ", what...));
+  };
+  if (wanted.size() != given.size()) {
+    refuse("the model has ", wanted.size(), ' ', plural(wanted.size(), "column"), ", the data ",
+           given.size());
+  }
+  const auto [own, other] = std::mismatch(wanted.begin(), wanted.end(), given.begin());
+  refuse("column ", own - wanted.begin() + 1, " of the model is '", *own, "', of the data '",
+         *other, "'; give the data's columns its names and order");
+}
+
 /// Throws UsageError unless a model from a file can learn from the data; from the labels, or with
 /// `learns_input` from the samples alone.
 void check_fit(const nn::Model& model, const std::string& file, const Shape& input,
@@ -166,16 +193,18 @@ nn::Model make_model(const TrainOptions& o, const Dataset& training) {
   nn::Model model;
   if (is_given) {
     model = read_model_description(o.model);
+    if (is_table) leave_columns(model.preprocessing);
     if (!o.transfer.head.empty()) model.input = input;  // features of any size
     const bool is_json = std::filesystem::path(o.model).extension() == ".json";
     says_orientation = !is_json || model.preprocessing != nn::Preprocessing{};
   } else {
     model = nn::zoo_model(o.model, input, outputs, initializer);
-    model.preprocessing.scale = is_table ? 1.0F : 1.0F / 255.0F;
+    model.preprocessing.scale = nn::default_preprocessing(input).scale;
   }
   if (!says_orientation) model.preprocessing.exif_orientation = !is_table;
   model = with_transfer(std::move(model), o.transfer, outputs, initializer);
   if (is_given) check_fit(model, o.model, input, training, o.labels.class_mode == "input");
+  check_columns_of_weights(o.transfer, training);
   nn::Preprocessing& preprocessing = model.preprocessing;
   if (!says_preprocessing(o)) take_preprocessing(preprocessing, o.transfer, model);
   apply(o.preprocessing, input, preprocessing);
@@ -187,6 +216,7 @@ nn::Model make_model(const TrainOptions& o, const Dataset& training) {
     preprocessing.deviation = numbers_of<float>(o.deviation, "train: --deviation");
   (void)filter_from_name(preprocessing.filter);
   model.classes = training.classes();
+  model.table = is_table && training.table() != nullptr ? *training.table() : TableForm{};
   fit_to_class_mode(o.labels, classes, model);
   nn::validate(model);
   return model;

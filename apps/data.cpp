@@ -1,6 +1,7 @@
 #include "apps/data.h"
 
 #include "apps/left_out_report.h"
+#include "apps/table_options.h"
 
 #include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
@@ -60,19 +61,22 @@ std::string unit_of(const Dataset& dataset, std::uint64_t count) {
 
 TrainingData open_training_data(const DataOptions& options, Show show, std::stop_token stop) {
   const DataLayout layout = find_data(options.data);
+  check_is_table(options.table, options.data, layout.kind == DataKind::csv);
   std::shared_ptr<const Dataset> training, validation;
   TrainingData data;
   {
     Counting counting(show, "reading " + shown(options.data), "files");
     const Watch watch = watch_of(counting, std::move(stop));
     if (options.validation.empty()) {
-      const Datasets both = open_datasets(layout, watch);
+      const Datasets both = open_datasets(layout, watch, LeftOut::kFewNames, options.table);
       training = both.train;
       validation = both.validation;
     } else {
-      training = open_dataset(layout.kind, layout.train, watch);
+      training =
+          open_dataset(layout.kind, layout.train, watch, {}, LeftOut::kFewNames, options.table);
       const DataLayout other = find_data(options.validation);
-      validation = open_dataset(other.kind, other.train, watch, training->classes());
+      validation = open_dataset(other.kind, other.train, watch, training->classes(),
+                                LeftOut::kFewNames, table_beside(*training, options.table));
       check_classes(*training, *validation, options.validation);
       check_samples(*training, *validation, options.validation);
     }
@@ -106,9 +110,11 @@ TrainingData open_training_data(const DataOptions& options, Show show, std::stop
 
 std::shared_ptr<const Dataset> open_evaluation_data(const std::string& data,
                                                     const std::string& part,
-                                                    std::vector<std::string> classes, Show show,
+                                                    std::vector<std::string> classes,
+                                                    const CsvOptions& table, Show show,
                                                     std::stop_token stop) {
   const DataLayout layout = find_data(data);
+  check_is_table(table, data, layout.kind == DataKind::csv);
   if (part == "validation" && !layout.validation) {
     throw Error(concat(data, ": has no validation part; expected val/ or test/ beside train/"));
   }
@@ -117,7 +123,8 @@ std::shared_ptr<const Dataset> open_evaluation_data(const std::string& data,
   {
     Counting counting(show, "reading " + shown(data), "files");
     dataset = open_dataset(layout.kind, takes_training ? layout.train : *layout.validation,
-                           watch_of(counting, std::move(stop)), std::move(classes));
+                           watch_of(counting, std::move(stop)), std::move(classes),
+                           LeftOut::kFewNames, table);
   }
   print_notes(*dataset, show);
   return dataset;

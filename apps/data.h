@@ -27,6 +27,7 @@ struct DataOptions {
   std::string validation;  ///< another data set, or empty
   double validation_share = 0.2;
   std::uint64_t seed = 1;
+  CsvOptions table{};
 };
 
 /// Throws Error as find_data() and open_datasets() do, and if both sides have other classes;
@@ -36,10 +37,12 @@ struct DataOptions {
 
 /// One data set, for evaluate. `part` is "train", "validation" (val/, test/ or the like) or empty:
 /// the validation part where `data` has one. `classes` are the names for labels that have none of
-/// their own (IDX, CSV). Throws Error where there is no such part.
+/// their own (IDX, CSV). `table` says how rows are to be read. Throws Error where there is no such
+/// part.
 [[nodiscard]] std::shared_ptr<const Dataset> open_evaluation_data(const std::string& data,
                                                                   const std::string& part,
                                                                   std::vector<std::string> classes,
+                                                                  const CsvOptions& table,
                                                                   Show show, std::stop_token stop);
 
 /// What the headers of pictures say, from a sample of at most 64 files spread over the data set.

@@ -10,6 +10,7 @@
 #include "apps/left_out_report.h"
 #include "apps/machine.h"
 #include "apps/machine_options.h"
+#include "apps/table_options.h"
 
 #include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
@@ -39,6 +40,7 @@ struct EvaluateOptions {
   std::int64_t batch = 32;
   std::string on_bad_image = "fail";
   std::uint64_t max_image_pixels = kMaxImagePixels;
+  TableOptions table;
   MachineOptions machine;
   bool no_auc = false;
   bool json = false;
@@ -55,6 +57,7 @@ void declare(CommandLine& line, EvaluateOptions& o) {
   line("on-bad-image", o.on_bad_image, "fail|skip",
        "a picture that cannot be read ends the run (default) or is left out");
   declare_max_image_pixels(line, o.max_image_pixels);
+  declare(line, o.table);
   declare(line, o.machine);
   line.topic("output", "Output");
   line("no-auc", o.no_auc, "", "leave out the areas under ROC curves, which keep all outputs");
@@ -72,6 +75,7 @@ void check(EvaluateOptions& o) {
     throw UsageError(concat("evaluate: --part must be train or validation, not ", o.part));
   }
   check_max_image_pixels("evaluate", o.max_image_pixels);
+  check("evaluate", o.table);
   check_and_choose("evaluate", o.machine);
 }
 
@@ -152,7 +156,8 @@ Evaluation prepare(EvaluateOptions options, Show show, std::stop_token stop) {
   Evaluation e;
   e.saved = load_trained_model("evaluate", options.model);
   e.data = SampleSet::all(open_evaluation_data(options.data, options.part, e.saved.model.classes,
-                                               show, std::move(stop)));
+                                               csv_options(options.table, e.saved.model), show,
+                                               std::move(stop)));
   check_fit(e.saved.model, *e.data.dataset, options.data);
   e.names = class_names(e.saved.model);
   e.engine = engine_for(options.machine.engine());

@@ -47,7 +47,14 @@ std::vector<std::string> matches_of(const std::string& pattern) {
   return {matches.gl_pathv, matches.gl_pathv + matches.gl_pathc};
 }
 
-void add_path(const std::string& path, FoundFiles& found) {
+using AddFolder = void(const std::string& folder, FoundFiles& found);
+
+void refuse_folder(const std::string& folder, FoundFiles& found) {
+  found.problems.push_back(
+      concat(folder, ": a folder; name the tables in it, as in '", folder, "/*.csv'"));
+}
+
+void add_path(const std::string& path, AddFolder& add_folder, FoundFiles& found) {
   std::error_code ignored;
   if (fs::is_directory(path, ignored))
     add_folder(path, found);
@@ -55,21 +62,29 @@ void add_path(const std::string& path, FoundFiles& found) {
     found.files.push_back(path);
 }
 
-}  // namespace
-
-FoundFiles find_files(const std::vector<std::string>& paths) {
+FoundFiles find(const std::vector<std::string>& paths, AddFolder& add_folder) {
   FoundFiles found;
   for (const std::string& path : paths) {
     std::error_code ignored;
     if (path.find_first_of("*?[") == std::string::npos || fs::exists(path, ignored)) {
-      add_path(path, found);
+      add_path(path, add_folder, found);
       continue;
     }
     const std::vector<std::string> matches = matches_of(path);
     if (matches.empty()) found.problems.push_back(concat(path, ": matches no file"));
-    for (const std::string& match : matches) add_path(match, found);
+    for (const std::string& match : matches) add_path(match, add_folder, found);
   }
   return found;
+}
+
+}  // namespace
+
+FoundFiles find_files(const std::vector<std::string>& paths) {
+  return find(paths, add_folder);
+}
+
+FoundFiles find_tables(const std::vector<std::string>& paths) {
+  return find(paths, refuse_folder);
 }
 
 FileList::FileList(std::vector<std::string> files, Unreadable on_unreadable)

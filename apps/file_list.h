@@ -24,6 +24,9 @@ struct FoundFiles {
 /// so.
 [[nodiscard]] FoundFiles find_files(const std::vector<std::string>& paths);
 
+/// The same of tables: a folder is a problem, since nothing tells which files in it are meant.
+[[nodiscard]] FoundFiles find_tables(const std::vector<std::string>& paths);
+
 /// A list of picture files. There are no classes; every label is 0.
 class FileList final : public Dataset {
  public:

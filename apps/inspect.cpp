@@ -32,6 +32,7 @@ void declare(CommandLine& line, InspectOptions& o) {
   line("threads", o.threads, "N", "of reading; default: the cores one may use");
   line("quiet", o.quiet, "", "no progress");
   line("json", o.json, "", "of data: print one JSON object instead of text");
+  declare(line, o.table);
   line.topic("model", "Model");
   line("against", o.against, "MODEL",
        "side by side with this one: parameters, FLOPs, memory, measured steps");
@@ -81,6 +82,8 @@ void check(InspectOptions& o) {
   if (o.threads < 0) {
     throw UsageError(concat("inspect: --threads must be 0 or more, not ", o.threads));
   }
+  check("inspect", o.table);
+  if (o.what != "data") check_is_table(csv_options(o.table), o.path, false);
   if (o.threads == 0) o.threads = available_threads();
 }
 

@@ -2,6 +2,7 @@
 // The things that `millrace inspect` looks at.
 
 #include "apps/progress.h"
+#include "apps/table_options.h"
 
 #include <millrace/io/decode.h>
 
@@ -24,6 +25,7 @@ struct InspectOptions {
   std::uint64_t max_image_pixels = kMaxImagePixels;  ///< data
   bool quiet = false;
   bool json = false;  ///< data: one object instead of text
+  TableOptions table;
 };
 
 /// Prints what there is to compute with.
@@ -31,7 +33,9 @@ void inspect_devices();
 /// Prints classes, sizes and files that cannot be read. Throws Error if there are any of those, or
 /// if this is no data set; Stopped.
 void inspect_data(const InspectOptions& options, Show show, std::stop_token stop);
-/// Prints layers, memory, preprocessing and classes. Throws Error (not a model).
+/// Prints which column of a table is the label and what the features are called.
+void print_columns(const TableForm& table);
+/// Prints layers, memory, preprocessing, classes and columns. Throws Error (not a model).
 void inspect_model(const InspectOptions& options);
 /// Prints what the model and the one of `against` cost, steps measured. Throws Error, Stopped.
 void inspect_against(const InspectOptions& options, std::stop_token stop);

@@ -134,11 +134,13 @@ std::vector<std::uint64_t> count_classes(const Dataset& dataset) {
 
 std::vector<Part> open_parts(const InspectOptions& o, Show show, std::stop_token stop) {
   const DataLayout layout = find_data(o.path);
+  const CsvOptions table = csv_options(o.table);
+  check_is_table(table, o.path, layout.kind == DataKind::csv);
   Datasets sets;
   {
     Counting counting(show, "reading " + shown(o.path), "files");
     sets = open_datasets(layout, {[&](std::uint64_t count) { counting(count); }, std::move(stop)},
-                         o.full ? LeftOut::kAllNames : LeftOut::kFewNames);
+                         o.full ? LeftOut::kAllNames : LeftOut::kFewNames, table);
   }
   const auto name_of = [&](const DataPart& part) { return part.samples.filename().string(); };
   std::vector<Part> parts{{layout.validation ? name_of(layout.train) : "samples", sets.train}};
@@ -244,6 +246,11 @@ nlohmann::ordered_json json_of(const Part& part, bool full) {
     json["classes"].push_back(
         {{"name", part.dataset->classes()[c]}, {"samples", part.class_counts[c]}});
   }
+  if (const TableForm* table = part.dataset->table()) {
+    json["columns"] = table->columns;
+    json["label"] = table->label;
+    json["label_column"] = table->label_column;
+  }
   json.update(apps::json_of(part.dataset->left_out(), 0));
   if (full) json["left_out_files"] = part.dataset->left_out().lines();
   return json;
@@ -295,6 +302,7 @@ void inspect_data(const InspectOptions& o, Show show, std::stop_token stop) {
     std::cout << "\nall samples are " << first.natural_shape() << ", "
               << (first.dtype() == DType::u8 ? "bytes" : "numbers") << ", in memory ("
               << first.index_bytes() << ")\n";
+    if (first.table() != nullptr) print_columns(*first.table());
   } else {
     print_facts(facts);
   }

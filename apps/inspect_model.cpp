@@ -9,6 +9,7 @@
 #include <millrace/core/shown_text.h>
 #include <millrace/nn/engine.h>
 
+#include <algorithm>
 #include <iostream>
 
 namespace millrace::apps {
@@ -54,6 +55,19 @@ void print_classes(const nn::Model& model) {
 
 }  // namespace
 
+void print_columns(const TableForm& table) {
+  constexpr std::size_t kMost = 20;
+  const bool is_named = !table.columns.empty();
+  std::cout << "label     column " << table.label_column
+            << (is_named ? ", " + shown(table.label) : std::string()) << '\n';
+  if (!is_named) return;
+  std::cout << "features  ";
+  for (std::size_t i = 0; i < std::min(kMost, table.columns.size()); ++i) {
+    std::cout << (i == 0 ? "" : ", ") << shown(table.columns[i]);
+  }
+  std::cout << (table.columns.size() > kMost ? ", ...\n" : "\n");
+}
+
 void inspect_model(const InspectOptions& o) {
   const Shape input = o.input.empty() ? Shape{} : parse_sample_shape(o.input, "inspect: --input");
   const nn::Model model = describe_model("inspect", o.path, input, o.outputs);
@@ -74,6 +88,7 @@ void inspect_model(const InspectOptions& o) {
   std::cout << '\n' << table << "  on " << engine->description() << ", " << o.optimizer << '\n';
   print_preprocessing(model);
   print_classes(model);
+  if (model.table.label_column > 0) print_columns(model.table);
 }
 
 }  // namespace millrace::apps

@@ -1,4 +1,5 @@
-// millrace predict: the classes that a trained model sees in pictures, one line a picture.
+// millrace predict: the classes that a trained model sees in pictures or rows of tables, a line
+// each.
 
 #include "apps/choose.h"
 #include "apps/commands.h"
@@ -8,6 +9,8 @@
 #include "apps/left_out_report.h"
 #include "apps/machine.h"
 #include "apps/machine_options.h"
+#include "apps/table_options.h"
+#include "apps/table_rows.h"
 
 #include <millrace/core/shown_text.h>
 #include <millrace/nn/preprocessing.h>
@@ -41,6 +44,7 @@ struct PredictOptions {
   bool json = false;
   std::int64_t batch = 32;
   std::uint64_t max_image_pixels = kMaxImagePixels;
+  TableOptions table;
   MachineOptions machine;
 };
 
@@ -48,14 +52,15 @@ void declare(CommandLine& line, PredictOptions& o) {
   line.positional("model", o.model);
   line.positional_many("path", o.paths);
   line.topic("output", "Output");
-  line("top", o.top, "K", "the K likeliest classes of each picture; default 1");
+  line("top", o.top, "K", "the K likeliest classes of each picture or row; default 1");
   line("json", o.json, "",
        "one JSON object a line instead of text between tabs; a last one with \"left_out\" where "
        "files were");
   line.topic("data", "Data");
   declare_max_image_pixels(line, o.max_image_pixels);
+  declare(line, o.table);
   declare(line, o.machine);
-  line("batch", o.batch, "N", "pictures of a step; default 32");
+  line("batch", o.batch, "N", "samples of a step; default 32");
 }
 
 void check(PredictOptions& o) {
@@ -63,13 +68,14 @@ void check(PredictOptions& o) {
   if (o.top < 1) throw UsageError(concat("predict: --top must be 1 or more, not ", o.top));
   if (o.batch < 1) throw UsageError(concat("predict: --batch must be 1 or more, not ", o.batch));
   check_max_image_pixels("predict", o.max_image_pixels);
+  check("predict", o.table);
   check_and_choose("predict", o.machine);
 }
 
-/// The model's outputs for a batch of pictures.
+/// The model's outputs for a batch of samples.
 struct Outputs {
-  std::vector<float> values;            ///< [capacity][width]
-  std::vector<std::uint32_t> pictures;  ///< [capacity] which files
+  std::vector<float> values;           ///< [capacity][width]
+  std::vector<std::uint32_t> samples;  ///< [capacity] which ones
   std::int64_t size = 0;
 };
 
@@ -88,7 +94,8 @@ struct OutputsFactory {
 struct Prediction {
   PredictOptions options;
   SavedModel saved;
-  SampleSet pictures;
+  SampleSet samples;                      ///< pictures or rows
+  std::shared_ptr<const TableRows> rows;  ///< null: pictures
   std::shared_ptr<const nn::Engine> engine;
   std::shared_ptr<nn::Executor> executor;
 };
@@ -104,7 +111,7 @@ class Predict {
     executor_->predict(batch.item->view(), outputs.values);
     // One pass in the order of the list: a sample's position in it is its number.
     for (std::size_t i = 0; i < static_cast<std::size_t>(outputs.size); ++i) {
-      outputs.pictures[i] = static_cast<std::uint32_t>(batch.item->draws[i]);
+      outputs.samples[i] = static_cast<std::uint32_t>(batch.item->draws[i]);
     }
     return batch.slot;
   }
@@ -132,16 +139,16 @@ std::vector<double> probabilities(const nn::Model& model, std::span<const float>
   return p;
 }
 
-/// Prints a line a picture.
+/// Prints a line a sample.
 class Printer {
  public:
   explicit Printer(const Prediction& prediction)
       : prediction_(prediction), classes_(class_names(prediction.saved.model)) {}
 
   void operator()(const Lease<Outputs>& outputs) const {
-    const auto width = outputs->values.size() / outputs->pictures.size();
+    const auto width = outputs->values.size() / outputs->samples.size();
     for (std::size_t i = 0; i < static_cast<std::size_t>(outputs->size); ++i) {
-      print(prediction_.pictures.dataset->name(outputs->pictures[i]),
+      print(outputs->samples[i],
             probabilities(prediction_.saved.model,
                           std::span(outputs->values).subspan(i * width, width)));
     }
@@ -149,23 +156,25 @@ class Printer {
   }
 
  private:
-  void print(const std::string& path, const std::vector<double>& p) const {
+  void print(std::uint32_t sample, const std::vector<double>& p) const {
     std::vector<std::size_t> order(p.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::stable_sort(order.begin(), order.end(),
                      [&](std::size_t a, std::size_t b) { return p[a] > p[b]; });
     order.resize(std::min(order.size(), static_cast<std::size_t>(prediction_.options.top)));
-    prediction_.options.json ? print_json(path, p, order) : print_text(path, p, order);
+    prediction_.options.json ? print_json(sample, p, order) : print_text(sample, p, order);
   }
-  void print_text(const std::string& path, const std::vector<double>& p,
+  void print_text(std::uint32_t sample, const std::vector<double>& p,
                   const std::vector<std::size_t>& order) const {
-    std::cout << shown(path) << std::fixed << std::setprecision(4);
+    std::cout << shown(prediction_.samples.dataset->name(sample)) << std::fixed
+              << std::setprecision(4);
     for (const std::size_t i : order) std::cout << '\t' << shown(classes_[i]) << '\t' << p[i];
     std::cout << '\n';
   }
-  void print_json(const std::string& path, const std::vector<double>& p,
+  void print_json(std::uint32_t sample, const std::vector<double>& p,
                   const std::vector<std::size_t>& order) const {
-    nlohmann::ordered_json line = {{"path", path}, {"classes", nlohmann::ordered_json::array()}};
+    nlohmann::ordered_json line = place_of(sample);
+    line["classes"] = nlohmann::ordered_json::array();
     for (const std::size_t i : order) {
       line["classes"].push_back({{"class", classes_[i]}, {"probability", p[i]}});
     }
@@ -173,12 +182,18 @@ class Printer {
               << '\n';
   }
 
+  nlohmann::ordered_json place_of(std::uint32_t sample) const {
+    if (prediction_.rows == nullptr) return {{"path", prediction_.samples.dataset->name(sample)}};
+    const auto [table, row] = prediction_.rows->place(sample);
+    return {{"path", table.file()}, {"row", row}};
+  }
+
   const Prediction& prediction_;
   std::vector<std::string> classes_;
 };
 
 DirectoryReader make_reader(const Prediction& t) {
-  return DirectoryReader(t.pictures, {},
+  return DirectoryReader(t.samples, {},
                          {.batch = t.options.batch,
                           .shuffle = false,
                           .ticket_samples = ticket_samples(t.saved.model.input)});
@@ -186,7 +201,8 @@ DirectoryReader make_reader(const Prediction& t) {
 
 DeviceBatchFactory device_batches(const Prediction& t) {
   const nn::Model& model = t.saved.model;
-  return {t.engine, model.input, nn::host_dtype(model.preprocessing, DType::u8), t.options.batch};
+  return {t.engine, model.input, nn::host_dtype(model.preprocessing, t.samples.dataset->dtype()),
+          t.options.batch};
 }
 
 /// list - decode - batch - copy - cast - predict - print.
@@ -199,10 +215,10 @@ Pipeline compose(const Prediction& t) {
   Pipeline p({.name = "predict",
               .budget = parse_bytes(t.options.machine.memory_budget),
               .threads = t.options.machine.threads});
-  p.charge("index", 1, t.pictures.dataset->index_bytes());
+  p.charge("index", 1, t.samples.dataset->index_bytes());
   p.charge("order of samples", 1, reader.bytes());
   charge_model(p, *t.engine, t.executor->memory());
-  const DType dtype = nn::host_dtype(model.preprocessing, DType::u8);
+  const DType dtype = nn::host_dtype(model.preprocessing, t.samples.dataset->dtype());
   auto host = p.pool<HostBatch>("host batches", 3,
                                 HostBatchFactory{model.input, dtype, batch, [engine](Bytes size) {
                                                    return engine->host_buffer(size);
@@ -215,7 +231,7 @@ Pipeline compose(const Prediction& t) {
   auto tickets = p.source({.name = "list"}, host, std::move(reader));
   auto pixels =
       p.then(tickets, {.name = "decode", .concurrency = kAllThreads, .on_error = skip()},
-             DecodeInto(t.pictures.dataset, nullptr, filter_from_name(model.preprocessing.filter),
+             DecodeInto(t.samples.dataset, nullptr, filter_from_name(model.preprocessing.filter),
                         decoder_options(parse_bytes(t.options.machine.memory_budget),
                                         t.options.machine.threads, t.options.max_image_pixels,
                                         model.preprocessing)));
@@ -234,22 +250,29 @@ Pipeline compose(const Prediction& t) {
   return p;
 }
 
-Prediction prepare(PredictOptions options, std::shared_ptr<const Dataset> pictures) {
-  Prediction t;
-  t.saved = load_trained_model("predict", options.model);
-  if (t.saved.model.input.rank() != 3) {
-    throw Error(concat(options.model, ": the input of the model is ", t.saved.model.input,
-                       " features, not a picture"));
-  }
-  t.pictures = SampleSet::all(std::move(pictures));
-  t.options = std::move(options);
-  t.options.batch = std::min<std::int64_t>(t.options.batch, t.pictures.size());
+void prepare(Prediction& t) {
+  t.options.batch = std::min<std::int64_t>(t.options.batch, t.samples.size());
   t.engine = engine_for(t.options.machine.engine());
   const nn::CompileOptions compile{
       .batch = t.options.batch, .other_batches = make_reader(t).short_batches(), .training = false};
   t.executor = t.engine->compile(t.saved.model, compile);
   check_evaluation_memory(*t.engine, *t.executor, compile, device_batches(t), kDeviceBatches);
-  return t;
+}
+
+/// Finds what there is to predict; false if there is nothing.
+bool open_samples(Prediction& t, FoundFiles found, Complaints& complaints) {
+  if (found.files.empty()) return false;
+  CsvOptions table = csv_options(t.options.table, t.saved.model);
+  if (t.saved.model.input.rank() == 1) {
+    table.needs_label = false;
+    t.rows = open_tables(found.files, table, complaints);
+    if (t.rows != nullptr) t.samples = SampleSet::all(t.rows);
+    return t.rows != nullptr;
+  }
+  check_is_table(table, found.files.front(), false);
+  const auto complain = [&](const std::string& why) { complaints.not_decoded(why); };
+  t.samples = SampleSet::all(std::make_shared<FileList>(std::move(found.files), complain));
+  return true;
 }
 
 }  // namespace
@@ -261,31 +284,34 @@ int predict(const Arguments& arguments) {
                    "a model.safetensors\nor a run directory. A PATH is a picture, a folder (with "
                    "all below it, links followed) or a pattern in\nquotes. Pictures that cannot be "
                    "read are named on standard error; the exit status is then 1. What else\nis "
-                   "left out of folders is counted there in one line, by reason.");
+                   "left out of folders is counted there in one line, by reason. For a model of "
+                   "tables a PATH is a\ntable; it may lack the column of the label, and its rows "
+                   "are numbered from 0, the header not counted.");
   declare(line, options);
   if (!line.parse(arguments)) return 0;
   check(options);
 
   Interrupt interrupt;
-  (void)model_file(options.model);  // a wrong MODEL is the first thing to say
-  FoundFiles found = find_files(options.paths);
+  Prediction t;
+  t.saved = load_trained_model("predict", options.model);  // a wrong MODEL is the first to say
+  const bool is_of_tables = t.saved.model.input.rank() == 1;
+  FoundFiles found = is_of_tables ? find_tables(options.paths) : find_files(options.paths);
+  t.options = std::move(options);
   Complaints complaints(std::move(found.left_out));
   for (const std::string& problem : found.problems) complaints.say(problem);
-  const bool json = options.json;
-  if (found.files.empty()) {
+  const bool json = t.options.json;
+  if (!open_samples(t, std::move(found), complaints)) {
     complaints.sum_up(json);
     return 1;
   }
-  const auto complain = [&](const std::string& why) { complaints.not_decoded(why); };
-  const Prediction t =
-      prepare(std::move(options), std::make_shared<FileList>(std::move(found.files), complain));
+  prepare(t);
   Pipeline p = compose(t);
   p.check();
   t.executor->allocate();
   t.executor->write(nn::Arena::parameters, t.saved.parameters);
   const Report report = p.run(interrupt.token());
   if (report.stopped) {
-    std::cerr << "millrace: stopped by a signal before all pictures were looked at\n";
+    std::cerr << "millrace: stopped by a signal before all samples were looked at\n";
     return interrupt.exit_status();
   }
   complaints.sum_up(json);

@@ -80,21 +80,20 @@ void check_preprocessing_options(const TrainOptions& options) {
 }
 
 void apply(const PreprocessingOptions& o, const Shape& sample, nn::Preprocessing& result) {
-  if (!o.family.empty()) {
-    result = nn::with_reading_of(result, nn::preprocessing_named(o.family, sample[-1]));
-  }
-  const bool is_table = sample.rank() != 3;
-  const bool has_background = !o.background.empty();
-  const char* const of_pictures = o.samplewise_center ? "samplewise-center"
-                                  : o.samplewise_std  ? "samplewise-std"
-                                  : o.zca             ? "zca"
-                                  : has_background    ? "background"
-                                                      : nullptr;
-  if (is_table && of_pictures != nullptr) {
+  const char* const of_pictures = !o.family.empty()       ? "preprocessing"
+                                  : o.samplewise_center   ? "samplewise-center"
+                                  : o.samplewise_std      ? "samplewise-std"
+                                  : o.zca                 ? "zca"
+                                  : !o.background.empty() ? "background"
+                                                          : nullptr;
+  if (sample.rank() != 3 && of_pictures != nullptr) {
     throw UsageError(concat("train: --", of_pictures, " is of pictures, the data are rows of ",
                             sample, " numbers; --featurewise-std standardises columns"));
   }
-  if (has_background) result.background = background_of(o);
+  if (!o.family.empty()) {
+    result = nn::with_reading_of(result, nn::preprocessing_named(o.family, sample[-1]));
+  }
+  if (!o.background.empty()) result.background = background_of(o);
   if (o.samplewise_center || o.samplewise_std) result.samplewise_center = true;
   if (o.samplewise_std) result.samplewise_deviation = true;
 }

@@ -1,6 +1,7 @@
 #include "apps/run_identity.h"
 
 #include <millrace/core/error.h>
+#include <millrace/core/json_text.h>
 #include <millrace/nn/model_json.h>
 
 #include <cstdint>
@@ -79,9 +80,27 @@ void RunIdentity::restore(const Checkpoint& checkpoint) {
                          "); begin a new run"));
     }
   }
-  if (checkpoint.get<std::string>("model") != model_) {
-    throw Error("the model is not the one that the run began with; begin a new run");
+  check_model(checkpoint.get<std::string>("model"));
+}
+
+// Runs of older programs know nothing of their tables, and divided columns by 255 where a model's
+// description said nothing of it.
+void RunIdentity::check_model(const std::string& text) const {
+  if (text == model_) return;
+  const nn::Model before = nn::model_from_json(text);
+  nn::Model now = nn::model_from_json(model_);
+  if (before.table == TableForm{}) now.table = {};
+  if (now == before) return;
+  if (now.table.columns != before.table.columns || now.table.label != before.table.label) {
+    throw Error("the columns of the table are not those that the run began with; begin a new run");
   }
+  now.preprocessing.scale = before.preprocessing.scale;
+  if (now == before) {
+    throw Error(concat("the run began with numbers that were multiplied by ",
+                       before.preprocessing.scale, "; go on with --scale ",
+                       json_number(before.preprocessing.scale), ", or begin a new run"));
+  }
+  throw Error("the model is not the one that the run began with; begin a new run");
 }
 
 }  // namespace millrace::apps

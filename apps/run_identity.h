@@ -25,6 +25,8 @@ class RunIdentity final : public Saved {
   void restore(const Checkpoint& checkpoint) override;
 
  private:
+  void check_model(const std::string& text) const;
+
   std::map<std::string, std::string> options_, data_;
   std::string model_;
 };

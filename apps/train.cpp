@@ -40,8 +40,9 @@ Training prepare(TrainOptions options, Show show, std::stop_token stop) {
         "train: no DATA; give a folder that holds one folder of pictures for each class");
   }
   const double validation_share = options.replay > 0 ? 0 : options.validation_share;
-  TrainingData data = open_training_data(
-      {options.data, options.validation, validation_share, options.seed}, show, stop);
+  TrainingData data = open_training_data({options.data, options.validation, validation_share,
+                                          options.seed, csv_options(options.table)},
+                                         show, stop);
   Counting counting(show, "fitting the preprocessing", "samples");
   Counting timing(show, "finding the fastest algorithms", "operations");
   return prepare_training(std::move(options), std::move(data),

@@ -39,6 +39,7 @@ void declare(CommandLine& line, TrainOptions& o) {
        "decode all samples once, before the first epoch, and keep them in the GPU's memory");
   declare(line, o.preprocessing);
   declare(line, o.labels);
+  declare(line, o.table);
   line.topic("model", "Model");
   line(
       "model", o.model, "SPEC",
@@ -94,7 +95,7 @@ void declare(CommandLine& line, TrainOptions& o) {
   line("quiet", o.quiet, "", "print errors only");
 }
 
-void check(const TrainOptions& o) {
+void check(TrainOptions& o) {
   const auto require = [](bool holds, const char* option, const char* range, const auto& value) {
     if (!holds) throw UsageError(concat("train: --", option, " must be ", range, ", not ", value));
   };
@@ -136,6 +137,7 @@ void check(const TrainOptions& o) {
   check(o.schedule);
   check_preprocessing_options(o);
   check(o.labels);
+  check("train", o.table);
   check(o.transfer);
   check(o.pruning);
 }

@@ -12,6 +12,7 @@
 #include "apps/preprocessing_options.h"
 #include "apps/pruning_options.h"
 #include "apps/schedule_options.h"
+#include "apps/table_options.h"
 #include "apps/transfer_options.h"
 
 #include <cstdint>
@@ -38,6 +39,7 @@ struct TrainOptions {
   bool resident = false;
   PreprocessingOptions preprocessing;
   LabelOptions labels;
+  TableOptions table;
   // model
   std::string model;
   std::string initializer = "glorot_uniform";
@@ -80,7 +82,8 @@ struct TrainOptions {
 /// Declares all options.
 void declare(CommandLine& line, TrainOptions& options);
 
-/// Throws UsageError for values out of range, naming the option.
-void check(const TrainOptions& options);
+/// Throws UsageError for values out of range, naming the option. Of words that mean the same it
+/// leaves one.
+void check(TrainOptions& options);
 
 }  // namespace millrace::apps

@@ -1,110 +1,176 @@
 #include <millrace/io/csv.h>
 
 #include <millrace/core/plural.h>
+#include <millrace/core/shown_text.h>
+#include <millrace/io/detail/csv_columns.h>
+#include <millrace/io/detail/csv_number.h>
+#include <millrace/io/detail/csv_records.h>
 #include <millrace/io/files.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
-#include <limits>
-#include <optional>
 #include <string_view>
 #include <utility>
 
 namespace millrace {
 namespace {
 
+using detail::CsvCell;
+using detail::CsvColumns;
+using detail::CsvKind;
+using detail::CsvValue;
+
 // More classes than this are a mistake: an identifier or a price in the last column.
 constexpr int kMaxClasses = 100'000;
 
-std::string_view trimmed(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t\r");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
+char separator_of(const CsvOptions& options) {
+  if (options.separator != '\0') return options.separator;
+  return options.known.separator != '\0' ? options.known.separator : ',';
 }
 
-// Cuts the part up to `separator` off the front of `text`.
-std::string_view cut(std::string_view& text, char separator) {
-  const std::size_t end = std::min(text.find(separator), text.size());
-  const std::string_view part = text.substr(0, end);
-  text.remove_prefix(std::min(end + 1, text.size()));
-  return part;
-}
-
-std::optional<double> number(std::string_view field) {
-  if (field.starts_with('+')) field.remove_prefix(1);
-  double value = 0;
-  const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
-  if (error != std::errc{} || end != field.data() + field.size() || !std::isfinite(value))
-    return {};
-  return value;
+bool is_class(double value) {
+  return value >= 0 && value < kMaxClasses && value == std::floor(value);
 }
 
 }  // namespace
 
-// Fills a CsvDataset line by line.
+// Fills a CsvDataset record by record.
 class CsvDataset::Parser {
  public:
-  explicit Parser(CsvDataset& into) : into_(into) {}
+  Parser(CsvDataset& into, const CsvOptions& options, std::string_view text)
+      : into_(into),
+        options_(options),
+        records_(text, separator_of(options), into.file_),
+        says_header_(options.header.has_value()) {}
 
-  void parse(std::string_view text) {
-    if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // byte order mark of spreadsheets
-    while (!text.empty()) {
-      ++line_;
-      const std::string_view line = trimmed(cut(text, '\n'));
-      if (!line.empty()) add(line);
-    }
+  void parse() {
+    if (!records_.next()) return;
+    check_columns();
+    columns_ = detail::csv_columns(records_, options_, into_.file_);
+    describe();
+    first_line_ = records_.line();
+    if (columns_.has_header && !records_.next()) return;
+    do add();
+    while (records_.next());
   }
 
  private:
-  void add(std::string_view line) {
-    const auto columns = std::count(line.begin(), line.end(), ',') + 1;
-    const bool is_first = columns_ == 0;
-    if (is_first) {
-      if (columns < 2)
-        fail("one column; expected features and, last, the label, with commas between");
-      columns_ = columns;
-      into_.features_ = columns - 1;
-      std::string_view rest = line;
-      if (!number(trimmed(cut(rest, ',')))) return;  // a header
-    }
-    if (columns != columns_) fail(concat(columns, " columns; the lines before have ", columns_));
-    for (std::int64_t i = 0; i + 1 < columns; ++i) add_feature(trimmed(cut(line, ',')));
-    add_label(trimmed(line));
+  [[nodiscard]] const std::vector<CsvCell>& cells() const { return records_.cells(); }
+
+  void check_columns() const {
+    const bool is_enough = !options_.needs_label && options_.features < 2;
+    if (cells().size() > 1 || is_enough) return;
+    fail("one column; expected features", options_.needs_label ? " and the label" : "", ", with ",
+         separator_name(records_.separator()), " between", other_separator());
   }
 
-  void add_feature(std::string_view field) {
-    const std::optional<double> value = number(field);
-    if (!value || std::fabs(*value) > std::numeric_limits<float>::max()) {
-      fail(concat("'", field, "' is not a number"));
+  void describe() {
+    into_.features_ = static_cast<std::int64_t>(columns_.roles.size()) -
+                      std::count_if(columns_.roles.begin(), columns_.roles.end(),
+                                    [](std::ptrdiff_t role) { return role < 0; });
+    TableForm& form = into_.form_;
+    form.columns = columns_.features;
+    form.label_column = columns_.label + 1;
+    if (columns_.label >= 0 && !columns_.names.empty()) {
+      form.label = columns_.names[static_cast<std::size_t>(columns_.label)];
     }
-    into_.values_.push_back(static_cast<float>(*value));
+    form.header = options_.header ? options_.header : options_.known.header;
+    if (separator_of(options_) != ',') form.separator = separator_of(options_);
+    into_.notes_ = columns_.notes;
   }
 
-  void add_label(std::string_view field) {
-    const std::optional<double> value = number(field);
-    if (!value || *value < 0 || *value >= kMaxClasses || *value != std::floor(*value)) {
-      fail(concat("'", field, "' is not a class; expected 0, 1, ... in the last column"));
+  void add() {
+    if (cells().size() != columns_.roles.size()) {
+      fail(cells().size(), ' ', plural(cells().size(), "column"), "; the lines before have ",
+           columns_.roles.size(), other_separator());
     }
-    into_.labels_.push_back(static_cast<std::int32_t>(*value));
+    const std::size_t row = into_.values_.size();
+    into_.values_.resize(row + static_cast<std::size_t>(into_.features_));
+    for (std::size_t i = 0; i < columns_.roles.size(); ++i) {
+      const std::ptrdiff_t role = columns_.roles[i];
+      if (role >= 0) into_.values_[row + static_cast<std::size_t>(role)] = feature(i);
+      if (role == CsvColumns::kLabel && options_.needs_label) into_.labels_.push_back(label(i));
+    }
+    ++into_.rows_;
   }
 
-  [[noreturn]] void fail(const std::string& what) const {
-    throw Error(concat(into_.file_, ":", line_, ": ", what));
+  [[nodiscard]] double number(std::size_t column) const {
+    const CsvCell& cell = cells()[column];
+    const CsvValue value = detail::csv_value(cell.text);
+    if (value.kind != CsvKind::number || cell.is_quoted) {
+      fail_at(column, detail::csv_problem(cell), other_separator());
+    }
+    return value.value;
+  }
+  [[nodiscard]] float feature(std::size_t column) const {
+    return static_cast<float>(number(column));
+  }
+  [[nodiscard]] std::int32_t label(std::size_t column) const {
+    const CsvCell& cell = cells()[column];
+    const bool is_word = detail::csv_value(cell).kind == CsvKind::word;
+    const double value = is_word ? -1 : number(column);
+    if (!is_class(value)) {
+      fail_at(column, detail::quoted(cell), " is not a class; expected 0, 1, ... in this column, ",
+              "or another one named by --label-column");
+    }
+    return static_cast<std::int32_t>(value);
+  }
+
+  static const char* separator_name(char separator) {
+    switch (separator) {
+      case ',': return "commas";
+      case ';': return "semicolons";
+      case '\t': return "tabs";
+      case '|': return "'|'";
+      default: return "colons";
+    }
+  }
+  /// What may be meant where the record has more of another one.
+  [[nodiscard]] std::string other_separator() const {
+    const std::string_view text = records_.text();
+    for (const auto& [other, word] :
+         {std::pair(';', ";"), std::pair('\t', "tab"), std::pair('|', "|"), std::pair(',', ",")}) {
+      const bool is_there = text.find(other) != std::string_view::npos;
+      if (other == records_.separator() || !is_there) continue;
+      if (other == ',' && text.find(records_.separator()) != std::string_view::npos) continue;
+      return concat("; if columns are separated by '", word, "': --separator '", word, "'");
+    }
+    return "";
+  }
+
+  template <class... What>
+  [[noreturn]] void fail(const What&... what) const {
+    throw Error(concat(into_.file_, ":", records_.line(), ": ", what...));
+  }
+  template <class... What>
+  [[noreturn]] void fail_at(std::size_t column, const What&... what) const {
+    const bool may_be_header = !says_header_ && records_.line() == first_line_;
+    const std::string name =
+        columns_.names.empty() ? std::string() : concat(" '", columns_.names[column], "'");
+    fail("column ", column + 1, name, ": ", what...,
+         may_be_header ? "; if this line is a header: --header yes" : "");
   }
 
   CsvDataset& into_;
-  std::int64_t line_ = 0;
-  std::int64_t columns_ = 0;
+  const CsvOptions& options_;
+  detail::CsvRecords records_;
+  bool says_header_;
+  CsvColumns columns_;
+  std::int64_t first_line_ = 0;
 };
 
-CsvDataset::CsvDataset(std::filesystem::path path, std::vector<std::string> classes)
+CsvDataset::CsvDataset(std::filesystem::path path, std::vector<std::string> classes,
+                       const CsvOptions& options)
     : file_(path.string()), classes_(std::move(classes)) {
   const std::vector<std::byte> bytes = read_file(path);
-  Parser(*this).parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-  if (labels_.empty()) throw Error(file_ + ": no samples; expected lines of numbers");
+  Parser(*this, options, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}).parse();
+  if (rows_ == 0) throw Error(file_ + ": no samples; expected lines of numbers");
   values_.shrink_to_fit();
   labels_.shrink_to_fit();
+  if (!labels_.empty()) name_classes();
+}
+
+void CsvDataset::name_classes() {
   const auto count =
       static_cast<std::size_t>(*std::max_element(labels_.begin(), labels_.end())) + 1;
   if (classes_.empty()) {
@@ -117,7 +183,7 @@ CsvDataset::CsvDataset(std::filesystem::path path, std::vector<std::string> clas
 }
 
 int CsvDataset::label(std::uint32_t index) const {
-  return labels_.at(index);
+  return labels_.empty() ? 0 : labels_.at(index);
 }
 
 std::string CsvDataset::name(std::uint32_t index) const {

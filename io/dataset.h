@@ -4,6 +4,7 @@
 
 #include <millrace/core/bytes.h>
 #include <millrace/core/shape.h>
+#include <millrace/core/table_form.h>
 #include <millrace/image/resize.h>
 #include <millrace/io/left_out.h>
 
@@ -42,6 +43,8 @@ class Dataset {
   /// features, as many as the target has. Throws Error that names the sample.
   virtual void load(std::uint32_t index, TensorView target, Filter filter,
                     Decoder& decoder) const = 0;
+  /// How the table is laid out that the samples are rows of; null where they are not.
+  [[nodiscard]] virtual const TableForm* table() const noexcept { return nullptr; }
   /// What the user should know, a line each, as a terminal may show it; the last one sums up
   /// left_out().
   [[nodiscard]] virtual std::vector<std::string> notes() const { return {}; }

@@ -1,7 +1,6 @@
 #include <millrace/io/find_data.h>
 
 #include <millrace/io/class_folder.h>
-#include <millrace/io/csv.h>
 #include <millrace/io/generated.h>
 #include <millrace/io/idx.h>
 
@@ -180,27 +179,36 @@ DataLayout find_data(const fs::path& data) {
 
 std::shared_ptr<const Dataset> open_dataset(DataKind kind, const DataPart& part, const Watch& watch,
                                             std::vector<std::string> classes,
-                                            std::size_t names_left_out) {
+                                            std::size_t names_left_out, const CsvOptions& table) {
   switch (kind) {
     case DataKind::class_folders:
       return std::make_shared<ClassFolder>(
           part.samples, watch, ClassFolder::Options{std::move(classes), names_left_out});
     case DataKind::idx:
       return std::make_shared<IdxDataset>(part.samples, part.labels, std::move(classes));
-    case DataKind::csv: return std::make_shared<CsvDataset>(part.samples, std::move(classes));
+    case DataKind::csv:
+      return std::make_shared<CsvDataset>(part.samples, std::move(classes), table);
     case DataKind::generated:
       return std::make_shared<GeneratedDataset>(parse_generated(part.samples.native()));
   }
   return nullptr;
 }
 
-Datasets open_datasets(const DataLayout& layout, const Watch& watch, std::size_t names_left_out) {
+CsvOptions table_beside(const Dataset& training, CsvOptions options) {
+  if (training.table() == nullptr) return options;
+  options.known = *training.table();
+  options.label.clear();  // known by its name now, and a number may be another column's
+  return options;
+}
+
+Datasets open_datasets(const DataLayout& layout, const Watch& watch, std::size_t names_left_out,
+                       const CsvOptions& table) {
   Datasets sets;
-  sets.train = open_dataset(layout.kind, layout.train, watch, {}, names_left_out);
+  sets.train = open_dataset(layout.kind, layout.train, watch, {}, names_left_out, table);
   if (!layout.validation) return sets;
   // A small validation part need not show every label: the names are those of the training part.
-  sets.validation =
-      open_dataset(layout.kind, *layout.validation, watch, sets.train->classes(), names_left_out);
+  sets.validation = open_dataset(layout.kind, *layout.validation, watch, sets.train->classes(),
+                                 names_left_out, table_beside(*sets.train, table));
   check_classes(*sets.train, *sets.validation, layout);
   if (sets.train->natural_shape() != sets.validation->natural_shape()) {
     throw Error(concat(layout.validation->samples.string(), ": samples of ",

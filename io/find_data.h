@@ -1,6 +1,7 @@
 #pragma once
 // What the DATA that a user names is, and the data sets in it.
 
+#include <millrace/io/csv.h>
 #include <millrace/io/dataset.h>
 #include <millrace/io/watch.h>
 
@@ -48,14 +49,20 @@ struct Datasets {
 /// Opens what find_data() found. Throws Error as the data sets do, and if the validation part has
 /// a class that the training part has not (it names the first that differs) or samples of another
 /// shape. It may lack images of a class, which is noted. `names_left_out`: how many names to keep
-/// of files that are left out, for each reason.
+/// of files that are left out, for each reason. `table`: of CSV; columns of the validation part are
+/// those of the training part.
 [[nodiscard]] Datasets open_datasets(const DataLayout& layout, const Watch& watch = {},
-                                     std::size_t names_left_out = LeftOut::kFewNames);
+                                     std::size_t names_left_out = LeftOut::kFewNames,
+                                     const CsvOptions& table = {});
 
 /// Opens one part. `classes`, if given, are those of the data set or model that it goes with: the
 /// names for IDX and CSV labels, and what class folders may be called.
 [[nodiscard]] std::shared_ptr<const Dataset> open_dataset(
     DataKind kind, const DataPart& part, const Watch& watch = {},
-    std::vector<std::string> classes = {}, std::size_t names_left_out = LeftOut::kFewNames);
+    std::vector<std::string> classes = {}, std::size_t names_left_out = LeftOut::kFewNames,
+    const CsvOptions& table = {});
+
+/// The same options for a table beside `training`, whose columns it has.
+[[nodiscard]] CsvOptions table_beside(const Dataset& training, CsvOptions options);
 
 }  // namespace millrace

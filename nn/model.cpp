@@ -32,6 +32,16 @@ void check_classes(const std::vector<std::string>& classes, const Shape& output)
   }
 }
 
+void check_table(const TableForm& table, const Shape& input) {
+  const auto columns = static_cast<std::int64_t>(table.columns.size());
+  if (columns != 0 && columns != input.elements()) {
+    throw Error(concat("table.columns: ", columns, " names for an input of ", input));
+  }
+  if (table.label_column < 0) {
+    throw Error(concat("table.label_column: expected 1 or more, not ", table.label_column));
+  }
+}
+
 }  // namespace
 
 void validate(const Model& model) {
@@ -40,6 +50,7 @@ void validate(const Model& model) {
   const Shape output = summarize(model).back().output;
   check_preprocessing(model.preprocessing, model.input);
   check_classes(model.classes, output);
+  check_table(model.table, model.input);
 }
 
 bool has_batch_statistics(const Model& model) noexcept {

@@ -5,6 +5,7 @@
 
 #include <millrace/core/colour.h>
 #include <millrace/core/shape.h>
+#include <millrace/core/table_form.h>
 
 #include <cstdint>
 #include <memory>
@@ -122,6 +123,7 @@ enum class ChannelOrder { rgb, bgr };
 ///   samplewise_deviation  x /= population deviation of the whole sample + 1e-6
 ///   mean, deviation       x = (x - mean[c]) / deviation[c], by channel of `order`
 ///   whiten                x = x W, the sample as one row (ZCA)
+/// Columns of a table are no pixels: where nothing is said they are taken as they are, scale 1.
 /// Functions about it are in preprocessing.h.
 struct Preprocessing {
   std::string filter = "bilinear";  ///< a filter of image/resize.h
@@ -147,6 +149,7 @@ struct Model {
   std::vector<Layer> layers;
   Preprocessing preprocessing;
   std::vector<std::string> classes;  ///< in the order of the labels; may be empty
+  TableForm table{};                 ///< of what it learnt from; says nothing of other data
 
   friend bool operator==(const Model&, const Model&) = default;
 };
@@ -187,7 +190,8 @@ struct LayerSummary {
 [[nodiscard]] std::int64_t trainable_elements(const std::vector<Parameter>& parameters);
 
 /// Throws Error unless names are unique, shapes fit, and preprocessing and classes match: see
-/// check_preprocessing(); classes are empty or one an output (two for one output).
+/// check_preprocessing(); classes are empty or one an output (two for one output), columns of a
+/// table empty or one an element of the input.
 void validate(const Model& model);
 
 /// Keras's summary(): a table of layers, output shapes and parameters, with FLOPs.

@@ -1,5 +1,6 @@
 #include <millrace/core/error.h>
 #include <millrace/nn/model.h>
+#include <millrace/nn/preprocessing.h>
 
 #include <algorithm>
 #include <array>
@@ -18,6 +19,7 @@ constexpr std::array<const char*, std::variant_size_v<LayerKind>> kStems{
 ModelBuilder::ModelBuilder(std::string name, Shape input) {
   model_.name = std::move(name);
   model_.input = input;
+  model_.preprocessing = default_preprocessing(input);
 }
 
 ModelBuilder& ModelBuilder::add(LayerKind kind) {

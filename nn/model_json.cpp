@@ -154,9 +154,9 @@ Json json_of(const Preprocessing& preprocessing) {
   return json;
 }
 
-Preprocessing preprocessing_from(const Json& json) {
+Preprocessing preprocessing_from(const Json& json, const Shape& sample) {
   Fields fields(json, "preprocessing");
-  Preprocessing result;
+  Preprocessing result = default_preprocessing(sample);
   fields.optional("filter", result.filter);
   fields.optional("exif_orientation", result.exif_orientation);
   fields.optional("background", result.background);
@@ -167,6 +167,32 @@ Preprocessing preprocessing_from(const Json& json) {
   fields.optional("samplewise_center", result.samplewise_center);
   fields.optional("samplewise_deviation", result.samplewise_deviation);
   fields.optional("whiten", result.whiten);
+  fields.finish();
+  return result;
+}
+
+/// Nothing at all for pictures and tables of old, so that files are what they were.
+Json json_of(const TableForm& table) {
+  Json json = Json::object();
+  if (!table.columns.empty()) json["columns"] = table.columns;
+  if (!table.label.empty()) json["label"] = table.label;
+  if (table.label_column != 0) json["label_column"] = table.label_column;
+  if (table.header) json["header"] = *table.header;
+  if (table.separator != '\0') json["separator"] = std::string(1, table.separator);
+  return json;
+}
+
+TableForm table_from(const Json& json) {
+  Fields fields(json, "table");
+  TableForm result;
+  fields.optional("columns", result.columns);
+  fields.optional("label", result.label);
+  fields.optional("label_column", result.label_column);
+  if (fields.find("header") != nullptr) fields.required("header", result.header.emplace());
+  std::string separator;
+  fields.optional("separator", separator);
+  if (separator.size() > 1) fields.fail("separator", "expected one character");
+  if (!separator.empty()) result.separator = separator[0];
   fields.finish();
   return result;
 }
@@ -186,6 +212,7 @@ std::string to_json(const Model& model) {
       std::vector<std::int64_t>(model.input.extents().begin(), model.input.extents().end());
   json["preprocessing"] = json_of(model.preprocessing);
   json["classes"] = model.classes;
+  if (Json table = json_of(model.table); !table.empty()) json["table"] = std::move(table);
   json["layers"] = Json::array();
   for (const Layer& layer : model.layers) json["layers"].push_back(json_of(layer));
   try {
@@ -193,7 +220,7 @@ std::string to_json(const Model& model) {
   } catch (const Json::exception&) {
     throw Error(concat("model '", model.name,
                        "': a name is not UTF-8 and cannot be written as JSON; "
-                       "rename the class or layer"));
+                       "rename the class, layer or column"));
   }
 }
 
@@ -210,9 +237,11 @@ Model model_from_json(std::string_view text) {
   fields.required("name", model.name);
   fields.required("input", extents);
   model.input = input_from(extents);
+  model.preprocessing = default_preprocessing(model.input);
   if (const Json* part = fields.find("preprocessing")) {
-    model.preprocessing = preprocessing_from(*part);
+    model.preprocessing = preprocessing_from(*part, model.input);
   }
+  if (const Json* part = fields.find("table")) model.table = table_from(*part);
   fields.optional("classes", model.classes);
   const Json* layers = fields.find("layers");
   if (layers == nullptr || !layers->is_array()) fields.fail("layers", "expected a list of layers");

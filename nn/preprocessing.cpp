@@ -90,6 +90,12 @@ Preprocessing with_reading_of(const Preprocessing& reading, Preprocessing number
   return numbers;
 }
 
+Preprocessing default_preprocessing(const Shape& sample) {
+  Preprocessing result;
+  if (sample.rank() == 1) result.scale = 1;
+  return result;
+}
+
 std::string describe(const Preprocessing& p) {
   std::vector<std::string> parts;
   if (p.background) parts.push_back("on " + to_string(*p.background));

@@ -27,6 +27,8 @@ inline constexpr std::int64_t kMostWhitenedFeatures = 4096;
 
 /// `numbers` for images that are read as `reading` has it: its filter, orientation and background.
 [[nodiscard]] Preprocessing with_reading_of(const Preprocessing& reading, Preprocessing numbers);
+/// Where nothing is said: pixels are divided by 255, columns of a table are taken as they are.
+[[nodiscard]] Preprocessing default_preprocessing(const Shape& sample);
 
 /// For people, in one line: "caffe: BGR, minus 103.939,116.779,123.68".
 [[nodiscard]] std::string describe(const Preprocessing& preprocessing);

@@ -114,6 +114,9 @@ def tables():
     yield "idx/colour.idx", struct.pack(">HBBIIII", 0, 8, 4, 3, 1, 1, 3) + pixels[:9]
     yield "csv/plain.csv", b"1,2.5,0\n-3e2,4,1\n"
     yield "csv/header.csv", b"\xef\xbb\xbfa,b,class\r\n+1, 2 ,0\r\n\r\n3,4,2\r\n"
+    yield "csv/quoted.csv", b'"a,""b""","c\nd",class\r1,2,0\r\r3,4,1'
+    yield "csv/named.csv", b"class;id;a;b\n?;x;1;2\n;;3;4\n"
+    yield "csv/pandas.csv", b"0,1,2\n1,2,1\n"
     yield "recipe/plain.ini", b"# a comment\nepochs = 3\nlearning-rate=0.1\nquiet = true\n; another\nmodel = x # y\n"
     yield "recipe/wrong.ini", b"epoch = 3\n"
     yield "recipe/twice.ini", b"size = 5\nsize = -5\nseed = 70000\n"

@@ -5,16 +5,51 @@
 #include "catch.h"
 #include "io/scratch.h"
 
+#include <limits>
+#include <string>
+#include <vector>
+
 using namespace millrace;
 using namespace millrace::test;
 
 namespace {
 
-std::string csv_error(std::string_view text) {
+using Lines = std::vector<std::string>;
+using Floats = std::vector<float>;
+
+std::string csv_error(std::string_view text, const CsvOptions& options = {}) {
   const Scratch scratch;
   const auto path = scratch.write("t.csv", text);
-  const std::string error = error_of([&] { CsvDataset set(path); });
+  const std::string error = error_of([&] { CsvDataset set(path, {}, options); });
   return error.empty() ? error : error.substr(path.string().size());
+}
+
+/// What is read of a table, its notes without the name of the file.
+struct Table {
+  std::uint32_t rows = 0;
+  std::size_t classes = 0;
+  Floats features;
+  std::vector<int> labels;
+  Lines columns, notes;
+  TableForm form;
+};
+
+Table read(std::string_view text, const CsvOptions& options = {}) {
+  const Scratch scratch;
+  const auto path = scratch.write("t.csv", text);
+  const CsvDataset set(path, {}, options);
+  Table table{set.size(), set.classes().size(), {}, {}, set.table()->columns, {}, *set.table()};
+  for (const std::string& note : set.notes()) {
+    table.notes.push_back(note.substr(path.string().size()));
+  }
+  Decoder decoder;
+  Floats row(static_cast<std::size_t>(set.natural_shape().elements()));
+  for (std::uint32_t i = 0; i < set.size(); ++i) {
+    set.load(i, TensorView(std::span(row), set.natural_shape()), Filter::nearest, decoder);
+    table.features.insert(table.features.end(), row.begin(), row.end());
+    table.labels.push_back(set.label(i));
+  }
+  return table;
 }
 
 }  // namespace
@@ -42,23 +77,275 @@ TEST_CASE("a table without a header loses no line") {
   CHECK(CsvDataset(scratch.write("t.csv", "1,0\n2,1\n")).size() == 2);
 }
 
-TEST_CASE("errors in a table name the line") {
+TEST_CASE("errors in a table name the line and the column") {
   CHECK(csv_error("a,b\n1,0\n2,1,1\n") == ":3: 3 columns; the lines before have 2");
-  CHECK(csv_error("1,2,0\nx,2,0\n") == ":2: 'x' is not a number");
-  CHECK(csv_error("1,nan,0\n") == ":1: 'nan' is not a number");
-  CHECK(csv_error("1,,0\n") == ":1: '' is not a number");
-  CHECK(csv_error("1,1e39,0\n") == ":1: '1e39' is not a number");
-  CHECK(csv_error("1,0.5\n") == ":1: '0.5' is not a class; expected 0, 1, ... in the last column");
-  CHECK(csv_error("1,-1\n") == ":1: '-1' is not a class; expected 0, 1, ... in the last column");
-  CHECK(csv_error("1,2000000000\n") ==
-        ":1: '2000000000' is not a class; expected 0, 1, ... in the last column");
-  CHECK(csv_error("1\n") ==
-        ":1: one column; expected features and, last, the label, with commas between");
+  CHECK(csv_error("1,2,0\nx,2,0\n") == ":2: column 1: 'x' is not a number");
+  CHECK(csv_error("x,y,c\n1,2,0\n3,x,0\n") == ":3: column 2 'y': 'x' is not a number");
+  CHECK(csv_error("1,0.5\n2,1\n") ==
+        ":1: column 2: '0.5' is not a class; expected 0, 1, ... in this column, or another one "
+        "named by --label-column; if this line is a header: --header yes");
+  CHECK(csv_error("1,0\n1,-1\n") ==
+        ":2: column 2: '-1' is not a class; expected 0, 1, ... in this column, or another one "
+        "named by --label-column");
+  CHECK(csv_error("1,0\n1,2000000000\n").find("'2000000000' is not a class") != std::string::npos);
+  CHECK(csv_error("1\n") == ":1: one column; expected features and the label, with commas between");
 }
 
 TEST_CASE("a table without samples is an error") {
   CHECK(csv_error("") == ": no samples; expected lines of numbers");
   CHECK(csv_error("x,y,label\n") == ": no samples; expected lines of numbers");
+  CHECK(csv_error("\r\n \n\t\r") == ": no samples; expected lines of numbers");
+}
+
+TEST_CASE("a first line with a missing value is a sample that is refused, not a header") {
+  const auto [cell, problem] = GENERATE(table<std::string, std::string>({
+      {"nan", "'nan' is no value"},
+      {"NaN", "'NaN' is no value"},
+      {"", "the cell is empty"},
+      {"?", "'?' is no value"},
+      {"NA", "'NA' is no value"},
+      {"N/A", "'N/A' is no value"},
+      {"null", "'null' is no value"},
+      {"None", "'None' is no value"},
+      {"\"\"", "the cell is empty"},
+      {"\"1.5\"", "'1.5' is a number in quotes; write it without them"},
+      {"inf", "'inf' is not finite"},
+      {"-Infinity", "'-Infinity' is not finite"},
+      {"1e300", "'1e300' is a number that is too large"},
+      {"0x10", "'0x10' is not a number"},
+      {"1_000", "'1_000' is not a number; write decimals with a point"},
+      {"\"1,000\"", "'1,000' is not a number; write decimals with a point"},
+      {"$5", "'$5' is not a number"},
+      {"1.5x", "'1.5x' is not a number"},
+      {"\xE2\x88\x92"
+       "5",
+       "'\xE2\x88\x92"
+       "5' is not a number"},
+      {"<0.1", "'<0.1' is not a number"},
+  }));
+  INFO(cell);
+  const std::string rest = ",2,0\n1,2,1\n3,4,0\n5,6,1\n7,8,0\n";
+  const std::string error = csv_error(cell + rest);
+  CHECK(error.starts_with(":1: column 1: " + problem));
+  CHECK(error.ends_with("; if this line is a header: --header yes"));
+  CHECK(csv_error("1,2,0\n" + cell + rest).starts_with(":2: column 1: " + problem));
+  CHECK(csv_error("x,y,c\n" + cell + rest).starts_with(":2: column 1 'x': " + problem));
+  // In a column in which the model looks for nothing else.
+  CHECK(csv_error("1,2,0\n1,2," + cell + "\n").starts_with(":2: column 3: "));
+}
+
+TEST_CASE("a first line is a header if a word is in it where another line has a number") {
+  CHECK(read("x,y,c\n1,2,0\n").rows == 1);
+  CHECK(read("7,y,0\n1,2,0\n").rows == 1);
+  CHECK(read("7,y,0\n1,2,0\n").notes ==
+        Lines{": line 1 is taken for a header, though '7' in it is a number; if it is a sample: "
+              "--header no"});
+  CHECK(read("\xEF\xBB\xBF\"a,\"\"b\"\"\",\"c\nd\",y\r1,2,0\r").columns ==
+        Lines{"a,\"b\"", "c\nd"});
+  CHECK(csv_error("5.1,3.5,setosa\n4.9,3.0,virginica\n")
+            .starts_with(":1: column 3: 'setosa' is not a class"));
+  CHECK(csv_error("x,y,c\n?,?,?\n").starts_with(":1: column 1: 'x' is not a number"));
+  CHECK(csv_error("x,y,c\n?,?,?\n1,2,0\n").starts_with(":2: column 1 'x': '?' is no value"));
+}
+
+TEST_CASE("0,1,...,n-1 is a header, as pandas writes it, and a note says so") {
+  const Table table = read("0,1,2\n1,2,1\n3,4,0\n5,6,1\n7,8,0\n");
+  CHECK(table.rows == 4);
+  CHECK(table.classes == 2);
+  CHECK(table.notes == Lines{": line 1, '0', '1', '2', is taken for a header, as pandas writes it; "
+                             "if it is a sample: --header no"});
+  CHECK(read("0,1,3\n1,2,1\n").rows == 2);
+  CHECK(read("1,2,3\n1,2,1\n").notes.empty());
+  CHECK(csv_error(",0,1,2\n0,1,2,1\n").starts_with(":1: column 1: the cell is empty"));
+}
+
+TEST_CASE("a header is what it is said to be") {
+  CHECK(read("0,1,2\n1,2,1\n", {.header = false}).rows == 2);
+  CHECK(read("0,1,2\n1,2,1\n", {.header = false}).notes.empty());
+  const Table years = read("2019,2020,2021\n1,2,1\n", {.header = true});
+  CHECK(years.columns == Lines{"2019", "2020"});
+  CHECK(years.form.label == "2021");
+  CHECK(years.form.header == true);
+  CHECK(csv_error("x,y,c\n1,2,0\n", {.header = false}) == ":1: column 1: 'x' is not a number");
+  CHECK(csv_error("?,y,c\n?,2,0\n", {.header = true}).starts_with(":2: column 1 '?': "));
+  // Where the model's data had none.
+  CHECK(csv_error("x,y,c\n1,2,0\n", {.known = {.header = false}})
+            .ends_with("if this line is a header: --header yes"));
+}
+
+TEST_CASE("a column without a name is refused, since pandas writes row numbers so") {
+  CHECK(csv_error(",x,y\n0,2,1\n1,4,0\n")
+            .starts_with(":1: column 1 has no name in the header; pandas writes its row numbers"));
+  CHECK(
+      csv_error("\"\",0,1,2\n0,1,2,1\n", {.header = true}).starts_with(":1: column 1 has no name"));
+}
+
+TEST_CASE("the label is the last column, or the one that is named") {
+  CHECK(read("1,2,0\n3,4,1\n").features == Floats{1, 2, 3, 4});
+  CHECK(read("1,2,0\n0,4,1\n", {.label = "1"}).features == Floats{2, 0, 4, 1});
+  CHECK(read("1,2,0\n0,4,1\n", {.label = "1"}).labels == std::vector<int>{1, 0});
+  CHECK(read("c,x,y\n1,2,.5\n0,4,1\n", {.label = "c"}).features == Floats{2, .5, 4, 1});
+  CHECK(read("c,x,y\n1,2,.5\n0,4,1\n", {.label = "c"}).form ==
+        TableForm{.columns = {"x", "y"}, .label = "c", .label_column = 1});
+  // A name comes before a number, and that is said.
+  const Table numbers = read("0,1,2\n7,1,8\n", {.label = "1"});
+  CHECK(numbers.labels == std::vector<int>{1});
+  CHECK(numbers.notes.back() == ": the label is column 2, whose name is '1'");
+  CHECK(csv_error("1,2,0\n", {.label = "4"}) ==
+        ":1: has no column 4 for --label-column; it has 3 columns");
+  CHECK(csv_error("1,2,0\n", {.label = "c"}) ==
+        ":1: has no header with a column 'c' for --label-column; it has 3 columns, give a number "
+        "from 1 on");
+  CHECK(csv_error("x,y,Class\n1,2,0\n", {.label = "class"}) ==
+        ":1: has no column 'class' for --label-column (there is 'Class'); its columns are 'x', "
+        "'y', 'Class'");
+  CHECK(csv_error("x,x,c\n1,2,0\n", {.label = "x"}) ==
+        ":1: columns 1 and 2 are both named 'x'; give them different names");
+  CHECK(csv_error("c,x\n1.5,1\n", {.label = "c"}).starts_with(":2: column 1 'c': '1.5' is not a"));
+}
+
+TEST_CASE("columns are separated by what is said, and decimal commas are told") {
+  const Table table = read("\"x;1\";y\t;c\n1.5 ; 2;0\n3;4;1", {.separator = ';'});
+  CHECK(table.features == Floats{1.5F, 2, 3, 4});
+  CHECK(table.columns == Lines{"x;1", "y"});
+  CHECK(table.form.separator == ';');
+  CHECK(read("1\t2\t0\n", {.separator = '\t'}).features == Floats{1, 2});
+  CHECK(csv_error("1,5;2;0\n", {.separator = ';'})
+            .starts_with(":1: column 1: '1,5' is not a number; write decimals with a point"));
+  CHECK(csv_error("1;2;0\n") ==
+        ":1: one column; expected features and the label, with commas "
+        "between; if columns are separated by ';': --separator ';'");
+  CHECK(csv_error("x;y;c\n1,5;2,5;0\n").ends_with("--separator ';'"));
+  CHECK(csv_error("1\t0\n").ends_with("--separator 'tab'"));
+  CHECK(csv_error("1,5;2,5;0\n")
+            .ends_with("--separator ';'; if this line is a header: --header yes"));
+  CHECK(csv_error("1,0\n", {.separator = ';'}).ends_with("--separator ','"));
+  CHECK(csv_error("\t\t\n1\t2\t0\n", {.separator = '\t'}).starts_with(":1: column 1: the cell is"));
+}
+
+TEST_CASE("numbers are those that float32 can hold") {
+  const auto value = [](const std::string& text) { return read(text + ",0\n").features.at(0); };
+  CHECK(value("+.5") == 0.5F);
+  CHECK(value("-5.") == -5.0F);
+  CHECK(value("1E+2") == 100.0F);
+  CHECK(value("1e-60") == 0.0F);
+  CHECK(value("-1e-400") == 0.0F);
+  CHECK(value("0." + std::string(400, '0') + "1") == 0.0F);
+  CHECK(value("0e99999") == 0.0F);
+  CHECK(value("1e-40") == 1e-40F);
+  CHECK(value("3.4028234663852886e38") == std::numeric_limits<float>::max());
+  CHECK(value("16777217") == 16777216.0F);
+  for (const std::string large :
+       {"1e300", "-1e300", "1e39", "1e400", "-1e99999999999999999999", "3.4028236e38"}) {
+    CHECK(csv_error("1,0\n" + large + ",0\n") ==
+          ":2: column 1: '" + large +
+              "' is a number that is too large; the largest of float32 is 3.4e38");
+  }
+  for (const char* no_number :
+       {"+-5", "++5", "--5", "0x1p3", "1e", "1e+", ".", "1.2.3", "1 000", "1'000", "1d5",
+        "\xC2\xA0"
+        "1"}) {
+    INFO(no_number);
+    CHECK(csv_error(concat("1,0\n", no_number, ",0\n")).starts_with(":2: column 1: "));
+  }
+}
+
+TEST_CASE("lines end as Python's csv module takes them, and are counted so") {
+  CHECK(read("1,0\r2,1\r\n3,0\n\n\r\r\n4,1").features == Floats{1, 2, 3, 4});
+  CHECK(csv_error("\xEF\xBB\xBF\r1,0\r\n\nx,0\n") == ":4: column 1: 'x' is not a number");
+  CHECK(csv_error("\"a\r\nb\rc\n\",y\n1,0\n1,0,1\n") == ":6: 3 columns; the lines before have 2");
+  CHECK(csv_error("1,0,\n").starts_with(":1: column 3: the cell is empty"));
+}
+
+TEST_CASE("what Python's csv module takes in a way that nobody means is refused with the line") {
+  CHECK(csv_error("a,b\n1,\"0\n2,0\n") == ":2: a quote that is not closed");
+  CHECK(csv_error("1,0\n\"1\"5,0\n").starts_with(":2: text or a space behind a closing quote"));
+  CHECK(csv_error("\"a\" ,b\n1,0\n").starts_with(":1: text or a space behind a closing quote"));
+  CHECK(csv_error("a, \"b\"\n1,0\n") == ":1: a space before a quote; leave it out");
+  CHECK(csv_error(std::string("1,0\n1\0,0\n", 9)).starts_with(":2: a zero byte"));
+  CHECK(csv_error(std::string("\xFF\xFE"
+                              "1\0,\0"
+                              "0\0\n\0",
+                              10))
+            .starts_with(":1: a zero byte"));
+  CHECK(read("5\" disk,c\n1,0\n").columns == Lines{"5\" disk"});
+}
+
+namespace {
+
+const TableForm kKnown{.columns = {"a", "b"}, .label = "y", .label_column = 3};
+
+}  // namespace
+
+TEST_CASE("columns of another table are found by name") {
+  const CsvOptions known{.known = kKnown, .features = 2};
+  CHECK(read("a,b,y\n1,2,0\n", known).features == Floats{1, 2});
+  const Table table = read("y,b,id,a,\n1,2,7,1,x\n0,4,?,3,\n", known);
+  CHECK(table.features == Floats{1, 2, 3, 4});
+  CHECK(table.labels == std::vector<int>{1, 0});
+  CHECK(table.notes == Lines{": left out 2 columns that the model does not know: 'id', ''"});
+  CHECK(csv_error("a,B,y\n1,2,0\n", known) ==
+        ":1: has no column 'b', which the model wants (there is 'B'); its columns are 'a', 'B', "
+        "'y'");
+  CHECK(csv_error("a,b\n1,2\n", known) ==
+        ":1: has no column 'y', which is the label; --label-column names another");
+  CHECK(csv_error("a,b,b,y\n1,2,3,0\n", known) ==
+        ":1: columns 2 and 3 are both named 'b'; give them different names");
+  CHECK(csv_error("a,b,y\n1,2,0\n", {.label = "b", .known = kKnown, .features = 2}) ==
+        ":1: column 'b' is a feature of the model, not the label");
+}
+
+TEST_CASE("columns go by their order where one side has no names") {
+  const CsvOptions known{.known = kKnown, .features = 2};
+  const Table table = read("1,2,0\n3,4,1\n", known);
+  CHECK(table.features == Floats{1, 2, 3, 4});
+  CHECK(table.notes ==
+        Lines{": has no header, so its columns are taken in the order of the model's"});
+  CHECK(csv_error("1,2,3,0\n", known) ==
+        ":1: has 3 features and a label where the model wants 2: 'a', 'b'");
+  const CsvOptions nameless{.known = {.label_column = 1}, .features = 2};
+  CHECK(read("x,y,z\n1,2,3\n", nameless).features == Floats{2, 3});
+  CHECK(read("1,2,3\n", nameless).labels == std::vector<int>{1});
+}
+
+TEST_CASE("names of the model make a header of numbers one, in any order") {
+  const CsvOptions known{.known = {.columns = {"0", "1"}, .label = "2", .label_column = 3},
+                         .features = 2};
+  const Table table = read("2,1,0\n0,5,6\n", known);
+  CHECK(table.features == Floats{6, 5});
+  CHECK(table.notes.empty());
+  CHECK(read("2,1,9\n0,5,6\n", {.header = false}).rows == 2);
+}
+
+TEST_CASE("names that occur twice are no fault where the order is the same") {
+  const CsvOptions known{.known = {.columns = {"a", "a"}, .label = "y", .label_column = 3},
+                         .features = 2};
+  CHECK(read("a,a,y\n1,2,0\n", known).features == Floats{1, 2});
+  CHECK(csv_error("a,y,b\n1,0,2\n", known) ==
+        ":1: the model has two columns 'a', so this table must have its columns in the same order");
+}
+
+TEST_CASE("a table to predict may lack the label, which is not looked at") {
+  const CsvOptions wants{.known = kKnown, .features = 2, .needs_label = false};
+  CHECK(read("b,a\n2,1\n", wants).features == Floats{1, 2});
+  CHECK(read("b,y,a\n2,?,1\n", wants).features == Floats{1, 2});
+  CHECK(read("1,2\n3,4\n", wants).features == Floats{1, 2, 3, 4});
+  const CsvOptions old{.features = 2, .needs_label = false};
+  CHECK(read("x,y\n1,2\n", old).features == Floats{1, 2});
+  CHECK(read("x,y,c\n1,2,cat\n", old).features == Floats{1, 2});
+  CHECK(read("1,2,cat\n", old).notes == Lines{": column 3 is taken for the label and left out"});
+  CHECK(csv_error("1,2,3,4\n", old) == ":1: has 3 features and a label where the model wants 2");
+  CHECK(csv_error("a;b\n1;2\n", wants) ==
+        ":1: one column; expected features, with commas between; "
+        "if columns are separated by ';': --separator ';'");
+  CHECK(read("1\n2\n", {.features = 1, .needs_label = false}).features == Floats{1, 2});
+}
+
+TEST_CASE("names that are not UTF-8 are called so") {
+  CHECK(read("gr\xF6\xDF"
+             "e,y\n1,0\n")
+            .columns == Lines{"gr\\xf6\\xdf"
+                              "e"});
 }
 
 TEST_CASE("an index of a table takes little more than its numbers") {

@@ -68,6 +68,40 @@ TEST_CASE("Preprocessing of every kind survives, and is not written where it is 
   CHECK(model_from_json(to_json(small)).preprocessing.whiten);
 }
 
+TEST_CASE("Columns are taken as they are where a description says nothing of it, pixels over 255") {
+  const auto scale_of = [](const std::string& input, const std::string& more) {
+    return model_from_json(R"({"name": "m", "input": )" + input + more +
+                           R"(, "layers": [{"name": "f", "kind": "flatten"},
+                                         {"name": "d", "kind": "dense", "units": 2}]})")
+        .preprocessing.scale;
+  };
+  CHECK(scale_of("[4]", "") == 1.0F);
+  CHECK(scale_of("[4]", R"(, "preprocessing": {"mean": [0, 0, 0, 1]})") == 1.0F);
+  CHECK(scale_of("[4]", R"(, "preprocessing": {"scale": 0.5})") == 0.5F);
+  // As an older program wrote it: its weights want it so.
+  CHECK(scale_of("[4]", R"(, "preprocessing": {"scale": 0.003921569})") == 1.0F / 255);
+  CHECK(scale_of("[1, 1, 4]", "") == 1.0F / 255);
+  CHECK(ModelBuilder("m", {4}).dense(2).build().preprocessing.scale == 1.0F);
+  CHECK(ModelBuilder("m", {4, 4, 1}).flatten().dense(2).build().preprocessing.scale == 1.0F / 255);
+}
+
+TEST_CASE("What a model knows of its table survives, and is not written where there is none") {
+  Model model = ModelBuilder("m", {2}).dense(2).softmax().build();
+  CHECK(to_json(model).find("table") == std::string::npos);
+  model.table = {.columns = {"a \"b\"", "l\xC3\xA4nge"},
+                 .label = "",
+                 .label_column = 2,
+                 .header = true,
+                 .separator = '\t'};
+  CHECK(model_from_json(to_json(model)) == model);
+  model.table = {.label_column = 1, .header = false};
+  CHECK(model_from_json(to_json(model)) == model);
+  model.table = {.columns = {"a"}};
+  CHECK_THROWS_WITH(validate(model), "table.columns: 1 names for an input of 2");
+  model.table = {.label_column = -1};
+  CHECK_THROWS_WITH(validate(model), "table.label_column: expected 1 or more, not -1");
+}
+
 TEST_CASE("Options that are left out have their defaults") {
   const Model model = model_from_json(R"({"name": "m", "input": [8, 8, 1], "layers": [
     {"name": "a", "kind": "conv2d", "filters": 2, "rows": 3, "columns": 3},

@@ -1,0 +1,23 @@
+#pragma once
+// How a table of numbers is laid out: what a model keeps of the table that it learnt from, so that
+// other tables are read as that one was.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace millrace {
+
+/// Plain data. Names are UTF-8.
+struct TableForm {
+  std::vector<std::string> columns{};  ///< features in the model's order; empty: there are no names
+  std::string label{};                 ///< the name of the label's column; empty: it has none
+  std::int64_t label_column = 0;       ///< its place in the table, from 1; 0: not known, the last
+  std::optional<bool> header{};        ///< whether the first line is one, where that was said
+  char separator = '\0';               ///< between columns, where that was said; '\0': a comma
+
+  friend bool operator==(const TableForm&, const TableForm&) = default;
+};
+
+}  // namespace millrace

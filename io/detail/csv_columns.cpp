@@ -1,0 +1,293 @@
+#include <millrace/io/detail/csv_columns.h>
+
+#include <millrace/core/error.h>
+#include <millrace/core/plural.h>
+#include <millrace/core/shown_text.h>
+#include <millrace/io/detail/csv_number.h>
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+namespace millrace::detail {
+namespace {
+
+using Names = std::vector<std::string>;
+
+Names names_of(const std::vector<CsvCell>& cells) {
+  Names names;
+  for (const CsvCell& cell : cells) names.push_back(as_utf8(cell.unquoted()));
+  return names;
+}
+
+/// Where each name stands first, and again (-1: nowhere). Tables may have many thousand columns.
+using Places = std::unordered_map<std::string, std::pair<std::ptrdiff_t, std::ptrdiff_t>>;
+
+Places places_of(const Names& names) {
+  Places places;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto at = static_cast<std::ptrdiff_t>(i);
+    const auto [found, is_new] = places.try_emplace(names[i], at, -1);
+    if (!is_new && found->second.second < 0) found->second.second = at;
+  }
+  return places;
+}
+
+/// 0,1,...,n-1, as pandas names columns that have no names.
+bool is_counting(const std::vector<CsvCell>& cells) {
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    if (cells[i].is_quoted || cells[i].text != std::to_string(i)) return false;
+  }
+  return cells.size() > 1;
+}
+
+bool is(CsvKind kind, const CsvCell& cell) {
+  return csv_value(cell).kind == kind;
+}
+
+const CsvCell* first_number(const std::vector<CsvCell>& cells) {
+  const auto found = std::find_if(cells.begin(), cells.end(),
+                                  [](const CsvCell& cell) { return is(CsvKind::number, cell); });
+  return found == cells.end() ? nullptr : &*found;
+}
+
+/// Whether a line behind the first has a number where that has a word; or there is none, and no
+/// number in the first. Throws Error where lines cannot be read before that is known.
+bool is_named_by_words(CsvRecords records) {
+  const std::vector<CsvCell> first = records.cells();
+  std::vector<std::size_t> words;
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    if (is(CsvKind::word, first[i])) words.push_back(i);
+  }
+  if (words.empty()) return false;
+  if (!records.next()) return first_number(first) == nullptr;
+  do {
+    const std::vector<CsvCell>& cells = records.cells();
+    for (const std::size_t i : words) {
+      if (i < cells.size() && !cells[i].is_quoted && is(CsvKind::number, cells[i])) return true;
+    }
+  } while (records.next());
+  return false;
+}
+
+/// A number from 1 on, or 0.
+std::int64_t column_number(const std::string& text) {
+  std::int64_t number = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+  return read.ec == std::errc{} && read.ptr == text.data() + text.size() && number > 0 ? number : 0;
+}
+
+std::string list_of(const Names& names) {
+  constexpr std::size_t kMost = 8;
+  std::string list;
+  for (std::size_t i = 0; i < std::min(names.size(), kMost); ++i) {
+    list += concat(i == 0 ? "'" : ", '", shown(names[i]), "'");
+  }
+  return names.size() > kMost ? concat(list, " and ", names.size() - kMost, " more") : list;
+}
+
+class Finder {
+ public:
+  Finder(const CsvRecords& records, const CsvOptions& options, const std::string& file)
+      : records_(records), options_(options), known_(options.known), file_(file) {}
+
+  CsvColumns find() {
+    const auto count = records_.cells().size();
+    find_header();
+    find_label(count);
+    found_.roles.assign(count, CsvColumns::kLeftOut);
+    if (found_.label >= 0) found_.roles[static_cast<std::size_t>(found_.label)] = kLabel;
+    if (goes_by_name()) {
+      take_by_name();
+    } else {
+      take_in_order();
+    }
+    return std::move(found_);
+  }
+
+ private:
+  static constexpr std::ptrdiff_t kLabel = CsvColumns::kLabel;
+
+  [[nodiscard]] bool goes_by_name() const {
+    return !found_.names.empty() && !known_.columns.empty();
+  }
+  void note(const std::string& text) { found_.notes.push_back(concat(shown(file_), ": ", text)); }
+  template <class... What>
+  [[noreturn]] void fail(const What&... what) const {
+    throw Error(concat(file_, ":", records_.line(), ": ", what...));
+  }
+
+  void find_header() {
+    const std::vector<CsvCell>& first = records_.cells();
+    const std::optional<bool> said = options_.header ? options_.header : known_.header;
+    found_.names = names_of(first);
+    places_ = places_of(found_.names);
+    if (said) {
+      found_.has_header = *said;
+    } else if (has_known_columns()) {
+      found_.has_header = true;
+    } else if (is_counting(first)) {
+      found_.has_header = true;
+      note(concat("line ", records_.line(), ", ", list_of(found_.names),
+                  ", is taken for a header, as pandas writes it; if it is a sample: --header no"));
+    } else if (is_named_by_words(records_)) {
+      found_.has_header = true;
+      if (const CsvCell* number = first_number(first)) {
+        note(concat("line ", records_.line(), " is taken for a header, though ",
+                    shown(quoted(*number)), " in it is a number; if it is a sample: --header no"));
+      }
+    }
+    if (found_.has_header) return;
+    found_.names.clear();
+    places_.clear();
+  }
+  [[nodiscard]] bool has_known_columns() const {
+    const Names& names = known_.columns;
+    return !names.empty() && std::all_of(names.begin(), names.end(), [&](const std::string& name) {
+      return places_.contains(name);
+    });
+  }
+
+  /// The column of a name; -1: none. Throws Error if there are several.
+  [[nodiscard]] std::ptrdiff_t place_of(const std::string& name) const {
+    const auto found = places_.find(name);
+    if (found == places_.end()) return -1;
+    const auto [first, second] = found->second;
+    if (second >= 0) {
+      fail("columns ", first + 1, " and ", second + 1, " are both named '", name,
+           "'; give them different names");
+    }
+    return first;
+  }
+
+  void find_label(std::size_t count) {
+    const auto columns = static_cast<std::int64_t>(count);
+    if (!options_.label.empty()) {
+      find_named_label(columns);
+    } else if (!found_.names.empty() && !known_.label.empty()) {
+      found_.label = place_of(known_.label);
+      if (found_.label < 0 && options_.needs_label) {
+        fail("has no column '", known_.label, "', which is the label", near(known_.label),
+             "; --label-column names another");
+      }
+    } else if (options_.needs_label || columns != options_.features) {
+      const bool fits = known_.label_column > 0 && known_.label_column <= columns;
+      found_.label = (fits ? known_.label_column : columns) - 1;
+      if (!options_.needs_label && columns == options_.features + 1) {
+        note(concat("column ", found_.label + 1, " is taken for the label and left out"));
+      }
+    }
+  }
+  void find_named_label(std::int64_t columns) {
+    const std::int64_t number = column_number(options_.label);
+    found_.label = place_of(options_.label);
+    if (found_.label >= 0 && number > 0 && number != found_.label + 1) {
+      note(concat("the label is column ", found_.label + 1, ", whose name is '",
+                  shown(options_.label), "'"));
+    }
+    if (found_.label < 0 && number > 0 && number <= columns) found_.label = number - 1;
+    if (found_.label >= 0) return;
+    const std::string has = concat("it has ", columns, ' ', plural(columns, "column"));
+    if (number > 0) fail("has no column ", number, " for --label-column; ", has);
+    if (found_.names.empty()) {
+      fail("has no header with a column '", options_.label, "' for --label-column; ", has,
+           ", give a number from 1 on");
+    }
+    if (options_.needs_label) {
+      fail("has no column '", options_.label, "' for --label-column", near(options_.label),
+           "; its columns are ", list_of(found_.names));
+    }
+  }
+  /// What a name may be that differs in capitals or spaces alone.
+  [[nodiscard]] std::string near(const std::string& wanted) const {
+    const auto plain = [](const std::string& name) {
+      std::string result;
+      for (const char c : name) {
+        if (c == ' ' || c == '_' || c == '-') continue;
+        result += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+      }
+      return result;
+    };
+    for (const std::string& name : found_.names) {
+      if (plain(name) == plain(wanted)) return concat(" (there is '", name, "')");
+    }
+    return "";
+  }
+
+  void take_by_name() {
+    found_.features = known_.columns;
+    const Names own = other_names();
+    if (own == known_.columns) {  // also where names are not unique
+      take_in_order();
+      return;
+    }
+    for (std::size_t i = 0; i < known_.columns.size(); ++i) {
+      const std::string& name = known_.columns[i];
+      const std::ptrdiff_t place = place_of(name);
+      if (place < 0) {
+        fail("has no column '", name, "', which the model wants", near(name), "; its columns are ",
+             list_of(found_.names));
+      }
+      std::ptrdiff_t& role = found_.roles[static_cast<std::size_t>(place)];
+      if (role == kLabel) fail("column '", name, "' is a feature of the model, not the label");
+      if (role != CsvColumns::kLeftOut) {
+        fail("the model has two columns '", name, "', so this table must have its columns in the ",
+             "same order");
+      }
+      role = static_cast<std::ptrdiff_t>(i);
+    }
+    Names left_out;
+    for (std::size_t i = 0; i < found_.roles.size(); ++i) {
+      if (found_.roles[i] == CsvColumns::kLeftOut) left_out.push_back(found_.names[i]);
+    }
+    if (left_out.empty()) return;
+    note(concat("left out ", left_out.size(), ' ', plural(left_out.size(), "column"),
+                " that the model does not know: ", list_of(left_out)));
+  }
+  [[nodiscard]] Names other_names() const {
+    Names names = found_.names;
+    if (found_.label >= 0) names.erase(names.begin() + found_.label);
+    return names;
+  }
+
+  void take_in_order() {
+    std::ptrdiff_t place = 0;
+    for (std::ptrdiff_t& role : found_.roles) {
+      if (role != kLabel) role = place++;
+    }
+    found_.features = found_.names.empty() ? Names{} : other_names();
+    const auto unnamed = std::find(found_.features.begin(), found_.features.end(), "");
+    if (unnamed != found_.features.end()) {
+      const auto column = std::find(found_.names.begin(), found_.names.end(), "");
+      fail("column ", column - found_.names.begin() + 1, " has no name in the header; pandas ",
+           "writes its row numbers so, which to_csv(index=False) leaves out; name the column to ",
+           "use it as a feature");
+    }
+    if (options_.features > 0 && place != options_.features) {
+      fail("has ", place, ' ', plural(place, "feature"), found_.label >= 0 ? " and a label" : "",
+           " where the model wants ", options_.features, known_.columns.empty() ? "" : ": ",
+           known_.columns.empty() ? "" : list_of(known_.columns));
+    }
+    if (found_.names.empty() && !known_.columns.empty()) {
+      note("has no header, so its columns are taken in the order of the model's");
+    }
+  }
+
+  const CsvRecords& records_;
+  const CsvOptions& options_;
+  const TableForm& known_;
+  const std::string& file_;
+  CsvColumns found_;
+  Places places_;  // of found_.names
+};
+
+}  // namespace
+
+CsvColumns csv_columns(const CsvRecords& records, const CsvOptions& options,
+                       const std::string& file) {
+  return Finder(records, options, file).find();
+}
+
+}  // namespace millrace::detail
