@@ -260,13 +260,7 @@ int run_training(const Training& t, Show show, Interrupt& interrupt) {
   if (sheet) write_augmented(t, *sheet, directory, show);
   std::optional<ModelSize> dense;  // with the weights that training begins with
   if (t.pruner != nullptr) dense = model_size(thawed(t.model), t.state->weights(), run_dir);
-  if (!t.options.callbacks.resume.empty()) {
-    if (!resume(t, directory)) return 0;
-    if (show != Show::nothing) {
-      std::cout << "goes on    behind step " << t.state->step << ", in epoch "
-                << t.state->next.epoch + 1 << '\n';
-    }
-  }
+  if (!t.options.callbacks.resume.empty() && !resume(t, directory, show)) return 0;
   if (t.pruner != nullptr) {
     t.pruner->begin(*t.state->executor, t.state->step, t.state->next.phase == Phase::validation);
   }
