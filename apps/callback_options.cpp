@@ -1,7 +1,6 @@
 #include "apps/callback_options.h"
 
 #include <millrace/core/error.h>
-#include <millrace/nodes/monitor.h>
 
 namespace millrace::apps {
 
@@ -60,14 +59,45 @@ void check(const CallbackOptions& o) {
   }
 }
 
+Monitor monitor_of(const CallbackOptions& o, bool has_validation) {
+  Monitor monitor{.name = o.monitor, .direction = nn::direction_named(o.monitor_mode)};
+  if (monitor.name.empty()) monitor.name = has_validation ? "val_loss" : "loss";
+  return monitor;
+}
+
+std::vector<std::string> begun_anew(const CallbackOptions& o, const Monitor& monitor,
+                                    const Checkpoint& checkpoint) {
+  const std::optional<Monitor> before = watched(checkpoint);
+  if (before && !is_same(*before, monitor)) {
+    const bool is_renamed = before->name != monitor.name;
+    return {concat(monitor.name, " is watched from here on",
+                   is_renamed ? ", not " + before->name : "",
+                   is_renamed ? "" : " in the other direction", ": the best so far begins anew")};
+  }
+  std::vector<std::string> lines;
+  const auto is_new = [&](const char* callback) {
+    return !checkpoint.has(concat(callback, ".has_best"));
+  };
+  if (o.patience && is_new("early_stopping")) {
+    lines.emplace_back("early stopping begins here: the epochs before do not count");
+  } else if (o.patience && o.restore_best && checkpoint.get<bool>("early_stopping.has_best") &&
+             checkpoint.arrays.count("early_stopping.weights") == 0) {
+    lines.emplace_back(
+        "--restore-best begins here, with early stopping: weights of epochs before were not kept");
+  }
+  if (o.plateau_patience && is_new("plateau")) {
+    lines.emplace_back("the plateau begins here: the epochs before do not count");
+  }
+  return lines;
+}
+
 Callbacks make_callbacks(const CallbackOptions& o, bool has_validation, const nn::Model& model) {
   // First, so that nobody looks for figures of an epoch that has none.
   Callbacks callbacks{after_each_epoch([](EpochRecord& epoch, TrainingState&) {
     if (epoch.training.samples == 0) throw Error("no training sample could be read");
   })};
   if (!o.no_stop_on_nan) callbacks.push_back(stop_on_nan());
-  Monitor monitor{.name = o.monitor, .direction = nn::direction_named(o.monitor_mode)};
-  if (monitor.name.empty()) monitor.name = has_validation ? "val_loss" : "loss";
+  const Monitor monitor = monitor_of(o, has_validation);
   if (!has_validation && monitor.name.rfind("val_", 0) == 0) {
     throw UsageError(concat("train: --monitor ", monitor.name, ": there is no validation"));
   }

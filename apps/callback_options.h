@@ -6,6 +6,7 @@
 
 #include <millrace/nn/model.h>
 #include <millrace/nodes/callback.h>
+#include <millrace/nodes/monitor.h>
 
 #include <cstdint>
 #include <optional>
@@ -38,6 +39,15 @@ struct CallbackOptions {
 void declare(CommandLine& line, CallbackOptions& options);
 /// Throws UsageError for values out of range or that contradict each other, naming the option.
 void check(const CallbackOptions& options);
+
+/// What they watch: without a name val_loss, or loss where there is no validation.
+[[nodiscard]] Monitor monitor_of(const CallbackOptions& options, bool has_validation);
+
+/// For a run that goes on: a line for each callback whose best does not come from the checkpoint,
+/// that says why. Requires: the checkpoint says what was watched.
+[[nodiscard]] std::vector<std::string> begun_anew(const CallbackOptions& options,
+                                                  const Monitor& monitor,
+                                                  const Checkpoint& checkpoint);
 
 /// The callbacks that the options ask for, in the order in which they decide. Throws UsageError.
 [[nodiscard]] Callbacks make_callbacks(const CallbackOptions& options, bool has_validation,

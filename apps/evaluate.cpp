@@ -130,7 +130,7 @@ bool counts_top_five(const Evaluation& e) {
 }
 
 nn::ClassificationMetrics no_samples_yet(const Evaluation& e) {
-  nn::MetricsOptions options{.auc = !e.options.no_auc};
+  nn::MetricsOptions options{.auc = !e.options.no_auc, .outputs = nn::output_kind(e.saved.model)};
   if (counts_top_five(e)) options.top_k = {5};
   return nn::ClassificationMetrics(static_cast<std::int64_t>(e.names.size()), options);
 }

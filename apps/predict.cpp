@@ -14,6 +14,7 @@
 
 #include <millrace/core/shown_text.h>
 #include <millrace/nn/preprocessing.h>
+#include <millrace/nn/probabilities.h>
 #include <millrace/nodes/batcher.h>
 #include <millrace/nodes/cast.h>
 #include <millrace/nodes/copy_to_device.h>
@@ -26,7 +27,6 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <iomanip>
 #include <iostream>
 #include <memory>
@@ -120,25 +120,6 @@ class Predict {
   std::shared_ptr<nn::Executor> executor_;
 };
 
-/// What a row of outputs means: probabilities of all classes. Models that end in neither softmax
-/// nor sigmoid give logits.
-std::vector<double> probabilities(const nn::Model& model, std::span<const float> row) {
-  std::vector<double> p(row.begin(), row.end());
-  const nn::LayerKind& last = model.layers.back().kind;
-  const bool ends_in_softmax = std::holds_alternative<nn::Softmax>(last);
-  const bool ends_in_sigmoid = std::holds_alternative<nn::Sigmoid>(last);
-  if (p.size() == 1) {
-    if (!ends_in_sigmoid) p[0] = 1 / (1 + std::exp(-p[0]));
-    return {1 - p[0], p[0]};
-  }
-  if (ends_in_softmax || ends_in_sigmoid) return p;
-  const double largest = *std::max_element(p.begin(), p.end());
-  for (double& value : p) value = std::exp(value - largest);
-  const double sum = std::accumulate(p.begin(), p.end(), 0.0);
-  for (double& value : p) value /= sum;
-  return p;
-}
-
 /// Prints a line a sample.
 class Printer {
  public:
@@ -149,8 +130,8 @@ class Printer {
     const auto width = outputs->values.size() / outputs->samples.size();
     for (std::size_t i = 0; i < static_cast<std::size_t>(outputs->size); ++i) {
       print(outputs->samples[i],
-            probabilities(prediction_.saved.model,
-                          std::span(outputs->values).subspan(i * width, width)));
+            nn::class_probabilities(nn::output_kind(prediction_.saved.model),
+                                    std::span(outputs->values).subspan(i * width, width)));
     }
     std::cout.flush();
   }

@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <iostream>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace millrace::apps {
@@ -36,19 +37,24 @@ void check(const Options& o) {
   }
 }
 
-PrunedTensor prune_tensor(const nn::Parameter& parameter, float sparsity,
+PrunedTensor prune_tensor(const nn::Parameter& parameter, const Options& o,
                           std::span<float> weights) {
+  try {
+    nn::check_prunable(parameter.name, weights);
+  } catch (const Error& error) {
+    throw Error(concat(o.model, ": ", error.what()));
+  }
   std::vector<float> mask(weights.size());
   PrunedTensor tensor{.name = parameter.name, .elements = parameter.shape.elements()};
-  tensor.threshold = nn::make_mask(weights, sparsity, mask);
+  tensor.threshold =
+      nn::prune_smallest(weights, nn::pruned_weights(weights.size(), o.sparsity), mask);
   for (std::size_t i = 0; i < mask.size(); ++i) {
-    if (mask[i] != 0) continue;
-    weights[i] = 0;
-    ++tensor.pruned;
+    if (mask[i] == 0) weights[i] = 0;
   }
   return tensor;
 }
 
+/// What zeros there are is counted in the file.
 PruneSummary prune_model(SavedModel& saved, const Options& o) {
   // Frozen layers are frozen for training; here all kernels are meant.
   nn::Model model = saved.model;
@@ -64,7 +70,7 @@ PruneSummary prune_model(SavedModel& saved, const Options& o) {
     const auto weights = std::span(saved.parameters)
                              .subspan(static_cast<std::size_t>(p.offset),
                                       static_cast<std::size_t>(p.shape.elements()));
-    summary.tensors.push_back(prune_tensor(p, static_cast<float>(o.sparsity), weights));
+    summary.tensors.push_back(prune_tensor(p, o, weights));
   }
   return summary;
 }
@@ -81,7 +87,9 @@ int prune(const Arguments& arguments) {
   line.positional("model", o.model);
   line.positional("out", o.out);
   line.topic("options", "Options");
-  line("sparsity", o.sparsity, "X", "share of the weights of each kernel; default 0.5");
+  line("sparsity", o.sparsity, "X",
+       "share of the weights of each kernel that are zero then, those included that are "
+       "zero already; default 0.5");
   line("include", o.include, "PATTERN[,...]", "kernels of these names alone: conv1, dense*");
   line("exclude", o.exclude, "PATTERN[,...]", "not kernels of these names");
   line("overwrite", o.overwrite, "", "replace OUT if it is there");
@@ -92,8 +100,9 @@ int prune(const Arguments& arguments) {
 
   SavedModel saved = load_trained_model("prune", o.model);
   const ModelSize dense = model_size(model_file(o.model));
-  const PruneSummary summary = prune_model(saved, o);
+  PruneSummary summary = prune_model(saved, o);
   save_model(o.out, saved.model, saved.parameters);
+  summary = as_saved(std::move(summary), o.out);
   const ModelSize pruned = model_size(std::filesystem::path(o.out));
   if (o.json) {
     std::cout << to_json(dense, pruned, summary) << '\n';

@@ -89,6 +89,28 @@ void choose(PruningOptions& o, std::uint64_t steps) {
   o.frequency = schedule.frequency;
 }
 
+std::string unfinished_pruning(const PruningOptions& o, bool keras_compat, std::uint64_t steps) {
+  if (!o.is_on()) return {};
+  nn::PruneSchedule schedule = schedule_of(o);
+  schedule.keras_compat = keras_compat;
+  const std::optional<std::uint64_t> last = nn::last_mask(schedule, steps);
+  if (!last) {
+    return concat("--prune ", o.kind, ": a run of ", steps,
+                  " steps makes no mask, and nothing is pruned; see --prune-begin and "
+                  "--prune-frequency");
+  }
+  const float reached = nn::sparsity_at(schedule, *last);
+  const bool is_short = reached != static_cast<float>(schedule.final_sparsity);
+  const bool is_beyond = schedule.end_step && *schedule.end_step > steps;
+  if (!is_short && !is_beyond) return {};
+  std::string line =
+      is_beyond ? concat("--prune-end ", *schedule.end_step, ": the run ends at step ", steps)
+                : concat("--prune ", o.kind, ": --prune-end ", *schedule.end_step, " gets no mask");
+  line += concat("; the last mask is made at step ", *last, ", with a sparsity of ", reached);
+  if (is_short) line += concat(" in place of ", schedule.final_sparsity);
+  return line;
+}
+
 std::optional<PruneOptions> prune_options(const PruningOptions& o, bool keras_compat) {
   if (!o.is_on()) return std::nullopt;
   PruneOptions options{

@@ -29,6 +29,11 @@ void check(const PruningOptions& options);
 /// begins.
 void choose(PruningOptions& options, std::uint64_t steps);
 
+/// One line where a run of so many steps ends before its pruning does, or makes no mask at all, and
+/// how far it gets; else empty. Requires: check(), choose().
+[[nodiscard]] std::string unfinished_pruning(const PruningOptions& options, bool keras_compat,
+                                             std::uint64_t steps);
+
 /// Nothing where nothing is pruned. Requires: check(), choose().
 [[nodiscard]] std::optional<PruneOptions> prune_options(const PruningOptions& options,
                                                         bool keras_compat);

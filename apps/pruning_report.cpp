@@ -61,7 +61,7 @@ PruneSummary as_saved(PruneSummary summary, const std::filesystem::path& model_f
 
 void print_pruned(std::ostream& out, const PruneSummary& summary) {
   Table table;
-  table.add({"tensor", "weights", "pruned", "sparsity", "threshold"});
+  table.add({"tensor", "weights", "zeros", "sparsity", "threshold"});
   for (const PrunedTensor& tensor : summary.tensors) {
     std::ostringstream threshold;
     threshold << tensor.threshold;

@@ -27,7 +27,7 @@ struct ModelSize {
 /// restored at the end. Thresholds are those of the last masks. Throws Error.
 [[nodiscard]] PruneSummary as_saved(PruneSummary summary, const std::filesystem::path& model_file);
 
-/// A table: tensor, weights, pruned, sparsity, threshold.
+/// A table: tensor, weights, zeros (PrunedTensor::pruned), sparsity, threshold.
 void print_pruned(std::ostream& out, const PruneSummary& summary);
 
 /// "size        dense 1,063,892 bytes (985,321 gzipped), pruned 1,063,892 (287,112): 3.43 times
@@ -38,7 +38,8 @@ void print_pruned(std::ostream& out, const PruneSummary& summary);
 /// where nothing is pruned.
 [[nodiscard]] std::string pruning_line(const EpochRecord& record);
 
-/// {"dense": {"bytes": ..., "gzip_bytes": ...}, "pruned": ..., "sparsity": ..., "tensors": [...]}
+/// {"dense": {"bytes": ..., "gzip_bytes": ...}, "pruned": ..., "sparsity": ..., "tensors": [...]};
+/// a tensor's "pruned" is how many of its weights are zero.
 [[nodiscard]] std::string to_json(const ModelSize& dense, const ModelSize& pruned,
                                   const PruneSummary& summary);
 

@@ -4,10 +4,13 @@
 #include <millrace/core/json_text.h>
 #include <millrace/io/files.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <ios>
+#include <sstream>
 #include <utility>
 
 namespace millrace::apps {
@@ -73,18 +76,11 @@ RunDirectory::RunDirectory(std::filesystem::path path, OldRun old, std::size_t k
                          path_.string()));
     }
     for (const std::filesystem::path& file : files) std::filesystem::remove(file);
-    open_metrics();
-  }
-}
-
-void RunDirectory::open_metrics() {
-  metrics_.close();
-  metrics_.open(path_ / "metrics.csv");
-  metrics_.precision(9);
-  has_header_ = false;
-  if (!metrics_) {
-    throw Error(concat(path_.string(), ": cannot be written: ", std::strerror(errno),
-                       "; choose another --run-dir"));
+    metrics_.open(metrics_file());
+    if (!metrics_) {
+      throw Error(concat(path_.string(), ": cannot be written: ", std::strerror(errno),
+                         "; choose another --run-dir"));
+    }
   }
 }
 
@@ -98,43 +94,67 @@ void RunDirectory::write_choices(const std::string& text) const {
   if (!text.empty()) write_atomically(choices_file(path_), text);
 }
 
-void RunDirectory::append(const EpochRecord& r) {
-  if (!has_header_) {
-    columns_.clear();
-    metrics_ << kColumns;
-    for (const auto& [name, value] : r.extra) {
+bool RunDirectory::add_columns(const EpochRecord& record) {
+  const std::size_t before = columns_.size();
+  for (const auto& [name, value] : record.extra) {
+    if (std::find(columns_.begin(), columns_.end(), name) == columns_.end())
       columns_.push_back(name);
-      metrics_ << ',' << name;
-    }
-    metrics_ << '\n';
-    has_header_ = true;
   }
-  metrics_ << r.epoch + 1 << ',' << r.training.mean_loss() << ',' << r.training.accuracy() << ',';
+  return columns_.size() > before;
+}
+
+std::string RunDirectory::head() const {
+  std::string text = kColumns;
+  for (const std::string& column : columns_) text += ',' + column;
+  return text + '\n';
+}
+
+std::string RunDirectory::line_of(const EpochRecord& r) const {
+  std::ostringstream line;
+  line.precision(9);
+  line << r.epoch + 1 << ',' << r.training.mean_loss() << ',' << r.training.accuracy() << ',';
   if (r.validation && r.validation->samples > 0)
-    metrics_ << r.validation->mean_loss() << ',' << r.validation->accuracy();
+    line << r.validation->mean_loss() << ',' << r.validation->accuracy();
   else
-    metrics_ << ',';
-  metrics_ << ',' << r.learning_rate << ',' << r.training.samples << ',' << r.holes << ','
-           << (r.training_s > 0 ? static_cast<double>(r.training.samples) / r.training_s : 0.0)
-           << ',' << r.seconds;
+    line << ',';
+  line << ',' << r.learning_rate << ',' << r.training.samples << ',' << r.holes << ','
+       << (r.training_s > 0 ? static_cast<double>(r.training.samples) / r.training_s : 0.0) << ','
+       << r.seconds;
   for (const std::string& column : columns_) {
-    metrics_ << ',';
-    if (const auto value = r.value(column)) metrics_ << *value;
+    line << ',';
+    if (const auto value = r.value(column)) line << *value;
   }
-  metrics_ << '\n' << std::flush;
-  if (!metrics_) {
-    throw Error(
-        concat((path_ / "metrics.csv").string(), ": cannot be written: ", std::strerror(errno)));
-  }
+  line << '\n';
+  return line.str();
+}
+
+/// Beside and renamed: who reads the file never sees half of it.
+void RunDirectory::write_epochs() {
+  std::string text = epochs_.empty() ? std::string() : head();
+  for (const EpochRecord& record : epochs_) text += line_of(record);
+  metrics_.close();
+  write_atomically(metrics_file(), text);
+  metrics_.open(metrics_file(), std::ios::app);
 }
 
 void RunDirectory::write_epoch(const EpochRecord& record) {
-  append(record);
+  epochs_.push_back(record);
+  const bool is_wider = add_columns(record);
+  if (epochs_.size() == 1) metrics_ << head();
+  if (is_wider && epochs_.size() > 1)
+    write_epochs();
+  else
+    metrics_ << line_of(record) << std::flush;
+  if (!metrics_) {
+    throw Error(concat(metrics_file().string(), ": cannot be written: ", std::strerror(errno)));
+  }
 }
 
 void RunDirectory::rewrite_epochs(const std::vector<EpochRecord>& history) {
-  open_metrics();
-  for (const EpochRecord& record : history) append(record);
+  epochs_ = history;
+  columns_.clear();
+  for (const EpochRecord& record : epochs_) add_columns(record);
+  write_epochs();
 }
 
 void RunDirectory::write_report(

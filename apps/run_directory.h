@@ -42,8 +42,9 @@ class RunDirectory {
   void write_config(const std::string& recipe) const;
   /// nn::Engine::choices; no file for an empty text.
   void write_choices(const std::string& text) const;
-  /// Appends a line to metrics.csv. The first record says which columns there are. Throws Error
-  /// (disk), here and below.
+  /// Appends a line to metrics.csv. A figure that no epoch had before is a new column at the end,
+  /// empty in the lines that are there: the file is written anew. Throws Error (disk), here and
+  /// below.
   void write_epoch(const EpochRecord& record);
   /// Makes metrics.csv hold these epochs and no others.
   void rewrite_epochs(const std::vector<EpochRecord>& history);
@@ -52,14 +53,18 @@ class RunDirectory {
                     const std::vector<std::pair<std::string, std::string>>& more = {}) const;
 
  private:
-  void open_metrics();
-  void append(const EpochRecord& record);
+  [[nodiscard]] std::filesystem::path metrics_file() const { return path_ / "metrics.csv"; }
+  /// True where the epoch has a figure that has none yet.
+  bool add_columns(const EpochRecord& record);
+  [[nodiscard]] std::string head() const;
+  [[nodiscard]] std::string line_of(const EpochRecord& record) const;
+  void write_epochs();
 
   std::filesystem::path path_;
   CheckpointFolder checkpoints_;
   std::ofstream metrics_;
+  std::vector<EpochRecord> epochs_;   // that it holds
   std::vector<std::string> columns_;  // of EpochRecord::extra
-  bool has_header_ = false;
 };
 
 }  // namespace millrace::apps

@@ -1,11 +1,15 @@
 #include "apps/run_files.h"
 
+#include "apps/lists.h"
+
 #include <millrace/core/error.h>
 #include <millrace/core/shown_text.h>
 #include <millrace/nodes/saved_model.h>
 
 #include <iostream>
 #include <map>
+#include <set>
+#include <vector>
 
 namespace millrace::apps {
 namespace {
@@ -32,6 +36,31 @@ std::map<std::string, double> logs_of(const EpochRecord& record) {
   return logs;
 }
 
+/// The columns of the log of a run that goes on: those of its epochs, and what is measured now.
+std::set<std::string> columns_of(const Training& t) {
+  std::set<std::string> columns;
+  for (const EpochRecord& past : t.state->history) {
+    for (const auto& [name, value] : logs_of(past)) columns.insert(name);
+  }
+  if (columns.empty() || t.data.validation.size() == 0) return columns;
+  for (const std::string& name : words_of(t.options.callbacks.metrics)) {
+    columns.insert("val_" + name);
+  }
+  return columns;
+}
+
+/// For a checkpoint of a program that did not say what callbacks watched: what the run's own
+/// options say. Those of this command are not in its config.ini yet.
+void name_watched(const Training& t, const RunDirectory& directory, Checkpoint& checkpoint) {
+  if (watched(checkpoint)) return;
+  TrainOptions before;
+  CommandLine line("train", "", "");
+  declare(line, before);
+  line.accept_recipe();
+  if (!line.parse({"--recipe", (directory.path() / "config.ini").string()})) return;
+  set_watched(monitor_of(before.callbacks, t.data.validation.size() > 0), checkpoint);
+}
+
 }  // namespace
 
 RunFiles::RunFiles(const Training& training, RunDirectory& directory, TrainingProgress& progress)
@@ -40,7 +69,7 @@ RunFiles::RunFiles(const Training& training, RunDirectory& directory, TrainingPr
   if (!events.no_events) events_.emplace(directory.events(), events.tensorboard_update);
   const std::string& csv = training.options.callbacks.csv_log;
   if (csv.empty()) return;
-  csv_.emplace(csv);
+  csv_.emplace(csv, columns_of(training));
   for (const EpochRecord& past : training.state->history) csv_->write(past.epoch, logs_of(past));
 }
 
@@ -111,7 +140,7 @@ void complete_files(const Training& t, RunDirectory& directory) {
 
 }  // namespace
 
-bool resume(const Training& t, RunDirectory& directory) {
+bool resume(const Training& t, RunDirectory& directory, Show show) {
   const std::string run = directory.path().string();
   CheckpointFolder::Found found = directory.checkpoints().last_good();
   for (const std::string& damage : found.damaged) {
@@ -123,6 +152,7 @@ bool resume(const Training& t, RunDirectory& directory) {
                        "and --overwrite"));
   }
   TrainingState& state = *t.state;
+  name_watched(t, directory, found.checkpoint);
   try {
     restore(state, t.saved, found.checkpoint);
   } catch (const Error& error) {
@@ -130,13 +160,22 @@ bool resume(const Training& t, RunDirectory& directory) {
   }
   const bool has_ended = found.checkpoint.get<bool>("finished");
   const auto reason = found.checkpoint.get<std::string>("reason");
+  const CallbackOptions& callbacks = t.options.callbacks;
+  const std::vector<std::string> anew =
+      begun_anew(callbacks, monitor_of(callbacks, t.data.validation.size() > 0), found.checkpoint);
   found.checkpoint = {};  // before the best one is read
   complete_files(t, directory);
   if (has_ended) {
     std::cout << shown(run) << ": has ended already: " << reason << '\n';
     return false;
   }
-  if (state.next.epoch < t.options.epochs) return true;
+  if (state.next.epoch < t.options.epochs) {
+    if (show == Show::nothing) return true;
+    std::cout << "goes on    behind step " << state.step << ", in epoch " << state.next.epoch + 1
+              << '\n';
+    for (const std::string& line : anew) std::cout << "callbacks  " << line << '\n';
+    return true;
+  }
   std::cout << shown(run) << ": all " << t.options.epochs
             << " epochs are trained; for more of them add --epochs N\n";
   return false;

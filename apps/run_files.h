@@ -38,9 +38,10 @@ class RunFiles {
 };
 
 /// Puts a run back to its last good checkpoint: state, callbacks, files. Damaged checkpoints are
-/// named on stderr and passed over. False if nothing is left to train; metrics.csv and the models
+/// named on stderr and passed over; what begins anew is said on stdout unless nothing is shown.
+/// False if nothing is left to train; metrics.csv and the models
 /// are then complete. The executor must be allocated. Throws Error: no checkpoint is whole, or it
 /// is of another run.
-[[nodiscard]] bool resume(const Training& training, RunDirectory& directory);
+[[nodiscard]] bool resume(const Training& training, RunDirectory& directory, Show show);
 
 }  // namespace millrace::apps

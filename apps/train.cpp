@@ -227,6 +227,14 @@ void write_augmented(const Training& t, const ContactSheet& sheet, const RunDire
   }
 }
 
+/// What pruning will not come to is told before the run.
+void warn_of_pruning(const Training& t) {
+  const TrainOptions& o = t.options;
+  const std::uint64_t steps = std::uint64_t{make_reader(t).training_steps()} * o.epochs;
+  const std::string line = unfinished_pruning(o.pruning, o.augmentation.keras_compat, steps);
+  if (!line.empty()) std::cerr << "millrace: warning: " << line << '\n';
+}
+
 int run_training(const Training& t, Show show, Interrupt& interrupt) {
   const fs::path run_dir = t.options.run_dir;
   const auto compose = [&](Logger::Watchers watchers) {
@@ -238,6 +246,7 @@ int run_training(const Training& t, Show show, Interrupt& interrupt) {
     return 0;
   }
   if (show != Show::nothing) print_choices(t);
+  warn_of_pruning(t);
   plan.check();  // before anything is written or allocated
   check_device_memory(t);
   // All that can still fail comes before an old run is replaced.
@@ -252,13 +261,7 @@ int run_training(const Training& t, Show show, Interrupt& interrupt) {
   if (sheet) write_augmented(t, *sheet, directory, show);
   std::optional<ModelSize> dense;  // with the weights that training begins with
   if (t.pruner != nullptr) dense = model_size(thawed(t.model), t.state->weights(), run_dir);
-  if (!t.options.callbacks.resume.empty()) {
-    if (!resume(t, directory)) return 0;
-    if (show != Show::nothing) {
-      std::cout << "goes on    behind step " << t.state->step << ", in epoch "
-                << t.state->next.epoch + 1 << '\n';
-    }
-  }
+  if (!t.options.callbacks.resume.empty() && !resume(t, directory, show)) return 0;
   if (t.pruner != nullptr) {
     t.pruner->begin(*t.state->executor, t.state->step, t.state->next.phase == Phase::validation);
   }

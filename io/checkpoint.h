@@ -45,6 +45,8 @@ struct Checkpoint {
       return number<T>(key);
     }
   }
+  /// Whether there is such a value: older programs did not write all that later ones do.
+  [[nodiscard]] bool has(const std::string& key) const { return values.count(key) > 0; }
   /// Throws Error naming the array: it is missing or has not `size` elements.
   [[nodiscard]] const std::vector<float>& array(const std::string& name, std::size_t size) const;
 

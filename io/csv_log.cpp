@@ -33,23 +33,31 @@ std::string python_text(double value) {
   return text;
 }
 
-CsvLog::CsvLog(std::filesystem::path path) : path_(std::move(path)), file_(path_) {
+CsvLog::CsvLog(std::filesystem::path path, const std::set<std::string>& columns)
+    : path_(std::move(path)), file_(path_) {
   if (!file_) throw Error(concat(path_.string(), ": cannot be written: ", std::strerror(errno)));
+  if (!columns.empty()) begin({columns.begin(), columns.end()});
+}
+
+void CsvLog::begin(std::vector<std::string> names) {
+  columns_ = std::move(names);
+  const bool has_validation =
+      std::any_of(columns_.begin(), columns_.end(),
+                  [](const std::string& name) { return name.starts_with("val_"); });
+  const std::size_t trained = columns_.size();
+  for (std::size_t i = 0; !has_validation && i < trained; ++i) {
+    columns_.push_back("val_" + columns_[i]);
+  }
+  std::vector<std::string> head{"epoch"};
+  head.insert(head.end(), columns_.begin(), columns_.end());
+  write_line(head);
 }
 
 void CsvLog::write(std::uint32_t epoch, const std::map<std::string, double>& metrics) {
   if (columns_.empty()) {
-    for (const auto& [name, value] : metrics) columns_.push_back(name);
-    const bool has_validation =
-        std::any_of(columns_.begin(), columns_.end(),
-                    [](const std::string& name) { return name.starts_with("val_"); });
-    const std::size_t trained = columns_.size();
-    for (std::size_t i = 0; !has_validation && i < trained; ++i) {
-      columns_.push_back("val_" + columns_[i]);
-    }
-    std::vector<std::string> head{"epoch"};
-    head.insert(head.end(), columns_.begin(), columns_.end());
-    write_line(head);
+    std::vector<std::string> names;
+    for (const auto& [name, value] : metrics) names.push_back(name);
+    begin(std::move(names));
   }
   std::vector<std::string> fields{std::to_string(epoch)};
   for (const std::string& name : columns_) {

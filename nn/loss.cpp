@@ -2,6 +2,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/nn/model.h>
+#include <millrace/nn/probabilities.h>
 
 #include <algorithm>
 #include <cmath>
@@ -92,10 +93,6 @@ Sample softmax_sample(std::span<const Float> x, const Labels& labels, std::int64
     gradient[j] = static_cast<Float>(scale * (mass * p - y(j)));
   }
   return result;
-}
-
-double sigmoid(double x) {  // without an exponential of a positive number
-  return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x));
 }
 
 /// The mean over outputs of max(x, 0) - x y + log(1 + exp(-|x|)), whose derivative is sigmoid(x) -

@@ -1,6 +1,7 @@
 #include <millrace/nn/metrics.h>
 
 #include <millrace/core/error.h>
+#include <millrace/nn/roc_auc.h>
 
 #include <algorithm>
 #include <array>
@@ -64,12 +65,13 @@ void check_labels(const ConstTensorView& labels, std::int64_t samples, std::int6
                      samples, " samples of ", classes, " classes"));
 }
 
-/// What means are taken over.
+/// Over the classes that samples have.
 template <class Weight>
 ClassMetrics mean(std::span<const ClassMetrics> classes, Weight&& weight) {
   ClassMetrics sum{.auc = 0};
   double all = 0, with_area = 0;
   for (const ClassMetrics& c : classes) {
+    if (c.support == 0) continue;
     const double w = weight(c);
     all += w;
     sum.precision += w * c.precision;
@@ -80,7 +82,7 @@ ClassMetrics mean(std::span<const ClassMetrics> classes, Weight&& weight) {
     with_area += w;
     sum.auc += w * c.auc;
   }
-  const double scale = all == 0 ? 0 : 1 / all;
+  const double scale = all == 0 ? kNaN : 1 / all;
   sum.precision *= scale;
   sum.recall *= scale;
   sum.f1 *= scale;
@@ -137,13 +139,16 @@ void ClassificationMetrics::add(std::span<const float> outputs, ConstTensorView 
   for (std::size_t n = 0; n < rows; ++n) {
     const std::int64_t label = label_of(labels, static_cast<std::int64_t>(n), classes_);
     count(outputs.subspan(n * row_size, row_size), label);
-    if (options_.auc) labels_.push_back(static_cast<std::int32_t>(label));
+    if (!options_.auc) continue;
+    labels_.push_back(static_cast<std::int32_t>(label));
+    if (keeps_softmax()) softmax_.emplace_back(outputs.subspan(n * row_size, row_size));
   }
   if (options_.auc) outputs_.insert(outputs_.end(), outputs.begin(), outputs.end());
 }
 
 void ClassificationMetrics::count(std::span<const float> row, std::int64_t label) {
-  const std::int64_t predicted = row.size() == 1 ? (row[0] > 0.5F ? 1 : 0) : argmax(row);
+  const float even = options_.outputs == OutputKind::sigmoid_logit ? 0.0F : 0.5F;
+  const std::int64_t predicted = row.size() == 1 ? (row[0] > even ? 1 : 0) : argmax(row);
   ++confusion_[static_cast<std::size_t>(label * classes_ + predicted)];
   ++samples_;
   if (within_top_.empty()) return;
@@ -152,7 +157,8 @@ void ClassificationMetrics::count(std::span<const float> row, std::int64_t label
     const auto own = static_cast<std::size_t>(label);
     rank = 0;
     for (std::size_t j = 0; j < row.size(); ++j) {
-      if (row[j] > row[own] || (row[j] == row[own] && j < own)) ++rank;
+      // NaN is not among the highest, nor is what stands beside it.
+      if (!(row[own] >= row[j]) || (row[j] == row[own] && j < own)) ++rank;
     }
   }
   for (std::size_t i = 0; i < within_top_.size(); ++i) {
@@ -163,6 +169,7 @@ void ClassificationMetrics::count(std::span<const float> row, std::int64_t label
 void ClassificationMetrics::merge(const ClassificationMetrics& other) {
   MILLRACE_CHECK(other.classes_ == classes_ && other.options_.top_k == options_.top_k &&
                      other.options_.auc == options_.auc &&
+                     other.options_.outputs == options_.outputs &&
                      (width_ == 0 || other.width_ == 0 || width_ == other.width_),
                  "metrics of other classes or options cannot be merged");
   const auto sum = [](std::vector<std::int64_t>& to, const std::vector<std::int64_t>& from) {
@@ -173,6 +180,7 @@ void ClassificationMetrics::merge(const ClassificationMetrics& other) {
   samples_ += other.samples_;
   width_ = std::max(width_, other.width_);
   outputs_.insert(outputs_.end(), other.outputs_.begin(), other.outputs_.end());
+  softmax_.insert(softmax_.end(), other.softmax_.begin(), other.softmax_.end());
   labels_.insert(labels_.end(), other.labels_.begin(), other.labels_.end());
 }
 
@@ -181,22 +189,24 @@ void ClassificationMetrics::reset() {
   std::fill(within_top_.begin(), within_top_.end(), 0);
   samples_ = 0;
   outputs_.clear();
+  softmax_.clear();
   labels_.clear();
 }
 
 void ClassificationMetrics::reserve(std::int64_t samples) {
   if (!options_.auc) return;
   outputs_.reserve(static_cast<std::size_t>(samples * classes_));
+  softmax_.reserve(static_cast<std::size_t>(keeps_softmax() ? samples : 0));
   labels_.reserve(static_cast<std::size_t>(samples));
 }
 
 Bytes ClassificationMetrics::bytes(std::int64_t samples) const {
   const std::int64_t matrix = classes_ * classes_ * static_cast<std::int64_t>(sizeof(std::int64_t));
-  const std::int64_t kept =
-      options_.auc ? samples * (classes_ + 1) * static_cast<std::int64_t>(sizeof(float)) : 0;
-  constexpr auto kSorting = static_cast<std::int64_t>(sizeof(float) + sizeof(std::size_t));
-  const std::int64_t sorted = options_.auc ? samples * kSorting + samples / 8 : 0;
-  return Bytes{static_cast<std::uint64_t>(matrix + kept + sorted)};
+  if (!options_.auc) return Bytes{static_cast<std::uint64_t>(matrix)};
+  const std::int64_t kept = (classes_ + 1) * static_cast<std::int64_t>(sizeof(float)) +
+                            (keeps_softmax() ? std::int64_t{sizeof(SoftmaxRow)} : 0);
+  constexpr auto kSorting = static_cast<std::int64_t>(sizeof(double) + sizeof(std::size_t));
+  return Bytes{static_cast<std::uint64_t>(matrix + samples * (kept + kSorting) + samples / 8)};
 }
 
 double ClassificationMetrics::accuracy() const {
@@ -224,11 +234,9 @@ std::vector<ClassMetrics> ClassificationMetrics::per_class(bool with_areas) cons
     const auto cell = [&](std::int64_t label, std::int64_t predicted) {
       return confusion_[static_cast<std::size_t>(label * classes_ + predicted)];
     };
-    std::int64_t labelled = 0, predicted = 0;
-    for (std::int64_t other = 0; other < classes_; ++other) {
-      labelled += cell(c, other);
-      predicted += cell(other, c);
-    }
+    const std::int64_t labelled = support(c);
+    std::int64_t predicted = 0;
+    for (std::int64_t other = 0; other < classes_; ++other) predicted += cell(other, c);
     result.push_back({.precision = ratio(cell(c, c), predicted),
                       .recall = ratio(cell(c, c), labelled),
                       .f1 = ratio(2 * cell(c, c), labelled + predicted),
@@ -238,16 +246,35 @@ std::vector<ClassMetrics> ClassificationMetrics::per_class(bool with_areas) cons
   return result;
 }
 
+std::int64_t ClassificationMetrics::support(std::int64_t label) const {
+  const auto begin = confusion_.begin() + label * classes_;
+  return std::accumulate(begin, begin + classes_, std::int64_t{0});
+}
+
+std::vector<std::int64_t> ClassificationMetrics::missing_classes() const {
+  std::vector<std::int64_t> missing;
+  for (std::int64_t c = 0; c < classes_; ++c) {
+    if (support(c) == 0) missing.push_back(c);
+  }
+  return missing;
+}
+
+/// What the output says for the class. A single one is of class 1, and the less it is, the more it
+/// speaks for class 0.
+double ClassificationMetrics::score(std::size_t sample, std::int64_t label) const {
+  const std::size_t column = width_ > 1 ? static_cast<std::size_t>(label) : 0;
+  const float output = outputs_[sample * static_cast<std::size_t>(width_) + column];
+  if (keeps_softmax()) return softmax_[sample](output);
+  const double p = options_.outputs == OutputKind::sigmoid_logit ? sigmoid(output) : output;
+  return width_ == 1 && label == 0 ? -p : p;
+}
+
 double ClassificationMetrics::area(std::int64_t label) const {
   if (!options_.auc || samples_ == 0) return kNaN;
-  std::vector<float> scores(labels_.size());
+  std::vector<double> scores(labels_.size());
   std::vector<bool> is_positive(labels_.size());
-  const auto width = static_cast<std::size_t>(width_);
   for (std::size_t n = 0; n < labels_.size(); ++n) {
-    // A single output is the score of class 1, and the less it is, the more it speaks for class 0.
-    scores[n] = width_ > 1   ? outputs_[n * width + static_cast<std::size_t>(label)]
-                : label == 1 ? outputs_[n]
-                             : -outputs_[n];
+    scores[n] = score(n, label);
     is_positive[n] = labels_[n] == label;
   }
   return roc_auc(scores, is_positive);
@@ -271,34 +298,6 @@ double ClassificationMetrics::value(std::string_view name) const {
   if (name == "f1") return means.f1;
   MILLRACE_CHECK(name == "auc", "there is no metric '", name, "'");
   return means.auc;
-}
-
-// The sum of the ranks of positives, equal scores sharing the mean of their ranks, less what it
-// would be if all positives came last (Mann and Whitney's U).
-double roc_auc(std::span<const float> scores, const std::vector<bool>& is_positive) {
-  MILLRACE_CHECK(scores.size() == is_positive.size(), "a class for each score");
-  const auto is_nan = [](float score) { return std::isnan(score); };
-  if (std::any_of(scores.begin(), scores.end(), is_nan)) return kNaN;
-  std::vector<std::size_t> order(scores.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::sort(order.begin(), order.end(),
-            [&](std::size_t a, std::size_t b) { return scores[a] < scores[b]; });
-  double ranks = 0;
-  double positives = 0;
-  for (std::size_t begin = 0; begin < order.size();) {
-    std::size_t end = begin;
-    double here = 0;
-    while (end < order.size() && scores[order[end]] == scores[order[begin]]) {
-      here += is_positive[order[end]] ? 1 : 0;
-      ++end;
-    }
-    ranks += here * (static_cast<double>(begin + end) + 1) / 2;
-    positives += here;
-    begin = end;
-  }
-  const double negatives = static_cast<double>(scores.size()) - positives;
-  if (positives == 0 || negatives == 0) return kNaN;
-  return (ranks - positives * (positives + 1) / 2) / (positives * negatives);
 }
 
 }  // namespace millrace::nn

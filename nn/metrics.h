@@ -1,10 +1,13 @@
 #pragma once
 // What a classifier gets right, class by class, from its outputs and the labels: confusion matrix,
 // accuracy, top-k, precision, recall, F1 and the area under the ROC curve. Definitions are those of
-// scikit-learn; counts are exact, and so is the area (no thresholds on a grid).
+// scikit-learn; counts are exact, and so is the area (no thresholds on a grid). Training,
+// `evaluate` and event files have their numbers from here. Weights of samples are not looked at, as
+// in Keras's metrics.
 
 #include <millrace/core/bytes.h>
 #include <millrace/core/shape.h>
+#include <millrace/nn/probabilities.h>
 
 #include <cstdint>
 #include <span>
@@ -17,6 +20,7 @@ namespace millrace::nn {
 struct MetricsOptions {
   std::vector<std::int64_t> top_k{};  ///< 5: is the class among the five highest outputs?
   bool auc = false;                   ///< keeps all outputs: see ClassificationMetrics::bytes
+  OutputKind outputs = OutputKind::probabilities;  ///< areas are of probabilities, whatever comes
 };
 
 /// Options for metrics by name: "accuracy", "precision", "recall", "f1", "auc", "top5" (any number
@@ -24,8 +28,9 @@ struct MetricsOptions {
 [[nodiscard]] MetricsOptions metrics_options(std::span<const std::string> names,
                                              std::int64_t classes);
 
-/// Figures of one class against the rest, or their means. A share of nothing is 0 (scikit-learn's
-/// zero_division); the area is NaN where there are no samples of the class, or no others.
+/// Figures of one class against the rest, or their means. Of a class a share of nothing is 0
+/// (scikit-learn's zero_division); the area is NaN where there are no samples of the class, or no
+/// others, and all means are NaN where there is nothing to take them over.
 struct ClassMetrics {
   double precision = 0, recall = 0, f1 = 0;
   double auc = 0;            ///< NaN unless MetricsOptions::auc
@@ -39,7 +44,8 @@ class ClassificationMetrics {
   explicit ClassificationMetrics(std::int64_t classes, MetricsOptions options = {});
 
   /// `outputs` as predict() gives them: [samples][classes], where the first of equal maxima is the
-  /// prediction, or [samples] probabilities of class 1 of two, where above 0.5 is. Labels as a
+  /// prediction, or [samples] for class 1 of two, which a probability above 0.5 (a logit above 0)
+  /// predicts. Labels as a
   /// Batch has them: i32 [N] classes or f32 [N][K] (argmax; above 0.5 for K = 1). Throws Error
   /// where labels have another form or a class that does not exist.
   void add(std::span<const float> outputs, ConstTensorView labels, std::int64_t samples);
@@ -63,8 +69,10 @@ class ClassificationMetrics {
 
   /// Of each class, against the rest. Sorts the outputs once a class if there are areas.
   [[nodiscard]] std::vector<ClassMetrics> per_class() const;
-  /// The plain mean over classes, and the mean weighted by support. The mean area is of the classes
-  /// that have one; for two classes it is that of class 1, the usual one.
+  /// Classes that no sample has; means leave them out.
+  [[nodiscard]] std::vector<std::int64_t> missing_classes() const;
+  /// The plain mean over the classes that samples have, and the mean weighted by support. The mean
+  /// area is of the classes that have one; for two classes it is that of class 1, the usual one.
   [[nodiscard]] static ClassMetrics macro(std::span<const ClassMetrics> classes);
   [[nodiscard]] static ClassMetrics weighted(std::span<const ClassMetrics> classes);
 
@@ -74,6 +82,11 @@ class ClassificationMetrics {
  private:
   void count(std::span<const float> row, std::int64_t label);
   [[nodiscard]] std::vector<ClassMetrics> per_class(bool with_areas) const;
+  [[nodiscard]] bool keeps_softmax() const {
+    return options_.auc && options_.outputs == OutputKind::softmax_logits;
+  }
+  [[nodiscard]] std::int64_t support(std::int64_t label) const;
+  [[nodiscard]] double score(std::size_t sample, std::int64_t label) const;
   [[nodiscard]] double area(std::int64_t label) const;
 
   std::int64_t classes_, samples_ = 0;
@@ -82,12 +95,8 @@ class ClassificationMetrics {
   std::vector<std::int64_t> confusion_;   // [label][prediction]
   std::vector<std::int64_t> within_top_;  // one a top k
   std::vector<float> outputs_;            // [samples][width], with auc
+  std::vector<SoftmaxRow> softmax_;       // [samples], with auc of softmax_logits
   std::vector<std::int32_t> labels_;      // [samples], with auc
 };
-
-/// The area under the ROC curve: how often a positive scores above a negative, ties counting half.
-/// NaN without positives, without negatives, or where a score is NaN. `scores` and `is_positive`
-/// are equally long.
-[[nodiscard]] double roc_auc(std::span<const float> scores, const std::vector<bool>& is_positive);
 
 }  // namespace millrace::nn

@@ -91,6 +91,17 @@ bool makes_mask(const PruneSchedule& schedule, std::uint64_t step) noexcept {
   return (step - schedule.begin_step) % schedule.frequency == 0;
 }
 
+std::optional<std::uint64_t> last_mask(const PruneSchedule& schedule,
+                                       std::uint64_t updates) noexcept {
+  const std::uint64_t begin = schedule.begin_step;
+  const std::uint64_t limit = std::min(updates, schedule.end_step.value_or(updates));
+  if (limit < begin) return std::nullopt;
+  if (!schedule.keras_compat && schedule.end_step == limit) return limit;
+  const std::uint64_t last = begin + (limit - begin) / schedule.frequency * schedule.frequency;
+  const bool comes = last > 0 || !schedule.keras_compat;  // tfmot's clock begins with 1
+  return comes ? std::optional(last) : std::nullopt;
+}
+
 float sparsity_at(const PruneSchedule& schedule, std::uint64_t step) noexcept {
   const auto last = static_cast<float>(schedule.final_sparsity);
   if (schedule.kind == PruneKind::constant || !schedule.end_step || step >= *schedule.end_step) {
@@ -103,12 +114,50 @@ float sparsity_at(const PruneSchedule& schedule, std::uint64_t step) noexcept {
   return difference * std::pow(1 - p, static_cast<float>(schedule.power)) + last;
 }
 
+std::size_t pruned_weights(std::size_t n, double share) noexcept {
+  const double pruned = std::nearbyint(static_cast<double>(n) * share);
+  return std::min(static_cast<std::size_t>(std::max(pruned, 0.0)), n);
+}
+
+std::size_t pruned_at(const PruneSchedule& schedule, std::uint64_t step, std::size_t n) noexcept {
+  const bool is_last =
+      schedule.kind == PruneKind::constant || !schedule.end_step || step >= *schedule.end_step;
+  if (is_last) return pruned_weights(n, schedule.final_sparsity);
+  if (step <= schedule.begin_step) return pruned_weights(n, schedule.initial_sparsity);
+  return n - kept_weights(n, sparsity_at(schedule, step));
+}
+
+float prune_smallest(std::span<const float> weights, std::size_t count, std::span<float> mask) {
+  MILLRACE_CHECK(!weights.empty() && mask.size() == weights.size() && count <= weights.size(),
+                 "a mask as long as the weights: ", mask.size(), " for ", weights.size(), ", ",
+                 count, " of them pruned");
+  float largest = -1;     // that is pruned; below all magnitudes where none is
+  std::size_t equal = 0;  // how many of that size are pruned
+  if (count > 0) {
+    const std::span<float> magnitudes = mask;  // no memory is taken: the mask is scratch at first
+    std::transform(weights.begin(), weights.end(), magnitudes.begin(), magnitude);
+    const auto nth = magnitudes.begin() + static_cast<std::ptrdiff_t>(count - 1);
+    std::nth_element(magnitudes.begin(), nth, magnitudes.end());
+    largest = *nth;
+    equal = static_cast<std::size_t>(std::count(magnitudes.begin(), nth + 1, largest));
+  }
+  float smallest_kept = std::numeric_limits<float>::infinity();
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    const float size = magnitude(weights[i]);
+    const bool is_pruned = size < largest || (size == largest && equal > 0);
+    if (is_pruned && size == largest) --equal;
+    if (!is_pruned) smallest_kept = std::min(smallest_kept, size);
+    mask[i] = is_pruned ? 0.0F : 1.0F;
+  }
+  return smallest_kept;
+}
+
 std::size_t kept_weights(std::size_t n, float sparsity) noexcept {
   const float kept = std::nearbyint(static_cast<float>(n) * (1 - sparsity));
   return std::clamp<std::size_t>(static_cast<std::size_t>(kept), 1, n);
 }
 
-float make_mask(std::span<const float> weights, float sparsity, std::span<float> mask) {
+float keep_above_threshold(std::span<const float> weights, float sparsity, std::span<float> mask) {
   MILLRACE_CHECK(!weights.empty() && mask.size() == weights.size(),
                  "a mask as long as the weights: ", mask.size(), " for ", weights.size());
   const std::size_t kept = kept_weights(weights.size(), sparsity);
@@ -127,6 +176,15 @@ float make_mask(std::span<const float> weights, float sparsity, std::span<float>
   std::transform(weights.begin(), weights.end(), mask.begin(),
                  [=](float weight) { return magnitude(weight) >= threshold ? 1.0F : 0.0F; });
   return threshold;
+}
+
+void check_prunable(const std::string& parameter, std::span<const float> weights) {
+  const auto nan =
+      std::count_if(weights.begin(), weights.end(), [](float w) { return std::isnan(w); });
+  if (nan == 0) return;
+  throw Error(concat(parameter, " cannot be pruned: ", nan, " of its ", weights.size(),
+                     " weights are not numbers; its training went wrong, for example by too high a "
+                     "learning rate"));
 }
 
 std::vector<Parameter> pruned_parameters(const Model& model,

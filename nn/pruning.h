@@ -1,7 +1,8 @@
 #pragma once
-// Magnitude pruning of single weights, after Zhu and Gupta, "To prune, or not to prune" (2017), as
-// tensorflow-model-optimization does it: when masks are made, how many weights they keep, which
-// ones, and of which parameters. Pure functions; nodes/prune_step.h applies them in training.
+// Magnitude pruning of single weights, after Zhu and Gupta, "To prune, or not to prune" (2017):
+// when masks are made, how many weights they prune, which ones, and of which parameters. Schedules
+// are those of tensorflow-model-optimization (tfmot), masks torch.nn.utils.prune's or tfmot's. Pure
+// functions; nodes/prune_step.h applies them in training.
 
 #include <millrace/nn/model.h>
 
@@ -43,19 +44,41 @@ void validate(const PruneSchedule& schedule);
 /// Whether a mask is made at this step.
 [[nodiscard]] bool makes_mask(const PruneSchedule& schedule, std::uint64_t step) noexcept;
 
+/// The last mask of a run of so many updates, if it makes one.
+[[nodiscard]] std::optional<std::uint64_t> last_mask(const PruneSchedule& schedule,
+                                                     std::uint64_t updates) noexcept;
+
 /// The share of weights to prune. Polynomial, in float32 as tfmot:
 ///   p = clip((step - begin) / (end - begin), 0, 1);  final + (initial - final) (1 - p)^power.
 [[nodiscard]] float sparsity_at(const PruneSchedule& schedule, std::uint64_t step) noexcept;
 
-/// How many of n weights a sparsity keeps: n (1 - sparsity) in float32, rounded half to even, at
-/// least 1.
+/// How many of n weights a share prunes, as torch.nn.utils.prune counts: n * share, rounded half to
+/// even.
+[[nodiscard]] std::size_t pruned_weights(std::size_t n, double share) noexcept;
+
+/// How many of n weights the mask of a step prunes: pruned_weights() of the shares that were asked
+/// for, at the beginning and the end; in between n less kept_weights() of sparsity_at().
+[[nodiscard]] std::size_t pruned_at(const PruneSchedule& schedule, std::uint64_t step,
+                                    std::size_t n) noexcept;
+
+/// Writes the mask (1 keeps, 0 prunes) of one tensor: the `count` smallest magnitudes are pruned,
+/// of equal ones those that come first, so zeros that are there are part of the count. Returns the
+/// smallest magnitude that is kept, infinity where none is. mask.size() == weights.size() > 0, and
+/// no weight is NaN. Allocates nothing. Thread-safe.
+float prune_smallest(std::span<const float> weights, std::size_t count, std::span<float> mask);
+
+/// tfmot's count: of n weights a sparsity keeps n (1 - sparsity) in float32, rounded half to even,
+/// at least 1.
 [[nodiscard]] std::size_t kept_weights(std::size_t n, float sparsity) noexcept;
 
-/// Writes the mask (1 keeps, 0 prunes) of one tensor and returns the threshold, the
-/// kept_weights()-th largest magnitude. Weights as large as the threshold are all kept, so a tensor
-/// of equal weights is not pruned at all. NaN ranks below all numbers. mask.size() ==
-/// weights.size() > 0. Allocates nothing. Thread-safe.
-float make_mask(std::span<const float> weights, float sparsity, std::span<float> mask);
+/// tfmot's mask of one tensor. Returns the threshold, the kept_weights()-th largest magnitude.
+/// Weights as large as the threshold are all kept, so a tensor of equal weights is not pruned at
+/// all. NaN ranks below all numbers. mask.size() == weights.size() > 0. Allocates nothing.
+/// Thread-safe.
+float keep_above_threshold(std::span<const float> weights, float sparsity, std::span<float> mask);
+
+/// Throws Error that names the parameter where a weight is NaN: no magnitude is the smallest then.
+void check_prunable(const std::string& parameter, std::span<const float> weights);
 
 /// The parameters that are pruned, in the order of the arena: trainable kernels of dense and
 /// convolution layers, the classifier's too; never biases or batch norm. A pattern (*, ?, [...])

@@ -21,9 +21,34 @@ double value_of(const Monitor& monitor, const EpochRecord& epoch) {
       concat("epoch ", epoch.epoch + 1, " has no '", monitor.name, "' to monitor; it has ", known));
 }
 
-void save_best(const std::string& key, const std::optional<double>& best, Checkpoint& checkpoint) {
+/// What callbacks call theirs in a checkpoint.
+constexpr const char* kBest = "best";
+constexpr const char* kEarlyStopping = "early_stopping";
+constexpr const char* kPlateau = "plateau";
+
+void set_watched(const std::string& key, const Monitor& monitor, Checkpoint& checkpoint) {
+  checkpoint.set(key + ".monitor", monitor.name);
+  checkpoint.set(key + ".direction", nn::to_string(direction_of(monitor)));
+}
+
+std::optional<Monitor> watched(const std::string& key, const Checkpoint& checkpoint) {
+  if (!checkpoint.has(key + ".monitor")) return std::nullopt;
+  return Monitor{checkpoint.get<std::string>(key + ".monitor"),
+                 nn::direction_named(checkpoint.get<std::string>(key + ".direction"))};
+}
+
+void save_best(const std::string& key, const Monitor& monitor, const std::optional<double>& best,
+               Checkpoint& checkpoint) {
+  set_watched(key, monitor, checkpoint);
   checkpoint.set(key + ".has_best", best.has_value());
   checkpoint.set(key + ".best", best.value_or(0));
+}
+
+/// Whether the checkpoint's best is one of this callback: it had one, and watched the same.
+bool goes_on(const std::string& key, const Monitor& monitor, const Checkpoint& checkpoint) {
+  if (!checkpoint.has(key + ".has_best")) return false;
+  const std::optional<Monitor> before = watched(key, checkpoint);
+  return !before || is_same(*before, monitor);
 }
 
 std::optional<double> best_of(const std::string& key, const Checkpoint& checkpoint) {
@@ -53,18 +78,21 @@ class EarlyStopper final : public Callback {
     if (!best_weights_.empty()) state.set_weights(best_weights_);
   }
   void save(Checkpoint& checkpoint) const override {
-    save_best("early_stopping", decision_.state().best, checkpoint);
+    save_best(kEarlyStopping, monitor_, decision_.state().best, checkpoint);
     checkpoint.set("early_stopping.best_epoch", decision_.state().best_epoch);
     checkpoint.set("early_stopping.wait", decision_.state().wait);
     if (!best_weights_.empty()) checkpoint.arrays["early_stopping.weights"] = best_weights_;
   }
   void restore(const Checkpoint& checkpoint) override {
-    decision_.restore({.best = best_of("early_stopping", checkpoint),
+    if (!goes_on(kEarlyStopping, monitor_, checkpoint)) return;
+    const std::optional<double> best = best_of(kEarlyStopping, checkpoint);
+    if (restores_best_ && best) {
+      if (checkpoint.arrays.count("early_stopping.weights") == 0) return;
+      best_weights_ = checkpoint.array("early_stopping.weights", elements_);
+    }
+    decision_.restore({.best = best,
                        .best_epoch = checkpoint.get<std::uint32_t>("early_stopping.best_epoch"),
                        .wait = checkpoint.get<std::uint32_t>("early_stopping.wait")});
-    const auto weights = checkpoint.arrays.find("early_stopping.weights");
-    if (weights == checkpoint.arrays.end()) return;
-    best_weights_ = checkpoint.array("early_stopping.weights", elements_);
   }
   [[nodiscard]] Bytes array_bytes() const override { return {elements_ * sizeof(float)}; }
 
@@ -87,12 +115,13 @@ class PlateauRate final : public Callback {
     if (rate != state.rate) state.rate_factor *= rate / state.rate;
   }
   void save(Checkpoint& checkpoint) const override {
-    save_best("plateau", decision_.state().best, checkpoint);
+    save_best(kPlateau, monitor_, decision_.state().best, checkpoint);
     checkpoint.set("plateau.wait", decision_.state().wait);
     checkpoint.set("plateau.cooldown", decision_.state().cooldown);
   }
   void restore(const Checkpoint& checkpoint) override {
-    decision_.restore({.best = best_of("plateau", checkpoint),
+    if (!goes_on(kPlateau, monitor_, checkpoint)) return;
+    decision_.restore({.best = best_of(kPlateau, checkpoint),
                        .wait = checkpoint.get<std::uint32_t>("plateau.wait"),
                        .cooldown = checkpoint.get<std::uint32_t>("plateau.cooldown")});
   }
@@ -112,8 +141,12 @@ class BestEpoch final : public Callback {
     epoch.is_best = nn::improved(value, best_, direction_);
     if (epoch.is_best) best_ = value;
   }
-  void save(Checkpoint& checkpoint) const override { save_best("best", best_, checkpoint); }
-  void restore(const Checkpoint& checkpoint) override { best_ = best_of("best", checkpoint); }
+  void save(Checkpoint& checkpoint) const override {
+    save_best(kBest, monitor_, best_, checkpoint);
+  }
+  void restore(const Checkpoint& checkpoint) override {
+    if (goes_on(kBest, monitor_, checkpoint)) best_ = best_of(kBest, checkpoint);
+  }
 
  private:
   Monitor monitor_;
@@ -122,6 +155,18 @@ class BestEpoch final : public Callback {
 };
 
 }  // namespace
+
+std::optional<Monitor> watched(const Checkpoint& checkpoint) {
+  return watched(kBest, checkpoint);
+}
+
+void set_watched(const Monitor& monitor, Checkpoint& checkpoint) {
+  for (const char* key : {kBest, kEarlyStopping, kPlateau}) set_watched(key, monitor, checkpoint);
+}
+
+bool is_same(const Monitor& one, const Monitor& other) {
+  return one.name == other.name && direction_of(one) == direction_of(other);
+}
 
 std::shared_ptr<Callback> early_stopping(const Monitor& monitor, nn::EarlyStoppingOptions options,
                                          bool restores_best, const nn::Model& model) {

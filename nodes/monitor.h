@@ -1,12 +1,14 @@
 #pragma once
 // Callbacks that watch one figure of each epoch: early stopping, the learning rate on a plateau,
-// keeping the best.
+// keeping the best. What was best is kept in a checkpoint with the name of the figure: a run that
+// goes on with another figure, or with a callback that it did not have, begins its best anew.
 
 #include <millrace/nn/early_stopping.h>
 #include <millrace/nn/reduce_on_plateau.h>
 #include <millrace/nodes/callback.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace millrace {
@@ -18,8 +20,18 @@ struct Monitor {
   nn::Direction direction = nn::Direction::automatic;  ///< which way is better
 };
 
+/// What track_best() watched when the checkpoint was saved. Nothing where a program wrote it that
+/// did not say: then callbacks take it for what they watch, unless set_watched() says better.
+[[nodiscard]] std::optional<Monitor> watched(const Checkpoint& checkpoint);
+/// Says it for all callbacks of the checkpoint. Throws UsageError: a name whose direction is not
+/// known.
+void set_watched(const Monitor& monitor, Checkpoint& checkpoint);
+/// Whether both watch the same figure in the same direction. Throws as set_watched().
+[[nodiscard]] bool is_same(const Monitor& one, const Monitor& other);
+
 /// Keras's EarlyStopping. With `restores_best` it keeps a copy of the best weights and puts them
-/// back at the end, also where training ran to its last epoch. Options' direction is the monitor's.
+/// back at the end, also where training ran to its last epoch; a best of which the checkpoint holds
+/// no weights begins anew. Options' direction is the monitor's.
 /// Throws UsageError, here and below: options out of range, a name whose direction is not known.
 [[nodiscard]] std::shared_ptr<Callback> early_stopping(const Monitor& monitor,
                                                        nn::EarlyStoppingOptions options,

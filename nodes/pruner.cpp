@@ -8,6 +8,11 @@ namespace {
 
 constexpr const char* kMadeAt = "pruning.made_at";
 constexpr const char* kThresholds = "pruning.thresholds";
+constexpr const char* kRule = "pruning.rule";
+
+/// What checkpoints call the rules.
+constexpr const char* kSmallest = "smallest";
+constexpr const char* kThreshold = "threshold";
 
 std::span<float> part(std::vector<float>& arena, const nn::Parameter& parameter) {
   return std::span(arena).subspan(static_cast<std::size_t>(parameter.offset),
@@ -31,7 +36,9 @@ void update_masks(nn::Executor& executor, bool enabled) {
 
 }  // namespace
 
-Pruner::Pruner(const nn::Model& model, PruneOptions options) : options_(std::move(options)) {
+Pruner::Pruner(const nn::Model& model, PruneOptions options)
+    : options_(std::move(options)),
+      rule_(options_.schedule.keras_compat ? PruneRule::threshold : PruneRule::smallest) {
   nn::validate(options_.schedule);
   const std::vector<nn::Parameter> parameters = nn::parameters(model);
   arena_elements_ = static_cast<std::size_t>(nn::arena_elements(parameters));
@@ -100,13 +107,18 @@ bool Pruner::before_epoch(nn::Executor& executor, std::uint64_t updates) {
 
 void Pruner::make_masks(nn::Executor& executor, std::uint64_t updates) {
   const std::uint64_t step = updates + (options_.schedule.keras_compat ? 1 : 0);
-  const float sparsity = nn::sparsity_at(options_.schedule, step);
+  const nn::PruneSchedule& schedule = options_.schedule;
   const std::vector<Kernel> kernels = read(executor);
   for (std::size_t i = 0; i < kernels.size(); ++i) {
+    const auto [weights, mask] = kernels[i];
     PrunedTensor& tensor = summary_.tensors[i];
-    tensor.threshold = nn::make_mask(kernels[i].weights, sparsity, kernels[i].mask);
-    tensor.pruned = zeros(kernels[i].mask);
-    multiply(kernels[i].weights, kernels[i].mask);
+    nn::check_prunable(tensor.name, weights);
+    tensor.threshold =
+        rule_ == PruneRule::threshold
+            ? nn::keep_above_threshold(weights, nn::sparsity_at(schedule, step), mask)
+            : nn::prune_smallest(weights, nn::pruned_at(schedule, step, weights.size()), mask);
+    tensor.pruned = zeros(mask);
+    multiply(weights, mask);
   }
   write(executor);
   made_at_ = updates;
@@ -119,14 +131,27 @@ void Pruner::apply_masks(nn::Executor& executor) {
 
 void Pruner::save(Checkpoint& checkpoint) const {
   checkpoint.set(kMadeAt, made_at_ ? static_cast<std::int64_t>(*made_at_) : std::int64_t{-1});
+  checkpoint.set(kRule, rule_ == PruneRule::threshold ? kThreshold : kSmallest);
   std::vector<float>& thresholds = checkpoint.arrays[kThresholds];
   thresholds.clear();
   for (const PrunedTensor& tensor : summary_.tensors) thresholds.push_back(tensor.threshold);
 }
 
 void Pruner::restore(const Checkpoint& checkpoint) {
+  if (!checkpoint.has(kMadeAt)) {
+    throw Error(
+        "the run was begun without pruning, which cannot be added to it; leave --prune out, "
+        "or begin a new run from its weights");
+  }
   const auto made_at = checkpoint.get<std::int64_t>(kMadeAt);
   const std::vector<float>& thresholds = checkpoint.array(kThresholds, summary_.tensors.size());
+  const auto rule = checkpoint.has(kRule) ? checkpoint.get<std::string>(kRule) : kThreshold;
+  if (rule != kThreshold && rule != kSmallest) {
+    throw Error(
+        concat("the run prunes by the rule '", rule,
+               "', which this program does not know; go on with the program that began it"));
+  }
+  rule_ = rule == kThreshold ? PruneRule::threshold : PruneRule::smallest;
   made_at_.reset();
   if (made_at >= 0) made_at_ = static_cast<std::uint64_t>(made_at);
   for (std::size_t i = 0; i < thresholds.size(); ++i) {

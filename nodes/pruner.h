@@ -17,6 +17,12 @@
 
 namespace millrace {
 
+/// Which weights a mask prunes.
+enum class PruneRule {
+  smallest,   ///< exactly as many as asked for: nn::pruned_at, nn::prune_smallest
+  threshold,  ///< tfmot's, of PruneSchedule::keras_compat: nn::keep_above_threshold
+};
+
 struct PruneOptions {
   nn::PruneSchedule schedule{};
   /// Patterns of parameters or layers, as nn::pruned_parameters takes them.
@@ -31,6 +37,9 @@ struct PruneOptions {
 /// is made after s - 1 updates, and the masks that are there are applied once more at the end of an
 /// epoch, so that a weight cannot grow back across it.
 ///
+/// The rule is part of a checkpoint: a run goes on by the one that it was begun with. Checkpoints
+/// that name none are of programs that had tfmot's alone.
+///
 /// Requires: the executor was compiled with CompileOptions::masks for a model whose kernels have
 /// the names of the model that this was made for; layers may be frozen or not. Thread safety: none.
 class Pruner final : public Saved {
@@ -40,7 +49,8 @@ class Pruner final : public Saved {
 
   /// Before the first update, or the first after restore(), once weights and masks are written;
   /// `updates` is how many there were. Takes scratch() and makes the mask of this step if due,
-  /// unless the validation of an epoch comes first: then before_epoch() makes it.
+  /// unless the validation of an epoch comes first: then before_epoch() makes it. Throws Error,
+  /// here and below, that names the tensor where weights are not numbers.
   void begin(nn::Executor& executor, std::uint64_t updates, bool validates_first = false);
   /// After update number `updates`, counted from 1; `ends_epoch`: it was the last of its epoch.
   /// True where masks were made.
@@ -51,6 +61,7 @@ class Pruner final : public Saved {
   /// As the last masks left it. Requires: begin().
   [[nodiscard]] const PruneSummary& summary() const noexcept { return summary_; }
   [[nodiscard]] const PruneOptions& options() const noexcept { return options_; }
+  [[nodiscard]] PruneRule rule() const noexcept { return rule_; }
   [[nodiscard]] Bytes scratch() const noexcept;
 
   /// All but the masks themselves, which are an arena of the executor.
@@ -70,6 +81,7 @@ class Pruner final : public Saved {
   void apply_masks(nn::Executor& executor);
 
   PruneOptions options_;
+  PruneRule rule_;
   std::size_t arena_elements_, trainable_elements_;
   PruneSummary summary_;
   std::optional<std::uint64_t> made_at_;  // updates before the last masks

@@ -1,6 +1,7 @@
 #include <millrace/nodes/train_step.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace millrace {
@@ -28,10 +29,13 @@ TrainStep& TrainStep::unfreeze_at(std::uint32_t epoch, double rate_factor) {
 
 TrainStep& TrainStep::metrics(std::vector<std::string> names, std::int64_t samples,
                               std::int64_t batch) {
+  std::set<std::string> told{"accuracy"};  // is measured anyway
+  std::erase_if(names, [&](const std::string& name) { return !told.insert(name).second; });
   if (names.empty()) return *this;
   const std::int64_t width = nn::summarize(state_->executor->model()).back().output.elements();
   const std::int64_t classes = std::max<std::int64_t>(width, 2);
   nn::MetricsOptions options = nn::metrics_options(names, classes);
+  options.outputs = nn::output_kind(state_->executor->model());
   figures_.emplace(Figures{.names = std::move(names),
                            .metrics = nn::ClassificationMetrics(classes, std::move(options)),
                            .samples = samples,
@@ -170,7 +174,7 @@ std::optional<StepRecord> TrainStep::operator()(const Lease<DeviceBatch>& batch)
       record.epoch->extra.emplace_back("loss_scale", scale->scale);
       record.epoch->extra.emplace_back("skipped_steps", static_cast<double>(scale->skipped));
     }
-    if (figures_ && !is_training) {
+    if (figures_ && !is_training && s.epoch.validation->samples > 0) {
       for (const std::string& name : figures_->names) {
         record.epoch->extra.emplace_back("val_" + name, figures_->metrics.value(name));
       }

@@ -57,8 +57,9 @@ class TrainStep {
   /// learning rate is multiplied: for layers that are frozen at first.
   TrainStep& unfreeze_at(std::uint32_t epoch, double rate_factor);
   /// What is measured in validation besides loss and accuracy, by the names of
-  /// nn::metrics_options: EpochRecord::extra gets "val_" and the name. `samples` is how many an
-  /// epoch validates, `batch` the most at a time. Throws UsageError for a name that is none.
+  /// nn::metrics_options: EpochRecord::extra gets "val_" and the name, once for each. `samples` is
+  /// how many an epoch validates, `batch` the most at a time. Throws UsageError for a name that is
+  /// none.
   TrainStep& metrics(std::vector<std::string> names, std::int64_t samples, std::int64_t batch);
   /// How often results are asked for, since on a device that means to wait for it: after so many
   /// steps, 1 unless this is called; at the end of each phase all the same, and, unless 0, after

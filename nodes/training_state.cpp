@@ -60,7 +60,7 @@ struct Progress {
       history.push_back(epoch_from_text(lines.substr(begin, end - begin)));
       begin = end == std::string::npos ? lines.size() : end + 1;
     }
-    if (checkpoint.values.count("loss_scale") == 0) return;
+    if (!checkpoint.has("loss_scale")) return;
     loss_scale = {.scale = checkpoint.get<double>("loss_scale"),
                   .good_steps = checkpoint.get<std::int64_t>("loss_scale.good_steps"),
                   .skipped = checkpoint.get<std::int64_t>("loss_scale.skipped")};

@@ -167,6 +167,18 @@ TEST_CASE("runs of an older program are gone on with, and end as they ended then
   }
 }
 
+TEST_CASE("a run of an older program that goes on with another monitor begins its best anew") {
+  const Scratch scratch;
+  const fs::path now = scratch / "dense";
+  copy_cut_back(recorded() / "dense", now, 0);
+  Arguments arguments = resuming("dense", now);
+  arguments.insert(arguments.end(), {"--monitor", "accuracy"});
+  const Outcome outcome = run(arguments, as_recorded(scratch));
+  INFO(outcome.err);
+  REQUIRE(outcome.status == 0);
+  CHECK_THAT(outcome.out, Contains("accuracy is watched from here on, not val_loss"));
+}
+
 TEST_CASE("a run that an older program finished is complete") {
   const std::string name = GENERATE("dense", "pruned", "convnet", "frozen");
   CAPTURE(name);

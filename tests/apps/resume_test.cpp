@@ -226,6 +226,7 @@ TEST_CASE("what cannot be gone on with is refused in one line that says why") {
   refused({"--model", "mlp:9"}, 1, "the model is not the one");
   refused({"--overwrite"}, 2, "leave out --overwrite");
   refused({"--no-checkpoints"}, 2, "contradicts --resume");
+  refused({"--epochs", "9", "--prune", "constant"}, 1, "the run was begun without pruning");
   fs::rename(data / "dark/3.png", data / "dark/another.png");
   refused({"--epochs", "9"}, 1, "data changed since the run began");
   for (const char* name : {"another", "4", "5", "6", "7"}) {
@@ -237,6 +238,85 @@ TEST_CASE("what cannot be gone on with is refused in one line that says why") {
   const Outcome nothing = run({"train", "--resume", (scratch / "nowhere").string()});
   CHECK(nothing.status == 1);
   CHECK_THAT(nothing.err, Contains("holds no run to go on with"));
+}
+
+TEST_CASE("a run that goes on with another monitor begins its best anew and says so") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
+  const fs::path run_dir = scratch / "run";
+  trained(data, run_dir,
+          small(4, {"--patience", "9", "--plateau-patience", "9", "--restore-best"}));
+  const auto more = [&](int epochs, const Arguments& options) {
+    const Outcome outcome = run(
+        with({"train", "--resume", run_dir.string(), "--epochs", std::to_string(epochs)}, options));
+    INFO(outcome.err);
+    REQUIRE(outcome.status == 0);
+    return outcome.out;
+  };
+  // The first epoch of a best is the best so far, however little it is.
+  CHECK_THAT(more(5, {"--monitor", "accuracy", "--monitor-mode", "min"}),
+             Contains("callbacks  accuracy is watched from here on, not val_loss"));
+  CHECK(read_file(run_dir / "best.safetensors") == read_file(run_dir / "model.safetensors"));
+  CHECK_THAT(more(6, {}), !Contains("watched from here on"));  // config.ini has it by now
+  CHECK_THAT(more(7, {"--monitor-mode", "auto"}),
+             Contains("accuracy is watched from here on in the other direction"));
+  CHECK(metrics(run_dir).size() == 7);
+}
+
+TEST_CASE("early stopping and a plateau that a run did not have begin where it goes on") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
+  const fs::path run_dir = scratch / "run";
+  trained(data, run_dir, small(2, {"--learning-rate", "1e-30"}));
+  const Outcome outcome = run({"train", "--resume", run_dir.string(), "--epochs", "9", "--patience",
+                               "2", "--plateau-patience", "1"});
+  INFO(outcome.err);
+  REQUIRE(outcome.status == 0);
+  CHECK_THAT(outcome.out, Contains("callbacks  early stopping begins here"));
+  CHECK_THAT(outcome.out, Contains("callbacks  the plateau begins here"));
+  CHECK_THAT(outcome.out, Contains("early stopping after epoch 5"));  // best in 3, then two more
+  CHECK(metrics(run_dir).size() == 5);
+}
+
+TEST_CASE("best weights are kept from where a run asks for them, and that is said") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
+  const fs::path run_dir = scratch / "run";
+  trained(data, run_dir, small(2, {"--patience", "5"}));
+  const Outcome outcome =
+      run({"train", "--resume", run_dir.string(), "--epochs", "3", "--restore-best"});
+  INFO(outcome.err);
+  REQUIRE(outcome.status == 0);
+  CHECK_THAT(outcome.out, Contains("callbacks  --restore-best begins here"));
+}
+
+TEST_CASE("measures that a run did not have are columns from where it goes on") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
+  const fs::path run_dir = scratch / "run";
+  trained(data, run_dir, small(2, {"--csv-log", (scratch / "log.csv").string()}));
+  const Outcome outcome =
+      run({"train", "--resume", run_dir.string(), "--epochs", "3", "--metrics", "f1,auc"});
+  INFO(outcome.err);
+  REQUIRE(outcome.status == 0);
+  for (const char* name : {"val_f1", "val_auc"}) {
+    const std::vector<std::string> values = column(run_dir, name);
+    REQUIRE(values.size() == 3);
+    CHECK(values[0].empty());
+    CHECK(values[1].empty());
+    CHECK_FALSE(values[2].empty());
+  }
+  const std::vector<std::string> log = Outcome::lines(text_of(scratch / "log.csv"));
+  REQUIRE(log.size() == 4);
+  CHECK(log[0] == "epoch,accuracy,loss,val_accuracy,val_auc,val_f1,val_loss\r");
+  CHECK_THAT(log[1], Contains(",NA,NA,"));
+  CHECK_THAT(log[3], !Contains("NA"));
+  // And a run without them keeps the columns.
+  REQUIRE(
+      run({"train", "--resume", run_dir.string(), "--epochs", "4", "--metrics", "auc"}).status ==
+      0);
+  CHECK(column(run_dir, "val_f1")[2] != "");
+  CHECK(column(run_dir, "val_f1")[3].empty());
 }
 
 TEST_CASE("early stopping ends the run, says why, and can put the best weights back") {

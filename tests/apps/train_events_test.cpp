@@ -13,17 +13,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Values of one tag, in the order of their steps.
-std::vector<float> values_of(const fs::path& run, const std::string& tag) {
-  std::vector<float> values;
-  for (const event::Event& event : read_run(run)) {
-    const event::Summary::Value& value = event.summary().value(0);
-    if (value.tag() == tag && value.tensor().float_val_size() == 1)
-      values.push_back(value.tensor().float_val(0));
-  }
-  return values;
-}
-
 std::vector<float> numbers_of(const fs::path& run_dir, const std::string& name) {
   std::vector<float> values;
   for (const std::string& text : column(run_dir, name)) values.push_back(std::stof(text));

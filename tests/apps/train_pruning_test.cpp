@@ -159,6 +159,45 @@ TEST_CASE("pruning that cannot be meant is refused in one line") {
   CHECK_FALSE(fs::exists(scratch / "run"));
 }
 
+TEST_CASE("what pruning will not come to is told before the run") {
+  const Scratch scratch;
+  // 77 training samples of 96 in batches of 8: ten steps an epoch, forty in all.
+  const auto [more, expected] = GENERATE_COPY(table<Arguments, std::string>(
+      {{{"--prune", "polynomial", "--prune-final-sparsity", "0.8", "--prune-end", "80",
+         "--prune-frequency", "10"},
+        "--prune-end 80: the run ends at step 40; the last mask is made at step 40, with a "
+        "sparsity of 0.7 in place of 0.8"},
+       {{"--prune", "constant", "--prune-end", "80", "--prune-frequency", "30"},
+        "--prune-end 80: the run ends at step 40; the last mask is made at step 30, with a "
+        "sparsity of 0.5"},
+       {{"--prune", "constant", "--keras-compat"}, "a run of 40 steps makes no mask"},
+       {{"--prune", "polynomial", "--keras-compat", "--prune-frequency", "15"},
+        "--prune-end 40 gets no mask; the last mask is made at step 30"}}));
+  const Outcome outcome = trained(kData, scratch / "run", with(kSmall, more));
+  const std::vector<std::string> lines = Outcome::lines(outcome.err);
+  REQUIRE(lines.size() == 1);
+  CHECK_THAT(lines[0], Contains("millrace: warning: --prune") && Contains(expected));
+  const Arguments enough = with(kSmall, {"--prune", "constant", "--overwrite"});
+  CHECK(trained(kData, scratch / "run", enough).err.empty());
+}
+
+TEST_CASE("zeros that a run begins with are part of the share that it prunes") {
+  const Scratch scratch;
+  const std::string data = "generated:96x36:2";
+  trained(data, scratch / "first",
+          with(kSmall, {"--prune", "constant", "--prune-final-sparsity", "0.8"}));
+  trained(data, scratch / "second",
+          with(kSmall, {"--weights", (scratch / "first/model.safetensors").string(), "--prune",
+                        "constant", "--prune-final-sparsity", "0.5"}));
+  CHECK(zeros(load_model(scratch / "first/model.safetensors"), "dense1.weight") == 461);
+  CHECK(zeros(load_model(scratch / "second/model.safetensors"), "dense1.weight") >= 288);
+  const nlohmann::json report =
+      nlohmann::json::parse(std::ifstream(scratch / "second/report.json"));
+  CHECK(report["pruning"]["tensors"][0]["pruned"] ==
+        zeros(load_model(scratch / "second/model.safetensors"), "dense1.weight"));
+  CHECK(std::stod(column(scratch / "second", "dense1.weight/sparsity").back()) == 0.5);
+}
+
 TEST_CASE("generated samples need no files, and a wrong word for them is one line") {
   const Scratch scratch;
   const Outcome outcome = train("generated:96x6x6", scratch / "run", {});

@@ -12,8 +12,6 @@
 using namespace millrace;
 using namespace millrace::test;
 
-namespace {}  // namespace
-
 TEST_CASE("A log of epochs is what Keras writes, with validation and without") {
   const Scratch scratch;
   const auto records = recorded("callbacks.json")["csv_logger"];
@@ -33,6 +31,17 @@ TEST_CASE("What an epoch lacks is NA, and the first epoch fixes the columns") {
   log.write(0, {{"loss", 1}, {"val_loss", 2}});
   log.write(1, {{"loss", 0.5}, {"val_auc", 0.5}});
   CHECK(text_of(scratch / "log.csv") == "epoch,loss,val_loss\r\n0,1.0,2.0\r\n1,0.5,NA\r\n");
+}
+
+TEST_CASE("Columns that are given are those of a run that measures more than before") {
+  const Scratch scratch;
+  CsvLog log(scratch / "log.csv", {"loss", "val_loss", "val_auc"});
+  log.write(0, {{"loss", 1}, {"val_loss", 2}});
+  log.write(1, {{"loss", 0.5}, {"val_auc", 0.5}, {"val_loss", 1}});
+  CHECK(text_of(scratch / "log.csv") ==
+        "epoch,loss,val_auc,val_loss\r\n0,1.0,NA,2.0\r\n1,0.5,0.5,1.0\r\n");
+  CsvLog without(scratch / "without.csv", {"loss"});
+  CHECK(text_of(scratch / "without.csv") == "epoch,loss,val_loss\r\n");
 }
 
 TEST_CASE("Numbers are printed as Python prints them") {

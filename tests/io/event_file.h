@@ -45,4 +45,15 @@ inline std::vector<event::Event> read_run(const std::filesystem::path& folder) {
   return events;
 }
 
+/// Values of one tag, in the order of their steps.
+inline std::vector<float> values_of(const std::filesystem::path& run, const std::string& tag) {
+  std::vector<float> values;
+  for (const event::Event& event : read_run(run)) {
+    const event::Summary::Value& value = event.summary().value(0);
+    if (value.tag() == tag && value.tensor().float_val_size() == 1)
+      values.push_back(value.tensor().float_val(0));
+  }
+  return values;
+}
+
 }  // namespace millrace::test

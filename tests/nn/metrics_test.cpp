@@ -1,7 +1,11 @@
 #include <millrace/core/error.h>
+#include <millrace/nn/loss.h>
 #include <millrace/nn/metrics.h>
+#include <millrace/nn/model.h>
+#include <millrace/nn/roc_auc.h>
 
 #include "catch.h"
+#include "nn/measured_case.h"
 #include "recorded.h"
 
 #include <cmath>
@@ -83,6 +87,94 @@ TEST_CASE("Metrics are scikit-learn's, with ties and with a class that is never 
   }
 }
 
+ClassificationMetrics metrics_of(const test::MeasuredCase& one) {
+  MetricsOptions options{.auc = true, .outputs = one.kind()};
+  if (one.classes > 2) options.top_k = {2};
+  ClassificationMetrics metrics(one.classes, options);
+  const auto samples = static_cast<std::int64_t>(one.labels.size());
+  metrics.add(one.outputs, ConstTensorView(std::span(one.labels), {samples}), samples);
+  return metrics;
+}
+
+void check_measured(const ClassMetrics& m, const test::MeasuredValues::Figures& expected) {
+  CHECK(test::is_measured(m.precision, expected.precision));
+  CHECK(test::is_measured(m.recall, expected.recall));
+  CHECK(test::is_measured(m.f1, expected.f1));
+  CHECK(test::is_measured(m.auc, expected.auc));
+}
+
+TEST_CASE("Measures of a thousand random cases are scikit-learn's") {
+  const std::vector<test::MeasuredValues> values = test::measured_values();
+  for (int number = 0; number < test::kMeasuredCases; ++number) {
+    INFO("seed " << test::kMeasuredSeed << ", case " << number);
+    const test::MeasuredCase one(number);
+    const test::MeasuredValues& expected = values[static_cast<std::size_t>(number)];
+    const ClassificationMetrics metrics = metrics_of(one);
+    CHECK(test::is_measured(metrics.accuracy(), expected.accuracy));
+    if (one.classes > 2) CHECK(test::is_measured(metrics.top_k(2), expected.top2));
+    const std::vector<ClassMetrics> classes = metrics.per_class();
+    for (std::size_t c = 0; c < classes.size(); ++c) {
+      INFO("class " << c);
+      check_measured(classes[c], expected.classes[c]);
+    }
+    check_measured(ClassificationMetrics::macro(classes), expected.macro);
+    check_measured(ClassificationMetrics::weighted(classes), expected.weighted);
+    for (const auto& [name, value] :
+         {std::pair("f1", expected.macro.f1), std::pair("auc", expected.macro.auc)}) {
+      CHECK(test::is_measured(metrics.value(name), value));  // what training and events have
+    }
+  }
+}
+
+TEST_CASE("The loss of logits with weights of samples is scikit-learn's in the random cases") {
+  const std::vector<test::MeasuredValues> values = test::measured_values();
+  for (int number = 0; number < test::kMeasuredCases; ++number) {
+    INFO("seed " << test::kMeasuredSeed << ", case " << number);
+    const test::MeasuredCase one(number);
+    const test::MeasuredValues& expected = values[static_cast<std::size_t>(number)];
+    if (!one.is_logit) continue;
+    const auto samples = static_cast<std::int64_t>(one.labels.size());
+    const StepResult result = evaluate_loss<float>(
+        one.width == 1 ? Loss::sigmoid_cross_entropy : Loss::softmax_cross_entropy, one.outputs,
+        ConstTensorView(std::span(one.labels), {samples}), one.weights, samples, one.width, {});
+    CHECK(test::is_measured(result.loss_sum / result.weight_sum, expected.loss));
+    CHECK(test::is_measured(result.accuracy(), expected.accuracy));
+  }
+}
+
+TEST_CASE("Classes without samples are named, and means leave them out") {
+  ClassificationMetrics metrics(4, {.auc = true});
+  const std::vector<float> outputs{0.7F, 0.1F, 0.2F, 0, 0.2F, 0.5F, 0.3F, 0};
+  const std::vector<std::int32_t> labels{0, 2};
+  metrics.add(outputs, ConstTensorView(std::span(labels), {2}), 2);
+  CHECK(metrics.missing_classes() == std::vector<std::int64_t>{1, 3});
+  CHECK(metrics.value("recall") == 0.5);  // of two classes, not of four
+  CHECK(metrics.value("auc") == 1);
+  metrics.reset();
+  CHECK(metrics.missing_classes().size() == 4);
+  CHECK(std::isnan(metrics.value("f1")));  // nothing to take a mean over
+}
+
+TEST_CASE("What outputs mean is told by how the model ends") {
+  const auto kind = [](ModelBuilder builder) { return output_kind(builder.build()); };
+  CHECK(kind(ModelBuilder("m", {4}).dense(3).softmax()) == OutputKind::probabilities);
+  CHECK(kind(ModelBuilder("m", {4}).dense(1).sigmoid()) == OutputKind::probabilities);
+  CHECK(kind(ModelBuilder("m", {4}).dense(3)) == OutputKind::softmax_logits);
+  CHECK(kind(ModelBuilder("m", {4}).dense(3).relu()) == OutputKind::softmax_logits);
+  CHECK(kind(ModelBuilder("m", {4}).dense(1)) == OutputKind::sigmoid_logit);
+}
+
+TEST_CASE("Rows of logits that differ by a constant tie, and large ones stay numbers") {
+  const auto softmax = [](const std::vector<float>& row) {
+    return class_probabilities(OutputKind::softmax_logits, row);
+  };
+  CHECK(softmax({1, 2.5F, 0}) == softmax({101, 102.5F, 100}));
+  CHECK(softmax({1000, -1000})[0] == 1);
+  CHECK(class_probabilities(OutputKind::sigmoid_logit, std::vector<float>{-1000})[1] == 0);
+  CHECK(class_probabilities(OutputKind::probabilities, std::vector<float>{0.25F}) ==
+        std::vector<double>{0.75, 0.25});
+}
+
 TEST_CASE("Labels as rows mean what labels as numbers mean") {
   const std::vector<float> outputs{0.1F, 0.7F, 0.2F, 0.5F, 0.25F, 0.25F};
   const std::vector<float> rows{0, 1, 0, 0.2F, 0.2F, 0.6F};
@@ -105,14 +197,23 @@ TEST_CASE("Of equal outputs the first counts as the higher one") {
   CHECK(metrics.top_k(2) == Approx(2.0 / 3));
 }
 
+TEST_CASE("Outputs that are not numbers are not among the highest") {
+  ClassificationMetrics metrics(3, {.top_k = {2}});
+  const float nan = std::nanf("");
+  const std::vector<float> outputs{nan, nan, nan, 0.1F, nan, 0.9F};
+  const std::vector<std::int32_t> labels{1, 0};
+  metrics.add(outputs, ConstTensorView(std::span(labels), {2}), 2);
+  CHECK(metrics.top_k(2) == 0);
+}
+
 TEST_CASE("An area that does not exist is no number, and means leave it out") {
-  const auto area = [](const std::vector<float>& scores, const std::vector<bool>& positive) {
+  const auto area = [](const std::vector<double>& scores, const std::vector<bool>& positive) {
     return roc_auc(scores, positive);
   };
   CHECK(area({1, 2, 3}, {false, true, true}) == 1);
   CHECK(area({1, 1, 1}, {false, true, true}) == 0.5);
   CHECK(std::isnan(area({1, 2}, {true, true})));
-  CHECK(std::isnan(area({1, std::nanf("")}, {true, false})));
+  CHECK(std::isnan(area({1, std::nan("")}, {true, false})));
   ClassificationMetrics metrics(3, {.auc = true});
   const std::vector<float> outputs{0.8F, 0.1F, 0.1F, 0.3F, 0.6F, 0.1F};
   const std::vector<std::int32_t> labels{0, 1};
@@ -148,7 +249,7 @@ TEST_CASE("What does not fit is refused") {
                     Contains("1x2"));
   // The matrix, outputs and labels, and what a curve sorts: scores, their order, a bit a sample.
   CHECK(ClassificationMetrics(3, {.auc = true}).bytes(100) ==
-        Bytes{9 * 8 + 100 * 4 * 4 + 100 * 4 + 100 * 8 + 100 / 8});
+        Bytes{9 * 8 + 100 * 4 * 4 + 100 * 8 + 100 * 8 + 100 / 8});
 }
 
 }  // namespace

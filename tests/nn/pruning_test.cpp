@@ -69,7 +69,7 @@ TEST_CASE("A mask keeps as many of n different weights as tfmot keeps, halves to
     CHECK(kept_weights(n, record[1]) == record[2].get<std::size_t>());
     std::vector<float> weights(n), mask(n);
     std::iota(weights.begin(), weights.end(), 1.0F);
-    CHECK(make_mask(weights, record[1], mask) == record[3].get<float>());
+    CHECK(keep_above_threshold(weights, record[1], mask) == record[3].get<float>());
     CHECK(std::count(mask.begin(), mask.end(), 1.0F) == record[2].get<std::ptrdiff_t>());
   }
 }
@@ -85,7 +85,7 @@ TEST_CASE("Masks and thresholds are tfmot's, with ties, zeros, infinities and Na
     const PruneSchedule schedule = schedule_of(record["schedule"]);
     const std::uint64_t step = record["step"];
     if (makes_mask(schedule, step)) {
-      threshold = make_mask(weights, sparsity_at(schedule, step), mask);
+      threshold = keep_above_threshold(weights, sparsity_at(schedule, step), mask);
     }
     CHECK(digits(mask) == record["mask"].get<std::string>());
     const float expected = number(record["threshold"]);
@@ -107,6 +107,69 @@ TEST_CASE("By default the end of a schedule gets a mask of exactly the final spa
   CHECK(sparsity_at(schedule, 0) == 0.5F);
   CHECK(sparsity_at(schedule, 844) == 0.8F);
   CHECK(kept_weights(20280, sparsity_at(schedule, 844)) == 4056);
+}
+
+TEST_CASE("As many weights are pruned as Python's round of the share says") {
+  const nlohmann::json records = test::recorded("pruned_weights.json");
+  for (const auto& record : records["counts"]) {
+    INFO(record);
+    CHECK(pruned_weights(record[0].get<std::size_t>(), record[1].get<double>()) ==
+          record[2].get<std::size_t>());
+  }
+}
+
+TEST_CASE("The smallest weights are pruned, of equal ones the first, and zeros before all others") {
+  const nlohmann::json records = test::recorded("pruned_weights.json");
+  for (const auto& record : records["masks"]) {
+    INFO(record);
+    std::vector<float> weights;
+    for (const auto& weight : record["weights"]) weights.push_back(number(weight));
+    std::vector<float> mask(weights.size(), 1);
+    const std::size_t count = pruned_weights(weights.size(), record["share"].get<double>());
+    const float smallest_kept = prune_smallest(weights, count, mask);
+    CHECK(digits(mask) == record["mask"].get<std::string>());
+    CHECK(smallest_kept == number(record["smallest_kept"]));
+  }
+}
+
+TEST_CASE("The first and the last mask prune exactly the shares that were asked for") {
+  const PruneSchedule schedule{.kind = PruneKind::polynomial,
+                               .initial_sparsity = 0.5,
+                               .final_sparsity = 0.8,
+                               .begin_step = 10,
+                               .end_step = 50};
+  CHECK(pruned_at(schedule, 10, 5) == 2);  // 2.5, to even; tfmot keeps 2 and prunes 3
+  CHECK(pruned_at(schedule, 50, 576) == 461);
+  CHECK(pruned_at(schedule, 30, 1000) == 1000 - kept_weights(1000, sparsity_at(schedule, 30)));
+  // 0.8 in float32 is more than 0.8: of as many weights it would prune two too many.
+  CHECK(pruned_at(schedule, 50, 200'000'000) == 160'000'000);
+  CHECK(pruned_at({.final_sparsity = 0.5}, 0, 7) == 4);  // 3.5, to even
+}
+
+TEST_CASE("The last mask of a run is told for any length of it") {
+  for (const bool keras_compat : {false, true}) {
+    for (const auto end : {std::optional<std::uint64_t>{}, std::optional<std::uint64_t>{30}}) {
+      for (const std::uint64_t begin : {0U, 7U, 30U}) {
+        const PruneSchedule schedule{
+            .begin_step = begin, .end_step = end, .frequency = 8, .keras_compat = keras_compat};
+        std::optional<std::uint64_t> last;
+        for (std::uint64_t updates = 0; updates < 50; ++updates) {
+          const bool comes = updates > 0 || !keras_compat;
+          if (comes && makes_mask(schedule, updates)) last = updates;
+          INFO("begin " << begin << ", updates " << updates << (keras_compat ? ", tfmot" : ""));
+          CHECK(last_mask(schedule, updates) == last);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("Weights that are not numbers are refused by the name of their tensor") {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const float infinity = std::numeric_limits<float>::infinity();
+  CHECK_NOTHROW(check_prunable("a", std::vector<float>{1, -infinity, 0}));
+  CHECK_THROWS_WITH(check_prunable("dense1.weight", std::vector<float>{1, nan, 0, nan}),
+                    Contains("dense1.weight cannot be pruned: 2 of its 4 weights are not numbers"));
 }
 
 TEST_CASE("A polynomial schedule of one step makes one mask, of the final sparsity") {

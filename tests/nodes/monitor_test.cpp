@@ -113,6 +113,92 @@ TEST_CASE("the best epoch is marked where Keras's ModelCheckpoint saves the best
   }
 }
 
+namespace {
+
+/// An epoch with val_x of 3 and val_y of 1, and what a callback made of it.
+struct OneEpoch {
+  explicit OneEpoch(std::shared_ptr<Callback> callback, std::uint32_t number = 0)
+      : state(small_state()) {
+    record.epoch = std::make_shared<EpochRecord>();
+    record.epoch->epoch = number;
+    record.epoch->extra = {{"val_x", 3}, {"val_y", 1}};
+    state->rate = 1;
+    Decide(state, {callback})(record);
+    save(*state, {callback}, checkpoint);
+  }
+  std::shared_ptr<TrainingState> state;
+  StepRecord record;
+  Checkpoint checkpoint;
+};
+
+const Monitor kLessX{"val_x", nn::Direction::min}, kLessY{"val_y", nn::Direction::min},
+    kMoreX{"val_x", nn::Direction::max};
+
+}  // namespace
+
+TEST_CASE("the best of another figure, or of the other direction, is not gone on with") {
+  const OneEpoch before(track_best(kLessX));
+  for (const auto& [monitor, is_best] :
+       {std::pair(kLessX, false), std::pair(kLessY, true), std::pair(kMoreX, true)}) {
+    INFO(monitor.name << ' ' << nn::to_string(monitor.direction));
+    const auto best = track_best(monitor);
+    best->restore(before.checkpoint);
+    CHECK(OneEpoch(best, 1).record.epoch->is_best == is_best);
+  }
+  CHECK(watched(before.checkpoint)->name == "val_x");
+  CHECK(is_same(*watched(before.checkpoint), kLessX));
+  CHECK_FALSE(is_same(kLessX, kMoreX));
+}
+
+TEST_CASE("early stopping and the plateau of another figure begin anew, or where they were not") {
+  const auto stops = [](const Monitor& monitor, const Checkpoint& checkpoint) {
+    const auto stop = early_stopping(monitor, {.patience = 1}, true, small_model());
+    stop->restore(checkpoint);
+    return OneEpoch(stop, 1).state->is_finished();
+  };
+  const OneEpoch stopping(early_stopping(kLessX, {.patience = 1}, true, small_model()));
+  CHECK(stops(kLessX, stopping.checkpoint));  // 3 is no better than 3
+  CHECK_FALSE(stops(kLessY, stopping.checkpoint));
+  CHECK_FALSE(stops(kMoreX, stopping.checkpoint));
+
+  const auto lowers = [](const Monitor& monitor, const Checkpoint& checkpoint) {
+    const auto plateau = reduce_on_plateau(monitor, {.patience = 1});
+    plateau->restore(checkpoint);
+    return OneEpoch(plateau, 1).state->rate_factor < 1;
+  };
+  const OneEpoch flat(reduce_on_plateau(kLessX, {.patience = 1}));
+  CHECK(lowers(kLessX, flat.checkpoint));
+  CHECK_FALSE(lowers(kLessY, flat.checkpoint));
+
+  const OneEpoch neither(track_best(kLessX));
+  CHECK_FALSE(stops(kLessX, neither.checkpoint));
+  CHECK_FALSE(lowers(kLessX, neither.checkpoint));
+}
+
+TEST_CASE("best weights that a run did not keep are not restored in place of better ones") {
+  OneEpoch before(early_stopping(kLessX, {.patience = 1}, false, small_model()));
+  REQUIRE(before.checkpoint.arrays.count("early_stopping.weights") == 0);
+  const auto stop = early_stopping(kLessX, {.patience = 1}, true, small_model());
+  stop->restore(before.checkpoint);
+  const OneEpoch after(stop, 1);
+  CHECK_FALSE(after.state->is_finished());  // the best since its weights are kept
+  CHECK(after.checkpoint.arrays.count("early_stopping.weights") == 1);
+}
+
+TEST_CASE("what an older program watched can be said, and is taken for the same otherwise") {
+  OneEpoch before(track_best(kLessX));
+  for (const char* name : {"best.monitor", "best.direction"}) before.checkpoint.values.erase(name);
+  CHECK_FALSE(watched(before.checkpoint));
+  const auto is_best = [&](const Monitor& monitor) {
+    const auto best = track_best(monitor);
+    best->restore(before.checkpoint);
+    return OneEpoch(best, 1).record.epoch->is_best;
+  };
+  CHECK_FALSE(is_best(kLessX));
+  set_watched(kLessY, before.checkpoint);
+  CHECK(is_best(kLessX));
+}
+
 TEST_CASE(
     "a figure that an epoch does not have cannot be watched, and the error names what it has") {
   Decide decide(small_state(), {track_best({"val_auc"})});

@@ -66,7 +66,7 @@ TEST_CASE("an epoch's record holds sparsity and threshold of each tensor") {
   CHECK(last.epoch->value("dense1.weight/sparsity") == 0.5);
   CHECK(last.epoch->value("dense1.weight/threshold").value_or(0) > 0);
   CHECK(last.epoch->value("sparsity") ==
-        Approx(7.0 / 15));  // of 12 and of 3, where 1.5 to even are 2 kept
+        Approx(8.0 / 15));  // of 12 and of 3, where 1.5 to even are 2 pruned
 }
 
 TEST_CASE("a checkpoint holds masks and pruning, and the run goes on to the bit") {

@@ -317,6 +317,67 @@ TEST_CASE("A checkpoint of other tensors is refused") {
   CHECK_THROWS_AS(one.restore(Checkpoint{}), Error);
 }
 
+TEST_CASE("Of equal weights exactly the share is pruned, the first ones") {
+  const Recording recording;
+  Net net(recording);
+  const Values all(static_cast<std::size_t>(nn::arena_elements(net.parameters)), 0.5F);
+  net.executor->write(nn::Arena::parameters, all);
+  Pruner pruner(net.model, {.schedule = {.final_sparsity = 0.7}});
+  pruner.begin(*net.executor, 0);
+  const Values mask = net.mask("dense1.weight");
+  CHECK(zeros(mask) == 34);  // 33.6 of 48
+  CHECK(std::is_sorted(mask.begin(), mask.end()));
+  CHECK(zeros(net.mask("dense2.weight")) == 6);  // 5.6 of 8
+}
+
+TEST_CASE("A run goes on by the rule that it was begun with, and an older one by tfmot's") {
+  const PruneOptions options{.schedule = {.final_sparsity = 0.7}};
+  const auto pruned_of_equal = [](Pruner& pruner) {
+    const Recording recording;
+    Net net(recording);
+    const Values all(static_cast<std::size_t>(nn::arena_elements(net.parameters)), 0.5F);
+    net.executor->write(nn::Arena::parameters, all);
+    pruner.begin(*net.executor, 0);
+    return zeros(net.mask("dense1.weight"));
+  };
+  Checkpoint checkpoint;
+  Pruner(small_net(), options).save(checkpoint);
+  Pruner same(small_net(), options);
+  same.restore(checkpoint);
+  CHECK(same.rule() == PruneRule::smallest);
+  CHECK(pruned_of_equal(same) == 34);
+  checkpoint.values.erase("pruning.rule");
+  Pruner older(small_net(), options);
+  older.restore(checkpoint);
+  CHECK(older.rule() == PruneRule::threshold);
+  CHECK(pruned_of_equal(older) == 0);  // all are as large as the threshold
+  Checkpoint again;
+  older.save(again);
+  same.restore(again);
+  CHECK(same.rule() == PruneRule::threshold);
+  checkpoint.set("pruning.rule", "of the next program");
+  CHECK_THROWS_WITH(older.restore(checkpoint), Catch::Contains("'of the next program'"));
+}
+
+TEST_CASE("Weights that are not numbers end the run with the name of their tensor") {
+  const Recording recording;
+  const bool keras_compat = GENERATE(false, true);
+  Net net(recording);
+  Values all(static_cast<std::size_t>(nn::arena_elements(net.parameters)), 0.5F);
+  for (const nn::Parameter& p : net.parameters) {
+    if (p.name == "dense2.weight") all[static_cast<std::size_t>(p.offset)] = std::nanf("");
+  }
+  net.executor->write(nn::Arena::parameters, all);
+  Pruner pruner(net.model, {.schedule = {.frequency = 1, .keras_compat = keras_compat}});
+  CHECK_THROWS_WITH(pruner.begin(*net.executor, 0),
+                    Catch::Contains("dense2.weight cannot be pruned: 1 of its 8 weights"));
+}
+
+TEST_CASE("Pruning cannot be added to a run, and that is said") {
+  Pruner pruner(small_net(), {});
+  CHECK_THROWS_WITH(pruner.restore(Checkpoint{}), Catch::Contains("begun without pruning"));
+}
+
 TEST_CASE("A summary gives sparsity and threshold by name") {
   const PruneSummary summary{
       .step = 3,

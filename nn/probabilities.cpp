@@ -1,0 +1,45 @@
+#include <millrace/nn/probabilities.h>
+
+#include <millrace/nn/loss.h>
+#include <millrace/nn/model.h>
+
+#include <algorithm>
+#include <cmath>
+#include <variant>
+
+namespace millrace::nn {
+
+OutputKind output_kind(const Model& model) {
+  const Loss loss = default_loss(model);
+  const LayerKind& last = model.layers.back().kind;
+  if (std::holds_alternative<Softmax>(last) || std::holds_alternative<Sigmoid>(last)) {
+    return OutputKind::probabilities;
+  }
+  return loss == Loss::sigmoid_cross_entropy ? OutputKind::sigmoid_logit
+                                             : OutputKind::softmax_logits;
+}
+
+SoftmaxRow::SoftmaxRow(std::span<const float> logits)
+    : largest(static_cast<double>(*std::max_element(logits.begin(), logits.end()))), sum(0) {
+  for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - largest);
+}
+
+double SoftmaxRow::operator()(float logit) const {
+  return std::exp(static_cast<double>(logit) - largest) / sum;
+}
+
+double sigmoid(double logit) {
+  return logit >= 0 ? 1 / (1 + std::exp(-logit)) : std::exp(logit) / (1 + std::exp(logit));
+}
+
+std::vector<double> class_probabilities(OutputKind kind, std::span<const float> row) {
+  std::vector<double> p(row.begin(), row.end());
+  if (kind == OutputKind::softmax_logits) {
+    const SoftmaxRow softmax(row);
+    std::transform(row.begin(), row.end(), p.begin(), softmax);
+  }
+  if (kind == OutputKind::sigmoid_logit) p[0] = sigmoid(p[0]);
+  return p.size() == 1 ? std::vector<double>{1 - p[0], p[0]} : p;
+}
+
+}  // namespace millrace::nn
