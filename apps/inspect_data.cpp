@@ -129,27 +129,24 @@ struct Part {
   std::string name;
   std::shared_ptr<const Dataset> dataset;
   std::vector<std::uint64_t> class_counts{};
+  std::vector<std::string> notes{};  ///< besides those of the data set
 };
-
-std::vector<std::uint64_t> count_classes(const Dataset& dataset) {
-  std::vector<std::uint64_t> counts(dataset.classes().size());
-  for (std::uint32_t i = 0; i < dataset.size(); ++i) {
-    ++counts[static_cast<std::size_t>(dataset.label(i))];
-  }
-  return counts;
-}
 
 std::vector<Part> open_parts(const InspectOptions& o, Show show, std::stop_token stop) {
   const DataLayout layout = find_data(o.path);
-  Datasets sets;
-  {
-    Counting counting(show, "reading " + shown(o.path), "files");
-    sets = open_datasets(layout, {[&](std::uint64_t count) { counting(count); }, std::move(stop)},
-                         o.full ? LeftOut::kAllNames : LeftOut::kFewNames);
-  }
-  const auto name_of = [&](const DataPart& part) { return part.samples.filename().string(); };
-  std::vector<Part> parts{{layout.validation ? name_of(layout.train) : "samples", sets.train}};
-  if (layout.validation) parts.push_back({name_of(*layout.validation), sets.validation});
+  Counting counting(show, "reading " + shown(o.path), "files");
+  const Watch watch{[&](std::uint64_t count) { counting(count); }, std::move(stop)};
+  const std::size_t names = o.full ? LeftOut::kAllNames : LeftOut::kFewNames;
+  const auto name_of = [](const DataPart& part) { return part.samples.filename().string(); };
+  std::vector<Part> parts{{layout.validation ? name_of(layout.train) : "samples",
+                           open_dataset(layout.kind, layout.train, watch, {false, names})}};
+  const auto add = [&](const DataPart& part) {
+    parts.push_back(
+        {name_of(part), open_beside(layout, part, *parts.front().dataset, watch, names)});
+  };
+  if (layout.validation && !layout.validation_is_test) add(*layout.validation);
+  if (layout.test) add(*layout.test);
+  parts.front().notes = layout.notes;
   for (Part& part : parts) part.class_counts = count_classes(*part.dataset);
   return parts;
 }
@@ -289,7 +286,11 @@ std::vector<std::string> look_at_parts(const std::vector<Part>& parts, std::vect
 void inspect_data(const InspectOptions& o, Show show, std::stop_token stop) {
   const std::vector<Part> parts = open_parts(o, show, stop);
   if (!o.json) print_classes(parts, o.path);
-  for (const Part& part : parts) print_notes(*part.dataset, o.json ? Show::nothing : Show::lines);
+  const Show notes = o.json ? Show::nothing : Show::lines;
+  for (const Part& part : parts) {
+    for (const std::string& note : part.notes) print_note(note, notes);
+    print_notes(*part.dataset, notes);
+  }
   if (o.full && !o.json) list_left_out(parts);
   const Dataset& first = *parts.front().dataset;
   const bool is_in_memory = first.natural_shape().rank() > 0;

@@ -1,6 +1,7 @@
 #include "apps/run_identity.h"
 
 #include <millrace/core/error.h>
+#include <millrace/core/json_text.h>
 #include <millrace/nn/model_json.h>
 
 #include <cstdint>
@@ -41,6 +42,14 @@ std::string fingerprint(const SampleSet& set) {
     hash.add(static_cast<std::uint64_t>(data.label(sample)));
   }
   return concat(set.size(), " samples, ", hash.value());
+}
+
+std::string data_record(const TrainingData& data) {
+  const bool is_share =
+      data.validation.size() > 0 && data.validation.dataset == data.training.dataset;
+  return concat("{\"training\": ", json_quoted(fingerprint(data.training)),
+                ",\n \"validation\": ", json_quoted(fingerprint(data.validation)),
+                ",\n \"held_out\": ", is_share ? "true" : "false", "}\n");
 }
 
 RunIdentity::RunIdentity(const TrainOptions& o, const TrainingData& data, const nn::Model& model)

@@ -32,6 +32,8 @@ class Dataset {
   [[nodiscard]] virtual int label(std::uint32_t index) const = 0;
   /// For messages: "data/cats/1.jpg", "train-images-idx3-ubyte.gz #17".
   [[nodiscard]] virtual std::string name(std::uint32_t index) const = 0;
+  /// For messages: what holds the samples, "data/train"; empty if they are in no file.
+  [[nodiscard]] virtual std::string place() const { return {}; }
   /// Memory that the index, or the data where they are in memory, really takes.
   [[nodiscard]] virtual Bytes index_bytes() const noexcept = 0;
   /// {height, width, channels} or {features} if all samples have them; rank 0 for photographs.
@@ -42,9 +44,11 @@ class Dataset {
   /// features, as many as the target has. Throws Error that names the sample.
   virtual void load(std::uint32_t index, TensorView target, Filter filter,
                     Decoder& decoder) const = 0;
-  /// What the user should know, a line each, as a terminal may show it; the last one sums up
-  /// left_out().
-  [[nodiscard]] virtual std::vector<std::string> notes() const { return {}; }
+  /// What the user should know, a line each, as a terminal may show it: here class_notes(). Where
+  /// something was left out, the last one sums up left_out().
+  [[nodiscard]] virtual std::vector<std::string> notes() const { return class_notes(); }
+  /// Which classes have no samples: a line each, or one for more than a few. Looks at all labels.
+  [[nodiscard]] std::vector<std::string> class_notes() const;
   /// What was met and is no sample.
   [[nodiscard]] virtual const LeftOut& left_out() const noexcept;
 };
