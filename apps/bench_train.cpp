@@ -2,6 +2,7 @@
 
 #include "apps/bench.h"
 #include "apps/find_model.h"
+#include "apps/left_out_report.h"
 #include "apps/machine.h"
 #include "apps/synthetic.h"
 #include "apps/table.h"
@@ -55,9 +56,10 @@ TrainingData open_samples(const BenchOptions& o, std::stop_token stop) {
     data.description = concat(o.samples, " synthetic samples of ", sample);
     return data;
   }
-  const auto dataset =
-      open_evaluation_data(o.subject, "train", {}, {},
-                           o.prints_text() ? how_to_show(false) : Show::nothing, std::move(stop));
+  const Show show = o.prints_text() ? how_to_show(false) : Show::nothing;
+  const ChosenPart part = choose_part(find_data(o.subject), "train", o.subject);
+  const auto dataset = open_part(part, {}, show, std::move(stop));
+  print_notes(*dataset, show);
   data.training = SampleSet::all(dataset);
   data.description = concat(o.subject, ": ", with_commas(dataset->size()), ' ',
                             unit_of(*dataset, dataset->size()));

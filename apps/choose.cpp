@@ -133,11 +133,6 @@ void check_fit(const nn::Model& model, const std::string& file, const Shape& inp
   if (!is_single && nn::default_loss(model) == nn::Loss::sigmoid_cross_entropy) {
     refuse("several sigmoid outputs want several labels a sample; end the model in softmax");
   }
-  if (!model.classes.empty() && model.classes != classes) {
-    const auto [own, other] =
-        std::mismatch(model.classes.begin(), model.classes.end(), classes.begin());
-    refuse("the model's class '", *own, "' is '", *other, "' in the data");
-  }
 }
 
 }  // namespace
@@ -180,6 +175,14 @@ Shape sample_shape(const TrainOptions& o, const Dataset& training) {
   if (training.dtype() == DType::f32) return training.natural_shape();
   const auto [height, width] = parse_size(o.size);
   return {height, width, o.channels.value_or(3)};
+}
+
+std::optional<KnownClasses> classes_of_model(const TrainOptions& o) {
+  const bool keeps_output = o.transfer.head.empty() && o.labels.class_mode != "input";
+  if (!is_model_description(o.model) || !keeps_output) return {};
+  const std::vector<std::string> names = read_model_description(o.model).classes;
+  if (names.empty()) return {};
+  return KnownClasses{names, o.model, true};
 }
 
 nn::Model make_model(const TrainOptions& o, const Dataset& training) {

@@ -10,6 +10,7 @@
 #include <millrace/nn/optimizer.h>
 
 #include <filesystem>
+#include <optional>
 #include <vector>
 
 namespace millrace::apps {
@@ -20,6 +21,10 @@ void choose(TrainOptions& options, const Dataset& training);
 
 /// The shape of one sample, from the options or the data set's own. Requires: choose().
 [[nodiscard]] Shape sample_shape(const TrainOptions& options, const Dataset& training);
+
+/// The classes of the model that the options name, where it has names for them and keeps its
+/// output. Requires: choose().
+[[nodiscard]] std::optional<KnownClasses> classes_of_model(const TrainOptions& options);
 
 /// The model that the options describe: from the zoo, or a JSON file whose input and number of
 /// classes must fit the data. Throws UsageError or Error.

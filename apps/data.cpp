@@ -10,6 +10,9 @@
 #include <millrace/io/split.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <span>
 #include <utility>
 
 namespace millrace::apps {
@@ -17,15 +20,6 @@ namespace {
 
 Watch watch_of(Counting& counting, std::stop_token stop) {
   return {[&counting](std::uint64_t count) { counting(count); }, std::move(stop)};
-}
-
-void check_classes(const Dataset& training, const Dataset& validation, const std::string& path) {
-  if (training.classes() == validation.classes()) return;
-  throw Error(concat(path, ": has ", validation.classes().size(), ' ',
-                     plural(validation.classes().size(), "class", "classes"), " (",
-                     validation.classes().front(), ", ...), the training data ",
-                     training.classes().size(), " (", training.classes().front(),
-                     ", ...); they must be the same"));
 }
 
 void check_samples(const Dataset& training, const Dataset& validation, const std::string& path) {
@@ -59,28 +53,93 @@ std::string unit_of(const Dataset& dataset, std::uint64_t count) {
   return plural(count, dataset.dtype() == DType::f32 ? "row" : "picture");
 }
 
-TrainingData open_training_data(const DataOptions& options, Show show, std::stop_token stop) {
-  const DataLayout layout = find_data(options.data);
-  check_is_table(options.table, options.data, layout.kind == DataKind::csv);
-  std::shared_ptr<const Dataset> training, validation;
-  TrainingData data;
-  {
-    Counting counting(show, "reading " + shown(options.data), "files");
-    const Watch watch = watch_of(counting, std::move(stop));
-    if (options.validation.empty()) {
-      const Datasets both = open_datasets(layout, watch, LeftOut::kFewNames, options.table);
-      training = both.train;
-      validation = both.validation;
-    } else {
-      training =
-          open_dataset(layout.kind, layout.train, watch, {}, LeftOut::kFewNames, options.table);
-      const DataLayout other = find_data(options.validation);
-      validation = open_dataset(other.kind, other.train, watch, training->classes(),
-                                LeftOut::kFewNames, table_beside(*training, options.table));
-      check_classes(*training, *validation, options.validation);
-      check_samples(*training, *validation, options.validation);
-    }
+ChosenPart choose_part(const DataLayout& layout, const std::string& word, const std::string& data) {
+  if (word.empty() && !layout.validation) {
+    const bool is_all =
+        layout.train.samples == std::filesystem::path(data) || layout.kind == DataKind::generated;
+    return {layout.kind, layout.train, is_all ? "all" : "train"};
   }
+  const DataPart& part = part_of(layout, word.empty() ? "validation" : word, data);
+  const bool is_test = layout.test && part.samples == layout.test->samples;
+  const bool is_training = part.samples == layout.train.samples;
+  return {layout.kind, part, is_training ? "train" : is_test ? "test" : "validation"};
+}
+
+namespace {
+
+/// What to validate on, and its name for people; nothing where a share of DATA is to be split off.
+std::optional<std::pair<ChosenPart, std::string>> validation_of(const DataOptions& o,
+                                                                const DataLayout& layout) {
+  const bool is_own = o.validation.empty();
+  if (is_own && o.part.empty() && !layout.validation) return {};
+  const std::string& where = is_own ? o.data : o.validation;
+  const ChosenPart chosen = choose_part(is_own ? layout : find_data(where), o.part, where);
+  if (is_own && chosen.name == "train") {
+    throw UsageError(concat("train: --part ", o.part,
+                            " would validate on what is trained on; name another part, or another "
+                            "data set with --validation"));
+  }
+  const std::string name = is_own ? "DATA" : where;
+  return std::pair(chosen,
+                   chosen.name == "all" ? name : concat("the ", chosen.name, " part of ", name));
+}
+
+/// Gives names to the numbers of both sides. Whether there were any.
+bool give_names(std::shared_ptr<const Dataset>& training,
+                std::shared_ptr<const Dataset>& validation, const DataOptions& o) {
+  bool are_used = false;
+  for (auto* set : {&training, &validation}) {
+    if (*set == nullptr || o.class_names.empty() || !are_numbers((*set)->classes())) continue;
+    const bool is_other = set == &validation && !o.validation.empty();
+    *set = name_classes(*set, is_other ? o.validation : o.data, o.class_names);
+    are_used = true;
+  }
+  return are_used;
+}
+
+/// Opens both sides as they are; the validation side is null where it is to be split off.
+Datasets open_sides(const DataOptions& o, const DataLayout& layout, const ChosenPart* validation,
+                    const Watch& watch) {
+  const OpenOptions options{.table = o.table};
+  Datasets sides{open_dataset(layout.kind, layout.train, watch, options), nullptr};
+  if (validation == nullptr) return sides;
+  if (o.validation.empty()) {
+    sides.validation = open_beside(layout, validation->part, *sides.train, watch, options);
+  } else {
+    sides.validation =
+        open_dataset(validation->kind, validation->part, watch, beside(*sides.train, options));
+    check_samples(*sides.train, *sides.validation, o.validation);
+  }
+  return sides;
+}
+
+std::string describe_split(const DataOptions& o, std::uint32_t count) {
+  if (count == 0) return "none";
+  return concat(with_commas(count), " of them (", percent(o.validation_share),
+                " of each class, drawn by seed ", o.seed, ")");
+}
+
+}  // namespace
+
+TrainingData open_training_data(const DataOptions& o, Show show, std::stop_token stop) {
+  const DataLayout layout = find_data(o.data);
+  check_is_table(o.table, o.data, layout.kind == DataKind::csv);
+  const auto other = validation_of(o, layout);
+  Datasets sides;
+  {
+    Counting counting(show, "reading " + shown(o.data), "files");
+    sides =
+        open_sides(o, layout, other ? &other->first : nullptr, watch_of(counting, std::move(stop)));
+  }
+  auto& [training, validation] = sides;
+  TrainingData data;
+  if (!give_names(training, validation, o)) data.class_names = o.class_names;
+  if (validation != nullptr) {
+    validation = match_classes(validation, o.validation.empty() ? o.data : o.validation,
+                               {training->classes(), o.data})
+                     .dataset;
+  }
+  for (const std::string& note : layout.notes) print_note(note, show);
   print_notes(*training, show);
   data.description = concat(
       with_commas(training->size()), ' ', unit_of(*training, training->size()), " in ",
@@ -89,45 +148,44 @@ TrainingData open_training_data(const DataOptions& options, Show show, std::stop
     print_notes(*validation, show);
     data.training = SampleSet::all(training);
     data.validation = SampleSet::all(validation);
-    const std::string where = !options.validation.empty() ? options.validation
-                              : layout.validation_is_test ? "the test part of DATA"
-                                                          : "the validation part of DATA";
-    data.validation_description = concat(with_commas(validation->size()), ' ',
-                                         unit_of(*validation, validation->size()), " of ", where);
+    data.validation_description =
+        concat(with_commas(validation->size()), ' ', unit_of(*validation, validation->size()),
+               " of ", other->second);
   } else {
-    Split parts = split(*training, options.validation_share, options.seed);
+    Split parts = split(*training, o.validation_share, o.seed);
     data.training = {training, std::move(parts.train)};
     data.validation = {training, std::move(parts.validation)};
-    data.validation_description = data.validation.size() == 0
-                                      ? std::string("none")
-                                      : concat(with_commas(data.validation.size()), " of them (",
-                                               percent(options.validation_share),
-                                               " of each class, drawn by seed ", options.seed, ")");
+    data.validation_description = describe_split(o, data.validation.size());
   }
-  check_several_classes(data.training, options.data);
+  check_several_classes(data.training, o.data);
   return data;
 }
 
-std::shared_ptr<const Dataset> open_evaluation_data(const std::string& data,
-                                                    const std::string& part,
-                                                    std::vector<std::string> classes,
-                                                    const CsvOptions& table, Show show,
-                                                    std::stop_token stop) {
-  const DataLayout layout = find_data(data);
-  check_is_table(table, data, layout.kind == DataKind::csv);
-  if (part == "validation" && !layout.validation) {
-    throw Error(concat(data, ": has no validation part; expected val/ or test/ beside train/"));
+void match_model(TrainingData& data, const DataOptions& o, const KnownClasses& model) {
+  const bool is_one = data.validation.dataset == data.training.dataset;
+  try {
+    const auto match = [&](SampleSet& set, const std::string& where, bool are_all_wanted) {
+      KnownClasses known = model;
+      known.are_all_wanted = are_all_wanted;
+      set.dataset = match_classes(set.dataset, where, known, data.class_names).dataset;
+    };
+    match(data.training, o.data, true);
+    if (is_one) {
+      data.validation.dataset = data.training.dataset;
+    } else if (data.validation.dataset != nullptr) {
+      match(data.validation, o.validation.empty() ? o.data : o.validation, false);
+    }
+  } catch (const UsageError&) {
+    throw;
+  } catch (const Error& error) {
+    throw UsageError(error.what());
   }
-  const bool takes_training = part == "train" || !layout.validation;
-  std::shared_ptr<const Dataset> dataset;
-  {
-    Counting counting(show, "reading " + shown(data), "files");
-    dataset = open_dataset(layout.kind, takes_training ? layout.train : *layout.validation,
-                           watch_of(counting, std::move(stop)), std::move(classes),
-                           LeftOut::kFewNames, table);
-  }
-  print_notes(*dataset, show);
-  return dataset;
+}
+
+std::shared_ptr<const Dataset> open_part(const ChosenPart& part, const OpenOptions& options,
+                                         Show show, std::stop_token stop) {
+  Counting counting(show, "reading " + shown(part.part.samples.native()), "files");
+  return open_dataset(part.kind, part.part, watch_of(counting, std::move(stop)), options);
 }
 
 Survey survey_pictures(const Dataset& dataset, bool upright) {

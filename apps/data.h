@@ -3,6 +3,7 @@
 
 #include "apps/progress.h"
 
+#include <millrace/io/class_names.h>
 #include <millrace/io/find_data.h>
 #include <millrace/nodes/directory_reader.h>
 
@@ -20,6 +21,7 @@ struct TrainingData {
   std::string description;             ///< "60,000 pictures in 10 classes"
   std::string validation_description;  ///< "10,000 of test/", "20 % of them (12,000), drawn by seed
                                        ///< 1", "none"
+  std::vector<std::string> class_names{};  ///< those of DataOptions that no data set here needed
 };
 
 struct DataOptions {
@@ -27,23 +29,37 @@ struct DataOptions {
   std::string validation;  ///< another data set, or empty
   double validation_share = 0.2;
   std::uint64_t seed = 1;
-  CsvOptions table{};
+  std::string part{};  ///< to validate on, as part_of() knows it; empty: as choose_part() says
+  std::vector<std::string> class_names{};  ///< for numbers, or empty
+  CsvOptions table{};                      ///< how rows are read, where they are
 };
 
-/// Throws Error as find_data() and open_datasets() do, and if both sides have other classes;
+/// A part of a data set.
+struct ChosenPart {
+  DataKind kind = DataKind::class_folders;
+  DataPart part;
+  std::string name;  ///< "train", "validation", "test", or "all" of a data set without parts
+};
+
+/// The part that `word` names or, where it is empty, the one that training validates on: that for
+/// validation, else that for tests, else all of `data`. Throws as part_of().
+[[nodiscard]] ChosenPart choose_part(const DataLayout& layout, const std::string& word,
+                                     const std::string& data);
+
+/// Throws Error as find_data() and open_datasets() do, and if the sides do not go together;
 /// Stopped.
 [[nodiscard]] TrainingData open_training_data(const DataOptions& options, Show show,
                                               std::stop_token stop);
 
-/// One data set, for evaluate. `part` is "train", "validation" (val/, test/ or the like) or empty:
-/// the validation part where `data` has one. `classes` are the names for labels that have none of
-/// their own (IDX, CSV). `table` says how rows are to be read. Throws Error where there is no such
-/// part.
-[[nodiscard]] std::shared_ptr<const Dataset> open_evaluation_data(const std::string& data,
-                                                                  const std::string& part,
-                                                                  std::vector<std::string> classes,
-                                                                  const CsvOptions& table,
-                                                                  Show show, std::stop_token stop);
+/// The samples under the classes of a model that they are to train further, all of which they must
+/// have. `options.data` and so on are for messages. Throws UsageError as match_classes() throws
+/// Error.
+void match_model(TrainingData& data, const DataOptions& options, const KnownClasses& model);
+
+/// One part, with classes as it has them and its notes not printed.
+[[nodiscard]] std::shared_ptr<const Dataset> open_part(const ChosenPart& part,
+                                                       const OpenOptions& options, Show show,
+                                                       std::stop_token stop);
 
 /// What the headers of pictures say, from a sample of at most 64 files spread over the data set.
 struct Survey {

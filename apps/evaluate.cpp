@@ -5,14 +5,13 @@
 #include "apps/commands.h"
 #include "apps/data.h"
 #include "apps/device_memory.h"
+#include "apps/evaluate_options.h"
+#include "apps/evaluation_data.h"
 #include "apps/evaluation_report.h"
 #include "apps/find_model.h"
 #include "apps/left_out_report.h"
 #include "apps/machine.h"
-#include "apps/machine_options.h"
-#include "apps/table_options.h"
 
-#include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
 #include <millrace/nn/preprocessing.h>
 #include <millrace/nodes/batcher.h>
@@ -26,7 +25,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
+#include <functional>
 #include <iomanip>
 #include <iostream>
 #include <memory>
@@ -35,89 +34,11 @@
 namespace millrace::apps {
 namespace {
 
-struct EvaluateOptions {
-  std::string model, data, part;
-  std::int64_t batch = 32;
-  std::string on_bad_image = "fail";
-  std::uint64_t max_image_pixels = kMaxImagePixels;
-  TableOptions table;
-  MachineOptions machine;
-  bool no_auc = false;
-  bool json = false;
-  bool quiet = false;
-};
-
-void declare(CommandLine& line, EvaluateOptions& o) {
-  line.positional("model", o.model);
-  line.positional("data", o.data);
-  line.topic("data", "Data");
-  line("part", o.part, "train|validation",
-       "which part of DATA; default: val/ or test/ where there is one, else all of it");
-  line("batch", o.batch, "N", "samples of a step; default 32");
-  line("on-bad-image", o.on_bad_image, "fail|skip",
-       "a picture that cannot be read ends the run (default) or is left out");
-  declare_max_image_pixels(line, o.max_image_pixels);
-  declare(line, o.table);
-  declare(line, o.machine);
-  line.topic("output", "Output");
-  line("no-auc", o.no_auc, "", "leave out the areas under ROC curves, which keep all outputs");
-  line("json", o.json, "", "print one JSON object instead of text");
-  line("quiet", o.quiet, "", "print the result and errors only");
-}
-
-void check(EvaluateOptions& o) {
-  if (o.data.empty()) throw UsageError("evaluate: needs MODEL and DATA");
-  if (o.batch < 1) throw UsageError(concat("evaluate: --batch must be 1 or more, not ", o.batch));
-  if (o.on_bad_image != "fail" && o.on_bad_image != "skip") {
-    throw UsageError(concat("evaluate: --on-bad-image must be fail or skip, not ", o.on_bad_image));
-  }
-  if (!o.part.empty() && o.part != "train" && o.part != "validation") {
-    throw UsageError(concat("evaluate: --part must be train or validation, not ", o.part));
-  }
-  check_max_image_pixels("evaluate", o.max_image_pixels);
-  check("evaluate", o.table);
-  check_and_choose("evaluate", o.machine);
-}
-
-/// The first name of `names` that is not in `others`, or nothing.
-const std::string* missing_in(const std::vector<std::string>& others,
-                              const std::vector<std::string>& names) {
-  const auto found = std::find_if(names.begin(), names.end(), [&](const std::string& name) {
-    return std::find(others.begin(), others.end(), name) == others.end();
-  });
-  return found == names.end() ? nullptr : &*found;
-}
-
-/// Throws Error unless labels and samples mean to the data set what they mean to the model.
-void check_fit(const nn::Model& model, const Dataset& dataset, const std::string& data) {
-  const std::vector<std::string> wanted = class_names(model);
-  const std::vector<std::string>& given = dataset.classes();
-  if (model.classes.empty() && wanted.size() != given.size()) {
-    throw Error(concat(data, ": has ", given.size(), ' ', plural(given.size(), "class", "classes"),
-                       ", the model tells ", wanted.size()));
-  }
-  if (!model.classes.empty() && wanted != given) {
-    const std::string* lacking = missing_in(given, wanted);
-    const std::string* extra = missing_in(wanted, given);
-    throw Error(
-        concat(data,
-               lacking != nullptr ? concat(": lacks the class '", *lacking, "' of the model")
-               : extra != nullptr ? concat(": has a class '", *extra, "' that the model lacks")
-                                  : std::string(": has the model's classes in another order"),
-               "; both must have the same classes"));
-  }
-  const Shape natural = dataset.natural_shape();
-  const bool is_table = dataset.dtype() == DType::f32;
-  if (is_table ? natural != model.input : model.input.rank() != 3) {
-    throw Error(concat(data, ": holds ", is_table ? concat("rows of ", natural) : "pictures",
-                       ", the input of the model is ", model.input));
-  }
-}
-
 struct Evaluation {
   EvaluateOptions options;
   SavedModel saved;
-  SampleSet data;
+  EvaluationData measured;
+  SampleSet data;  ///< taken from `measured`
   std::shared_ptr<const nn::Engine> engine;
   std::shared_ptr<nn::Executor> executor;
   std::vector<std::string> names;     ///< of the classes
@@ -152,19 +73,34 @@ DeviceBatchFactory device_batches(const Evaluation& e) {
           e.options.batch};
 }
 
+/// As the run measured what it kept back, where the user does not say otherwise.
+void measure_as_in(const TrainOptions& run, EvaluateOptions& o) {
+  o.batch = o.asked_batch.value_or(run.batch);
+  if (o.machine.precision.empty() && o.machine.device == run.device) {
+    o.machine.precision = run.precision;
+  }
+}
+
 Evaluation prepare(EvaluateOptions options, Show show, std::stop_token stop) {
   Evaluation e;
   e.saved = load_trained_model("evaluate", options.model);
-  e.data = SampleSet::all(open_evaluation_data(options.data, options.part, e.saved.model.classes,
-                                               csv_options(options.table, e.saved.model), show,
-                                               std::move(stop)));
-  check_fit(e.saved.model, *e.data.dataset, options.data);
-  e.names = class_names(e.saved.model);
+  e.measured = open_evaluation_data(
+      {options.model, options.data, options.part, options.held_out,
+       class_names_of(options.class_names), csv_options(options.table, e.saved.model)},
+      e.saved.model, show, std::move(stop));
+  e.data = std::move(e.measured.samples);
+  e.names = e.measured.names;
+  options.data = e.measured.data;
+  if (e.measured.run) measure_as_in(*e.measured.run, options);
   e.engine = engine_for(options.machine.engine());
   e.options = std::move(options);
   if (e.options.on_bad_image == "skip") e.lost = std::make_shared<LostSamples>(e.data, SampleSet{});
-  const nn::CompileOptions compile{
+  nn::CompileOptions compile{
       .batch = e.options.batch, .other_batches = make_reader(e).short_batches(), .training = false};
+  if (e.measured.run) {  // its val_loss has these in it
+    compile.label_smoothing = e.measured.run->schedule.label_smoothing;
+    compile.gradient = gradient_of(e.measured.run->schedule);
+  }
   e.executor = e.engine->compile(e.saved.model, compile);
   check_evaluation_memory(*e.engine, *e.executor, compile, device_batches(e), kDeviceBatches);
   return e;
@@ -234,6 +170,10 @@ void print_text(const Evaluation& e, const nn::StepResult& sum,
   if (counts_top_five(e)) std::cout << "top 5     " << metrics.top_k(5) << '\n';
   std::cout << "samples   " << with_commas(static_cast<std::uint64_t>(sum.samples));
   if (left_out > 0) std::cout << ", " << with_commas(left_out) << " left out";
+  if (const std::size_t missing = classes_without_samples(metrics, e.names).size(); missing > 0) {
+    std::cout << "\nclasses   " << e.names.size() - missing << " of " << e.names.size()
+              << " have samples; averages are over those";
+  }
   std::cout << "\nspeed     " << with_commas(rate) << " images/s on " << e.engine->description()
             << "\n\n";
   print_classes(std::cout, metrics, e.names);
@@ -246,6 +186,7 @@ void print_json(const Evaluation& e, const nn::StepResult& sum,
                                    {"correct", sum.correct},   {"samples", sum.samples}};
   result.update(
       json_of(e.data.dataset->left_out(), e.data.size() - static_cast<std::uint64_t>(sum.samples)));
+  result["measured"] = measured(e.measured, sum.samples, classes_without_samples(metrics, e.names));
   result["seconds"] = report.wall_s;
   result["images_per_s"] = static_cast<double>(sum.samples) / report.wall_s;
   result["device"] = e.engine->description();
@@ -274,7 +215,7 @@ void name_left_out(const Evaluation& e, const Report& report) {
 int evaluate(const Arguments& arguments) {
   EvaluateOptions options;
   CommandLine line(
-      "evaluate", "evaluate MODEL DATA [OPTIONS]",
+      "evaluate", "evaluate MODEL [DATA] [OPTIONS]",
       "Measures loss, accuracy and the figures of each class of a trained model. "
       "MODEL is a model.safetensors or "
       "a run directory;\nDATA is what 'millrace train' takes, with the same classes; it "
@@ -307,6 +248,7 @@ int evaluate(const Arguments& arguments) {
       report = p.run(interrupt.token());
     }
     name_left_out(e, report);
+    if (!e.measured.warning.empty()) std::cerr << "millrace: " << e.measured.warning << '\n';
     if (report.stopped) throw Stopped("stopped by a signal");
     if (sum.samples == 0) throw Error(concat(e.options.data, ": no sample could be read"));
     e.options.json ? print_json(e, sum, metrics, report) : print_text(e, sum, metrics, report);

@@ -101,6 +101,17 @@ nlohmann::ordered_json figures(const nn::ClassMetrics& m) {
 
 }  // namespace
 
+std::vector<std::string> classes_without_samples(const nn::ClassificationMetrics& metrics,
+                                                 const std::vector<std::string>& names) {
+  std::vector<std::string> missing;
+  for (std::size_t c = 0; c < names.size(); ++c) {
+    const auto row = metrics.confusion().subspan(c * names.size(), names.size());
+    const bool is_there = std::any_of(row.begin(), row.end(), [](auto n) { return n > 0; });
+    if (!is_there) missing.push_back(names[c]);
+  }
+  return missing;
+}
+
 void print_classes(std::ostream& out, const nn::ClassificationMetrics& metrics,
                    const std::vector<std::string>& names) {
   print_table(out, metrics.per_class(), names);

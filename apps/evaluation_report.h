@@ -11,6 +11,10 @@
 
 namespace millrace::apps {
 
+/// Classes of which nothing was measured, so that they are not in averages.
+[[nodiscard]] std::vector<std::string> classes_without_samples(
+    const nn::ClassificationMetrics& metrics, const std::vector<std::string>& names);
+
 /// A table of precision, recall, F1, area under the ROC curve and samples, and how labels (rows)
 /// and predictions (columns) go together. Of many classes the table has the worst, and the pairs
 /// that are confused most take the place of the matrix. `names` has one a class.

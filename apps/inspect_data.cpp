@@ -1,15 +1,12 @@
 #include "apps/inspect.h"
 
-#include "apps/choose.h"
 #include "apps/data.h"
+#include "apps/image_facts.h"
 #include "apps/left_out_report.h"
 #include "apps/table.h"
 
 #include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
-#include <millrace/image/orientation.h>
-#include <millrace/io/decode.h>
-#include <millrace/pipeline/pipeline.h>
 
 #include <nlohmann/json.hpp>
 
@@ -18,133 +15,37 @@
 #include <iostream>
 #include <map>
 #include <memory>
-#include <optional>
 #include <span>
 #include <utility>
 
 namespace millrace::apps {
 namespace {
 
-/// What a picture's file told of itself.
-struct Facts {
-  int height = 0, width = 0, channels = 0;
-  const char* format = nullptr;  ///< null: it cannot be read
-};
-
-constexpr std::uint32_t kChunk = 16;  // files, enough that a hop does not show
-
-/// Files that follow each other in a data set.
-struct Chunk {
-  std::uint32_t first = 0, count = 0;
-};
-
-struct Looked {
-  std::uint32_t count = 0;
-  std::vector<std::string> unreadable;  ///< why, a line a file
-};
-
-/// A node: reads the headers of a chunk's files into their places of `facts`, or decodes them.
-class Look {
- public:
-  Look(std::shared_ptr<const Dataset> dataset, std::span<Facts> facts, bool decodes,
-       DecoderOptions options)
-      : dataset_(std::move(dataset)),
-        facts_(facts),
-        decodes_(decodes),
-        options_(std::move(options)),
-        decoder_(options_) {}
-  Look(const Look& other) : Look(other.dataset_, other.facts_, other.decodes_, other.options_) {}
-  Look& operator=(const Look&) = delete;
-
-  Looked operator()(const Chunk& chunk, Context& context) {
-    Looked looked{chunk.count, {}};
-    for (std::uint32_t i = chunk.first; i < chunk.first + chunk.count; ++i) {
-      if (context.is_stopping()) break;
-      try {
-        look_at(dataset_->name(i), facts_[i]);
-      } catch (const Error& error) {
-        looked.unreadable.emplace_back(error.what());
-      }
-    }
-    return looked;
-  }
-
- private:
-  void look_at(const std::string& path, Facts& facts) {
-    ImageInfo info = decoder_.info(path);
-    if (swaps_axes(info.orientation)) std::swap(info.height, info.width);
-    if (decodes_) {
-      constexpr int kThumbnail = 32;
-      thumbnail_.resize(std::size_t{kThumbnail} * kThumbnail * 3);
-      decoder_.decode_file(path, {thumbnail_.data(), kThumbnail, kThumbnail, 3}, Filter::nearest);
-    }
-    facts = {info.height, info.width, info.channels, info.format};
-  }
-  std::shared_ptr<const Dataset> dataset_;
-  std::span<Facts> facts_;
-  bool decodes_;
-  DecoderOptions options_;
-  Decoder decoder_;
-  std::vector<std::uint8_t> thumbnail_;
-};
-
-/// list - look - collect, over all files of a data set. Throws Stopped.
-std::vector<std::string> look_at_all(const std::shared_ptr<const Dataset>& dataset,
-                                     std::span<Facts> facts, const InspectOptions& o, Show show,
-                                     std::stop_token stop) {
-  std::vector<std::string> unreadable;
-  std::uint64_t done = 0;
-  Counting counting(show, o.full ? "decoding" : "reading headers", "pictures");
-  Pipeline p({.name = "inspect", .threads = o.threads});
-  auto chunks =
-      p.source({.name = "list"}, slots(4 * o.threads), [size = dataset->size()](Position) {
-        return [next = 0U, size]() mutable -> std::optional<Chunk> {
-          if (next == size) return std::nullopt;
-          const Chunk chunk{next, std::min(kChunk, size - next)};
-          next += chunk.count;
-          return chunk;
-        };
-      });
-  auto looked = p.then(chunks, {.name = "look", .concurrency = kAllThreads},
-                       Look(dataset, facts, o.full,
-                            decoder_options(Bytes{memory_limit().count / 2}, o.threads,
-                                            o.max_image_pixels, {.exif_orientation = true})));
-  p.sink(looked, {.name = "collect"}, [&](const Looked& part) {
-    unreadable.insert(unreadable.end(), part.unreadable.begin(), part.unreadable.end());
-    counting(done += part.count);
-  });
-  if (p.run(std::move(stop)).stopped) throw Stopped("stopped on request");
-  return unreadable;
-}
-
 /// A part of a data set and what is known of it.
 struct Part {
   std::string name;
   std::shared_ptr<const Dataset> dataset;
   std::vector<std::uint64_t> class_counts{};
+  std::vector<std::string> notes{};  ///< besides those of the data set
 };
-
-std::vector<std::uint64_t> count_classes(const Dataset& dataset) {
-  std::vector<std::uint64_t> counts(dataset.classes().size());
-  for (std::uint32_t i = 0; i < dataset.size(); ++i) {
-    ++counts[static_cast<std::size_t>(dataset.label(i))];
-  }
-  return counts;
-}
 
 std::vector<Part> open_parts(const InspectOptions& o, Show show, std::stop_token stop) {
   const DataLayout layout = find_data(o.path);
-  const CsvOptions table = csv_options(o.table);
-  check_is_table(table, o.path, layout.kind == DataKind::csv);
-  Datasets sets;
-  {
-    Counting counting(show, "reading " + shown(o.path), "files");
-    sets = open_datasets(layout, {[&](std::uint64_t count) { counting(count); }, std::move(stop)},
-                         o.full ? LeftOut::kAllNames : LeftOut::kFewNames, table);
-  }
-  const auto name_of = [&](const DataPart& part) { return part.samples.filename().string(); };
-  std::vector<Part> parts{{layout.validation ? name_of(layout.train) : "samples", sets.train}};
-  if (layout.validation) parts.push_back({name_of(*layout.validation), sets.validation});
+  const OpenOptions options{.names_left_out = o.full ? LeftOut::kAllNames : LeftOut::kFewNames,
+                            .table = csv_options(o.table)};
+  check_is_table(options.table, o.path, layout.kind == DataKind::csv);
+  Counting counting(show, "reading " + shown(o.path), "files");
+  const Watch watch{[&](std::uint64_t count) { counting(count); }, std::move(stop)};
+  const auto name_of = [](const DataPart& part) { return part.samples.filename().string(); };
+  std::vector<Part> parts{{layout.validation ? name_of(layout.train) : "samples",
+                           open_dataset(layout.kind, layout.train, watch, options)}};
+  const auto add = [&](const DataPart& part) {
+    parts.push_back(
+        {name_of(part), open_beside(layout, part, *parts.front().dataset, watch, options)});
+  };
+  if (layout.validation && !layout.validation_is_test) add(*layout.validation);
+  if (layout.test) add(*layout.test);
+  parts.front().notes = layout.notes;
   for (Part& part : parts) part.class_counts = count_classes(*part.dataset);
   return parts;
 }
@@ -289,7 +190,11 @@ std::vector<std::string> look_at_parts(const std::vector<Part>& parts, std::vect
 void inspect_data(const InspectOptions& o, Show show, std::stop_token stop) {
   const std::vector<Part> parts = open_parts(o, show, stop);
   if (!o.json) print_classes(parts, o.path);
-  for (const Part& part : parts) print_notes(*part.dataset, o.json ? Show::nothing : Show::lines);
+  const Show notes = o.json ? Show::nothing : Show::lines;
+  for (const Part& part : parts) {
+    for (const std::string& note : part.notes) print_note(note, notes);
+    print_notes(*part.dataset, notes);
+  }
   if (o.full && !o.json) list_left_out(parts);
   const Dataset& first = *parts.front().dataset;
   const bool is_in_memory = first.natural_shape().rank() > 0;

@@ -1,11 +1,16 @@
 #include "apps/label_options.h"
 
 #include "apps/find_model.h"
+#include "apps/lists.h"
 
 #include <millrace/core/error.h>
 #include <millrace/core/plural.h>
+#include <millrace/io/files.h>
 #include <millrace/nn/preprocessing.h>
 
+#include <filesystem>
+#include <sstream>
+#include <system_error>
 #include <variant>
 
 namespace millrace::apps {
@@ -41,6 +46,33 @@ void declare(CommandLine& line, LabelOptions& o) {
        "and a one), input (the picture itself, for autoencoders)");
   line("class-weight", o.class_weight, "W",
        "how much classes weigh in the loss of training: balanced, or cats=2,dogs=1; default 1");
+  line("class-names", o.class_names, "A,B,...|FILE", kClassNamesHelp);
+}
+
+bool is_class_names_file(const std::string& text) {
+  std::error_code ignored;
+  return !text.empty() && std::filesystem::is_regular_file(text, ignored);
+}
+
+std::vector<std::string> class_names_of(const std::string& text) {
+  if (text.empty()) return {};
+  std::vector<std::string> names;
+  if (is_class_names_file(text)) {
+    const std::vector<std::byte> bytes = read_file(text);
+    std::istringstream lines({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    for (std::string line; std::getline(lines, line);) {
+      if (line.ends_with('\r')) line.pop_back();
+      names.push_back(line);
+    }
+    while (!names.empty() && names.back().empty()) names.pop_back();
+  } else {
+    names = words_of(text);
+  }
+  if (names.size() < 2) {
+    throw UsageError(
+        concat("--class-names: '", text, "' is neither a file nor names with commas between them"));
+  }
+  return names;
 }
 
 void check(const LabelOptions& o) {

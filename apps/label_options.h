@@ -9,15 +9,28 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace millrace::apps {
 
 struct LabelOptions {
   std::string class_mode;    ///< empty: binary for two classes, else sparse
   std::string class_weight;  ///< "balanced", "cats=2,dogs=1"
+  std::string class_names;   ///< as class_names_of() reads it
 };
 
 void declare(CommandLine& line, LabelOptions& options);
+
+/// What --class-names says: names with commas between them, or a file with a name a line. Throws
+/// UsageError for one name alone, Error if the file cannot be read.
+[[nodiscard]] std::vector<std::string> class_names_of(const std::string& text);
+
+/// Whether it names a file.
+[[nodiscard]] bool is_class_names_file(const std::string& text);
+
+inline constexpr const char* kClassNamesHelp =
+    "what the classes 0, 1, ... are called where they are numbers (IDX, tables, folders named so); "
+    "or a file with a name a line";
 
 /// Throws UsageError for a mode that does not exist or gives nothing to learn.
 void check(const LabelOptions& options);

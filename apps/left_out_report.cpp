@@ -10,12 +10,13 @@
 
 namespace millrace::apps {
 
+void print_note(const std::string& note, Show show) {
+  (show == Show::nothing ? std::cerr << "millrace: " : std::cout << "note: ") << note << '\n';
+}
+
 void print_notes(const Dataset& dataset, Show show) {
-  const bool is_quiet = show == Show::nothing;
-  for (const std::string& note : dataset.notes()) {
-    (is_quiet ? std::cerr << "millrace: " : std::cout << "note: ") << note << '\n';
-  }
-  if (is_quiet) return;  // the notes say it
+  for (const std::string& note : dataset.notes()) print_note(note, show);
+  if (show == Show::nothing) return;  // the notes say it
   for (const std::string& why : dataset.left_out().lines(LeftOutReason::unreadable)) {
     std::cerr << "millrace: left out: " << why << '\n';
   }

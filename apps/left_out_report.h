@@ -14,6 +14,10 @@
 
 namespace millrace::apps {
 
+/// A line that the user should know: on standard output, or on standard error where that is for the
+/// result alone (Show::nothing).
+void print_note(const std::string& note, Show show);
+
 /// The notes of a data set: on standard output, or on standard error where that is for the result
 /// alone (Show::nothing). What could not be read is named on standard error in any case.
 void print_notes(const Dataset& dataset, Show show);

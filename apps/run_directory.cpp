@@ -16,9 +16,9 @@
 namespace millrace::apps {
 namespace {
 
-constexpr std::array<const char*, 8> kFiles = {
-    "config.ini",  "metrics.csv", "model.safetensors", "best.safetensors",
-    "report.json", "trace.json",  "augmented.png",     "algorithms.json"};
+constexpr std::array<const char*, 9> kFiles = {
+    "config.ini", "metrics.csv",   "model.safetensors", "best.safetensors", "report.json",
+    "trace.json", "augmented.png", "algorithms.json",   "data.json"};
 
 /// A file of a run in a folder below the run directory. Nothing else there is ever removed.
 bool is_file_of_run(const std::filesystem::path& file) {
@@ -64,6 +64,10 @@ std::filesystem::path choices_file(const std::filesystem::path& run) {
   return run / "algorithms.json";
 }
 
+std::filesystem::path data_file(const std::filesystem::path& run) {
+  return run / "data.json";
+}
+
 RunDirectory::RunDirectory(std::filesystem::path path, OldRun old, std::size_t keep)
     : path_(std::move(path)), checkpoints_(path_ / "checkpoints", keep) {
   create_folders(path_);
@@ -92,6 +96,10 @@ void RunDirectory::write_config(const std::string& recipe) const {
 
 void RunDirectory::write_choices(const std::string& text) const {
   if (!text.empty()) write_atomically(choices_file(path_), text);
+}
+
+void RunDirectory::write_data(const std::string& record) const {
+  write_atomically(data_file(path_), record);
 }
 
 bool RunDirectory::add_columns(const EpochRecord& record) {

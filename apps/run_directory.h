@@ -1,6 +1,6 @@
 #pragma once
 // The folder that holds all there is to know of a run: config.ini, metrics.csv, model.safetensors,
-// best.safetensors, checkpoints, events, report.json, trace.json, algorithms.json.
+// best.safetensors, checkpoints, events, report.json, trace.json, algorithms.json, data.json.
 
 #include <millrace/io/checkpoint_folder.h>
 #include <millrace/nn/model.h>
@@ -20,6 +20,9 @@ namespace millrace::apps {
 
 /// Where a run keeps which algorithms its engine chose (nn::Engine::choices).
 [[nodiscard]] std::filesystem::path choices_file(const std::filesystem::path& run);
+
+/// Where a run keeps what identifies its samples.
+[[nodiscard]] std::filesystem::path data_file(const std::filesystem::path& run);
 
 /// What to do with a run that is there already.
 enum class OldRun { refuse, replace, resume };
@@ -42,6 +45,8 @@ class RunDirectory {
   void write_config(const std::string& recipe) const;
   /// nn::Engine::choices; no file for an empty text.
   void write_choices(const std::string& text) const;
+  /// What identifies the samples (run_identity.h).
+  void write_data(const std::string& record) const;
   /// Appends a line to metrics.csv. A figure that no epoch had before is a new column at the end,
   /// empty in the lines that are there: the file is written anew. Throws Error (disk), here and
   /// below.

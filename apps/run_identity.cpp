@@ -44,6 +44,14 @@ std::string fingerprint(const SampleSet& set) {
   return concat(set.size(), " samples, ", hash.value());
 }
 
+std::string data_record(const TrainingData& data) {
+  const bool is_share =
+      data.validation.size() > 0 && data.validation.dataset == data.training.dataset;
+  return concat("{\"training\": ", json_quoted(fingerprint(data.training)),
+                ",\n \"validation\": ", json_quoted(fingerprint(data.validation)),
+                ",\n \"held_out\": ", is_share ? "true" : "false", "}\n");
+}
+
 RunIdentity::RunIdentity(const TrainOptions& o, const TrainingData& data, const nn::Model& model)
     : options_{{"batch", concat(o.batch)},
                {"steps-per-epoch", concat(o.steps_per_epoch)},

@@ -10,6 +10,7 @@
 #include "apps/resident.h"
 #include "apps/run_directory.h"
 #include "apps/run_files.h"
+#include "apps/run_identity.h"
 #include "apps/show_augmented.h"
 #include "apps/training_losses.h"
 #include "apps/training_pipeline.h"
@@ -40,8 +41,13 @@ Training prepare(TrainOptions options, Show show, std::stop_token stop) {
         "train: no DATA; give a folder that holds one folder of pictures for each class");
   }
   const double validation_share = options.replay > 0 ? 0 : options.validation_share;
-  TrainingData data = open_training_data({options.data, options.validation, validation_share,
-                                          options.seed, csv_options(options.table)},
+  TrainingData data = open_training_data({.data = options.data,
+                                          .validation = options.validation,
+                                          .validation_share = validation_share,
+                                          .seed = options.seed,
+                                          .part = options.part,
+                                          .class_names = class_names_of(options.labels.class_names),
+                                          .table = csv_options(options.table)},
                                          show, stop);
   Counting counting(show, "fitting the preprocessing", "samples");
   Counting timing(show, "finding the fastest algorithms", "operations");
@@ -84,6 +90,9 @@ std::string recipe_of(TrainOptions options) {
   }
   if (is_model_description(options.model)) {
     options.model = fs::absolute(options.model).string();
+  }
+  if (is_class_names_file(options.labels.class_names)) {
+    options.labels.class_names = fs::absolute(options.labels.class_names).string();
   }
   if (!options.transfer.weights.empty()) {
     options.transfer.weights = fs::absolute(weights_file(options.transfer.weights)).string();
@@ -267,6 +276,7 @@ int run_training(const Training& t, Show show, Interrupt& interrupt) {
   }
   directory.write_config(recipe_of(t.options));
   directory.write_choices(t.engine->choices());
+  directory.write_data(data_record(t.data));
   TrainingProgress progress(show, t.options.epochs, t.options.batch);
   RunFiles files(t, directory, progress);
   Pipeline pipeline = compose(files.watchers());  // from where the state is now

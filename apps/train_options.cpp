@@ -16,6 +16,9 @@ void declare(CommandLine& line, TrainOptions& o) {
        "validate on this data set; default: DATA's val/ or test/, else a share of DATA");
   line("validation-share", o.validation_share, "X",
        "share of DATA kept for validation, drawn by seed, class by class; default 0.2, 0 for none");
+  line("part", o.part, "NAME",
+       "the part to validate on, of DATA or of the other data set: val or test, and of another one "
+       "also train; default: val/ where there is one, else test/");
   line("size", o.size, "N|HxW",
        "height and width of the model's input; default: that of the pictures where all agree, else "
        "150");

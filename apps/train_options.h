@@ -26,6 +26,7 @@ struct TrainOptions {
   std::string data;
   std::string validation;
   double validation_share = 0.2;
+  std::string part;
   std::string size;
   std::optional<int> channels;
   std::string filter;

@@ -45,6 +45,16 @@ void check_replay(const TrainOptions& o, std::uint32_t steps) {
       concat("--replay ", o.replay, ": an epoch has ", steps, " batches; replay as many or fewer"));
 }
 
+/// Labels mean to the data what they mean to a model from a file.
+void match_classes_of_model(const TrainOptions& o, TrainingData& data) {
+  if (const auto known = classes_of_model(o)) {
+    match_model(data, {.data = o.data, .validation = o.validation}, *known);
+  } else if (!data.class_names.empty()) {
+    throw UsageError(concat("train: --class-names gives names to classes that are numbers; ",
+                            o.data, " has names of its own"));
+  }
+}
+
 /// Weights as they leave the engine: offsets and gaps included.
 std::size_t weight_elements(const nn::Model& model) {
   return static_cast<std::size_t>(nn::arena_elements(nn::parameters(model)));
@@ -57,8 +67,9 @@ Training prepare_training(TrainOptions options, TrainingData data, const Watch& 
                           std::function<void(std::uint64_t)> on_timing) {
   Training t;
   t.data = std::move(data);
+  choose(options, *t.data.training.dataset);
+  match_classes_of_model(options, t.data);
   const Dataset& training = *t.data.training.dataset;
-  choose(options, training);
   if (options.resident) check_resident(options, engine.get());
   t.model = make_model(options, training);
   if (t.model.input.rank() != 3 && !augment_options(options.augmentation).is_identity()) {

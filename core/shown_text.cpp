@@ -23,18 +23,8 @@ std::string control(char c) {
   }
 }
 
-/// The code point of a well-formed sequence of two or three bytes; 0 for others.
-unsigned code_point(std::string_view sequence) {
-  const auto bits = [&](std::size_t i, unsigned mask) {
-    return static_cast<unsigned char>(sequence[i]) & mask;
-  };
-  if (sequence.size() == 2) return bits(0, 0x1F) << 6 | bits(1, 0x3F);
-  if (sequence.size() == 3) return bits(0, 0x0F) << 12 | bits(1, 0x3F) << 6 | bits(2, 0x3F);
-  return 0;
-}
-
 /// C1 controls, separators of lines and paragraphs, and what turns the direction of the text.
-bool is_control(unsigned code) {
+bool is_control(char32_t code) {
   return (code >= 0x80 && code <= 0x9F) || code == 0x2028 || code == 0x2029 ||
          (code >= 0x202A && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
 }
@@ -50,7 +40,7 @@ std::string escaped(std::string_view text, bool with_controls) {
     else if (with_controls && length == 1 && (lead < 0x20 || lead == 0x7F))
       result += control(sequence.front());
     else if (with_controls && is_control(code_point(sequence)))
-      result += escape("\\u%04x", code_point(sequence));
+      result += escape("\\u%04x", static_cast<unsigned>(code_point(sequence)));
     else
       result += sequence;
     text.remove_prefix(sequence.size());
@@ -73,6 +63,13 @@ std::size_t utf8_length(std::string_view text) {
   const bool is_surrogate = lead == 0xED && byte(1) > 0x9F;
   const bool is_too_large = lead == 0xF4 && byte(1) > 0x8F;
   return is_overlong || is_surrogate || is_too_large ? 0 : length;
+}
+
+char32_t code_point(std::string_view sequence) {
+  constexpr std::array<unsigned, 5> kLead = {0, 0x7F, 0x1F, 0x0F, 0x07};  // bits, by length
+  char32_t code = static_cast<unsigned char>(sequence.front()) & kLead.at(sequence.size());
+  for (const char c : sequence.substr(1)) code = code << 6 | (static_cast<unsigned char>(c) & 0x3F);
+  return code;
 }
 
 std::string shown(std::string_view text) {

@@ -11,6 +11,9 @@ namespace millrace {
 /// Length of the well-formed UTF-8 sequence at the front of `text`, or 0. Requires: not empty.
 [[nodiscard]] std::size_t utf8_length(std::string_view text);
 
+/// The code point of such a sequence.
+[[nodiscard]] char32_t code_point(std::string_view sequence);
+
 /// On one line, for people: control characters as \t, \n, \r, \e or \x07, those of Unicode, which
 /// also turn the direction of writing, as \u202e, and bytes that are not UTF-8 as \xe9. All else
 /// stays as it is, backslashes too.

@@ -5,8 +5,9 @@
 #include <millrace/io/decode.h>
 
 #include <algorithm>
+#include <fstream>
 #include <limits>
-#include <map>
+#include <set>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -30,24 +31,34 @@ void check_is_folder(const fs::path& root) {
   }
 }
 
+/// What the file kEmptyClasses says; nothing where there is none.
+std::set<std::string> names_of_empty(const fs::path& root) {
+  std::ifstream file(root / ClassFolder::kEmptyClasses);
+  std::set<std::string> names;
+  for (std::string line; std::getline(file, line);) names.insert(line);
+  return names;
+}
+
 }  // namespace
 
 ClassFolder::ClassFolder(fs::path root, const Watch& watch, const Options& options)
     : root_(std::move(root)), left_out_(options.names_left_out) {
   check_is_folder(root_);
-  std::vector<ClassName> folders = list_classes();
-  choose_classes(folders, options.classes);
-  const bool are_given = !options.classes.empty() && classes_ == options.classes;
+  const std::vector<ClassName> folders = list_classes();
+  name_classes(folders);
+  const std::set<std::string> empty = names_of_empty(root_);
 
   ImageWalk walk(root_, watch);
   offsets_.push_back(0);
-  for (const ClassName& folder : folders) add_class(folder, walk, are_given);
-  if (classes_.size() == 1) {
+  for (std::size_t label = 0; label < folders.size(); ++label) {
+    const bool may_be_empty = options.is_companion || empty.count(classes_[label]) != 0;
+    add_class(folders[label], static_cast<int>(label), walk, may_be_empty);
+  }
+  if (classes_.size() == 1 && !options.is_companion) {
     throw Error(concat(root_.string(), ": only one class, ", classes_.front(),
                        "; nothing can be learnt from that; ", kExpectedTree));
   }
   if (size() == 0) throw Error(concat(root_.string(), ": no pictures in any class folder"));
-  if (are_given) note_missing();
   watch.at(size());
   names_.shrink_to_fit();
   offsets_.shrink_to_fit();
@@ -58,6 +69,7 @@ ClassFolder::ClassFolder(fs::path root, const Watch& watch, const Options& optio
 std::vector<ClassFolder::ClassName> ClassFolder::list_classes() {
   std::vector<ClassName> folders;
   for_each_entry(root_, [&](const fs::directory_entry& entry, const std::string& name) {
+    if (name == kEmptyClasses) return;
     const EntryKind kind = kind_of(entry, name);
     if (kind.kind == EntryKind::folder) {
       folders.push_back({name, as_utf8(name)});
@@ -84,36 +96,19 @@ std::vector<ClassFolder::ClassName> ClassFolder::list_classes() {
   return folders;
 }
 
-// Those that are given, if there are no others, else what the folders are called.
-void ClassFolder::choose_classes(std::vector<ClassName>& folders,
-                                 const std::vector<std::string>& given) {
-  std::map<std::string_view, int> labels;
-  for (const std::string& name : given) labels.emplace(name, static_cast<int>(labels.size()));
-  const bool are_all_given =
-      std::all_of(folders.begin(), folders.end(),
-                  [&](const ClassName& folder) { return labels.count(folder.name) != 0; });
-  if (are_all_given) {
-    classes_ = given;
-  } else {
-    labels.clear();
-    for (const ClassName& folder : folders) {
-      labels.emplace(folder.name, static_cast<int>(classes_.size()));
-      classes_.push_back(folder.name);
-    }
-  }
-  std::vector<bool> is_taken(classes_.size());
-  for (ClassName& folder : folders) {
-    folder.label = labels.at(folder.name);
-    const auto label = static_cast<std::size_t>(folder.label);
-    if (is_taken[label]) {
+void ClassFolder::name_classes(const std::vector<ClassName>& folders) {
+  std::set<std::string_view> taken;
+  for (const ClassName& folder : folders) {
+    if (!taken.insert(folder.name).second) {
       throw Error(concat(root_.string(), ": two class folders would be called '", folder.name,
                          "', since the name of one is not UTF-8; rename it"));
     }
-    is_taken[label] = true;
+    classes_.push_back(folder.name);
   }
 }
 
-void ClassFolder::add_class(const ClassName& folder, ImageWalk& walk, bool may_be_empty) {
+void ClassFolder::add_class(const ClassName& folder, int label, ImageWalk& walk,
+                            bool may_be_empty) {
   LeftOut left_out(std::max<std::size_t>(left_out_.names(), 1));
   const std::vector<ImageWalk::Found> all = walk.images_below(folder.folder, left_out);
   if (all.empty() && !may_be_empty) {
@@ -129,23 +124,15 @@ void ClassFolder::add_class(const ClassName& folder, ImageWalk& walk, bool may_b
   }
   left_out_.add(left_out);
   for (const ImageWalk::Found& found : all) {
-    folders_.push_back({found.path, size(), folder.label});
+    folders_.push_back({found.path, size(), label});
     append(found.path, found.listing);
-  }
-}
-
-void ClassFolder::note_missing() {
-  std::vector<bool> is_there(classes_.size());
-  for (const Folder& folder : folders_) is_there[static_cast<std::size_t>(folder.label)] = true;
-  for (std::size_t label = 0; label < classes_.size(); ++label) {
-    if (is_there[label]) continue;
-    notes_.push_back(
-        concat(shown(root_.native()), ": no pictures of the class '", shown(classes_[label]), "'"));
   }
 }
 
 std::vector<std::string> ClassFolder::notes() const {
   std::vector<std::string> all = notes_;
+  const std::vector<std::string> missing = class_notes();
+  all.insert(all.end(), missing.begin(), missing.end());
   if (left_out_.total() > 0) {
     all.push_back(concat(shown(root_.native()), ": ", left_out_.summary()));
   }

@@ -17,7 +17,8 @@ namespace millrace {
 /// samples are the images in it and below, folder by folder in the order of their paths, files in
 /// the order of their names. Which files are images, image_walk.h says: by their ending or, where
 /// that tells nothing, by their content. Hidden files and folders are left out. Symbolic links are
-/// followed, but not round in circles. What is left out is counted and named.
+/// followed, but not round in circles. What is left out is counted and named. A class without
+/// images is an error, but for those that the file kEmptyClasses in DATA names.
 ///
 /// The name of a class is that of its folder; bytes of it that are not UTF-8, which no model file
 /// could keep, become \xe9 or the like, with a note.
@@ -27,11 +28,14 @@ namespace millrace {
 class ClassFolder final : public Dataset {
  public:
   struct Options {
-    /// The classes of the data set or model that this one goes with. If all folders are of these,
-    /// they are the classes, in this order, and one that has no images here is noted.
-    std::vector<std::string> classes{};
+    /// It goes with a data set or model that has classes already (class_names.h): one class is
+    /// enough here, and class folders may be empty.
+    bool is_companion = false;
     std::size_t names_left_out = LeftOut::kFewNames;  ///< to keep for each reason
   };
+
+  /// A hidden file with a line for each class that has no images and is one nevertheless.
+  static constexpr const char* kEmptyClasses = ".millrace-empty";
 
   /// Reads the folders. Throws Error: no such folder, no permission, images without class folders,
   /// fewer than two classes, a class without images, two folders of one name; Stopped if `watch`
@@ -46,6 +50,7 @@ class ClassFolder final : public Dataset {
   }
   [[nodiscard]] int label(std::uint32_t index) const override;
   [[nodiscard]] std::string name(std::uint32_t index) const override;
+  [[nodiscard]] std::string place() const override { return root_.string(); }
   [[nodiscard]] Bytes index_bytes() const noexcept override;
   [[nodiscard]] Shape natural_shape() const override { return {}; }
   [[nodiscard]] DType dtype() const noexcept override { return DType::u8; }
@@ -62,13 +67,11 @@ class ClassFolder final : public Dataset {
   struct ClassName {
     std::string folder;  // as the file system has it
     std::string name;
-    int label = 0;
   };
 
   [[nodiscard]] std::vector<ClassName> list_classes();
-  void choose_classes(std::vector<ClassName>& folders, const std::vector<std::string>& given);
-  void add_class(const ClassName& folder, ImageWalk& walk, bool may_be_empty);
-  void note_missing();
+  void name_classes(const std::vector<ClassName>& folders);
+  void add_class(const ClassName& folder, int label, ImageWalk& walk, bool may_be_empty);
   void append(const std::string& folder, const std::string& listing);
   [[nodiscard]] const Folder& folder_of(std::uint32_t index) const;
 

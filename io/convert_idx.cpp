@@ -1,6 +1,8 @@
 #include <millrace/io/convert_idx.h>
 
 #include <millrace/image/image.h>
+#include <millrace/io/class_folder.h>
+#include <millrace/io/class_names.h>
 #include <millrace/io/files.h>
 #include <millrace/io/find_data.h>
 #include <millrace/io/idx.h>
@@ -35,9 +37,8 @@ std::vector<Part> parts_of(const fs::path& data) {
         concat(data.string(), ": no IDX files; expected such as train-images-idx3-ubyte.gz"));
   }
   std::vector<Part> parts = {{"train", layout.train}};
-  if (layout.validation) {
-    parts.push_back({layout.validation_is_test ? "test" : "val", *layout.validation});
-  }
+  if (layout.validation && !layout.validation_is_test) parts.push_back({"val", *layout.validation});
+  if (layout.test) parts.push_back({"test", *layout.test});
   return parts;
 }
 
@@ -101,6 +102,7 @@ class Writer {
 
   void write(const char* part, const IdxDataset& set, const std::vector<std::string>& names) {
     for (const std::string& name : names) create_folders(folder_ / part / name);
+    note_empty(folder_ / part, set, names);
     const std::size_t digits = std::max<std::size_t>(5, std::to_string(set.size() - 1).size());
     const Shape shape = set.natural_shape();
     const auto extent = [&](int dimension) { return static_cast<int>(shape[dimension]); };
@@ -117,6 +119,17 @@ class Writer {
   [[nodiscard]] std::uint64_t written() const noexcept { return next_ - std::min(start_, next_); }
 
  private:
+  /// So that they are classes also where the folders are read.
+  static void note_empty(const fs::path& folder, const IdxDataset& set,
+                         const std::vector<std::string>& names) {
+    const std::vector<std::uint64_t> counts = count_classes(set);
+    std::string text;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if (i >= counts.size() || counts[i] == 0) text += names[i] + '\n';
+    }
+    if (text.empty()) return;
+    write_file(folder / ClassFolder::kEmptyClasses, std::as_bytes(std::span(text)));
+  }
   void checkpoint() {
     // Renamed, so that it is never half a number; not flushed, because a lost note costs little.
     const fs::path fresh = folder_ / ".next.tmp";

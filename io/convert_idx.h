@@ -24,12 +24,12 @@ struct Conversion {
   bool was_complete = false;  ///< nothing had to be done
 };
 
-/// Writes out/train/<class>/<number>.png and, if there is a test part,
-/// out/test/<class>/<number>.png for the IDX files that find_data(data) finds; the number is that
-/// of the sample in its IDX file. The files are written to out + ".partial", which is renamed at
-/// the end: `out` is complete or not there. Called again, it goes on where it was stopped, and
-/// leaves a complete `out` of the same files as it is. Throws Error: no IDX files in `data`, `out`
-/// holds something else, disk; Stopped.
+/// Writes out/train/<class>/<number>.png, and likewise out/val and out/test of the parts that there
+/// are, for the IDX files that find_data(data) finds; the number is that of the sample in its IDX
+/// file. A class without samples is an empty folder that ClassFolder takes for a class. The files
+/// are written to out + ".partial", which is renamed at the end: `out` is complete or not there.
+/// Called again, it goes on where it was stopped, and leaves a complete `out` of the same files as
+/// it is. Throws Error: no IDX files in `data`, `out` holds something else, disk; Stopped.
 Conversion convert_idx(const std::filesystem::path& data, const std::filesystem::path& out,
                        const ConvertOptions& options = {});
 

@@ -190,6 +190,13 @@ std::string CsvDataset::name(std::uint32_t index) const {
   return concat(file_, " #", index);
 }
 
+std::vector<std::string> CsvDataset::notes() const {
+  std::vector<std::string> notes = notes_;
+  const std::vector<std::string> of_classes = class_notes();
+  notes.insert(notes.end(), of_classes.begin(), of_classes.end());
+  return notes;
+}
+
 Bytes CsvDataset::index_bytes() const noexcept {
   return {sizeof(*this) + values_.capacity() * sizeof(float) +
           labels_.capacity() * sizeof(std::int32_t)};

@@ -52,11 +52,12 @@ class CsvDataset final : public Dataset {
   /// 0 where there is no column of labels.
   [[nodiscard]] int label(std::uint32_t index) const override;
   [[nodiscard]] std::string name(std::uint32_t index) const override;
+  [[nodiscard]] std::string place() const override { return file_; }
   [[nodiscard]] Bytes index_bytes() const noexcept override;
   [[nodiscard]] Shape natural_shape() const override { return {features_}; }
   [[nodiscard]] DType dtype() const noexcept override { return DType::f32; }
   [[nodiscard]] const TableForm* table() const noexcept override { return &form_; }
-  [[nodiscard]] std::vector<std::string> notes() const override { return notes_; }
+  [[nodiscard]] std::vector<std::string> notes() const override;
   /// Target: f32 with natural_shape().elements() elements. Filter and decoder are not used.
   void load(std::uint32_t index, TensorView target, Filter filter, Decoder& decoder) const override;
 

@@ -33,6 +33,8 @@ class Dataset {
   [[nodiscard]] virtual int label(std::uint32_t index) const = 0;
   /// For messages: "data/cats/1.jpg", "train-images-idx3-ubyte.gz #17".
   [[nodiscard]] virtual std::string name(std::uint32_t index) const = 0;
+  /// For messages: what holds the samples, "data/train"; empty if they are in no file.
+  [[nodiscard]] virtual std::string place() const { return {}; }
   /// Memory that the index, or the data where they are in memory, really takes.
   [[nodiscard]] virtual Bytes index_bytes() const noexcept = 0;
   /// {height, width, channels} or {features} if all samples have them; rank 0 for photographs.
@@ -45,9 +47,11 @@ class Dataset {
                     Decoder& decoder) const = 0;
   /// How the table is laid out that the samples are rows of; null where they are not.
   [[nodiscard]] virtual const TableForm* table() const noexcept { return nullptr; }
-  /// What the user should know, a line each, as a terminal may show it; the last one sums up
-  /// left_out().
-  [[nodiscard]] virtual std::vector<std::string> notes() const { return {}; }
+  /// What the user should know, a line each, as a terminal may show it: here class_notes(). Where
+  /// something was left out, the last one sums up left_out().
+  [[nodiscard]] virtual std::vector<std::string> notes() const { return class_notes(); }
+  /// Which classes have no samples: a line each, or one for more than a few. Looks at all labels.
+  [[nodiscard]] std::vector<std::string> class_notes() const;
   /// What was met and is no sample.
   [[nodiscard]] virtual const LeftOut& left_out() const noexcept;
 };

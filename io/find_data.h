@@ -11,11 +11,19 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace millrace {
 
 enum class DataKind : std::uint8_t { class_folders, idx, csv, generated };
+
+/// What a part of a data set is for.
+enum class PartKind : std::uint8_t { training, validation, test };
+
+/// What a name says of a part: train or training; val, valid, validation, dev or eval; test; in any
+/// case. Nothing for other names.
+[[nodiscard]] std::optional<PartKind> part_named(std::string_view name);
 
 /// Where one data set lies.
 struct DataPart {
@@ -26,20 +34,45 @@ struct DataPart {
 struct DataLayout {
   DataKind kind = DataKind::class_folders;
   DataPart train;
-  std::optional<DataPart> validation;  ///< if DATA brings one, so that none need be split off
-  bool validation_is_test = false;     ///< it is called test, so it is not for choosing models
+  std::optional<DataPart> validation{};  ///< what to validate on: a part for that, or the test part
+  bool validation_is_test = false;       ///< it is called test, so it is not for choosing models
+  std::optional<DataPart> test{};        ///< the part that is called test
+  std::vector<std::string> notes{};      ///< what the user should know
 };
 
-/// Finds out by looking at names, not into files:
-///   a folder with train/, and val/, valid/, validation/ or test/ (of folders of classes);
-///   a folder with train-images-idx3-ubyte[.gz] and its labels, and t10k-... or test-..., or with
-///   one such pair of any name; a folder with train.csv, and val.csv, validation.csv or test.csv;
+/// Finds out by looking at names, not into files, what `data` is:
+///   a folder with parts (part_named), each a folder of classes, if there are one to train on and
+///   another one, or nothing but the one to train on;
+///   a folder with train-images-idx3-ubyte[.gz] and its labels, and t10k-... or the like, or with
+///   one such pair of any name; a folder with train.csv, and test.csv or the like;
 ///   any other folder: a folder of classes;
 ///   a .csv file; an IDX file of images that lies beside its labels;
 ///   a word like generated:1000x28x28x1:2, which is no file (generated.h).
-/// Throws Error if there is nothing of this name or it is none of these, UsageError for such a word
-/// of another form.
+/// Throws Error if there is nothing of this name or it is none of these, and if there is something
+/// beside the parts that would be left out, a part twice or one without class folders; UsageError
+/// for such a word of another form.
 [[nodiscard]] DataLayout find_data(const std::filesystem::path& data);
+
+/// The part of `data` that a word names: "validation" is what is validated on (val/ or else test/),
+/// other words are those of part_named(). Throws Error where there is no such part, UsageError for
+/// another word.
+[[nodiscard]] const DataPart& part_of(const DataLayout& layout, const std::string& word,
+                                      const std::filesystem::path& data);
+
+/// How a part is opened.
+struct OpenOptions {
+  bool is_companion = false;  ///< its classes will be matched with others (class_names.h)
+  std::size_t names_left_out = LeftOut::kFewNames;  ///< names of files to keep, for each reason
+  CsvOptions table{};                               ///< of rows
+};
+
+/// Opens one part, with classes as it has them.
+[[nodiscard]] std::shared_ptr<const Dataset> open_dataset(DataKind kind, const DataPart& part,
+                                                          const Watch& watch = {},
+                                                          const OpenOptions& options = {});
+
+/// The same options for a companion of `training`, whose columns a table has.
+[[nodiscard]] OpenOptions beside(const Dataset& training, OpenOptions options);
 
 struct Datasets {
   std::shared_ptr<const Dataset> train;
@@ -47,22 +80,15 @@ struct Datasets {
 };
 
 /// Opens what find_data() found. Throws Error as the data sets do, and if the validation part has
-/// a class that the training part has not (it names the first that differs) or samples of another
-/// shape. It may lack images of a class, which is noted. `names_left_out`: how many names to keep
-/// of files that are left out, for each reason. `table`: of CSV; columns of the validation part are
-/// those of the training part.
+/// a class that the training part has not or samples of another shape. It may lack images of a
+/// class, which is noted.
 [[nodiscard]] Datasets open_datasets(const DataLayout& layout, const Watch& watch = {},
-                                     std::size_t names_left_out = LeftOut::kFewNames,
-                                     const CsvOptions& table = {});
+                                     const OpenOptions& options = {});
 
-/// Opens one part. `classes`, if given, are those of the data set or model that it goes with: the
-/// names for IDX and CSV labels, and what class folders may be called.
-[[nodiscard]] std::shared_ptr<const Dataset> open_dataset(
-    DataKind kind, const DataPart& part, const Watch& watch = {},
-    std::vector<std::string> classes = {}, std::size_t names_left_out = LeftOut::kFewNames,
-    const CsvOptions& table = {});
-
-/// The same options for a table beside `training`, whose columns it has.
-[[nodiscard]] CsvOptions table_beside(const Dataset& training, CsvOptions options);
+/// Opens a part beside the one to train on, which `train` is. Throws Error as open_datasets().
+[[nodiscard]] std::shared_ptr<const Dataset> open_beside(const DataLayout& layout,
+                                                         const DataPart& part, const Dataset& train,
+                                                         const Watch& watch = {},
+                                                         const OpenOptions& options = {});
 
 }  // namespace millrace

@@ -38,6 +38,7 @@ class IdxDataset final : public Dataset {
   }
   [[nodiscard]] int label(std::uint32_t index) const override;
   [[nodiscard]] std::string name(std::uint32_t index) const override;
+  [[nodiscard]] std::string place() const override { return file_; }
   [[nodiscard]] Bytes index_bytes() const noexcept override;
   [[nodiscard]] Shape natural_shape() const override { return shape_; }
   [[nodiscard]] DType dtype() const noexcept override { return DType::u8; }

@@ -12,21 +12,6 @@ using Catch::Contains;
 
 namespace {
 
-/// The two files of an IDX part: `count` images of 8x8, three classes in turn.
-void write_idx(const fs::path& folder, const std::string& part, std::uint32_t count) {
-  std::string pixels, labels;
-  for (std::uint32_t i = 0; i < count; ++i) {
-    pixels.append(64, static_cast<char>(i % 3 * 100));
-    labels += static_cast<char>(i % 3);
-  }
-  fs::create_directories(folder);
-  const auto write = [&](const std::string& name, const std::string& bytes) {
-    write_file(folder / (part + name), std::as_bytes(std::span(bytes)));
-  };
-  write("-images-idx3-ubyte", idx_bytes({count, 8, 8}, pixels));
-  write("-labels-idx1-ubyte", idx_bytes({count}, labels));
-}
-
 /// A model file for pictures of 16x16x3 in two classes.
 fs::path write_model(const Scratch& scratch, const std::string& classes) {
   return scratch.write("own.json",
@@ -47,8 +32,8 @@ Arguments with_model(const fs::path& model) {
 
 TEST_CASE("IDX files and the class folders made of them are the same data to train on") {
   const Scratch scratch;
-  write_idx(scratch / "idx", "train", 21);
-  write_idx(scratch / "idx", "t10k", 6);
+  write_idx(scratch / "idx", "train", labels_in_turn(21, 3));
+  write_idx(scratch / "idx", "t10k", labels_in_turn(6, 3));
   const std::string idx = (scratch / "idx").string(), folders = (scratch / "folders").string();
   const Outcome converted = run({"convert", "idx", idx, folders});
   REQUIRE(converted.status == 0);
@@ -110,4 +95,75 @@ TEST_CASE("a model from a file with other classes than the data is refused by na
   CHECK(Outcome::lines(outcome.err).size() == 1);
   CHECK_THAT(outcome.err, Contains(model.string()) && Contains("birds") && Contains("cats"));
   CHECK_FALSE(fs::exists(scratch / "run"));
+}
+
+TEST_CASE("IDX files with a label that no sample has train as the folders made of them do") {
+  const Scratch scratch;
+  write_idx(scratch / "idx", "train", {0, 2, 3, 0, 2, 3, 0, 2, 3, 0, 2, 3});
+  write_idx(scratch / "idx", "t10k", {3, 2, 2});
+  const std::string idx = (scratch / "idx").string(), folders = (scratch / "folders").string();
+  REQUIRE(run({"convert", "idx", idx, folders, "--quiet"}).status == 0);
+  const Arguments options = {"--model", "mlp:8", "--epochs", "1"};
+  for (const std::string& data : {idx, folders}) {
+    const Outcome outcome = trained(data, scratch / "run", options);
+    CHECK_THAT(outcome.out, Contains("no pictures of the class '1'") &&
+                                Contains("no pictures of the class '0'"));
+    CHECK(load_model(scratch / "run/model.safetensors").model.classes ==
+          Arguments{"0", "1", "2", "3"});
+    fs::remove_all(scratch / "run");
+  }
+}
+
+TEST_CASE("a model from a file keeps the order of its classes, whatever that of the data") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "data", {"cats", "dogs"}, 5);
+  trained(data, scratch / "as_data", with_model(write_model(scratch, R"(["cats", "dogs"])")));
+  trained(data, scratch / "turned", with_model(write_model(scratch, R"(["dogs", "cats"])")));
+  const nn::Model model = load_model(scratch / "turned/model.safetensors").model;
+  CHECK(model.classes == Arguments{"dogs", "cats"});
+  for (const char* run_dir : {"as_data", "turned"}) {
+    const Outcome outcome =
+        run({"evaluate", (scratch / run_dir).string(), data.string(), "--quiet"});
+    CHECK_THAT(outcome.out, Contains("of 10)"));
+    const Outcome held_out = run({"evaluate", (scratch / run_dir).string(), "--held-out"});
+    INFO(held_out.err);
+    CHECK(held_out.status == 0);
+  }
+  write_classes(scratch / "one", {"cats"}, 2);
+  write_classes(scratch / "three", {"cats", "dogs", "owls"}, 2);
+  const Outcome more = train(scratch / "three", scratch / "run",
+                             with_model(write_model(scratch, R"(["dogs", "cats"])")));
+  CHECK(more.status == 2);
+  CHECK_THAT(more.err, Contains("has a class 'owls' that ") && Contains("own.json lacks"));
+}
+
+TEST_CASE("numbers of IDX files get names that the model keeps") {
+  const Scratch scratch;
+  write_idx(scratch / "idx", "train", labels_in_turn(12, 3));
+  const std::string names = scratch.write("names.txt", "cats\r\ndogs\nowls\n\n").string();
+  const fs::path idx = scratch / "idx", run_dir = scratch / "run";
+  for (const std::string& given : {std::string("cats,dogs,owls"), names}) {
+    trained(idx, run_dir,
+            {"--model", "mlp:4", "--epochs", "1", "--overwrite", "--class-names", given});
+    CHECK(load_model(run_dir / "model.safetensors").model.classes ==
+          Arguments{"cats", "dogs", "owls"});
+    // Of its own data the run knows how the numbers are called.
+    CHECK(run({"evaluate", run_dir.string(), "--held-out"}).status == 0);
+    CHECK(run({"evaluate", run_dir.string(), idx.string()}).status == 0);
+  }
+  write_classes(scratch / "folders", {"owls", "dogs", "cats"}, 3, 8);
+  const Outcome both = trained(idx, run_dir,
+                               {"--model", "mlp:4", "--epochs", "1", "--overwrite", "--class-names",
+                                "cats,dogs,owls", "--validation", (scratch / "folders").string()});
+  CHECK_THAT(both.out, Contains("validation  9 pictures of "));
+  const auto refused = [&](const fs::path& data, const Arguments& more, const std::string& why) {
+    const Outcome outcome = train(data, scratch / "none", more);
+    CHECK(outcome.status != 0);
+    CHECK(Outcome::lines(outcome.err).size() == 1);
+    CHECK_THAT(outcome.err, Contains(why));
+  };
+  refused(idx, {"--class-names", "cats,dogs"}, "none for the class '2'");
+  refused(idx, {"--class-names", "cats"}, "neither a file nor names");
+  refused(scratch / "folders", {"--class-names", "a,b,c"}, "has names of its own");
+  refused(idx, {"--validation", (scratch / "folders").string()}, "--class-names A,B,...");
 }

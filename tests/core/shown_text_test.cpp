@@ -35,3 +35,10 @@ TEST_CASE("text that must be UTF-8 keeps its control characters and loses no byt
   CHECK(as_utf8("caf\xe9\t") == "caf\\xe9\t");
   CHECK(as_utf8("") == "");
 }
+
+TEST_CASE("a sequence of UTF-8 is a code point") {
+  CHECK(code_point("A") == U'A');
+  CHECK(code_point("\xc3\xa9") == U'\u00e9');
+  CHECK(code_point("\xe7\x8c\xab") == U'\u732b');
+  CHECK(code_point("\xf0\x9f\x90\xb1") == U'\U0001f431');
+}

@@ -189,32 +189,39 @@ TEST_CASE("a class folder whose name is not UTF-8 is a class of another name, wi
         std::vector<std::string>{scratch.path().string() +
                                  ": the name of the class folder caf\\xe9 is not UTF-8; the class "
                                  "is called 'caf\\xe9', backslashes and all"});
-  const ClassFolder again(scratch.path(), {}, {.classes = set.classes()});
-  CHECK(again.classes() == set.classes());
   scratch.write("caf\\xe9/1.jpg", "x");
   CHECK(folder_error(scratch) ==
         ": two class folders would be called 'caf\\xe9', since the name of one is not UTF-8; "
         "rename it");
 }
 
-TEST_CASE("classes that are given may lack images, which is noted, and keep their order") {
+TEST_CASE("a companion of other data may lack images of a class, which is noted") {
   const Scratch scratch;
   scratch.write("a/1.jpg", "x");
-  scratch.write("c/1.jpg", "x");
   fs::create_directory(scratch / "b");
-  const ClassFolder set(scratch.path(), {}, {.classes = {"c", "b", "a", "d"}});
-  CHECK(set.classes() == std::vector<std::string>{"c", "b", "a", "d"});
-  CHECK(set.label(0) == 2);
-  CHECK(set.label(1) == 0);
-  const std::string root = scratch.path().string();
-  CHECK(set.notes() == std::vector<std::string>{root + ": no pictures of the class 'b'",
-                                                root + ": no pictures of the class 'd'"});
-  // With a class that is not given, all are as the folders say.
-  CHECK_THROWS_WITH(ClassFolder(scratch.path(), {}, {.classes = {"a", "c"}}),
-                    root + "/b: no pictures in this class folder; add some or remove the folder");
-  scratch.write("b/1.jpg", "x");
-  CHECK(ClassFolder(scratch.path(), {}, {.classes = {"c", "a"}}).classes() ==
-        std::vector<std::string>{"a", "b", "c"});
+  const ClassFolder set(scratch.path(), {}, {.is_companion = true});
+  CHECK(set.classes() == std::vector<std::string>{"a", "b"});
+  CHECK(set.notes() ==
+        std::vector<std::string>{scratch.path().string() + ": no pictures of the class 'b'"});
+  CHECK(folder_error(scratch) ==
+        "/b: no pictures in this class folder; add some or remove the folder");
+  fs::remove(scratch / "b");
+  CHECK(ClassFolder(scratch.path(), {}, {.is_companion = true}).size() == 1);
+}
+
+TEST_CASE("a class that is known to be empty is one, and that is noted") {
+  const Scratch scratch;
+  for (const char* name : {"a/1.jpg", "c/1.jpg"}) scratch.write(name, "x");
+  fs::create_directory(scratch / "b");
+  scratch.write(ClassFolder::kEmptyClasses, "b\n");
+  const ClassFolder set(scratch.path());
+  CHECK(set.classes() == std::vector<std::string>{"a", "b", "c"});
+  CHECK(set.label(1) == 2);
+  CHECK(set.notes() ==
+        std::vector<std::string>{scratch.path().string() + ": no pictures of the class 'b'"});
+  fs::create_directory(scratch / "d");
+  CHECK(folder_error(scratch) ==
+        "/d: no pictures in this class folder; add some or remove the folder");
 }
 
 TEST_CASE("the index takes the names and eight bytes a file at most") {

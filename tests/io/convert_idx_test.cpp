@@ -55,6 +55,28 @@ TEST_CASE("IDX files become class folders with the same pixels and labels") {
   }
 }
 
+TEST_CASE("labels that no sample has stay classes in the folders that are made of IDX files") {
+  const Scratch data, out;
+  const auto write = [&](const std::string& part, std::string_view labels) {
+    const auto n = static_cast<std::uint32_t>(labels.size());
+    data.write(part + "-images-idx3-ubyte", idx_bytes({n, 4, 4}, std::string(n * 16, 'x')));
+    data.write(part + "-labels-idx1-ubyte", idx_bytes({n}, labels));
+  };
+  write("train", std::string_view("\0\2\0\2", 4));
+  write("val", std::string_view("\2", 1));
+  write("t10k", std::string_view("\0", 1));
+  CHECK(convert_idx(data.path(), out / "png").images == 6);
+  CHECK(fs::exists(out / "png/val/2/00000.png"));
+  CHECK(fs::exists(out / "png/test/0/00000.png"));
+  const Datasets idx = open_datasets(find_data(data.path()));
+  const Datasets png = open_datasets(find_data(out / "png"));
+  const std::string train = (out / "png/train").string();
+  CHECK(png.train->classes() == idx.train->classes());
+  CHECK(png.train->notes() == std::vector<std::string>{train + ": no pictures of the class '1'"});
+  CHECK(png.validation->classes() == idx.validation->classes());
+  CHECK(ClassFolder(out / "png/test").classes() == idx.train->classes());
+}
+
 TEST_CASE("class folders can be given names, with a dash for a slash") {
   const Scratch data, out;
   write_idx(data, "train", 6);

@@ -43,19 +43,110 @@ TEST_CASE("a class called train is a class") {
         std::vector<std::string>{"plane", "train"});
 }
 
+TEST_CASE("parts have their names in any case and form") {
+  const Scratch scratch;
+  const std::string train = GENERATE("train", "Train", "TRAINING", "training");
+  const std::string other =
+      GENERATE("val", "Valid", "validation", "VALIDATION", "dev", "Eval", "test", "Test");
+  for (const std::string& part : {train, other}) {
+    for (const char* label : {"a", "b"}) scratch.write(concat(part, '/', label, "/1.jpg"), "x");
+  }
+  const DataLayout layout = find_data(scratch.path());
+  CHECK(layout.train.samples == scratch / train);
+  CHECK(layout.validation->samples == scratch / other);
+  CHECK(layout.validation_is_test == (part_named(other) == PartKind::test));
+  CHECK(layout.test.has_value() == layout.validation_is_test);
+  CHECK(open_datasets(layout).validation->size() == 2);
+}
+
+TEST_CASE("a part is named by a word, and validation is what is validated on") {
+  const Scratch scratch;
+  for (const char* part : {"train", "Test"}) {
+    for (const char* label : {"a", "b"}) scratch.write(concat(part, '/', label, "/1.jpg"), "x");
+  }
+  const auto part = [&](const char* word) {
+    return part_of(find_data(scratch.path()), word, "DATA").samples.filename().string();
+  };
+  CHECK(part("train") == "train");
+  CHECK(part("Training") == "train");
+  CHECK(part("test") == "Test");
+  CHECK(part("validation") == "Test");
+  CHECK_THROWS_WITH(part("val"), "DATA: has no validation part; expected val/ beside train/");
+  CHECK_THROWS_AS(part("all"), UsageError);
+  for (const char* label : {"a", "b"}) scratch.write(concat("dev/", label, "/1.jpg"), "x");
+  for (const char* word : {"val", "VALID", "validation", "dev", "eval"}) CHECK(part(word) == "dev");
+  CHECK(part("test") == "Test");
+}
+
+TEST_CASE("a train folder alone is a part, and beside other folders of pictures a class") {
+  const Scratch scratch;
+  for (const char* name : {"train/steam/1.jpg", "train/electric/1.jpg"}) scratch.write(name, "x");
+  scratch.write("labels.csv", "x");
+  scratch.write("docs/readme.txt", "x");
+  CHECK(find_data(scratch.path()).train.samples == scratch / "train");
+  for (const char* name : {"car/1.jpg", "plane/1.jpg"}) scratch.write(name, "x");
+  const DataLayout layout = find_data(scratch.path());
+  CHECK(layout.train.samples == scratch.path());
+  CHECK(layout.notes.size() == 1);
+  fs::remove_all(scratch / "docs");  // which as a class would be one without pictures
+  CHECK(open_datasets(layout).train->classes() ==
+        std::vector<std::string>{"car", "plane", "train"});
+}
+
+TEST_CASE("classes may be called test and val") {
+  const Scratch scratch;
+  for (const char* name : {"test/a/1.jpg", "val/a/1.jpg", "test/b/1.jpg"}) scratch.write(name, "x");
+  const DataLayout layout = find_data(scratch.path());
+  CHECK_FALSE(layout.validation);
+  CHECK(open_datasets(layout).train->classes() == std::vector<std::string>{"test", "val"});
+}
+
+TEST_CASE("a folder of pictures beside parts is an error that names it") {
+  const Scratch scratch;
+  for (const char* name : {"train/a/1.jpg", "train/b/1.jpg", "val/a/1.jpg", "val/b/1.jpg"}) {
+    scratch.write(name, "x");
+  }
+  scratch.write("notes/1.txt", "x");
+  scratch.write(".cache/1.jpg", "x");
+  CHECK(find_data(scratch.path()).validation);
+  scratch.write("extra/deep/1.jpg", "x");
+  const std::string train = (scratch / "train").string();
+  CHECK_THROWS_WITH(find_data(scratch.path()),
+                    (scratch / "extra").string() +
+                        ": would be left out, since train beside it is a part of a data set; move "
+                        "it away, rename train if that is a class, or name the part alone: " +
+                        train);
+}
+
+TEST_CASE("a part that is there twice or has no class folders is an error") {
+  const Scratch scratch;
+  for (const char* name : {"train/a/1.jpg", "train/b/1.jpg", "val/a/1.jpg", "dev/b/1.jpg"}) {
+    scratch.write(name, "x");
+  }
+  CHECK_THROWS_WITH(find_data(scratch.path()),
+                    scratch.path().string() +
+                        ": dev and val are one part twice; rename one, or name what is meant "
+                        "instead of the folder, as in " +
+                        (scratch / "dev").string());
+  fs::remove_all(scratch / "dev");
+  scratch.write("test/1.jpg", "x");
+  CHECK(error_of([&] { (void)find_data(scratch.path()); })
+            .find((scratch / "test").string() + ": has pictures without class folders, though "
+                                                "train/ beside it has class folders") == 0);
+}
+
 TEST_CASE("a validation folder with other classes is an error that names the difference") {
   const Scratch scratch;
   for (const char* name : {"train/a/1.jpg", "train/b/1.jpg", "val/a/1.jpg", "val/c/1.jpg"}) {
     scratch.write(name, "x");
   }
   const std::string val = (scratch / "val").string(), train = (scratch / "train").string();
-  CHECK_THROWS_WITH(
-      open_datasets(find_data(scratch.path())),
-      val + ": has no class 'b' as " + train + " has; both must have the same class folders");
+  CHECK_THROWS_WITH(open_datasets(find_data(scratch.path())),
+                    val + ": has a class 'c' that " + train +
+                        " lacks, and lacks the class 'b' of " + train + "; names must be the same");
   scratch.write("val/b/1.jpg", "x");
-  CHECK_THROWS_WITH(
-      open_datasets(find_data(scratch.path())),
-      val + ": has a class 'c' that " + train + " lacks; both must have the same class folders");
+  CHECK_THROWS_WITH(open_datasets(find_data(scratch.path())),
+                    val + ": has a class 'c' that " + train + " lacks; names must be the same");
 }
 
 TEST_CASE("a validation folder may lack images of a class") {
@@ -102,6 +193,42 @@ TEST_CASE("a single pair of IDX files is the training part, several need a name"
   scratch.write("your-labels-idx1-ubyte", kLabels);
   CHECK(error_of([&] { (void)find_data(scratch.path()); }).find("several pairs") !=
         std::string::npos);
+}
+
+TEST_CASE("IDX files have parts, one of each, and none that would be left out") {
+  const Scratch scratch;
+  const auto write = [&](const std::string& start) {
+    scratch.write(start + "-images-idx3-ubyte", kImages);
+    scratch.write(start + "-labels-idx1-ubyte", kLabels);
+  };
+  for (const char* part : {"emnist-letters-Train", "emnist-letters-test", "emnist-letters-val"}) {
+    write(part);
+  }
+  const DataLayout layout = find_data(scratch.path());
+  CHECK(layout.train.samples == scratch / "emnist-letters-Train-images-idx3-ubyte");
+  CHECK(layout.validation->samples == scratch / "emnist-letters-val-images-idx3-ubyte");
+  CHECK(layout.test->samples == scratch / "emnist-letters-test-images-idx3-ubyte");
+  CHECK_FALSE(layout.validation_is_test);
+  write("more");
+  CHECK(error_of([&] {
+          (void)find_data(scratch.path());
+        }).find((scratch / "more-images-idx3-ubyte").string() + ": would be left out") == 0);
+  fs::remove(scratch / "more-images-idx3-ubyte");
+  write("t10k");
+  CHECK(error_of([&] { (void)find_data(scratch.path()); }).find("one part twice") !=
+        std::string::npos);
+}
+
+TEST_CASE("tables have parts, one of each, and none that would be left out") {
+  const Scratch scratch;
+  for (const char* name : {"Train.csv", "dev.CSV", "test.csv"}) scratch.write(name, "1,0\n2,1\n");
+  const DataLayout layout = find_data(scratch.path());
+  CHECK(layout.validation->samples == scratch / "dev.CSV");
+  CHECK(layout.test->samples == scratch / "test.csv");
+  scratch.write("sample_submission.csv", "1,0\n");
+  CHECK(error_of([&] {
+          (void)find_data(scratch.path());
+        }).find((scratch / "sample_submission.csv").string() + ": would be left out") == 0);
 }
 
 TEST_CASE("validation images of another size are an error") {

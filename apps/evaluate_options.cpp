@@ -1,0 +1,56 @@
+#include "apps/evaluate_options.h"
+
+#include "apps/label_options.h"
+
+#include <millrace/core/error.h>
+#include <millrace/io/find_data.h>
+
+namespace millrace::apps {
+
+void declare(CommandLine& line, EvaluateOptions& o) {
+  line.positional("model", o.model);
+  line.positional("data", o.data);
+  line.topic("data", "Data");
+  line("part", o.part, "NAME",
+       "which part of DATA: train, val or test; default validation, what training validates on: "
+       "val/ where there is one, else test/, else all of DATA");
+  line(
+      "held-out", o.held_out, "",
+      "only the share of its data that the run in MODEL kept back for validation; DATA can be left "
+      "out");
+  line("class-names", o.class_names, "A,B,...|FILE", kClassNamesHelp);
+  line("batch", o.asked_batch, "N",
+       "samples of a step; default 32, with --held-out that of the run");
+  line("on-bad-image", o.on_bad_image, "fail|skip",
+       "a picture that cannot be read ends the run (default) or is left out");
+  declare_max_image_pixels(line, o.max_image_pixels);
+  declare(line, o.table);
+  declare(line, o.machine);
+  line.topic("output", "Output");
+  line("no-auc", o.no_auc, "", "leave out the areas under ROC curves, which keep all outputs");
+  line("json", o.json, "", "print one JSON object instead of text");
+  line("quiet", o.quiet, "", "print the result and errors only");
+}
+
+void check(EvaluateOptions& o) {
+  if (o.model.empty() || (o.data.empty() && !o.held_out)) {
+    throw UsageError("evaluate: needs MODEL and DATA; of a run's MODEL, --held-out is enough");
+  }
+  if (o.held_out && !o.part.empty()) {
+    throw UsageError("evaluate: --held-out is a part of its own; leave out --part");
+  }
+  o.batch = o.asked_batch.value_or(o.batch);
+  if (o.batch < 1) throw UsageError(concat("evaluate: --batch must be 1 or more, not ", o.batch));
+  if (o.on_bad_image != "fail" && o.on_bad_image != "skip") {
+    throw UsageError(concat("evaluate: --on-bad-image must be fail or skip, not ", o.on_bad_image));
+  }
+  if (!o.part.empty() && !part_named(o.part)) {
+    throw UsageError(
+        concat("evaluate: --part must be train, validation, val or test, not ", o.part));
+  }
+  check_max_image_pixels("evaluate", o.max_image_pixels);
+  check("evaluate", o.table);
+  check_and_choose("evaluate", o.machine);
+}
+
+}  // namespace millrace::apps

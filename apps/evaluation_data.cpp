@@ -1,0 +1,272 @@
+#include "apps/evaluation_data.h"
+
+#include "apps/find_model.h"
+#include "apps/left_out_report.h"
+#include "apps/run_directory.h"
+#include "apps/run_identity.h"
+#include "apps/table_options.h"
+
+#include <millrace/core/plural.h>
+#include <millrace/core/shown_text.h>
+#include <millrace/io/checkpoint_folder.h>
+#include <millrace/io/files.h>
+#include <millrace/io/generated.h>
+#include <millrace/io/split.h>
+
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+#include <utility>
+
+namespace millrace::apps {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Throws Error unless samples are to the data set what they are to the model.
+void check_fit(const nn::Model& model, const Dataset& dataset, const std::string& data) {
+  const Shape natural = dataset.natural_shape();
+  const bool is_table = dataset.dtype() == DType::f32;
+  if (is_table ? natural != model.input : model.input.rank() != 3) {
+    throw Error(concat(data, ": holds ", is_table ? concat("rows of ", natural) : "pictures",
+                       ", the input of the model is ", model.input));
+  }
+}
+
+/// What a run directory tells of the samples of its run.
+struct RunData {
+  fs::path run;
+  TrainOptions options;              ///< as config.ini has them
+  std::string training, validation;  ///< fingerprints
+  bool is_share = false;             ///< validated on a share of the data that it trained on
+};
+
+TrainOptions options_of(const fs::path& run) {
+  TrainOptions options;
+  CommandLine line("train", "", "");
+  declare(line, options);
+  line.accept_recipe();
+  (void)line.parse({"--recipe", (run / "config.ini").string()});
+  return options;
+}
+
+/// Whether a run validates on a share, as its options say; for runs of older programs.
+bool would_keep_share(const TrainOptions& o) {
+  try {
+    return o.validation.empty() && o.validation_share > 0 && o.replay == 0 &&
+           !find_data(o.data).validation;
+  } catch (const Error&) {
+    return true;  // the data are not where they were
+  }
+}
+
+/// The fingerprints, of data.json or, for runs of older programs, of the last checkpoint.
+void read_fingerprints(RunData& run) {
+  std::error_code ignored;
+  if (const fs::path file = data_file(run.run); fs::exists(file, ignored)) {
+    const std::vector<std::byte> bytes = read_file(file);
+    const auto* const text = reinterpret_cast<const char*>(bytes.data());
+    const auto json = nlohmann::json::parse(text, text + bytes.size(), nullptr, false);
+    if (json.is_object() && json.value("training", nlohmann::json()).is_string() &&
+        json.value("validation", nlohmann::json()).is_string()) {
+      run.training = json["training"].get<std::string>();
+      run.validation = json["validation"].get<std::string>();
+      run.is_share = json.value("held_out", nlohmann::json()) == true;
+      return;
+    }
+    throw Error(concat(file.string(), ": does not tell the run's samples; it is damaged"));
+  }
+  const CheckpointFolder::Found last = CheckpointFolder(run.run / "checkpoints").last_good();
+  if (!last.entry) {
+    throw Error(concat(run.run.string(),
+                       ": tells nothing of its samples (neither data.json nor a checkpoint)"));
+  }
+  run.training = last.checkpoint.get<std::string>("data.training");
+  run.validation = last.checkpoint.get<std::string>("data.validation");
+  run.is_share = run.validation != "no samples" && would_keep_share(run.options);
+}
+
+/// The run that the model is of, by the folder that it lies in; nothing where that is none.
+std::optional<RunData> run_of(const std::string& model) {
+  std::error_code ignored;
+  const fs::path folder = fs::absolute(model_file(model)).parent_path();
+  if (!fs::exists(folder / "config.ini", ignored)) return {};
+  const fs::path named(model);
+  RunData run{fs::is_directory(named, ignored) ? named : named.parent_path(), {}, {}, {}, false};
+  run.options = options_of(folder);
+  if (run.run.empty()) run.run = ".";
+  read_fingerprints(run);
+  return run;
+}
+
+/// "12 samples" of a fingerprint.
+std::string count_in(const std::string& fingerprint) {
+  return fingerprint.substr(0, fingerprint.find(','));
+}
+
+/// The share that a run kept back, where it did.
+void check_keeps_share(const RunData& run, const DataLayout& layout, const std::string& data) {
+  const std::string name = run.run.string();
+  const TrainOptions& o = run.options;
+  const auto refuse = [&](const auto&... what) { throw Error(concat(name, ": ", what...)); };
+  if (!o.validation.empty()) {
+    refuse("kept nothing back, since it validated on other data; measure on those: ",
+           "millrace evaluate ", name, ' ', o.validation);
+  }
+  if (layout.validation) {
+    refuse("kept nothing back of ", layout.train.samples.string(), ", since it validated on ",
+           layout.validation->samples.string(), "; measure on that: millrace evaluate ", name, ' ',
+           data);
+  }
+  if (!run.is_share) {
+    refuse("kept nothing back", o.replay > 0 ? " (--replay)" : " (--validation-share 0)",
+           "; measure on samples that it was not trained on: millrace evaluate ", name, " OTHER");
+  }
+}
+
+/// Numbers are called what the run called them, where the data are those of the run.
+std::vector<std::string> names_for_numbers(const EvaluationRequest& request,
+                                           const std::optional<RunData>& run) {
+  if (!request.class_names.empty() || !run) return request.class_names;
+  std::error_code ignored;
+  const bool is_same = request.data.empty() || request.data == run->options.data ||
+                       fs::equivalent(request.data, run->options.data, ignored);
+  const std::string& names = run->options.labels.class_names;
+  return is_same ? class_names_of(names) : std::vector<std::string>();
+}
+
+/// Under the model's classes. Names are for what has numbers, if anything has.
+void match(EvaluationData& result, std::shared_ptr<const Dataset> dataset, const nn::Model& model,
+           std::vector<std::string> given, bool are_asked) {
+  check_fit(model, *dataset, result.data);
+  const std::vector<std::string> known = class_names(model);
+  if (!are_asked && !are_numbers(dataset->classes()) && !are_numbers(known)) given.clear();
+  MatchedClasses matched =
+      match_classes(std::move(dataset), result.data, {known, "the model"}, given);
+  result.samples.dataset = std::move(matched.dataset);
+  result.names = std::move(matched.names);
+}
+
+/// The samples that a run kept back, less those that are not: throws Error if they are not the
+/// ones that it validated on.
+void check_held_out(const EvaluationData& result, const RunData& run) {
+  const std::string now = fingerprint(result.samples);
+  if (now == run.validation) return;
+  throw Error(concat(result.data, ": is not what ", run.run.string(), " kept a share of (then ",
+                     count_in(run.validation), ", now ", count_in(now),
+                     count_in(now) == count_in(run.validation) ? " of other names or classes" : "",
+                     "); what was not trained on cannot be told any more"));
+}
+
+bool is_training_data(const RunData& run, const DataPart& part) {
+  try {
+    std::error_code ignored;
+    const DataLayout layout = find_data(run.options.data);
+    return part.samples == layout.train.samples ||
+           fs::equivalent(part.samples, layout.train.samples, ignored);
+  } catch (const Error&) {
+    return false;  // it is not there any more
+  }
+}
+
+/// Finds out how many of the samples the run was trained on. `raw` is the data set as it was split:
+/// under its own classes.
+void tell_trained_on(EvaluationData& result, const RunData& run, const Dataset& raw,
+                     const DataPart& part) {
+  const SampleSet& set = result.samples;
+  const std::string print = fingerprint(set);
+  const std::string what = unit_of(*set.dataset, set.size());
+  const std::string advice = run.is_share ? concat("; for what it kept back: millrace evaluate ",
+                                                   shown(run.run.native()), " --held-out")
+                                          : ", which says little of new ones";
+  if (print == run.training) {
+    result.trained_on = set.size();
+    result.warning =
+        concat("the model was trained on all of these ", set.size(), ' ', what, advice);
+  } else if (print == run.validation) {
+    result.trained_on = 0;
+  } else {
+    if (run.is_share) {
+      const TrainOptions& o = run.options;
+      const SampleSet trained{set.dataset, split(raw, o.validation_share, o.seed).train};
+      if (fingerprint(trained) == run.training) {
+        result.trained_on = trained.size();
+        result.warning = concat("the model was trained on ", trained.size(), " of these ",
+                                set.size(), ' ', what, advice);
+        return;
+      }
+    }
+    if (!is_training_data(run, part)) return;
+    result.warning = concat("the model was trained on this data, which changed since", advice);
+  }
+}
+
+EvaluationData open_held_out(const EvaluationRequest& request, const RunData& run,
+                             const nn::Model& model, Show show, std::stop_token stop) {
+  EvaluationData result;
+  result.data = request.data.empty() ? run.options.data : request.data;
+  result.part = "held-out";
+  result.trained_on = 0;
+  result.run = run.options;
+  const DataLayout layout = find_data(result.data);
+  check_is_table(request.table, result.data, layout.kind == DataKind::csv);
+  check_keeps_share(run, layout, result.data);
+  const auto raw = open_part(choose_part(layout, "train", result.data),
+                             {.is_companion = true, .table = request.table}, show, std::move(stop));
+  result.samples.samples = split(*raw, run.options.validation_share, run.options.seed).validation;
+  match(result, raw, model, names_for_numbers(request, run), !request.class_names.empty());
+  check_held_out(result, run);
+  if (const std::uint32_t batches = run.options.limit_batches; batches > 0) {
+    result.warning = concat("the run validated on its first ",
+                            batches == 1 ? "batch" : concat(batches, " batches"),
+                            " alone (--limit-batches), so its val_loss is another");
+  }
+  return result;
+}
+
+}  // namespace
+
+EvaluationData open_evaluation_data(const EvaluationRequest& request, const nn::Model& model,
+                                    Show show, std::stop_token stop) {
+  std::optional<RunData> run;
+  try {
+    run = run_of(request.model);
+  } catch (const Error&) {
+    if (request.held_out) throw;  // else it is asked for nothing
+  }
+  if (request.held_out && !run) {
+    throw Error(concat(request.model,
+                       ": lies in no run directory (there is no config.ini beside it), so what was "
+                       "held out is not known"));
+  }
+  if (request.held_out) return open_held_out(request, *run, model, show, std::move(stop));
+
+  EvaluationData result;
+  result.data = request.data;
+  const DataLayout layout = find_data(request.data);
+  check_is_table(request.table, request.data, layout.kind == DataKind::csv);
+  if (!layout.validation && run && run->is_share && request.part == "validation") {
+    throw Error(concat(request.data, ": has no validation part; for the share that the run kept ",
+                       "back: millrace evaluate ", request.model, " --held-out"));
+  }
+  const ChosenPart part = choose_part(layout, request.part, request.data);
+  result.part = part.name;
+  const auto raw =
+      open_part(part, {.is_companion = true, .table = request.table}, show, std::move(stop));
+  match(result, raw, model, names_for_numbers(request, run), !request.class_names.empty());
+  result.samples = SampleSet::all(result.samples.dataset);
+  for (const std::string& note : layout.notes) print_note(note, show);
+  print_notes(*result.samples.dataset, show);
+  if (run) tell_trained_on(result, *run, *raw, part.part);
+  return result;
+}
+
+nlohmann::ordered_json measured(const EvaluationData& data, std::int64_t samples,
+                                const std::vector<std::string>& missing_classes) {
+  nlohmann::ordered_json json{{"part", data.part}, {"samples", samples}, {"trained_on", nullptr}};
+  if (data.trained_on) json["trained_on"] = *data.trained_on;
+  json["classes_without_samples"] = missing_classes;
+  return json;
+}
+
+}  // namespace millrace::apps
