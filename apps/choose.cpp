@@ -3,11 +3,10 @@
 #include "apps/find_model.h"
 #include "apps/lists.h"
 #include "apps/machine.h"
+#include "apps/outputs.h"
 #include "apps/run_directory.h"
 
-#include <millrace/core/plural.h>
 #include <millrace/io/safetensors.h>
-#include <millrace/nn/loss.h>
 #include <millrace/nn/zoo.h>
 #include <millrace/pipeline/threads.h>
 
@@ -93,15 +92,11 @@ void check_fit(const nn::Model& model, const std::string& file, const Shape& inp
   }
   if (learns_input) return;
   const std::vector<std::string>& classes = training.classes();
-  const auto count = static_cast<std::int64_t>(classes.size());
-  const std::int64_t outputs = nn::summarize(model).back().output.elements();
-  const bool is_single = count == 2 && outputs == 1;
-  if (outputs != count && !is_single)
-    refuse("the model has ", outputs, ' ', plural(outputs, "output"), ", the data ", count, ' ',
-           plural(count, "class", "classes"));
-  if (!is_single && nn::default_loss(model) == nn::Loss::sigmoid_cross_entropy) {
-    refuse("several sigmoid outputs want several labels a sample; end the model in softmax");
-  }
+  const std::string count = outputs_problem(model, static_cast<std::int64_t>(classes.size()));
+  nn::Model named = model;  // as many outputs as classes are no image, whatever the input
+  if (count.empty()) named.classes = classes;
+  const std::string problem = outputs_problem(named);
+  if (!problem.empty() || !count.empty()) refuse(problem.empty() ? count : problem);
   if (!model.classes.empty() && model.classes != classes) {
     const auto [own, other] =
         std::mismatch(model.classes.begin(), model.classes.end(), classes.begin());
@@ -178,7 +173,7 @@ nn::Model make_model(const TrainOptions& o, const Dataset& training) {
     preprocessing.deviation = numbers_of<float>(o.deviation, "train: --deviation");
   (void)filter_from_name(preprocessing.filter);
   model.classes = training.classes();
-  fit_to_class_mode(o.labels, classes, model);
+  fit_to_class_mode(o.labels, classes, is_given && o.transfer.head.empty(), model);
   nn::validate(model);
   return model;
 }

@@ -10,6 +10,7 @@
 #include "apps/left_out_report.h"
 #include "apps/machine.h"
 #include "apps/machine_options.h"
+#include "apps/outputs.h"
 
 #include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
@@ -148,8 +149,11 @@ DeviceBatchFactory device_batches(const Evaluation& e) {
 Evaluation prepare(EvaluateOptions options, Show show, std::stop_token stop) {
   Evaluation e;
   e.saved = load_trained_model("evaluate", options.model);
+  check_outputs(e.saved.model, options.model);
   e.data = SampleSet::all(open_evaluation_data(options.data, options.part, e.saved.model.classes,
                                                show, std::move(stop)));
+  check_outputs(e.saved.model, options.model,
+                static_cast<std::int64_t>(e.data.dataset->classes().size()));
   check_fit(e.saved.model, *e.data.dataset, options.data);
   e.names = class_names(e.saved.model);
   e.engine = engine_for(options.machine.engine());

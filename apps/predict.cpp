@@ -8,6 +8,7 @@
 #include "apps/left_out_report.h"
 #include "apps/machine.h"
 #include "apps/machine_options.h"
+#include "apps/outputs.h"
 
 #include <millrace/core/shown_text.h>
 #include <millrace/nn/preprocessing.h>
@@ -236,6 +237,7 @@ Prediction prepare(PredictOptions options, std::shared_ptr<const Dataset> pictur
     throw Error(concat(options.model, ": the input of the model is ", t.saved.model.input,
                        " features, not a picture"));
   }
+  check_outputs(t.saved.model, options.model);
   t.pictures = SampleSet::all(std::move(pictures));
   t.options = std::move(options);
   t.options.batch = std::min<std::int64_t>(t.options.batch, t.pictures.size());

@@ -11,10 +11,17 @@ namespace millrace::apps {
 namespace {
 
 bool wants_fit(const PreprocessingOptions& o) {
-  return o.featurewise_center || o.featurewise_std || o.zca;
+  return fitted_option(o) != nullptr;
 }
 
 }  // namespace
+
+const char* fitted_option(const PreprocessingOptions& o) noexcept {
+  return o.featurewise_center ? "featurewise-center"
+         : o.featurewise_std  ? "featurewise-std"
+         : o.zca              ? "zca"
+                              : nullptr;
+}
 
 void declare(CommandLine& line, PreprocessingOptions& o) {
   line.topic("preprocessing", "Preprocessing");

@@ -1,8 +1,7 @@
 #include "apps/train_options.h"
 
-#include "apps/run_directory.h"
-
 #include "apps/machine_options.h"
+#include "apps/run_directory.h"
 
 #include <millrace/core/error.h>
 #include <millrace/nn/zoo.h>
@@ -136,6 +135,12 @@ void check(const TrainOptions& o) {
   check(o.schedule);
   check_preprocessing_options(o);
   check(o.labels);
+  if (const char* fitted = fitted_option(o.preprocessing);
+      fitted != nullptr && o.labels.class_mode == "input") {
+    throw UsageError(
+        concat("train: --class-mode input compares outputs with pixels in 0..1, and --", fitted,
+               " leaves that range; leave it out"));
+  }
   check(o.transfer);
   check(o.pruning);
 }
