@@ -68,7 +68,14 @@ bool says_preprocessing(const TrainOptions& o) {
   const PreprocessingOptions& p = o.preprocessing;
   return o.scale || !o.mean.empty() || !o.deviation.empty() || !p.family.empty() ||
          p.featurewise_center || p.featurewise_std || p.samplewise_center || p.samplewise_std ||
-         p.zca;
+         p.zca || json_says_preprocessing(o.model);
+}
+
+/// A run directory as MODEL is what it is to `evaluate`: the trained model, with its weights.
+void take_run(TrainOptions& o) {
+  if (!names_run(o.model)) return;
+  o.model = model_file(o.model).string();
+  if (o.transfer.weights.empty()) o.transfer.weights = o.model;
 }
 
 /// The one that belongs to the weights, where they tell.
@@ -108,6 +115,7 @@ void check_fit(const nn::Model& model, const std::string& file, const Shape& inp
 
 void choose(TrainOptions& o, const Dataset& training) {
   const bool is_table = training.dtype() == DType::f32;
+  take_run(o);
   if (o.model.empty() && !o.transfer.weights.empty()) o.model = model_of_weights(o.transfer);
   const bool is_given_model = is_model_description(o.model);
   if (is_given_model && !is_table) {
