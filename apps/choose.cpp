@@ -3,11 +3,11 @@
 #include "apps/find_model.h"
 #include "apps/lists.h"
 #include "apps/machine.h"
+#include "apps/outputs.h"
 #include "apps/run_directory.h"
 
 #include <millrace/core/plural.h>
 #include <millrace/io/safetensors.h>
-#include <millrace/nn/loss.h>
 #include <millrace/nn/preprocessing.h>
 #include <millrace/nn/zoo.h>
 #include <millrace/pipeline/threads.h>
@@ -75,7 +75,14 @@ bool says_preprocessing(const TrainOptions& o) {
   const PreprocessingOptions& p = o.preprocessing;
   return o.scale || !o.mean.empty() || !o.deviation.empty() || !p.family.empty() ||
          p.featurewise_center || p.featurewise_std || p.samplewise_center || p.samplewise_std ||
-         p.zca;
+         p.zca || json_says_preprocessing(o.model);
+}
+
+/// A run directory as MODEL is what it is to `evaluate`: the trained model, with its weights.
+void take_run(TrainOptions& o) {
+  if (!names_run(o.model)) return;
+  o.model = model_file(o.model).string();
+  if (o.transfer.weights.empty()) o.transfer.weights = o.model;
 }
 
 /// The one that belongs to the weights, where they tell.
@@ -124,21 +131,18 @@ void check_fit(const nn::Model& model, const std::string& file, const Shape& inp
   }
   if (learns_input) return;
   const std::vector<std::string>& classes = training.classes();
-  const auto count = static_cast<std::int64_t>(classes.size());
-  const std::int64_t outputs = nn::summarize(model).back().output.elements();
-  const bool is_single = count == 2 && outputs == 1;
-  if (outputs != count && !is_single)
-    refuse("the model has ", outputs, ' ', plural(outputs, "output"), ", the data ", count, ' ',
-           plural(count, "class", "classes"));
-  if (!is_single && nn::default_loss(model) == nn::Loss::sigmoid_cross_entropy) {
-    refuse("several sigmoid outputs want several labels a sample; end the model in softmax");
-  }
+  const std::string count = outputs_problem(model, static_cast<std::int64_t>(classes.size()));
+  nn::Model named = model;  // as many outputs as classes are no image, whatever the input
+  if (count.empty()) named.classes = classes;
+  const std::string problem = outputs_problem(named);
+  if (!problem.empty() || !count.empty()) refuse(problem.empty() ? count : problem);
 }
 
 }  // namespace
 
 void choose(TrainOptions& o, const Dataset& training) {
   const bool is_table = training.dtype() == DType::f32;
+  take_run(o);
   if (o.model.empty() && !o.transfer.weights.empty()) o.model = model_of_weights(o.transfer);
   const bool is_given_model = is_model_description(o.model);
   if (is_given_model && !is_table) {
@@ -192,7 +196,7 @@ nn::Model make_model(const TrainOptions& o, const Dataset& training) {
   const std::int64_t outputs = outputs_for(o.labels, classes, input);
   const nn::Initializer initializer = nn::initializer_named(o.initializer);
   const bool is_given = is_model_description(o.model);
-  bool says_orientation = false;  // as model files do, and descriptions that say something of pixels
+  bool says_orientation = false;  // as model files do, and descriptions that speak of pixels
   nn::Model model;
   if (is_given) {
     model = read_model_description(o.model);
@@ -220,7 +224,7 @@ nn::Model make_model(const TrainOptions& o, const Dataset& training) {
   (void)filter_from_name(preprocessing.filter);
   model.classes = training.classes();
   model.table = is_table && training.table() != nullptr ? *training.table() : TableForm{};
-  fit_to_class_mode(o.labels, classes, model);
+  fit_to_class_mode(o.labels, classes, is_given && o.transfer.head.empty(), model);
   nn::validate(model);
   return model;
 }

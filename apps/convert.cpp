@@ -5,6 +5,7 @@
 #include "apps/convert_weights.h"
 #include "apps/lists.h"
 #include "apps/progress.h"
+#include "apps/transfer_options.h"
 
 #include <millrace/core/error.h>
 #include <millrace/core/plural.h>
@@ -32,12 +33,15 @@ int convert(const Arguments& arguments) {
   line.positional("from", from);
   line.positional("to", to);
   line.topic("options", "Options");
-  line("names", names, "A,B,...", "names of the class folders, by label; default 0, 1, ...");
+  line("names", names, "A,B,...",
+       "names of the classes, by label; default 0, 1, ..., of weights the model's own");
   line.topic("weights", "Weights");
   line("model", weights.model, "MODEL",
        "what the weights are of: a name, a JSON file, a model file; default: IN's own, or VGG16");
   line("input", weights.input, "HxWxC|F", "of a model that is named");
   line("outputs", weights.outputs, "K", "of a model that is named");
+  line("ignore-layers", weights.ignore_layers, "NAME,...", kIgnoreLayersHelp);
+  line("flatten-order", weights.flatten_order, "NAME", kFlattenOrderHelp);
   line("quiet", quiet, "", "print errors only");
   if (!line.parse(arguments)) return 0;
   if (form != "idx" && form != "weights") {
@@ -53,6 +57,7 @@ int convert(const Arguments& arguments) {
   if (form == "weights") {
     weights.from = from;
     weights.to = to;
+    weights.classes = names;
     weights.quiet = quiet;
     convert_weights(weights);
     return 0;

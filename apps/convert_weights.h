@@ -13,6 +13,8 @@ struct ConvertWeightsOptions {
   std::string model;         ///< SPEC, JSON or model file; empty: the file's own, or VGG16
   std::string input;         ///< HxWxC, with a SPEC
   std::int64_t outputs = 0;  ///< with a SPEC
+  std::string classes;       ///< their names, "cats,dogs"; empty: the model's own
+  std::string ignore_layers, flatten_order;  ///< as TransferOptions has them
   bool quiet = false;
 };
 

@@ -11,6 +11,7 @@
 #include "apps/find_model.h"
 #include "apps/left_out_report.h"
 #include "apps/machine.h"
+#include "apps/outputs.h"
 
 #include <millrace/core/shown_text.h>
 #include <millrace/nn/preprocessing.h>
@@ -84,6 +85,7 @@ void measure_as_in(const TrainOptions& run, EvaluateOptions& o) {
 Evaluation prepare(EvaluateOptions options, Show show, std::stop_token stop) {
   Evaluation e;
   e.saved = load_trained_model("evaluate", options.model);
+  check_outputs(e.saved.model, options.model);
   e.measured = open_evaluation_data(
       {options.model, options.data, options.part, options.held_out,
        class_names_of(options.class_names), csv_options(options.table, e.saved.model)},

@@ -2,6 +2,7 @@
 
 #include "apps/find_model.h"
 #include "apps/left_out_report.h"
+#include "apps/outputs.h"
 #include "apps/run_directory.h"
 #include "apps/run_identity.h"
 #include "apps/table_options.h"
@@ -137,10 +138,13 @@ std::vector<std::string> names_for_numbers(const EvaluationRequest& request,
 
 /// Under the model's classes. Names are for what has numbers, if anything has.
 void match(EvaluationData& result, std::shared_ptr<const Dataset> dataset, const nn::Model& model,
-           std::vector<std::string> given, bool are_asked) {
+           const EvaluationRequest& request, const std::optional<RunData>& run) {
   check_fit(model, *dataset, result.data);
+  check_outputs(model, request.model, static_cast<std::int64_t>(dataset->classes().size()));
+  std::vector<std::string> given = names_for_numbers(request, run);
   const std::vector<std::string> known = class_names(model);
-  if (!are_asked && !are_numbers(dataset->classes()) && !are_numbers(known)) given.clear();
+  const bool has_numbers = are_numbers(dataset->classes()) || are_numbers(known);
+  if (request.class_names.empty() && !has_numbers) given.clear();
   MatchedClasses matched =
       match_classes(std::move(dataset), result.data, {known, "the model"}, given);
   result.samples.dataset = std::move(matched.dataset);
@@ -214,7 +218,7 @@ EvaluationData open_held_out(const EvaluationRequest& request, const RunData& ru
   const auto raw = open_part(choose_part(layout, "train", result.data),
                              {.is_companion = true, .table = request.table}, show, std::move(stop));
   result.samples.samples = split(*raw, run.options.validation_share, run.options.seed).validation;
-  match(result, raw, model, names_for_numbers(request, run), !request.class_names.empty());
+  match(result, raw, model, request, run);
   check_held_out(result, run);
   if (const std::uint32_t batches = run.options.limit_batches; batches > 0) {
     result.warning = concat("the run validated on its first ",
@@ -253,7 +257,7 @@ EvaluationData open_evaluation_data(const EvaluationRequest& request, const nn::
   result.part = part.name;
   const auto raw =
       open_part(part, {.is_companion = true, .table = request.table}, show, std::move(stop));
-  match(result, raw, model, names_for_numbers(request, run), !request.class_names.empty());
+  match(result, raw, model, request, run);
   result.samples = SampleSet::all(result.samples.dataset);
   for (const std::string& note : layout.notes) print_note(note, show);
   print_notes(*result.samples.dataset, show);

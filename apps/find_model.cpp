@@ -5,6 +5,8 @@
 #include <millrace/nn/model_json.h>
 #include <millrace/nn/zoo.h>
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <charconv>
 #include <sstream>
@@ -22,6 +24,19 @@ bool is_json_file(const std::string& model) {
 
 bool is_model_description(const std::string& model) {
   return is_json_file(model) || std::filesystem::path(model).extension() == ".safetensors";
+}
+
+bool names_run(const std::string& model) {
+  std::error_code ignored;
+  return !is_zoo_name(model) && std::filesystem::is_directory(model, ignored);
+}
+
+bool json_says_preprocessing(const std::string& model) {
+  if (!is_json_file(model)) return false;
+  const std::vector<std::byte> bytes = read_file(model);
+  const auto* const text = reinterpret_cast<const char*>(bytes.data());
+  const auto json = nlohmann::json::parse(text, text + bytes.size(), nullptr, false);
+  return json.is_object() && json.contains("preprocessing");
 }
 
 nn::Model read_model_description(const std::string& path) {

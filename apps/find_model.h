@@ -23,6 +23,13 @@ namespace millrace::apps {
 /// Whether the word names a JSON file.
 [[nodiscard]] bool is_json_file(const std::string& model);
 
+/// Whether the word names a run directory: a folder that is no model of the zoo by its name.
+[[nodiscard]] bool names_run(const std::string& model);
+
+/// Whether the word names a JSON file that says how pixels become input, or leaves it out. Throws
+/// Error if it cannot be read.
+[[nodiscard]] bool json_says_preprocessing(const std::string& model);
+
 /// Whether the word names a file that describes a model: JSON, or a model file.
 [[nodiscard]] bool is_model_description(const std::string& model);
 

@@ -8,6 +8,7 @@
 #include <millrace/io/files.h>
 #include <millrace/nn/preprocessing.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <sstream>
 #include <system_error>
@@ -16,19 +17,40 @@
 namespace millrace::apps {
 namespace {
 
+/// Whether pixels of 0 to 255 become numbers in 0..1.
+bool is_in_unit_range(const nn::Preprocessing& p) {
+  constexpr double kRounding = 1e-4;  // of float32 constants such as 1/255
+  if (nn::needs_whole_samples(p)) return false;
+  const std::size_t channels = std::max({p.mean.size(), p.deviation.size(), std::size_t{1}});
+  for (std::size_t c = 0; c < channels; ++c) {
+    const double mean = c < p.mean.size() ? double{p.mean[c]} : 0;
+    const double deviation = c < p.deviation.size() ? double{p.deviation[c]} : 1;
+    for (const double pixel : {0.0, 255.0}) {
+      const double x = (pixel * double{p.scale} - mean) / deviation;
+      if (!(x >= -kRounding && x <= 1 + kRounding)) return false;
+    }
+  }
+  return true;
+}
+
 /// A sigmoid's loss compares with pixels in 0..1.
 void check_input_mode(const nn::Model& model) {
   const nn::Preprocessing& p = model.preprocessing;
   if (model.input.rank() != 3) {
     throw UsageError("train: --class-mode input is for pictures, the data are rows of numbers");
   }
-  const bool is_in_range = p.mean.empty() && p.deviation.empty() && p.scale > 0 &&
-                           p.scale * 255 <= 1.0001F && !nn::needs_whole_samples(p);
-  if (!is_in_range) {
+  if (!is_in_unit_range(p)) {
     throw UsageError(
         concat("train: --class-mode input compares outputs with pixels in 0..1; this "
                "preprocessing gives others: ",
-               nn::describe(p)));
+               nn::describe(p), "; leave it out, or say --preprocessing rescale"));
+  }
+  const nn::Layer& last = model.layers.back();
+  if (!std::holds_alternative<nn::Sigmoid>(last.kind)) {
+    throw UsageError(
+        concat("train: --class-mode input wants a model that ends in a sigmoid, whose "
+               "outputs are in 0..1 as pixels are; this one ends in '",
+               last.name, "', ", nn::kind_name(last.kind)));
   }
   if (output_width(model) != model.input.elements()) {
     throw UsageError(concat("train: --class-mode input wants an output for each of ",
@@ -97,13 +119,15 @@ ClassMode class_mode_for(const LabelOptions& o, const nn::Model& model) {
   return output_width(model) == 1 ? ClassMode::binary : ClassMode::sparse;
 }
 
-void fit_to_class_mode(const LabelOptions& o, std::int64_t classes, nn::Model& model) {
+void fit_to_class_mode(const LabelOptions& o, std::int64_t classes, bool is_own_end,
+                       nn::Model& model) {
   if (o.class_mode.empty()) return;
   const ClassMode mode = class_mode_named(o.class_mode);
   check_class_mode(mode, classes);
   if (mode == ClassMode::input) {
     nn::Layer& last = model.layers.back();
-    if (std::holds_alternative<nn::Softmax>(last.kind)) last = {"output", nn::Sigmoid{}};
+    const bool is_ours = !is_own_end && std::holds_alternative<nn::Softmax>(last.kind);
+    if (is_ours) last = {"output", nn::Sigmoid{}};
     check_input_mode(model);
     model.classes.clear();
     return;

@@ -42,8 +42,10 @@ void check(const LabelOptions& options);
 /// The mode that was asked for, or the one that the model's outputs speak for.
 [[nodiscard]] ClassMode class_mode_for(const LabelOptions& options, const nn::Model& model);
 
-/// Makes a model end as the mode wants: in a sigmoid to learn its input. Throws UsageError if its
-/// outputs or its preprocessing do not fit the mode.
-void fit_to_class_mode(const LabelOptions& options, std::int64_t classes, nn::Model& model);
+/// Makes a model end as the mode wants: in a sigmoid to learn its input, unless its end is the
+/// user's own (`is_own_end`). Throws UsageError if its outputs or its preprocessing do not fit the
+/// mode.
+void fit_to_class_mode(const LabelOptions& options, std::int64_t classes, bool is_own_end,
+                       nn::Model& model);
 
 }  // namespace millrace::apps

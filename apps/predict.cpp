@@ -9,6 +9,7 @@
 #include "apps/left_out_report.h"
 #include "apps/machine.h"
 #include "apps/machine_options.h"
+#include "apps/outputs.h"
 #include "apps/table_options.h"
 #include "apps/table_rows.h"
 
@@ -275,6 +276,7 @@ int predict(const Arguments& arguments) {
   Interrupt interrupt;
   Prediction t;
   t.saved = load_trained_model("predict", options.model);  // a wrong MODEL is the first to say
+  check_outputs(t.saved.model, options.model);
   const bool is_of_tables = t.saved.model.input.rank() == 1;
   FoundFiles found = is_of_tables ? find_tables(options.paths) : find_files(options.paths);
   t.options = std::move(options);

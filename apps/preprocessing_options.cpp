@@ -11,7 +11,7 @@ namespace millrace::apps {
 namespace {
 
 bool wants_fit(const PreprocessingOptions& o) {
-  return o.featurewise_center || o.featurewise_std || o.zca;
+  return fitted_option(o) != nullptr;
 }
 
 Colour background_of(const PreprocessingOptions& o) {
@@ -23,6 +23,13 @@ Colour background_of(const PreprocessingOptions& o) {
 }
 
 }  // namespace
+
+const char* fitted_option(const PreprocessingOptions& o) noexcept {
+  return o.featurewise_center ? "featurewise-center"
+         : o.featurewise_std  ? "featurewise-std"
+         : o.zca              ? "zca"
+                              : nullptr;
+}
 
 void declare(CommandLine& line, PreprocessingOptions& o) {
   line.topic("preprocessing", "Preprocessing");

@@ -28,6 +28,9 @@ struct PreprocessingOptions {
 
 void declare(CommandLine& line, PreprocessingOptions& options);
 
+/// The option that has the preprocessing fitted to data, "zca"; null where there is none.
+[[nodiscard]] const char* fitted_option(const PreprocessingOptions& options) noexcept;
+
 /// Throws UsageError for values out of range and for options that undo each other, in one line.
 void check_preprocessing_options(const TrainOptions& options);
 

@@ -56,6 +56,15 @@ Training prepare(TrainOptions options, Show show, std::stop_token stop) {
                           nullptr, [&timing](std::uint64_t count) { timing(count); });
 }
 
+/// A model file as --model is a description: that its weights are not taken is to be seen.
+std::string describe_new_weights(const Training& t) {
+  const std::string& model = t.options.model;
+  const bool is_new = t.pretrained == nullptr && t.options.callbacks.resume.empty();
+  if (!is_new || !is_model_description(model) || is_json_file(model)) return "";
+  return concat("weights     new and random, not those of ", shown(model), "; --weights ",
+                shown(model), " begins with them\n");
+}
+
 void print_choices(const Training& t) {
   const TrainOptions& o = t.options;
   const auto count = [&] {
@@ -68,9 +77,10 @@ void print_choices(const Training& t) {
             << "model       " << shown(o.model) << ", input " << t.model.input << ", "
             << with_commas(count) << " parameters\n"
             << "input       " << nn::describe(t.model.preprocessing) << '\n'
-            << describe_transfer(t.pretrained.get(), t.model) << "training    " << o.epochs
-            << " epochs, batch " << o.batch << ", " << o.optimizer << ", learning rate "
-            << *o.learning_rate << describe(o.schedule) << ", seed " << o.seed << '\n'
+            << describe_transfer(t.pretrained.get(), t.model) << describe_new_weights(t)
+            << "training    " << o.epochs << " epochs, batch " << o.batch << ", " << o.optimizer
+            << ", learning rate " << *o.learning_rate << describe(o.schedule) << ", seed " << o.seed
+            << '\n'
             << (t.pruner != nullptr ? "pruning     " + describe(*t.pruner) + '\n' : "")
             << "device      " << t.engine->description() << '\n'
             << (t.engine->shares_host_memory() ? ""

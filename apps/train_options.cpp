@@ -1,5 +1,6 @@
 #include "apps/train_options.h"
 
+#include "apps/find_model.h"
 #include "apps/run_directory.h"
 
 #include <millrace/core/error.h>
@@ -44,10 +45,9 @@ void declare(CommandLine& line, TrainOptions& o) {
   declare(line, o.labels);
   declare(line, o.table);
   line.topic("model", "Model");
-  line(
-      "model", o.model, "SPEC",
-      "mlp:500,100  cnn  cnn:16,32:64  vgg16  or a JSON or model file; default: by the size of the "
-      "input");
+  line("model", o.model, "SPEC",
+       "mlp:500,100  cnn  cnn:16,32:64  vgg16, a JSON or model file (what it describes, with new "
+       "weights), or a run directory (with its weights); default: by the size of the input");
   line("initializer", o.initializer, "NAME",
        "glorot_uniform (default), glorot_normal, he_uniform, he_normal, lecun_uniform, "
        "lecun_normal, torch");
@@ -141,7 +141,15 @@ void check(TrainOptions& o) {
   check_preprocessing_options(o);
   check(o.labels);
   check("train", o.table);
-  check(o.transfer);
+  if (const char* fitted = fitted_option(o.preprocessing);
+      fitted != nullptr && o.labels.class_mode == "input") {
+    throw UsageError(
+        concat("train: --class-mode input compares outputs with pixels in 0..1, and --", fitted,
+               " leaves that range; leave it out"));
+  }
+  TransferOptions transfer = o.transfer;
+  if (transfer.weights.empty() && names_run(o.model)) transfer.weights = o.model;  // choose.h
+  check(transfer);
   check(o.pruning);
 }
 

@@ -1,5 +1,7 @@
 #include "apps/transfer_options.h"
 
+#include "apps/find_model.h"
+#include "apps/lists.h"
 #include "apps/progress.h"
 
 #include <millrace/core/error.h>
@@ -44,7 +46,7 @@ void check_frozen(const TransferOptions& o, const Pretrained& weights, const nn:
           return !layer.trainable && name.substr(0, name.rfind('.')) == layer.name;
         });
     if (missing == weights.missing().end()) continue;
-    throw Error(concat(o.weights, ": has no '", *missing, "', but --freeze ", o.freeze,
+    throw Error(concat(o.weights, ": ", weights.why_missing(*missing), ", but --freeze ", o.freeze,
                        " keeps that layer as it is; freeze less, or give a file that has it"));
   }
 }
@@ -53,9 +55,12 @@ void check_frozen(const TransferOptions& o, const Pretrained& weights, const nn:
 
 void declare(CommandLine& line, TransferOptions& o) {
   line.topic("transfer", "Transfer learning");
-  line("weights", o.weights, "FILE",
-       "begin with these weights: Keras's .h5, safetensors of PyTorch or Millrace; vgg16 and "
-       "vgg16-top are what 'scripts/fetch-weights' fetches");
+  line(
+      "weights", o.weights, "FILE|RUN",
+      "begin with these weights: Keras's .h5, safetensors of PyTorch or Millrace, a run directory; "
+      "vgg16 and vgg16-top are what 'scripts/fetch-weights' fetches");
+  line("ignore-layers", o.ignore_layers, "NAME,...", kIgnoreLayersHelp);
+  line("flatten-order", o.flatten_order, "NAME", kFlattenOrderHelp);
   line("head", o.head, "WORDS",
        "replace the model from its first flatten or global pooling on, as in "
        "gap,dense:1024:relu,dense; words: gap, flatten, dense:UNITS[:relu|:sigmoid], relu, "
@@ -74,6 +79,13 @@ void check(const TransferOptions& o) {
   if (!o.freeze.empty() && o.weights.empty()) {
     throw UsageError("train: --freeze keeps weights that were trained before; give --weights FILE");
   }
+  for (const auto& [option, value] : {std::pair("ignore-layers", &o.ignore_layers),
+                                      std::pair("flatten-order", &o.flatten_order)}) {
+    if (value->empty() || !o.weights.empty()) continue;
+    throw UsageError(
+        concat("train: --", option, " is about a file of weights; give --weights FILE"));
+  }
+  (void)pretrained_options(o.ignore_layers, o.flatten_order);
   if (o.unfreeze_at > 0 && o.freeze.empty()) {
     throw UsageError("train: --unfreeze-at trains layers that --freeze kept; give --freeze PREFIX");
   }
@@ -86,12 +98,28 @@ void check(const TransferOptions& o) {
   }
 }
 
+PretrainedOptions pretrained_options(const std::string& ignore_layers,
+                                     const std::string& flatten_order) {
+  PretrainedOptions options{.ignored = words_of(ignore_layers)};
+  if (flatten_order.empty()) return options;
+  const bool is_first = flatten_order == "channels_first";
+  if (!is_first && flatten_order != "channels_last") {
+    throw UsageError(concat("--flatten-order must be channels_first or channels_last, not '",
+                            flatten_order, "'"));
+  }
+  options.flatten = is_first ? FlattenOrder::channels_first : FlattenOrder::channels_last;
+  return options;
+}
+
 fs::path weights_file(const std::string& word) {
   std::error_code ignored;
-  if (fs::exists(word, ignored)) return word;
   const auto published = std::find_if(kPublished.begin(), kPublished.end(),
                                       [&](const Published& one) { return one.word == word; });
   const bool is_published = published != kPublished.end();
+  // A folder that happens to have a published name is no run.
+  const bool is_folder = fs::is_directory(word, ignored);
+  if (is_folder && !is_published) return model_file(word);
+  if (!is_folder && fs::exists(word, ignored)) return word;
   const fs::path path = is_published ? cache_folder() / published->file : fs::path(word);
   if (fs::exists(path, ignored)) return path;
   throw Error(concat(path.string(), ": no such weight file; 'scripts/fetch-weights ",
@@ -114,7 +142,8 @@ nn::Model with_transfer(nn::Model model, const TransferOptions& o, std::int64_t 
 std::shared_ptr<const Pretrained> open_weights(const TransferOptions& o, const nn::Model& model) {
   if (o.weights.empty()) return nullptr;
   auto weights =
-      std::make_shared<const Pretrained>(weights_file(o.weights), model, layers_of_file(o, model));
+      std::make_shared<const Pretrained>(weights_file(o.weights), model, layers_of_file(o, model),
+                                         pretrained_options(o.ignore_layers, o.flatten_order));
   check_frozen(o, *weights, model);
   return weights;
 }
@@ -123,13 +152,18 @@ std::string describe_transfer(const Pretrained* weights, const nn::Model& model)
   if (weights == nullptr) return "";
   std::string text = concat("weights     ", weights->report(), '\n');
   const auto& theirs = weights->preprocessing();
+  text += "            ";
+  if (!weights->known_as().empty()) {
+    text += concat("by names and shapes ", weights->known_as(), "; ");
+  }
   if (!theirs) {
-    text += "            the file does not tell with what input they were trained\n";
-  } else if (*theirs == nn::with_reading_of(*theirs, model.preprocessing)) {
-    text += "            they were trained with this input\n";
-  } else {
     text +=
-        concat("            they were trained with another input, ", nn::describe(*theirs), '\n');
+        "the file does not tell with what input they were trained; --preprocessing, --scale, "
+        "--mean and --deviation say it\n";
+  } else if (*theirs == nn::with_reading_of(*theirs, model.preprocessing)) {
+    text += "they were trained with this input\n";
+  } else {
+    text += concat("they were trained with another input, ", nn::describe(*theirs), '\n');
   }
   std::int64_t all = 0, trained = 0;
   for (const nn::LayerSummary& layer : nn::summarize(model)) {

@@ -2,6 +2,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/core/half.h>
+#include <millrace/io/detail/weight_kind.h>
 
 #include <algorithm>
 #include <array>
@@ -36,6 +37,7 @@ constexpr std::array<ElementType, 22> kTypes = {
 class Header {
  public:
   explicit Header(const RandomAccessFile& file) : file_(file) {
+    detail::check_weight_kind(file);
     std::uint64_t length = 0;
     if (file.size() < sizeof(length)) fail("too short for a safetensors file");
     file.read_at(0, std::as_writable_bytes(std::span(&length, 1)));

@@ -44,9 +44,9 @@ class SafetensorsFile {
     std::uint64_t bytes = 0;
   };
 
-  /// Throws Error naming the file and the tensor: a header that is too long or no JSON of the
-  /// format, a tensor named twice, sizes that do not fit shape and type, gaps, overlaps, or bytes
-  /// after the end.
+  /// Throws Error naming the file and the tensor: a file of another kind (detail/weight_kind.h), a
+  /// header that is too long or no JSON of the format, a tensor named twice, sizes that do not fit
+  /// shape and type, gaps, overlaps, or bytes after the end.
   explicit SafetensorsFile(const std::filesystem::path& path);
 
   [[nodiscard]] const RandomAccessFile& file() const noexcept { return file_; }

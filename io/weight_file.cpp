@@ -2,39 +2,14 @@
 
 #include <millrace/core/error.h>
 #include <millrace/io/detail/keras_layers.h>
-#include <millrace/io/files.h>
+#include <millrace/io/tensor_names.h>
 
 #include <algorithm>
-#include <array>
 #include <string_view>
 
 namespace millrace {
-namespace {
-
-/// Throws Error for kinds of files that are known and not read.
-void check_kind(const std::filesystem::path& path) {
-  const RandomAccessFile file(path);
-  std::array<char, 9> bytes{};
-  if (file.size() < bytes.size()) return;
-  file.read_at(0, std::as_writable_bytes(std::span(bytes)));
-  const std::string_view start(bytes.data(), bytes.size());
-  if (start.starts_with(std::string_view("PK\x03\x04", 4))) {
-    throw Error(concat(path.string(),
-                       ": a zip archive; of a .keras file unpack model.weights.h5, of "
-                       "a .pth file save the state_dict as safetensors"));
-  }
-  // Nor is every \x80 a pickle: a header of safetensors may be 128 bytes long, and begins with '{'.
-  if (start.starts_with('\x80') && start.back() != '{') {
-    throw Error(concat(path.string(),
-                       ": a Python pickle, which can run code; save its state_dict as "
-                       "safetensors"));
-  }
-}
-
-}  // namespace
 
 WeightFile::WeightFile(const std::filesystem::path& path) : path_(path) {
-  check_kind(path);
   is_hdf5(path) ? open_keras() : open_safetensors();
 }
 
@@ -45,20 +20,33 @@ void WeightFile::open_safetensors() {
     tensors_.push_back({tensor.name, tensor.shape});
     sources_.push_back(tensor.name);
   }
-  if (tensors_.empty()) throw Error(concat(path_.string(), ": holds no weights"));
+  std::vector<std::string> names;  // of weights
+  for (const Tensor& tensor : tensors_) {
+    if (!is_count_of_steps(tensor.name)) names.push_back(tensor.name);
+  }
+  if (names.empty()) throw Error(concat(path_.string(), ": holds no weights"));
+  wrapper_ = common_wrapper(names);
 }
 
 void WeightFile::open_keras() {
   const Hdf5File& file = file_.emplace<Hdf5File>(path_);
-  for (const detail::KerasLayer& from : detail::keras_layers(file)) {
+  const detail::KerasLayers found = detail::keras_layers(file);
+  is_in_order_ = found.is_in_order;
+  is_channels_first_ = found.is_channels_first;
+  for (const detail::KerasLayer& from : found.layers) {
     Layer& layer = layers_.emplace_back();
     layer.name = from.name;
+    layer.kind = from.kind;
     for (const detail::KerasTensor& tensor : from.tensors) {
       layer.tensors.push_back(tensors_.size());
       tensors_.push_back({tensor.name, tensor.dataset->shape});
       sources_.push_back(tensor.dataset->path);
     }
   }
+}
+
+bool is_count_of_steps(std::string_view tensor) noexcept {
+  return tensor.ends_with("num_batches_tracked") || tensor == "n_averaged";
 }
 
 std::int64_t WeightFile::rows_at_a_time(std::int64_t rows, std::int64_t width) noexcept {

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -22,14 +23,15 @@ class WeightFile {
     std::string name;  ///< "features.0.weight"; of Keras "block1_conv1/kernel"
     Shape shape;
   };
-  /// A layer with weights of a Keras file; its tensors in Keras's order.
+  /// A layer of a Keras file; its tensors in Keras's order, none for layers without weights.
   struct Layer {
     std::string name;
+    std::string kind;  ///< "conv2d": its class, where the file tells, else its name less the number
     std::vector<std::size_t> tensors;  ///< indices into tensors()
   };
 
   /// Throws Error naming the file: it is missing, damaged (safetensors.h, hdf5.h), without weights,
-  /// a pickle or an archive (the line says what to do), or not a weight file at all.
+  /// of another kind (detail/weight_kind.h; the line says what to do), or not a weight file at all.
   explicit WeightFile(const std::filesystem::path& path);
 
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
@@ -38,6 +40,13 @@ class WeightFile {
   /// Of Keras files: in the order of the model, or for Keras 3, whose files do not keep it, of
   /// classes of layers and then of the model, so that each class is in order. Empty for others.
   [[nodiscard]] const std::vector<Layer>& layers() const noexcept { return layers_; }
+  /// Whether layers() are in the order of the model.
+  [[nodiscard]] bool is_in_order() const noexcept { return is_in_order_; }
+  /// Whether a Keras file says that its images are [channel][row][column].
+  [[nodiscard]] bool is_channels_first() const noexcept { return is_channels_first_; }
+  /// What wrappers of a model (DataParallel, torch.compile, ...) put in front of the names of all
+  /// tensors: "module.", "module._orig_mod."; empty where they did not.
+  [[nodiscard]] const std::string& wrapper() const noexcept { return wrapper_; }
   /// Of safetensors; empty for others.
   [[nodiscard]] const Metadata& metadata() const noexcept { return metadata_; }
 
@@ -71,6 +80,11 @@ class WeightFile {
   std::vector<std::string> sources_;  // what the file itself calls the tensors
   std::vector<Layer> layers_;
   Metadata metadata_;
+  std::string wrapper_;
+  bool is_in_order_ = false, is_channels_first_ = false;
 };
+
+/// Whether PyTorch keeps a count under this name, beside running statistics or averaged weights.
+[[nodiscard]] bool is_count_of_steps(std::string_view tensor) noexcept;
 
 }  // namespace millrace

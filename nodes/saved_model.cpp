@@ -48,7 +48,9 @@ auto part(Values values, const nn::Parameter& parameter) {
 nn::Model model_of(const Metadata& metadata, const std::filesystem::path& path) {
   const auto json = metadata.find(kModelKey);
   if (json == metadata.end()) {
-    throw Error(concat(path.string(), ": holds weights but no model of Millrace"));
+    throw Error(
+        concat(path.string(),
+               ": holds weights but no model of Millrace; 'millrace convert weights' adds one"));
   }
   try {
     return nn::model_from_json(json->second);

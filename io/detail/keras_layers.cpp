@@ -46,6 +46,20 @@ std::pair<std::string, std::string> layer_and_variable(std::string_view path,
   return {std::string(layer), std::string(path.substr(slash + 1))};
 }
 
+/// "conv2d_10" -> "conv2d" and 10; 0 where there is no number.
+std::pair<std::string, std::uint64_t> name_and_number(std::string_view part) {
+  const std::size_t line = part.rfind('_');
+  std::uint64_t number = 0;
+  const char* const end = part.data() + part.size();
+  const bool has_number = line != std::string_view::npos && line + 1 < part.size() &&
+                          std::from_chars(part.data() + line + 1, end, number).ptr == end;
+  return {std::string(has_number ? part.substr(0, line) : part), has_number ? number : 0};
+}
+
+std::string without_number(std::string_view name) {
+  return name_and_number(name).first;
+}
+
 /// The variables of one group; a model within the model has those of several layers.
 void append_group(const Hdf5File& file, const std::string& path, const std::string& name,
                   std::vector<KerasLayer>& layers) {
@@ -53,6 +67,7 @@ void append_group(const Hdf5File& file, const std::string& path, const std::stri
   if (group == nullptr) fail(file, concat("the layer '", name, "' of its list has no group"));
   const auto weights = strings(*group, "weight_names");
   if (!weights) fail(file, concat("the layer '", name, "' has no attribute weight_names"));
+  if (weights->empty()) layers.push_back({name, without_number(name), {}});
   std::string current;
   for (const std::string& weight : *weights) {
     const Hdf5File::Dataset* const dataset = file.find_dataset(joined(path, weight));
@@ -60,7 +75,7 @@ void append_group(const Hdf5File& file, const std::string& path, const std::stri
       fail(file, concat("the layer '", name, "' has no data set '", weight, "'"));
     }
     const auto [layer, variable] = layer_and_variable(weight, name);
-    if (layers.empty() || current != layer) layers.push_back({layer, {}});
+    if (layers.empty() || current != layer) layers.push_back({layer, without_number(layer), {}});
     current = layer;
     layers.back().tensors.push_back({layer + '/' + variable, dataset});
   }
@@ -82,14 +97,7 @@ SortKey sort_key(std::string_view path) {
   SortKey key;
   while (!path.empty()) {
     const std::size_t end = std::min(path.find('/'), path.size());
-    const std::string_view part = path.substr(0, end);
-    const std::size_t line = part.rfind('_');
-    std::uint64_t number = 0;
-    const bool has_number =
-        line != std::string_view::npos && line + 1 < part.size() &&
-        std::from_chars(part.data() + line + 1, part.data() + part.size(), number).ptr ==
-            part.data() + part.size();
-    key.emplace_back(has_number ? part.substr(0, line) : part, has_number ? number : 0);
+    key.push_back(name_and_number(path.substr(0, end)));
     path.remove_prefix(std::min(end + 1, path.size()));
   }
   return key;
@@ -98,7 +106,9 @@ SortKey sort_key(std::string_view path) {
 std::vector<KerasLayer> keras3_layers(const Hdf5File& file) {
   std::vector<std::pair<SortKey, const Hdf5File::Group*>> groups;
   for (const Hdf5File::Group& group : file.groups()) {
-    const bool is_layer = group.path.starts_with("layers/") && group.path.ends_with("/vars");
+    // Random layers keep the state of their generator beside them, which is no layer.
+    const bool is_layer = group.path.starts_with("layers/") && group.path.ends_with("/vars") &&
+                          !group.path.ends_with("/seed_generator/vars");
     if (is_layer) groups.emplace_back(sort_key(group.path), &group);
   }
   std::sort(groups.begin(), groups.end());
@@ -106,35 +116,44 @@ std::vector<KerasLayer> keras3_layers(const Hdf5File& file) {
   for (const auto& [key, group] : groups) {
     const auto named = group->attributes.find("name");
     KerasLayer layer;
+    layer.kind = key[key.size() - 2].first;
     layer.name = named != group->attributes.end() && named->second.size() == 1
                      ? named->second.front()
-                     : key[key.size() - 2].first;
+                     : layer.kind;
     for (std::size_t i = 0;; ++i) {
       const auto* dataset = file.find_dataset(joined(group->path, std::to_string(i)));
       if (dataset == nullptr) break;
       layer.tensors.push_back({concat(layer.name, '/', i), dataset});
     }
-    if (!layer.tensors.empty()) layers.push_back(std::move(layer));
+    layers.push_back(std::move(layer));
   }
   return layers;
 }
 
 }  // namespace
 
-std::vector<KerasLayer> keras_layers(const Hdf5File& file) {
-  std::vector<KerasLayer> layers;
+KerasLayers keras_layers(const Hdf5File& file) {
+  KerasLayers result;
+  const Hdf5File::Group* const top = file.find_group("");
   const Hdf5File::Group* root = file.find_group("model_weights");
-  if (root == nullptr) root = file.find_group("");
+  if (root == nullptr) root = top;
   const auto names = root == nullptr ? std::nullopt : strings(*root, "layer_names");
   if (names) {
-    layers = keras2_layers(file, root->path, *names);
+    result.layers = keras2_layers(file, root->path, *names);
+    result.is_in_order = true;
   } else if (file.find_group("layers") != nullptr) {
-    layers = keras3_layers(file);
+    result.layers = keras3_layers(file);
   } else {
     fail(file, "no weights of Keras: neither the attribute layer_names nor a group 'layers'");
   }
-  if (layers.empty()) fail(file, "holds no weights");
-  return layers;
+  const bool has_weights =
+      std::any_of(result.layers.begin(), result.layers.end(),
+                  [](const KerasLayer& layer) { return !layer.tensors.empty(); });
+  if (!has_weights) fail(file, "holds no weights");
+  const auto config = top == nullptr ? std::nullopt : strings(*top, "model_config");
+  result.is_channels_first = config && config->size() == 1 &&
+                             config->front().find("\"channels_first\"") != std::string::npos;
+  return result;
 }
 
 }  // namespace millrace::detail

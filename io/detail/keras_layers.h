@@ -19,11 +19,17 @@ struct KerasTensor {
 };
 struct KerasLayer {
   std::string name;
-  std::vector<KerasTensor> tensors;
+  std::string kind;                  ///< "conv2d" of "layers/conv2d_1/vars" or of "conv2d_1"
+  std::vector<KerasTensor> tensors;  ///< none for a layer without weights
+};
+struct KerasLayers {
+  std::vector<KerasLayer> layers;
+  bool is_in_order = false;        ///< that of the model; Keras 3 has one for each class alone
+  bool is_channels_first = false;  ///< a saved model says that its images are
 };
 
-/// Layers with weights. A model within the model is taken apart into its layers. Throws Error
+/// All layers. A model within the model is taken apart into its layers with weights. Throws Error
 /// naming the file and what is missing.
-[[nodiscard]] std::vector<KerasLayer> keras_layers(const Hdf5File& file);
+[[nodiscard]] KerasLayers keras_layers(const Hdf5File& file);
 
 }  // namespace millrace::detail

@@ -1,6 +1,7 @@
 // `millrace train` with fitted, samplewise and whitened input, class modes, class weights and the
 // contact sheet; evaluate and predict with what it saved.
 
+#include "apps/known_model.h"
 #include "apps/train_run.h"
 
 #include <millrace/io/decode.h>
@@ -116,6 +117,40 @@ TEST_CASE("class mode input learns to give the picture back") {
   CHECK(model.classes.empty());
   const Arguments losses = column(scratch / "run", "val_loss");
   CHECK(std::stod(losses.back()) < 0.9 * std::stod(losses.front()));
+}
+
+TEST_CASE("class mode input takes no preprocessing that leaves 0 to 1, fitted or given") {
+  const Scratch scratch;
+  const std::string data = write_classes(scratch / "data", {"cats", "dogs"}, 4).string();
+  const std::vector<Arguments> refused = {{"--featurewise-center"},
+                                          {"--featurewise-std"},
+                                          {"--featurewise-center", "--featurewise-std"},
+                                          {"--zca"},
+                                          {"--samplewise-center"},
+                                          {"--samplewise-std"},
+                                          {"--mean", "0.5", "--deviation", "0.5"},
+                                          {"--mean=-0.1,0,0"},
+                                          {"--deviation", "0.9"},
+                                          {"--scale", "1"},
+                                          {"--scale=-0.001"},
+                                          {"--scale", "0.0040"},
+                                          {"--preprocessing", "tf"},
+                                          {"--preprocessing", "torch"},
+                                          {"--preprocessing", "caffe"}};
+  for (const Arguments& options : refused) {
+    Arguments arguments{"train",  data, "--class-mode", "input",
+                        "--size", "8",  "--run-dir",    (scratch / "run").string()};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    check_refused(arguments, 2, "--class-mode input compares outputs with pixels in 0..1");
+    CHECK_FALSE(fs::exists(scratch / "run"));
+  }
+  for (const Arguments& options :
+       {Arguments{"--scale", "0.002"}, Arguments{"--preprocessing", "rescale"},
+        Arguments{"--scale", "0.0078431373", "--deviation", "2,2,2"}}) {
+    Arguments more{"--class-mode", "input", "--size", "8", "--overwrite"};
+    more.insert(more.end(), options.begin(), options.end());
+    trained_on(data, scratch / "fine", more);
+  }
 }
 
 TEST_CASE("balanced classes weigh what the counts of training samples say") {

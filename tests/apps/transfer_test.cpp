@@ -2,6 +2,7 @@
 
 #include "apps/known_model.h"
 #include "apps/train_run.h"
+#include "apps/weights_of_runs.h"
 #include "nodes/vgg16_rule.h"
 
 #include <millrace/io/safetensors.h>
@@ -13,30 +14,7 @@
 using namespace millrace;
 using namespace millrace::test;
 
-namespace {
-
 namespace fs = std::filesystem;
-
-const std::string kKeras = MILLRACE_TEST_DATA "/io/weights/";
-
-/// Values of a tensor of a model file.
-std::vector<float> tensor(const fs::path& file, const std::string& name) {
-  const SafetensorsFile weights(file);
-  const auto* found = weights.find(name);
-  REQUIRE(found != nullptr);
-  std::vector<float> values(static_cast<std::size_t>(found->shape.elements()));
-  weights.read(name, values);
-  return values;
-}
-
-/// A model that was trained on three classes; its run directory.
-fs::path first_run(const Scratch& scratch) {
-  const fs::path data = write_classes(scratch / "three", {"a", "b", "c"}, 8, 20);
-  trained(data, scratch / "first", {"--model", "cnn:4,6:8", "--epochs", "1", "--batch", "8"});
-  return scratch / "first/model.safetensors";
-}
-
-}  // namespace
 
 TEST_CASE("a frozen base keeps its weights to the bit while a new head learns") {
   const Scratch scratch;

@@ -10,7 +10,7 @@
 
 #include "catch.h"
 #include "io/hdf5_files.h"
-#include "io/scratch.h"
+#include "nodes/small_network.h"
 #include "nodes/vgg16_rule.h"
 
 using namespace millrace;
@@ -18,22 +18,6 @@ using namespace millrace::test;
 using Catch::Contains;
 
 namespace {
-
-const std::string kFolder = MILLRACE_TEST_DATA "/io/weights/";
-
-/// The network of tests/reference/record_keras_weights.py, with `classes` outputs.
-nn::Model small_network(std::int64_t classes = 3, std::int64_t size = 8) {
-  nn::ModelBuilder builder("small", {size, size, 3});
-  builder.conv(4, 3, nn::Padding::same).relu().batch_norm({.epsilon = 1e-3F}).max_pool().conv(5);
-  return builder.flatten().dense(6).relu().dense(classes).softmax().build();
-}
-
-std::vector<float> loaded(const Pretrained& weights, const nn::Model& model, float before = 0) {
-  std::vector<float> arena(static_cast<std::size_t>(nn::arena_elements(nn::parameters(model))),
-                           before);
-  weights.load(arena);
-  return arena;
-}
 
 std::vector<float> outputs_of(const nn::Model& model, const std::vector<float>& arena,
                               const std::vector<float>& input) {
@@ -48,24 +32,6 @@ std::vector<float> outputs_of(const nn::Model& model, const std::vector<float>& 
   batch.samples = samples;
   executor->predict(batch, outputs);
   return outputs;
-}
-
-std::string error_of_file(const std::filesystem::path& path, const nn::Model& model) {
-  const std::string error = error_of([&] { Pretrained weights(path, model); });
-  return error.starts_with(path.string()) ? error.substr(path.string().size()) : "?" + error;
-}
-
-/// A file of PyTorch's with zeros.
-std::filesystem::path write_torch(const Scratch& scratch,
-                                  const std::vector<std::pair<std::string, Shape>>& tensors) {
-  std::vector<std::vector<float>> values;
-  std::vector<NamedTensor> named;
-  for (const auto& [name, shape] : tensors) {
-    values.emplace_back(static_cast<std::size_t>(shape.elements()));
-    named.push_back({name, shape, values.back()});
-  }
-  write_safetensors(scratch / "torch.safetensors", named);
-  return scratch / "torch.safetensors";
 }
 
 }  // namespace
@@ -95,7 +61,9 @@ TEST_CASE("weights that PyTorch wrote give PyTorch's outputs, though it flattens
   CHECK(weights.matched().size() == 12);
   CHECK(weights.left_over().empty());  // a count of batches is no weight
   CHECK(std::string(weights.source()) == "PyTorch");
-  CHECK(weights.preprocessing() == nn::preprocessing_named("torch"));
+  CHECK(!weights.preprocessing());  // names of nobody's published model: the file does not tell
+  CHECK_THAT(weights.report(), Contains("; inputs of dense1 taken as PyTorch flattens images, "
+                                        "channel, row, column"));
   const auto outputs =
       outputs_of(model, loaded(weights, model), recorded.at("input").get<std::vector<float>>());
   CHECK(relative_difference(outputs, recorded.at("torch_output").get<std::vector<float>>()) < 1e-5);
@@ -153,22 +121,34 @@ TEST_CASE("another number of classes leaves the last layer alone") {
   for (const char* name : {"keras3.weights.h5", "torch.safetensors"}) {
     const Pretrained weights(kFolder + name, model);
     CHECK(weights.missing() == std::vector<std::string>{"dense2.weight", "dense2.bias"});
+    CHECK(weights.left_over().empty());
   }
+  // They are in the file, and the line does not say that they are not.
+  const Pretrained weights(kFolder + "torch.safetensors", model);
+  CHECK(
+      weights.report() ==
+      kFolder +
+          "torch.safetensors (PyTorch): 10 of 12 tensors of the model; of another shape, so begun "
+          "anew: 'dense2.weight' is 3x6 in the file, 7x6 in the model, 'dense2.bias' is 3 in the "
+          "file, 7 in the model; inputs of dense1 taken as PyTorch flattens images, channel, row, "
+          "column (else: --flatten-order channels_last)");
+  CHECK(weights.why_missing("dense2.bias") == "'dense2.bias' is 3 in the file, 7 in the model");
 }
 
 TEST_CASE("weights of another model or size of input are refused in a line that shows why") {
   const std::string other = ": weights of another model or size of input than 'small' at ";
   CHECK(error_of_file(kFolder + "keras2.h5", small_network(3, 12)) ==
-        other + "12x12x3: 'hidden/kernel' is 20x6 where 'dense1.weight' wants 80x6");
+        other + "12x12x3: 'hidden/kernel' is 20x6 in the file, 'dense1.weight' 80x6 in the model");
   CHECK(error_of_file(kFolder + "torch.safetensors", small_network(3, 12)) ==
-        other + "12x12x3: 'dense1.weight' is 6x20 where 'dense1.weight' wants 6x80");
+        other + "12x12x3: 'dense1.weight' is 6x20 in the file, 6x80 in the model");
   const nn::Model vgg = nn::vgg16({32, 32, 3}, 10);
   CHECK(
       error_of_file(kFolder + "torch.safetensors", vgg)
           .starts_with(": weights of another model or size of input than 'vgg16' at 32x32x3: none "
                        "of its 13 tensors ("));
   CHECK(error_of_file(kFolder + "keras2.h5", vgg)
-            .ends_with("'first/kernel' is 3x3x3x4 where 'features.0.weight' wants 3x3x3x64"));
+            .ends_with("'first/kernel' is 3x3x3x4 in the file, 'features.0.weight' 3x3x3x64 in the "
+                       "model"));
 }
 
 TEST_CASE("a deeper relative of a model is not taken for it") {
@@ -209,7 +189,7 @@ TEST_CASE("the dense layers of timm's VGG are convolutions by another name") {
   CHECK(weights.left_over().empty());
 }
 
-TEST_CASE("Keras's published VGG16, of before it wrote versions, is known by its names") {
+TEST_CASE("Keras's layout of before it wrote versions is read, and lists cut into pieces") {
   const Scratch scratch;
   const nn::Model model = nn::ModelBuilder("v", {8, 8, 3}).conv(2).conv(3).build();
   {
@@ -229,7 +209,8 @@ TEST_CASE("Keras's published VGG16, of before it wrote versions, is known by its
   }
   const Pretrained weights(scratch / "old.h5", model);
   CHECK(weights.missing().empty());
-  CHECK(weights.preprocessing() == nn::preprocessing_named("caffe"));
+  // Names of Keras's VGG16, shapes of another model.
+  CHECK(!weights.preprocessing());
   const std::vector<float> arena = loaded(weights, model);
   CHECK(arena[0] == 1.0F);
   CHECK(arena[static_cast<std::size_t>(nn::parameters(model)[3].offset)] == 4.0F);
@@ -258,6 +239,22 @@ TEST_CASE("files that are no weights are told in a line each") {
         "state_dict as safetensors");
   CHECK(error("\x80\x02 a pickle") ==
         ": a Python pickle, which can run code; save its state_dict as safetensors");
+  CHECK(error("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n") ==
+        ": a Git LFS pointer and not the weights; 'git lfs pull' in its repository fetches them");
+  for (const char* page : {"<!DOCTYPE html><html><title>Sign in</title></html>",
+                           "\xEF\xBB\xBF\r\n  <HTML lang=en>", "<!-- moved -->\n<html></html>",
+                           "<?xml version='1.0'?><!DOCTYPE html><html xmlns='x'></html>"}) {
+    CHECK(error(page) ==
+          ": an HTML page and not weights; servers send one where a file wants a login or is not "
+          "there; download the file itself");
+  }
+  CHECK(error("<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>")
+            .starts_with(": an XML page and not weights; "));
+  CHECK(error("Entry not found\nmore") ==
+        ": a text and not weights; it begins with 'Entry not found'");
+  CHECK(error("\x1F\x8B\x08 packed") == ": packed by gzip; unpack it first");
+  CHECK(error("\x93NUMPY\x01 array") ==
+        ": an array of NumPy; save the weights with their names as safetensors");
   CHECK(error("") == ": too short for a safetensors file");
   CHECK_THROWS_WITH(Pretrained(scratch / "none.h5", model), Contains("none.h5"));
   { const Hdf5Writer empty(scratch / "empty.h5"); }

@@ -1,0 +1,39 @@
+#pragma once
+// Which layers of a Keras file our models have something for, and what happens to those that they
+// have not: a file whose normalisation is left out gives other outputs, and nothing would show it.
+
+#include <millrace/io/weight_file.h>
+#include <millrace/nn/model.h>
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace millrace {
+
+/// The classes of layers that Keras files are matched by.
+enum class LayerClass : std::uint8_t {
+  convolution,
+  dense,
+  batch_norm,
+  weightless,  ///< pooling, dropout, ...: nothing to load
+  foreign,     ///< what our models do not have, with weights (PReLU) or without (LeakyReLU)
+};
+
+[[nodiscard]] LayerClass class_of(const nn::Layer& layer);
+/// By the weights; those of other layers that look alike (transposed convolutions, embeddings) and
+/// layers without weights by the class that the file tells, or the name that Keras gives.
+[[nodiscard]] LayerClass class_of(const WeightFile& file, const WeightFile::Layer& layer);
+
+/// Keras's shape of one of our parameters.
+[[nodiscard]] Shape keras_shape(const nn::Parameter& parameter);
+
+/// Layers of a Keras file that come, or may come, before one that is used, though they are not used
+/// themselves. `used` and `ignored` hold indices into
+/// file.layers().
+[[nodiscard]] std::vector<std::string> without_counterpart(const WeightFile& file,
+                                                           const std::set<std::size_t>& used,
+                                                           const std::set<std::size_t>& ignored);
+
+}  // namespace millrace

@@ -1,0 +1,380 @@
+#include <millrace/nodes/weight_matching.h>
+
+#include <millrace/core/error.h>
+#include <millrace/io/tensor_names.h>
+#include <millrace/nodes/keras_counterparts.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <string_view>
+#include <utility>
+
+namespace millrace {
+namespace {
+
+using nn::Parameter;
+using nn::Role;
+using nn::WeightOrder;
+
+struct Alias {
+  std::string_view ours, timm;
+};
+constexpr std::array<Alias, 3> kTimm{{{"classifier.0", "pre_logits.fc1"},
+                                      {"classifier.3", "pre_logits.fc2"},
+                                      {"classifier.6", "head.fc"}}};
+
+/// "features.0.weight" -> "features.0", and of Keras "fc1/kernel" -> "fc1".
+std::string_view layer_of(std::string_view parameter) {
+  return parameter.substr(0, parameter.find_last_of("./"));
+}
+
+std::string timm_name(const std::string& name) {
+  const std::string_view layer = layer_of(name);
+  const auto found =
+      std::find_if(kTimm.begin(), kTimm.end(), [&](const Alias& a) { return a.ours == layer; });
+  return found == kTimm.end() ? "" : concat(found->timm, name.substr(layer.size()));
+}
+
+bool is_weight(std::string_view tensor) {
+  return !is_count_of_steps(tensor) && tensor != kWhitening;
+}
+
+std::string_view without(std::string_view name, std::string_view prefix) {
+  if (name.starts_with(prefix)) name.remove_prefix(prefix.size());
+  return name;
+}
+
+/// Finds the tensor of each parameter.
+class Matching {
+ public:
+  Matching(const WeightFile& file, const nn::Model& model, std::size_t layers,
+           const PretrainedOptions& options)
+      : file_(file), model_(model), options_(options), has_new_head_(layers < model.layers.size()) {
+    for (Parameter& parameter : nn::parameters(model)) {
+      const bool is_for_file = static_cast<std::size_t>(parameter.layer) < layers;
+      (is_for_file ? wanted_ : left_alone_).push_back(std::move(parameter));
+    }
+    // In the order of the layers, whatever is frozen.
+    std::stable_sort(wanted_.begin(), wanted_.end(), [](const Parameter& a, const Parameter& b) {
+      return std::pair(a.layer, a.role) < std::pair(b.layer, b.role);
+    });
+    found_.resize(wanted_.size());
+  }
+
+  WeightMatch run() && {
+    if (!file_.is_keras()) choose_prefix();
+    check_options();
+    file_.is_keras() ? match_by_place() : match_by_name();
+    check();
+    collect();
+    return std::move(to_);
+  }
+
+ private:
+  struct Found {
+    enum { nothing, unfit, fits } state = nothing;
+    std::size_t tensor = 0;
+    nn::WeightLayout layout{};
+  };
+
+  void check_options() const {
+    const std::vector<std::string> layers = layers_of_file();
+    for (const std::string& name : options_.ignored) {
+      const bool is_tensor =
+          std::any_of(file_.tensors().begin(), file_.tensors().end(),
+                      [&](const auto& tensor) { return without(tensor.name, prefix_) == name; });
+      if (is_tensor || std::find(layers.begin(), layers.end(), name) != layers.end()) continue;
+      throw UsageError(concat(file_.path().string(), ": has no layer '", name,
+                              "' that could be ignored; it has ", list_of(layers)));
+    }
+    if (options_.flatten && (file_.is_keras() || holds_model(file_.metadata()))) {
+      throw UsageError(concat(file_.path().string(),
+                              ": tells itself in which order it has flattened inputs; leave out "
+                              "--flatten-order"));
+    }
+  }
+
+  [[nodiscard]] std::vector<std::string> layers_of_file() const {
+    std::vector<std::string> names;
+    for (const WeightFile::Layer& layer : file_.layers()) {
+      if (class_of(file_, layer) != LayerClass::weightless) names.push_back(layer.name);
+    }
+    for (std::size_t i = 0; i < file_.tensors().size() && !file_.is_keras(); ++i) {
+      std::string name(layer_of(bare_name(i)));
+      const bool is_new = std::find(names.begin(), names.end(), name) == names.end();
+      if (is_new && is_weight(bare_name(i))) names.push_back(std::move(name));
+    }
+    return names;
+  }
+
+  [[nodiscard]] std::string_view bare_name(std::size_t tensor) const {
+    return without(file_.tensors()[tensor].name, prefix_);
+  }
+
+  [[nodiscard]] bool is_ignored(std::string_view layer) const {
+    return std::find(options_.ignored.begin(), options_.ignored.end(), layer) !=
+           options_.ignored.end();
+  }
+
+  void match_by_place() {
+    std::map<LayerClass, std::vector<std::size_t>> theirs;
+    for (std::size_t i = 0; i < file_.layers().size(); ++i) {
+      const WeightFile::Layer& layer = file_.layers()[i];
+      if (is_ignored(layer.name)) {
+        ignored_layers_.insert(i);
+      } else {
+        theirs[class_of(file_, layer)].push_back(i);
+      }
+    }
+    std::map<LayerClass, std::size_t> used;
+    for (std::size_t begin = 0, end = 0; begin < wanted_.size(); begin = end) {
+      const int layer = wanted_[begin].layer;
+      while (end < wanted_.size() && wanted_[end].layer == layer) ++end;
+      const LayerClass kind = class_of(model_.layers[static_cast<std::size_t>(layer)]);
+      const std::size_t place = used[kind]++;
+      if (place >= theirs[kind].size()) continue;
+      used_layers_.insert(theirs[kind][place]);
+      const std::vector<std::size_t>& tensors = file_.layers()[theirs[kind][place]].tensors;
+      for (std::size_t i = 0; i < end - begin && i < tensors.size(); ++i) {
+        match_keras(begin + i, tensors[i]);
+      }
+    }
+  }
+
+  void match_keras(std::size_t index, std::size_t tensor) {
+    const Parameter& parameter = wanted_[index];
+    const Shape& shape = file_.tensors()[tensor].shape;
+    const bool fits = shape == keras_shape(parameter);
+    const bool is_kernel = parameter.role == Role::kernel;
+    found_[index] = {fits ? Found::fits : Found::unfit,
+                     tensor,
+                     {is_kernel ? WeightOrder::keras_kernel : WeightOrder::same, shape, {}}};
+  }
+
+  /// Names as they are; where none is the model's, without the prefixes of wrappers, which the
+  /// model's own layers may have as well.
+  void choose_prefix() {
+    const auto has_name = [&](const Parameter& p) {
+      return std::any_of(file_.tensors().begin(), file_.tensors().end(), [&](const auto& t) {
+        return t.name == p.name || t.name == timm_name(p.name);
+      });
+    };
+    if (std::any_of(wanted_.begin(), wanted_.end(), has_name)) return;
+    prefix_ = file_.wrapper();
+    std::vector<std::string> own;
+    for (const Parameter& p : wanted_) own.push_back(p.name);
+    own_prefix_ = common_wrapper(own);
+  }
+
+  void match_by_name() {
+    std::map<std::string_view, std::size_t> by_name;
+    for (std::size_t i = 0; i < file_.tensors().size(); ++i) {
+      const bool is_left_out = is_ignored(layer_of(bare_name(i))) || is_ignored(bare_name(i));
+      if (!is_left_out) by_name.emplace(bare_name(i), i);
+    }
+    for (std::size_t i = 0; i < wanted_.size(); ++i) {
+      const std::string name(without(wanted_[i].name, own_prefix_));
+      auto found = by_name.find(name);
+      if (found == by_name.end()) found = by_name.find(timm_name(name));
+      if (found != by_name.end()) match_named(i, found->second);
+    }
+  }
+
+  void match_named(std::size_t index, std::size_t tensor) {
+    const Parameter& parameter = wanted_[index];
+    const Shape& image = images_[static_cast<std::size_t>(parameter.layer)];
+    const Shape& theirs = file_.tensors()[tensor].shape;
+    const bool is_convolution = theirs.rank() == 4;  // timm's, whatever the order of the others
+    const bool is_channels_first =
+        options_.flatten ? *options_.flatten == FlattenOrder::channels_first || is_convolution
+                         : !is_channels_last(file_.metadata());
+    const bool is_reordered =
+        is_channels_first && image.rank() == 3 && parameter.role != Role::bias;
+    found_[index] = {fits(parameter, tensor, image) ? Found::fits : Found::unfit,
+                     tensor,
+                     {is_reordered ? WeightOrder::channels_first : WeightOrder::same, {}, image}};
+  }
+
+  /// timm keeps the dense layers of VGG as convolutions.
+  [[nodiscard]] bool fits(const Parameter& parameter, std::size_t tensor,
+                          const Shape& image) const {
+    const Shape& theirs = file_.tensors()[tensor].shape;
+    if (theirs == parameter.shape) return true;
+    if (theirs.rank() != 4 || parameter.shape.rank() != 2) return false;
+    const Shape& s = parameter.shape;
+    return image.rank() == 3 ? theirs == Shape{s[0], image[2], image[0], image[1]}
+                             : theirs == Shape{s[0], s[1], 1, 1};
+  }
+
+  /// Throws Error unless what fits is all there is up to some layer.
+  void check() const {
+    const auto is = [&](auto state) {
+      return [state](const Found& found) { return found.state == state; };
+    };
+    const auto last = std::find_if(found_.rbegin(), found_.rend(), is(Found::fits)).base();
+    const auto unfit = std::find_if(found_.begin(), found_.end(), is(Found::unfit));
+    if (last == found_.begin()) {
+      fail(unfit != found_.end()
+               ? difference(unfit)
+               : concat("none of its ", file_.tensors().size(), " tensors (",
+                        file_.tensors().front().name, ", ...) is one of the model"));
+    }
+    check_left_over();
+    check_order();
+    const auto gap = std::find_if(found_.begin(), last,
+                                  [](const Found& found) { return found.state != Found::fits; });
+    if (gap != last) {
+      fail(gap->state == Found::unfit
+               ? difference(gap)
+               : concat("it has no '", parameter(gap).name, "' but tensors of later layers"));
+    }
+    const int last_layer = wanted_.back().layer;
+    if (unfit != found_.end() && parameter(unfit).layer != last_layer) fail(difference(unfit));
+  }
+
+  /// Throws Error for layers that the file's model has and this one has not.
+  void check_left_over() const {
+    std::vector<std::string> names = file_.is_keras()
+                                         ? without_counterpart(file_, used_layers_, ignored_layers_)
+                                         : left_over_names();
+    const std::vector<std::string> tensors = left_over_tensors();
+    names.insert(names.end(), tensors.begin(), tensors.end());
+    if (names.empty()) return;
+    std::string option;
+    for (const std::string& name : names) option += (option.empty() ? "" : ",") + name;
+    const char* const them = names.size() == 1 ? "it" : "them";
+    throw Error(concat(file_.path().string(), ": the model '", model_.name, "' has nothing for ",
+                       list_of(names), " of the file, and would give other outputs without ", them,
+                       "; to leave ", them, " out all the same: --ignore-layers ", option));
+  }
+
+  /// Tensors of layers that are used: a bias where the model has none.
+  [[nodiscard]] std::vector<std::string> left_over_tensors() const {
+    std::set<std::size_t> used, of_used_layers;
+    std::set<std::string_view> names;
+    for (const Found& found : found_) {
+      if (found.state == Found::nothing) continue;
+      used.insert(found.tensor);
+      names.insert(layer_of(bare_name(found.tensor)));
+    }
+    for (const std::size_t layer : used_layers_) {
+      const std::vector<std::size_t>& tensors = file_.layers()[layer].tensors;
+      of_used_layers.insert(tensors.begin(), tensors.end());
+    }
+    for (std::size_t i = 0; i < file_.tensors().size() && !file_.is_keras(); ++i) {
+      if (names.contains(layer_of(bare_name(i)))) of_used_layers.insert(i);
+    }
+    std::vector<std::string> result;
+    for (const std::size_t tensor : of_used_layers) {
+      const std::string name(bare_name(tensor));
+      if (!used.contains(tensor) && !is_ignored(name) && is_weight(name)) result.push_back(name);
+    }
+    return result;
+  }
+
+  /// A file in which all of the model is found should hold no more: names tell no order.
+  [[nodiscard]] std::vector<std::string> left_over_names() const {
+    std::vector<std::string> names;
+    const bool is_whole = std::all_of(found_.begin(), found_.end(), [](const Found& found) {
+      return found.state != Found::nothing;
+    });
+    if (has_new_head_ || !is_whole) return names;
+    std::set<std::string_view> met;
+    for (const Found& found : found_) met.insert(layer_of(bare_name(found.tensor)));
+    for (std::string& name : layers_of_file()) {
+      if (!met.contains(name) && !is_ignored(name)) names.push_back(std::move(name));
+    }
+    return names;
+  }
+
+  /// Keras's channels first are seldom and would need an order of their own.
+  void check_order() const {
+    const bool has_flattened = std::any_of(images_.begin(), images_.end(),
+                                           [](const Shape& image) { return image.rank() == 3; });
+    if (!file_.is_channels_first() || !has_flattened) return;
+    fail(
+        "its images are channels first, so the inputs behind its flatten are in another order; "
+        "save it with data_format channels_last");
+  }
+
+  using Iterator = std::vector<Found>::const_iterator;
+  [[nodiscard]] const Parameter& parameter(Iterator found) const {
+    return wanted_[static_cast<std::size_t>(found - found_.begin())];
+  }
+  [[nodiscard]] std::string difference(Iterator found) const {
+    const WeightFile::Tensor& tensor = file_.tensors()[found->tensor];
+    const Parameter& own = parameter(found);
+    const Shape& shape = file_.is_keras() ? keras_shape(own) : own.shape;
+    return concat("'", tensor.name, "' is ", tensor.shape, " in the file, ",
+                  own.name == tensor.name ? "" : concat("'", own.name, "' "), shape,
+                  " in the model");
+  }
+  [[noreturn]] void fail(const std::string& what) const {
+    throw Error(concat(file_.path().string(), ": weights of another model or size of input than '",
+                       model_.name, "' at ", model_.input, ": ", what));
+  }
+
+  void collect() {
+    std::set<std::size_t> used;
+    for (auto found = found_.cbegin(); found != found_.cend(); ++found) {
+      const Parameter& own = parameter(found);
+      if (found->state != Found::nothing) used.insert(found->tensor);
+      if (found->state == Found::unfit) to_.unfit.emplace(own.name, difference(found));
+      if (found->state != Found::fits) {
+        to_.missing.push_back(own.name);
+        continue;
+      }
+      to_.matched.push_back(own.name);
+      to_.assignments.push_back({own, found->tensor, found->layout});
+      note_order(*found, own);
+    }
+    for (const Parameter& parameter : left_alone_) to_.missing.push_back(parameter.name);
+    for (std::size_t i = 0; i < file_.tensors().size(); ++i) {
+      if (is_weight(bare_name(i)) && !used.contains(i)) {
+        to_.left_over.push_back(file_.tensors()[i].name);
+      }
+    }
+    to_.prefix = prefix_;
+  }
+
+  /// For the report: the order of PyTorch is what its files have where nothing says otherwise.
+  void note_order(const Found& found, const Parameter& own) {
+    const Shape& image = found.layout.image;
+    const bool differs = image.rank() == 3 && image[2] > 1 && image[0] * image[1] > 1;
+    const bool is_reordered = found.layout.order == WeightOrder::channels_first && differs;
+    if (!is_reordered || holds_model(file_.metadata())) return;
+    const std::string& layer = model_.layers[static_cast<std::size_t>(own.layer)].name;
+    const bool is_noted = !to_.reordered.empty() && to_.reordered.back() == layer;
+    if (!is_noted) to_.reordered.push_back(layer);
+  }
+
+  WeightMatch to_;
+  const WeightFile& file_;
+  const nn::Model& model_;
+  const PretrainedOptions& options_;
+  bool has_new_head_;
+  std::vector<Shape> images_ = nn::flattened_images(model_);
+  std::vector<Parameter> wanted_, left_alone_;
+  std::vector<Found> found_;
+  std::string prefix_, own_prefix_;  // that names of the file and of the model have in front
+  std::set<std::size_t> used_layers_, ignored_layers_;  // of a Keras file
+};
+
+}  // namespace
+
+WeightMatch match_weights(const WeightFile& file, const nn::Model& model, std::size_t layers,
+                          const PretrainedOptions& options) {
+  return Matching(file, model, layers, options).run();
+}
+
+std::string list_of(const std::vector<std::string>& names) {
+  constexpr std::size_t kMost = 6;
+  std::string text;
+  for (std::size_t i = 0; i < names.size() && i < kMost; ++i) {
+    text += (i == 0 ? "" : ", ") + names[i];
+  }
+  return names.size() > kMost ? concat(text, " and ", names.size() - kMost, " more") : text;
+}
+
+}  // namespace millrace
