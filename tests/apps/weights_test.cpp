@@ -121,7 +121,7 @@ TEST_CASE("weights of a model of one's own tell no input, and a JSON file that d
     CHECK(holds(outcome.out, "the file does not tell with what input they were trained"));
     return load_model(scratch / "run/model.safetensors").model.preprocessing;
   };
-  CHECK(input_of({"--model", silent}) == nn::Preprocessing{});
+  CHECK(input_of({"--model", silent}) == nn::Preprocessing{.exif_orientation = true});
   CHECK(input_of({"--model", telling}).scale == 0.5F);
   CHECK(input_of({"--model", telling, "--scale", "0.25"}).scale == 0.25F);
   CHECK(input_of({"--model", silent, "--preprocessing", "torch"}).mean.size() == 3);
