@@ -20,12 +20,19 @@ constexpr std::size_t kTableClasses = 40;   // more make a table of the worst
 constexpr std::size_t kMatrixClasses = 15;  // more do not fit beside each other
 constexpr std::size_t kWorst = 10;
 
+/// What does not exist is "-": for people also the zeros that a class without samples has, which
+/// are in no mean.
 std::vector<std::string> row(const std::string& name, const nn::ClassMetrics& m) {
-  const auto figure = [](double value) {
-    return std::isnan(value) ? std::string("-") : fixed(value, 4);
+  const auto figure = [](double value, bool exists = true) {
+    return !exists || std::isnan(value) ? std::string("-") : fixed(value, 4);
   };
-  return {name,         figure(m.precision), figure(m.recall),
-          figure(m.f1), figure(m.auc),       with_commas(static_cast<std::uint64_t>(m.support))};
+  const bool has_samples = m.support > 0;
+  return {name,
+          figure(m.precision),
+          figure(m.recall, has_samples),
+          figure(m.f1, has_samples),
+          figure(m.auc),
+          with_commas(static_cast<std::uint64_t>(m.support))};
 }
 
 std::int64_t cell(const nn::ClassificationMetrics& metrics, std::size_t label,
@@ -38,10 +45,11 @@ void print_table(std::ostream& out, const std::vector<nn::ClassMetrics>& classes
   std::vector<std::size_t> listed(classes.size());
   std::iota(listed.begin(), listed.end(), std::size_t{0});
   if (listed.size() > kTableClasses) {
+    std::erase_if(listed, [&](std::size_t c) { return classes[c].support == 0; });
     std::stable_sort(listed.begin(), listed.end(),
                      [&](std::size_t a, std::size_t b) { return classes[a].f1 < classes[b].f1; });
-    listed.resize(kWorst);
-    out << "the " << kWorst << " classes with the lowest F1 of " << classes.size() << ":\n";
+    listed.resize(std::min(listed.size(), kWorst));
+    out << "the " << listed.size() << " classes with the lowest F1 of " << classes.size() << ":\n";
   }
   Table table;
   table.add({"class", "precision", "recall", "f1", "auc", "samples"});

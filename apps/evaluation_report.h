@@ -17,7 +17,8 @@ namespace millrace::apps {
 
 /// A table of precision, recall, F1, area under the ROC curve and samples, and how labels (rows)
 /// and predictions (columns) go together. Of many classes the table has the worst, and the pairs
-/// that are confused most take the place of the matrix. `names` has one a class.
+/// that are confused most take the place of the matrix. Classes without samples are not among the
+/// worst. `names` has one a class.
 void print_classes(std::ostream& out, const nn::ClassificationMetrics& metrics,
                    const std::vector<std::string>& names);
 

@@ -1,6 +1,7 @@
 // Models that end in logits: what training, its events, `evaluate` and `predict` say of them is
 // what scikit-learn says of the probabilities.
 
+#include "apps/evaluation_report.h"
 #include "apps/known_model.h"
 #include "apps/train_run.h"
 #include "io/event_file.h"
@@ -11,6 +12,7 @@
 #include <algorithm>
 #include <charconv>
 #include <set>
+#include <sstream>
 
 using namespace millrace;
 using namespace millrace::test;
@@ -136,4 +138,27 @@ TEST_CASE("an area of a validation set with one class is no number wherever it i
   for (const std::string& line : Outcome::lines(text.out)) {
     if (line.rfind("mean", 0) == 0) CHECK(holds(line, "  -  "));
   }
+}
+
+TEST_CASE(
+    "a class without samples has no recall in the table, and is not among the worst of many") {
+  const auto table_of = [](std::int64_t classes) {
+    nn::ClassificationMetrics metrics(classes);
+    std::vector<float> outputs(static_cast<std::size_t>(2 * classes));
+    outputs[1] = outputs[static_cast<std::size_t>(classes) + 1] = 1;
+    const std::vector<std::int32_t> labels{0, 1};
+    metrics.add(outputs, ConstTensorView(std::span(labels), {2}), 2);
+    std::vector<std::string> names;
+    for (std::int64_t c = 0; c < classes; ++c) names.push_back(concat("class", c));
+    std::ostringstream text;
+    apps::print_classes(text, metrics, names);
+    return text.str();
+  };
+  const std::string few = table_of(3);
+  CHECK(holds(few, "class2            0.0000       -       -    -        0\n"));
+  CHECK(holds(few, "mean              0.2500  0.5000  0.3333    -        2\n"));
+  const std::string many = table_of(50);
+  CHECK(holds(many, "the 2 classes with the lowest F1 of 50:\n"));
+  CHECK(holds(many, "class1 "));
+  CHECK_FALSE(holds(many, "class2 "));
 }
