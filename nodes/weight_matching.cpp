@@ -1,11 +1,10 @@
 #include <millrace/nodes/weight_matching.h>
 
 #include <millrace/core/error.h>
-#include <millrace/io/tensor_names.h>
 #include <millrace/nodes/keras_counterparts.h>
+#include <millrace/nodes/tensor_names.h>
 
 #include <algorithm>
-#include <array>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -16,34 +15,6 @@ namespace {
 using nn::Parameter;
 using nn::Role;
 using nn::WeightOrder;
-
-struct Alias {
-  std::string_view ours, timm;
-};
-constexpr std::array<Alias, 3> kTimm{{{"classifier.0", "pre_logits.fc1"},
-                                      {"classifier.3", "pre_logits.fc2"},
-                                      {"classifier.6", "head.fc"}}};
-
-/// "features.0.weight" -> "features.0", and of Keras "fc1/kernel" -> "fc1".
-std::string_view layer_of(std::string_view parameter) {
-  return parameter.substr(0, parameter.find_last_of("./"));
-}
-
-std::string timm_name(const std::string& name) {
-  const std::string_view layer = layer_of(name);
-  const auto found =
-      std::find_if(kTimm.begin(), kTimm.end(), [&](const Alias& a) { return a.ours == layer; });
-  return found == kTimm.end() ? "" : concat(found->timm, name.substr(layer.size()));
-}
-
-bool is_weight(std::string_view tensor) {
-  return !is_count_of_steps(tensor) && tensor != kWhitening;
-}
-
-std::string_view without(std::string_view name, std::string_view prefix) {
-  if (name.starts_with(prefix)) name.remove_prefix(prefix.size());
-  return name;
-}
 
 /// Finds the tensor of each parameter.
 class Matching {
@@ -60,11 +31,14 @@ class Matching {
       return std::pair(a.layer, a.role) < std::pair(b.layer, b.role);
     });
     found_.resize(wanted_.size());
+    std::vector<std::string> own;
+    for (const Parameter& p : wanted_) own.push_back(p.name);
+    names_ = TensorNames(file, own);
   }
 
   WeightMatch run() && {
-    if (!file_.is_keras()) choose_prefix();
-    check_options();
+    check_ignored();
+    check_flatten();
     file_.is_keras() ? match_by_place() : match_by_name();
     check();
     collect();
@@ -78,42 +52,23 @@ class Matching {
     nn::WeightLayout layout{};
   };
 
-  void check_options() const {
-    const std::vector<std::string> layers = layers_of_file();
+  void check_ignored() const {
     for (const std::string& name : options_.ignored) {
-      const bool is_tensor =
-          std::any_of(file_.tensors().begin(), file_.tensors().end(),
-                      [&](const auto& tensor) { return without(tensor.name, prefix_) == name; });
-      if (is_tensor || std::find(layers.begin(), layers.end(), name) != layers.end()) continue;
+      if (names_.holds(name)) continue;
       throw UsageError(concat(file_.path().string(), ": has no layer '", name,
-                              "' that could be ignored; it has ", list_of(layers)));
-    }
-    if (options_.flatten && (file_.is_keras() || holds_model(file_.metadata()))) {
-      throw UsageError(concat(file_.path().string(),
-                              ": tells itself in which order it has flattened inputs; leave out "
-                              "--flatten-order"));
+                              "' that could be ignored; it has ", list_of(names_.layers())));
     }
   }
 
-  [[nodiscard]] std::vector<std::string> layers_of_file() const {
-    std::vector<std::string> names;
-    for (const WeightFile::Layer& layer : file_.layers()) {
-      if (class_of(file_, layer) != LayerClass::weightless) names.push_back(layer.name);
-    }
-    for (std::size_t i = 0; i < file_.tensors().size() && !file_.is_keras(); ++i) {
-      std::string name(layer_of(bare_name(i)));
-      const bool is_new = std::find(names.begin(), names.end(), name) == names.end();
-      if (is_new && is_weight(bare_name(i))) names.push_back(std::move(name));
-    }
-    return names;
+  void check_flatten() const {
+    if (!options_.flatten || !(file_.is_keras() || holds_model(file_.metadata()))) return;
+    throw UsageError(concat(file_.path().string(),
+                            ": tells itself in which order it has flattened inputs; leave out "
+                            "--flatten-order"));
   }
 
-  [[nodiscard]] std::string_view bare_name(std::size_t tensor) const {
-    return without(file_.tensors()[tensor].name, prefix_);
-  }
-
-  [[nodiscard]] bool is_ignored(std::string_view layer) const {
-    return std::find(options_.ignored.begin(), options_.ignored.end(), layer) !=
+  [[nodiscard]] bool is_ignored(std::string_view name) const {
+    return std::find(options_.ignored.begin(), options_.ignored.end(), name) !=
            options_.ignored.end();
   }
 
@@ -152,29 +107,14 @@ class Matching {
                      {is_kernel ? WeightOrder::keras_kernel : WeightOrder::same, shape, {}}};
   }
 
-  /// Names as they are; where none is the model's, without the prefixes of wrappers, which the
-  /// model's own layers may have as well.
-  void choose_prefix() {
-    const auto has_name = [&](const Parameter& p) {
-      return std::any_of(file_.tensors().begin(), file_.tensors().end(), [&](const auto& t) {
-        return t.name == p.name || t.name == timm_name(p.name);
-      });
-    };
-    if (std::any_of(wanted_.begin(), wanted_.end(), has_name)) return;
-    prefix_ = file_.wrapper();
-    std::vector<std::string> own;
-    for (const Parameter& p : wanted_) own.push_back(p.name);
-    own_prefix_ = common_wrapper(own);
-  }
-
   void match_by_name() {
     std::map<std::string_view, std::size_t> by_name;
     for (std::size_t i = 0; i < file_.tensors().size(); ++i) {
-      const bool is_left_out = is_ignored(layer_of(bare_name(i))) || is_ignored(bare_name(i));
-      if (!is_left_out) by_name.emplace(bare_name(i), i);
+      const bool is_left_out = is_ignored(layer_of(names_.bare(i))) || is_ignored(names_.bare(i));
+      if (!is_left_out) by_name.emplace(names_.bare(i), i);
     }
     for (std::size_t i = 0; i < wanted_.size(); ++i) {
-      const std::string name(without(wanted_[i].name, own_prefix_));
+      const std::string name = names_.own(wanted_[i].name);
       auto found = by_name.find(name);
       if (found == by_name.end()) found = by_name.find(timm_name(name));
       if (found != by_name.end()) match_named(i, found->second);
@@ -256,18 +196,18 @@ class Matching {
     for (const Found& found : found_) {
       if (found.state == Found::nothing) continue;
       used.insert(found.tensor);
-      names.insert(layer_of(bare_name(found.tensor)));
+      names.insert(layer_of(names_.bare(found.tensor)));
     }
     for (const std::size_t layer : used_layers_) {
       const std::vector<std::size_t>& tensors = file_.layers()[layer].tensors;
       of_used_layers.insert(tensors.begin(), tensors.end());
     }
     for (std::size_t i = 0; i < file_.tensors().size() && !file_.is_keras(); ++i) {
-      if (names.contains(layer_of(bare_name(i)))) of_used_layers.insert(i);
+      if (names.contains(layer_of(names_.bare(i)))) of_used_layers.insert(i);
     }
     std::vector<std::string> result;
     for (const std::size_t tensor : of_used_layers) {
-      const std::string name(bare_name(tensor));
+      const std::string name(names_.bare(tensor));
       if (!used.contains(tensor) && !is_ignored(name) && is_weight(name)) result.push_back(name);
     }
     return result;
@@ -281,8 +221,8 @@ class Matching {
     });
     if (has_new_head_ || !is_whole) return names;
     std::set<std::string_view> met;
-    for (const Found& found : found_) met.insert(layer_of(bare_name(found.tensor)));
-    for (std::string& name : layers_of_file()) {
+    for (const Found& found : found_) met.insert(layer_of(names_.bare(found.tensor)));
+    for (std::string& name : names_.layers()) {
       if (!met.contains(name) && !is_ignored(name)) names.push_back(std::move(name));
     }
     return names;
@@ -331,11 +271,11 @@ class Matching {
     }
     for (const Parameter& parameter : left_alone_) to_.missing.push_back(parameter.name);
     for (std::size_t i = 0; i < file_.tensors().size(); ++i) {
-      if (is_weight(bare_name(i)) && !used.contains(i)) {
+      if (is_weight(names_.bare(i)) && !used.contains(i)) {
         to_.left_over.push_back(file_.tensors()[i].name);
       }
     }
-    to_.prefix = prefix_;
+    to_.prefix = names_.prefix();
   }
 
   /// For the report: the order of PyTorch is what its files have where nothing says otherwise.
@@ -357,7 +297,7 @@ class Matching {
   std::vector<Shape> images_ = nn::flattened_images(model_);
   std::vector<Parameter> wanted_, left_alone_;
   std::vector<Found> found_;
-  std::string prefix_, own_prefix_;  // that names of the file and of the model have in front
+  TensorNames names_;
   std::set<std::size_t> used_layers_, ignored_layers_;  // of a Keras file
 };
 

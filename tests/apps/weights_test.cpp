@@ -108,8 +108,8 @@ TEST_CASE("weights of a model of one's own tell no input, and a JSON file that d
           {"name":"r","kind":"relu"},{"name":"batch_norm1","kind":"batch_norm","epsilon":0.001},
           {"name":"p","kind":"max_pool2d","size":2,"stride":2},
           {"name":"conv2","kind":"conv2d","filters":5,"rows":3,"columns":3},
-          {"name":"r1","kind":"relu"},{"name":"f","kind":"flatten"},{"name":"dense1","kind":"dense","units":6},
-          {"name":"r2","kind":"relu"},{"name":"dense2","kind":"dense","units":3}]})")
+          {"name":"r1","kind":"relu"},{"name":"f","kind":"flatten"},
+          {"name":"dense1","kind":"dense","units":6},{"name":"r2","kind":"relu"},{"name":"dense2","kind":"dense","units":3}]})")
         .string();
   };
   const std::string silent = json("silent.json", "");
