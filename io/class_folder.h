@@ -31,6 +31,7 @@ class ClassFolder final : public Dataset {
     /// they are the classes, in this order, and one that has no images here is noted.
     std::vector<std::string> classes{};
     std::size_t names_left_out = LeftOut::kFewNames;  ///< to keep for each reason
+    bool is_one_of_several = false;  ///< as train/ beside val/: images beside these are left out
   };
 
   /// Reads the folders. Throws Error: no such folder, no permission, images without class folders,
@@ -69,6 +70,7 @@ class ClassFolder final : public Dataset {
   void choose_classes(std::vector<ClassName>& folders, const std::vector<std::string>& given);
   void add_class(const ClassName& folder, ImageWalk& walk, bool may_be_empty);
   void note_missing();
+  void leave_out_beside();
   void append(const std::string& folder, const std::string& listing);
   [[nodiscard]] const Folder& folder_of(std::uint32_t index) const;
 

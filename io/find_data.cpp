@@ -99,10 +99,11 @@ std::optional<DataLayout> named_parts(const fs::path& data, DataKind kind, const
                                       Test is_there) {
   const auto part = [&](const char* name) { return data / concat(name, ending); };
   if (!is_there(part("train"))) return {};
-  DataLayout layout{kind, {part("train"), {}}, {}, false};
+  const bool are_folders = kind == DataKind::class_folders;
+  DataLayout layout{kind, {part("train"), {}, are_folders}, {}, false};
   for (const char* name : {"val", "valid", "validation", "test"}) {
     if (layout.validation || !is_there(part(name))) continue;
-    layout.validation = DataPart{part(name), {}};
+    layout.validation = DataPart{part(name), {}, are_folders};
     layout.validation_is_test = std::string_view(name) == "test";
   }
   return layout;
@@ -184,7 +185,8 @@ std::shared_ptr<const Dataset> open_dataset(DataKind kind, const DataPart& part,
   switch (kind) {
     case DataKind::class_folders:
       return std::make_shared<ClassFolder>(
-          part.samples, watch, ClassFolder::Options{std::move(classes), names_left_out});
+          part.samples, watch,
+          ClassFolder::Options{std::move(classes), names_left_out, part.is_one_of_several});
     case DataKind::idx:
       return std::make_shared<IdxDataset>(part.samples, part.labels, std::move(classes));
     case DataKind::csv: return std::make_shared<CsvDataset>(part.samples, std::move(classes));
@@ -199,8 +201,10 @@ Datasets open_datasets(const DataLayout& layout, const Watch& watch, std::size_t
   sets.train = open_dataset(layout.kind, layout.train, watch, {}, names_left_out);
   if (!layout.validation) return sets;
   // A small validation part need not show every label: the names are those of the training part.
+  DataPart validation = *layout.validation;
+  validation.is_one_of_several = false;  // what lies beside both was counted
   sets.validation =
-      open_dataset(layout.kind, *layout.validation, watch, sets.train->classes(), names_left_out);
+      open_dataset(layout.kind, validation, watch, sets.train->classes(), names_left_out);
   check_classes(*sets.train, *sets.validation, layout);
   if (sets.train->natural_shape() != sets.validation->natural_shape()) {
     throw Error(concat(layout.validation->samples.string(), ": samples of ",
