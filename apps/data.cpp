@@ -192,7 +192,7 @@ Survey survey_pictures(const Dataset& dataset, bool upright) {
   constexpr std::uint32_t kMost = 64;
   Survey survey{.same_size = true, .all_grey = true};
   const std::uint32_t count = std::min(kMost, dataset.size());
-  Decoder decoder({.max_scratch = 1_GiB});
+  Decoder decoder;
   for (std::uint32_t i = 0; i < count; ++i) {
     const auto index = static_cast<std::uint32_t>(std::uint64_t{i} * dataset.size() / count);
     try {

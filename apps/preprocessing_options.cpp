@@ -35,7 +35,7 @@ void declare(CommandLine& line, PreprocessingOptions& o) {
   line.topic("preprocessing", "Preprocessing");
   line("no-exif-orientation", o.no_exif_orientation, "",
        "take pictures as they are stored; otherwise they are turned upright, as their EXIF data "
-       "say");
+       "say (TIFF files always are)");
   line("background", o.background, "COLOUR",
        "put pictures with transparency on it: white, #rrggbb or R,G,B; default: drop transparency");
   line("preprocessing", o.family, "NAME",

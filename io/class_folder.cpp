@@ -45,6 +45,7 @@ ClassFolder::ClassFolder(fs::path root, const Watch& watch, const Options& optio
     : root_(std::move(root)), left_out_(options.names_left_out) {
   check_is_folder(root_);
   const std::vector<ClassName> folders = list_classes();
+  if (options.is_one_of_several) leave_out_beside();
   name_classes(folders);
   const std::set<std::string> empty = names_of_empty(root_);
 
@@ -94,6 +95,18 @@ std::vector<ClassFolder::ClassName> ClassFolder::list_classes() {
                             shown(folder.name), "', backslashes and all"));
   }
   return folders;
+}
+
+// Images beside a part, which are of no class. Other files are often there, and nobody misses them.
+void ClassFolder::leave_out_beside() {
+  try {
+    for_each_entry(root_.parent_path(),
+                   [&](const fs::directory_entry& entry, const std::string& name) {
+                     if (kind_of(entry, name).kind != EntryKind::image) return;
+                     left_out_.add(LeftOutReason::beside, "../" + name);
+                   });
+  } catch (const Error&) {  // NOLINT(bugprone-empty-catch): who may not look there has none there
+  }
 }
 
 void ClassFolder::name_classes(const std::vector<ClassName>& folders) {

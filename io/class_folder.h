@@ -32,6 +32,7 @@ class ClassFolder final : public Dataset {
     /// enough here, and class folders may be empty.
     bool is_companion = false;
     std::size_t names_left_out = LeftOut::kFewNames;  ///< to keep for each reason
+    bool is_one_of_several = false;  ///< as train/ beside val/: images beside these are left out
   };
 
   /// A hidden file with a line for each class that has no images and is one nevertheless.
@@ -72,6 +73,7 @@ class ClassFolder final : public Dataset {
   [[nodiscard]] std::vector<ClassName> list_classes();
   void name_classes(const std::vector<ClassName>& folders);
   void add_class(const ClassName& folder, int label, ImageWalk& walk, bool may_be_empty);
+  void leave_out_beside();
   void append(const std::string& folder, const std::string& listing);
   [[nodiscard]] const Folder& folder_of(std::uint32_t index) const;
 

@@ -71,7 +71,9 @@ std::shared_ptr<const Dataset> open_dataset(DataKind kind, const DataPart& part,
   switch (kind) {
     case DataKind::class_folders:
       return std::make_shared<ClassFolder>(
-          part.samples, watch, ClassFolder::Options{options.is_companion, options.names_left_out});
+          part.samples, watch,
+          ClassFolder::Options{options.is_companion, options.names_left_out,
+                               part.is_one_of_several});
     case DataKind::idx: return std::make_shared<IdxDataset>(part.samples, part.labels);
     case DataKind::csv:
       return std::make_shared<CsvDataset>(part.samples, std::vector<std::string>{}, options.table);
@@ -92,7 +94,9 @@ OpenOptions beside(const Dataset& training, OpenOptions options) {
 std::shared_ptr<const Dataset> open_beside(const DataLayout& layout, const DataPart& part,
                                            const Dataset& train, const Watch& watch,
                                            const OpenOptions& options) {
-  auto dataset = open_dataset(layout.kind, part, watch, beside(train, options));
+  DataPart companion = part;
+  companion.is_one_of_several = false;  // what lies beside both was counted
+  auto dataset = open_dataset(layout.kind, companion, watch, beside(train, options));
   check_shapes(train, *dataset);
   return match_classes(std::move(dataset), part.samples.string(),
                        {train.classes(), layout.train.samples.string()})

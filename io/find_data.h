@@ -29,6 +29,8 @@ enum class PartKind : std::uint8_t { training, validation, test };
 struct DataPart {
   std::filesystem::path samples;  ///< the folder of classes, the images or the table; or the word
   std::filesystem::path labels;   ///< the label file of IDX; empty otherwise
+  /// A folder of classes beside which others may lie: images right beside it are left out.
+  bool is_one_of_several = false;
 };
 
 struct DataLayout {

@@ -74,14 +74,19 @@ void Fields::read(const char* key, Padding& value) const {
   value = name == "same" ? Padding::same : Padding::valid;
 }
 
-void Fields::read(const char* key, Initializer& value) const {
-  std::string name;
-  read(key, name);
+template <class T, class Value>
+void Fields::read_word(const char* key, T value_of(std::string_view), Value& value) const {
+  std::string word;
+  read(key, word);
   try {
-    value = initializer_named(name);
+    value = value_of(word);
   } catch (const UsageError& error) {
     fail(key, error.what());
   }
+}
+
+void Fields::read(const char* key, Initializer& value) const {
+  read_word(key, initializer_named, value);
 }
 
 void Fields::read(const char* key, ChannelOrder& value) const {
@@ -103,13 +108,7 @@ void Fields::read_list(const char* key, std::vector<T>& values, const char* what
 }
 
 void Fields::read(const char* key, std::optional<Colour>& colour) const {
-  std::string text;
-  read(key, text);
-  try {
-    colour = parse_colour(text);
-  } catch (const UsageError& error) {
-    fail(key, error.what());
-  }
+  read_word(key, parse_colour, colour);
 }
 
 void Fields::read(const char* key, std::vector<float>& values) const {

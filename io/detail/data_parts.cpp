@@ -138,7 +138,7 @@ std::optional<DataLayout> FolderParts::layout() const {
   const Folder* beside = nullptr;
   for (const Folder& folder : folders_) {
     if (folder.kind && folder.has_folders) {
-      named.emplace_back(*folder.kind, DataPart{folder.path, {}});
+      named.emplace_back(*folder.kind, DataPart{folder.path, {}, true});
     } else if (folder.kind && holds_images(folder)) {
       throw Error(concat(folder.path.string(), ": has pictures without class folders, though ",
                          name_of(training->path),

@@ -1,6 +1,7 @@
 #include <millrace/io/detail/orientation.h>
 
 #include <millrace/core/error.h>
+#include <millrace/io/detail/number_at.h>
 #include <millrace/io/detail/orientation_exif.h>
 #include <millrace/io/detail/webp_reader.h>
 

@@ -1,5 +1,7 @@
 #include <millrace/io/detail/orientation_exif.h>
 
+#include <millrace/io/detail/number_at.h>
+
 #include <bit>
 #include <optional>
 #include <string_view>
@@ -140,17 +142,6 @@ int xmp_orientation(Span xmp) {
 }
 
 }  // namespace
-
-std::uint64_t number_at(Span bytes, std::uint64_t at, std::size_t size,
-                        bool is_big_endian) noexcept {
-  std::uint64_t value = 0;
-  for (std::size_t i = 0; i < size; ++i) {
-    const std::size_t place = is_big_endian ? i : size - 1 - i;
-    value =
-        value << 8 | std::to_integer<std::uint64_t>(bytes[static_cast<std::size_t>(at) + place]);
-  }
-  return value;
-}
 
 int orientation_of(Span block, Span xmp) noexcept {
   while (text_of(block).starts_with("Exif\0\0"sv)) block = block.subspan(6);

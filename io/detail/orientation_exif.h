@@ -19,8 +19,4 @@ namespace millrace::detail {
 /// Of the first directory of a TIFF file, classic or BigTIFF: its tag, or the XMP in it.
 [[nodiscard]] int tiff_orientation(std::span<const std::byte> file) noexcept;
 
-/// The number in `size` bytes, at most 8. Requires: they are there.
-[[nodiscard]] std::uint64_t number_at(std::span<const std::byte> bytes, std::uint64_t at,
-                                      std::size_t size, bool is_big_endian = true) noexcept;
-
 }  // namespace millrace::detail

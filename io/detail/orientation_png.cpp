@@ -2,6 +2,7 @@
 // plain or packed, of which each takes the place of one before it.
 
 #include <millrace/core/shown_text.h>
+#include <millrace/io/detail/number_at.h>
 #include <millrace/io/detail/orientation.h>
 #include <millrace/io/detail/orientation_exif.h>
 
@@ -28,12 +29,7 @@ std::string_view text_of(Span bytes) {
 }
 
 bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t length = utf8_length(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
+  return as_utf8(text) == text;
 }
 
 // Bytes of the file, or what was unpacked from them.

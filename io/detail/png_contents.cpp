@@ -2,6 +2,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/io/detail/inflate.h>
+#include <millrace/io/detail/number_at.h>
 
 #include <algorithm>
 #include <string>
@@ -18,14 +19,6 @@ static_assert(kSignature + kHeaderData + kPngAroundData == kPngBehindHeader);
 
 [[noreturn]] void damaged(std::string_view what) {
   throw Error(concat("a damaged PNG file: ", what, "; get it again"));
-}
-
-std::uint32_t number_at(Span bytes, std::size_t at) {
-  std::uint32_t value = 0;
-  for (std::size_t i = 0; i < 4; ++i) {
-    value = (value << 8) | std::to_integer<std::uint32_t>(bytes[at + i]);
-  }
-  return value;
 }
 
 // A part of the file.
@@ -61,11 +54,11 @@ std::string_view type_at(Span file, std::size_t at) {
 Part part_at(Span file, std::size_t at) {
   Part part;
   part.type = type_at(file, at);
-  const std::size_t length = number_at(file, at);
+  const std::size_t length = number_at(file, at, 4);
   if (length > file.size() - at - kPngAroundData) throw Error(kEndsEarly);
   part.whole = file.subspan(at, length + kPngAroundData);
   part.data = part.whole.subspan(8, length);
-  if (crc32(part.whole.subspan(4, length + 4)) != number_at(part.whole, 8 + length)) {
+  if (crc32(part.whole.subspan(4, length + 4)) != number_at(part.whole, 8 + length, 4)) {
     damaged(concat("the checksum of its part ", name_of(part.type), " is wrong"));
   }
   return part;
@@ -137,7 +130,7 @@ void take_pixels(PngContents& contents, const Part& part) {
 void check_frame(const PngContents& contents, const Part& part) {
   if (!contents.pixels.empty() || part.data.size() < 20) return;
   const auto is = [&](std::size_t at, std::uint32_t value) {
-    return number_at(part.data, at) == value;
+    return number_at(part.data, at, 4) == value;
   };
   if (!is(4, contents.header.width) || !is(8, contents.header.height) || !is(12, 0) || !is(16, 0)) {
     damaged("the first frame of its animation (fcTL) has another size than the image");
@@ -170,7 +163,10 @@ PngHeader read_png_header(Span file) {
   }
   if (part.data.size() != kHeaderData) damaged("its header has another length than 13 bytes");
   const auto byte = [&](std::size_t at) { return std::to_integer<unsigned>(part.data[at]); };
-  const PngHeader header{number_at(part.data, 0), number_at(part.data, 4), byte(8), byte(9)};
+  const auto size = [&](std::size_t at) {
+    return static_cast<std::uint32_t>(number_at(part.data, at, 4));
+  };
+  const PngHeader header{size(0), size(4), byte(8), byte(9)};
   constexpr std::uint32_t kMost = 0x7FFFFFFF;
   if (header.width == 0 || header.height == 0 || header.width > kMost || header.height > kMost) {
     damaged(concat("its header claims ", header.width, "x", header.height, " pixels"));
@@ -213,7 +209,7 @@ PngContents read_png_contents(Span file, Transparency wanted) {
     damaged("it has no PLTE, the colours of its palette");
   }
   if (contents.pixels.empty()) damaged("it has no IDAT, the pixels");
-  while (!contents.pixels.empty() && number_at(contents.pixels, 0) == 0) {
+  while (!contents.pixels.empty() && number_at(contents.pixels, 0, 4) == 0) {
     contents.pixels = contents.pixels.subspan(kPngAroundData);
   }
   if (contents.pixels.empty()) damaged("its IDAT, the pixels, is empty");

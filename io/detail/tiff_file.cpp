@@ -1,6 +1,7 @@
 #include <millrace/io/detail/tiff_file.h>
 
 #include <millrace/core/error.h>
+#include <millrace/io/detail/number_at.h>
 #include <millrace/io/detail/raster.h>
 
 #include <tiffio.h>
@@ -124,24 +125,19 @@ std::optional<std::uint32_t> TiffFile::stored(std::uint32_t tag) const {
   const bool is_big_endian = TIFFIsBigEndian(get()) != 0;
   const bool is_wide = TIFFIsBigTIFF(get()) != 0;
   const std::span<const std::byte> file = bytes();
-  const auto number_at = [&](std::uint64_t at, std::size_t size) {
-    std::uint64_t value = 0;
-    for (std::size_t i = 0; i < size && at < file.size() && size <= file.size() - at; ++i) {
-      const std::size_t place = is_big_endian ? i : size - 1 - i;
-      value =
-          value << 8 | std::to_integer<std::uint64_t>(file[static_cast<std::size_t>(at) + place]);
-    }
-    return value;
+  const auto number = [&](std::uint64_t at, std::size_t size) {
+    const bool is_there = at <= file.size() && size <= file.size() - at;
+    return is_there ? number_at(file, at, size, is_big_endian) : 0;
   };
   const std::uint64_t directory = TIFFCurrentDirOffset(get());
   const std::size_t count_bytes = is_wide ? 8 : 2;
   const std::uint64_t entry_bytes = is_wide ? 20 : 12;
-  const std::uint64_t count = std::min<std::uint64_t>(number_at(directory, count_bytes), 65535);
+  const std::uint64_t count = std::min<std::uint64_t>(number(directory, count_bytes), 65535);
   for (std::uint64_t i = 0; i < count; ++i) {
     const std::uint64_t at = directory + count_bytes + i * entry_bytes;
-    if (number_at(at, 2) != tag) continue;
-    const std::size_t size = number_at(at + 2, 2) == TIFF_SHORT ? 2 : 4;
-    return static_cast<std::uint32_t>(number_at(at + (is_wide ? 12 : 8), size));
+    if (number(at, 2) != tag) continue;
+    const std::size_t size = number(at + 2, 2) == TIFF_SHORT ? 2 : 4;
+    return static_cast<std::uint32_t>(number(at + (is_wide ? 12 : 8), size));
   }
   return std::nullopt;
 }

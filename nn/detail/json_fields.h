@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace millrace::nn::detail {
@@ -51,6 +52,8 @@ class Fields {
   void read(const char* key, std::vector<float>& values) const;
   void read(const char* key, std::vector<std::string>& values) const;
   void read(const char* key, std::vector<std::int64_t>& values) const;
+  template <class T, class Value>
+  void read_word(const char* key, T value_of(std::string_view), Value& value) const;
   template <class T>
   void read_list(const char* key, std::vector<T>& values, const char* what) const;
 

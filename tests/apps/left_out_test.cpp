@@ -122,6 +122,35 @@ TEST_CASE("what is left out of folders is counted and named by each command") {
   CHECK(found["formats"] == nlohmann::json{{"PNG", 5}});
 }
 
+TEST_CASE("images beside train/ and val/ are counted once by each command") {
+  const Scratch scratch;
+  const std::string data = (scratch / "data").string();
+  for (const char* part : {"train", "val"}) {
+    write_plain(scratch / "data" / part / "dark/1.png", 40);
+    write_plain(scratch / "data" / part / "light/1.png", 200);
+  }
+  write_plain(scratch / "data/lost.png", 90);
+  scratch.write("data/README.txt", "not an image");
+  scratch.write("data/.record", "hidden");
+  const std::string model = save_brightness_model(scratch / "model.safetensors").string();
+  const std::string told =
+      "left out 1: 1 image beside the class folders, so without a class (../lost.png)";
+  const std::vector<std::vector<std::string>> commands{
+      {"train", data, "--epochs", "1", "--model", "mlp:4", "--run-dir", (scratch / "run").string()},
+      {"evaluate", model, data},
+      {"evaluate", model, data, "--part", "train"},
+      {"inspect", "data", data}};
+  for (const std::vector<std::string>& command : commands) {
+    const Outcome outcome = run(command);
+    INFO(command.front() << ": " << outcome.out << outcome.err);
+    CHECK(outcome.status == 0);
+    const std::string all = outcome.out + outcome.err;
+    REQUIRE(holds(all, told));
+    CHECK_FALSE(holds(all.substr(all.find(told) + told.size()), "lost.png"));
+  }
+  CHECK(nlohmann::json::parse(run({"inspect", "data", data, "--json"}).out)["left_out"] == 1);
+}
+
 TEST_CASE("inspect data with --full lists all that is left out") {
   const Scratch scratch;
   const fs::path data = write_oddly_named(scratch);

@@ -76,6 +76,7 @@ said='"__metadata__":{"model":"{\n \"turned\": true}","b":""},'
 program saying abcdABCDwxyz 'exit 0' "$said"
 compare 0 old saying --only augmented --rounds 1
 told '^augmented +equal +equal +equal +equal '
+told '^augmented: equal weights, but the files say other things of the model'
 program other-saying 'abcdABCDwxy{' 'exit 0' "$said"
 compare 1 old other-saying --only pruned --rounds 1
 told '^pruned +differ<[0-9.e+]+ '
