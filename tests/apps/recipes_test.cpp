@@ -124,7 +124,7 @@ const std::map<std::string, Shortened>& shortened() {
               CHECK(model.layers.back().trainable);
             }}},
       {"prune-mlp.ini",
-       {.options = with({"--epochs", "1"}),
+       {.options = with({"--epochs", "1", "--prune-end", "24"}),
         .samples = {"800"},
         .check =
             [](const nn::Model& model) {
@@ -132,8 +132,9 @@ const std::map<std::string, Shortened>& shortened() {
             }}},
       {"prune-fashion-mnist.ini",
        {.data = clothes,
-        .options = with({"--epochs", "1", "--limit-batches", "1", "--prune-begin", "0"}),
-        .samples = {"100"},
+        .options = with({"--epochs", "1", "--limit-batches", "2", "--prune-begin", "0", "--prune-end",
+                         "1", "--prune-frequency", "1"}),
+        .samples = {"200"},
         .check = [](const nn::Model& model) { CHECK(model.input == Shape{28, 28, 1}); }}},
   };
   return recipes;

@@ -155,13 +155,14 @@ TEST_CASE("0,1,...,n-1 is a header, as pandas writes it, and a note says so") {
   CHECK(table.notes == Lines{": line 1, '0', '1', '2', is taken for a header, as pandas writes it; "
                              "if it is a sample: --header no"});
   CHECK(read("0,1,3\n1,2,1\n").rows == 2);
-  CHECK(read("1,2,3\n1,2,1\n").notes.empty());
+  CHECK(read("1,2,3\n1,2,1\n3,4,0\n5,6,2\n").notes.empty());
   CHECK(csv_error(",0,1,2\n0,1,2,1\n").starts_with(":1: column 1: the cell is empty"));
 }
 
 TEST_CASE("a header is what it is said to be") {
-  CHECK(read("0,1,2\n1,2,1\n", {.header = false}).rows == 2);
-  CHECK(read("0,1,2\n1,2,1\n", {.header = false}).notes.empty());
+  const Table samples = read("0,1,2\n1,2,1\n3,4,0\n", {.header = false});
+  CHECK(samples.rows == 3);
+  CHECK(samples.notes.empty());
   const Table years = read("2019,2020,2021\n1,2,1\n", {.header = true});
   CHECK(years.columns == Lines{"2019", "2020"});
   CHECK(years.form.label == "2021");
@@ -188,8 +189,8 @@ TEST_CASE("the label is the last column, or the one that is named") {
   CHECK(read("c,x,y\n1,2,.5\n0,4,1\n", {.label = "c"}).form ==
         TableForm{.columns = {"x", "y"}, .label = "c", .label_column = 1});
   // A name comes before a number, and that is said.
-  const Table numbers = read("0,1,2\n7,1,8\n", {.label = "1"});
-  CHECK(numbers.labels == std::vector<int>{1});
+  const Table numbers = read("0,1,2\n7,1,8\n7,0,8\n", {.label = "1"});
+  CHECK(numbers.labels == std::vector<int>{1, 0});
   CHECK(numbers.notes.back() == ": the label is column 2, whose name is '1'");
   CHECK(csv_error("1,2,0\n", {.label = "4"}) ==
         ":1: has no column 4 for --label-column; it has 3 columns");
