@@ -8,6 +8,7 @@
 
 #include <millrace/core/plural.h>
 #include <millrace/io/safetensors.h>
+#include <millrace/io/weight_file.h>
 #include <millrace/nn/preprocessing.h>
 #include <millrace/nn/zoo.h>
 #include <millrace/pipeline/threads.h>
@@ -65,6 +66,7 @@ std::string model_of_weights(const TransferOptions& o) {
   if (is_model_description(file.string()) && holds_model(SafetensorsFile(file).metadata())) {
     return file.string();
   }
+  (void)WeightFile(file);  // what it is not, it says itself
   throw UsageError(concat("train: ", file.string(),
                           " holds weights alone; say of which model, as in ",
                           "--model vgg16 --head gap,dense:1024:relu,dense"));

@@ -103,13 +103,11 @@ Datasets open_sides(const DataOptions& o, const DataLayout& layout, const Chosen
   const OpenOptions options{.table = o.table};
   Datasets sides{open_dataset(layout.kind, layout.train, watch, options), nullptr};
   if (validation == nullptr) return sides;
-  if (o.validation.empty()) {
-    sides.validation = open_beside(layout, validation->part, *sides.train, watch, options);
-  } else {
-    sides.validation =
-        open_dataset(validation->kind, validation->part, watch, beside(*sides.train, options));
-    check_samples(*sides.train, *sides.validation, o.validation);
-  }
+  const bool is_own = o.validation.empty();
+  DataPart part = validation->part;
+  if (is_own) part.is_one_of_several = false;  // what lies beside both was counted
+  sides.validation = open_dataset(validation->kind, part, watch, beside(*sides.train, options));
+  check_samples(*sides.train, *sides.validation, is_own ? sides.validation->place() : o.validation);
   return sides;
 }
 

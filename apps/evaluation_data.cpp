@@ -4,7 +4,7 @@
 #include "apps/left_out_report.h"
 #include "apps/outputs.h"
 #include "apps/run_directory.h"
-#include "apps/run_identity.h"
+#include "apps/sample_prints.h"
 #include "apps/table_options.h"
 
 #include <millrace/core/plural.h>
@@ -37,9 +37,8 @@ void check_fit(const nn::Model& model, const Dataset& dataset, const std::string
 /// What a run directory tells of the samples of its run.
 struct RunData {
   fs::path run;
-  TrainOptions options;              ///< as config.ini has them
-  std::string training, validation;  ///< fingerprints
-  bool is_share = false;             ///< validated on a share of the data that it trained on
+  TrainOptions options;  ///< as config.ini has them
+  DataRecord record;
 };
 
 TrainOptions options_of(const fs::path& run) {
@@ -61,30 +60,24 @@ bool would_keep_share(const TrainOptions& o) {
   }
 }
 
-/// The fingerprints, of data.json or, for runs of older programs, of the last checkpoint.
-void read_fingerprints(RunData& run) {
+/// What data.json tells or, for runs of older programs, the last checkpoint.
+void read_record(RunData& run) {
   std::error_code ignored;
   if (const fs::path file = data_file(run.run); fs::exists(file, ignored)) {
     const std::vector<std::byte> bytes = read_file(file);
-    const auto* const text = reinterpret_cast<const char*>(bytes.data());
-    const auto json = nlohmann::json::parse(text, text + bytes.size(), nullptr, false);
-    if (json.is_object() && json.value("training", nlohmann::json()).is_string() &&
-        json.value("validation", nlohmann::json()).is_string()) {
-      run.training = json["training"].get<std::string>();
-      run.validation = json["validation"].get<std::string>();
-      run.is_share = json.value("held_out", nlohmann::json()) == true;
-      return;
-    }
-    throw Error(concat(file.string(), ": does not tell the run's samples; it is damaged"));
+    run.record =
+        data_record_of({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file.string());
+    return;
   }
   const CheckpointFolder::Found last = CheckpointFolder(run.run / "checkpoints").last_good();
   if (!last.entry) {
     throw Error(concat(run.run.string(),
                        ": tells nothing of its samples (neither data.json nor a checkpoint)"));
   }
-  run.training = last.checkpoint.get<std::string>("data.training");
-  run.validation = last.checkpoint.get<std::string>("data.validation");
-  run.is_share = run.validation != "no samples" && would_keep_share(run.options);
+  run.record.training.samples = last.checkpoint.get<std::string>("data.training");
+  run.record.validation.samples = last.checkpoint.get<std::string>("data.validation");
+  run.record.is_share =
+      run.record.validation.samples != "no samples" && would_keep_share(run.options);
 }
 
 /// The run that the model is of, by the folder that it lies in; nothing where that is none.
@@ -93,16 +86,11 @@ std::optional<RunData> run_of(const std::string& model) {
   const fs::path folder = fs::absolute(model_file(model)).parent_path();
   if (!fs::exists(folder / "config.ini", ignored)) return {};
   const fs::path named(model);
-  RunData run{fs::is_directory(named, ignored) ? named : named.parent_path(), {}, {}, {}, false};
+  RunData run{fs::is_directory(named, ignored) ? named : named.parent_path(), {}, {}};
   run.options = options_of(folder);
   if (run.run.empty()) run.run = ".";
-  read_fingerprints(run);
+  read_record(run);
   return run;
-}
-
-/// "12 samples" of a fingerprint.
-std::string count_in(const std::string& fingerprint) {
-  return fingerprint.substr(0, fingerprint.find(','));
 }
 
 /// The share that a run kept back, where it did.
@@ -119,7 +107,7 @@ void check_keeps_share(const RunData& run, const DataLayout& layout, const std::
            layout.validation->samples.string(), "; measure on that: millrace evaluate ", name, ' ',
            data);
   }
-  if (!run.is_share) {
+  if (!run.record.is_share) {
     refuse("kept nothing back", o.replay > 0 ? " (--replay)" : " (--validation-share 0)",
            "; measure on samples that it was not trained on: millrace evaluate ", name, " OTHER");
   }
@@ -130,10 +118,10 @@ std::vector<std::string> names_for_numbers(const EvaluationRequest& request,
                                            const std::optional<RunData>& run) {
   if (!request.class_names.empty() || !run) return request.class_names;
   std::error_code ignored;
-  const bool is_same = request.data.empty() || request.data == run->options.data ||
+  const bool is_same = request.held_out || request.data.empty() ||
+                       request.data == run->options.data ||
                        fs::equivalent(request.data, run->options.data, ignored);
-  const std::string& names = run->options.labels.class_names;
-  return is_same ? class_names_of(names) : std::vector<std::string>();
+  return is_same ? run->record.class_names : std::vector<std::string>();
 }
 
 /// Under the model's classes. Names are for what has numbers, if anything has.
@@ -151,15 +139,26 @@ void match(EvaluationData& result, std::shared_ptr<const Dataset> dataset, const
   result.names = std::move(matched.names);
 }
 
-/// The samples that a run kept back, less those that are not: throws Error if they are not the
-/// ones that it validated on.
-void check_held_out(const EvaluationData& result, const RunData& run) {
-  const std::string now = fingerprint(result.samples);
-  if (now == run.validation) return;
+/// In what samples differ from those of a run; nullptr where they are the same. `classes` are the
+/// model's, whatever they are called here.
+const char* difference(const SampleSet& set, const std::vector<std::string>& classes,
+                       const DataRecord::Prints& before) {
+  const std::string now = fingerprint(set, classes);
+  if (now != before.samples) {
+    return count_in(now) == count_in(before.samples) ? " of other names or classes" : "";
+  }
+  const bool is_known = !before.contents.empty();
+  return is_known && contents_print(set) != before.contents ? " that hold something else" : nullptr;
+}
+
+/// Throws Error if the samples are not those that the run validated on.
+void check_held_out(const EvaluationData& result, const RunData& run,
+                    const std::vector<std::string>& classes) {
+  const char* const what = difference(result.samples, classes, run.record.validation);
+  if (what == nullptr) return;
   throw Error(concat(result.data, ": is not what ", run.run.string(), " kept a share of (then ",
-                     count_in(run.validation), ", now ", count_in(now),
-                     count_in(now) == count_in(run.validation) ? " of other names or classes" : "",
-                     "); what was not trained on cannot be told any more"));
+                     count_in(run.record.validation.samples), ", now ", result.samples.size(),
+                     " samples", what, "); what was not trained on cannot be told any more"));
 }
 
 bool is_training_data(const RunData& run, const DataPart& part) {
@@ -175,34 +174,42 @@ bool is_training_data(const RunData& run, const DataPart& part) {
 
 /// Finds out how many of the samples the run was trained on. `raw` is the data set as it was split:
 /// under its own classes.
-void tell_trained_on(EvaluationData& result, const RunData& run, const Dataset& raw,
-                     const DataPart& part) {
+void tell_trained_on(EvaluationData& result, const RunData& run, const nn::Model& model,
+                     const Dataset& raw, const DataPart& part) {
   const SampleSet& set = result.samples;
-  const std::string print = fingerprint(set);
+  const std::vector<std::string> classes = class_names(model);
+  const DataRecord& record = run.record;
+  const bool is_there = is_training_data(run, part);
+  // An older run knows its samples by their names alone, and other data may have the same ones.
+  const auto are = [&](const SampleSet& these, const DataRecord::Prints& before) {
+    return (is_there || !before.contents.empty()) && difference(these, classes, before) == nullptr;
+  };
   const std::string what = unit_of(*set.dataset, set.size());
-  const std::string advice = run.is_share ? concat("; for what it kept back: millrace evaluate ",
-                                                   shown(run.run.native()), " --held-out")
-                                          : ", which says little of new ones";
-  if (print == run.training) {
+  const std::string advice = record.is_share ? concat("; for what it kept back: millrace evaluate ",
+                                                      shown(run.run.native()), " --held-out")
+                                             : ", which says little of new ones";
+  if (are(set, record.training)) {
     result.trained_on = set.size();
     result.warning =
         concat("the model was trained on all of these ", set.size(), ' ', what, advice);
-  } else if (print == run.validation) {
-    result.trained_on = 0;
-  } else {
-    if (run.is_share) {
-      const TrainOptions& o = run.options;
-      const SampleSet trained{set.dataset, split(raw, o.validation_share, o.seed).train};
-      if (fingerprint(trained) == run.training) {
-        result.trained_on = trained.size();
-        result.warning = concat("the model was trained on ", trained.size(), " of these ",
-                                set.size(), ' ', what, advice);
-        return;
-      }
-    }
-    if (!is_training_data(run, part)) return;
-    result.warning = concat("the model was trained on this data, which changed since", advice);
+    return;
   }
+  if (are(set, record.validation)) {
+    result.trained_on = 0;
+    return;
+  }
+  if (record.is_share) {
+    const TrainOptions& o = run.options;
+    const SampleSet trained{set.dataset, split(raw, o.validation_share, o.seed).train};
+    if (are(trained, record.training)) {
+      result.trained_on = trained.size();
+      result.warning = concat("the model was trained on ", trained.size(), " of these ", set.size(),
+                              ' ', what, advice);
+      return;
+    }
+  }
+  if (!is_there) return;
+  result.warning = concat("the model was trained on this data, which changed since", advice);
 }
 
 EvaluationData open_held_out(const EvaluationRequest& request, const RunData& run,
@@ -212,6 +219,11 @@ EvaluationData open_held_out(const EvaluationRequest& request, const RunData& ru
   result.part = "held-out";
   result.trained_on = 0;
   result.run = run.options;
+  if (std::error_code ignored;
+      request.data.empty() && !is_generated(result.data) && !fs::exists(result.data, ignored)) {
+    throw Error(concat(result.data, ": No such file or folder; if it was moved: millrace evaluate ",
+                       run.run.string(), " DATA --held-out"));
+  }
   const DataLayout layout = find_data(result.data);
   check_is_table(request.table, result.data, layout.kind == DataKind::csv);
   check_keeps_share(run, layout, result.data);
@@ -219,7 +231,7 @@ EvaluationData open_held_out(const EvaluationRequest& request, const RunData& ru
                              {.is_companion = true, .table = request.table}, show, std::move(stop));
   result.samples.samples = split(*raw, run.options.validation_share, run.options.seed).validation;
   match(result, raw, model, request, run);
-  check_held_out(result, run);
+  check_held_out(result, run, class_names(model));
   if (const std::uint32_t batches = run.options.limit_batches; batches > 0) {
     result.warning = concat("the run validated on its first ",
                             batches == 1 ? "batch" : concat(batches, " batches"),
@@ -249,7 +261,7 @@ EvaluationData open_evaluation_data(const EvaluationRequest& request, const nn::
   result.data = request.data;
   const DataLayout layout = find_data(request.data);
   check_is_table(request.table, request.data, layout.kind == DataKind::csv);
-  if (!layout.validation && run && run->is_share && request.part == "validation") {
+  if (!layout.validation && run && run->record.is_share && request.part == "validation") {
     throw Error(concat(request.data, ": has no validation part; for the share that the run kept ",
                        "back: millrace evaluate ", request.model, " --held-out"));
   }
@@ -261,7 +273,7 @@ EvaluationData open_evaluation_data(const EvaluationRequest& request, const nn::
   result.samples = SampleSet::all(result.samples.dataset);
   for (const std::string& note : layout.notes) print_note(note, show);
   print_notes(*result.samples.dataset, show);
-  if (run) tell_trained_on(result, *run, *raw, part.part);
+  if (run) tell_trained_on(result, *run, model, *raw, part.part);
   return result;
 }
 

@@ -112,10 +112,8 @@ nlohmann::ordered_json figures(const nn::ClassMetrics& m) {
 std::vector<std::string> classes_without_samples(const nn::ClassificationMetrics& metrics,
                                                  const std::vector<std::string>& names) {
   std::vector<std::string> missing;
-  for (std::size_t c = 0; c < names.size(); ++c) {
-    const auto row = metrics.confusion().subspan(c * names.size(), names.size());
-    const bool is_there = std::any_of(row.begin(), row.end(), [](auto n) { return n > 0; });
-    if (!is_there) missing.push_back(names[c]);
+  for (const std::int64_t c : metrics.missing_classes()) {
+    missing.push_back(names[static_cast<std::size_t>(c)]);
   }
   return missing;
 }

@@ -5,12 +5,14 @@
 
 #include <millrace/core/error.h>
 #include <millrace/core/plural.h>
+#include <millrace/core/shown_text.h>
 #include <millrace/io/files.h>
 #include <millrace/nn/preprocessing.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <sstream>
+#include <string_view>
 #include <system_error>
 #include <variant>
 
@@ -31,6 +33,17 @@ bool is_in_unit_range(const nn::Preprocessing& p) {
     }
   }
   return true;
+}
+
+std::string trimmed(const std::string& text) {
+  constexpr const char* kBlanks = " \t\r";
+  const std::size_t begin = std::min(text.find_first_not_of(kBlanks), text.size());
+  return text.substr(begin, text.find_last_not_of(kBlanks) + 1 - begin);
+}
+
+bool is_class_names_file(const std::string& text) {
+  std::error_code ignored;
+  return !text.empty() && std::filesystem::is_regular_file(text, ignored);
 }
 
 /// A sigmoid's loss compares with pixels in 0..1.
@@ -71,24 +84,25 @@ void declare(CommandLine& line, LabelOptions& o) {
   line("class-names", o.class_names, "A,B,...|FILE", kClassNamesHelp);
 }
 
-bool is_class_names_file(const std::string& text) {
-  std::error_code ignored;
-  return !text.empty() && std::filesystem::is_regular_file(text, ignored);
-}
-
 std::vector<std::string> class_names_of(const std::string& text) {
   if (text.empty()) return {};
   std::vector<std::string> names;
   if (is_class_names_file(text)) {
     const std::vector<std::byte> bytes = read_file(text);
-    std::istringstream lines({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    std::string_view all(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    if (all.starts_with("\xEF\xBB\xBF")) all.remove_prefix(3);  // a byte order mark
+    std::istringstream lines{std::string(all)};
     for (std::string line; std::getline(lines, line);) {
-      if (line.ends_with('\r')) line.pop_back();
       names.push_back(line);
     }
-    while (!names.empty() && names.back().empty()) names.pop_back();
+    while (!names.empty() && trimmed(names.back()).empty()) names.pop_back();
   } else {
     names = words_of(text);
+  }
+  for (std::string& name : names) name = trimmed(name);  // a recipe does not keep blanks at an end
+  for (const std::string& name : names) {
+    if (as_utf8(name) == name) continue;
+    throw UsageError(concat("--class-names: ", shown(name), " is not UTF-8"));
   }
   if (names.size() < 2) {
     throw UsageError(
@@ -104,6 +118,15 @@ void check(const LabelOptions& o) {
         "train: --class-mode none gives nothing to learn from; it is for programs that "
         "read pictures by image_folder()");
   }
+}
+
+std::string class_names_text(const std::string& text) {
+  if (!is_class_names_file(text)) return text;
+  const std::vector<std::string> names = class_names_of(text);
+  std::string words;
+  for (const std::string& name : names) words += concat(words.empty() ? "" : ",", name);
+  const bool are_words = words_of(words) == names && !is_class_names_file(words);
+  return are_words ? words : std::filesystem::absolute(text).string();
 }
 
 std::int64_t outputs_for(const LabelOptions& o, std::int64_t classes, const Shape& sample) {

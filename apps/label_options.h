@@ -25,8 +25,9 @@ void declare(CommandLine& line, LabelOptions& options);
 /// UsageError for one name alone, Error if the file cannot be read.
 [[nodiscard]] std::vector<std::string> class_names_of(const std::string& text);
 
-/// Whether it names a file.
-[[nodiscard]] bool is_class_names_file(const std::string& text);
+/// The same names as words where they can be, so that no file is needed later; else the file's
+/// whole path.
+[[nodiscard]] std::string class_names_text(const std::string& text);
 
 inline constexpr const char* kClassNamesHelp =
     "what the classes 0, 1, ... are called where they are numbers (IDX, tables, folders named so); "

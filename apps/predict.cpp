@@ -125,14 +125,16 @@ class Predict {
 class Printer {
  public:
   explicit Printer(const Prediction& prediction)
-      : prediction_(prediction), classes_(class_names(prediction.saved.model)) {}
+      : prediction_(prediction),
+        classes_(class_names(prediction.saved.model)),
+        outputs_(nn::output_kind(prediction.saved.model)) {}
 
   void operator()(const Lease<Outputs>& outputs) const {
     const auto width = outputs->values.size() / outputs->samples.size();
     for (std::size_t i = 0; i < static_cast<std::size_t>(outputs->size); ++i) {
-      print(outputs->samples[i],
-            nn::class_probabilities(nn::output_kind(prediction_.saved.model),
-                                    std::span(outputs->values).subspan(i * width, width)));
+      print(
+          outputs->samples[i],
+          nn::class_probabilities(outputs_, std::span(outputs->values).subspan(i * width, width)));
     }
     std::cout.flush();
   }
@@ -172,6 +174,7 @@ class Printer {
 
   const Prediction& prediction_;
   std::vector<std::string> classes_;
+  nn::OutputKind outputs_;
 };
 
 DirectoryReader make_reader(const Prediction& t) {

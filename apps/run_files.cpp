@@ -49,16 +49,33 @@ std::set<std::string> columns_of(const Training& t) {
   return columns;
 }
 
-/// For a checkpoint of a program that did not say what callbacks watched: what the run's own
-/// options say. Those of this command are not in its config.ini yet.
-void name_watched(const Training& t, const RunDirectory& directory, Checkpoint& checkpoint) {
-  if (watched(checkpoint)) return;
+/// The options that the run had until now, as its config.ini has them.
+TrainOptions options_before(const RunDirectory& directory) {
   TrainOptions before;
   CommandLine line("train", "", "");
   declare(line, before);
   line.accept_recipe();
-  if (!line.parse({"--recipe", (directory.path() / "config.ini").string()})) return;
-  set_watched(monitor_of(before.callbacks, t.data.validation.size() > 0), checkpoint);
+  (void)line.parse({"--recipe", (directory.path() / "config.ini").string()});
+  return before;
+}
+
+/// Whether losses are computed otherwise than before.
+bool has_other_loss(const TrainOptions& now, const TrainOptions& before) {
+  return now.schedule.l2 != before.schedule.l2 ||
+         now.schedule.label_smoothing != before.schedule.label_smoothing;
+}
+
+/// What is told of the best so far must be comparable with what comes. A checkpoint of a program
+/// that did not say what callbacks watched is told by the options that the run had. Returns whether
+/// the checkpoint was changed: then it must be written before config.ini is that of this command,
+/// in case it ends before its first checkpoint.
+bool settle_best(const Training& t, const TrainOptions& before, Checkpoint& checkpoint) {
+  const Monitor monitor = monitor_of(before.callbacks, t.data.validation.size() > 0);
+  const bool was_silent = !watched(checkpoint);
+  if (was_silent) set_watched(monitor, checkpoint);
+  if (!has_other_loss(t.options, before) || !monitor.name.ends_with("loss")) return was_silent;
+  forget_best(checkpoint);
+  return true;
 }
 
 }  // namespace
@@ -152,7 +169,8 @@ bool resume(const Training& t, RunDirectory& directory, Show show) {
                        "and --overwrite"));
   }
   TrainingState& state = *t.state;
-  name_watched(t, directory, found.checkpoint);
+  const TrainOptions before = options_before(directory);
+  const bool is_changed = settle_best(t, before, found.checkpoint);
   try {
     restore(state, t.saved, found.checkpoint);
   } catch (const Error& error) {
@@ -161,15 +179,24 @@ bool resume(const Training& t, RunDirectory& directory, Show show) {
   const bool has_ended = found.checkpoint.get<bool>("finished");
   const auto reason = found.checkpoint.get<std::string>("reason");
   const CallbackOptions& callbacks = t.options.callbacks;
-  const std::vector<std::string> anew =
-      begun_anew(callbacks, monitor_of(callbacks, t.data.validation.size() > 0), found.checkpoint);
+  const Monitor monitor = monitor_of(callbacks, t.data.validation.size() > 0);
+  std::vector<std::string> anew;
+  if (has_other_loss(t.options, before) && monitor.name.ends_with("loss")) {
+    anew = {concat(monitor.name,
+                   " is another with this --l2 or --label-smoothing: the best so far "
+                   "begins anew")};
+  } else {
+    anew = begun_anew(callbacks, monitor, found.checkpoint);
+  }
+  const bool goes_on = !has_ended && state.next.epoch < t.options.epochs;
+  if (is_changed && goes_on) write_checkpoint(found.entry->path, found.checkpoint);
   found.checkpoint = {};  // before the best one is read
   complete_files(t, directory);
   if (has_ended) {
     std::cout << shown(run) << ": has ended already: " << reason << '\n';
     return false;
   }
-  if (state.next.epoch < t.options.epochs) {
+  if (goes_on) {
     if (show == Show::nothing) return true;
     std::cout << "goes on    behind step " << state.step << ", in epoch " << state.next.epoch + 1
               << '\n';

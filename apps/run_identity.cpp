@@ -1,56 +1,12 @@
 #include "apps/run_identity.h"
 
+#include "apps/sample_prints.h"
+
 #include <millrace/core/error.h>
 #include <millrace/core/json_text.h>
 #include <millrace/nn/model_json.h>
 
-#include <cstdint>
-
 namespace millrace::apps {
-namespace {
-
-/// FNV-1a: names of files are not secrets, and chance collisions at 64 bits do not matter.
-class Hash {
- public:
-  void add(std::string_view text) {
-    for (const char c : text) step(static_cast<unsigned char>(c));
-    step(0);
-  }
-  void add(std::uint64_t number) {
-    for (int i = 0; i < 8; ++i) step(static_cast<unsigned char>(number >> (8 * i)));
-  }
-  [[nodiscard]] std::uint64_t value() const { return value_; }
-
- private:
-  void step(unsigned char byte) { value_ = (value_ ^ byte) * 0x100000001b3ULL; }
-  std::uint64_t value_ = 0xcbf29ce484222325ULL;
-};
-
-std::string_view last_part(std::string_view path) {
-  return path.substr(path.find_last_of('/') + 1);  // npos + 1 is 0: all of it
-}
-
-}  // namespace
-
-std::string fingerprint(const SampleSet& set) {
-  if (set.size() == 0) return "no samples";
-  const Dataset& data = *set.dataset;
-  Hash hash;
-  for (const std::string& name : data.classes()) hash.add(name);
-  for (const std::uint32_t sample : set.samples) {
-    hash.add(last_part(data.name(sample)));  // a data set may be moved
-    hash.add(static_cast<std::uint64_t>(data.label(sample)));
-  }
-  return concat(set.size(), " samples, ", hash.value());
-}
-
-std::string data_record(const TrainingData& data) {
-  const bool is_share =
-      data.validation.size() > 0 && data.validation.dataset == data.training.dataset;
-  return concat("{\"training\": ", json_quoted(fingerprint(data.training)),
-                ",\n \"validation\": ", json_quoted(fingerprint(data.validation)),
-                ",\n \"held_out\": ", is_share ? "true" : "false", "}\n");
-}
 
 RunIdentity::RunIdentity(const TrainOptions& o, const TrainingData& data, const nn::Model& model)
     : options_{{"batch", concat(o.batch)},
@@ -81,10 +37,9 @@ void RunIdentity::restore(const Checkpoint& checkpoint) {
   for (const auto& [name, value] : data_) {
     const auto before = checkpoint.get<std::string>("data." + name);
     if (before != value) {
-      const auto count = [](const std::string& text) { return text.substr(0, text.find(',')); };
-      throw Error(concat("the ", name, " data changed since the run began (then ", count(before),
-                         ", now ", count(value),
-                         count(before) == count(value) ? " of other names or classes" : "",
+      throw Error(concat("the ", name, " data changed since the run began (then ", count_in(before),
+                         ", now ", count_in(value),
+                         count_in(before) == count_in(value) ? " of other names or classes" : "",
                          "); begin a new run"));
     }
   }
@@ -97,11 +52,13 @@ void RunIdentity::check_model(const std::string& text) const {
   if (text == model_) return;
   const nn::Model before = nn::model_from_json(text);
   nn::Model now = nn::model_from_json(model_);
-  if (before.table == TableForm{}) now.table = {};
-  if (now == before) return;
-  if (now.table.columns != before.table.columns || now.table.label != before.table.label) {
+  const bool are_same_columns =
+      now.table.columns == before.table.columns && now.table.label == before.table.label;
+  if (before.table != TableForm{} && !are_same_columns) {
     throw Error("the columns of the table are not those that the run began with; begin a new run");
   }
+  now.table = before.table;  // what else it tells is how the file is written
+  if (now == before) return;
   now.preprocessing.scale = before.preprocessing.scale;
   if (now == before) {
     throw Error(concat("the run began with numbers that were multiplied by ",

@@ -13,13 +13,6 @@
 
 namespace millrace::apps {
 
-/// A number that differs when samples came, went or changed their class.
-[[nodiscard]] std::string fingerprint(const SampleSet& set);
-
-/// The fingerprints of a run's samples as JSON, for data.json in its directory, and whether those
-/// of validation are a share that was held out of one data set.
-[[nodiscard]] std::string data_record(const TrainingData& data);
-
 /// Part of a checkpoint. restore() throws Error where the run that is continued is another one; it
 /// names the option or what changed.
 class RunIdentity final : public Saved {

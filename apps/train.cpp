@@ -10,7 +10,7 @@
 #include "apps/resident.h"
 #include "apps/run_directory.h"
 #include "apps/run_files.h"
-#include "apps/run_identity.h"
+#include "apps/sample_prints.h"
 #include "apps/show_augmented.h"
 #include "apps/training_losses.h"
 #include "apps/training_pipeline.h"
@@ -101,9 +101,7 @@ std::string recipe_of(TrainOptions options) {
   if (is_model_description(options.model)) {
     options.model = fs::absolute(options.model).string();
   }
-  if (is_class_names_file(options.labels.class_names)) {
-    options.labels.class_names = fs::absolute(options.labels.class_names).string();
-  }
+  options.labels.class_names = class_names_text(options.labels.class_names);
   if (!options.transfer.weights.empty()) {
     options.transfer.weights = fs::absolute(weights_file(options.transfer.weights)).string();
   }
@@ -254,6 +252,15 @@ void warn_of_pruning(const Training& t) {
   if (!line.empty()) std::cerr << "millrace: warning: " << line << '\n';
 }
 
+/// An old run is not replaced that this one begins with: its config.ini would name what is gone.
+void check_replaced(const TrainOptions& o) {
+  if (!o.overwrite || o.transfer.weights.empty() || !o.callbacks.resume.empty()) return;
+  const fs::path weights = weights_file(o.transfer.weights);
+  if (fs::weakly_canonical(weights).parent_path() != fs::weakly_canonical(o.run_dir)) return;
+  throw UsageError(concat("train: --overwrite would replace ", weights.string(),
+                          ", with which this run begins; choose another --run-dir"));
+}
+
 int run_training(const Training& t, Show show, Interrupt& interrupt) {
   const fs::path run_dir = t.options.run_dir;
   const auto compose = [&](Logger::Watchers watchers) {
@@ -264,6 +271,7 @@ int run_training(const Training& t, Show show, Interrupt& interrupt) {
     std::cout << plan.plan() << device_memory(t).text();
     return 0;
   }
+  check_replaced(t.options);
   if (show != Show::nothing) print_choices(t);
   warn_of_pruning(t);
   plan.check();  // before anything is written or allocated
@@ -286,7 +294,7 @@ int run_training(const Training& t, Show show, Interrupt& interrupt) {
   }
   directory.write_config(recipe_of(t.options));
   directory.write_choices(t.engine->choices());
-  directory.write_data(data_record(t.data));
+  directory.write_data(to_json(record_of(t.data, class_names_of(t.options.labels.class_names))));
   TrainingProgress progress(show, t.options.epochs, t.options.batch);
   RunFiles files(t, directory, progress);
   Pipeline pipeline = compose(files.watchers());  // from where the state is now

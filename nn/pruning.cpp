@@ -149,7 +149,7 @@ float prune_smallest(std::span<const float> weights, std::size_t count, std::spa
     if (!is_pruned) smallest_kept = std::min(smallest_kept, size);
     mask[i] = is_pruned ? 0.0F : 1.0F;
   }
-  return smallest_kept;
+  return count == weights.size() ? largest : smallest_kept;
 }
 
 std::size_t kept_weights(std::size_t n, float sparsity) noexcept {

@@ -164,6 +164,12 @@ void set_watched(const Monitor& monitor, Checkpoint& checkpoint) {
   for (const char* key : {kBest, kEarlyStopping, kPlateau}) set_watched(key, monitor, checkpoint);
 }
 
+void forget_best(Checkpoint& checkpoint) {
+  for (const std::string key : {kBest, kEarlyStopping, kPlateau}) {
+    checkpoint.values.erase(key + ".has_best");
+  }
+}
+
 bool is_same(const Monitor& one, const Monitor& other) {
   return one.name == other.name && direction_of(one) == direction_of(other);
 }

@@ -26,6 +26,8 @@ struct Monitor {
 /// Says it for all callbacks of the checkpoint. Throws UsageError: a name whose direction is not
 /// known.
 void set_watched(const Monitor& monitor, Checkpoint& checkpoint);
+/// For all callbacks: there was no best yet.
+void forget_best(Checkpoint& checkpoint);
 /// Whether both watch the same figure in the same direction. Throws as set_watched().
 [[nodiscard]] bool is_same(const Monitor& one, const Monitor& other);
 

@@ -197,6 +197,11 @@ TEST_CASE("a run and its model keep how the table is read") {
           with(kSmall, {"--label-column", "1"}));
   CHECK(load_model(scratch / "last/model.safetensors").parameters ==
         load_model(scratch / "plain/model.safetensors").parameters);
+  // How the file is written is not what the run is.
+  const Outcome again = run({"train", "--resume", (scratch / "plain").string(), "--epochs", "3",
+                             "--header", "yes", "--label-column", "3"});
+  INFO(again.err);
+  CHECK(again.status == 0);
   const Outcome resumed = run({"train", "--resume", (scratch / "run").string(), "--epochs", "3"});
   INFO(resumed.err);
   CHECK(resumed.status == 0);

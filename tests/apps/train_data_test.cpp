@@ -156,6 +156,11 @@ TEST_CASE("numbers of IDX files get names that the model keeps") {
                                {"--model", "mlp:4", "--epochs", "1", "--overwrite", "--class-names",
                                 "cats,dogs,owls", "--validation", (scratch / "folders").string()});
   CHECK_THAT(both.out, Contains("validation  9 pictures of "));
+  // In parts of which one has numbers and the other has names.
+  write_classes(scratch / "parts/train", {"0", "1", "2"}, 3, 8);
+  write_classes(scratch / "parts/val", {"owls", "dogs", "cats"}, 3, 8);
+  trained(scratch / "parts", run_dir,
+          {"--model", "mlp:4", "--epochs", "1", "--overwrite", "--class-names", "cats,dogs,owls"});
   const auto refused = [&](const fs::path& data, const Arguments& more, const std::string& why) {
     const Outcome outcome = train(data, scratch / "none", more);
     CHECK(outcome.status != 0);
