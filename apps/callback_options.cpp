@@ -83,7 +83,8 @@ std::vector<std::string> begun_anew(const CallbackOptions& o, const Monitor& mon
   } else if (o.patience && o.restore_best && checkpoint.get<bool>("early_stopping.has_best") &&
              checkpoint.arrays.count("early_stopping.weights") == 0) {
     lines.emplace_back(
-        "--restore-best begins here, with early stopping: weights of epochs before were not kept");
+        "--restore-best begins here, with early stopping: weights of epochs before are in "
+        "best.safetensors alone");
   }
   if (o.plateau_patience && is_new("plateau")) {
     lines.emplace_back("the plateau begins here: the epochs before do not count");

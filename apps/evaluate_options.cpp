@@ -24,7 +24,7 @@ void declare(CommandLine& line, EvaluateOptions& o) {
   line("on-bad-image", o.on_bad_image, "fail|skip",
        "a picture that cannot be read ends the run (default) or is left out");
   declare_max_image_pixels(line, o.max_image_pixels);
-  declare(line, o.table);
+  declare(line, o.table, true);
   declare(line, o.machine);
   line.topic("output", "Output");
   line("no-auc", o.no_auc, "", "leave out the areas under ROC curves, which keep all outputs");

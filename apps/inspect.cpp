@@ -32,7 +32,7 @@ void declare(CommandLine& line, InspectOptions& o) {
   line("threads", o.threads, "N", "of reading; default: the cores one may use");
   line("quiet", o.quiet, "", "no progress");
   line("json", o.json, "", "of data: print one JSON object instead of text");
-  declare(line, o.table);
+  declare(line, o.table, false);
   line.topic("model", "Model");
   line("against", o.against, "MODEL",
        "side by side with this one: parameters, FLOPs, memory, measured steps");

@@ -59,7 +59,7 @@ void declare(CommandLine& line, PredictOptions& o) {
        "files were");
   line.topic("data", "Data");
   declare_max_image_pixels(line, o.max_image_pixels);
-  declare(line, o.table);
+  declare(line, o.table, true);
   declare(line, o.machine);
   line("batch", o.batch, "N", "samples of a step; default 32");
 }

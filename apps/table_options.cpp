@@ -6,16 +6,20 @@
 
 namespace millrace::apps {
 
-void declare(CommandLine& line, TableOptions& o) {
+void declare(CommandLine& line, TableOptions& o, bool has_model) {
   line.topic("table", "Tables");
   line("header", o.header, "yes|no",
-       "whether the first line names the columns; default: as the model's data, else if it has a "
-       "word where another line has a number");
+       has_model ? "whether the first line names the columns; default: as the model's data, else "
+                   "if it has a word where another line has a number"
+                 : "whether the first line names the columns; default: if it has a word where "
+                   "another line has a number");
   line("label-column", o.label_column, "NAME|N",
-       "the column of the class, by its name or its number from 1; default: as the model's data, "
-       "else the last");
+       has_model ? "the column of the class, by its name or its number from 1; default: as the "
+                   "model's data, else the last"
+                 : "the column of the class, by its name or its number from 1; default: the last");
   line("separator", o.separator, "CHAR",
-       "between columns: , ; | : or tab; default: as in the model's data, else a comma");
+       has_model ? "between columns: , ; | : or tab; default: as in the model's data, else a comma"
+                 : "between columns: , ; | : or tab; default: a comma");
 }
 
 void check(const std::string& command, TableOptions& o) {

@@ -16,7 +16,8 @@ struct TableOptions {
   std::string separator;     ///< "," ";" "|" ":" or "tab"
 };
 
-void declare(CommandLine& line, TableOptions& options);
+/// `has_model`: for a command with a model that knows how its data were read.
+void declare(CommandLine& line, TableOptions& options, bool has_model);
 
 /// Throws UsageError for other words; a tab, and "\t", become "tab".
 void check(const std::string& command, TableOptions& options);

@@ -43,7 +43,7 @@ void declare(CommandLine& line, TrainOptions& o) {
        "decode all samples once, before the first epoch, and keep them in the GPU's memory");
   declare(line, o.preprocessing);
   declare(line, o.labels);
-  declare(line, o.table);
+  declare(line, o.table, false);
   line.topic("model", "Model");
   line("model", o.model, "SPEC",
        "mlp:500,100  cnn  cnn:16,32:64  vgg16, a JSON or model file (what it describes, with new "
@@ -140,6 +140,11 @@ void check(TrainOptions& o) {
   check(o.schedule);
   check_preprocessing_options(o);
   check(o.labels);
+  if (o.labels.class_mode == "input" && !o.callbacks.metrics.empty()) {
+    throw UsageError(
+        "train: --metrics are of classes, and --class-mode input has none; leave "
+        "them out");
+  }
   check("train", o.table);
   if (const char* fitted = fitted_option(o.preprocessing);
       fitted != nullptr && o.labels.class_mode == "input") {

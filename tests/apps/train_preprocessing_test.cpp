@@ -215,6 +215,7 @@ TEST_CASE("preprocessing and labels that make no sense are refused in one line e
       {pictures, {"--featurewise-center", "--mean", "1"}, 2, "would be replaced"},
       {pictures, {"--class-mode", "binary"}, 2, "tells two classes apart, the data have 3"},
       {pictures, {"--class-mode", "none"}, 2, "gives nothing to learn from"},
+      {pictures, {"--class-mode", "input", "--metrics", "auc"}, 2, "--metrics are of classes"},
       {pictures, {"--class-mode", "many"}, 2, "there is no class mode 'many'"},
       {pictures, {"--class-mode", "input", "--samplewise-std"}, 2, "compares outputs with pixels"},
       {pictures, {"--class-weight", "owls=2"}, 2, "there is no class 'owls'; classes: cats, dogs"},

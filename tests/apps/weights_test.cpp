@@ -209,3 +209,29 @@ TEST_CASE("flattened inputs of a file without metadata are as --flatten-order sa
   CHECK(converted({"--flatten-order", "channels_last"}) == load_model(first).parameters);
   CHECK(converted({}) != load_model(first).parameters);
 }
+
+TEST_CASE("a run is not replaced by one that begins with its weights") {
+  const Scratch scratch;
+  const fs::path file = first_run(scratch), run_dir = file.parent_path();
+  const std::string data = (scratch / "three").string();
+  for (const Arguments& from :
+       {Arguments{"--weights", run_dir.string()}, Arguments{"--weights", file.string()},
+        Arguments{"--model", run_dir.string()}}) {
+    Arguments arguments{
+        "train", data, "--epochs", "1", "--overwrite", "--run-dir", run_dir.string() + "/."};
+    arguments.insert(arguments.end(), from.begin(), from.end());
+    check_refused(arguments, 2, "with which this run begins");
+    CHECK(fs::exists(file));
+    CHECK(fs::exists(run_dir / "config.ini"));
+  }
+}
+
+TEST_CASE("weights that are none are called so where no model is said either") {
+  const Scratch scratch;
+  const std::string data = write_classes(scratch / "data", {"a", "b"}, 4).string();
+  for (const char* name : {"lfs.h5", "lfs.safetensors"}) {
+    const std::string pointer =
+        scratch.write(name, "version https://git-lfs.github.com/spec/v1\nsize 9\n").string();
+    check_refused({"train", data, "--weights", pointer}, 1, concat(name, ": a Git LFS pointer"));
+  }
+}
