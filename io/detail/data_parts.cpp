@@ -241,11 +241,15 @@ std::optional<DataLayout> idx_layout(const fs::path& folder) {
   return layout_of(DataKind::idx, named);
 }
 
+bool is_table_name(const fs::path& file) {
+  return lower(file.extension().string()) == ".csv";
+}
+
 std::optional<DataLayout> table_layout(const fs::path& folder) {
   std::vector<std::pair<PartKind, DataPart>> named;
   std::optional<fs::path> beside, training;
   for (const fs::path& path : entries_of(folder)) {
-    if (lower(path.extension().string()) != ".csv" || !is_file(path)) continue;
+    if (!is_table_name(path) || !is_file(path)) continue;
     const std::optional<PartKind> kind = part_named(path.stem().string());
     if (!kind) beside = path;
     if (kind == PartKind::training) training = path;

@@ -245,8 +245,10 @@ TEST_CASE("validation images of another size are an error") {
 
 TEST_CASE("a table is a data set, alone or with a test table beside it") {
   const Scratch scratch;
-  const fs::path train = scratch.write("train.csv", "1,0\n2,1\n");
-  CHECK(find_data(train).kind == DataKind::csv);
+  scratch.write("train.csv", "1,0\n2,1\n");
+  for (const char* name : {"train.csv", "other.CSV", "a.b.Csv"}) {  // in any case, as in folders
+    CHECK(find_data(scratch.write("tables/" + std::string(name), "1,0\n")).kind == DataKind::csv);
+  }
   scratch.write("test.csv", "5,0\n");
   const DataLayout layout = find_data(scratch.path());
   CHECK(layout.kind == DataKind::csv);
