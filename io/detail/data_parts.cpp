@@ -222,7 +222,11 @@ std::optional<PartKind> idx_part(const fs::path& images) {
 std::optional<DataLayout> idx_layout(const fs::path& folder) {
   const std::vector<DataPart> pairs = idx_pairs(folder);
   if (pairs.empty()) return {};
-  if (pairs.size() == 1) return DataLayout{DataKind::idx, pairs.front()};
+  if (pairs.size() == 1) {
+    DataLayout layout{DataKind::idx, pairs.front()};
+    layout.only_part = idx_part(pairs.front().samples);
+    return layout;
+  }
   std::vector<std::pair<PartKind, DataPart>> named;
   const DataPart* beside = nullptr;
   const DataPart* training = nullptr;

@@ -195,6 +195,23 @@ TEST_CASE("a single pair of IDX files is the training part, several need a name"
         std::string::npos);
 }
 
+TEST_CASE("a pair of IDX files alone is the part that its name says") {
+  for (const auto& [start, part] : {std::pair("t10k", std::optional(PartKind::test)),
+                                    std::pair("emnist-letters-test", std::optional(PartKind::test)),
+                                    std::pair("dev", std::optional(PartKind::validation)),
+                                    std::pair("train", std::optional(PartKind::training)),
+                                    std::pair("my", std::optional<PartKind>())}) {
+    const Scratch scratch;
+    const fs::path images = scratch.write(concat(start, "-images-idx3-ubyte"), kImages);
+    scratch.write(concat(start, "-labels-idx1-ubyte"), kLabels);
+    CHECK(find_data(scratch.path()).only_part == part);
+    CHECK(find_data(scratch.path()).train.samples == images);
+    scratch.write("val-images-idx3-ubyte", kImages);
+    scratch.write("val-labels-idx1-ubyte", kLabels);
+    if (part == PartKind::training) CHECK_FALSE(find_data(scratch.path()).only_part);
+  }
+}
+
 TEST_CASE("IDX files have parts, one of each, and none that would be left out") {
   const Scratch scratch;
   const auto write = [&](const std::string& start) {
