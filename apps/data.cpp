@@ -55,9 +55,15 @@ std::string unit_of(const Dataset& dataset, std::uint64_t count) {
 
 ChosenPart choose_part(const DataLayout& layout, const std::string& word, const std::string& data) {
   if (word.empty() && !layout.validation) {
-    const bool is_all =
-        layout.train.samples == std::filesystem::path(data) || layout.kind == DataKind::generated;
-    return {layout.kind, layout.train, is_all ? "all" : "train"};
+    const bool is_all = layout.train.samples == std::filesystem::path(data) ||
+                        layout.kind == DataKind::generated ||
+                        (layout.kind == DataKind::idx && !layout.only_part);
+    const PartKind kind = layout.only_part.value_or(PartKind::training);
+    return {layout.kind, layout.train,
+            is_all                         ? "all"
+            : kind == PartKind::training   ? "train"
+            : kind == PartKind::validation ? "validation"
+                                           : "test"};
   }
   const DataPart& part = part_of(layout, word.empty() ? "validation" : word, data);
   const bool is_test = layout.test && part.samples == layout.test->samples;

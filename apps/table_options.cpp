@@ -2,7 +2,7 @@
 
 #include <millrace/core/error.h>
 
-#include <string_view>
+#include <string>
 
 namespace millrace::apps {
 
@@ -27,11 +27,11 @@ void check(const std::string& command, TableOptions& o) {
     throw UsageError(concat(command, ": --header must be yes or no, not '", o.header, "'"));
   }
   if (o.separator == "\t" || o.separator == "\\t") o.separator = "tab";
-  const bool is_one = o.separator.size() == 1 &&
-                      std::string_view(",;|:").find(o.separator) != std::string_view::npos;
-  if (!o.separator.empty() && o.separator != "tab" && !is_one) {
+  const std::string separator = o.separator == "tab" ? "\t" : o.separator;
+  const bool is_one = separator.size() == 1 && is_table_separator(separator[0]);
+  if (!separator.empty() && !is_one) {
     throw UsageError(
-        concat(command, ": --separator must be , ; | : or tab, not '", o.separator, "'"));
+        concat(command, ": --separator must be ", kTableSeparators, ", not '", o.separator, "'"));
   }
 }
 

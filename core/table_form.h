@@ -5,9 +5,16 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace millrace {
+
+/// Whether it may stand between columns: nothing may that numbers, quotes or ends of lines have.
+[[nodiscard]] constexpr bool is_table_separator(char c) {
+  return std::string_view(",;|:\t").find(c) != std::string_view::npos;
+}
+constexpr const char* kTableSeparators = ", ; | : or tab";  ///< all of them, for messages
 
 /// Plain data. Names are UTF-8.
 struct TableForm {

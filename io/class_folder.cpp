@@ -3,11 +3,12 @@
 #include <millrace/core/shown_text.h>
 #include <millrace/image/image.h>
 #include <millrace/io/decode.h>
+#include <millrace/io/files.h>
 
 #include <algorithm>
-#include <fstream>
 #include <limits>
 #include <set>
+#include <sstream>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -31,11 +32,23 @@ void check_is_folder(const fs::path& root) {
   }
 }
 
-/// What the file kEmptyClasses says; nothing where there is none.
+/// What the file kEmptyClasses says; nothing where there is none. Whoever gave us the folder may
+/// have put anything under that name, a pipe or a link to a device included.
 std::set<std::string> names_of_empty(const fs::path& root) {
-  std::ifstream file(root / ClassFolder::kEmptyClasses);
+  constexpr Bytes kMost = 1_MiB;  // 100,000 names of ten letters
+  const fs::path path = root / ClassFolder::kEmptyClasses;
+  std::error_code error;
+  const fs::file_status status = fs::symlink_status(path, error);
+  if (status.type() == fs::file_type::not_found) return {};
+  if (!fs::is_regular_file(status)) {
+    throw Error(concat(path.string(), ": is not a regular file; expected a text with the name of ",
+                       "an empty class on each line, so remove it or write it anew"));
+  }
+  std::vector<std::byte> bytes;
+  read_file_into(path, bytes, kMost);
+  std::istringstream text({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   std::set<std::string> names;
-  for (std::string line; std::getline(file, line);) names.insert(line);
+  for (std::string line; std::getline(text, line);) names.insert(line);
   return names;
 }
 

@@ -42,7 +42,7 @@ DataLayout find_data(const fs::path& data) {
     folders.check_classes();
     return {DataKind::class_folders, {data, {}}, {}, false, {}, folders.notes()};
   }
-  if (data.extension() == ".csv") return {DataKind::csv, {data, {}}};
+  if (detail::is_table_name(data)) return {DataKind::csv, {data, {}}};
   if (std::optional<DataPart> pair = detail::idx_pair(data)) return {DataKind::idx, *pair};
   throw Error(concat(data.string(),
                      ": not a data set; expected a folder with a folder for each class, "

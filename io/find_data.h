@@ -40,6 +40,7 @@ struct DataLayout {
   bool validation_is_test = false;       ///< it is called test, so it is not for choosing models
   std::optional<DataPart> test{};        ///< the part that is called test
   std::vector<std::string> notes{};      ///< what the user should know
+  std::optional<PartKind> only_part{};   ///< of one pair of IDX files in a folder: by its name
 };
 
 /// Finds out by looking at names, not into files, what `data` is:

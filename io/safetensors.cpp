@@ -2,6 +2,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/core/half.h>
+#include <millrace/io/detail/repeated_key.h>
 #include <millrace/io/detail/weight_kind.h>
 
 #include <algorithm>
@@ -10,7 +11,7 @@
 #include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <set>
+#include <optional>
 
 namespace millrace {
 namespace {
@@ -85,24 +86,15 @@ class Header {
  private:
   void parse(const std::string& text) {
     if (!text.starts_with('{')) fail("its header is not a JSON object; not a safetensors file");
-    // The parser would keep the last of two equal keys; the format forbids them.
-    std::vector<std::set<std::string>> keys;
-    std::string twice;
-    const auto watch = [&](int, json::parse_event_t event, json& value) {
-      if (event == json::parse_event_t::object_start) keys.emplace_back();
-      if (event == json::parse_event_t::object_end) keys.pop_back();
-      if (event == json::parse_event_t::key &&
-          !keys.back().insert(value.get<std::string>()).second) {
-        twice = value.get<std::string>();
-      }
-      return true;
-    };
     try {
-      document_ = json::parse(text, watch);
+      document_ = json::parse(text);
     } catch (const json::exception&) {
       fail("its header is not valid JSON; damaged");
     }
-    if (!twice.empty()) fail(twice, "appears twice in the header");
+    // The parser keeps the last of two equal keys; the format forbids them.
+    if (const std::optional<std::string> twice = detail::repeated_key(text)) {
+      fail(*twice, "appears twice in the header");
+    }
     if (!document_.is_object()) fail("its header is not a JSON object; not a safetensors file");
   }
 

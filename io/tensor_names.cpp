@@ -8,17 +8,20 @@ namespace millrace {
 
 std::string common_wrapper(const std::vector<std::string>& names) {
   constexpr std::array<std::string_view, 3> kWrappers{"module.", "model.", "_orig_mod."};
-  std::string wrapper;
-  if (names.empty()) return wrapper;
-  const auto next = [&] {
-    return std::find_if(kWrappers.begin(), kWrappers.end(), [&](std::string_view one) {
-      return std::all_of(names.begin(), names.end(), [&](const std::string& name) {
-        return name.starts_with(wrapper + std::string(one));
-      });
-    });
-  };
-  for (auto one = next(); one != kWrappers.end(); one = next()) wrapper += *one;
-  return wrapper;
+  constexpr int kMost = 8;
+  if (names.empty()) return {};
+  std::size_t length = 0;
+  for (int count = 0; count < kMost; ++count) {
+    const auto one =
+        std::find_if(kWrappers.begin(), kWrappers.end(), [&](std::string_view wrapper) {
+          return std::all_of(names.begin(), names.end(), [&](std::string_view name) {
+            return name.substr(length).starts_with(wrapper);
+          });
+        });
+    if (one == kWrappers.end()) break;
+    length += one->size();
+  }
+  return names.front().substr(0, length);
 }
 
 }  // namespace millrace

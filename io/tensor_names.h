@@ -7,8 +7,8 @@
 namespace millrace {
 
 /// The prefixes that wrappers of a model (DataParallel, torch.compile, a module of one's own) put
-/// in front of all of these names, one behind the other: "module._orig_mod."; empty where there is
-/// none.
+/// in front of all of these names, one behind the other: "module._orig_mod."; eight at most, empty
+/// where there is none.
 [[nodiscard]] std::string common_wrapper(const std::vector<std::string>& names);
 
 }  // namespace millrace

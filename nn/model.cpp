@@ -1,6 +1,7 @@
 #include <millrace/nn/model.h>
 
 #include <millrace/core/error.h>
+#include <millrace/core/shown_text.h>
 #include <millrace/nn/preprocessing.h>
 
 #include <algorithm>
@@ -39,6 +40,10 @@ void check_table(const TableForm& table, const Shape& input) {
   }
   if (table.label_column < 0) {
     throw Error(concat("table.label_column: expected 1 or more, not ", table.label_column));
+  }
+  if (table.separator != '\0' && !is_table_separator(table.separator)) {
+    throw Error(concat("table.separator: expected ", kTableSeparators, ", not '",
+                       shown(std::string(1, table.separator)), "'"));
   }
 }
 

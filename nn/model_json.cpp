@@ -191,8 +191,10 @@ TableForm table_from(const Json& json) {
   if (fields.find("header") != nullptr) fields.required("header", result.header.emplace());
   std::string separator;
   fields.optional("separator", separator);
-  if (separator.size() > 1) fields.fail("separator", "expected one character");
-  if (!separator.empty()) result.separator = separator[0];
+  if (separator.size() > 1 || separator == std::string(1, '\0')) {
+    fields.fail("separator", concat("expected ", kTableSeparators));
+  }
+  if (!separator.empty()) result.separator = separator[0];  // which validate() looks at
   fields.finish();
   return result;
 }

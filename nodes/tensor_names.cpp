@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 namespace millrace {
 namespace {
@@ -42,13 +43,13 @@ bool is_weight(std::string_view tensor) {
 
 TensorNames::TensorNames(const WeightFile& file, const std::vector<std::string>& own)
     : file_(&file) {
-  const auto& tensors = file.tensors();
+  if (file.is_keras()) return;
+  std::set<std::string_view> theirs;
+  for (const WeightFile::Tensor& tensor : file.tensors()) theirs.insert(tensor.name);
   const bool has_any = std::any_of(own.begin(), own.end(), [&](const std::string& name) {
-    return std::any_of(tensors.begin(), tensors.end(), [&](const WeightFile::Tensor& tensor) {
-      return tensor.name == name || tensor.name == timm_name(name);
-    });
+    return theirs.contains(name) || theirs.contains(timm_name(name));
   });
-  if (has_any || file.is_keras()) return;
+  if (has_any) return;
   prefix_ = file.wrapper();
   own_prefix_ = common_wrapper(own);
 }
@@ -66,21 +67,20 @@ std::vector<std::string> TensorNames::layers() const {
   for (const WeightFile::Layer& layer : file_->layers()) {
     if (class_of(*file_, layer) != LayerClass::weightless) names.push_back(layer.name);
   }
-  for (std::size_t i = 0; i < file_->tensors().size() && !file_->is_keras(); ++i) {
-    std::string name(layer_of(bare(i)));
-    const bool is_new = std::find(names.begin(), names.end(), name) == names.end();
-    if (is_new && is_weight(bare(i))) names.push_back(std::move(name));
+  if (file_->is_keras()) return names;
+  std::set<std::string_view> met;
+  for (std::size_t i = 0; i < file_->tensors().size(); ++i) {
+    const std::string_view name = layer_of(bare(i));
+    if (is_weight(bare(i)) && met.insert(name).second) names.emplace_back(name);
   }
   return names;
 }
 
-bool TensorNames::holds(std::string_view name) const {
+std::set<std::string> TensorNames::layers_and_tensors() const {
   const std::vector<std::string> all = layers();
-  if (std::find(all.begin(), all.end(), name) != all.end()) return true;
-  for (std::size_t i = 0; i < file_->tensors().size(); ++i) {
-    if (bare(i) == name) return true;
-  }
-  return false;
+  std::set<std::string> names(all.begin(), all.end());
+  for (std::size_t i = 0; i < file_->tensors().size(); ++i) names.emplace(bare(i));
+  return names;
 }
 
 }  // namespace millrace

@@ -4,6 +4,7 @@
 
 #include <millrace/io/weight_file.h>
 
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,8 +35,8 @@ class TensorNames {
   [[nodiscard]] std::string own(const std::string& parameter) const;
   /// Layers of the file with weights, or that our models do not have, in its order.
   [[nodiscard]] std::vector<std::string> layers() const;
-  /// Whether the file has a layer or a tensor of this name.
-  [[nodiscard]] bool holds(std::string_view name) const;
+  /// Those, and all tensors.
+  [[nodiscard]] std::set<std::string> layers_and_tensors() const;
 
  private:
   const WeightFile* file_ = nullptr;

@@ -53,8 +53,10 @@ class Matching {
   };
 
   void check_ignored() const {
+    if (options_.ignored.empty()) return;
+    const std::set<std::string> known = names_.layers_and_tensors();
     for (const std::string& name : options_.ignored) {
-      if (names_.holds(name)) continue;
+      if (known.contains(name)) continue;
       throw UsageError(concat(file_.path().string(), ": has no layer '", name,
                               "' that could be ignored; it has ", list_of(names_.layers())));
     }
@@ -67,10 +69,7 @@ class Matching {
                             "--flatten-order"));
   }
 
-  [[nodiscard]] bool is_ignored(std::string_view name) const {
-    return std::find(options_.ignored.begin(), options_.ignored.end(), name) !=
-           options_.ignored.end();
-  }
+  [[nodiscard]] bool is_ignored(std::string_view name) const { return ignored_.contains(name); }
 
   void match_by_place() {
     std::map<LayerClass, std::vector<std::size_t>> theirs;
@@ -181,8 +180,14 @@ class Matching {
     const std::vector<std::string> tensors = left_over_tensors();
     names.insert(names.end(), tensors.begin(), tensors.end());
     if (names.empty()) return;
+    constexpr std::size_t kMost = 4000;  // of what still is a line that can be copied
     std::string option;
-    for (const std::string& name : names) option += (option.empty() ? "" : ",") + name;
+    for (const std::string& name : names) {
+      option += (option.empty() ? "" : ",") + name;
+      if (option.size() <= kMost) continue;
+      option = concat("with the names of all ", names.size());
+      break;
+    }
     const char* const them = names.size() == 1 ? "it" : "them";
     throw Error(concat(file_.path().string(), ": the model '", model_.name, "' has nothing for ",
                        list_of(names), " of the file, and would give other outputs without ", them,
@@ -293,6 +298,7 @@ class Matching {
   const WeightFile& file_;
   const nn::Model& model_;
   const PretrainedOptions& options_;
+  std::set<std::string_view> ignored_{options_.ignored.begin(), options_.ignored.end()};
   bool has_new_head_;
   std::vector<Shape> images_ = nn::flattened_images(model_);
   std::vector<Parameter> wanted_, left_alone_;

@@ -9,6 +9,7 @@
 #include <charconv>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 namespace millrace::detail {
@@ -122,15 +123,13 @@ class Finder {
   void find_header() {
     const std::vector<CsvCell>& first = records_.cells();
     const std::optional<bool> said = options_.header ? options_.header : known_.header;
-    found_.names = names_of(first);
-    places_ = places_of(found_.names);
     if (said) {
       found_.has_header = *said;
     } else if (has_known_columns()) {
       found_.has_header = true;
     } else if (is_counting(first)) {
       found_.has_header = true;
-      note(concat("line ", records_.line(), ", ", list_of(found_.names),
+      note(concat("line ", records_.line(), ", ", list_of(names_of(first)),
                   ", is taken for a header, as pandas writes it; if it is a sample: --header no"));
     } else if (is_named_by_words(records_)) {
       found_.has_header = true;
@@ -139,15 +138,15 @@ class Finder {
                     shown(quoted(*number)), " in it is a number; if it is a sample: --header no"));
       }
     }
-    if (found_.has_header) return;
-    found_.names.clear();
-    places_.clear();
+    if (!found_.has_header) return;
+    found_.names = names_of(first);
+    places_ = places_of(found_.names);
   }
   [[nodiscard]] bool has_known_columns() const {
-    const Names& names = known_.columns;
-    return !names.empty() && std::all_of(names.begin(), names.end(), [&](const std::string& name) {
-      return places_.contains(name);
-    });
+    if (known_.columns.empty()) return false;
+    std::unordered_set<std::string> missing(known_.columns.begin(), known_.columns.end());
+    for (const CsvCell& cell : records_.cells()) missing.erase(as_utf8(cell.unquoted()));
+    return missing.empty();
   }
 
   /// The column of a name; -1: none. Throws Error if there are several.
@@ -172,12 +171,28 @@ class Finder {
         fail("has no column '", known_.label, "', which is the label", near(known_.label),
              "; --label-column names another");
       }
+    } else if (goes_by_name()) {
+      find_nameless_label();
     } else if (options_.needs_label || columns != options_.features) {
       const bool fits = known_.label_column > 0 && known_.label_column <= columns;
       found_.label = (fits ? known_.label_column : columns) - 1;
       if (!options_.needs_label && columns == options_.features + 1) {
         note(concat("column ", found_.label + 1, " is taken for the label and left out"));
       }
+    }
+  }
+  /// The label of the model's table has no name, so that its place says no more than that this is
+  /// the column: pandas leaves the column of its row numbers without a name too.
+  void find_nameless_label() {
+    const auto count = static_cast<std::int64_t>(found_.names.size());
+    const std::int64_t place = known_.label_column > 0 ? known_.label_column : count;
+    const bool is_nameless =
+        place <= count && found_.names[static_cast<std::size_t>(place - 1)].empty();
+    if (is_nameless && std::count(found_.names.begin(), found_.names.end(), "") == 1) {
+      found_.label = place - 1;
+    } else if (options_.needs_label) {
+      fail("the label has no name in the model's table, and column ", place,
+           " is not the only one without a name here; say which one it is: --label-column N");
     }
   }
   void find_named_label(std::int64_t columns) {

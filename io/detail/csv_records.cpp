@@ -46,6 +46,9 @@ bool CsvRecords::next() {
 }
 
 void CsvRecords::read_cell() {
+  if (cells_.size() == kMostCsvColumns) {
+    fail(line_, concat("more than ", kMostCsvColumns, " columns, which no table has"));
+  }
   std::size_t first = at_;
   while (first < text_.size() && is_blank(text_[first])) ++first;
   if (first < text_.size() && text_[first] == kQuote) {
@@ -102,7 +105,7 @@ void CsvRecords::count_line_end(char c) {
   if (!is_half) ++here_;
 }
 
-void CsvRecords::fail(std::int64_t line, const char* what) const {
+void CsvRecords::fail(std::int64_t line, std::string_view what) const {
   throw Error(concat(file_, ":", line, ": ", what));
 }
 

@@ -10,6 +10,10 @@
 
 namespace millrace::detail {
 
+/// Room for an image of 1024 x 1024 and its label. A line with more is none of a table, and would
+/// take many times its own memory.
+constexpr std::size_t kMostCsvColumns = std::size_t{1} << 21;
+
 struct CsvCell {
   std::string_view text;  ///< without spaces around; of quotes what is between, "" not yet undone
   bool is_quoted = false;
@@ -25,7 +29,7 @@ class CsvRecords {
   CsvRecords(std::string_view text, char separator, std::string file);
 
   /// Goes to the next record; false at the end. Throws Error with the line: a zero byte, a quote
-  /// that is not closed or has something beside it.
+  /// that is not closed or has something beside it, more than kMostCsvColumns.
   bool next();
   [[nodiscard]] const std::vector<CsvCell>& cells() const noexcept { return cells_; }
   /// On which line of the file the record begins, from 1.
@@ -41,7 +45,7 @@ class CsvRecords {
   [[nodiscard]] bool ends_record();
   void count_line_end(char c);
   [[nodiscard]] bool is_blank(char c) const { return c == ' ' || (c == '\t' && separator_ != c); }
-  [[noreturn]] void fail(std::int64_t line, const char* what) const;
+  [[noreturn]] void fail(std::int64_t line, std::string_view what) const;
 
   std::string_view text_;
   char separator_;

@@ -222,7 +222,11 @@ std::optional<PartKind> idx_part(const fs::path& images) {
 std::optional<DataLayout> idx_layout(const fs::path& folder) {
   const std::vector<DataPart> pairs = idx_pairs(folder);
   if (pairs.empty()) return {};
-  if (pairs.size() == 1) return DataLayout{DataKind::idx, pairs.front()};
+  if (pairs.size() == 1) {
+    DataLayout layout{DataKind::idx, pairs.front()};
+    layout.only_part = idx_part(pairs.front().samples);
+    return layout;
+  }
   std::vector<std::pair<PartKind, DataPart>> named;
   const DataPart* beside = nullptr;
   const DataPart* training = nullptr;
@@ -241,11 +245,15 @@ std::optional<DataLayout> idx_layout(const fs::path& folder) {
   return layout_of(DataKind::idx, named);
 }
 
+bool is_table_name(const fs::path& file) {
+  return lower(file.extension().string()) == ".csv";
+}
+
 std::optional<DataLayout> table_layout(const fs::path& folder) {
   std::vector<std::pair<PartKind, DataPart>> named;
   std::optional<fs::path> beside, training;
   for (const fs::path& path : entries_of(folder)) {
-    if (lower(path.extension().string()) != ".csv" || !is_file(path)) continue;
+    if (!is_table_name(path) || !is_file(path)) continue;
     const std::optional<PartKind> kind = part_named(path.stem().string());
     if (!kind) beside = path;
     if (kind == PartKind::training) training = path;

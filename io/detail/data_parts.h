@@ -47,6 +47,9 @@ class FolderParts {
 /// which.
 [[nodiscard]] std::optional<DataLayout> idx_layout(const std::filesystem::path& folder);
 
+/// Whether a file is a table, by the ending of its name: .csv in any case.
+[[nodiscard]] bool is_table_name(const std::filesystem::path& file);
+
 /// The layout of a folder with train.csv. Throws Error likewise.
 [[nodiscard]] std::optional<DataLayout> table_layout(const std::filesystem::path& folder);
 

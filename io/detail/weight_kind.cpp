@@ -51,12 +51,14 @@ bool is_text(std::string_view start) {
 }
 
 std::string kind_of(std::string_view start) {
-  for (const Kind& kind : kKinds) {
-    if (start.starts_with(kind.magic)) return kind.what;
-  }
   constexpr std::size_t kLength = 8;  // of what safetensors begin with: the length of the header
-  // Nor is every \x80 a pickle: a header may be 128 bytes long, and begins with '{'.
-  if (start.starts_with('\x80') && start.size() > kLength && start[kLength] != '{') {
+  // Such a length may begin like any of these, as 35615 like gzip; '{' comes behind none of them.
+  const bool is_long = start.size() > kLength;
+  const bool has_header = is_long && start[kLength] == '{';
+  for (const Kind& kind : kKinds) {
+    if (!has_header && start.starts_with(kind.magic)) return kind.what;
+  }
+  if (is_long && !has_header && start.starts_with('\x80')) {
     return "a Python pickle, which can run code; save its state_dict as safetensors";
   }
   const std::string_view served = page(start);

@@ -2,6 +2,7 @@
 
 #include "apps/known_model.h"
 #include "apps/train_run.h"
+#include "io/idx_files.h"
 
 #include <nlohmann/json.hpp>
 
@@ -101,5 +102,24 @@ TEST_CASE("inspect shows each part, and refuses what would be left out") {
        {Arguments{"inspect", "data", data.string()},
         Arguments{"train", data.string(), "--run-dir", (scratch / "run").string()}}) {
     check_refused(command, 1, "unsorted: would be left out");
+  }
+}
+
+TEST_CASE("a pair of IDX files alone is called what its name says, and else all") {
+  const Scratch scratch;
+  const std::string pixels("\0\0\0\0\xFF\xFF\xFF\xFF\0\0\0\0\xFF\xFF\xFF\xFF", 16);
+  const auto write = [&](const std::string& start) {
+    scratch.write(concat(start, "/", start, "-images-idx3-ubyte"), idx_bytes({4, 2, 2}, pixels));
+    scratch.write(concat(start, "/", start, "-labels-idx1-ubyte"),
+                  idx_bytes({4}, std::string_view("\0\1\0\1", 4)));
+    return scratch / start;
+  };
+  const fs::path run_dir = scratch / "run";
+  (void)trained(write("train"), run_dir, with({"--validation", write("t10k").string()}));
+  for (const auto& [start, part] : {std::pair("t10k", "test"), std::pair("dev", "validation"),
+                                    std::pair("train", "train"), std::pair("my", "all")}) {
+    const auto result =
+        json_of(run({"evaluate", run_dir.string(), write(start).string(), "--json"}));
+    CHECK(result["measured"]["part"] == part);
   }
 }

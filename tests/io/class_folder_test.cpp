@@ -6,6 +6,7 @@
 #include "io/scratch.h"
 
 #include <pwd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <algorithm>
 
@@ -222,6 +223,33 @@ TEST_CASE("a class that is known to be empty is one, and that is noted") {
   fs::create_directory(scratch / "d");
   CHECK(folder_error(scratch) ==
         "/d: no pictures in this class folder; add some or remove the folder");
+}
+
+TEST_CASE("names of empty classes are read of a regular file of bounded size alone") {
+  const Scratch scratch;
+  for (const char* name : {"a/1.jpg", "c/1.jpg"}) scratch.write(name, "x");
+  fs::create_directory(scratch / "b");
+  const fs::path list = scratch / ClassFolder::kEmptyClasses;
+  const std::string refused = concat('/', ClassFolder::kEmptyClasses,
+                                     ": is not a regular file; expected a text with the name of an "
+                                     "empty class on each line, so remove it or write it anew");
+  REQUIRE(::mkfifo(list.c_str(), 0600) == 0);
+  CHECK(folder_error(scratch) == refused);
+  fs::remove(list);
+  for (const char* target : {"/dev/zero", "a/1.jpg", "nowhere"}) {
+    fs::create_symlink(target, list);
+    CHECK(folder_error(scratch) == refused);
+    fs::remove(list);
+  }
+  fs::create_directory(list);
+  CHECK(folder_error(scratch) == refused);
+  fs::remove(list);
+  const std::string most = "b\n" + std::string((1 << 20) - 2, 'x');
+  scratch.write(ClassFolder::kEmptyClasses, most);
+  CHECK(ClassFolder(scratch.path()).classes().size() == 3);
+  scratch.write(ClassFolder::kEmptyClasses, most + 'x');
+  CHECK_THAT(folder_error(scratch), Catch::Contains(ClassFolder::kEmptyClasses) &&
+                                        Catch::Contains("1 MiB") && !Catch::Contains("\n"));
 }
 
 TEST_CASE("the index takes the names and eight bytes a file at most") {

@@ -356,3 +356,38 @@ TEST_CASE("an index of a table takes little more than its numbers") {
   const CsvDataset set(scratch.write("t.csv", text));
   CHECK(set.index_bytes().count <= 1000 * 5 * 4 + sizeof(CsvDataset));
 }
+
+TEST_CASE("a label without a name is found where it is the only column without one, or asked for") {
+  const TableForm form = read("a,b,\"\"\n1,2,0\n3,4,1\n").form;
+  CHECK(form == TableForm{.columns = {"a", "b"}, .label_column = 3});
+  const CsvOptions known{.known = form, .features = 2};
+  CHECK(read("b,a,\n2,1,0\n4,3,1\n", known).labels == std::vector<int>{0, 1});
+  CHECK(read("b,a,,id\n2,1,0,7\n4,3,1,8\n", known).features == Floats{1, 2, 3, 4});
+  // `id` is no label because it is in its place, and row numbers are none for want of a name.
+  for (const char* text : {"a,b,id,\"\"\n1,2,7,0\n3,4,8,1\n", ",a,b,y\n0,1,2,0\n1,3,4,1\n",
+                           ",a,,b\n0,1,0,2\n1,3,1,4\n", "a,b\n1,2\n"}) {
+    INFO(text);
+    CHECK(csv_error(text, known) ==
+          ":1: the label has no name in the model's table, and column 3 is not the only one "
+          "without a name here; say which one it is: --label-column N");
+  }
+  CsvOptions said = known;
+  said.label = "4";
+  CHECK(read("a,b,id,\"\"\n1,2,7,0\n3,4,8,1\n", said).labels == std::vector<int>{0, 1});
+  CsvOptions wants = known;
+  wants.needs_label = false;
+  for (const char* text : {"a,b,id,\"\"\n1,2,7,0\n", ",a,b,y\n0,1,2,0\n", "b,a\n2,1\n"}) {
+    INFO(text);
+    CHECK(read(text, wants).features == Floats{1, 2});
+  }
+}
+
+TEST_CASE("a line of more columns than any table has is refused before names are made of it") {
+  constexpr std::size_t kMost = std::size_t{1} << 21;
+  for (const char* start : {"", "1,2,0\n"}) {
+    const std::string lines = start + std::string(kMost, ',');
+    CHECK(csv_error(lines) == concat(':', *start == '\0' ? 1 : 2, ": more than ", kMost,
+                                     " columns, which no table has"));
+  }
+  CHECK(csv_error(std::string(kMost - 1, ',')).starts_with(":1: column 1: "));
+}

@@ -195,6 +195,23 @@ TEST_CASE("a single pair of IDX files is the training part, several need a name"
         std::string::npos);
 }
 
+TEST_CASE("a pair of IDX files alone is the part that its name says") {
+  for (const auto& [start, part] : {std::pair("t10k", std::optional(PartKind::test)),
+                                    std::pair("emnist-letters-test", std::optional(PartKind::test)),
+                                    std::pair("dev", std::optional(PartKind::validation)),
+                                    std::pair("train", std::optional(PartKind::training)),
+                                    std::pair("my", std::optional<PartKind>())}) {
+    const Scratch scratch;
+    const fs::path images = scratch.write(concat(start, "-images-idx3-ubyte"), kImages);
+    scratch.write(concat(start, "-labels-idx1-ubyte"), kLabels);
+    CHECK(find_data(scratch.path()).only_part == part);
+    CHECK(find_data(scratch.path()).train.samples == images);
+    scratch.write("val-images-idx3-ubyte", kImages);
+    scratch.write("val-labels-idx1-ubyte", kLabels);
+    if (part == PartKind::training) CHECK_FALSE(find_data(scratch.path()).only_part);
+  }
+}
+
 TEST_CASE("IDX files have parts, one of each, and none that would be left out") {
   const Scratch scratch;
   const auto write = [&](const std::string& start) {
@@ -245,8 +262,10 @@ TEST_CASE("validation images of another size are an error") {
 
 TEST_CASE("a table is a data set, alone or with a test table beside it") {
   const Scratch scratch;
-  const fs::path train = scratch.write("train.csv", "1,0\n2,1\n");
-  CHECK(find_data(train).kind == DataKind::csv);
+  scratch.write("train.csv", "1,0\n2,1\n");
+  for (const char* name : {"train.csv", "other.CSV", "a.b.Csv"}) {  // in any case, as in folders
+    CHECK(find_data(scratch.write("tables/" + std::string(name), "1,0\n")).kind == DataKind::csv);
+  }
   scratch.write("test.csv", "5,0\n");
   const DataLayout layout = find_data(scratch.path());
   CHECK(layout.kind == DataKind::csv);

@@ -37,8 +37,9 @@ TEST_CASE("two numbers are written as the reference writer does, up to the order
   const std::array values = {1.0F, -2.0F};
   const std::array tensors = {NamedTensor{"a", Shape{2}, values}};
   write_safetensors(scratch / "a.safetensors", tensors);
-  // safetensors 0.8.0 (Python) writes 72 bytes, those of the example below. Our keys come in another
-  // order, which the format leaves open, so the header is compared by length and the data by bytes.
+  // safetensors 0.8.0 (Python) writes 72 bytes, those of the example below. Our keys come in
+  // another order, which the format leaves open, so the header is compared by length and the data
+  // by bytes.
   const std::vector<std::byte> bytes = read_file(scratch / "a.safetensors");
   REQUIRE(bytes.size() == 72);
   const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -164,6 +165,13 @@ TEST_CASE("a tensor named twice and tensors that overlap are errors") {
   const std::string one = R"("a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]})";
   CHECK(tensors_error(file_with("{" + one + "," + one + "}", 4)) ==
         ": tensor 'a': appears twice in the header");
+  for (const char* twice :
+       {R"("__metadata__":{"x":"1","y":"2","x":"3"})", R"("x":1,"y":{},"x":2)"}) {
+    CHECK(tensors_error(file_with(concat('{', one, ',', twice, '}'), 4)) ==
+          ": tensor 'x': appears twice in the header");
+  }
+  CHECK(tensors_error(file_with(R"({"":1,"":2})", 0)) ==
+        ": tensor '': appears twice in the header");
   const std::string two = R"("b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]})";
   CHECK(tensors_error(file_with("{" + one + "," + two + "}", 6)) ==
         ": tensor 'b': its data do not begin where the ones before end");

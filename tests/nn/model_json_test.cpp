@@ -102,6 +102,29 @@ TEST_CASE("What a model knows of its table survives, and is not written where th
   CHECK_THROWS_WITH(validate(model), "table.label_column: expected 1 or more, not -1");
 }
 
+TEST_CASE("A table's separator is one of those that --separator knows, whoever wrote the model") {
+  Model model = ModelBuilder("m", {2}).dense(2).softmax().build();
+  for (const char separator : {',', ';', '|', ':', '\t'}) {
+    model.table.separator = separator;
+    CHECK(model_from_json(to_json(model)) == model);
+  }
+  const std::string text = to_json(model);
+  const auto with = [&](const std::string& separator) {
+    std::string changed = text;
+    return changed.replace(changed.find("\"\\t\""), 4, '"' + separator + '"');
+  };
+  CHECK(model_from_json(with("")).table.separator == '\0');
+  for (const char* bad :
+       {"1", ".", "-", "\\n", "\\r", "\\\"", " ", "e", "\\u0000", ",,", "tab", "\xC3\xA4"}) {
+    INFO(bad);
+    CHECK_THROWS_WITH(model_from_json(with(bad)), Catch::Contains("table.separator: ") &&
+                                                      Catch::Contains(", ; | : or tab") &&
+                                                      !Catch::Contains("\n"));
+  }
+  model.table.separator = '1';
+  CHECK_THROWS_WITH(validate(model), "table.separator: expected , ; | : or tab, not '1'");
+}
+
 TEST_CASE("Options that are left out have their defaults") {
   const Model model = model_from_json(R"({"name": "m", "input": [8, 8, 1], "layers": [
     {"name": "a", "kind": "conv2d", "filters": 2, "rows": 3, "columns": 3},

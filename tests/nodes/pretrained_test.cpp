@@ -216,16 +216,21 @@ TEST_CASE("Keras's layout of before it wrote versions is read, and lists cut int
   CHECK(arena[static_cast<std::size_t>(nn::parameters(model)[3].offset)] == 4.0F);
 }
 
-TEST_CASE("a safetensors file whose length of the header begins like a pickle is read") {
+TEST_CASE("a safetensors file whose length of the header begins like another kind is read") {
   const Scratch scratch;
   const nn::Model model = small_network();
   const std::string header =
       "{\"conv1.weight\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}";
-  const std::string length{"\x80\0\0\0\0\0\0\0", 8};
-  const std::string error = error_of_file(
-      scratch.write("w", length + header + std::string(128 - header.size(), ' ')), model);
-  CHECK_THAT(error, !Contains("pickle"));
-  CHECK_THAT(error, Contains("conv1.weight"));
+  for (const std::size_t length :
+       {0x80UL /* a pickle */, 0x8B1FUL /* gzip */, 0x18B1FUL, 0x4034B50UL /* zip, 64 MiB */}) {
+    std::string file(8 + length, ' ');
+    for (std::size_t i = 0; i < 8; ++i) file[i] = static_cast<char>((length >> (8 * i)) & 0xFF);
+    file.replace(8, header.size(), header);
+    const std::string error = error_of_file(scratch.write("w", file), model);
+    INFO(length);
+    CHECK_THAT(error, Contains("conv1.weight"));
+    for (const char* kind : {"pickle", "gzip", "zip"}) CHECK_THAT(error, !Contains(kind));
+  }
 }
 
 TEST_CASE("files that are no weights are told in a line each") {

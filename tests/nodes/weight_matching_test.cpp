@@ -224,3 +224,29 @@ TEST_CASE("Keras's published VGG16 is known by names and shapes, and a relative 
   }
   CHECK(!Pretrained(write("other.h5", 500), other).preprocessing());
 }
+
+TEST_CASE(
+    "thousands of layers that the model lacks are counted in a short line, and can be ignored") {
+  const Scratch scratch;
+  const nn::Model model = nn::ModelBuilder("m", {3}).dense(2).named("own").build();
+  std::vector<std::pair<std::string, Shape>> tensors{{"own.weight", {2, 3}}, {"own.bias", {2}}};
+  std::vector<std::string> ignored;
+  for (int i = 0; i < 20'000; ++i) {
+    ignored.push_back(concat("other.", 10'000 + i));
+    tensors.emplace_back(ignored.back() + ".weight", Shape{1});
+  }
+  const auto path = write_torch(scratch, tensors);
+  const std::string error = error_of_file(path, model);
+  CHECK_THAT(error, Contains(" has nothing for other.10000, other.10001, ") &&
+                        Contains(" and 19994 more of the file"));
+  CHECK(error.ends_with(
+      "to leave them out all the same: --ignore-layers with the names of all 20000"));
+  CHECK(error.size() < 400);
+  const Pretrained weights(path, model, model.layers.size(), {.ignored = ignored});
+  CHECK(weights.missing().empty());
+  CHECK(weights.left_over().size() == 20'000);
+  ignored.emplace_back("other");
+  const std::string unknown = error_of(
+      [&] { const Pretrained none(path, model, model.layers.size(), {.ignored = ignored}); });
+  CHECK_THAT(unknown, Contains("has no layer 'other'") && Contains(" and 19995 more"));
+}
