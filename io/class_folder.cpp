@@ -2,6 +2,7 @@
 
 #include <millrace/core/shown_text.h>
 #include <millrace/image/image.h>
+#include <millrace/io/class_names.h>
 #include <millrace/io/decode.h>
 #include <millrace/io/files.h>
 
@@ -130,6 +131,22 @@ void ClassFolder::name_classes(const std::vector<ClassName>& folders) {
                          "', since the name of one is not UTF-8; rename it"));
     }
     classes_.push_back(folder.name);
+  }
+  note_alike();
+}
+
+// Copies of one class that went different ways: to a Mac and back, or by another hand. Each pair is
+// looked at, so not among more classes than somebody names by hand.
+void ClassFolder::note_alike() {
+  constexpr std::size_t kMost = 300;
+  if (classes_.size() > kMost) return;
+  for (std::size_t i = 0; i < classes_.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      const std::string what = difference(classes_[j], classes_[i]);
+      if (what.empty()) continue;
+      notes_.push_back(concat(shown(root_.native()), ": the classes '", shown(classes_[j]),
+                              "' and '", shown(classes_[i]), "' differ ", what, " alone"));
+    }
   }
 }
 

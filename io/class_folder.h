@@ -74,6 +74,7 @@ class ClassFolder final : public Dataset {
   void name_classes(const std::vector<ClassName>& folders);
   void add_class(const ClassName& folder, int label, ImageWalk& walk, bool may_be_empty);
   void leave_out_beside();
+  void note_alike();
   void append(const std::string& folder, const std::string& listing);
   [[nodiscard]] const Folder& folder_of(std::uint32_t index) const;
 

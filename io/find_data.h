@@ -21,8 +21,8 @@ enum class DataKind : std::uint8_t { class_folders, idx, csv, generated };
 /// What a part of a data set is for.
 enum class PartKind : std::uint8_t { training, validation, test };
 
-/// What a name says of a part: train or training; val, valid, validation, dev or eval; test; in any
-/// case. Nothing for other names.
+/// What a name says of a part: train or training; val, valid, validation, dev or eval; test or
+/// testing; in any case. Nothing for other names.
 [[nodiscard]] std::optional<PartKind> part_named(std::string_view name);
 
 /// Where one data set lies.

@@ -50,8 +50,21 @@ TensorNames::TensorNames(const WeightFile& file, const std::vector<std::string>&
     return theirs.contains(name) || theirs.contains(timm_name(name));
   });
   if (has_any) return;
-  prefix_ = file.wrapper();
   own_prefix_ = common_wrapper(own);
+  prefix_ = file.wrapper();
+  if (prefix_.empty()) prefix_ = wrapper_of_some(own);
+}
+
+// A module of one's own that holds the model holds other things too: the weights of its loss.
+std::string TensorNames::wrapper_of_some(const std::vector<std::string>& own_names) const {
+  std::set<std::string> sought;
+  for (const std::string& name : own_names) sought.insert(own(name));
+  std::set<std::string> prefixes;
+  for (const WeightFile::Tensor& tensor : file_->tensors()) {
+    const std::string prefix = common_wrapper({tensor.name});
+    if (sought.contains(tensor.name.substr(prefix.size()))) prefixes.insert(prefix);
+  }
+  return prefixes.size() == 1 ? *prefixes.begin() : "";
 }
 
 std::string_view TensorNames::bare(std::size_t tensor) const {

@@ -39,6 +39,8 @@ class TensorNames {
   [[nodiscard]] std::set<std::string> layers_and_tensors() const;
 
  private:
+  [[nodiscard]] std::string wrapper_of_some(const std::vector<std::string>& own_names) const;
+
   const WeightFile* file_ = nullptr;
   std::string prefix_, own_prefix_;
 };

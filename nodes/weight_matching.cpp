@@ -227,8 +227,18 @@ class Matching {
     if (has_new_head_ || !is_whole) return names;
     std::set<std::string_view> met;
     for (const Found& found : found_) met.insert(layer_of(names_.bare(found.tensor)));
+    std::set<std::string_view> ignored_whole;
+    for (std::size_t i = 0; i < file_.tensors().size(); ++i) {
+      if (is_ignored(names_.bare(i))) ignored_whole.insert(layer_of(names_.bare(i)));
+    }
+    for (std::size_t i = 0; i < file_.tensors().size(); ++i) {
+      if (is_weight(names_.bare(i)) && !is_ignored(names_.bare(i))) {
+        ignored_whole.erase(layer_of(names_.bare(i)));
+      }
+    }
     for (std::string& name : names_.layers()) {
-      if (!met.contains(name) && !is_ignored(name)) names.push_back(std::move(name));
+      const bool is_left_out = is_ignored(name) || ignored_whole.contains(name);
+      if (!met.contains(name) && !is_left_out) names.push_back(std::move(name));
     }
     return names;
   }

@@ -20,7 +20,7 @@ std::string lower(std::string_view text) {
 }  // namespace
 
 std::optional<PartKind> part_named(std::string_view name) {
-  constexpr std::array<std::pair<std::string_view, PartKind>, 8> kNames = {
+  constexpr std::array<std::pair<std::string_view, PartKind>, 9> kNames = {
       {{"train", PartKind::training},
        {"training", PartKind::training},
        {"val", PartKind::validation},
@@ -28,7 +28,8 @@ std::optional<PartKind> part_named(std::string_view name) {
        {"validation", PartKind::validation},
        {"dev", PartKind::validation},
        {"eval", PartKind::validation},
-       {"test", PartKind::test}}};
+       {"test", PartKind::test},
+       {"testing", PartKind::test}}};
   const std::string word = lower(name);
   const auto found = std::find_if(kNames.begin(), kNames.end(),
                                   [&](const auto& known) { return known.first == word; });
@@ -168,11 +169,18 @@ void FolderParts::check_classes() const {
 }
 
 std::vector<std::string> FolderParts::notes() const {
-  const Folder* const training = training_with_classes();
-  if (training == nullptr) return {};
-  return {concat(training->path.string(),
-                 ": taken for a class, since there are no parts beside it ",
-                 "but other folders of pictures")};
+  if (const Folder* const training = training_with_classes()) {
+    return {concat(training->path.string(),
+                   ": taken for a class, since there are no parts beside it ",
+                   "but other folders of pictures")};
+  }
+  const bool are_all_parts =
+      folders_.size() > 1 && std::all_of(folders_.begin(), folders_.end(),
+                                         [](const Folder& folder) { return folder.has_folders; });
+  if (!are_all_parts) return {};
+  return {concat(data_.string(), ": ", name_of(folders_.front().path), " and ",
+                 name_of(folders_.back().path),
+                 " are taken for classes, since none of them is called train")};
 }
 
 // "mnist-images-idx3-ubyte.gz" becomes "mnist-labels-idx1-ubyte", with or without .gz, whichever is

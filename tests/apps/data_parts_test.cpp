@@ -89,6 +89,18 @@ TEST_CASE("folders beside a class called train are classes too") {
                               Contains("taken for a class"));
 }
 
+TEST_CASE("folders that are called like parts, but none to train on, are classes with a note") {
+  const Scratch scratch;
+  write_classes(scratch / "data/val", {"a", "b"}, 1);
+  write_classes(scratch / "data/test", {"a", "b"}, 1);
+  CHECK_THAT(run({"inspect", "data", (scratch / "data").string()}).out,
+             Contains("test and val are taken for classes, since none of them is called train"));
+  write_classes(scratch / "parts/Training", {"a", "b"}, 2);
+  write_classes(scratch / "parts/Testing", {"a", "b"}, 1);
+  CHECK_THAT(run({"inspect", "data", (scratch / "parts").string()}).out,
+             Contains("4 pictures in Training, 2 pictures in Testing; 2 classes"));
+}
+
 TEST_CASE("inspect shows each part, and refuses what would be left out") {
   const Scratch scratch;
   const fs::path data = write_parts(scratch / "data", {{"train", 4}, {"val", 2}, {"test", 1}});

@@ -196,6 +196,17 @@ TEST_CASE("a class folder whose name is not UTF-8 is a class of another name, wi
         "rename it");
 }
 
+TEST_CASE("classes whose names look alike are told") {
+  const Scratch scratch;
+  for (const char* name : {"caf\u00e9", "cafe\u0301", "Owls", "owls", "dogs"}) {
+    scratch.write(concat(name, "/1.jpg"), "x");
+  }
+  const std::vector<std::string> notes = ClassFolder(scratch.path()).notes();
+  REQUIRE(notes.size() == 2);
+  CHECK_THAT(notes[1], Catch::Contains("differ in case alone"));
+  CHECK_THAT(notes[0], Catch::Contains("differ in Unicode form (") && Catch::Contains("U+00E9"));
+}
+
 TEST_CASE("a companion of other data may lack images of a class, which is noted") {
   const Scratch scratch;
   scratch.write("a/1.jpg", "x");

@@ -134,6 +134,30 @@ TEST_CASE("prefixes that wrappers put in front of all names are taken off") {
   CHECK_THAT(error_of_file(path, model), Contains("it has no 'conv1.weight'"));
 }
 
+TEST_CASE(
+    "a module that holds the model and other things is read without what is not the model's") {
+  const Scratch scratch;
+  const nn::Model model =
+      nn::ModelBuilder("m", {3}).dense(4).named("a").dense(2).named("b").build();
+  const auto path = write_torch(scratch, {{"model.a.weight", {4, 3}},
+                                          {"model.a.bias", {4}},
+                                          {"model.b.weight", {2, 4}},
+                                          {"model.b.bias", {2}},
+                                          {"criterion.weight", {2}},
+                                          {"criterion.offset", {1}}});
+  CHECK(error_of_file(path, model).ends_with("--ignore-layers criterion"));
+  // By the names of the tensors too, all of them.
+  for (const std::vector<std::string>& ignored :
+       {std::vector<std::string>{"criterion"},
+        std::vector<std::string>{"criterion.weight", "criterion.offset"}}) {
+    const Pretrained weights(path, model, model.layers.size(), {.ignored = ignored});
+    CHECK(weights.missing().empty());
+    CHECK_THAT(weights.report(), Contains("; read without the prefix model."));
+  }
+  CHECK_THROWS_WITH(Pretrained(path, model, model.layers.size(), {.ignored = {"criterion.weight"}}),
+                    Contains("--ignore-layers criterion"));
+}
+
 TEST_CASE("a prefix of wrappers that the model's own layers have is left on") {
   const Scratch scratch;
   const nn::Model model =
