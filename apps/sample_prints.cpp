@@ -37,8 +37,8 @@ std::string_view last_part(std::string_view path) {
   return path.substr(path.find_last_of('/') + 1);  // npos + 1 is 0: all of it
 }
 
-/// The beginning of a file; nothing of what is none, which is not opened: reading a pipe takes away
-/// what is in it.
+/// The beginning of a file and its length; nothing of what is none, which is not opened: reading a
+/// pipe takes away what is in it.
 std::string start_of(const std::string& path) {
   constexpr std::size_t kEnough = 64 << 10;
   std::error_code ignored;
@@ -47,7 +47,7 @@ std::string start_of(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   bytes.resize(static_cast<std::size_t>(std::max<std::streamsize>(file.gcount(), 0)));
-  return bytes;
+  return concat(bytes, std::filesystem::file_size(path, ignored));
 }
 
 /// The bytes of one sample as it is held, or where it lies in a file of its own the file's.
