@@ -4,7 +4,7 @@
 
 #include <millrace/core/half.h>
 #include <millrace/core/shape.h>
-#include <millrace/nn/detail/reference_ops.h>
+#include <millrace/nn/reference/ops.h>
 
 #include <cmath>
 #include <cstdint>

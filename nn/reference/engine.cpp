@@ -1,7 +1,7 @@
-#include <millrace/nn/reference_engine.h>
+#include <millrace/nn/reference/engine.h>
 
 #include <millrace/core/error.h>
-#include <millrace/nn/detail/reference_graph.h>
+#include <millrace/nn/reference/graph.h>
 
 #include <algorithm>
 #include <cmath>

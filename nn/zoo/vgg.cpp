@@ -1,4 +1,4 @@
-#include <millrace/nn/vgg.h>
+#include <millrace/nn/zoo/vgg.h>
 
 #include <millrace/core/error.h>
 

@@ -1,7 +1,7 @@
 #pragma once
 // The loops of convolution and pooling, written once for all their passes.
 
-#include <millrace/nn/detail/reference_ops.h>
+#include <millrace/nn/reference/ops.h>
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
-#include <millrace/nn/detail/reference_ops.h>
-#include <millrace/nn/detail/sliding.h>
+#include <millrace/nn/reference/ops.h>
+#include <millrace/nn/reference/sliding.h>
 
 #include <algorithm>
 #include <cmath>

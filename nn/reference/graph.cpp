@@ -1,7 +1,7 @@
 #include <millrace/core/error.h>
 #include <millrace/core/half.h>
-#include <millrace/nn/detail/reference_graph.h>
 #include <millrace/nn/dropout.h>
+#include <millrace/nn/reference/graph.h>
 #include <millrace/nn/window.h>
 
 #include <algorithm>

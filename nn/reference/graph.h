@@ -2,9 +2,9 @@
 // Runs a graph of one mode, operation by operation, on float64 values. The reference engine has one
 // for training and one for evaluation, over the same arenas.
 
-#include <millrace/nn/detail/reference_ops.h>
 #include <millrace/nn/engine.h>
 #include <millrace/nn/graph.h>
+#include <millrace/nn/reference/ops.h>
 
 #include <cstdint>
 #include <span>

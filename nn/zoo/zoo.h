@@ -14,9 +14,9 @@ namespace millrace::nn {
 ///                      pooling after each, flatten, dense 512 with ReLU, dense output
 /// "cnn:16,32:64"       the same with other widths: convolutions before the colon, dense after it
 /// "vgg16"              VGG16 as Keras has it (vgg.h); "vgg16:dropout" with torchvision's dropout
-/// "cnn:16,32:64:0.3"   the same with dropout of this rate before each dense layer, the last included
-/// `outputs` 1 ends in a sigmoid, more in a softmax. Input: {height, width, channels} or {features}
-/// (mlp only). Throws UsageError that lists the known names.
+/// "cnn:16,32:64:0.3"   the same with dropout of this rate before each dense layer, the last
+/// included `outputs` 1 ends in a sigmoid, more in a softmax. Input: {height, width, channels} or
+/// {features} (mlp only). Throws UsageError that lists the known names.
 [[nodiscard]] Model zoo_model(std::string_view spec, Shape input, std::int64_t outputs,
                               Initializer initializer = Initializer::glorot_uniform);
 
