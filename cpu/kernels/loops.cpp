@@ -1,4 +1,4 @@
-#include <millrace/cpu/loops.h>
+#include <millrace/cpu/kernels/loops.h>
 
 #include <millrace/core/error.h>
 #include <millrace/nn/dropout.h>

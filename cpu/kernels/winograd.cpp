@@ -1,9 +1,9 @@
-#include <millrace/cpu/winograd_plan.h>
+#include <millrace/cpu/kernels/winograd_plan.h>
 
 #include <algorithm>
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "millrace/cpu/winograd.cpp"
+#define HWY_TARGET_INCLUDE "millrace/cpu/kernels/winograd.cpp"
 #include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>  // compiles this file once for every instruction set
 #include <hwy/highway.h>

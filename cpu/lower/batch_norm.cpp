@@ -1,7 +1,7 @@
 // Batch normalisation: statistics of the batch in training, running ones otherwise and when frozen.
 
-#include <millrace/cpu/loops.h>
-#include <millrace/cpu/lowering.h>
+#include <millrace/cpu/kernels/loops.h>
+#include <millrace/cpu/lower/lowering.h>
 
 #include <utility>
 

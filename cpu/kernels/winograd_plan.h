@@ -4,7 +4,7 @@
 // weights likewise, unless they are there already; at each point a product of matrices,
 // [tiles][from] by [from][to]; what it made is transformed to 6x6 results.
 
-#include <millrace/cpu/winograd.h>
+#include <millrace/cpu/kernels/winograd.h>
 
 #include <algorithm>
 #include <cstdint>

@@ -1,8 +1,8 @@
 // Maximum, average and global average pooling, in the layout in which the image comes, and the
 // backward pass of a ReLU before a maximum.
 
-#include <millrace/cpu/lowering.h>
-#include <millrace/cpu/pooling_kernels.h>
+#include <millrace/cpu/kernels/pooling.h>
+#include <millrace/cpu/lower/lowering.h>
 #include <millrace/nn/window.h>
 
 #include <array>

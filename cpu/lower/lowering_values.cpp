@@ -1,7 +1,7 @@
 // Where a program's values and parameters lie: slots, layouts and the conversions between them.
 
 #include <millrace/core/error.h>
-#include <millrace/cpu/lowering.h>
+#include <millrace/cpu/lower/lowering.h>
 
 #include <algorithm>
 #include <utility>

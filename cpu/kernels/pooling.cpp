@@ -1,10 +1,10 @@
-#include <millrace/cpu/pooling_kernels.h>
+#include <millrace/cpu/kernels/pooling.h>
 
 #include <algorithm>
 #include <cstddef>
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "millrace/cpu/pooling_kernels.cpp"
+#define HWY_TARGET_INCLUDE "millrace/cpu/kernels/pooling.cpp"
 #include <hwy/foreach_target.h>  // compiles this file once for every instruction set
 #include <hwy/highway.h>
 

@@ -1,7 +1,7 @@
 // Operations on values one by one or row by row: ReLU, sigmoid, softmax, dropout, and the loss.
 
-#include <millrace/cpu/loops.h>
-#include <millrace/cpu/lowering.h>
+#include <millrace/cpu/kernels/loops.h>
+#include <millrace/cpu/lower/lowering.h>
 
 #include <utility>
 

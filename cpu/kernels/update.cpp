@@ -1,9 +1,9 @@
-#include <millrace/cpu/update_kernels.h>
+#include <millrace/cpu/kernels/update.h>
 
 #include <cstddef>
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "millrace/cpu/update_kernels.cpp"
+#define HWY_TARGET_INCLUDE "millrace/cpu/kernels/update.cpp"
 #include <hwy/foreach_target.h>  // compiles this file once for every instruction set
 #include <hwy/highway.h>
 

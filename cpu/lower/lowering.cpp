@@ -1,4 +1,4 @@
-#include <millrace/cpu/lowering.h>
+#include <millrace/cpu/lower/lowering.h>
 
 #include <millrace/core/error.h>
 #include <millrace/cpu/rounds.h>

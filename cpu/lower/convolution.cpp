@@ -2,8 +2,8 @@
 // one of several ways, each an algorithm with layouts: the first that oneDNN has generated code
 // for, or the one that the tuner finds to be the fastest.
 
-#include <millrace/cpu/lowering.h>
-#include <millrace/cpu/winograd.h>
+#include <millrace/cpu/kernels/winograd.h>
+#include <millrace/cpu/lower/lowering.h>
 #include <millrace/nn/window.h>
 
 #include <algorithm>
