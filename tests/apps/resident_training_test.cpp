@@ -7,7 +7,7 @@
 #include "nodes/numbered.h"
 
 #include <millrace/gpu/engine.h>
-#include <millrace/gpu/recording_device.h>
+#include <millrace/gpu/fake/recording_device.h>
 #include <millrace/nn/model_json.h>
 #include <millrace/nn/reference/engine.h>
 

@@ -1,6 +1,6 @@
 // Convolutions and matrix products of the recording device against float64 loops.
 
-#include <millrace/gpu/recording_device.h>
+#include <millrace/gpu/fake/recording_device.h>
 
 #include <millrace/core/half.h>
 #include <millrace/core/shape.h>
