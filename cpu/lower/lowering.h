@@ -1,10 +1,10 @@
 #pragma once
 // From a graph of operations to a program of steps: gives each value a layout and a slot, converts
 // where two operations want different layouts, and appends steps. The families of operations
-// (lower_*.cpp) are written with these words.
+// (the files beside this one) are written with these words.
 
 #include <millrace/cpu/division.h>
-#include <millrace/cpu/engine.h>
+#include <millrace/cpu/engine_options.h>
 #include <millrace/cpu/layouts.h>
 #include <millrace/cpu/parameters.h>
 #include <millrace/cpu/program.h>
@@ -172,7 +172,7 @@ class Lowering {
   std::vector<Conversion> conversions_;             // so that a layout of a value is made once
 };
 
-// The families, in lower_*.cpp.
+// The families, in the files beside this one.
 void lower_convolution(Lowering& lowering, const nn::Op& op);
 void lower_dense(Lowering& lowering, const nn::Op& op);
 void lower_pooling(Lowering& lowering, const nn::Op& op);

@@ -1,7 +1,7 @@
 #pragma once
 // From a graph of operations to a program of device work: gives each value a place and a stored
 // form, fuses what the libraries can do at once, and appends steps. The families of operations
-// (lower_*.cpp) are written with these words.
+// (the files beside this one) are written with these words.
 
 #include <millrace/gpu/parameters.h>
 #include <millrace/gpu/plans.h>
@@ -141,7 +141,7 @@ class Lowering {
   std::vector<bool> left_out_;  // by operation
 };
 
-// The families, in lower_*.cpp.
+// The families, in the files beside this one.
 void lower_convolution(Lowering& lowering, const nn::Op& op);
 void lower_dense(Lowering& lowering, const nn::Op& op);
 void lower_pooling(Lowering& lowering, const nn::Op& op);
