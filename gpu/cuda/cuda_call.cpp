@@ -1,9 +1,6 @@
 #include <millrace/gpu/cuda/cuda_call.h>
 
-#include <millrace/gpu/cuda/cuda_device.h>
-
-namespace millrace::gpu {
-namespace detail {
+namespace millrace::gpu::detail {
 
 void throw_cuda_error(cudaError_t error, const std::string& what) {
   (void)cudaGetLastError();
@@ -24,14 +21,4 @@ void use_device(int index) {
   check_cuda(cudaSetDevice(index), "use of device ", index);
 }
 
-}  // namespace detail
-
-LaunchCounts launch_counts() noexcept {
-  const detail::Counters& counters = detail::counters();
-  return {.kernels = counters.kernels.load(),
-          .library_calls = counters.library_calls.load(),
-          .copies = counters.copies.load(),
-          .graphs = counters.graphs.load()};
-}
-
-}  // namespace millrace::gpu
+}  // namespace millrace::gpu::detail

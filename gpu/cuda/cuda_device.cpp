@@ -198,4 +198,12 @@ std::shared_ptr<Device> open_device(const OpenOptions& options) {
   return std::make_shared<CudaDevice>(options, detail::facts_of(options.index));
 }
 
+LaunchCounts launch_counts() noexcept {
+  const detail::Counters& counters = detail::counters();
+  return {.kernels = counters.kernels.load(),
+          .library_calls = counters.library_calls.load(),
+          .copies = counters.copies.load(),
+          .graphs = counters.graphs.load()};
+}
+
 }  // namespace millrace::gpu

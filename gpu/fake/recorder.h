@@ -1,5 +1,5 @@
 #pragma once
-// The recording device's own class. recording_device.cpp has memory, order and the record,
+// The recording device's own class. recorder.cpp has memory, order and the record,
 // recorded_work.cpp what is queued and captured.
 
 #include <millrace/core/error.h>

@@ -1,5 +1,5 @@
 #pragma once
-#include <millrace/gpu/fake/recording_device.h>
+#include <millrace/gpu/fake/record.h>
 
 #include <functional>
 #include <span>
