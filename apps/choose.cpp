@@ -10,7 +10,7 @@
 #include <millrace/io/safetensors.h>
 #include <millrace/io/weight_file.h>
 #include <millrace/nn/preprocessing.h>
-#include <millrace/nn/zoo.h>
+#include <millrace/nn/zoo/zoo.h>
 #include <millrace/pipeline/threads.h>
 
 #include <algorithm>

@@ -8,7 +8,7 @@
 #include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
 #include <millrace/nn/preprocessing.h>
-#include <millrace/nn/vgg.h>
+#include <millrace/nn/zoo/vgg.h>
 #include <millrace/nodes/published_weights.h>
 
 #include <algorithm>

@@ -3,7 +3,7 @@
 #include <millrace/core/error.h>
 #include <millrace/io/files.h>
 #include <millrace/nn/model_json.h>
-#include <millrace/nn/zoo.h>
+#include <millrace/nn/zoo/zoo.h>
 
 #include <nlohmann/json.hpp>
 

@@ -3,9 +3,9 @@
 #include "apps/machine.h"
 
 #include <millrace/core/error.h>
-#include <millrace/gpu/cuda_device.h>
+#include <millrace/gpu/cuda/cuda_device.h>
+#include <millrace/gpu/cuda/libraries.h>
 #include <millrace/gpu/engine.h>
-#include <millrace/gpu/libraries.h>
 #include <millrace/gpu/memory_plan.h>
 
 #include <filesystem>

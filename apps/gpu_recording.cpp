@@ -2,7 +2,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/gpu/activity.h>
-#include <millrace/gpu/nvtx.h>
+#include <millrace/gpu/cuda/nvtx.h>
 
 #include <nlohmann/json.hpp>
 

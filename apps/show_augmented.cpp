@@ -1,7 +1,7 @@
 #include "apps/show_augmented.h"
 
 #include <millrace/io/watch.h>
-#include <millrace/nn/reference_engine.h>
+#include <millrace/nn/reference/engine.h>
 #include <millrace/nodes/cast.h>
 #include <millrace/nodes/copy_to_device.h>
 

@@ -4,7 +4,7 @@
 #include "apps/run_directory.h"
 
 #include <millrace/core/error.h>
-#include <millrace/nn/zoo.h>
+#include <millrace/nn/zoo/zoo.h>
 
 #include <cmath>
 

@@ -68,7 +68,8 @@ foreach(room IN LISTS millrace_rooms)
     DESTINATION ${millrace_package_dir})
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${room}/
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/millrace/${room}
-    FILES_MATCHING PATTERN "*.h")
+    FILES_MATCHING PATTERN "*.h"
+    PATTERN fake EXCLUDE)  # for tests
   configure_file(cmake/millrace.pc.in ${millrace_generated_dir}/millrace-${room}.pc @ONLY)
   install(FILES ${millrace_generated_dir}/millrace-${room}.pc
     DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

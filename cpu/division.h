@@ -6,7 +6,7 @@
 // its own weights alone, once a step, where rows would take all weights and all their gradients
 // through every core.
 
-#include <millrace/cpu/engine.h>
+#include <millrace/cpu/engine_options.h>
 #include <millrace/nn/engine.h>
 #include <millrace/nn/model.h>
 

@@ -3,7 +3,7 @@
 // it lies is in executor_memory.cpp, what a step does in executor.cpp.
 
 #include <millrace/cpu/division.h>
-#include <millrace/cpu/engine.h>
+#include <millrace/cpu/engine_options.h>
 #include <millrace/cpu/programs.h>
 #include <millrace/cpu/team.h>
 #include <millrace/cpu/update.h>

@@ -1,7 +1,7 @@
 #include <millrace/cpu/program.h>
 
+#include <millrace/cpu/kernels/update.h>
 #include <millrace/cpu/team.h>
-#include <millrace/cpu/update_kernels.h>
 #include <millrace/nn/graph.h>
 
 #include <algorithm>

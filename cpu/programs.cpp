@@ -1,7 +1,7 @@
 #include <millrace/cpu/programs.h>
 
 #include <millrace/core/error.h>
-#include <millrace/cpu/lowering.h>
+#include <millrace/cpu/lower/lowering.h>
 #include <millrace/cpu/team.h>
 
 #include <algorithm>

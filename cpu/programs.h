@@ -5,7 +5,7 @@
 // own.
 
 #include <millrace/cpu/division.h>
-#include <millrace/cpu/engine.h>
+#include <millrace/cpu/engine_options.h>
 #include <millrace/cpu/parameters.h>
 #include <millrace/cpu/program.h>
 #include <millrace/cpu/tuner.h>

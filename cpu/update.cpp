@@ -1,6 +1,6 @@
 #include <millrace/cpu/update.h>
 
-#include <millrace/cpu/update_kernels.h>
+#include <millrace/cpu/kernels/update.h>
 
 #include <algorithm>
 #include <cmath>

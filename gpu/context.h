@@ -2,7 +2,7 @@
 // What an engine, its executors and its input slots share.
 
 #include <millrace/gpu/device.h>
-#include <millrace/gpu/engine.h>
+#include <millrace/gpu/engine_options.h>
 #include <millrace/gpu/plans.h>
 #include <millrace/gpu/waiter.h>
 

@@ -2,8 +2,8 @@
 
 #include <millrace/core/error.h>
 #include <millrace/gpu/context.h>
-#include <millrace/gpu/device_input.h>
 #include <millrace/gpu/executor.h>
+#include <millrace/gpu/input_slot.h>
 #include <millrace/gpu/resident.h>
 
 #include <utility>

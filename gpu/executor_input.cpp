@@ -1,4 +1,4 @@
-#include <millrace/gpu/detail/gpu_executor.h>
+#include <millrace/gpu/gpu_executor.h>
 
 #include <millrace/core/error.h>
 

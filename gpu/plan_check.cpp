@@ -1,7 +1,7 @@
 #include <millrace/gpu/plan_check.h>
 
 #include <millrace/core/error.h>
-#include <millrace/gpu/cudnn_plans.h>
+#include <millrace/gpu/cuda/cudnn_plans.h>
 
 #include <nlohmann/json.hpp>
 

@@ -1,7 +1,7 @@
 #pragma once
 // Which of cuDNN's plans is used: each is timed on the card, the fastest is remembered on disk.
 
-#include <millrace/gpu/cudnn_plans.h>
+#include <millrace/gpu/cuda/cudnn_plans.h>
 #include <millrace/gpu/device.h>
 #include <millrace/gpu/plan_cache.h>
 

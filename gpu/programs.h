@@ -2,7 +2,7 @@
 // The programs of an executor: one for training and one for evaluation for each batch size that was
 // announced. They share the executor's memory, so what they need is what the largest needs.
 
-#include <millrace/gpu/lowering.h>
+#include <millrace/gpu/lower/lowering.h>
 #include <millrace/gpu/program.h>
 #include <millrace/nn/engine.h>
 

@@ -1,5 +1,5 @@
 #include <millrace/core/error.h>
-#include <millrace/nn/detail/backward.h>
+#include <millrace/nn/backward.h>
 
 #include <algorithm>
 #include <utility>

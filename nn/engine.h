@@ -1,6 +1,6 @@
 #pragma once
 // What a device does for training: it compiles a model and runs steps. The float64 reference engine
-// (reference_engine.h), the oneDNN engine (cpu/) and the CUDA engine (gpu/) are Engines; pipelines
+// (reference/engine.h), the oneDNN engine (cpu/) and the CUDA engine (gpu/) are Engines; pipelines
 // and programs see nothing else of them.
 
 #include <millrace/core/buffer.h>

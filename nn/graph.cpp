@@ -1,7 +1,7 @@
 #include <millrace/nn/graph.h>
 
 #include <millrace/core/error.h>
-#include <millrace/nn/detail/backward.h>
+#include <millrace/nn/backward.h>
 
 #include <array>
 #include <utility>

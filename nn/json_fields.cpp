@@ -1,4 +1,4 @@
-#include <millrace/nn/detail/json_fields.h>
+#include <millrace/nn/json_fields.h>
 
 #include <millrace/core/error.h>
 

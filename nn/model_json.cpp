@@ -1,7 +1,7 @@
 #include <millrace/nn/model_json.h>
 
 #include <millrace/core/error.h>
-#include <millrace/nn/detail/json_fields.h>
+#include <millrace/nn/json_fields.h>
 #include <millrace/nn/preprocessing.h>
 
 #include <nlohmann/json.hpp>

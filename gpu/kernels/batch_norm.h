@@ -1,6 +1,6 @@
 #pragma once
 // Batch normalisation and its gradient, for host and device: the formulas of
-// nn/reference_forward.cpp and nn/reference_backward.cpp. Statistics are of valid rows.
+// nn/reference/forward.cpp and nn/reference/backward.cpp. Statistics are of valid rows.
 
 #include <millrace/gpu/kernels/column_sums.h>
 #include <millrace/gpu/scalars.h>

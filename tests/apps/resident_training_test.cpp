@@ -7,9 +7,9 @@
 #include "nodes/numbered.h"
 
 #include <millrace/gpu/engine.h>
-#include <millrace/gpu/recording_device.h>
+#include <millrace/gpu/fake/recording_device.h>
 #include <millrace/nn/model_json.h>
-#include <millrace/nn/reference_engine.h>
+#include <millrace/nn/reference/engine.h>
 
 #include <cstring>
 #include <map>

@@ -2,7 +2,7 @@
 // Models on oneDNN beside the float64 reference.
 
 #include <millrace/cpu/engine.h>
-#include <millrace/nn/reference_engine.h>
+#include <millrace/nn/reference/engine.h>
 
 #include <algorithm>
 #include <cmath>

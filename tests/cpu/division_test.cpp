@@ -1,7 +1,7 @@
 // How a step is divided between threads: what is computed by samples, what by outputs.
 
 #include <millrace/cpu/division.h>
-#include <millrace/nn/zoo.h>
+#include <millrace/nn/zoo/zoo.h>
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 #include <millrace/core/error.h>
-#include <millrace/nn/zoo.h>
+#include <millrace/nn/zoo/zoo.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,7 +1,7 @@
 // Maximum pooling by our own kernels, and steps that are computed a few samples at a time.
 
 #include <millrace/core/random.h>
-#include <millrace/cpu/pooling_kernels.h>
+#include <millrace/cpu/kernels/pooling.h>
 
 #include <algorithm>
 #include <string>

@@ -2,7 +2,7 @@
 
 #include <millrace/core/buffer.h>
 #include <millrace/core/random.h>
-#include <millrace/cpu/winograd.h>
+#include <millrace/cpu/kernels/winograd.h>
 
 #include <algorithm>
 #include <cmath>

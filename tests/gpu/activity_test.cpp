@@ -2,7 +2,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/gpu/activity.h>
-#include <millrace/gpu/cuda_device.h>
+#include <millrace/gpu/cuda/cuda_device.h>
 
 #include <filesystem>
 #include <fstream>

@@ -6,7 +6,7 @@
 
 #include "gpu/device_under_test.h"
 
-#include <millrace/gpu/cuda_device.h>
+#include <millrace/gpu/cuda/cuda_device.h>
 
 #include <algorithm>
 #include <iostream>

@@ -4,7 +4,7 @@
 
 #include "gpu/device_bench.h"
 
-#include <millrace/nn/detail/reference_ops.h>
+#include <millrace/nn/reference/ops.h>
 
 #include <algorithm>
 

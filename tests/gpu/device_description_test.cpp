@@ -5,9 +5,9 @@
 #include "gpu/device_under_test.h"
 
 #include <millrace/gpu/convolution_shapes.h>
-#include <millrace/gpu/cudnn_plans.h>
+#include <millrace/gpu/cuda/cudnn_plans.h>
 #include <millrace/gpu/plan_check.h>
-#include <millrace/nn/zoo.h>
+#include <millrace/nn/zoo/zoo.h>
 
 #include <filesystem>
 #include <fstream>

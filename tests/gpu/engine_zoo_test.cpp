@@ -1,7 +1,7 @@
 // The models of the zoo on the device under test beside the float64 reference, frozen bases too.
 
 #include <millrace/nn/transfer.h>
-#include <millrace/nn/zoo.h>
+#include <millrace/nn/zoo/zoo.h>
 
 #include <string>
 

@@ -2,7 +2,7 @@
 // The engine on the device under test, beside the float64 reference.
 
 #include <millrace/gpu/engine.h>
-#include <millrace/nn/reference_engine.h>
+#include <millrace/nn/reference/engine.h>
 
 #include <cstdint>
 #include <memory>

@@ -1,10 +1,10 @@
 // Convolutions and matrix products of the recording device against float64 loops.
 
-#include <millrace/gpu/recording_device.h>
+#include <millrace/gpu/fake/recording_device.h>
 
 #include <millrace/core/half.h>
 #include <millrace/core/shape.h>
-#include <millrace/nn/detail/reference_ops.h>
+#include <millrace/nn/reference/ops.h>
 
 #include <cmath>
 #include <cstdint>

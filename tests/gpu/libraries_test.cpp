@@ -1,6 +1,6 @@
 #include "catch.h"
 
-#include <millrace/gpu/libraries.h>
+#include <millrace/gpu/cuda/libraries.h>
 
 #include <algorithm>
 #include <cstdlib>

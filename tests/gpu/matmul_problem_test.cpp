@@ -1,7 +1,7 @@
 #include "catch.h"
 
-#include <millrace/gpu/detail/cublas_lt_problem.h>
-#include <millrace/gpu/detail/timing.h>
+#include <millrace/gpu/cuda/cublas_lt_problem.h>
+#include <millrace/gpu/cuda/timing.h>
 
 #include <algorithm>
 #include <vector>

@@ -1,7 +1,7 @@
 // Batch norm against the float64 reference, whose batch has the valid rows alone.
 
 #include <millrace/gpu/kernels.h>
-#include <millrace/nn/detail/reference_ops.h>
+#include <millrace/nn/reference/ops.h>
 
 #include "kernel_memory.h"
 

@@ -6,9 +6,9 @@
 
 #include <millrace/core/error.h>
 #include <millrace/gpu/convolution_shapes.h>
-#include <millrace/gpu/cudnn_plans.h>
+#include <millrace/gpu/cuda/cudnn_plans.h>
 #include <millrace/gpu/plan_check.h>
-#include <millrace/nn/zoo.h>
+#include <millrace/nn/zoo/zoo.h>
 
 #include <algorithm>
 #include <fstream>

@@ -3,8 +3,8 @@
 #include <millrace/core/random.h>
 #include <millrace/gpu/kernels.h>
 #include <millrace/gpu/kernels/philox.h>
-#include <millrace/nn/detail/reference_ops.h>
 #include <millrace/nn/dropout.h>
+#include <millrace/nn/reference/ops.h>
 
 #include "kernel_memory.h"
 

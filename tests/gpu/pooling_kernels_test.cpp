@@ -2,7 +2,7 @@
 // hang over the padding.
 
 #include <millrace/gpu/kernels.h>
-#include <millrace/nn/detail/reference_ops.h>
+#include <millrace/nn/reference/ops.h>
 
 #include "kernel_memory.h"
 

@@ -1,7 +1,7 @@
 #include "catch.h"
 
 #include <millrace/core/error.h>
-#include <millrace/gpu/cuda_device.h>
+#include <millrace/gpu/cuda/cuda_device.h>
 
 using namespace millrace;
 using namespace millrace::gpu;

@@ -1,7 +1,7 @@
 #pragma once
 // The engine on a recording device that can be told to fail, for what only such a device shows.
 
-#include <millrace/gpu/recording_device.h>
+#include <millrace/gpu/fake/recording_device.h>
 
 #include <memory>
 #include <string>

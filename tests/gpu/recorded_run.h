@@ -2,7 +2,7 @@
 // What a run of the training pipeline depended on, read from the record of the device, and how long
 // the same run would take with other durations.
 
-#include <millrace/gpu/recording_device.h>
+#include <millrace/gpu/fake/recording_device.h>
 
 #include <cstddef>
 #include <cstdint>

@@ -1,6 +1,6 @@
 // The recording device: what it keeps in order, what it finds wrong, and how it fails when told to.
 
-#include <millrace/gpu/recording_device.h>
+#include <millrace/gpu/fake/recording_device.h>
 
 #include <millrace/core/error.h>
 

@@ -1,6 +1,6 @@
 #include "gpu/device_under_test.h"
 
-#include <millrace/gpu/recording_device.h>
+#include <millrace/gpu/fake/recording_device.h>
 
 namespace millrace::gpu::test {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/gpu/engine.h>
-#include <millrace/gpu/recording_device.h>
+#include <millrace/gpu/fake/recording_device.h>
 
 #include "catch.h"
 

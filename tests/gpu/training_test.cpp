@@ -4,7 +4,7 @@
 
 #include <millrace/cpu/engine.h>
 #include <millrace/gpu/activity.h>
-#include <millrace/nn/zoo.h>
+#include <millrace/nn/zoo/zoo.h>
 
 #include <algorithm>
 #include <array>

@@ -1,6 +1,6 @@
 #include <millrace/core/random.h>
 #include <millrace/nn/graph.h>
-#include <millrace/nn/zoo.h>
+#include <millrace/nn/zoo/zoo.h>
 
 #include "catch.h"
 

@@ -1,5 +1,5 @@
-#include <millrace/nn/reference_engine.h>
-#include <millrace/nn/zoo.h>
+#include <millrace/nn/reference/engine.h>
+#include <millrace/nn/zoo/zoo.h>
 
 #include "catch.h"
 #include "recorded.h"

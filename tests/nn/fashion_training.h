@@ -5,8 +5,8 @@
 #include <millrace/core/random.h>
 #include <millrace/io/idx.h>
 #include <millrace/nn/initialize.h>
-#include <millrace/nn/reference_engine.h>
-#include <millrace/nn/zoo.h>
+#include <millrace/nn/reference/engine.h>
+#include <millrace/nn/zoo/zoo.h>
 
 #include <cstdint>
 #include <filesystem>

@@ -1,5 +1,5 @@
 #include <millrace/core/error.h>
-#include <millrace/nn/reference_engine.h>
+#include <millrace/nn/reference/engine.h>
 
 #include "catch.h"
 

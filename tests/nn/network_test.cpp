@@ -1,7 +1,7 @@
 // The reference engine against one training step of PyTorch and Keras, layer kind by layer kind.
 
 #include <millrace/nn/model_json.h>
-#include <millrace/nn/reference_engine.h>
+#include <millrace/nn/reference/engine.h>
 
 #include "catch.h"
 #include "recorded.h"

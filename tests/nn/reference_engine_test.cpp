@@ -1,6 +1,6 @@
 #include <millrace/nn/dropout.h>
 #include <millrace/nn/initialize.h>
-#include <millrace/nn/reference_engine.h>
+#include <millrace/nn/reference/engine.h>
 
 #include "catch.h"
 

@@ -2,8 +2,8 @@
 
 #include <millrace/core/error.h>
 #include <millrace/nn/graph.h>
-#include <millrace/nn/vgg.h>
-#include <millrace/nn/zoo.h>
+#include <millrace/nn/zoo/vgg.h>
+#include <millrace/nn/zoo/zoo.h>
 
 #include "catch.h"
 

@@ -1,7 +1,7 @@
-#include <millrace/nn/vgg.h>
+#include <millrace/nn/zoo/vgg.h>
 
 #include <millrace/core/error.h>
-#include <millrace/nn/zoo.h>
+#include <millrace/nn/zoo/zoo.h>
 
 #include "catch.h"
 

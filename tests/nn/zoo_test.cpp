@@ -1,4 +1,4 @@
-#include <millrace/nn/zoo.h>
+#include <millrace/nn/zoo/zoo.h>
 
 #include "catch.h"
 

@@ -2,7 +2,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/nn/initialize.h>
-#include <millrace/nn/reference_engine.h>
+#include <millrace/nn/reference/engine.h>
 
 #include "catch.h"
 #include "nn/recorded.h"

@@ -3,7 +3,7 @@
 
 #include <millrace/cpu/engine.h>
 #include <millrace/nn/initialize.h>
-#include <millrace/nn/reference_engine.h>
+#include <millrace/nn/reference/engine.h>
 #include <millrace/nodes/device_batch.h>
 #include <millrace/nodes/training_state.h>
 

@@ -2,7 +2,7 @@
 // Weights and images made by the rule of tests/reference/record_vgg16.py, and what it recorded.
 
 #include <millrace/io/safetensors.h>
-#include <millrace/nn/vgg.h>
+#include <millrace/nn/zoo/vgg.h>
 
 #include <nlohmann/json.hpp>
 

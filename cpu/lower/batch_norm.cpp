@@ -1,0 +1,135 @@
+// Batch normalisation: statistics of the batch in training, running ones otherwise and when frozen.
+
+#include <millrace/cpu/kernels/loops.h>
+#include <millrace/cpu/lower/lowering.h>
+
+#include <utility>
+
+namespace millrace::cpu {
+namespace {
+
+using onednn::Found;
+using onednn::Kernel;
+using onednn::Tag;
+
+/// [N][F] is an image of one pixel with F channels.
+onednn::Dims image_dims(const Shape& shape) {
+  if (shape.rank() == 2) return {shape[0], shape[1], 1, 1};
+  return dims_of(shape);
+}
+
+std::vector<Layout> layouts(const Lowering& lowering, nn::ValueId x) {
+  const onednn::Dims dims = image_dims(lowering.value(x).shape);
+  std::vector<Layout> result;
+  const Layout here = lowering.layout(lowering.slot_of(x));
+  if (onednn::dims(here) == dims) result.push_back(here);
+  for (const Tag tag : {Tag::nhwc, Tag::nChw16c, Tag::nChw8c, Tag::nchw}) {
+    result.push_back(onednn::layout(dims, tag));
+  }
+  return result;
+}
+
+Layout channel_layout(const Lowering& lowering, nn::ValueId id) {
+  return plain_layout(lowering.value(id).shape);
+}
+
+/// `slots`: mean and variance of the batch, then the running ones.
+void append_running(Lowering& lowering, const nn::Op& op, const std::vector<SlotId>& slots) {
+  const Shape& shape = lowering.value(op.inputs[0]).shape;
+  const std::int64_t channels = shape[-1];
+  const RunningAverage average{std::get<nn::BatchNorm>(lowering.layer(op).kind), channels,
+                               shape.elements() / channels};
+  lowering.append(lowering.step_name(op, "running"), "average", slots,
+                  [average](std::span<std::byte* const> memory, Run&) {
+                    update_running(average, memory[0], memory[1], memory[2], memory[3]);
+                  });
+}
+
+// Inputs: x, gamma, beta, running mean, running variance.
+void forward(Lowering& lowering, const nn::Op& op) {
+  const auto& options = std::get<nn::BatchNorm>(lowering.layer(op).kind);
+  const bool is_given = op.outputs.size() == 1;
+  std::vector<Found> found;
+  for (const Layout& layout : layouts(lowering, op.inputs[0])) {
+    found.push_back(
+        onednn::batch_norm_forward(lowering.engine(), layout, options.epsilon, is_given));
+  }
+  const Kernel kernel = lowering.choose(op, found);
+  const Layout data = kernel.at(DNNL_ARG_SRC);
+  lowering.forward(op) = {data, data};
+
+  const auto parameter = [&](std::size_t input) {
+    return lowering.parameter(op.inputs[input], channel_layout(lowering, op.inputs[input]));
+  };
+  const SlotId x = lowering.in_layout(op.inputs[0], data);
+  std::vector<Use> uses{{DNNL_ARG_SRC, x},
+                        {DNNL_ARG_SCALE, parameter(1)},
+                        {DNNL_ARG_SHIFT, parameter(2)},
+                        {DNNL_ARG_DST, lowering.make(op.outputs[0], data)}};
+  const SlotId running_mean = parameter(3);
+  const SlotId running_variance = parameter(4);
+  if (is_given) {
+    uses.insert(uses.end(), {{DNNL_ARG_MEAN, running_mean}, {DNNL_ARG_VARIANCE, running_variance}});
+    return lowering.append(lowering.step_name(op), kernel, std::move(uses));
+  }
+  const SlotId mean = lowering.make(op.outputs[1], kernel.at(DNNL_ARG_MEAN));
+  const SlotId variance = lowering.make(op.outputs[2], kernel.at(DNNL_ARG_VARIANCE));
+  uses.insert(uses.end(), {{DNNL_ARG_MEAN, mean}, {DNNL_ARG_VARIANCE, variance}});
+  lowering.append(lowering.step_name(op), kernel, std::move(uses));
+  append_running(lowering, op, {mean, variance, running_mean, running_variance});
+}
+
+// Inputs: dy, x, gamma, mean, variance.
+void backward(Lowering& lowering, const nn::Op& op) {
+  const auto& options = std::get<nn::BatchNorm>(lowering.layer(op).kind);
+  std::vector<Found> found{
+      onednn::batch_norm_backward(lowering.engine(), lowering.forward(op).source, options.epsilon)};
+  for (const Layout& layout : layouts(lowering, op.inputs[1])) {
+    found.push_back(onednn::batch_norm_backward(lowering.engine(), layout, options.epsilon));
+  }
+  const Kernel kernel = lowering.choose(op, found);
+  const Layout data = kernel.at(DNNL_ARG_SRC);
+  const Layout channels = channel_layout(lowering, op.inputs[2]);
+  const SlotId dy = lowering.in_layout(op.inputs[0], data);
+  const SlotId gamma = lowering.parameter(op.inputs[2], channels);
+  std::vector<Use> uses{{DNNL_ARG_DIFF_DST, dy},
+                        {DNNL_ARG_SRC, lowering.in_layout(op.inputs[1], data)},
+                        {DNNL_ARG_SCALE, gamma},
+                        {DNNL_ARG_MEAN, lowering.slot_of(op.inputs[3])},
+                        {DNNL_ARG_VARIANCE, lowering.slot_of(op.inputs[4])},
+                        {DNNL_ARG_DIFF_SRC, lowering.make(op.outputs[0], data)},
+                        {DNNL_ARG_DIFF_SCALE, lowering.gradient(op.outputs[1], channels)},
+                        {DNNL_ARG_DIFF_SHIFT, lowering.gradient(op.outputs[2], channels)}};
+  if (onednn::batch_norm_backward_takes_shift()) uses.push_back({DNNL_ARG_SHIFT, gamma});
+  lowering.append(lowering.step_name(op), kernel, std::move(uses));
+}
+
+// With given statistics the operation is a factor a channel. Inputs: dy, gamma, running variance.
+void frozen_backward(Lowering& lowering, const nn::Op& op) {
+  const float epsilon = std::get<nn::BatchNorm>(lowering.layer(op).kind).epsilon;
+  const Layout data = lowering.forward(op).source;
+  const auto blocks = channel_blocks(data);
+  MILLRACE_CHECK(blocks, "batch norm runs in a layout of channel blocks");
+  const Layout channels = channel_layout(lowering, op.inputs[1]);
+  const SlotId dy = lowering.in_layout(op.inputs[0], data);
+  const SlotId gamma = lowering.parameter(op.inputs[1], channels);
+  const SlotId variance = lowering.parameter(op.inputs[2], channels);
+  const SlotId factors = lowering.temporary(channels);
+  const SlotId dx = lowering.make_in_place(op.outputs[0], dy);
+  lowering.append(lowering.step_name(op), "factor", {dy, gamma, variance, factors, dx},
+                  [blocks = *blocks, epsilon](std::span<std::byte* const> memory, Run&) {
+                    normalisation_factors(blocks.channels, epsilon, memory[1], memory[2],
+                                          memory[3]);
+                    scale_channels(blocks, memory[0], memory[3], memory[4]);
+                  });
+}
+
+}  // namespace
+
+void lower_batch_norm(Lowering& lowering, const nn::Op& op) {
+  if (op.pass == nn::Pass::forward) return forward(lowering, op);
+  if (op.inputs.size() == 5) return backward(lowering, op);
+  frozen_backward(lowering, op);
+}
+
+}  // namespace millrace::cpu

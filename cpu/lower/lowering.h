@@ -1,0 +1,185 @@
+#pragma once
+// From a graph of operations to a program of steps: gives each value a layout and a slot, converts
+// where two operations want different layouts, and appends steps. The families of operations
+// (the files beside this one) are written with these words.
+
+#include <millrace/cpu/division.h>
+#include <millrace/cpu/engine_options.h>
+#include <millrace/cpu/layouts.h>
+#include <millrace/cpu/parameters.h>
+#include <millrace/cpu/program.h>
+#include <millrace/cpu/tuner.h>
+#include <millrace/nn/graph.h>
+
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace millrace::cpu {
+
+inline constexpr const char* kLossStep = "loss";
+
+class Lowering {
+ public:
+  struct Options {
+    std::uint64_t seed = 0;  ///< of dropout
+    int threads = 1;         ///< of OpenMP, that an operation has
+    Division division{};     ///< of a step
+    std::int64_t part = 0;   ///< whose program it is
+    Algorithms algorithms = Algorithms::direct;
+    Tuner* tuner = nullptr;                 ///< with Algorithms::fastest
+    std::int64_t timed_batch = 0;           ///< the batch size whose times decide for all
+    bool may_time = false;                  ///< else the times that are kept decide
+    Bytes most_scratch{~std::uint64_t{0}};  ///< of an algorithm, if there is another
+  };
+  /// What a layer's backward operations want to know of its forward one.
+  struct Forward {
+    Layout source, destination;  ///< as the forward kernel reads and writes them
+  };
+
+  Lowering(const nn::Graph& graph, const Options& options, ParameterLayouts& parameters,
+           const dnnl::engine& engine);
+
+  /// Throws Error where oneDNN cannot do an operation.
+  [[nodiscard]] Lowered run() &&;
+
+  // The graph.
+  [[nodiscard]] const dnnl::engine& engine() const { return engine_; }
+  [[nodiscard]] const Options& options() const { return options_; }
+  [[nodiscard]] nn::Loss loss() const { return graph_.loss; }
+  [[nodiscard]] double label_smoothing() const { return graph_.label_smoothing; }
+  [[nodiscard]] onednn::Purpose purpose() const;
+  [[nodiscard]] const nn::Value& value(nn::ValueId id) const;
+  [[nodiscard]] const nn::Layer& layer(const nn::Op& op) const;
+  [[nodiscard]] Forward& forward(const nn::Op& op);
+  /// "conv2 forward".
+  [[nodiscard]] std::string step_name(const nn::Op& op, std::string_view detail = {}) const;
+  /// Whether the operation does some outputs of all rows here: a dense layer, forward and for the
+  /// gradients of its parameters, in training.
+  [[nodiscard]] bool is_by_outputs(const nn::Op& op) const;
+
+  // Values and where they lie.
+  [[nodiscard]] SlotId slot_of(nn::ValueId id) const;
+  [[nodiscard]] const Layout& layout(SlotId slot) const { return lowered_.slots[slot].layout; }
+  /// Whether in_layout() would convert nothing.
+  [[nodiscard]] bool has_layout(nn::ValueId id, const Layout& wanted) const;
+  /// A value in a layout; appends a reorder unless it has been made already.
+  SlotId in_layout(nn::ValueId id, const Layout& wanted);
+  /// Memory for a value (for none, if `id` is -1).
+  SlotId make(nn::ValueId id, const Layout& layout);
+  /// The same, over memory that the operation at hand is the last to read, if it is (-1: for none).
+  SlotId make_in_place(nn::ValueId id, SlotId over);
+  SlotId temporary(const Layout& layout);
+  /// What lies in a slot, in a layout; appends a reorder unless it has been made already.
+  SlotId convert(SlotId slot, const Layout& wanted);
+  /// Appends a reorder from `written` to `to`, unless they are the same.
+  void store(SlotId written, SlotId to);
+  /// All parts' rows of what lies row by row in `slot`. Whoever reads rows that others have written
+  /// begins a section before.
+  SlotId whole(SlotId slot);
+  /// If only a ReLU reads the value: what this makes. Its step is then left out, because the kernel
+  /// at hand does its work. Otherwise -1.
+  [[nodiscard]] nn::ValueId fuse_relu(nn::ValueId id);
+
+  /// For a maximum pooling's backward pass whose result only the backward pass of the ReLU before
+  /// it reads: that pass, and what the pooling made. A maximum is above zero where the pixel that
+  /// it came from is, so the ReLU's work can be done on what comes into the pooling, a quarter of
+  /// the pixels. Whoever does it calls leave_out().
+  struct PooledRelu {
+    const nn::Op* op = nullptr;  ///< null: there is none
+    nn::ValueId pooled = -1;
+  };
+  [[nodiscard]] PooledRelu relu_before(const nn::Op& pooling) const;
+  void leave_out(const nn::Op& op);
+
+  // Parameters.
+  /// The layout that the parameter has; Tag::any before the first kernel has asked for it.
+  [[nodiscard]] Layout parameter_layout(nn::ValueId id) const;
+  SlotId parameter(nn::ValueId id, const Layout& wanted);
+  /// Where a kernel writes a parameter's gradient: its place in the arena, if `written` is the
+  /// layout there, else memory that store_gradient() converts from.
+  SlotId gradient(nn::ValueId id, const Layout& written);
+  void store_gradient(nn::ValueId id, SlotId written);
+  /// A piece of a parameter whose layout is `all`, or of its gradient: what has the layout `piece`
+  /// and lies `within` bytes from its beginning.
+  SlotId piece(nn::ValueId id, const Layout& all, const Layout& piece, std::size_t within);
+
+  // Steps.
+  /// The next step waits until all parts have done those before it.
+  void begin_section();
+  /// Whether this section has other steps than those of weight gradients by outputs, of which none
+  /// reads what another one writes.
+  [[nodiscard]] bool section_has_others() const { return section_has_others_; }
+  /// The first candidate that runs on generated code, else the first that oneDNN can do at all.
+  /// Throws Error that names the operation if there is none.
+  [[nodiscard]] onednn::Kernel choose(const nn::Op& op,
+                                      const std::vector<onednn::Found>& candidates) const;
+  /// The fastest way, where that is asked for; else the first that runs on generated code. Throws
+  /// as above. `description` is what its times are kept by.
+  [[nodiscard]] Way choose(const nn::Op& op, const std::string& description,
+                           std::vector<Way> ways) const;
+  void append(std::string name, const onednn::Kernel& kernel, std::vector<Use> uses);
+  /// `uses` in the order of the way's arguments.
+  void append(std::string name, const Way& way, std::vector<Use> uses);
+  /// Says how the step appended last is done for fewer samples: by which kernel, or by which step.
+  using KernelForRows = std::function<onednn::Found(std::int64_t rows)>;
+  void can_be_cut(const KernelForRows& kernel);
+  void can_be_cut_into(ForRows step);
+  /// The gradients {dw, [db]} of a dense or convolution layer, from its source and the derivative
+  /// by its destination, each in the layout that the kernel reads. `kernel_for_rows` as
+  /// can_be_cut() has it.
+  void append_parameter_gradients(const nn::Op& op, const onednn::Kernel& kernel, SlotId source,
+                                  SlotId destination, bool has_bias,
+                                  const KernelForRows& kernel_for_rows = {});
+  /// A loop of our own; timings call it "millrace:<implementation>".
+  void append(std::string name, std::string implementation, const std::vector<SlotId>& uses,
+              Loop loop, bool is_main_work = false);
+
+ private:
+  struct Conversion {
+    SlotId from, to;
+  };
+
+  void lower(const nn::Op& op);
+  /// Gradients of weights by outputs come last: until then no part waits for the others.
+  [[nodiscard]] bool is_put_off(const nn::Op& op) const;
+  void append(Step step);
+  void find_pooled_relus();
+  void begin(Part part);
+  [[nodiscard]] bool is_training() const;
+  [[nodiscard]] bool may_overwrite(SlotId slot) const;
+  void place(nn::ValueId id, SlotId slot);
+  SlotId add(Slot slot);
+  SlotId view(SlotId slot, const Layout& layout);
+  void append_reorder(SlotId from, SlotId to);
+
+  const nn::Graph& graph_;
+  Options options_;
+  ParameterLayouts& parameters_;
+  const dnnl::engine& engine_;
+  Lowered lowered_;
+  Part part_ = Part::both;
+  bool begins_section_ = false, section_has_others_ = false;
+  std::size_t op_ = 0;                              // the operation at hand
+  std::vector<SlotId> slots_;                       // by value
+  std::vector<std::size_t> last_use_;               // by value: an operation
+  std::vector<int> uses_;                           // by value
+  std::vector<bool> left_out_;                      // by operation
+  std::map<std::size_t, PooledRelu> pooled_relus_;  // by operation
+  std::vector<Forward> forward_;                    // by layer
+  std::vector<Conversion> conversions_;             // so that a layout of a value is made once
+};
+
+// The families, in the files beside this one.
+void lower_convolution(Lowering& lowering, const nn::Op& op);
+void lower_dense(Lowering& lowering, const nn::Op& op);
+void lower_pooling(Lowering& lowering, const nn::Op& op);
+void lower_eltwise(Lowering& lowering, const nn::Op& op);
+void lower_softmax(Lowering& lowering, const nn::Op& op);
+void lower_dropout(Lowering& lowering, const nn::Op& op);
+void lower_batch_norm(Lowering& lowering, const nn::Op& op);
+void lower_loss(Lowering& lowering, const nn::Op& op);
+
+}  // namespace millrace::cpu

@@ -1,0 +1,233 @@
+// Maximum, average and global average pooling, in the layout in which the image comes, and the
+// backward pass of a ReLU before a maximum.
+
+#include <millrace/cpu/kernels/pooling.h>
+#include <millrace/cpu/lower/lowering.h>
+#include <millrace/nn/window.h>
+
+#include <array>
+#include <functional>
+#include <optional>
+#include <utility>
+
+namespace millrace::cpu {
+namespace {
+
+using onednn::Found;
+using onednn::Kernel;
+using onednn::Pooling;
+using onednn::Tag;
+
+template <class Layer>
+onednn::Window window_of(const Layer& layer, const Shape& x) {
+  const nn::Window down = nn::window(x[1], layer.size, layer.stride, layer.padding);
+  const nn::Window across = nn::window(x[2], layer.size, layer.stride, layer.padding);
+  return {layer.size,    layer.size, layer.stride, down.before,
+          across.before, down.after, across.after};
+}
+
+/// `x` and `y` are the shapes of the forward operation.
+Pooling shape_of(const Lowering& lowering, const nn::Op& op, const Shape& x, const Shape& y) {
+  Pooling shape;
+  const nn::LayerKind& kind = lowering.layer(op).kind;
+  onednn::Dims to = dims_of(y);
+  if (const auto* max = std::get_if<nn::MaxPool2D>(&kind)) {
+    shape.window = window_of(*max, x);
+  } else if (const auto* average = std::get_if<nn::AvgPool2D>(&kind)) {
+    shape.algorithm = dnnl::algorithm::pooling_avg_exclude_padding;
+    shape.window = window_of(*average, x);
+  } else {  // the whole image
+    shape.algorithm = dnnl::algorithm::pooling_avg_exclude_padding;
+    shape.window = {.rows = x[1], .columns = x[2]};
+    to = {y[0], y[1], 1, 1};
+  }
+  shape.destination = onednn::layout(to, Tag::any);
+  return shape;
+}
+
+/// How the pass that was appended last is done for fewer samples, in the layouts of the forward
+/// one.
+template <class Find>
+void can_be_cut(Lowering& lowering, Pooling shape, const Lowering::Forward& layouts, Find find) {
+  lowering.can_be_cut([=](std::int64_t rows) mutable -> Found {
+    const auto source = with_rows(layouts.source, rows);
+    const auto destination = with_rows(layouts.destination, rows);
+    if (!source || !destination) return std::nullopt;
+    shape.source = *source;
+    shape.destination = *destination;
+    return find(shape);
+  });
+}
+
+/// What our own kernels need to know, where they can do the training of a pooling: windows beside
+/// each other, in a known order of channels.
+std::optional<Windows> own_windows(const nn::MaxPool2D& layer, const Shape& x,
+                                   const Layout& source) {
+  constexpr std::int64_t kMostPixels = 255;  // an index is a byte
+  const onednn::Window window = window_of(layer, x);
+  const auto blocks = channel_blocks(source);
+  const bool is_padded = window.top + window.left + window.bottom + window.right > 0;
+  if (!blocks || is_padded || window.stride != window.rows ||
+      window.rows * window.columns > kMostPixels) {
+    return std::nullopt;
+  }
+  return Windows{.images = blocks->samples * blocks->blocks(),
+                 .rows = x[1],
+                 .columns = x[2],
+                 .channels = blocks->block,
+                 .size = window.rows};
+}
+
+constexpr const char* kOwn = "max_pool";
+
+/// The layouts of what a pooling reads and makes, then of its indices; `uses` says which of them a
+/// step has, in its order.
+ForRows own_for_rows(Windows windows, const Lowering::Forward& layouts,
+                     const std::vector<int>& uses, std::function<Loop(const Windows&)> loop) {
+  const std::int64_t batch = onednn::dims(layouts.source)[0];
+  return [=](std::int64_t rows) -> std::optional<Step> {
+    const auto source = with_rows(layouts.source, rows);
+    const auto destination = with_rows(layouts.destination, rows);
+    if (!source || !destination) return std::nullopt;
+    Windows some = windows;
+    some.images = windows.images / batch * rows;
+    Step step{.implementation = concat("millrace:", kOwn), .loop = loop(some)};
+    const std::array all{*source, *destination,
+                         byte_layout(destination->get_size() / sizeof(float))};
+    for (const int use : uses) step.uses.push_back({.layout = all[static_cast<std::size_t>(use)]});
+    return step;
+  };
+}
+
+Loop own_forward(const Windows& windows) {
+  return [windows](std::span<std::byte* const> memory, Run&) {
+    max_pool(windows, reinterpret_cast<const float*>(memory[0]),
+             reinterpret_cast<float*>(memory[1]), reinterpret_cast<std::uint8_t*>(memory[2]));
+  };
+}
+
+/// With what the pooling made after the others: the ReLU's work too.
+Loop own_backward(const Windows& windows) {
+  return [windows](std::span<std::byte* const> memory, Run&) {
+    const auto* const y = memory.size() > 3 ? reinterpret_cast<const float*>(memory[3]) : nullptr;
+    max_pool_backward(windows, reinterpret_cast<const float*>(memory[0]), y,
+                      reinterpret_cast<const std::uint8_t*>(memory[1]),
+                      reinterpret_cast<float*>(memory[2]));
+  };
+}
+
+/// Returns whether it could be done.
+bool forward_by_own(Lowering& lowering, const nn::Op& op) {
+  const auto [x, y] = std::pair(op.inputs[0], op.outputs[0]);
+  const SlotId from = lowering.slot_of(x);
+  const Layout source = lowering.layout(from);
+  const auto windows = own_windows(std::get<nn::MaxPool2D>(lowering.layer(op).kind),
+                                   lowering.value(x).shape, source);
+  const auto destination = in_order_of(source, dims_of(lowering.value(y).shape));
+  if (!windows || !destination) return false;
+  lowering.forward(op) = {source, *destination};
+  const SlotId to = lowering.make(y, *destination);
+  const SlotId indices =
+      lowering.make(op.outputs[1], byte_layout(destination->get_size() / sizeof(float)));
+  lowering.append(lowering.step_name(op), kOwn, {from, to, indices}, own_forward(*windows), true);
+  lowering.can_be_cut_into(own_for_rows(*windows, lowering.forward(op), {0, 1, 2}, own_forward));
+  return true;
+}
+
+/// For a pooling whose forward pass was done so.
+void backward_by_own(Lowering& lowering, const nn::Op& op, const Windows& windows) {
+  const auto [dy, dx] = std::pair(op.inputs[0], op.outputs[0]);
+  const auto [source, destination] = lowering.forward(op);
+  const Lowering::PooledRelu relu = lowering.relu_before(op);
+  const SlotId to = lowering.make(relu.op != nullptr ? relu.op->outputs[0] : dx, source);
+  std::vector<SlotId> uses{lowering.in_layout(dy, destination), lowering.slot_of(op.inputs[1]), to};
+  std::vector<int> order{1, 2, 0};
+  if (relu.op != nullptr) {
+    uses.push_back(lowering.in_layout(relu.pooled, destination));
+    order.push_back(1);
+    lowering.leave_out(*relu.op);
+  }
+  lowering.append(lowering.step_name(op), kOwn, uses, own_backward(windows), true);
+  lowering.can_be_cut_into(own_for_rows(windows, lowering.forward(op), order, own_backward));
+}
+
+void forward(Lowering& lowering, const nn::Op& op) {
+  const auto [x, y] = std::pair(op.inputs[0], op.outputs[0]);
+  const bool saves = op.kind == nn::OpKind::max_pool && op.outputs[1] >= 0;
+  if (saves && forward_by_own(lowering, op)) return;
+  const auto purpose = saves ? onednn::Purpose::training : onednn::Purpose::inference;
+  Pooling shape = shape_of(lowering, op, lowering.value(x).shape, lowering.value(y).shape);
+  const Layout here = lowering.layout(lowering.slot_of(x));
+  std::vector<Found> found;
+  for (const Layout& source :
+       {here, plain_layout(here), onednn::layout(onednn::dims(here), Tag::nChw16c)}) {
+    shape.source = source;
+    found.push_back(onednn::pooling_forward(lowering.engine(), shape, purpose));
+  }
+  const Kernel kernel = lowering.choose(op, found);
+  const Layout source = kernel.at(DNNL_ARG_SRC);
+  lowering.forward(op) = {source, kernel.at(DNNL_ARG_DST)};
+  std::vector<Use> uses{{DNNL_ARG_SRC, lowering.in_layout(x, source)},
+                        {DNNL_ARG_DST, lowering.make(y, kernel.at(DNNL_ARG_DST))}};
+  if (saves) {
+    const SlotId indices = lowering.make(op.outputs[1], kernel.at(DNNL_ARG_WORKSPACE));
+    uses.push_back({DNNL_ARG_WORKSPACE, indices});
+  }
+  lowering.append(lowering.step_name(op), kernel, std::move(uses));
+  can_be_cut(lowering, shape, lowering.forward(op), [&lowering, purpose](const Pooling& p) {
+    return onednn::pooling_forward(lowering.engine(), p, purpose);
+  });
+}
+
+/// Does the work of the ReLU before the pooling on the derivative by what the pooling made. Returns
+/// where the result is, or kNoSlot if there is no ReLU, or no code for this layout.
+SlotId append_relu(Lowering& lowering, const Lowering::PooledRelu& relu, SlotId dy,
+                   const Layout& layout) {
+  if (relu.op == nullptr) return kNoSlot;
+  const Found kernel = onednn::eltwise_backward(
+      lowering.engine(), dnnl::algorithm::eltwise_relu_use_dst_for_bwd, layout);
+  if (!kernel || kernel->is_reference()) return kNoSlot;
+  const SlotId y = lowering.in_layout(relu.pooled, layout);
+  const SlotId dx = lowering.make_in_place(-1, dy);
+  lowering.append(lowering.step_name(*relu.op), *kernel,
+                  {{DNNL_ARG_DIFF_DST, dy}, {DNNL_ARG_DST, y}, {DNNL_ARG_DIFF_SRC, dx}});
+  lowering.leave_out(*relu.op);
+  return dx;
+}
+
+void backward(Lowering& lowering, const nn::Op& op) {
+  const auto [dy, dx] = std::pair(op.inputs[0], op.outputs[0]);
+  if (const auto* max = std::get_if<nn::MaxPool2D>(&lowering.layer(op).kind)) {
+    const auto windows = own_windows(*max, lowering.value(dx).shape, lowering.forward(op).source);
+    const bool has_own_indices =
+        onednn::dims(lowering.layout(lowering.slot_of(op.inputs[1]))).size() == 1;
+    if (windows && has_own_indices) return backward_by_own(lowering, op, *windows);
+  }
+  Pooling shape = shape_of(lowering, op, lowering.value(dx).shape, lowering.value(dy).shape);
+  shape.source = lowering.forward(op).source;
+  shape.destination = lowering.forward(op).destination;
+  const Kernel kernel = lowering.choose(op, {onednn::pooling_backward(lowering.engine(), shape)});
+  const Lowering::PooledRelu relu = lowering.relu_before(op);
+  const SlotId from = lowering.in_layout(dy, shape.destination);
+  const SlotId masked = append_relu(lowering, relu, from, shape.destination);
+  const bool has_relu = masked != kNoSlot;
+  std::vector<Use> uses{
+      {DNNL_ARG_DIFF_DST, has_relu ? masked : from},
+      {DNNL_ARG_DIFF_SRC, lowering.make(has_relu ? relu.op->outputs[0] : dx, shape.source)}};
+  if (op.kind == nn::OpKind::max_pool) {
+    uses.push_back({DNNL_ARG_WORKSPACE, lowering.slot_of(op.inputs[1])});
+  }
+  lowering.append(lowering.step_name(op), kernel, std::move(uses));
+  can_be_cut(lowering, shape, lowering.forward(op), [&lowering](const Pooling& p) {
+    return onednn::pooling_backward(lowering.engine(), p);
+  });
+}
+
+}  // namespace
+
+void lower_pooling(Lowering& lowering, const nn::Op& op) {
+  if (op.pass == nn::Pass::forward) return forward(lowering, op);
+  backward(lowering, op);
+}
+
+}  // namespace millrace::cpu

@@ -1,0 +1,68 @@
+#include <millrace/gpu/cuda/cublas_lt_library.h>
+
+#include <millrace/core/error.h>
+#include <millrace/gpu/cuda/libraries.h>
+
+namespace millrace::gpu::detail {
+namespace {
+
+#define MILLRACE_TEXT_OF(number) #number
+#define MILLRACE_TEXT(number) MILLRACE_TEXT_OF(number)
+// Descriptors are laid out by the header, so only its own major version will do.
+constexpr const char* kName = "libcublasLt.so." MILLRACE_TEXT(CUBLAS_VER_MAJOR);
+
+template <class Function>
+void find(const Library& library, Function& function, const char* name) {
+  function = reinterpret_cast<Function>(library.symbol(name));
+  if (function == nullptr) {
+    throw Error(
+        concat("cublas: ", library.path, " has no ", name, ": install cuBLAS ", CUBLAS_VER_MAJOR));
+  }
+}
+
+CublasLtLibrary load() {
+  const Library library = open_library({kName});
+  if (!library) {
+    throw Error(concat("cublas: ", library.why_none, ": install CUDA ", CUBLAS_VER_MAJOR,
+                       "'s cuBLAS (or the Python package "
+                       "nvidia-cublas), or name its folder in MILLRACE_CUDA_LIBRARIES"));
+  }
+  CublasLtLibrary lt;
+  find(library, lt.create, "cublasLtCreate");
+  find(library, lt.destroy, "cublasLtDestroy");
+  find(library, lt.get_property, "cublasLtGetProperty");
+  find(library, lt.status_name, "cublasLtGetStatusName");
+  find(library, lt.matmul, "cublasLtMatmul");
+  find(library, lt.init_matmul, "cublasLtMatmulDescInit_internal");
+  find(library, lt.set_matmul, "cublasLtMatmulDescSetAttribute");
+  find(library, lt.init_layout, "cublasLtMatrixLayoutInit_internal");
+  find(library, lt.init_preference, "cublasLtMatmulPreferenceInit_internal");
+  find(library, lt.set_preference, "cublasLtMatmulPreferenceSetAttribute");
+  find(library, lt.heuristic, "cublasLtMatmulAlgoGetHeuristic");
+  find(library, lt.check_algorithm, "cublasLtMatmulAlgoCheck");
+  find(library, lt.capability, "cublasLtMatmulAlgoCapGetAttribute");
+  find(library, lt.configuration, "cublasLtMatmulAlgoConfigGetAttribute");
+  return lt;
+}
+
+}  // namespace
+
+std::string CublasLtLibrary::version() const {
+  int parts[3] = {};
+  check(get_property(MAJOR_VERSION, &parts[0]), "version");
+  check(get_property(MINOR_VERSION, &parts[1]), "version");
+  check(get_property(PATCH_LEVEL, &parts[2]), "version");
+  return concat(parts[0], ".", parts[1], ".", parts[2]);
+}
+
+void CublasLtLibrary::check(cublasStatus_t status, const std::string& what) const {
+  if (status != CUBLAS_STATUS_SUCCESS)
+    throw Error(concat("cublas: ", what, ": ", status_name(status)));
+}
+
+const CublasLtLibrary& cublas_lt() {
+  static const CublasLtLibrary library = load();
+  return library;
+}
+
+}  // namespace millrace::gpu::detail

@@ -1,0 +1,67 @@
+#include <millrace/gpu/cuda/cuda_objects.h>
+
+#include <millrace/gpu/cuda/cuda_call.h>
+
+#include <cstring>
+
+namespace millrace::gpu::detail {
+
+StreamHandle make_stream(const char* name) {
+  cudaStream_t stream = nullptr;
+  // Not in step with the default stream, which libraries may use behind our back.
+  check_cuda(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "making of stream ", name);
+  return StreamHandle(stream);
+}
+
+EventHandle make_event(bool timed) {
+  const unsigned flags = cudaEventBlockingSync | (timed ? 0U : unsigned{cudaEventDisableTiming});
+  cudaEvent_t event = nullptr;
+  check_cuda(cudaEventCreateWithFlags(&event, flags), "making of an event");
+  return EventHandle(event);
+}
+
+nn::DeviceMemory device_memory() {
+  std::size_t free = 0;
+  std::size_t total = 0;
+  check_cuda(cudaMemGetInfo(&free, &total), "question for free memory");
+  return {.free = {free}, .total = {total}};
+}
+
+namespace {
+
+bool is_set(const Abandoned& abandoned) {
+  return abandoned != nullptr && abandoned->load();
+}
+
+}  // namespace
+
+Buffer allocate_device(Bytes size, const char* what, const std::string& device,
+                       Abandoned abandoned) {
+  if (size.count == 0) return {};
+  void* memory = nullptr;
+  const cudaError_t error = cudaMalloc(&memory, size.count);
+  if (error == cudaErrorMemoryAllocation) {
+    (void)cudaGetLastError();
+    const nn::DeviceMemory left = device_memory();
+    throw OutOfDeviceMemory(
+        concat("gpu: no ", size, " for ", what, " on ", device, ": ", left.free, " of ", left.total,
+               " are free; use smaller batches, or end what else uses the GPU"));
+  }
+  check_cuda(error, "allocation of ", size, " for ", what);
+  return {static_cast<std::byte*>(memory), size, [abandoned](std::byte* p) {
+            if (!is_set(abandoned)) (void)cudaFree(p);
+          }};
+}
+
+Buffer allocate_pinned(Bytes size, Abandoned abandoned) {
+  if (size.count == 0) return {};
+  void* memory = nullptr;
+  check_cuda(cudaHostAlloc(&memory, size.count, cudaHostAllocPortable), "pinning of ", size,
+             " of host memory");
+  std::memset(memory, 0, size.count);
+  return {static_cast<std::byte*>(memory), size, [abandoned](std::byte* p) {
+            if (!is_set(abandoned)) (void)cudaFreeHost(p);
+          }};
+}
+
+}  // namespace millrace::gpu::detail

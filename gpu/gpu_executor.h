@@ -1,0 +1,121 @@
+#pragma once
+// What an executor on a device is made of: executor.cpp runs steps, executor_input.cpp sees to it
+// that a batch lies where a step can read it, executor_arenas.cpp brings weights and the like in
+// and out.
+
+#include <millrace/gpu/context.h>
+#include <millrace/gpu/executor_memory.h>
+#include <millrace/gpu/input_slot.h>
+#include <millrace/gpu/programs.h>
+#include <millrace/gpu/step_clock.h>
+#include <millrace/gpu/step_group.h>
+#include <millrace/gpu/transfer.h>
+#include <millrace/nn/engine.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace millrace::gpu::detail {
+
+/// See nn::Executor. Thread safety: none.
+class GpuExecutor : public nn::Executor {
+ public:
+  GpuExecutor(const nn::Model& model, const nn::CompileOptions& options,
+              std::shared_ptr<Context> context);
+  ~GpuExecutor() override;
+
+  [[nodiscard]] const nn::Model& model() const override { return model_; }
+  [[nodiscard]] std::vector<nn::MemoryLine> memory() const override { return needs_.lines(); }
+  void allocate() override;
+  void release() override;
+  nn::StepResult train(const nn::Batch& batch, std::int64_t t, double learning_rate) override;
+  void start_train(const nn::Batch& batch, std::int64_t t, double learning_rate) override;
+  void start_evaluate(const nn::Batch& batch) override;
+  void start_steps(const nn::Batch& batch, std::int64_t rows, std::int64_t t,
+                   std::span<const double> learning_rates) override;
+  nn::StepResult finish() override;
+  nn::StepResult gradients(const nn::Batch& batch) override;
+  nn::StepResult evaluate(const nn::Batch& batch, std::span<float> outputs) override;
+  void predict(const nn::Batch& batch, std::span<float> outputs) override;
+  void mask_updates(bool enabled) override { masks_updates_ = enabled; }
+  [[nodiscard]] bool masks_updates() const override { return masks_updates_; }
+  void read(nn::Arena arena, std::span<float> values) const override;
+  void write(nn::Arena arena, std::span<const float> values) override;
+  [[nodiscard]] std::optional<nn::LossScaleState> loss_scale() const override;
+  void set_loss_scale(const nn::LossScaleState& state) override;
+  [[nodiscard]] std::vector<nn::OpTiming> timings() const override { return programs_.timings(); }
+  void reset_timings(bool enabled) override;
+
+ private:
+  /// A part of a slot, and what the step there is about.
+  struct StepInput {
+    InputSlot& slot;
+    std::int64_t first, samples;
+    std::uint32_t pass;
+  };
+
+  [[nodiscard]] Device& device() const { return *context_->device; }
+  /// Until all that was queued has ended.
+  void wait_for_steps() const {
+    device().record(*done_, *stream_);
+    context_->waiter.wait(*done_, "the last steps");
+  }
+  [[nodiscard]] const Arenas& arenas() const { return memory_.arenas(); }
+  void check_allocated() const;
+  void check_slot(const InputSlot& slot, const nn::Batch& batch, bool needs_labels) const;
+  void check_labels(InputSlot::LabelRange labels) const;
+  /// Where the batch lies on the device; a batch in host memory is brought there first.
+  [[nodiscard]] StepInput on_device(const nn::Batch& batch, bool needs_labels);
+  InputSlot& upload(const nn::Batch& batch, bool needs_labels);
+  void start(Program& program, unsigned purposes, const StepInput& input, std::int64_t t,
+             double learning_rate);
+  /// Training steps of `rows` samples each, at most kMostSteps.
+  void start_group(const StepInput& input, std::int64_t rows, std::int64_t t,
+                   std::span<const double> learning_rates);
+  void check_rows(const StepInput& input, std::int64_t rows) const;
+  [[nodiscard]] StepNumbers numbers(std::int64_t t, double learning_rate, std::int64_t samples,
+                                    std::uint32_t pass) const {
+    return {learning_rate, t, samples, pass, masks_updates_ ? 1U : 0U};
+  }
+  /// What was started, and the scalars that say how it ended.
+  nn::StepResult collect() const;
+  void settle() const { started_ += collect(); }
+  void copy_outputs(const Program& program, std::int64_t samples, std::span<float> outputs);
+  [[nodiscard]] float* arena_memory(nn::Arena arena, std::size_t values) const;
+  /// Gradients as float32 where the activations were.
+  [[nodiscard]] float* seen_gradients() const;
+  [[nodiscard]] Type type() const { return nn::storage_of(context_->options.precision); }
+  [[nodiscard]] bool has_copies() const { return type() != Type::f32; }
+  [[nodiscard]] bool scales() const { return context_->options.precision == nn::Precision::fp16; }
+  void write_scalars(const Scalars& scalars) const;
+  [[nodiscard]] Scalars read_scalars() const;
+
+  std::shared_ptr<Context> context_;
+  nn::Model model_;
+  nn::CompileOptions options_;
+  nn::Loss loss_;
+  ParameterPlaces places_;
+  Programs programs_;
+  StepGroups groups_;
+  MemoryNeeds needs_;
+  std::int64_t outputs_ = 0;  // K
+  std::unique_ptr<Stream> stream_;
+  std::unique_ptr<Event> done_;  // what the host waits for
+
+  // From allocate() to release():
+  ExecutorMemory memory_;
+  std::unique_ptr<Transfer> transfer_;
+  Buffer pinned_scalars_, pinned_outputs_;
+  std::optional<InputSlot> own_slot_;  // for batches in host memory, from the first of them on
+  enum class Gradients { written, differentiated, given } gradients_ = Gradients::written;
+  bool masks_updates_ = true;
+  bool is_timed_ = false;
+  mutable StepClock clock_;
+  mutable std::int64_t samples_under_way_ = 0;
+  mutable nn::StepResult started_;  // results of steps that had to be waited for before finish()
+};
+
+}  // namespace millrace::gpu::detail

@@ -1,0 +1,210 @@
+// Dense layers: three products, with bias, ReLU and their gradients in the epilogues where the
+// library has them, and kernels of our own where it has not.
+
+#include <millrace/gpu/lower/lowering.h>
+
+#include <millrace/core/buffer.h>
+
+#include <utility>
+
+namespace millrace::gpu {
+namespace {
+
+/// Y [N][units] = X [N][features] W^T, W stored [units][features].
+Matmul forward_product(const Lowering& lowering, const Layout& x, const Layout& y) {
+  return {.precision = lowering.options().precision,
+          .float_output = y.type == Type::f32,
+          .m = x.samples,
+          .n = y.stored,
+          .k = x.stored,
+          .transpose_b = true,
+          .lda = x.stored,
+          .ldb = x.stored,
+          .ldd = y.stored};
+}
+
+/// dX [N][features] = dY [N][units] W.
+Matmul data_product(const Lowering& lowering, const Layout& dy, const Layout& dx) {
+  return {.precision = lowering.options().precision,
+          .m = dy.samples,
+          .n = dx.stored,
+          .k = dy.stored,
+          .lda = dy.stored,
+          .ldb = dx.stored,
+          .ldd = dx.stored};
+}
+
+/// dW [units][features] = dY^T X.
+Matmul weight_product(const Lowering& lowering, const Layout& x, const Layout& dy) {
+  return {.precision = lowering.options().precision,
+          .m = dy.stored,
+          .n = x.stored,
+          .k = x.samples,
+          .transpose_a = true,
+          .lda = dy.stored,
+          .ldb = x.stored,
+          .ldd = x.stored};
+}
+
+Matmul with(Matmul product, Epilogue epilogue, std::int64_t aux_bits = 0) {
+  product.epilogue = epilogue;
+  product.ld_aux = aux_bits;
+  return product;
+}
+
+std::int64_t aux_bits(const Layout& y) {
+  return static_cast<std::int64_t>(round_up(static_cast<std::uint64_t>(y.stored), 128));
+}
+
+struct Memory {
+  SlotId a = kNoSlot, b = kNoSlot, d = kNoSlot, bias = kNoSlot, aux = kNoSlot;
+};
+
+Bind call(const MatmulPlan& plan, const Memory& memory) {
+  return [&plan, memory](const Addresses& at) {
+    return MatmulCall{&plan,
+                      {.a = at(memory.a),
+                       .b = at(memory.b),
+                       .d = at(memory.d),
+                       .bias = at(memory.bias),
+                       .aux = at(memory.aux),
+                       .workspace = at.arenas().workspace}};
+  };
+}
+
+/// The backward product that would read the signs of a ReLU's output: that of the dense layer
+/// behind it, if the ReLU alone reads what it makes. Null if there is none.
+const nn::Op* reader_of_signs(const Lowering& lowering, nn::ValueId y) {
+  for (const nn::Op& op : lowering.graph().ops) {
+    if (op.kind != nn::OpKind::relu || op.pass == nn::Pass::forward || op.inputs[1] != y) continue;
+    const nn::Op* maker = lowering.maker(op.inputs[0]);
+    const bool is_dense_data =
+        maker->kind == nn::OpKind::dense && maker->pass == nn::Pass::backward_data;
+    return is_dense_data && lowering.only_reader(op.inputs[0]) != nullptr ? maker : nullptr;
+  }
+  return nullptr;
+}
+
+/// The product whose epilogue is drelu_bgrad, where there is one.
+const MatmulPlan* data_plan_with_signs(Lowering& lowering, const nn::Op& data, std::int64_t bits) {
+  const Matmul product =
+      data_product(lowering, lowering.layout(data.inputs[0]), lowering.layout(data.outputs[0]));
+  return lowering.find(with(product, Epilogue::drelu_bgrad, bits));
+}
+
+/// Forward with a ReLU whose signs are kept for the backward pass. False where that is not possible
+/// or of no use.
+bool forward_with_signs(Lowering& lowering, const nn::Op& op, nn::ValueId relu) {
+  const nn::Op* data = reader_of_signs(lowering, relu);
+  if (data == nullptr) return false;
+  const auto x = op.inputs[0];
+  const Layout to = lowering.layout(relu);
+  const std::int64_t bits = aux_bits(to);
+  const MatmulPlan* plan = lowering.find(
+      with(forward_product(lowering, lowering.layout(x), to), Epilogue::relu_aux_bias, bits));
+  if (plan == nullptr || data_plan_with_signs(lowering, *data, bits) == nullptr) return false;
+  const SlotId signs = lowering.temporary(to.samples * bits / 8);
+  lowering.append(lowering.step_name(op, "+ relu"),
+                  call(*plan, {.a = lowering.slot_of(x),
+                               .b = lowering.working(op.inputs[1]),
+                               .d = lowering.make(relu),
+                               .bias = lowering.working(op.inputs[2]),
+                               .aux = signs}));
+  lowering.keep_signs(relu, signs, bits);
+  return true;
+}
+
+void append_bias_and_relu(Lowering& lowering, const nn::Op& op, SlotId y, SlotId bias,
+                          const Layout& to, bool relu) {
+  if (bias == kNoSlot && !relu) return;
+  const Type type = lowering.type();
+  if (bias == kNoSlot) {
+    return lowering.append(lowering.step_name(op, "relu"), [=](const Addresses& at) {
+      return relu_forward(type, at(y), at(y), to.elements());
+    });
+  }
+  const bool are_logits = to.type != type;  // float32 beside a bias of 16 bits
+  lowering.append(lowering.step_name(op, "bias"), [=](const Addresses& at) {
+    return are_logits
+               ? add_bias_to_float(type, at.as<float>(y), at(bias), at.as<float>(y), to.plane())
+               : add_bias(type, at(y), at(bias), at(y), to.plane(), relu);
+  });
+}
+
+void forward(Lowering& lowering, const nn::Op& op) {
+  const nn::ValueId relu = lowering.relu_of(op.outputs[0]);
+  const bool has_bias = op.inputs.size() > 2;
+  if (relu >= 0) lowering.leave_out_maker_of(relu);  // a step of ours does it
+  if (relu >= 0 && has_bias && forward_with_signs(lowering, op, relu)) return;
+
+  const nn::ValueId target = relu >= 0 ? relu : op.outputs[0];
+  const Layout to = lowering.layout(target);
+  const Matmul product = forward_product(lowering, lowering.layout(op.inputs[0]), to);
+  Memory memory{.a = lowering.slot_of(op.inputs[0]),
+                .b = lowering.working(op.inputs[1]),
+                .d = lowering.make(target)};
+  const SlotId bias = has_bias ? lowering.working(op.inputs[2]) : kNoSlot;
+  const MatmulPlan* fused =
+      has_bias ? lowering.find(with(product, relu >= 0 ? Epilogue::relu_bias : Epilogue::bias))
+               : nullptr;
+  if (fused != nullptr) {
+    memory.bias = bias;
+    return lowering.append(lowering.step_name(op, relu >= 0 ? "+ relu" : ""), call(*fused, memory));
+  }
+  lowering.append(op, call(lowering.require(op, product), memory));
+  append_bias_and_relu(lowering, op, memory.d, bias, to, relu >= 0);
+}
+
+void backward_data(Lowering& lowering, const nn::Op& op) {
+  const auto [dy, dx] = std::pair(op.inputs[0], op.outputs[0]);
+  const nn::Op* reader = lowering.only_reader(dx);
+  Memory memory{.a = lowering.slot_of(dy), .b = lowering.working(op.inputs[1])};
+  const bool feeds_relu = reader != nullptr && reader->kind == nn::OpKind::relu;
+  const auto signs = feeds_relu ? lowering.signs_of(reader->inputs[1]) : Lowering::Signs{};
+  if (signs.slot == kNoSlot) {
+    const Matmul product = data_product(lowering, lowering.layout(dy), lowering.layout(dx));
+    memory.d = lowering.make(dx);
+    return lowering.append(op, call(lowering.require(op, product), memory));
+  }
+  // Also the ReLU's backward operation, and the bias gradient of the dense layer before it.
+  const nn::ValueId before = reader->outputs[0];
+  const nn::ValueId db = lowering.bias_gradient_of(before);
+  const Layout to = lowering.layout(before);
+  lowering.leave_out_maker_of(before);
+  memory.d = lowering.make(before);
+  memory.aux = signs.slot;
+  memory.bias = db >= 0
+                    ? lowering.gradient(db)
+                    : lowering.temporary(to.stored * static_cast<std::int64_t>(size_of(to.type)));
+  if (db >= 0) lowering.mark_made(db);
+  lowering.append(lowering.step_name(op, "+ relu"),
+                  call(*data_plan_with_signs(lowering, op, signs.bits), memory));
+}
+
+void backward_parameters(Lowering& lowering, const nn::Op& op) {
+  const auto [x, dy] = std::pair(op.inputs[0], op.inputs[1]);
+  const Layout from = lowering.layout(dy);
+  const Matmul product = weight_product(lowering, lowering.layout(x), from);
+  Memory memory{
+      .a = lowering.slot_of(dy), .b = lowering.slot_of(x), .d = lowering.gradient(op.outputs[0])};
+  const bool needs_bias = op.outputs.size() > 1 && !lowering.is_made(op.outputs[1]);
+  if (!needs_bias) return lowering.append(op, call(lowering.require(op, product), memory));
+  if (const MatmulPlan* fused = lowering.find(with(product, Epilogue::bgrad_a))) {
+    memory.bias = lowering.gradient(op.outputs[1]);
+    return lowering.append(op, call(*fused, memory));
+  }
+  lowering.append(op, call(lowering.require(op, product), memory));
+  lowering.append_column_sums(op, memory.a, kNoSlot, kNoSlot, from, op.outputs[1]);
+}
+
+}  // namespace
+
+void lower_dense(Lowering& lowering, const nn::Op& op) {
+  switch (op.pass) {
+    case nn::Pass::forward: return forward(lowering, op);
+    case nn::Pass::backward_data: return backward_data(lowering, op);
+    case nn::Pass::backward_parameters: return backward_parameters(lowering, op);
+  }
+}
+
+}  // namespace millrace::gpu

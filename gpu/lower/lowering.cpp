@@ -1,0 +1,291 @@
+#include <millrace/gpu/lower/lowering.h>
+
+#include <millrace/core/error.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace millrace::gpu {
+namespace {
+
+constexpr std::size_t index(nn::ValueId id) {
+  return static_cast<std::size_t>(id);
+}
+
+bool has_gradients(const nn::Graph& graph) {
+  return std::ranges::any_of(graph.values,
+                             [](const nn::Value& v) { return v.role == nn::ValueRole::gradient; });
+}
+
+}  // namespace
+
+Lowering::Lowering(const nn::Graph& graph, const Options& options,
+                   const ParameterPlaces& parameters, Plans& plans)
+    : graph_(graph),
+      options_(options),
+      parameters_(parameters),
+      plans_(plans),
+      is_training_(has_gradients(graph)),
+      values_(graph.values.size()),
+      left_out_(graph.ops.size(), false) {
+  lowered_.batch = graph.batch;
+  find_readers();
+}
+
+void Lowering::find_readers() {
+  for (std::size_t i = 0; i < graph_.ops.size(); ++i) {
+    for (const nn::ValueId id : graph_.ops[i].outputs) {
+      if (id >= 0) values_[index(id)].maker = i;
+    }
+    for (const nn::ValueId id : graph_.ops[i].inputs) {
+      ValueState& value = values_[index(id)];
+      value.last_use = i;
+      value.reader = i;
+      ++value.readers;
+    }
+  }
+}
+
+Lowered Lowering::run() && {
+  const unsigned all = is_training_ ? kTrain | kDifferentiate : kLoss | kOutput;
+  begin(all);
+  values_[index(graph_.input)].slot = add({.place = Place::input});
+  LossSlots loss;
+  for (op_ = 0; op_ < graph_.ops.size(); ++op_) {
+    const nn::Op& op = graph_.ops[op_];
+    if (left_out_[op_]) continue;
+    if (op.kind == nn::OpKind::loss) {
+      loss = lower_loss(*this, op);
+      if (!is_training_) begin(kOutput);
+    } else {
+      lower(op);
+    }
+  }
+  if (is_training_) {
+    begin(kTrain);
+    append_update(*this);
+    begin(kDifferentiate);
+    append_penalty(*this);
+  } else {
+    const Layout output = layout(graph_.output);
+    lowered_.output = as_float(graph_.ops.back(), graph_.output);
+    lowered_.output_width = output.channels;
+    lowered_.output_stored = output.stored;
+    begin(kLoss);
+    append_penalty(*this);
+  }
+  append_loss_totals(*this, loss);
+  return std::move(lowered_);
+}
+
+void Lowering::lower(const nn::Op& op) {
+  switch (op.kind) {
+    case nn::OpKind::dense: return lower_dense(*this, op);
+    case nn::OpKind::conv2d: return lower_convolution(*this, op);
+    case nn::OpKind::max_pool:
+    case nn::OpKind::avg_pool:
+    case nn::OpKind::global_avg_pool: return lower_pooling(*this, op);
+    case nn::OpKind::flatten: return lower_flatten(*this, op);
+    case nn::OpKind::relu: return lower_relu(*this, op);
+    case nn::OpKind::sigmoid:
+    case nn::OpKind::softmax: return lower_activation(*this, op);
+    case nn::OpKind::dropout: return lower_dropout(*this, op);
+    case nn::OpKind::batch_norm: return lower_batch_norm(*this, op);
+    case nn::OpKind::loss: break;  // run() does it
+  }
+}
+
+const Shape& Lowering::shape(nn::ValueId id) const {
+  return graph_.values[index(id)].shape;
+}
+
+const nn::Layer& Lowering::layer(const nn::Op& op) const {
+  return graph_.model.layers[static_cast<std::size_t>(op.layer)];
+}
+
+std::string Lowering::step_name(const nn::Op& op, std::string_view detail) const {
+  const std::string_view of = op.layer < 0 ? "loss" : std::string_view(layer(op).name);
+  const char* const pass = op.pass == nn::Pass::forward         ? "forward"
+                           : op.pass == nn::Pass::backward_data ? "backward data"
+                                                                : "backward parameters";
+  return detail.empty() ? concat(of, " ", pass) : concat(of, " ", pass, " ", detail);
+}
+
+const nn::Op* Lowering::maker(nn::ValueId id) const {
+  const std::size_t maker = values_[index(id)].maker;
+  return maker == kNone ? nullptr : &graph_.ops[maker];
+}
+
+const nn::Op* Lowering::only_reader(nn::ValueId id) const {
+  const ValueState& value = values_[index(id)];
+  return value.readers == 1 ? &graph_.ops[value.reader] : nullptr;
+}
+
+nn::ValueId Lowering::relu_of(nn::ValueId id) const {
+  const nn::Op* reader = only_reader(id);
+  const bool is_relu =
+      reader != nullptr && reader->kind == nn::OpKind::relu && reader->pass == nn::Pass::forward;
+  return is_relu ? reader->outputs[0] : -1;
+}
+
+void Lowering::leave_out_maker_of(nn::ValueId id) {
+  left_out_[values_[index(id)].maker] = true;
+}
+
+SlotId Lowering::add(Slot slot) {
+  lowered_.slots.push_back(slot);
+  return lowered_.slots.size() - 1;
+}
+
+SlotId Lowering::slot_of(nn::ValueId id) const {
+  const SlotId slot = values_[index(id)].slot;
+  MILLRACE_CHECK(slot != kNoSlot, "the value '", graph_.values[index(id)].name,
+                 "' is used before it is made");
+  return slot;
+}
+
+Layout Lowering::layout(nn::ValueId id) const {
+  const Shape& s = shape(id);
+  const std::int64_t channels = s[-1];
+  // Logits that a dense layer makes, and what predict() makes of them, are float32 from the start.
+  const nn::Op* made_by = maker(id);
+  const bool is_float =
+      (id == graph_.logits && made_by != nullptr && made_by->kind == nn::OpKind::dense) ||
+      (id == graph_.output && id != graph_.logits);
+  return {.samples = s[0],
+          .pixels = s.without_front().elements() / channels,
+          .channels = channels,
+          .stored = padded(channels, options_.precision),
+          .type = is_float ? Type::f32 : type()};
+}
+
+SlotId Lowering::temporary(std::int64_t bytes) {
+  return add({.bytes = bytes});
+}
+
+SlotId Lowering::make(nn::ValueId id) {
+  return values_[index(id)].slot = temporary(layout(id).bytes());
+}
+
+SlotId Lowering::make_floats(nn::ValueId id, std::int64_t count) {
+  return values_[index(id)].slot = temporary_floats(count);
+}
+
+SlotId Lowering::make_bytes(nn::ValueId id, const Layout& as) {
+  return values_[index(id)].slot = temporary(as.elements());
+}
+
+void Lowering::make_view(nn::ValueId id, nn::ValueId of) {
+  values_[index(id)].slot = slot_of(of);
+}
+
+SlotId Lowering::make_in_place(nn::ValueId id, nn::ValueId over) {
+  const SlotId slot = slot_of(over);
+  const bool fits = layout(id).bytes() == layout(over).bytes();
+  if (!fits || !may_overwrite(slot)) return make(id);
+  return values_[index(id)].slot = slot;
+}
+
+bool Lowering::may_overwrite(SlotId slot) const {
+  if (lowered_.slots[slot].place != Place::activations) return false;
+  return std::ranges::none_of(
+      values_, [&](const ValueState& value) { return value.slot == slot && value.last_use > op_; });
+}
+
+SlotId Lowering::parameter(nn::ValueId id, Place place, std::int64_t element_bytes) {
+  const auto& where = parameters_.place(graph_.values[index(id)].parameter);
+  return add({.place = place,
+              .bytes = where.count() * element_bytes,
+              .offset = where.offset * element_bytes});
+}
+
+SlotId Lowering::working(nn::ValueId id) {
+  return parameter(id, Place::working, static_cast<std::int64_t>(size_of(type())));
+}
+
+SlotId Lowering::master(nn::ValueId id) {
+  return parameter(id, Place::masters, 4);
+}
+
+SlotId Lowering::gradient(nn::ValueId id) {
+  return parameter(id, Place::gradients, static_cast<std::int64_t>(size_of(type())));
+}
+
+void Lowering::mark_made(nn::ValueId gradient) {
+  values_[index(gradient)].is_made = true;
+}
+
+bool Lowering::is_made(nn::ValueId gradient) const {
+  return values_[index(gradient)].is_made;
+}
+
+nn::ValueId Lowering::bias_gradient_of(nn::ValueId output_gradient) const {
+  for (const nn::Op& op : graph_.ops) {
+    const bool reads = op.pass == nn::Pass::backward_parameters && op.inputs[1] == output_gradient;
+    if (reads && op.outputs.size() > 1 && !is_made(op.outputs[1])) return op.outputs[1];
+  }
+  return -1;
+}
+
+void Lowering::keep_signs(nn::ValueId y, SlotId signs, std::int64_t bits) {
+  values_[index(y)].signs = {signs, bits};
+}
+
+Lowering::Signs Lowering::signs_of(nn::ValueId y) const {
+  return values_[index(y)].signs;
+}
+
+const ConvolutionPlan* Lowering::find(const Convolution& convolution) {
+  return plans_.find(convolution);
+}
+
+const MatmulPlan* Lowering::find(const Matmul& matmul) {
+  return plans_.find(matmul);
+}
+
+const ConvolutionPlan& Lowering::require(const nn::Op& op, const Convolution& convolution) {
+  const ConvolutionPlan* plan = find(convolution);
+  if (plan != nullptr) return *plan;
+  throw Error(concat("gpu: ", step_name(op), ": cuDNN has no deterministic way to do ",
+                     to_string(convolution), " within the workspace; allow it more"));
+}
+
+const MatmulPlan& Lowering::require(const nn::Op& op, const Matmul& matmul) {
+  const MatmulPlan* plan = find(matmul);
+  if (plan != nullptr) return *plan;
+  throw Error(concat("gpu: ", step_name(op), ": cuBLASLt cannot do ", to_string(matmul)));
+}
+
+void Lowering::append(std::string name, Bind bind) {
+  lowered_.steps.push_back({.name = std::move(name),
+                            .implementation = {},
+                            .purposes = purposes_,
+                            .bind = std::move(bind)});
+}
+
+void Lowering::append_column_sums(const nn::Op& op, SlotId dy, SlotId y, SlotId dx,
+                                  const Layout& size, nn::ValueId db) {
+  const SlotId partials = temporary_floats(sum_parts(size.plane().rows) * size.stored);
+  const SlotId to = gradient(db);
+  append(step_name(op, "and bias"), [=, type = type()](const Addresses& at) {
+    return column_sums(type, at(dy), at(y), at(dx), at.as<float>(partials), size.plane());
+  });
+  append(step_name(op, "bias"), [=, type = type()](const Addresses& at) {
+    return column_totals(type, at.as<float>(partials), at(to), size.plane());
+  });
+  mark_made(db);
+}
+
+SlotId Lowering::as_float(const nn::Op& op, nn::ValueId id) {
+  const Layout from = layout(id);
+  const SlotId slot = slot_of(id);
+  if (from.type == Type::f32) return slot;
+  const SlotId result = temporary_floats(from.elements());
+  append(step_name(op, "to float32"), [=](const Addresses& at) {
+    const Plane all{from.samples * from.pixels, from.stored, from.stored};
+    return unpack(from.type, at(slot), at.as<float>(result), all);
+  });
+  return result;
+}
+
+}  // namespace millrace::gpu

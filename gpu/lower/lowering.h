@@ -1,0 +1,165 @@
+#pragma once
+// From a graph of operations to a program of device work: gives each value a place and a stored
+// form, fuses what the libraries can do at once, and appends steps. The families of operations
+// (the files beside this one) are written with these words.
+
+#include <millrace/gpu/parameters.h>
+#include <millrace/gpu/plans.h>
+#include <millrace/gpu/program.h>
+#include <millrace/nn/graph.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace millrace::gpu {
+
+/// How a value is stored: [samples][pixels][stored], of which `channels` count. Features are an
+/// image of one pixel.
+struct Layout {
+  std::int64_t samples = 0, pixels = 1, channels = 0, stored = 0;
+  Type type = Type::f32;
+
+  [[nodiscard]] Plane plane() const { return {samples * pixels, channels, stored}; }
+  [[nodiscard]] std::int64_t elements() const { return samples * pixels * stored; }
+  [[nodiscard]] std::int64_t bytes() const {
+    return elements() * static_cast<std::int64_t>(size_of(type));
+  }
+};
+
+class Lowering {
+ public:
+  struct Options {
+    nn::Precision precision = nn::Precision::fp32;
+    std::uint64_t seed = 0;  ///< of dropout
+    nn::OptimizerOptions optimizer{};
+    nn::GradientOptions gradient{};
+    nn::LossScaleOptions loss_scale{};
+  };
+
+  /// All but `options` outlives this, and the plans outlive the program.
+  Lowering(const nn::Graph& graph, const Options& options, const ParameterPlaces& parameters,
+           Plans& plans);
+
+  /// Throws Error where the device cannot do an operation.
+  [[nodiscard]] Lowered run() &&;
+
+  // The graph.
+  [[nodiscard]] const nn::Graph& graph() const { return graph_; }
+  [[nodiscard]] const Options& options() const { return options_; }
+  [[nodiscard]] const ParameterPlaces& parameters() const { return parameters_; }
+  [[nodiscard]] Type type() const { return nn::storage_of(options_.precision); }
+  [[nodiscard]] bool is_training() const { return is_training_; }
+  [[nodiscard]] const Shape& shape(nn::ValueId id) const;
+  [[nodiscard]] const nn::Layer& layer(const nn::Op& op) const;
+  /// "conv2 forward".
+  [[nodiscard]] std::string step_name(const nn::Op& op, std::string_view detail = {}) const;
+  /// If only a ReLU reads the value: what this makes, else -1. leave_out() says that the ReLU's
+  /// work is done by the step at hand.
+  [[nodiscard]] nn::ValueId relu_of(nn::ValueId id) const;
+  void leave_out_maker_of(nn::ValueId id);
+  /// The operation that makes the value, and the only one that reads it; null if there is no such.
+  [[nodiscard]] const nn::Op* maker(nn::ValueId id) const;
+  [[nodiscard]] const nn::Op* only_reader(nn::ValueId id) const;
+
+  // Values and where they lie.
+  [[nodiscard]] SlotId slot_of(nn::ValueId id) const;
+  [[nodiscard]] Layout layout(nn::ValueId id) const;
+  SlotId make(nn::ValueId id);
+  /// The same, over memory that the operation at hand is the last to read, if it is.
+  SlotId make_in_place(nn::ValueId id, nn::ValueId over);
+  SlotId make_floats(nn::ValueId id, std::int64_t count);
+  SlotId make_bytes(nn::ValueId id, const Layout& as);  ///< one an element
+  /// The value is another name of memory that is there.
+  void make_view(nn::ValueId id, nn::ValueId of);
+  SlotId temporary(std::int64_t bytes);
+  SlotId temporary_floats(std::int64_t count) { return temporary(count * 4); }
+
+  // Parameters.
+  SlotId working(nn::ValueId id);  ///< of the storage type
+  SlotId master(nn::ValueId id);   ///< float32
+  SlotId gradient(nn::ValueId id);
+  /// A bias gradient that an earlier step has made on the way: whoever would make it need not.
+  void mark_made(nn::ValueId gradient);
+  [[nodiscard]] bool is_made(nn::ValueId gradient) const;
+  /// {dw, db}'s db of the dense or convolution layer whose output has this gradient, if nobody has
+  /// made it; else -1.
+  [[nodiscard]] nn::ValueId bias_gradient_of(nn::ValueId output_gradient) const;
+
+  // ReLUs whose signs a product wrote down for the backward pass.
+  void keep_signs(nn::ValueId y, SlotId signs, std::int64_t bits);
+  struct Signs {
+    SlotId slot = kNoSlot;
+    std::int64_t bits = 0;  ///< of a row
+  };
+  [[nodiscard]] Signs signs_of(nn::ValueId y) const;
+
+  // Steps.
+  [[nodiscard]] const ConvolutionPlan* find(const Convolution& convolution);
+  [[nodiscard]] const MatmulPlan* find(const Matmul& matmul);
+  /// Throws Error that names the operation where the device cannot do it.
+  [[nodiscard]] const ConvolutionPlan& require(const nn::Op& op, const Convolution& convolution);
+  [[nodiscard]] const MatmulPlan& require(const nn::Op& op, const Matmul& matmul);
+  void append(std::string name, Bind bind);
+  void append(const nn::Op& op, Bind bind) { append(step_name(op), std::move(bind)); }
+  /// Sums of columns of a gradient into db; with `y`, masks dy into dx on the way.
+  void append_column_sums(const nn::Op& op, SlotId dy, SlotId y, SlotId dx, const Layout& layout,
+                          nn::ValueId db);
+  /// The value as float32, converted if it is not stored so.
+  SlotId as_float(const nn::Op& op, nn::ValueId id);
+  /// Steps from here on belong to `purposes`.
+  void begin(unsigned purposes) { purposes_ = purposes; }
+  [[nodiscard]] unsigned purposes() const { return purposes_; }
+
+ private:
+  void lower(const nn::Op& op);
+  void find_readers();
+  SlotId add(Slot slot);
+  [[nodiscard]] bool may_overwrite(SlotId slot) const;
+  SlotId parameter(nn::ValueId id, Place place, std::int64_t element_bytes);
+
+  const nn::Graph& graph_;
+  Options options_;
+  const ParameterPlaces& parameters_;
+  Plans& plans_;
+  Lowered lowered_;
+  bool is_training_ = false;
+  unsigned purposes_ = 0;
+  std::size_t op_ = 0;  // the operation at hand
+
+  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+  struct ValueState {
+    SlotId slot = kNoSlot;
+    std::size_t maker = kNone;  // operations
+    std::size_t last_use = 0;
+    std::size_t reader = kNone;  // the last one
+    int readers = 0;
+    bool is_made = false;
+    Signs signs;
+  };
+  std::vector<ValueState> values_;
+  std::vector<bool> left_out_;  // by operation
+};
+
+// The families, in the files beside this one.
+void lower_convolution(Lowering& lowering, const nn::Op& op);
+void lower_dense(Lowering& lowering, const nn::Op& op);
+void lower_pooling(Lowering& lowering, const nn::Op& op);
+void lower_flatten(Lowering& lowering, const nn::Op& op);
+void lower_relu(Lowering& lowering, const nn::Op& op);
+void lower_activation(Lowering& lowering, const nn::Op& op);
+void lower_dropout(Lowering& lowering, const nn::Op& op);
+void lower_batch_norm(Lowering& lowering, const nn::Op& op);
+
+/// What lowering the loss leaves for later: totals come after the penalty is known.
+struct LossSlots {
+  SlotId losses = kNoSlot, right = kNoSlot;
+  LossSize size;
+};
+LossSlots lower_loss(Lowering& lowering, const nn::Op& op);
+void append_loss_totals(Lowering& lowering, const LossSlots& loss);
+void append_update(Lowering& lowering);
+/// Of L2, where there is no update.
+void append_penalty(Lowering& lowering);
+
+}  // namespace millrace::gpu

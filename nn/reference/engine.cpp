@@ -1,0 +1,366 @@
+#include <millrace/nn/reference/engine.h>
+
+#include <millrace/core/error.h>
+#include <millrace/nn/reference/graph.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace millrace::nn {
+namespace {
+
+using reference::Arenas;
+using reference::GraphRunner;
+
+const char* name_of(Arena arena) {
+  switch (arena) {
+    case Arena::parameters: return "parameters";
+    case Arena::gradients: return "gradients";
+    case Arena::first_moment: return "first moment";
+    case Arena::second_moment: return "second moment";
+    case Arena::masks: return "masks";
+  }
+  return "?";
+}
+
+template <class ArenasOrConst>
+auto& select(ArenasOrConst& arenas, Arena arena) {
+  switch (arena) {
+    case Arena::parameters: return arenas.parameters;
+    case Arena::gradients: return arenas.gradients;
+    case Arena::first_moment: return arenas.first;
+    case Arena::second_moment: return arenas.second;
+    case Arena::masks: break;
+  }
+  return arenas.masks;
+}
+
+bool is_penalised(const Parameter& p) {
+  return p.trainable && p.role == Role::kernel;
+}
+
+template <class Arena64>
+auto part_of(Arena64& arena, const Parameter& p) {
+  return std::span(arena).subspan(static_cast<std::size_t>(p.offset),
+                                  static_cast<std::size_t>(p.shape.elements()));
+}
+
+double norm_of(std::span<const double> values) {
+  double sum = 0;
+  for (const double value : values) sum += value * value;
+  return std::sqrt(sum);
+}
+
+bool are_finite(std::span<const double> values) {
+  return std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
+}
+
+class Executor64 final : public ReferenceExecutor {
+ public:
+  Executor64(const Model& model, CompileOptions options, const ReferenceOptions& numbers)
+      : options_(std::move(options)),
+        numbers_(numbers),
+        loss_(options_.loss.value_or(default_loss(model))),
+        parameters_(nn::parameters(model)),
+        evaluation_(graph_of(model, Mode::evaluation), arenas_, numbers.precision) {
+    if (!options_.training) return;
+    training_.emplace(graph_of(model, Mode::training), arenas_, numbers.precision);
+  }
+
+  [[nodiscard]] const Model& model() const override { return evaluation_.graph().model; }
+  [[nodiscard]] std::vector<MemoryLine> memory() const override;
+  void allocate() override;
+  void release() override;
+
+  StepResult train(const Batch& batch, std::int64_t t, double learning_rate) override;
+  StepResult gradients(const Batch& batch) override;
+  StepResult evaluate(const Batch& batch, std::span<float> outputs) override;
+  void predict(const Batch& batch, std::span<float> outputs) override;
+
+  void mask_updates(bool enabled) override { masks_updates_ = enabled; }
+  [[nodiscard]] bool masks_updates() const override { return masks_updates_; }
+  void read(Arena arena, std::span<float> values) const override;
+  void write(Arena arena, std::span<const float> values) override;
+
+  [[nodiscard]] std::optional<LossScaleState> loss_scale() const override;
+  void set_loss_scale(const LossScaleState& state) override;
+
+  [[nodiscard]] std::vector<OpTiming> timings() const override;
+  void reset_timings(bool enabled) override;
+
+  [[nodiscard]] std::span<double> parameters() override { return arenas_.parameters; }
+  [[nodiscard]] std::span<const double> gradient() const override { return arenas_.gradients; }
+
+ private:
+  [[nodiscard]] std::size_t trainable() const {
+    return static_cast<std::size_t>(trainable_elements(parameters_));
+  }
+  [[nodiscard]] int states() const {
+    return options_.training ? state_arenas(options_.optimizer) : 0;
+  }
+  [[nodiscard]] bool has_masks() const { return options_.training && options_.masks; }
+  [[nodiscard]] bool has_working_copies() const {
+    return storage_of(numbers_.precision) != DType::f32;
+  }
+  [[nodiscard]] bool scales_loss() const {
+    return options_.training && numbers_.precision == Precision::fp16;
+  }
+  [[nodiscard]] Graph graph_of(const Model& model, Mode mode) const;
+  /// The part of L2 in the loss of a step, times its samples: results are sums.
+  [[nodiscard]] double penalty(std::int64_t samples) const;
+  void check(const Batch& batch, bool needs_labels) const;
+  /// Forward and backward; gradients are those of the scaled loss, without the part of L2.
+  StepResult differentiate(const Batch& batch);
+  /// Makes them those of the loss.
+  void unscale_and_penalise();
+  void clip();
+  void apply_masks();
+  void copy_outputs(std::int64_t samples, std::span<float> outputs) const;
+  /// Throws unless the arena exists and is that large.
+  void require(Arena arena, std::size_t elements) const;
+  GraphRunner& training();
+
+  CompileOptions options_;
+  ReferenceOptions numbers_;
+  Loss loss_;
+  std::vector<Parameter> parameters_;
+  Arenas arenas_;
+  GraphRunner evaluation_;
+  std::optional<GraphRunner> training_;
+  LossScaleState loss_scale_;
+  bool masks_updates_ = true;
+};
+
+Graph Executor64::graph_of(const Model& model, Mode mode) const {
+  Graph graph = build_graph(model, options_.batch, mode, loss_);
+  graph.label_smoothing = options_.label_smoothing;
+  return graph;
+}
+
+std::vector<MemoryLine> Executor64::memory() const {
+  const auto doubles = [](std::size_t count) { return Bytes{count * sizeof(double)}; };
+  const auto all = static_cast<std::size_t>(arena_elements(parameters_));
+  const std::uint64_t values = evaluation_.bytes() + (training_ ? training_->bytes() : 0);
+  std::vector<MemoryLine> lines{
+      {"parameters", doubles(all)},
+      {"gradients", doubles(options_.training ? trainable() : 0)},
+      {"optimizer state", doubles(static_cast<std::size_t>(states()) * trainable())}};
+  if (has_masks()) lines.push_back({"masks", doubles(trainable())});
+  if (has_working_copies()) lines.push_back({"working copies", doubles(all)});
+  lines.push_back({"activations", Bytes{values}});
+  return lines;
+}
+
+void Executor64::allocate() {
+  arenas_.parameters.assign(static_cast<std::size_t>(arena_elements(parameters_)), 0.0);
+  arenas_.working.assign(has_working_copies() ? arenas_.parameters.size() : 0, 0.0);
+  arenas_.gradients.assign(options_.training ? trainable() : 0, 0.0);
+  arenas_.first.assign(states() >= 1 ? trainable() : 0, 0.0);
+  arenas_.second.assign(states() >= 2 ? trainable() : 0, 0.0);
+  arenas_.masks.assign(has_masks() ? trainable() : 0, 0.0);
+  for (const Parameter& p : parameters_) {
+    if (!has_masks() || !p.trainable) continue;
+    const auto mask = part_of(arenas_.masks, p);
+    std::fill(mask.begin(), mask.end(), 1.0);
+  }
+  masks_updates_ = true;
+  loss_scale_ = {.scale = scales_loss() ? numbers_.loss_scale.initial : 1};
+  evaluation_.allocate();
+  if (training_) training_->allocate();
+}
+
+void Executor64::release() {
+  arenas_ = {};
+  evaluation_.release();
+  if (training_) training_->release();
+}
+
+GraphRunner& Executor64::training() {
+  if (!training_) {
+    throw Error(concat("the model '", model().name, "' was compiled without training"));
+  }
+  return *training_;
+}
+
+void Executor64::check(const Batch& batch, bool needs_labels) const {
+  MILLRACE_CHECK(!arenas_.parameters.empty(), "allocate() comes before the first step");
+  check_batch(batch, model(), options_.batch, needs_labels);
+}
+
+double Executor64::penalty(std::int64_t samples) const {
+  double sum = 0;
+  for (const Parameter& p : parameters_) {
+    if (!is_penalised(p)) continue;
+    for (const double w : part_of(arenas_.parameters, p)) sum += w * w;
+  }
+  return options_.gradient.l2 * sum * static_cast<double>(samples);
+}
+
+StepResult Executor64::differentiate(const Batch& batch) {
+  GraphRunner& graph = training();
+  check(batch, true);
+  StepResult result = graph.run(batch, options_.seed, true, loss_scale_.scale);
+  result.loss_sum += penalty(batch.samples);
+  return result;
+}
+
+void Executor64::unscale_and_penalise() {
+  for (double& g : arenas_.gradients) g /= loss_scale_.scale;
+  for (const Parameter& p : parameters_) {
+    if (!is_penalised(p)) continue;
+    const auto weights = part_of(arenas_.parameters, p);
+    const auto slopes = part_of(arenas_.gradients, p);
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+      slopes[i] += 2 * options_.gradient.l2 * weights[i];
+    }
+  }
+}
+
+StepResult Executor64::gradients(const Batch& batch) {
+  const StepResult result = differentiate(batch);
+  unscale_and_penalise();
+  return result;
+}
+
+void Executor64::clip() {
+  const GradientOptions& o = options_.gradient;
+  const auto scale = [](std::span<double> values, double factor) {
+    for (double& value : values) value *= factor;
+  };
+  if (o.clip_value > 0) {
+    for (double& g : arenas_.gradients) g = std::clamp(g, -o.clip_value, o.clip_value);
+  }
+  if (o.clip_global_norm > 0) {
+    scale(arenas_.gradients, global_norm_factor(o.clip_global_norm, norm_of(arenas_.gradients)));
+  }
+  if (o.clip_norm > 0) {
+    for (const Parameter& p : parameters_) {
+      if (!p.trainable) continue;
+      const auto values = part_of(arenas_.gradients, p);
+      scale(values, norm_factor(o.clip_norm, norm_of(values)));
+    }
+  }
+}
+
+void Executor64::apply_masks() {
+  for (std::size_t i = 0; i < arenas_.masks.size(); ++i) {
+    arenas_.parameters[i] = arenas_.parameters[i] * arenas_.masks[i] + 0.0;  // +0, never -0
+  }
+}
+
+StepResult Executor64::train(const Batch& batch, std::int64_t t, double learning_rate) {
+  const StepResult result = differentiate(batch);
+  const bool is_taken = !scales_loss() || are_finite(arenas_.gradients);
+  unscale_and_penalise();
+  if (is_taken) {
+    clip();
+    update<double>(options_.optimizer, learning_rate, t - loss_scale_.skipped,
+                   std::span(arenas_.parameters).first(trainable()), arenas_.gradients,
+                   arenas_.first, arenas_.second);
+    if (masks_updates_) apply_masks();
+  }
+  if (scales_loss()) advance(loss_scale_, numbers_.loss_scale, is_taken);
+  return result;
+}
+
+std::optional<LossScaleState> Executor64::loss_scale() const {
+  if (!scales_loss()) return std::nullopt;
+  return loss_scale_;
+}
+
+void Executor64::set_loss_scale(const LossScaleState& state) {
+  if (scales_loss()) loss_scale_ = state;
+}
+
+StepResult Executor64::evaluate(const Batch& batch, std::span<float> outputs) {
+  check(batch, true);
+  StepResult result = evaluation_.run(batch, options_.seed);
+  result.loss_sum += penalty(batch.samples);
+  if (!outputs.empty()) copy_outputs(batch.samples, outputs);
+  return result;
+}
+
+void Executor64::predict(const Batch& batch, std::span<float> outputs) {
+  check(batch, false);
+  evaluation_.run(batch, options_.seed, false);
+  copy_outputs(batch.samples, outputs);
+}
+
+void Executor64::copy_outputs(std::int64_t samples, std::span<float> outputs) const {
+  const ValueId id = evaluation_.graph().output;
+  const std::int64_t k = evaluation_.graph().values[static_cast<std::size_t>(id)].shape[1];
+  const auto count = static_cast<std::size_t>(samples * k);
+  MILLRACE_CHECK(outputs.size() >= count, "outputs of ", samples, " samples are ", count,
+                 " values, not ", outputs.size());
+  const std::span<const double> result = evaluation_.value(id).first(count);
+  std::transform(result.begin(), result.end(), outputs.begin(),
+                 [](double value) { return static_cast<float>(value); });
+}
+
+void Executor64::require(Arena arena, std::size_t elements) const {
+  const std::size_t there = select(arenas_, arena).size();
+  if (there == 0 && arena != Arena::parameters) {
+    throw Error(concat("no ", name_of(arena), " to read or write: ",
+                       arena == Arena::masks ? std::string("compiled without masks")
+                       : options_.training   ? concat(to_string(options_.optimizer.kind), " keeps ",
+                                                      states(), " state arenas with these options")
+                                             : "compiled without training"));
+  }
+  MILLRACE_CHECK(there == elements, "the arena of ", name_of(arena), " has ", there,
+                 " elements, not ", elements);
+}
+
+void Executor64::read(Arena arena, std::span<float> values) const {
+  require(arena, values.size());
+  const std::vector<double>& from = select(arenas_, arena);
+  std::transform(from.begin(), from.end(), values.begin(),
+                 [](double value) { return static_cast<float>(value); });
+}
+
+void Executor64::write(Arena arena, std::span<const float> values) {
+  require(arena, values.size());
+  std::copy(values.begin(), values.end(), select(arenas_, arena).begin());
+}
+
+std::vector<OpTiming> Executor64::timings() const {
+  std::vector<OpTiming> result;
+  if (training_) result = training_->timings();
+  const std::vector<OpTiming>& rest = evaluation_.timings();
+  result.insert(result.end(), rest.begin(), rest.end());
+  return result;
+}
+
+void Executor64::reset_timings(bool enabled) {
+  evaluation_.measure(enabled);
+  if (training_) training_->measure(enabled);
+}
+
+}  // namespace
+
+ReferenceEngine::ReferenceEngine(const ReferenceOptions& options) : options_(options) {
+  if (options.precision == Precision::tf32) {
+    throw UsageError("the reference engine computes in fp32 (float64), fp16 and bf16, not in tf32");
+  }
+  validate(options.loss_scale);
+}
+
+std::string ReferenceEngine::description() const {
+  const bool rounds = storage_of(options_.precision) != DType::f32;
+  return concat("reference: float64 loops", rounds ? " that round to " : "",
+                rounds ? to_string(options_.precision) : "", ", 1 thread");
+}
+
+std::unique_ptr<ReferenceExecutor> ReferenceEngine::compile_reference(
+    const Model& model, const CompileOptions& options) const {
+  validate(model);
+  validate(options);
+  return std::make_unique<Executor64>(model, options, options_);
+}
+
+std::unique_ptr<Executor> ReferenceEngine::compile(const Model& model,
+                                                   const CompileOptions& options) const {
+  return compile_reference(model, options);
+}
+
+}  // namespace millrace::nn

@@ -1,0 +1,84 @@
+#pragma once
+// Runs a graph of one mode, operation by operation, on float64 values. The reference engine has one
+// for training and one for evaluation, over the same arenas.
+
+#include <millrace/nn/engine.h>
+#include <millrace/nn/graph.h>
+#include <millrace/nn/reference/ops.h>
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace millrace::nn::reference {
+
+/// The flat arenas, as engine.h lays them out, in float64.
+struct Arenas {
+  std::vector<double> parameters;
+  std::vector<double> working;  ///< 16-bit precisions: parameters as operations read them
+  std::vector<double> gradients;
+  std::vector<double> first;
+  std::vector<double> second;
+  std::vector<double> masks;
+};
+
+class GraphRunner {
+ public:
+  /// `arenas` must outlive the runner. Rounds as `precision` does (precision.h); fp32: not at all.
+  GraphRunner(Graph graph, Arenas& arenas, Precision precision);
+
+  [[nodiscard]] const Graph& graph() const { return graph_; }
+  [[nodiscard]] std::uint64_t bytes() const;  ///< of all values that are not in arenas
+  void allocate();
+  void release();
+
+  /// Runs all operations on the valid rows of the batch. Without labels the loss is left out.
+  /// Gradients are those of the loss times `loss_scale`.
+  StepResult run(const Batch& batch, std::uint64_t seed, bool with_loss = true,
+                 double loss_scale = 1);
+
+  /// A value of the last run; rows from Batch::samples on are left over from earlier ones.
+  [[nodiscard]] std::span<const double> value(ValueId id) const;
+
+  void measure(bool enabled);
+  [[nodiscard]] const std::vector<OpTiming>& timings() const { return timings_; }
+
+ private:
+  void run_op(const Op& op, const Batch& batch, std::uint64_t seed, StepResult& result);
+  void dense(const Op& op);
+  void conv2d(const Op& op);
+  void pool(const Op& op);
+  void global_avg_pool(const Op& op);
+  void activation(const Op& op);
+  void dropout(const Op& op, const Batch& batch, std::uint64_t seed);
+  void batch_norm(const Op& op);
+  StepResult loss(const Op& op, const Batch& batch);
+
+  [[nodiscard]] bool rounds() const { return storage_of(precision_) != DType::f32; }
+  [[nodiscard]] bool has_working_copy(const Parameter& parameter) const;
+  void refresh_working_copies();
+  void round(std::span<double> values) const;
+  void round_outputs(const Op& op);
+
+  [[nodiscard]] const Value& described(ValueId id) const;
+  [[nodiscard]] In in(const Op& op, std::size_t index);    ///< empty where absent
+  [[nodiscard]] Out out(const Op& op, std::size_t index);  ///< empty where absent
+  [[nodiscard]] Out rows(ValueId id);
+  [[nodiscard]] const Layer& layer(const Op& op) const;
+  [[nodiscard]] Shape image(const Op& op) const;  ///< what the layer reads, of one sample
+  [[nodiscard]] Sliding sliding(const Op& op) const;
+  [[nodiscard]] Pixels pixels(const Op& op) const;
+
+  Graph graph_;
+  Arenas& arenas_;
+  Precision precision_;
+  std::vector<LayerSummary> summaries_;
+  std::vector<std::vector<double>> values_;
+  std::vector<std::uint8_t> mask_bits_;  ///< scratch of dropout
+  std::vector<double> mask_;
+  std::vector<OpTiming> timings_;  ///< empty: not measured
+  std::int64_t samples_ = 0;       ///< of the batch at hand
+  double loss_scale_ = 1;          ///< of the step at hand
+};
+
+}  // namespace millrace::nn::reference
