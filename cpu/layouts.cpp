@@ -58,6 +58,14 @@ bool same_memory(const Layout& a, const Layout& b) {
   return *x == *y;
 }
 
+std::vector<std::pair<Layout, Layout>> reorders(const Layout& from, const Layout& to) {
+  if (same_memory(from, to)) return {};
+  if (onednn::dims(from) == onednn::dims(to)) return {{from, to}};
+  std::vector<std::pair<Layout, Layout>> result = reorders(from, plain_layout(from));
+  for (auto& reorder : reorders(plain_layout(to), to)) result.push_back(std::move(reorder));
+  return result;
+}
+
 std::optional<Layout> in_order_of(const Layout& image, const Dims& dims) {
   if (onednn::dims(image).size() != 4) return std::nullopt;
   // Images of one channel are NCHW as much as NHWC; oneDNN's kernels for them ask for the former.

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace millrace::cpu {
 
@@ -32,6 +34,10 @@ using onednn::Layout;
 /// True when both layouts put the same logical elements into the same places, so that memory can be
 /// seen either way: [N][1][1][C] as NHWC or NCHW, plain [N][H][W][C] as [N][H*W*C].
 [[nodiscard]] bool same_memory(const Layout& a, const Layout& b);
+
+/// From, to: the reorders that bring values from one layout into the other; none where they are the
+/// same memory. [N][F] and images meet in the logical order.
+[[nodiscard]] std::vector<std::pair<Layout, Layout>> reorders(const Layout& from, const Layout& to);
 
 /// Images as [sample][block of channels][pixel][channel in block], which describes all layouts in
 /// use: NHWC has one block of all channels, NCHW blocks of one; [N][F] is an image of one pixel.

@@ -76,9 +76,9 @@ std::string describe(const Lowering& lowering, const Pass& pass, const Convoluti
 template <class AnyKernel>
 void add(std::vector<Way>& ways, const Pass& pass, const AnyKernel& kernel) {
   Way way{.kernel = kernel, .arguments = pass.arguments, .conversions = {}, .name = {}};
-  for (auto& [from, to] : pass.conversions(way)) {
-    if (from.get_size() == 0 || to.get_size() == 0 || same_memory(from, to)) continue;
-    way.conversions.emplace_back(from, to);
+  for (const auto& [from, to] : pass.conversions(way)) {
+    if (from.get_size() == 0 || to.get_size() == 0) continue;
+    for (auto& reorder : reorders(from, to)) way.conversions.push_back(std::move(reorder));
   }
   way.name = concat(way.implementation(), ' ', name_of(way.at(pass.arguments[0])), ' ',
                     name_of(way.at(pass.arguments[1])), way.conversions.empty() ? "" : " +",

@@ -100,6 +100,16 @@ void no_choice() {
 
 }  // namespace
 
+TEST_CASE(
+    "The fastest algorithms of a convolution whose outputs are flattened agree with float64") {
+  for (const int filters : {4, 16, 64}) {
+    ModelBuilder builder("m", {8, 8, 3});
+    builder.conv(8, 3, nn::Padding::same).conv(filters, 3, nn::Padding::same).flatten().dense(3);
+    test::check_model(builder.softmax().build(), {.batch = 7, .optimizer = {.learning_rate = 0.1}},
+                      {7, 3}, fastest({}));
+  }
+}
+
 TEST_CASE("The fastest algorithms agree with float64") {
   ModelBuilder builder("m", {15, 12, 3});
   builder.conv(32).relu().conv(40, 3, nn::Padding::same).relu().max_pool().conv(33, 2).relu();
