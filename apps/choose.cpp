@@ -66,7 +66,7 @@ std::string model_of_weights(const TransferOptions& o) {
   if (is_model_description(file.string()) && holds_model(SafetensorsFile(file).metadata())) {
     return file.string();
   }
-  (void)WeightFile(file);  // what it is not, it says itself
+  (void)WeightFile(file);  // throws what is better known of a file without weights
   throw UsageError(concat("train: ", file.string(),
                           " holds weights alone; say of which model, as in ",
                           "--model vgg16 --head gap,dense:1024:relu,dense"));

@@ -41,15 +41,6 @@ struct RunData {
   DataRecord record;
 };
 
-TrainOptions options_of(const fs::path& run) {
-  TrainOptions options;
-  CommandLine line("train", "", "");
-  declare(line, options);
-  line.accept_recipe();
-  (void)line.parse({"--recipe", (run / "config.ini").string()});
-  return options;
-}
-
 /// Whether a run validates on a share, as its options say; for runs of older programs.
 bool would_keep_share(const TrainOptions& o) {
   try {
@@ -87,7 +78,7 @@ std::optional<RunData> run_of(const std::string& model) {
   if (!fs::exists(folder / "config.ini", ignored)) return {};
   const fs::path named(model);
   RunData run{fs::is_directory(named, ignored) ? named : named.parent_path(), {}, {}};
-  run.options = options_of(folder);
+  run.options = options_of_run(folder);
   if (run.run.empty()) run.run = ".";
   read_record(run);
   return run;

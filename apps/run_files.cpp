@@ -49,16 +49,6 @@ std::set<std::string> columns_of(const Training& t) {
   return columns;
 }
 
-/// The options that the run had until now, as its config.ini has them.
-TrainOptions options_before(const RunDirectory& directory) {
-  TrainOptions before;
-  CommandLine line("train", "", "");
-  declare(line, before);
-  line.accept_recipe();
-  (void)line.parse({"--recipe", (directory.path() / "config.ini").string()});
-  return before;
-}
-
 /// Whether losses are computed otherwise than before.
 bool has_other_loss(const TrainOptions& now, const TrainOptions& before) {
   return now.schedule.l2 != before.schedule.l2 ||
@@ -169,7 +159,7 @@ bool resume(const Training& t, RunDirectory& directory, Show show) {
                        "and --overwrite"));
   }
   TrainingState& state = *t.state;
-  const TrainOptions before = options_before(directory);
+  const TrainOptions before = options_of_run(directory.path());
   const bool is_changed = settle_best(t, before, found.checkpoint);
   try {
     restore(state, t.saved, found.checkpoint);
