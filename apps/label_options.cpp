@@ -7,6 +7,8 @@
 #include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
 #include <millrace/io/files.h>
+#include <millrace/nn/layers/sigmoid.h>
+#include <millrace/nn/layers/softmax.h>
 #include <millrace/nn/preprocessing.h>
 
 #include <algorithm>
@@ -59,7 +61,7 @@ void check_input_mode(const nn::Model& model) {
                nn::describe(p), "; leave it out, or say --preprocessing rescale"));
   }
   const nn::Layer& last = model.layers.back();
-  if (!std::holds_alternative<nn::Sigmoid>(last.kind)) {
+  if (!last.kind.is<nn::Sigmoid>()) {
     throw UsageError(
         concat("train: --class-mode input wants a model that ends in a sigmoid, whose "
                "outputs are in 0..1 as pixels are; this one ends in '",
@@ -149,7 +151,7 @@ void fit_to_class_mode(const LabelOptions& o, std::int64_t classes, bool is_own_
   check_class_mode(mode, classes);
   if (mode == ClassMode::input) {
     nn::Layer& last = model.layers.back();
-    const bool is_ours = !is_own_end && std::holds_alternative<nn::Softmax>(last.kind);
+    const bool is_ours = !is_own_end && last.kind.is<nn::Softmax>();
     if (is_ours) last = {"output", nn::Sigmoid{}};
     check_input_mode(model);
     model.classes.clear();

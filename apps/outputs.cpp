@@ -4,17 +4,12 @@
 
 #include <millrace/core/error.h>
 #include <millrace/core/plural.h>
+#include <millrace/nn/layers/kinds.h>
 
 #include <algorithm>
-#include <variant>
 
 namespace millrace::apps {
 namespace {
-
-template <class Kind>
-bool is(const nn::Layer& layer) {
-  return std::holds_alternative<Kind>(layer.kind);
-}
 
 std::string quoted(const nn::Layer& layer) {
   return concat('\'', layer.name, '\'');
@@ -22,15 +17,15 @@ std::string quoted(const nn::Layer& layer) {
 
 /// The layer that decides how many outputs there are.
 const nn::Layer& widest_end(const nn::Model& model) {
-  const auto found = std::find_if(
-      model.layers.rbegin(), model.layers.rend(),
-      [](const nn::Layer& layer) { return is<nn::Dense>(layer) || is<nn::Conv2D>(layer); });
+  const auto found =
+      std::find_if(model.layers.rbegin(), model.layers.rend(),
+                   [](const nn::Layer& layer) { return layer.kind.facts().has_kernel; });
   return found == model.layers.rend() ? model.layers.back() : *found;
 }
 
 std::string softmax_of_one(const nn::Model& model, const std::vector<nn::LayerSummary>& layers) {
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    if (!is<nn::Softmax>(model.layers[i]) || layers[i].output[-1] != 1) continue;
+    if (!model.layers[i].kind.is<nn::Softmax>() || layers[i].output[-1] != 1) continue;
     const bool is_last = i + 1 == layers.size();
     return concat("the softmax ", quoted(model.layers[i]),
                   " has one output, which is 1 for every sample; ",
@@ -42,11 +37,12 @@ std::string softmax_of_one(const nn::Model& model, const std::vector<nn::LayerSu
 
 /// Losses are computed from what the last softmax or sigmoid gets, if it is the last layer.
 std::string hidden_end(const nn::Model& model) {
-  const auto end = std::find_if(
-      model.layers.rbegin(), model.layers.rend(),
-      [](const nn::Layer& layer) { return !is<nn::Flatten>(layer) && !is<nn::Dropout>(layer); });
+  const auto end =
+      std::find_if(model.layers.rbegin(), model.layers.rend(), [](const nn::Layer& layer) {
+        return !layer.kind.is<nn::Flatten>() && !layer.kind.is<nn::Dropout>();
+      });
   const bool hides = end != model.layers.rbegin() && end != model.layers.rend() &&
-                     (is<nn::Softmax>(*end) || is<nn::Sigmoid>(*end));
+                     (end->kind.is<nn::Softmax>() || end->kind.is<nn::Sigmoid>());
   if (!hides) return {};
   return concat("the layer ", quoted(model.layers.back()), " behind the ", nn::kind_name(end->kind),
                 ' ', quoted(*end), " would have the loss take probabilities for logits; make ",
@@ -63,13 +59,13 @@ std::string outputs_problem(const nn::Model& model) {
   const nn::Layer& last = model.layers.back();
   const Shape& output = layers.back().output;
   const bool is_as_large = model.input.rank() == 3 && output.elements() == model.input.elements();
-  if (is_as_large && model.classes.empty() && !is<nn::Softmax>(last)) {
+  if (is_as_large && model.classes.empty() && !last.kind.is<nn::Softmax>()) {
     return concat("the layer ", quoted(last), " gives ", output.elements(),
                   " numbers, as many as the input ", model.input,
                   " has: an image, as of an autoencoder, and not classes; such a model is for "
                   "'train --class-mode input'");
   }
-  if (is<nn::Sigmoid>(last) && output.elements() > 1) {
+  if (last.kind.is<nn::Sigmoid>() && output.elements() > 1) {
     return concat("the sigmoid ", quoted(last), " has ", output.elements(),
                   " outputs, and several sigmoid outputs want several labels a sample; end the "
                   "model in softmax");

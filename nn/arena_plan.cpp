@@ -60,13 +60,14 @@ std::vector<Interval> lifetimes(const Graph& graph) {
   }
   for (int step = 0; step < static_cast<int>(graph.ops.size()); ++step) {
     const Op& op = graph.ops[static_cast<std::size_t>(step)];
-    for (const ValueId id : op.outputs) {
-      if (id < 0) continue;
-      Interval& interval = result[static_cast<std::size_t>(id)];
+    for (const Argument& made : op.outputs) {
+      Interval& interval = result[static_cast<std::size_t>(made.value)];
       interval.first = step;
       interval.last = step;
     }
-    for (const ValueId id : op.inputs) result[static_cast<std::size_t>(id)].last = step;
+    for (const Argument& read : op.inputs) {
+      result[static_cast<std::size_t>(read.value)].last = step;
+    }
   }
   return result;
 }

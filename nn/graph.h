@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace millrace::nn {
@@ -20,7 +21,7 @@ enum class ValueRole {
   activation,  ///< made by a forward operation
   gradient,    ///< of an activation, made by a backward operation
   saved,       ///< made by a forward operation for its backward one: pooling indices, dropout
-               ///< masks, batch statistics. The engine chooses its layout and size.
+               ///< masks, batch statistics; see SavedShape
   parameter,   ///< in the parameter arena, at Parameter::offset
   parameter_gradient,  ///< in the gradient arena, at the same offset
 };
@@ -32,47 +33,43 @@ struct Value {
   int parameter = -1;  ///< index into Graph::parameters, for the last two roles
 };
 
-enum class OpKind {
-  dense,
-  conv2d,
-  max_pool,
-  avg_pool,
-  global_avg_pool,
-  flatten,
-  relu,
-  sigmoid,
-  softmax,
-  dropout,
-  batch_norm,
-  loss
-};
 enum class Pass { forward, backward_data, backward_parameters };
 
-/// Inputs and outputs, in this order ([b] only when the layer has a bias; dx is absent, -1, when
-/// nothing before needs it):
-///   dense, conv2d    forward {x, w, [b]} -> {y}
-///                    backward_data {dy, w} -> {dx}
-///                    backward_parameters {x, dy} -> {dw, [db]}
-///   max_pool         forward {x} -> {y, saved}              backward_data {dy, saved} -> {dx}
-///                    (saved is -1 where no backward operation reads it; so is dropout's)
-///   avg_pool, global_avg_pool, flatten   forward {x} -> {y} backward_data {dy} -> {dx}
-///   relu, sigmoid, softmax               forward {x} -> {y} backward_data {dy, y} -> {dx}
-///   dropout          forward {x} -> {y, saved}              backward_data {dy, saved} -> {dx}
-///                    (absent from the graph outside training)
-///   batch_norm       training: forward {x, gamma, beta, running_mean, running_variance}
-///                    -> {y, saved mean [C], saved variance [C]}; it also updates the running two
-///                    backward_data {dy, x, gamma, saved mean, saved variance}
-///                    -> {dx, dgamma, dbeta}
-///                    frozen or outside training: forward without the saved outputs, running
-///                    statistics used; frozen backward_data {dy, gamma, running_variance} -> {dx}
-///   loss             forward {logits, labels} -> {dlogits}: loss and correct predictions go to the
-///                    StepResult; dlogits is -1 outside training
+/// What an operation reads or makes, and which value that is.
+struct Argument {
+  Operand operand;
+  ValueId value = -1;
+};
+
+/// A pass of a layer, or the loss. Operands have names (layers/layer.h); which of them a pass has
+/// follows from the layer's kind:
+///   forward              {x, parameters} -> {y, what is saved}; a batch norm that uses statistics
+///                        of the batch also moves its running ones
+///   backward_data        {dy, Derivative::data} -> {dx}, and the gradients of parameters where the
+///                        kind makes them at once
+///   backward_parameters  {dy, Derivative::parameters} -> {gradients of parameters}
+///   the loss             {x: logits, labels} -> {dx, in training}: loss and right answers go to
+///                        the StepResult
+/// dx is absent where nothing before the layer trains, what is saved where nobody reads it.
 struct Op {
-  OpKind kind{};
   Pass pass = Pass::forward;
   int layer = -1;  ///< index into Model::layers; -1 for the loss
-  std::vector<ValueId> inputs{};
-  std::vector<ValueId> outputs{};
+  std::vector<Argument> inputs{};
+  std::vector<Argument> outputs{};
+
+  [[nodiscard]] bool is_loss() const { return layer < 0; }
+  /// -1 where it is absent.
+  [[nodiscard]] ValueId at(const Operand& operand) const noexcept;
+  [[nodiscard]] ValueId x() const noexcept { return at(operand::x); }
+  [[nodiscard]] ValueId y() const noexcept { return at(operand::y); }
+  [[nodiscard]] ValueId dy() const noexcept { return at(operand::dy); }
+  [[nodiscard]] ValueId dx() const noexcept { return at(operand::dx); }
+  [[nodiscard]] ValueId parameter(Role role) const noexcept { return at(operand::parameter(role)); }
+  [[nodiscard]] ValueId gradient(Role role) const noexcept { return at(operand::gradient(role)); }
+  [[nodiscard]] ValueId saved(int which) const noexcept { return at(operand::saved(which)); }
+  /// What goes through the layer in this direction: x to y, or dy to dx.
+  [[nodiscard]] ValueId source() const noexcept { return pass == Pass::forward ? x() : dy(); }
+  [[nodiscard]] ValueId result() const noexcept { return pass == Pass::forward ? y() : dx(); }
 };
 
 enum class Mode { training, evaluation };
@@ -83,6 +80,7 @@ struct Graph {
   std::vector<Value> values;
   std::vector<Op> ops;  ///< in the order of execution: forward, loss, backward
   std::int64_t batch = 0;
+  Mode mode = Mode::training;
   Loss loss = Loss::softmax_cross_entropy;
   double label_smoothing = 0;       ///< CompileOptions::label_smoothing; engines write it
   ValueId input = -1, labels = -1;  ///< labels have the shape [N][K] of the larger form
@@ -90,6 +88,19 @@ struct Graph {
   ValueId output = -1;  ///< what predict returns: softmax or sigmoid of the logits, if the model
                         ///< ends in one. Its op comes after the loss in evaluation graphs and
                         ///< is absent from training graphs, where output equals logits.
+
+  [[nodiscard]] bool trains() const { return mode == Mode::training; }
+  [[nodiscard]] const Value& value(ValueId id) const {
+    return values[static_cast<std::size_t>(id)];
+  }
+  [[nodiscard]] const Layer& layer(const Op& op) const {
+    return model.layers[static_cast<std::size_t>(op.layer)];
+  }
+  /// The options of an operation's layer, if it is of that kind; else null.
+  template <class Kind>
+  [[nodiscard]] const Kind* kind(const Op& op) const {
+    return op.is_loss() ? nullptr : layer(op).kind.get_if<Kind>();
+  }
 };
 
 /// Derives the graph. A final softmax or sigmoid layer is folded into the loss; dropout of rate 0
@@ -116,9 +127,10 @@ struct ArenaPlan {
 };
 [[nodiscard]] ArenaPlan plan_arena(const std::vector<Interval>& intervals);
 
-/// One line an operation, for `inspect` and error messages.
+/// One line an operation.
 [[nodiscard]] std::string to_string(const Graph& graph);
-[[nodiscard]] const char* to_string(OpKind kind) noexcept;
+/// "conv2 backward data", with `detail` behind it: for timings and error messages.
+[[nodiscard]] std::string step_name(const Graph& graph, const Op& op, std::string_view detail = {});
 [[nodiscard]] const char* to_string(Pass pass) noexcept;
 
 }  // namespace millrace::nn

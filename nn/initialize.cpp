@@ -4,10 +4,23 @@
 #include <millrace/core/random.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <utility>
 
 namespace millrace::nn {
 namespace {
+
+constexpr std::array<std::pair<Initializer, const char*>, 8> kInitializers{{
+    {Initializer::glorot_uniform, "glorot_uniform"},
+    {Initializer::glorot_normal, "glorot_normal"},
+    {Initializer::he_uniform, "he_uniform"},
+    {Initializer::he_normal, "he_normal"},
+    {Initializer::lecun_uniform, "lecun_uniform"},
+    {Initializer::lecun_normal, "lecun_normal"},
+    {Initializer::torch, "torch"},
+    {Initializer::zeros, "zeros"},
+}};
 
 /// The deviation of a normal distribution cut at two deviations is this much of the uncut one's.
 constexpr double kTruncatedDeviation = 0.87962566103423978;
@@ -46,6 +59,23 @@ void fill(std::span<float> values, Initializer initializer, double fan_in, doubl
 
 }  // namespace
 
+const char* to_string(Initializer initializer) noexcept {
+  for (const auto& [value, name] : kInitializers) {
+    if (value == initializer) return name;
+  }
+  return "?";
+}
+
+Initializer initializer_named(std::string_view name) {
+  std::string known;
+  for (const auto& [value, known_name] : kInitializers) {
+    if (name == known_name) return value;
+    known += known.empty() ? "" : ", ";
+    known += known_name;
+  }
+  throw UsageError(concat("unknown initializer '", name, "'; known: ", known));
+}
+
 void initialize(const Model& model, std::uint64_t seed, std::span<float> arena) {
   const std::vector<Parameter> all = parameters(model);
   MILLRACE_CHECK(static_cast<std::int64_t>(arena.size()) == arena_elements(all),
@@ -57,10 +87,9 @@ void initialize(const Model& model, std::uint64_t seed, std::span<float> arena) 
                                       static_cast<std::size_t>(parameter.shape.elements()));
     const auto layer = static_cast<std::size_t>(parameter.layer);
     const Initializer initializer = model.layers[layer].initializer;
-    const bool is_one = parameter.role == Role::gamma || parameter.role == Role::running_variance;
     const bool is_drawn = parameter.role == Role::kernel ||
                           (parameter.role == Role::bias && initializer == Initializer::torch);
-    if (is_one) std::fill(values.begin(), values.end(), 1.0F);
+    std::fill(values.begin(), values.end(), parameter.first);
     if (!is_drawn) continue;
     const Random random(seed, 0, layer * 8 + static_cast<std::size_t>(parameter.role),
                         Draw::initialise);

@@ -1,6 +1,8 @@
 #include <millrace/nn/loss.h>
 
 #include <millrace/core/error.h>
+#include <millrace/nn/layers/sigmoid.h>
+#include <millrace/nn/layers/softmax.h>
 #include <millrace/nn/model.h>
 #include <millrace/nn/probabilities.h>
 
@@ -121,8 +123,8 @@ Sample sigmoid_sample(std::span<const Float> x, const Labels& labels, std::int64
 Loss default_loss(const Model& model) {
   MILLRACE_CHECK(!model.layers.empty(), "a model without layers has no loss");
   const LayerKind& last = model.layers.back().kind;
-  if (std::holds_alternative<Softmax>(last)) return Loss::softmax_cross_entropy;
-  if (std::holds_alternative<Sigmoid>(last)) return Loss::sigmoid_cross_entropy;
+  if (last.is<Softmax>()) return Loss::softmax_cross_entropy;
+  if (last.is<Sigmoid>()) return Loss::sigmoid_cross_entropy;
   const bool is_one = summarize(model).back().output.elements() == 1;
   return is_one ? Loss::sigmoid_cross_entropy : Loss::softmax_cross_entropy;
 }

@@ -1,25 +1,22 @@
 #pragma once
 // What a model is: its layers in order, the preprocessing of its input and the names of its
 // classes, independent of any device. A model is made by ModelBuilder, by the zoo (zoo.h) or from
-// JSON (model_json.h), and turned into operations by graph.h. It holds no weights.
+// JSON (model_json.h), and turned into operations by graph.h. It holds no weights. The kinds of
+// layers are in layers/, one file each; layers/kinds.h has them all.
 
 #include <millrace/core/colour.h>
 #include <millrace/core/shape.h>
 #include <millrace/core/table_form.h>
+#include <millrace/nn/layers/layer.h>
 
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 namespace millrace::nn {
-
-/// valid: no padding. same: output = ceil(input / stride), padding split as TensorFlow does, the
-/// odd one at the bottom and right.
-enum class Padding { valid, same };
 
 /// How a kernel or a bias starts. `torch` is PyTorch's default of Linear and Conv2d:
 /// U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for kernel and bias. The others are Keras's; a bias then
@@ -35,71 +32,6 @@ enum class Initializer {
   zeros
 };
 
-// The kinds of layers. Activations are logically [N][H][W][C] or [N][F].
-struct Dense {  ///< y = x W^T + b; kernel [units][inputs]
-  std::int64_t units = 0;
-  bool bias = true;
-
-  friend bool operator==(const Dense&, const Dense&) = default;
-};
-struct Conv2D {  ///< kernel [filters][channels][rows][columns], cross-correlation
-  std::int64_t filters = 0;
-  std::int64_t rows = 3, columns = 3;
-  std::int64_t stride = 1;
-  Padding padding = Padding::valid;
-  bool bias = true;
-
-  friend bool operator==(const Conv2D&, const Conv2D&) = default;
-};
-struct MaxPool2D {  ///< window size x size; padding never wins
-  std::int64_t size = 2, stride = 2;
-  Padding padding = Padding::valid;
-
-  friend bool operator==(const MaxPool2D&, const MaxPool2D&) = default;
-};
-struct AvgPool2D {  ///< the mean of the pixels inside the image; padding is not counted
-  std::int64_t size = 2, stride = 2;
-  Padding padding = Padding::valid;
-
-  friend bool operator==(const AvgPool2D&, const AvgPool2D&) = default;
-};
-struct GlobalAvgPool {  ///< [N][H][W][C] -> [N][C]
-  friend bool operator==(const GlobalAvgPool&, const GlobalAvgPool&) = default;
-};
-struct Flatten {  ///< [N][H][W][C] -> [N][H*W*C], channels fastest
-  friend bool operator==(const Flatten&, const Flatten&) = default;
-};
-struct Relu {
-  friend bool operator==(const Relu&, const Relu&) = default;
-};
-struct Sigmoid {
-  friend bool operator==(const Sigmoid&, const Sigmoid&) = default;
-};
-struct Softmax {  ///< over the last dimension
-  friend bool operator==(const Softmax&, const Softmax&) = default;
-};
-struct Dropout {  ///< training only: zero with probability `rate`, the rest / (1 - rate)
-  float rate = 0.5F;
-
-  friend bool operator==(const Dropout&, const Dropout&) = default;
-};
-/// Over all dimensions but the last. Training: batch statistics of the valid samples, and
-/// running = momentum * running + (1 - momentum) * batch (PyTorch's 0.1 is 0.9 here, Keras's 0.99
-/// is 0.99). The running variance is the unbiased one, or with `biased_variance` Keras 3's.
-struct BatchNorm {
-  float momentum = 0.9F;
-  float epsilon = 1e-5F;
-  bool biased_variance = false;
-
-  friend bool operator==(const BatchNorm&, const BatchNorm&) = default;
-};
-
-using LayerKind = std::variant<Dense, Conv2D, MaxPool2D, AvgPool2D, GlobalAvgPool, Flatten, Relu,
-                               Sigmoid, Softmax, Dropout, BatchNorm>;
-
-/// "dense", "conv2d", "max_pool2d", ...: the words of JSON files and tables.
-[[nodiscard]] const char* kind_name(const LayerKind& kind) noexcept;
-[[nodiscard]] const char* to_string(Padding padding) noexcept;
 [[nodiscard]] const char* to_string(Initializer initializer) noexcept;
 /// Throws UsageError that lists the names.
 [[nodiscard]] Initializer initializer_named(std::string_view name);
@@ -155,7 +87,6 @@ struct Model {
 };
 
 /// A parameter (or running statistic) of a model and its place in the flat arenas.
-enum class Role { kernel, bias, gamma, beta, running_mean, running_variance };
 struct Parameter {
   std::string name;  ///< PyTorch's words: weight, bias, running_mean, running_var
   Shape shape;       ///< dense [out][in], convolution [out][in][rows][columns], others [C]
@@ -163,10 +94,15 @@ struct Parameter {
   int layer = 0;                         ///< index into Model::layers
   std::int64_t offset = 0;               ///< elements from the start of the arena
   std::int64_t fan_in = 0, fan_out = 0;  ///< of the layer's kernel; 0 for batch norm
+  float first = 0;                       ///< what it begins with; see ParameterShape
   bool trainable = true;
 };
 
-/// What shape inference knows of a layer.
+/// One LayerShape a layer. Throws Error naming the layer where shapes do not fit ("layer 3 'conv2':
+/// a 3x3 window does not fit into 2x2").
+[[nodiscard]] std::vector<LayerShape> infer_shapes(const Model& model);
+
+/// What a table says of a layer.
 struct LayerSummary {
   Shape output;                 ///< of one sample
   std::int64_t parameters = 0;  ///< elements, running statistics included
@@ -175,8 +111,7 @@ struct LayerSummary {
                            ///< a multiply-add counts as two
 };
 
-/// One entry a layer. Throws Error naming the layer where shapes do not fit ("layer 3 'conv2': a
-/// 3x3 window does not fit into 2x2").
+/// One entry a layer. Throws as infer_shapes().
 [[nodiscard]] std::vector<LayerSummary> summarize(const Model& model);
 /// Whether a training step normalises by statistics of its batch: then the batch cannot be computed
 /// in parts.
@@ -199,6 +134,7 @@ void validate(const Model& model);
 
 /// Builds a model layer by layer:
 ///   Model m = ModelBuilder("mlp", {28, 28, 1}).flatten().dense(500).relu().dense(10).build();
+struct BatchNorm;
 class ModelBuilder {
  public:
   ModelBuilder(std::string name, Shape input);
@@ -213,7 +149,8 @@ class ModelBuilder {
   ModelBuilder& sigmoid();
   ModelBuilder& softmax();
   ModelBuilder& dropout(float rate);
-  ModelBuilder& batch_norm(BatchNorm options = {});
+  ModelBuilder& batch_norm();
+  ModelBuilder& batch_norm(const BatchNorm& options);
   ModelBuilder& add(LayerKind kind);
   ModelBuilder& named(std::string name);               ///< names the last layer ("conv1" otherwise)
   ModelBuilder& initializer(Initializer initializer);  ///< of all kernels from here on

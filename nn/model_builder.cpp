@@ -1,21 +1,13 @@
 #include <millrace/core/error.h>
+#include <millrace/nn/layers/kinds.h>
 #include <millrace/nn/model.h>
 #include <millrace/nn/preprocessing.h>
 
 #include <algorithm>
-#include <array>
+#include <string_view>
 #include <utility>
 
 namespace millrace::nn {
-namespace {
-
-// The stem of a layer's name, in the order of LayerKind's alternatives.
-constexpr std::array<const char*, std::variant_size_v<LayerKind>> kStems{
-    "dense", "conv",    "max_pool", "avg_pool", "global_avg_pool", "flatten",
-    "relu",  "sigmoid", "softmax",  "dropout",  "batch_norm"};
-
-}  // namespace
-
 ModelBuilder::ModelBuilder(std::string name, Shape input) {
   model_.name = std::move(name);
   model_.input = input;
@@ -23,13 +15,12 @@ ModelBuilder::ModelBuilder(std::string name, Shape input) {
 }
 
 ModelBuilder& ModelBuilder::add(LayerKind kind) {
-  const auto earlier =
-      std::count_if(model_.layers.begin(), model_.layers.end(),
-                    [&](const Layer& layer) { return layer.kind.index() == kind.index(); });
-  model_.layers.push_back({.name = concat(kStems[kind.index()], earlier + 1), .kind = kind});
-  const bool has_kernel =
-      std::holds_alternative<Dense>(kind) || std::holds_alternative<Conv2D>(kind);
-  if (has_kernel) model_.layers.back().initializer = initializer_;
+  const LayerFacts& facts = kind.facts();
+  const auto earlier = std::ranges::count_if(model_.layers, [&](const Layer& layer) {
+    return layer.kind.facts().name == std::string_view(facts.name);
+  });
+  model_.layers.push_back({.name = concat(facts.stem, earlier + 1), .kind = std::move(kind)});
+  if (facts.has_kernel) model_.layers.back().initializer = initializer_;
   return *this;
 }
 
@@ -73,7 +64,10 @@ ModelBuilder& ModelBuilder::softmax() {
 ModelBuilder& ModelBuilder::dropout(float rate) {
   return add(Dropout{.rate = rate});
 }
-ModelBuilder& ModelBuilder::batch_norm(BatchNorm options) {
+ModelBuilder& ModelBuilder::batch_norm() {
+  return add(BatchNorm{});
+}
+ModelBuilder& ModelBuilder::batch_norm(const BatchNorm& options) {
   return add(options);
 }
 

@@ -2,13 +2,13 @@
 
 #include <millrace/core/error.h>
 #include <millrace/nn/json_fields.h>
+#include <millrace/nn/layers/kinds.h>
 #include <millrace/nn/preprocessing.h>
 
 #include <nlohmann/json.hpp>
 
 #include <array>
 #include <charconv>
-#include <type_traits>
 #include <utility>
 
 namespace millrace::nn {
@@ -32,97 +32,55 @@ Json numbers(const std::vector<float>& values) {
   return result;
 }
 
-// One pair of functions a kind: what it writes, and how it is read.
+/// Writes the options of a kind of layer.
+class FieldWriter final : public FieldList {
+ public:
+  explicit FieldWriter(Json& json) : json_(json) {}
 
-void write(Json& json, const Dense& dense) {
-  json["units"] = dense.units;
-  json["bias"] = dense.bias;
-}
-void read(Fields& fields, Dense& dense) {
-  fields.required("units", dense.units);
-  fields.optional("bias", dense.bias);
-}
+ private:
+  void field(const char* name, bool& value, bool) override { json_[name] = value; }
+  void field(const char* name, std::int64_t& value, bool) override { json_[name] = value; }
+  void field(const char* name, float& value, bool) override { json_[name] = shortest(value); }
+  void field(const char* name, Padding& value, bool) override { json_[name] = to_string(value); }
 
-void write(Json& json, const Conv2D& conv) {
-  json["filters"] = conv.filters;
-  json["rows"] = conv.rows;
-  json["columns"] = conv.columns;
-  json["stride"] = conv.stride;
-  json["padding"] = to_string(conv.padding);
-  json["bias"] = conv.bias;
-}
-void read(Fields& fields, Conv2D& conv) {
-  fields.required("filters", conv.filters);
-  fields.required("rows", conv.rows);
-  fields.required("columns", conv.columns);
-  fields.optional("stride", conv.stride);
-  fields.optional("padding", conv.padding);
-  fields.optional("bias", conv.bias);
-}
+  Json& json_;
+};
 
-template <class Pool>
-requires std::is_same_v<Pool, MaxPool2D> || std::is_same_v<Pool, AvgPool2D>
-void write(Json& json, const Pool& pool) {
-  json["size"] = pool.size;
-  json["stride"] = pool.stride;
-  json["padding"] = to_string(pool.padding);
-}
-template <class Pool>
-requires std::is_same_v<Pool, MaxPool2D> || std::is_same_v<Pool, AvgPool2D>
-void read(Fields& fields, Pool& pool) {
-  fields.required("size", pool.size);
-  fields.required("stride", pool.stride);
-  fields.optional("padding", pool.padding);
-}
+/// Reads them.
+class FieldReader final : public FieldList {
+ public:
+  explicit FieldReader(Fields& fields) : fields_(fields) {}
 
-void write(Json& json, const Dropout& dropout) {
-  json["rate"] = shortest(dropout.rate);
-}
-void read(Fields& fields, Dropout& dropout) {
-  fields.required("rate", dropout.rate);
-}
+ private:
+  void field(const char* name, bool& value, bool required) override { read(name, value, required); }
+  void field(const char* name, std::int64_t& value, bool required) override {
+    read(name, value, required);
+  }
+  void field(const char* name, float& value, bool required) override {
+    read(name, value, required);
+  }
+  void field(const char* name, Padding& value, bool required) override {
+    read(name, value, required);
+  }
+  template <class T>
+  void read(const char* name, T& value, bool required) {
+    required ? fields_.required(name, value) : fields_.optional(name, value);
+  }
 
-void write(Json& json, const BatchNorm& norm) {
-  json["momentum"] = shortest(norm.momentum);
-  json["epsilon"] = shortest(norm.epsilon);
-  json["biased_variance"] = norm.biased_variance;
-}
-void read(Fields& fields, BatchNorm& norm) {
-  fields.optional("momentum", norm.momentum);
-  fields.optional("epsilon", norm.epsilon);
-  fields.optional("biased_variance", norm.biased_variance);
-}
-
-/// The kinds without options.
-template <class Kind>
-requires std::is_empty_v<Kind>
-void write(Json&, const Kind&) {}
-template <class Kind>
-requires std::is_empty_v<Kind>
-void read(Fields&, Kind&) {}
+  Fields& fields_;
+};
 
 Json json_of(const Layer& layer) {
   Json json;
   json["name"] = layer.name;
   json["kind"] = kind_name(layer.kind);
-  std::visit([&](const auto& kind) { write(json, kind); }, layer.kind);
-  const bool has_kernel =
-      std::holds_alternative<Dense>(layer.kind) || std::holds_alternative<Conv2D>(layer.kind);
-  if (has_kernel || layer.initializer != Layer{}.initializer) {
+  FieldWriter writer(json);
+  layer.kind.list(writer);
+  if (layer.kind.facts().has_kernel || layer.initializer != Layer{}.initializer) {
     json["initializer"] = to_string(layer.initializer);
   }
   json["trainable"] = layer.trainable;
   return json;
-}
-
-template <std::size_t I = 0>
-LayerKind kind_named(const Fields& fields, const std::string& name) {
-  if constexpr (I == std::variant_size_v<LayerKind>) {
-    fields.fail("kind", concat("unknown kind of layer '", name, "'"));
-  } else {
-    const LayerKind kind{std::in_place_index<I>};
-    return name == kind_name(kind) ? kind : kind_named<I + 1>(fields, name);
-  }
 }
 
 Layer layer_from(const Json& json, std::string where) {
@@ -131,8 +89,11 @@ Layer layer_from(const Json& json, std::string where) {
   fields.required("name", layer.name);
   std::string kind;
   fields.required("kind", kind);
-  layer.kind = kind_named(fields, kind);
-  std::visit([&](auto& options) { read(fields, options); }, layer.kind);
+  const auto known = layer_kind(kind);
+  if (!known) fields.fail("kind", concat("unknown kind of layer '", kind, "'"));
+  layer.kind = *known;
+  FieldReader reader(fields);
+  layer.kind.list(reader);
   fields.optional("initializer", layer.initializer);
   fields.optional("trainable", layer.trainable);
   fields.finish();

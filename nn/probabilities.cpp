@@ -1,18 +1,19 @@
 #include <millrace/nn/probabilities.h>
 
+#include <millrace/nn/layers/sigmoid.h>
+#include <millrace/nn/layers/softmax.h>
 #include <millrace/nn/loss.h>
 #include <millrace/nn/model.h>
 
 #include <algorithm>
 #include <cmath>
-#include <variant>
 
 namespace millrace::nn {
 
 OutputKind output_kind(const Model& model) {
   const Loss loss = default_loss(model);
   const LayerKind& last = model.layers.back().kind;
-  if (std::holds_alternative<Softmax>(last) || std::holds_alternative<Sigmoid>(last)) {
+  if (last.is<Softmax>() || last.is<Sigmoid>()) {
     return OutputKind::probabilities;
   }
   return loss == Loss::sigmoid_cross_entropy ? OutputKind::sigmoid_logit

@@ -1,6 +1,8 @@
 #include <millrace/nn/transfer.h>
 
 #include <millrace/core/error.h>
+#include <millrace/nn/layers/flatten.h>
+#include <millrace/nn/layers/global_avg_pool.h>
 
 #include <algorithm>
 #include <charconv>
@@ -94,8 +96,7 @@ bool has_parameters(const LayerSummary& layer) {
 
 std::size_t base_layers(const Model& model) {
   const auto end = std::find_if(model.layers.begin(), model.layers.end(), [](const Layer& layer) {
-    return std::holds_alternative<Flatten>(layer.kind) ||
-           std::holds_alternative<GlobalAvgPool>(layer.kind);
+    return layer.kind.is<Flatten>() || layer.kind.is<GlobalAvgPool>();
   });
   return static_cast<std::size_t>(end - model.layers.begin());
 }

@@ -1,6 +1,7 @@
 #include <millrace/nn/weight_layout.h>
 
 #include <millrace/core/error.h>
+#include <millrace/nn/layers/flatten.h>
 
 #include <algorithm>
 
@@ -46,12 +47,6 @@ void walk_channels_first(const Shape& image, std::int64_t first, std::int64_t co
   }
 }
 
-bool keeps_order(const LayerKind& kind) {
-  return std::holds_alternative<Relu>(kind) || std::holds_alternative<Sigmoid>(kind) ||
-         std::holds_alternative<Softmax>(kind) || std::holds_alternative<Dropout>(kind) ||
-         std::holds_alternative<BatchNorm>(kind);
-}
-
 }  // namespace
 
 void place(const WeightLayout& layout, std::int64_t first, std::span<const float> part,
@@ -88,9 +83,9 @@ std::vector<Shape> flattened_images(const Model& model) {
     const LayerKind& kind = model.layers[i].kind;
     const Shape& input = i == 0 ? model.input : layers[i - 1].output;
     result[i] = image;
-    if (std::holds_alternative<Flatten>(kind) && input.rank() == 3) {
+    if (kind.is<Flatten>() && input.rank() == 3) {
       image = input;
-    } else if (!keeps_order(kind)) {
+    } else if (!kind.facts().keeps_order) {
       image = Shape{};
     }
   }

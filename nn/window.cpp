@@ -4,6 +4,10 @@
 
 namespace millrace::nn {
 
+const char* to_string(Padding padding) noexcept {
+  return padding == Padding::same ? "same" : "valid";
+}
+
 Window window(std::int64_t extent, std::int64_t size, std::int64_t stride,
               Padding padding) noexcept {
   if (padding == Padding::valid) {

@@ -2,11 +2,14 @@
 // How a sliding window lies on one dimension of an image: the arithmetic that convolutions and
 // poolings of all engines share.
 
-#include <millrace/nn/model.h>
-
 #include <cstdint>
 
 namespace millrace::nn {
+
+/// valid: no padding. same: output = ceil(input / stride), padding split as TensorFlow does, the
+/// odd one at the bottom and right.
+enum class Padding { valid, same };
+[[nodiscard]] const char* to_string(Padding padding) noexcept;
 
 /// Positions of a window and the pixels that it needs beyond each end.
 struct Window {

@@ -1,10 +1,10 @@
+#include <millrace/nn/layers/kinds.h>
 #include <millrace/nodes/keras_counterparts.h>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <string_view>
-#include <variant>
 
 namespace millrace {
 namespace {
@@ -60,10 +60,9 @@ bool comes_before(const WeightFile& file, std::size_t layer, LayerClass kind,
 }  // namespace
 
 LayerClass class_of(const nn::Layer& layer) {
-  if (std::holds_alternative<nn::Conv2D>(layer.kind)) return LayerClass::convolution;
-  if (std::holds_alternative<nn::Dense>(layer.kind)) return LayerClass::dense;
-  return std::holds_alternative<nn::BatchNorm>(layer.kind) ? LayerClass::batch_norm
-                                                           : LayerClass::weightless;
+  if (layer.kind.is<nn::Conv2D>()) return LayerClass::convolution;
+  if (layer.kind.is<nn::Dense>()) return LayerClass::dense;
+  return layer.kind.is<nn::BatchNorm>() ? LayerClass::batch_norm : LayerClass::weightless;
 }
 
 LayerClass class_of(const WeightFile& file, const WeightFile::Layer& layer) {

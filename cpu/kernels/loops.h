@@ -5,7 +5,7 @@
 
 #include <millrace/cpu/layouts.h>
 #include <millrace/nn/engine.h>
-#include <millrace/nn/model.h>
+#include <millrace/nn/layers/batch_norm.h>
 
 #include <cstddef>
 #include <cstdint>

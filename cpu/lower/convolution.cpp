@@ -37,7 +37,7 @@ std::vector<dnnl::algorithm> algorithms(const Lowering& lowering, const Convolut
 }
 
 Convolution shape_of(const Lowering& lowering, const nn::Op& op, const Shape& x, const Shape& y) {
-  const auto& layer = std::get<nn::Conv2D>(lowering.layer(op).kind);
+  const auto& layer = *lowering.graph().kind<nn::Conv2D>(op);
   const nn::Window down = nn::window(x[1], layer.rows, layer.stride, layer.padding);
   const nn::Window across = nn::window(x[2], layer.columns, layer.stride, layer.padding);
   Convolution shape;
@@ -175,11 +175,10 @@ Lowering::KernelForRows for_rows(const Way& way, Convolution shape, Find find) {
 }
 
 void forward(Lowering& lowering, const nn::Op& op) {
-  const auto [x, y] = std::pair(op.inputs[0], op.outputs[0]);
-  const Convolution shape =
-      shape_of(lowering, op, lowering.value(x).shape, lowering.value(y).shape);
+  const auto [x, y] = std::pair(op.x(), op.y());
+  const Convolution shape = shape_of(lowering, op, lowering.shape(x), lowering.shape(y));
   const nn::ValueId relu = lowering.fuse_relu(y);
-  const Layout weights = lowering.parameter_layout(op.inputs[1]);
+  const Layout weights = lowering.parameter_layout(op.parameter(nn::Role::kernel));
   Layout expected;  // by the neighbours: what the first way makes
   Pass pass{"forward", {DNNL_ARG_SRC, DNNL_ARG_DST, DNNL_ARG_WEIGHTS}, [&](const Way& way) {
               const Layout made = way.at(DNNL_ARG_DST);
@@ -203,12 +202,13 @@ void forward(Lowering& lowering, const nn::Op& op) {
   const Layout source = way.at(DNNL_ARG_SRC);
   const Layout destination = way.at(DNNL_ARG_DST);
   lowering.forward(op) = {source, destination};
-  std::vector<Use> uses{
-      {DNNL_ARG_SRC, lowering.in_layout(x, source)},
-      {DNNL_ARG_DST, lowering.make(relu >= 0 ? relu : y, destination)},
-      {DNNL_ARG_WEIGHTS, lowering.parameter(op.inputs[1], way.at(DNNL_ARG_WEIGHTS))}};
+  std::vector<Use> uses{{DNNL_ARG_SRC, lowering.in_layout(x, source)},
+                        {DNNL_ARG_DST, lowering.make(relu >= 0 ? relu : y, destination)},
+                        {DNNL_ARG_WEIGHTS, lowering.parameter(op.parameter(nn::Role::kernel),
+                                                              way.at(DNNL_ARG_WEIGHTS))}};
   if (shape.bias) {
-    uses.push_back({DNNL_ARG_BIAS, lowering.parameter(op.inputs[2], way.at(DNNL_ARG_BIAS))});
+    uses.push_back(
+        {DNNL_ARG_BIAS, lowering.parameter(op.parameter(nn::Role::bias), way.at(DNNL_ARG_BIAS))});
   }
   lowering.append(lowering.step_name(op, relu >= 0 ? "+ relu" : ""), way, std::move(uses));
   const auto find = [&lowering, relu](const Convolution& c) {
@@ -227,10 +227,9 @@ Images backward_images(const Lowering::Forward& forward) {
 }
 
 void backward_data(Lowering& lowering, const nn::Op& op) {
-  const auto [dy, dx] = std::pair(op.inputs[0], op.outputs[0]);
-  const Convolution shape =
-      shape_of(lowering, op, lowering.value(dx).shape, lowering.value(dy).shape);
-  const Layout weights = lowering.parameter_layout(op.inputs[1]);
+  const auto [dy, dx] = std::pair(op.dy(), op.dx());
+  const Convolution shape = shape_of(lowering, op, lowering.shape(dx), lowering.shape(dy));
+  const Layout weights = lowering.parameter_layout(op.parameter(nn::Role::kernel));
   const Layout expected = lowering.forward(op).source;
   const Pass pass{"backward data",
                   {DNNL_ARG_DIFF_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS},
@@ -249,7 +248,7 @@ void backward_data(Lowering& lowering, const nn::Op& op) {
                           },
                           own_winograd(lowering, shape, pass, true, false)));
   const SlotId from = lowering.in_layout(dy, way.at(DNNL_ARG_DIFF_DST));
-  const SlotId w = lowering.parameter(op.inputs[1], way.at(DNNL_ARG_WEIGHTS));
+  const SlotId w = lowering.parameter(op.parameter(nn::Role::kernel), way.at(DNNL_ARG_WEIGHTS));
   const SlotId to = lowering.make(dx, way.at(DNNL_ARG_DIFF_SRC));
   lowering.append(lowering.step_name(op), way,
                   {{DNNL_ARG_DIFF_SRC, to}, {DNNL_ARG_DIFF_DST, from}, {DNNL_ARG_WEIGHTS, w}});
@@ -260,10 +259,9 @@ void backward_data(Lowering& lowering, const nn::Op& op) {
 }
 
 void backward_weights(Lowering& lowering, const nn::Op& op) {
-  const auto [x, dy] = std::pair(op.inputs[0], op.inputs[1]);
-  const Convolution shape =
-      shape_of(lowering, op, lowering.value(x).shape, lowering.value(dy).shape);
-  const Layout weights = lowering.parameter_layout(op.outputs[0]);
+  const auto [x, dy] = std::pair(op.x(), op.dy());
+  const Convolution shape = shape_of(lowering, op, lowering.shape(x), lowering.shape(dy));
+  const Layout weights = lowering.parameter_layout(op.gradient(nn::Role::kernel));
   Pass pass{"backward weights",
             {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS},
             [&](const Way& way) {
@@ -293,7 +291,7 @@ void backward_weights(Lowering& lowering, const nn::Op& op) {
 
 }  // namespace
 
-void lower_convolution(Lowering& lowering, const nn::Op& op) {
+void lower(Lowering& lowering, const nn::Op& op, const nn::Conv2D&) {
   switch (op.pass) {
     case nn::Pass::forward: return forward(lowering, op);
     case nn::Pass::backward_data: return backward_data(lowering, op);

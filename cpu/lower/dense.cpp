@@ -19,9 +19,9 @@ using onednn::Tag;
 
 Dense shape_of(const Lowering& lowering, const nn::Op& op, nn::ValueId x, nn::ValueId y) {
   Dense shape;
-  shape.source = plain_layout(lowering.value(x).shape);
-  shape.destination = plain_layout(lowering.value(y).shape);
-  shape.bias = std::get<nn::Dense>(lowering.layer(op).kind).bias;
+  shape.source = plain_layout(lowering.shape(x));
+  shape.destination = plain_layout(lowering.shape(y));
+  shape.bias = lowering.graph().kind<nn::Dense>(op)->bias;
   return shape;
 }
 
@@ -37,44 +37,48 @@ std::vector<Found> candidates(Dense shape, const Layout& weights, Find&& find) {
 }
 
 void forward(Lowering& lowering, const nn::Op& op) {
-  const nn::ValueId y = op.outputs[0];
-  const Dense shape = shape_of(lowering, op, op.inputs[0], y);
+  const nn::ValueId y = op.y();
+  const Dense shape = shape_of(lowering, op, op.x(), y);
   const nn::ValueId relu = lowering.fuse_relu(y);
   const Kernel kernel = lowering.choose(
-      op, candidates(shape, lowering.parameter_layout(op.inputs[1]), [&](const Dense& d) {
-        return onednn::dense_forward(lowering.engine(), d, lowering.purpose(), relu >= 0);
-      }));
-  std::vector<Use> uses{
-      {DNNL_ARG_SRC, lowering.in_layout(op.inputs[0], shape.source)},
-      {DNNL_ARG_WEIGHTS, lowering.parameter(op.inputs[1], kernel.at(DNNL_ARG_WEIGHTS))},
-      {DNNL_ARG_DST, lowering.make(relu >= 0 ? relu : y, shape.destination)}};
+      op, candidates(shape, lowering.parameter_layout(op.parameter(nn::Role::kernel)),
+                     [&](const Dense& d) {
+                       return onednn::dense_forward(lowering.engine(), d, lowering.purpose(),
+                                                    relu >= 0);
+                     }));
+  std::vector<Use> uses{{DNNL_ARG_SRC, lowering.in_layout(op.x(), shape.source)},
+                        {DNNL_ARG_WEIGHTS, lowering.parameter(op.parameter(nn::Role::kernel),
+                                                              kernel.at(DNNL_ARG_WEIGHTS))},
+                        {DNNL_ARG_DST, lowering.make(relu >= 0 ? relu : y, shape.destination)}};
   if (shape.bias) {
-    uses.push_back({DNNL_ARG_BIAS, lowering.parameter(op.inputs[2], kernel.at(DNNL_ARG_BIAS))});
+    uses.push_back({DNNL_ARG_BIAS,
+                    lowering.parameter(op.parameter(nn::Role::bias), kernel.at(DNNL_ARG_BIAS))});
   }
   lowering.append(lowering.step_name(op, relu >= 0 ? "+ relu" : ""), kernel, std::move(uses));
 }
 
 void backward_data(Lowering& lowering, const nn::Op& op) {
-  const auto [dy, dx] = std::pair(op.inputs[0], op.outputs[0]);
+  const auto [dy, dx] = std::pair(op.dy(), op.dx());
   const Dense shape = shape_of(lowering, op, dx, dy);
   const Kernel kernel = lowering.choose(
-      op, candidates(shape, lowering.parameter_layout(op.inputs[1]), [&](const Dense& d) {
-        return onednn::dense_backward_data(lowering.engine(), d);
-      }));
+      op, candidates(
+              shape, lowering.parameter_layout(op.parameter(nn::Role::kernel)),
+              [&](const Dense& d) { return onednn::dense_backward_data(lowering.engine(), d); }));
   const SlotId from = lowering.in_layout(dy, shape.destination);
-  const SlotId w = lowering.parameter(op.inputs[1], kernel.at(DNNL_ARG_WEIGHTS));
+  const SlotId w = lowering.parameter(op.parameter(nn::Role::kernel), kernel.at(DNNL_ARG_WEIGHTS));
   const SlotId to = lowering.make(dx, shape.source);
   lowering.append(lowering.step_name(op), kernel,
                   {{DNNL_ARG_DIFF_DST, from}, {DNNL_ARG_WEIGHTS, w}, {DNNL_ARG_DIFF_SRC, to}});
 }
 
 void backward_weights(Lowering& lowering, const nn::Op& op) {
-  const auto [x, dy] = std::pair(op.inputs[0], op.inputs[1]);
+  const auto [x, dy] = std::pair(op.x(), op.dy());
   const Dense shape = shape_of(lowering, op, x, dy);
   const Kernel kernel = lowering.choose(
-      op, candidates(shape, lowering.parameter_layout(op.outputs[0]), [&](const Dense& d) {
-        return onednn::dense_backward_weights(lowering.engine(), d);
-      }));
+      op, candidates(shape, lowering.parameter_layout(op.gradient(nn::Role::kernel)),
+                     [&](const Dense& d) {
+                       return onednn::dense_backward_weights(lowering.engine(), d);
+                     }));
   const SlotId source = lowering.in_layout(x, shape.source);
   const SlotId destination = lowering.in_layout(dy, shape.destination);
   lowering.append_parameter_gradients(op, kernel, source, destination, shape.bias);
@@ -99,10 +103,10 @@ struct Columns {
 
   Columns(const Lowering& lowering, const nn::Op& op, nn::ValueId x, nn::ValueId y,
           nn::ValueId weights)
-      : rows(lowering.value(x).shape[0] * lowering.options().division.parts),
-        inputs(lowering.value(x).shape[1]),
-        width(lowering.value(y).shape[1]),
-        has_bias_(std::get<nn::Dense>(lowering.layer(op).kind).bias) {
+      : rows(lowering.shape(x)[0] * lowering.options().division.parts),
+        inputs(lowering.shape(x)[1]),
+        width(lowering.shape(y)[1]),
+        has_bias_(lowering.graph().kind<nn::Dense>(op)->bias) {
     const std::int64_t parts = lowering.options().division.parts;
     if (const auto chosen = cuttable(lowering.parameter_layout(weights))) {
       tag = *chosen;
@@ -149,58 +153,60 @@ struct Columns {
 };
 
 void forward_by_outputs(Lowering& lowering, const nn::Op& op) {
-  const nn::ValueId y = op.outputs[0];
-  const Columns columns(lowering, op, op.inputs[0], y, op.inputs[1]);
+  const nn::ValueId y = op.y();
+  const Columns columns(lowering, op, op.x(), y, op.parameter(nn::Role::kernel));
   const Dense shape = columns.shape();
   const nn::ValueId relu = lowering.fuse_relu(y);
   const Kernel kernel = lowering.choose(op, candidates(shape, shape.weights, [&](const Dense& d) {
                                           return onednn::dense_forward(
                                               lowering.engine(), d, lowering.purpose(), relu >= 0);
                                         }));
-  const SlotId rows =
-      lowering.in_layout(op.inputs[0], plain_layout(lowering.value(op.inputs[0]).shape));
+  const SlotId rows = lowering.in_layout(op.x(), plain_layout(lowering.shape(op.x())));
   lowering.begin_section();
   const SlotId own = lowering.temporary(shape.destination);
-  std::vector<Use> uses{{DNNL_ARG_SRC, lowering.whole(rows)},
-                        {DNNL_ARG_WEIGHTS, lowering.convert(columns.weights(lowering, op.inputs[1]),
-                                                            kernel.at(DNNL_ARG_WEIGHTS))},
-                        {DNNL_ARG_DST, own}};
-  if (shape.bias) uses.push_back({DNNL_ARG_BIAS, columns.bias(lowering, op.inputs[2])});
+  std::vector<Use> uses{
+      {DNNL_ARG_SRC, lowering.whole(rows)},
+      {DNNL_ARG_WEIGHTS, lowering.convert(columns.weights(lowering, op.parameter(nn::Role::kernel)),
+                                          kernel.at(DNNL_ARG_WEIGHTS))},
+      {DNNL_ARG_DST, own}};
+  if (shape.bias)
+    uses.push_back({DNNL_ARG_BIAS, columns.bias(lowering, op.parameter(nn::Role::bias))});
   lowering.append(lowering.step_name(op, relu >= 0 ? "+ relu" : ""), kernel, std::move(uses));
-  const SlotId made = lowering.make(relu >= 0 ? relu : y, plain_layout(lowering.value(y).shape));
+  const SlotId made = lowering.make(relu >= 0 ? relu : y, plain_layout(lowering.shape(y)));
   lowering.append(lowering.step_name(op, "columns"), "copy", {own, lowering.whole(made)},
                   columns.copy(false));
   lowering.begin_section();
 }
 
 void backward_weights_by_outputs(Lowering& lowering, const nn::Op& op) {
-  const auto [x, dy] = std::pair(op.inputs[0], op.inputs[1]);
-  const Columns columns(lowering, op, x, dy, op.outputs[0]);
+  const auto [x, dy] = std::pair(op.x(), op.dy());
+  const Columns columns(lowering, op, x, dy, op.gradient(nn::Role::kernel));
   const Dense shape = columns.shape();
   const Kernel kernel =
       lowering.choose(op, candidates(shape, shape.weights, [&](const Dense& d) {
                         return onednn::dense_backward_weights(lowering.engine(), d);
                       }));
-  const SlotId source = lowering.in_layout(x, plain_layout(lowering.value(x).shape));
-  const SlotId derivative = lowering.in_layout(dy, plain_layout(lowering.value(dy).shape));
+  const SlotId source = lowering.in_layout(x, plain_layout(lowering.shape(x)));
+  const SlotId derivative = lowering.in_layout(dy, plain_layout(lowering.shape(dy)));
   if (lowering.section_has_others()) lowering.begin_section();
   const SlotId own = lowering.temporary(shape.destination);
   lowering.append(lowering.step_name(op, "columns"), "copy", {own, lowering.whole(derivative)},
                   columns.copy(true));
-  const SlotId gradient = columns.weights(lowering, op.outputs[0]);
+  const SlotId gradient = columns.weights(lowering, op.gradient(nn::Role::kernel));
   const bool fits = kernel.at(DNNL_ARG_DIFF_WEIGHTS) == shape.weights;
   const SlotId written = fits ? gradient : lowering.temporary(kernel.at(DNNL_ARG_DIFF_WEIGHTS));
   std::vector<Use> uses{{DNNL_ARG_SRC, lowering.whole(source)},
                         {DNNL_ARG_DIFF_DST, own},
                         {DNNL_ARG_DIFF_WEIGHTS, written}};
-  if (shape.bias) uses.push_back({DNNL_ARG_DIFF_BIAS, columns.bias(lowering, op.outputs[1])});
+  if (shape.bias)
+    uses.push_back({DNNL_ARG_DIFF_BIAS, columns.bias(lowering, op.gradient(nn::Role::bias))});
   lowering.append(lowering.step_name(op), kernel, std::move(uses));
   lowering.store(written, gradient);
 }
 
 }  // namespace
 
-void lower_dense(Lowering& lowering, const nn::Op& op) {
+void lower(Lowering& lowering, const nn::Op& op, const nn::Dense&) {
   const bool by_outputs = lowering.is_by_outputs(op);
   switch (op.pass) {
     case nn::Pass::forward:

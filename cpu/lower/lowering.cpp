@@ -23,15 +23,14 @@ Lowering::Lowering(const nn::Graph& graph, const Options& options, ParameterLayo
       parameters_(parameters),
       engine_(engine),
       slots_(graph.values.size(), kNoSlot),
+      uses_(graph),
       last_use_(graph.values.size(), 0),
-      uses_(graph.values.size(), 0),
       left_out_(graph.ops.size(), false),
       forward_(graph.model.layers.size()) {
   for (std::size_t i = 0; i < graph.ops.size(); ++i) {
-    for (const nn::ValueId id : graph.ops[i].inputs) {
-      last_use_[index(id)] =
-          std::max(last_use_[index(id)], is_put_off(graph.ops[i]) ? graph.ops.size() : i);
-      ++uses_[index(id)];
+    for (const nn::Argument& read : graph.ops[i].inputs) {
+      std::size_t& last = last_use_[index(read.value)];
+      last = std::max(last, is_put_off(graph.ops[i]) ? graph.ops.size() : i);
     }
   }
   lowered_.batch = graph.batch;
@@ -43,47 +42,45 @@ Lowering::Lowering(const nn::Graph& graph, const Options& options, ParameterLayo
 void Lowering::find_pooled_relus() {
   const auto& ops = graph_.ops;
   for (std::size_t i = 0; i < ops.size(); ++i) {
-    if (ops[i].kind != nn::OpKind::max_pool || ops[i].pass == nn::Pass::forward) continue;
-    const nn::ValueId dx = ops[i].outputs[0];
+    if (graph_.kind<nn::MaxPool2D>(ops[i]) == nullptr || ops[i].pass == nn::Pass::forward) continue;
     const auto pooling = std::ranges::find_if(ops, [&](const nn::Op& op) {
       return op.layer == ops[i].layer && op.pass == nn::Pass::forward;
     });
-    const auto relu = std::ranges::find_if(ops, [&](const nn::Op& op) {
-      return op.kind == nn::OpKind::relu && op.pass != nn::Pass::forward && op.inputs[0] == dx &&
-             op.inputs[1] == pooling->inputs[0];
-    });
-    if (relu == ops.end() || uses_[index(dx)] != 1) continue;
-    const nn::ValueId pooled = pooling->outputs[0];
-    pooled_relus_[i] = {&*relu, pooled};
-    last_use_[index(pooled)] = std::max(last_use_[index(pooled)], i);
+    const nn::Op* relu = uses_.only_reader(ops[i].dx());
+    if (relu == nullptr || graph_.kind<nn::Relu>(*relu) == nullptr ||
+        relu->at(nn::operand::y) != pooling->x()) {
+      continue;
+    }
+    pooled_relus_[i] = {relu, pooling->y()};
+    last_use_[index(pooling->y())] = std::max(last_use_[index(pooling->y())], i);
   }
 }
 
 Lowering::PooledRelu Lowering::relu_before(const nn::Op& pooling) const {
-  const auto it = pooled_relus_.find(static_cast<std::size_t>(&pooling - graph_.ops.data()));
+  const auto it = pooled_relus_.find(uses_.index_of(pooling));
   return it == pooled_relus_.end() ? PooledRelu() : it->second;
 }
 
 void Lowering::leave_out(const nn::Op& op) {
-  left_out_[static_cast<std::size_t>(&op - graph_.ops.data())] = true;
+  left_out_[uses_.index_of(op)] = true;
 }
 
 Lowered Lowering::run() && {
-  const bool training = is_training();
+  const bool training = graph_.trains();
   slots_[index(graph_.input)] =
-      add({.layout = plain_layout(value(graph_.input).shape), .place = Place::input});
+      add({.layout = plain_layout(shape(graph_.input)), .place = Place::input});
   lowered_.input = slot_of(graph_.input);
   for (op_ = 0; op_ < graph_.ops.size(); ++op_) {
     const nn::Op& op = graph_.ops[op_];
-    if (op.kind == nn::OpKind::loss && !training) begin(Part::loss);
+    if (op.is_loss() && !training) begin(Part::loss);
     if (!left_out_[op_] && !is_put_off(op)) lower(op);
-    if (op.kind == nn::OpKind::loss && !training) begin(Part::output);
+    if (op.is_loss() && !training) begin(Part::output);
   }
   for (op_ = 0; op_ < graph_.ops.size(); ++op_) {
     if (is_put_off(graph_.ops[op_])) lower(graph_.ops[op_]);
   }
   if (!training) {
-    lowered_.output = in_layout(graph_.output, plain_layout(value(graph_.output).shape));
+    lowered_.output = in_layout(graph_.output, plain_layout(shape(graph_.output)));
   }
   // Several threads on each operation have too little to do in a round.
   if (options_.threads == 1) compute_in_rounds(lowered_);
@@ -91,26 +88,20 @@ Lowered Lowering::run() && {
 }
 
 void Lowering::lower(const nn::Op& op) {
-  switch (op.kind) {
-    case nn::OpKind::dense: return lower_dense(*this, op);
-    case nn::OpKind::conv2d: return lower_convolution(*this, op);
-    case nn::OpKind::max_pool:
-    case nn::OpKind::avg_pool:
-    case nn::OpKind::global_avg_pool: return lower_pooling(*this, op);
-    case nn::OpKind::flatten:  // a change of name: who wants the values in a row converts them
-      return place(op.outputs[0], slot_of(op.inputs[0]));
-    case nn::OpKind::relu:
-    case nn::OpKind::sigmoid: return lower_eltwise(*this, op);
-    case nn::OpKind::softmax: return lower_softmax(*this, op);
-    case nn::OpKind::dropout: return lower_dropout(*this, op);
-    case nn::OpKind::batch_norm: return lower_batch_norm(*this, op);
-    case nn::OpKind::loss: return lower_loss(*this, op);
-  }
+  if (op.is_loss()) return lower_loss(*this, op);
+  const bool is_known = nn::visit_kind(graph_.layer(op).kind,
+                                       [&](const auto& layer) { cpu::lower(*this, op, layer); });
+  if (!is_known) throw Error(concat("cpu: this engine cannot do '", step_name(op), "'"));
+}
+
+// A change of name: who wants the values in a row converts them.
+void lower(Lowering& lowering, const nn::Op& op, const nn::Flatten&) {
+  lowering.rename(op.source(), op.result());
 }
 
 bool Lowering::is_by_outputs(const nn::Op& op) const {
-  return op.kind == nn::OpKind::dense && op.pass != nn::Pass::backward_data && is_training() &&
-         options_.division.is_by_outputs(op.layer);
+  return graph_.kind<nn::Dense>(op) != nullptr && op.pass != nn::Pass::backward_data &&
+         graph_.trains() && options_.division.is_by_outputs(op.layer);
 }
 
 bool Lowering::is_put_off(const nn::Op& op) const {
@@ -123,44 +114,19 @@ void Lowering::begin(Part part) {
   conversions_.clear();
 }
 
-bool Lowering::is_training() const {
-  return std::any_of(graph_.values.begin(), graph_.values.end(),
-                     [](const nn::Value& v) { return v.role == nn::ValueRole::gradient; });
-}
-
 onednn::Purpose Lowering::purpose() const {
-  return is_training() ? onednn::Purpose::training : onednn::Purpose::inference;
-}
-
-const nn::Value& Lowering::value(nn::ValueId id) const {
-  return graph_.values[index(id)];
-}
-
-const nn::Layer& Lowering::layer(const nn::Op& op) const {
-  return graph_.model.layers[static_cast<std::size_t>(op.layer)];
+  return graph_.trains() ? onednn::Purpose::training : onednn::Purpose::inference;
 }
 
 Lowering::Forward& Lowering::forward(const nn::Op& op) {
   return forward_[static_cast<std::size_t>(op.layer)];
 }
 
-std::string Lowering::step_name(const nn::Op& op, std::string_view detail) const {
-  const std::string_view of = op.layer < 0 ? "loss" : std::string_view(layer(op).name);
-  const char* const pass = op.pass == nn::Pass::forward         ? "forward"
-                           : op.pass == nn::Pass::backward_data ? "backward data"
-                                                                : "backward parameters";
-  return detail.empty() ? concat(of, " ", pass) : concat(of, " ", pass, " ", detail);
-}
-
 nn::ValueId Lowering::fuse_relu(nn::ValueId id) {
-  if (uses_[index(id)] != 1) return -1;
-  for (std::size_t i = op_ + 1; i < graph_.ops.size(); ++i) {
-    const nn::Op& op = graph_.ops[i];
-    if (op.kind != nn::OpKind::relu || op.pass != nn::Pass::forward || op.inputs[0] != id) continue;
-    left_out_[i] = true;
-    return op.outputs[0];
-  }
-  return -1;
+  const nn::Op* relu = uses_.relu_of(id);
+  if (relu == nullptr) return -1;
+  leave_out(*relu);
+  return relu->y();
 }
 
 void Lowering::begin_section() {

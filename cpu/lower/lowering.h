@@ -1,7 +1,7 @@
 #pragma once
 // From a graph of operations to a program of steps: gives each value a layout and a slot, converts
-// where two operations want different layouts, and appends steps. The families of operations
-// (the files beside this one) are written with these words.
+// where two operations want different layouts, and appends steps. The kinds of layers (the files
+// beside this one) are written with these words.
 
 #include <millrace/cpu/division.h>
 #include <millrace/cpu/engine_options.h>
@@ -10,6 +10,8 @@
 #include <millrace/cpu/program.h>
 #include <millrace/cpu/tuner.h>
 #include <millrace/nn/graph.h>
+#include <millrace/nn/layers/kinds.h>
+#include <millrace/nn/value_uses.h>
 
 #include <functional>
 #include <map>
@@ -48,14 +50,13 @@ class Lowering {
   // The graph.
   [[nodiscard]] const dnnl::engine& engine() const { return engine_; }
   [[nodiscard]] const Options& options() const { return options_; }
-  [[nodiscard]] nn::Loss loss() const { return graph_.loss; }
-  [[nodiscard]] double label_smoothing() const { return graph_.label_smoothing; }
+  [[nodiscard]] const nn::Graph& graph() const { return graph_; }
   [[nodiscard]] onednn::Purpose purpose() const;
-  [[nodiscard]] const nn::Value& value(nn::ValueId id) const;
-  [[nodiscard]] const nn::Layer& layer(const nn::Op& op) const;
+  [[nodiscard]] const Shape& shape(nn::ValueId id) const { return graph_.value(id).shape; }
   [[nodiscard]] Forward& forward(const nn::Op& op);
-  /// "conv2 forward".
-  [[nodiscard]] std::string step_name(const nn::Op& op, std::string_view detail = {}) const;
+  [[nodiscard]] std::string step_name(const nn::Op& op, std::string_view detail = {}) const {
+    return nn::step_name(graph_, op, detail);
+  }
   /// Whether the operation does some outputs of all rows here: a dense layer, forward and for the
   /// gradients of its parameters, in training.
   [[nodiscard]] bool is_by_outputs(const nn::Op& op) const;
@@ -71,6 +72,8 @@ class Lowering {
   SlotId make(nn::ValueId id, const Layout& layout);
   /// The same, over memory that the operation at hand is the last to read, if it is (-1: for none).
   SlotId make_in_place(nn::ValueId id, SlotId over);
+  /// Another value that lies where `from` does.
+  void rename(nn::ValueId from, nn::ValueId to) { place(to, slot_of(from)); }
   SlotId temporary(const Layout& layout);
   /// What lies in a slot, in a layout; appends a reorder unless it has been made already.
   SlotId convert(SlotId slot, const Layout& wanted);
@@ -148,7 +151,6 @@ class Lowering {
   void append(Step step);
   void find_pooled_relus();
   void begin(Part part);
-  [[nodiscard]] bool is_training() const;
   [[nodiscard]] bool may_overwrite(SlotId slot) const;
   void place(nn::ValueId id, SlotId slot);
   SlotId add(Slot slot);
@@ -162,24 +164,21 @@ class Lowering {
   Lowered lowered_;
   Part part_ = Part::both;
   bool begins_section_ = false, section_has_others_ = false;
-  std::size_t op_ = 0;                              // the operation at hand
-  std::vector<SlotId> slots_;                       // by value
+  std::size_t op_ = 0;         // the operation at hand
+  std::vector<SlotId> slots_;  // by value
+  nn::ValueUses uses_;
   std::vector<std::size_t> last_use_;               // by value: an operation
-  std::vector<int> uses_;                           // by value
   std::vector<bool> left_out_;                      // by operation
   std::map<std::size_t, PooledRelu> pooled_relus_;  // by operation
   std::vector<Forward> forward_;                    // by layer
   std::vector<Conversion> conversions_;             // so that a layout of a value is made once
 };
 
-// The families, in the files beside this one.
-void lower_convolution(Lowering& lowering, const nn::Op& op);
-void lower_dense(Lowering& lowering, const nn::Op& op);
-void lower_pooling(Lowering& lowering, const nn::Op& op);
-void lower_eltwise(Lowering& lowering, const nn::Op& op);
-void lower_softmax(Lowering& lowering, const nn::Op& op);
-void lower_dropout(Lowering& lowering, const nn::Op& op);
-void lower_batch_norm(Lowering& lowering, const nn::Op& op);
+// One a kind of layer, in the files beside this one.
+#define MILLRACE_LOWER(Kind) \
+  void lower(Lowering& lowering, const nn::Op& op, const nn::Kind& layer);
+MILLRACE_LAYER_KINDS(MILLRACE_LOWER)
+#undef MILLRACE_LOWER
 void lower_loss(Lowering& lowering, const nn::Op& op);
 
 }  // namespace millrace::cpu

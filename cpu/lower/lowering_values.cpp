@@ -10,7 +10,8 @@ namespace millrace::cpu {
 
 SlotId Lowering::slot_of(nn::ValueId id) const {
   const SlotId slot = slots_[static_cast<std::size_t>(id)];
-  MILLRACE_CHECK(slot != kNoSlot, "the value '", value(id).name, "' is used before it is made");
+  MILLRACE_CHECK(slot != kNoSlot, "the value '", graph_.value(id).name,
+                 "' is used before it is made");
   return slot;
 }
 
@@ -71,11 +72,11 @@ void Lowering::append_reorder(SlotId from, SlotId to) {
 }
 
 Layout Lowering::parameter_layout(nn::ValueId id) const {
-  return parameters_.layout(value(id).parameter);
+  return parameters_.layout(graph_.value(id).parameter);
 }
 
 SlotId Lowering::parameter(nn::ValueId id, const Layout& wanted) {
-  const int parameter = value(id).parameter;
+  const int parameter = graph_.value(id).parameter;
   SlotId& slot = slots_[static_cast<std::size_t>(id)];
   if (slot == kNoSlot) {
     const Layout& own = parameters_.choose(parameter, wanted);
@@ -85,7 +86,7 @@ SlotId Lowering::parameter(nn::ValueId id, const Layout& wanted) {
 }
 
 SlotId Lowering::gradient(nn::ValueId id, const Layout& written) {
-  const int parameter = value(id).parameter;
+  const int parameter = graph_.value(id).parameter;
   const Layout own = parameters_.layout(parameter);
   const SlotId slot = add({.layout = own, .place = Place::gradients, .parameter = parameter});
   place(id, slot);
@@ -93,12 +94,12 @@ SlotId Lowering::gradient(nn::ValueId id, const Layout& written) {
 }
 
 SlotId Lowering::piece(nn::ValueId id, const Layout& all, const Layout& piece, std::size_t within) {
-  parameters_.choose(value(id).parameter, all);
-  const bool is_gradient = value(id).role == nn::ValueRole::parameter_gradient;
+  parameters_.choose(graph_.value(id).parameter, all);
+  const bool is_gradient = graph_.value(id).role == nn::ValueRole::parameter_gradient;
   return add({.layout = piece,
               .place = is_gradient ? Place::gradients : Place::parameters,
               .is_whole = is_gradient,
-              .parameter = value(id).parameter,
+              .parameter = graph_.value(id).parameter,
               .within = static_cast<std::int64_t>(within)});
 }
 
@@ -109,16 +110,16 @@ void Lowering::store_gradient(nn::ValueId id, SlotId written) {
 void Lowering::append_parameter_gradients(const nn::Op& op, const onednn::Kernel& kernel,
                                           SlotId source, SlotId destination, bool has_bias,
                                           const KernelForRows& kernel_for_rows) {
-  const SlotId weights = gradient(op.outputs[0], kernel.at(DNNL_ARG_DIFF_WEIGHTS));
+  const SlotId weights = gradient(op.gradient(nn::Role::kernel), kernel.at(DNNL_ARG_DIFF_WEIGHTS));
   std::vector<Use> uses{
       {DNNL_ARG_SRC, source}, {DNNL_ARG_DIFF_DST, destination}, {DNNL_ARG_DIFF_WEIGHTS, weights}};
   if (has_bias) {
     const Layout layout = kernel.at(DNNL_ARG_DIFF_BIAS);
-    uses.push_back({DNNL_ARG_DIFF_BIAS, gradient(op.outputs[1], layout)});
+    uses.push_back({DNNL_ARG_DIFF_BIAS, gradient(op.gradient(nn::Role::bias), layout)});
   }
   append(step_name(op), kernel, std::move(uses));
   if (kernel_for_rows) can_be_cut(kernel_for_rows);
-  store_gradient(op.outputs[0], weights);
+  store_gradient(op.gradient(nn::Role::kernel), weights);
 }
 
 SlotId Lowering::make(nn::ValueId id, const Layout& layout) {

@@ -26,22 +26,25 @@ onednn::Window window_of(const Layer& layer, const Shape& x) {
           across.before, down.after, across.after};
 }
 
-/// `x` and `y` are the shapes of the forward operation.
-Pooling shape_of(const Lowering& lowering, const nn::Op& op, const Shape& x, const Shape& y) {
+// `x` and `y` are the shapes of the forward operation.
+Pooling shape_of(const nn::MaxPool2D& layer, const Shape& x, const Shape& y) {
   Pooling shape;
-  const nn::LayerKind& kind = lowering.layer(op).kind;
-  onednn::Dims to = dims_of(y);
-  if (const auto* max = std::get_if<nn::MaxPool2D>(&kind)) {
-    shape.window = window_of(*max, x);
-  } else if (const auto* average = std::get_if<nn::AvgPool2D>(&kind)) {
-    shape.algorithm = dnnl::algorithm::pooling_avg_exclude_padding;
-    shape.window = window_of(*average, x);
-  } else {  // the whole image
-    shape.algorithm = dnnl::algorithm::pooling_avg_exclude_padding;
-    shape.window = {.rows = x[1], .columns = x[2]};
-    to = {y[0], y[1], 1, 1};
-  }
-  shape.destination = onednn::layout(to, Tag::any);
+  shape.window = window_of(layer, x);
+  shape.destination = onednn::layout(dims_of(y), Tag::any);
+  return shape;
+}
+Pooling shape_of(const nn::AvgPool2D& layer, const Shape& x, const Shape& y) {
+  Pooling shape;
+  shape.algorithm = dnnl::algorithm::pooling_avg_exclude_padding;
+  shape.window = window_of(layer, x);
+  shape.destination = onednn::layout(dims_of(y), Tag::any);
+  return shape;
+}
+Pooling shape_of(const nn::GlobalAvgPool&, const Shape& x, const Shape& y) {
+  Pooling shape;
+  shape.algorithm = dnnl::algorithm::pooling_avg_exclude_padding;
+  shape.window = {.rows = x[1], .columns = x[2]};
+  shape.destination = onednn::layout({y[0], y[1], 1, 1}, Tag::any);
   return shape;
 }
 
@@ -117,18 +120,17 @@ Loop own_backward(const Windows& windows) {
 }
 
 /// Returns whether it could be done.
-bool forward_by_own(Lowering& lowering, const nn::Op& op) {
-  const auto [x, y] = std::pair(op.inputs[0], op.outputs[0]);
+bool forward_by_own(Lowering& lowering, const nn::Op& op, const nn::MaxPool2D& layer) {
+  const auto [x, y] = std::pair(op.x(), op.y());
   const SlotId from = lowering.slot_of(x);
   const Layout source = lowering.layout(from);
-  const auto windows = own_windows(std::get<nn::MaxPool2D>(lowering.layer(op).kind),
-                                   lowering.value(x).shape, source);
-  const auto destination = in_order_of(source, dims_of(lowering.value(y).shape));
+  const auto windows = own_windows(layer, lowering.shape(x), source);
+  const auto destination = in_order_of(source, dims_of(lowering.shape(y)));
   if (!windows || !destination) return false;
   lowering.forward(op) = {source, *destination};
   const SlotId to = lowering.make(y, *destination);
-  const SlotId indices =
-      lowering.make(op.outputs[1], byte_layout(destination->get_size() / sizeof(float)));
+  const SlotId indices = lowering.make(op.saved(nn::MaxPool2D::kIndices),
+                                       byte_layout(destination->get_size() / sizeof(float)));
   lowering.append(lowering.step_name(op), kOwn, {from, to, indices}, own_forward(*windows), true);
   lowering.can_be_cut_into(own_for_rows(*windows, lowering.forward(op), {0, 1, 2}, own_forward));
   return true;
@@ -136,11 +138,12 @@ bool forward_by_own(Lowering& lowering, const nn::Op& op) {
 
 /// For a pooling whose forward pass was done so.
 void backward_by_own(Lowering& lowering, const nn::Op& op, const Windows& windows) {
-  const auto [dy, dx] = std::pair(op.inputs[0], op.outputs[0]);
+  const auto [dy, dx] = std::pair(op.dy(), op.dx());
   const auto [source, destination] = lowering.forward(op);
   const Lowering::PooledRelu relu = lowering.relu_before(op);
-  const SlotId to = lowering.make(relu.op != nullptr ? relu.op->outputs[0] : dx, source);
-  std::vector<SlotId> uses{lowering.in_layout(dy, destination), lowering.slot_of(op.inputs[1]), to};
+  const SlotId to = lowering.make(relu.op != nullptr ? relu.op->dx() : dx, source);
+  std::vector<SlotId> uses{lowering.in_layout(dy, destination),
+                           lowering.slot_of(op.saved(nn::MaxPool2D::kIndices)), to};
   std::vector<int> order{1, 2, 0};
   if (relu.op != nullptr) {
     uses.push_back(lowering.in_layout(relu.pooled, destination));
@@ -151,12 +154,13 @@ void backward_by_own(Lowering& lowering, const nn::Op& op, const Windows& window
   lowering.can_be_cut_into(own_for_rows(windows, lowering.forward(op), order, own_backward));
 }
 
-void forward(Lowering& lowering, const nn::Op& op) {
-  const auto [x, y] = std::pair(op.inputs[0], op.outputs[0]);
-  const bool saves = op.kind == nn::OpKind::max_pool && op.outputs[1] >= 0;
-  if (saves && forward_by_own(lowering, op)) return;
+template <class Layer>
+void forward(Lowering& lowering, const nn::Op& op, const Layer& layer) {
+  const auto [x, y] = std::pair(op.x(), op.y());
+  const nn::ValueId saved = op.saved(nn::MaxPool2D::kIndices);  // a maximum's alone
+  const bool saves = saved >= 0;
   const auto purpose = saves ? onednn::Purpose::training : onednn::Purpose::inference;
-  Pooling shape = shape_of(lowering, op, lowering.value(x).shape, lowering.value(y).shape);
+  Pooling shape = shape_of(layer, lowering.shape(x), lowering.shape(y));
   const Layout here = lowering.layout(lowering.slot_of(x));
   std::vector<Found> found;
   for (const Layout& source :
@@ -170,7 +174,7 @@ void forward(Lowering& lowering, const nn::Op& op) {
   std::vector<Use> uses{{DNNL_ARG_SRC, lowering.in_layout(x, source)},
                         {DNNL_ARG_DST, lowering.make(y, kernel.at(DNNL_ARG_DST))}};
   if (saves) {
-    const SlotId indices = lowering.make(op.outputs[1], kernel.at(DNNL_ARG_WORKSPACE));
+    const SlotId indices = lowering.make(saved, kernel.at(DNNL_ARG_WORKSPACE));
     uses.push_back({DNNL_ARG_WORKSPACE, indices});
   }
   lowering.append(lowering.step_name(op), kernel, std::move(uses));
@@ -195,15 +199,10 @@ SlotId append_relu(Lowering& lowering, const Lowering::PooledRelu& relu, SlotId 
   return dx;
 }
 
-void backward(Lowering& lowering, const nn::Op& op) {
-  const auto [dy, dx] = std::pair(op.inputs[0], op.outputs[0]);
-  if (const auto* max = std::get_if<nn::MaxPool2D>(&lowering.layer(op).kind)) {
-    const auto windows = own_windows(*max, lowering.value(dx).shape, lowering.forward(op).source);
-    const bool has_own_indices =
-        onednn::dims(lowering.layout(lowering.slot_of(op.inputs[1]))).size() == 1;
-    if (windows && has_own_indices) return backward_by_own(lowering, op, *windows);
-  }
-  Pooling shape = shape_of(lowering, op, lowering.value(dx).shape, lowering.value(dy).shape);
+template <class Layer>
+void backward(Lowering& lowering, const nn::Op& op, const Layer& layer) {
+  const auto [dy, dx] = std::pair(op.dy(), op.dx());
+  Pooling shape = shape_of(layer, lowering.shape(dx), lowering.shape(dy));
   shape.source = lowering.forward(op).source;
   shape.destination = lowering.forward(op).destination;
   const Kernel kernel = lowering.choose(op, {onednn::pooling_backward(lowering.engine(), shape)});
@@ -213,21 +212,41 @@ void backward(Lowering& lowering, const nn::Op& op) {
   const bool has_relu = masked != kNoSlot;
   std::vector<Use> uses{
       {DNNL_ARG_DIFF_DST, has_relu ? masked : from},
-      {DNNL_ARG_DIFF_SRC, lowering.make(has_relu ? relu.op->outputs[0] : dx, shape.source)}};
-  if (op.kind == nn::OpKind::max_pool) {
-    uses.push_back({DNNL_ARG_WORKSPACE, lowering.slot_of(op.inputs[1])});
-  }
+      {DNNL_ARG_DIFF_SRC, lowering.make(has_relu ? relu.op->dx() : dx, shape.source)}};
+  const nn::ValueId saved = op.saved(nn::MaxPool2D::kIndices);
+  if (saved >= 0) uses.push_back({DNNL_ARG_WORKSPACE, lowering.slot_of(saved)});
   lowering.append(lowering.step_name(op), kernel, std::move(uses));
   can_be_cut(lowering, shape, lowering.forward(op), [&lowering](const Pooling& p) {
     return onednn::pooling_backward(lowering.engine(), p);
   });
 }
 
+template <class Layer>
+void lower_pooling(Lowering& lowering, const nn::Op& op, const Layer& layer) {
+  if (op.pass == nn::Pass::forward) return forward(lowering, op, layer);
+  backward(lowering, op, layer);
+}
+
 }  // namespace
 
-void lower_pooling(Lowering& lowering, const nn::Op& op) {
-  if (op.pass == nn::Pass::forward) return forward(lowering, op);
-  backward(lowering, op);
+void lower(Lowering& lowering, const nn::Op& op, const nn::MaxPool2D& layer) {
+  const nn::ValueId saved = op.saved(nn::MaxPool2D::kIndices);
+  if (op.pass == nn::Pass::forward) {
+    if (saved >= 0 && forward_by_own(lowering, op, layer)) return;
+  } else {
+    const auto windows = own_windows(layer, lowering.shape(op.dx()), lowering.forward(op).source);
+    const bool has_own_indices = onednn::dims(lowering.layout(lowering.slot_of(saved))).size() == 1;
+    if (windows && has_own_indices) return backward_by_own(lowering, op, *windows);
+  }
+  lower_pooling(lowering, op, layer);
+}
+
+void lower(Lowering& lowering, const nn::Op& op, const nn::AvgPool2D& layer) {
+  lower_pooling(lowering, op, layer);
+}
+
+void lower(Lowering& lowering, const nn::Op& op, const nn::GlobalAvgPool& layer) {
+  lower_pooling(lowering, op, layer);
 }
 
 }  // namespace millrace::cpu

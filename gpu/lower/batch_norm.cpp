@@ -8,7 +8,7 @@ namespace millrace::gpu {
 namespace {
 
 NormConstants constants_of(const Lowering& lowering, const nn::Op& op, const Layout& image) {
-  const auto& layer = std::get<nn::BatchNorm>(lowering.layer(op).kind);
+  const auto& layer = *lowering.graph().kind<nn::BatchNorm>(op);
   return {.momentum = layer.momentum,
           .epsilon = layer.epsilon,
           .biased_variance = layer.biased_variance,
@@ -22,10 +22,10 @@ struct Statistics {
 /// Of the batch; also moves the running ones.
 Statistics append_statistics(Lowering& lowering, const nn::Op& op, SlotId x, const Layout& size) {
   const NormConstants constants = constants_of(lowering, op, size);
-  const SlotId running_mean = lowering.master(op.inputs[3]);
-  const SlotId running_variance = lowering.master(op.inputs[4]);
-  const Statistics made{lowering.make_floats(op.outputs[1], size.stored),
-                        lowering.make_floats(op.outputs[2], size.stored)};
+  const SlotId running_mean = lowering.master(op.parameter(nn::Role::running_mean));
+  const SlotId running_variance = lowering.master(op.parameter(nn::Role::running_variance));
+  const Statistics made{lowering.make_floats(op.saved(nn::BatchNorm::kMean), size.stored),
+                        lowering.make_floats(op.saved(nn::BatchNorm::kVariance), size.stored)};
   const SlotId partials = lowering.temporary_floats(sum_parts(size.plane().rows) * size.stored);
   lowering.append(lowering.step_name(op, "sums"), [=](const Addresses& at) {
     return norm_sums(size.type, at(x), at.as<float>(partials), size.plane(), constants,
@@ -49,18 +49,18 @@ Statistics append_statistics(Lowering& lowering, const nn::Op& op, SlotId x, con
 }
 
 void forward(Lowering& lowering, const nn::Op& op) {
-  const nn::ValueId relu = lowering.relu_of(op.outputs[0]);
-  const nn::ValueId target = relu >= 0 ? relu : op.outputs[0];
-  if (relu >= 0) lowering.leave_out_maker_of(relu);
-  const Layout size = lowering.layout(op.inputs[0]);
+  const nn::ValueId relu = lowering.fuse_relu(op.y());
+  const nn::ValueId target = relu >= 0 ? relu : op.y();
+  const Layout size = lowering.layout(op.x());
   const NormConstants constants = constants_of(lowering, op, size);
-  const SlotId x = lowering.slot_of(op.inputs[0]);
-  const bool uses_batch = op.outputs.size() == 3;
+  const SlotId x = lowering.slot_of(op.x());
+  const bool uses_batch = op.saved(nn::BatchNorm::kMean) >= 0;
   const Statistics statistics =
       uses_batch ? append_statistics(lowering, op, x, size)
-                 : Statistics{lowering.master(op.inputs[3]), lowering.master(op.inputs[4])};
-  const SlotId gamma = lowering.master(op.inputs[1]);
-  const SlotId beta = lowering.master(op.inputs[2]);
+                 : Statistics{lowering.master(op.parameter(nn::Role::running_mean)),
+                              lowering.master(op.parameter(nn::Role::running_variance))};
+  const SlotId gamma = lowering.master(op.parameter(nn::Role::gamma));
+  const SlotId beta = lowering.master(op.parameter(nn::Role::beta));
   const SlotId y = lowering.make(target);
   lowering.append(lowering.step_name(op, relu >= 0 ? "+ relu" : ""), [=](const Addresses& at) {
     return norm_apply(size.type, at(x), at.as<float>(statistics.mean),
@@ -70,12 +70,12 @@ void forward(Lowering& lowering, const nn::Op& op) {
 }
 
 void frozen_backward(Lowering& lowering, const nn::Op& op) {
-  const Layout size = lowering.layout(op.inputs[0]);
+  const Layout size = lowering.layout(op.dy());
   const NormConstants constants = constants_of(lowering, op, size);
-  const SlotId dy = lowering.slot_of(op.inputs[0]);
-  const SlotId gamma = lowering.master(op.inputs[1]);
-  const SlotId variance = lowering.master(op.inputs[2]);
-  const SlotId dx = lowering.make(op.outputs[0]);
+  const SlotId dy = lowering.slot_of(op.dy());
+  const SlotId gamma = lowering.master(op.parameter(nn::Role::gamma));
+  const SlotId variance = lowering.master(op.parameter(nn::Role::running_variance));
+  const SlotId dx = lowering.make(op.dx());
   lowering.append(op, [=](const Addresses& at) {
     return frozen_norm_backward(size.type, at(dy), at.as<float>(gamma), at.as<float>(variance),
                                 at(dx), size.plane(), constants);
@@ -83,14 +83,15 @@ void frozen_backward(Lowering& lowering, const nn::Op& op) {
 }
 
 void backward(Lowering& lowering, const nn::Op& op) {
-  const Layout size = lowering.layout(op.inputs[0]);
+  const Layout size = lowering.layout(op.dy());
   const NormConstants constants = constants_of(lowering, op, size);
-  const SlotId dy = lowering.slot_of(op.inputs[0]);
-  const SlotId x = lowering.slot_of(op.inputs[1]);
-  const SlotId gamma = lowering.master(op.inputs[2]);
-  const Statistics used{lowering.slot_of(op.inputs[3]), lowering.slot_of(op.inputs[4])};
-  const SlotId dgamma = lowering.gradient(op.outputs[1]);
-  const SlotId dbeta = lowering.gradient(op.outputs[2]);
+  const SlotId dy = lowering.slot_of(op.dy());
+  const SlotId x = lowering.slot_of(op.x());
+  const SlotId gamma = lowering.master(op.parameter(nn::Role::gamma));
+  const Statistics used{lowering.slot_of(op.saved(nn::BatchNorm::kMean)),
+                        lowering.slot_of(op.saved(nn::BatchNorm::kVariance))};
+  const SlotId dgamma = lowering.gradient(op.gradient(nn::Role::gamma));
+  const SlotId dbeta = lowering.gradient(op.gradient(nn::Role::beta));
   const SlotId partials = lowering.temporary_floats(2 * sum_parts(size.plane().rows) * size.stored);
   const SlotId sums = lowering.temporary_floats(2 * size.stored);
   lowering.append(lowering.step_name(op, "sums"), [=](const Addresses& at) {
@@ -102,8 +103,8 @@ void backward(Lowering& lowering, const nn::Op& op) {
     return norm_backward_totals(size.type, at.as<float>(partials), at.as<float>(sums), at(dgamma),
                                 at(dbeta), size.plane());
   });
-  if (op.outputs[0] < 0) return;
-  const SlotId dx = lowering.make(op.outputs[0]);
+  if (op.dx() < 0) return;
+  const SlotId dx = lowering.make(op.dx());
   lowering.append(op, [=](const Addresses& at) {
     return norm_backward(size.type, at(dy), at(x), at.as<float>(used.mean),
                          at.as<float>(used.variance), at.as<float>(gamma), at.as<float>(sums),
@@ -113,9 +114,9 @@ void backward(Lowering& lowering, const nn::Op& op) {
 
 }  // namespace
 
-void lower_batch_norm(Lowering& lowering, const nn::Op& op) {
+void lower(Lowering& lowering, const nn::Op& op, const nn::BatchNorm&) {
   if (op.pass == nn::Pass::forward) return forward(lowering, op);
-  op.inputs.size() == 5 ? backward(lowering, op) : frozen_backward(lowering, op);
+  op.gradient(nn::Role::gamma) >= 0 ? backward(lowering, op) : frozen_backward(lowering, op);
 }
 
 }  // namespace millrace::gpu

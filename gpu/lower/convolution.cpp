@@ -1,7 +1,8 @@
 // Convolutions, with bias and ReLU in one plan where the library has it.
 
-#include <millrace/gpu/lower/lowering.h>
+#include <millrace/gpu/lower/convolution.h>
 
+#include <millrace/gpu/lower/lowering.h>
 #include <millrace/nn/window.h>
 
 #include <utility>
@@ -9,30 +10,8 @@
 namespace millrace::gpu {
 namespace {
 
-/// `x` and `y` are those of the forward pass or their gradients.
-Convolution shape_of(const Lowering& lowering, const nn::Op& op, nn::ValueId x, nn::ValueId y,
-                     Convolution::Pass pass) {
-  const auto& layer = std::get<nn::Conv2D>(lowering.layer(op).kind);
-  const Shape& from = lowering.shape(x);
-  const Shape& to = lowering.shape(y);
-  const nn::Window down = nn::window(from[1], layer.rows, layer.stride, layer.padding);
-  const nn::Window across = nn::window(from[2], layer.columns, layer.stride, layer.padding);
-  return {.pass = pass,
-          .precision = lowering.options().precision,
-          .batch = from[0],
-          .height = from[1],
-          .width = from[2],
-          .channels = lowering.layout(x).stored,
-          .out_height = to[1],
-          .out_width = to[2],
-          .filters = lowering.layout(y).stored,
-          .rows = layer.rows,
-          .columns = layer.columns,
-          .stride = layer.stride,
-          .top = down.before,
-          .left = across.before,
-          .bottom = down.after,
-          .right = across.after};
+Convolution shape_of(const Lowering& lowering, const nn::Op& op) {
+  return convolution_of(lowering.graph(), op, lowering.options().precision);
 }
 
 struct Memory {
@@ -65,19 +44,18 @@ void append_bias_and_relu(Lowering& lowering, const nn::Op& op, SlotId y, SlotId
 }
 
 void forward(Lowering& lowering, const nn::Op& op) {
-  const auto [x, y] = std::pair(op.inputs[0], op.outputs[0]);
-  const nn::ValueId relu = lowering.relu_of(y);
-  const bool has_bias = op.inputs.size() > 2;
-  const nn::ValueId target = relu >= 0 ? relu : y;
-  if (relu >= 0) lowering.leave_out_maker_of(relu);
+  const nn::ValueId relu = lowering.fuse_relu(op.y());
+  const bool has_bias = op.parameter(nn::Role::bias) >= 0;
+  const nn::ValueId target = relu >= 0 ? relu : op.y();
 
-  const Convolution plain = shape_of(lowering, op, x, y, Convolution::Pass::forward);
+  const Convolution plain = shape_of(lowering, op);
   Convolution fused = plain;
   fused.bias = has_bias;
   fused.relu = relu >= 0;
-  const SlotId bias = has_bias ? lowering.working(op.inputs[2]) : kNoSlot;
-  Memory memory{
-      .x = lowering.slot_of(x), .w = lowering.working(op.inputs[1]), .y = lowering.make(target)};
+  const SlotId bias = has_bias ? lowering.working(op.parameter(nn::Role::bias)) : kNoSlot;
+  Memory memory{.x = lowering.slot_of(op.x()),
+                .w = lowering.working(op.parameter(nn::Role::kernel)),
+                .y = lowering.make(target)};
   if (const ConvolutionPlan* plan = lowering.find(fused)) {
     memory.bias = bias;
     return lowering.append(lowering.step_name(op, relu >= 0 ? "+ relu" : ""), call(*plan, memory));
@@ -87,29 +65,56 @@ void forward(Lowering& lowering, const nn::Op& op) {
 }
 
 void backward_data(Lowering& lowering, const nn::Op& op) {
-  const auto [dy, dx] = std::pair(op.inputs[0], op.outputs[0]);
-  const Convolution shape = shape_of(lowering, op, dx, dy, Convolution::Pass::backward_data);
-  const ConvolutionPlan& plan = lowering.require(op, shape);
-  const SlotId from = lowering.slot_of(dy);
-  lowering.append(
-      op, call(plan, {.x = lowering.make(dx), .w = lowering.working(op.inputs[1]), .y = from}));
+  const ConvolutionPlan& plan = lowering.require(op, shape_of(lowering, op));
+  const SlotId from = lowering.slot_of(op.dy());
+  lowering.append(op, call(plan, {.x = lowering.make(op.dx()),
+                                  .w = lowering.working(op.parameter(nn::Role::kernel)),
+                                  .y = from}));
 }
 
 void backward_parameters(Lowering& lowering, const nn::Op& op) {
-  const auto [x, dy] = std::pair(op.inputs[0], op.inputs[1]);
-  const SlotId from = lowering.slot_of(dy);
-  if (op.outputs.size() > 1 && !lowering.is_made(op.outputs[1])) {
-    lowering.append_column_sums(op, from, kNoSlot, kNoSlot, lowering.layout(dy), op.outputs[1]);
+  const SlotId from = lowering.slot_of(op.dy());
+  const nn::ValueId db = op.gradient(nn::Role::bias);
+  if (db >= 0 && !lowering.is_made(db)) {
+    lowering.append_column_sums(op, from, kNoSlot, kNoSlot, lowering.layout(op.dy()), db);
   }
-  const Convolution shape = shape_of(lowering, op, x, dy, Convolution::Pass::backward_weights);
-  lowering.append(
-      op, call(lowering.require(op, shape),
-               {.x = lowering.slot_of(x), .w = lowering.gradient(op.outputs[0]), .y = from}));
+  lowering.append(op, call(lowering.require(op, shape_of(lowering, op)),
+                           {.x = lowering.slot_of(op.x()),
+                            .w = lowering.gradient(op.gradient(nn::Role::kernel)),
+                            .y = from}));
 }
 
 }  // namespace
 
-void lower_convolution(Lowering& lowering, const nn::Op& op) {
+Convolution convolution_of(const nn::Graph& graph, const nn::Op& op, nn::Precision precision) {
+  const auto& layer = *graph.kind<nn::Conv2D>(op);
+  const bool is_forward = op.pass == nn::Pass::forward;
+  const bool is_data = op.pass == nn::Pass::backward_data;
+  const Shape& x = graph.value(is_data ? op.dx() : op.x()).shape;
+  const Shape& y = graph.value(is_forward ? op.y() : op.dy()).shape;
+  const nn::Window down = nn::window(x[1], layer.rows, layer.stride, layer.padding);
+  const nn::Window across = nn::window(x[2], layer.columns, layer.stride, layer.padding);
+  return {.pass = is_forward ? Convolution::Pass::forward
+                  : is_data  ? Convolution::Pass::backward_data
+                             : Convolution::Pass::backward_weights,
+          .precision = precision,
+          .batch = x[0],
+          .height = x[1],
+          .width = x[2],
+          .channels = padded(x[3], precision),
+          .out_height = y[1],
+          .out_width = y[2],
+          .filters = padded(y[3], precision),
+          .rows = layer.rows,
+          .columns = layer.columns,
+          .stride = layer.stride,
+          .top = down.before,
+          .left = across.before,
+          .bottom = down.after,
+          .right = across.after};
+}
+
+void lower(Lowering& lowering, const nn::Op& op, const nn::Conv2D&) {
   switch (op.pass) {
     case nn::Pass::forward: return forward(lowering, op);
     case nn::Pass::backward_data: return backward_data(lowering, op);

@@ -76,11 +76,12 @@ Bind call(const MatmulPlan& plan, const Memory& memory) {
 /// behind it, if the ReLU alone reads what it makes. Null if there is none.
 const nn::Op* reader_of_signs(const Lowering& lowering, nn::ValueId y) {
   for (const nn::Op& op : lowering.graph().ops) {
-    if (op.kind != nn::OpKind::relu || op.pass == nn::Pass::forward || op.inputs[1] != y) continue;
-    const nn::Op* maker = lowering.maker(op.inputs[0]);
-    const bool is_dense_data =
-        maker->kind == nn::OpKind::dense && maker->pass == nn::Pass::backward_data;
-    return is_dense_data && lowering.only_reader(op.inputs[0]) != nullptr ? maker : nullptr;
+    const bool is_relu = lowering.graph().kind<nn::Relu>(op) != nullptr;
+    if (!is_relu || op.pass == nn::Pass::forward || op.at(nn::operand::y) != y) continue;
+    const nn::Op* maker = lowering.uses().maker(op.dy());
+    const bool is_dense_data = lowering.graph().kind<nn::Dense>(*maker) != nullptr &&
+                               maker->pass == nn::Pass::backward_data;
+    return is_dense_data && lowering.uses().only_reader(op.dy()) != nullptr ? maker : nullptr;
   }
   return nullptr;
 }
@@ -88,7 +89,7 @@ const nn::Op* reader_of_signs(const Lowering& lowering, nn::ValueId y) {
 /// The product whose epilogue is drelu_bgrad, where there is one.
 const MatmulPlan* data_plan_with_signs(Lowering& lowering, const nn::Op& data, std::int64_t bits) {
   const Matmul product =
-      data_product(lowering, lowering.layout(data.inputs[0]), lowering.layout(data.outputs[0]));
+      data_product(lowering, lowering.layout(data.dy()), lowering.layout(data.dx()));
   return lowering.find(with(product, Epilogue::drelu_bgrad, bits));
 }
 
@@ -97,7 +98,7 @@ const MatmulPlan* data_plan_with_signs(Lowering& lowering, const nn::Op& data, s
 bool forward_with_signs(Lowering& lowering, const nn::Op& op, nn::ValueId relu) {
   const nn::Op* data = reader_of_signs(lowering, relu);
   if (data == nullptr) return false;
-  const auto x = op.inputs[0];
+  const auto x = op.x();
   const Layout to = lowering.layout(relu);
   const std::int64_t bits = aux_bits(to);
   const MatmulPlan* plan = lowering.find(
@@ -106,9 +107,9 @@ bool forward_with_signs(Lowering& lowering, const nn::Op& op, nn::ValueId relu) 
   const SlotId signs = lowering.temporary(to.samples * bits / 8);
   lowering.append(lowering.step_name(op, "+ relu"),
                   call(*plan, {.a = lowering.slot_of(x),
-                               .b = lowering.working(op.inputs[1]),
+                               .b = lowering.working(op.parameter(nn::Role::kernel)),
                                .d = lowering.make(relu),
-                               .bias = lowering.working(op.inputs[2]),
+                               .bias = lowering.working(op.parameter(nn::Role::bias)),
                                .aux = signs}));
   lowering.keep_signs(relu, signs, bits);
   return true;
@@ -132,18 +133,17 @@ void append_bias_and_relu(Lowering& lowering, const nn::Op& op, SlotId y, SlotId
 }
 
 void forward(Lowering& lowering, const nn::Op& op) {
-  const nn::ValueId relu = lowering.relu_of(op.outputs[0]);
-  const bool has_bias = op.inputs.size() > 2;
-  if (relu >= 0) lowering.leave_out_maker_of(relu);  // a step of ours does it
+  const nn::ValueId relu = lowering.fuse_relu(op.y());
+  const bool has_bias = op.parameter(nn::Role::bias) >= 0;
   if (relu >= 0 && has_bias && forward_with_signs(lowering, op, relu)) return;
 
-  const nn::ValueId target = relu >= 0 ? relu : op.outputs[0];
+  const nn::ValueId target = relu >= 0 ? relu : op.y();
   const Layout to = lowering.layout(target);
-  const Matmul product = forward_product(lowering, lowering.layout(op.inputs[0]), to);
-  Memory memory{.a = lowering.slot_of(op.inputs[0]),
-                .b = lowering.working(op.inputs[1]),
+  const Matmul product = forward_product(lowering, lowering.layout(op.x()), to);
+  Memory memory{.a = lowering.slot_of(op.x()),
+                .b = lowering.working(op.parameter(nn::Role::kernel)),
                 .d = lowering.make(target)};
-  const SlotId bias = has_bias ? lowering.working(op.inputs[2]) : kNoSlot;
+  const SlotId bias = has_bias ? lowering.working(op.parameter(nn::Role::bias)) : kNoSlot;
   const MatmulPlan* fused =
       has_bias ? lowering.find(with(product, relu >= 0 ? Epilogue::relu_bias : Epilogue::bias))
                : nullptr;
@@ -156,21 +156,21 @@ void forward(Lowering& lowering, const nn::Op& op) {
 }
 
 void backward_data(Lowering& lowering, const nn::Op& op) {
-  const auto [dy, dx] = std::pair(op.inputs[0], op.outputs[0]);
-  const nn::Op* reader = lowering.only_reader(dx);
-  Memory memory{.a = lowering.slot_of(dy), .b = lowering.working(op.inputs[1])};
-  const bool feeds_relu = reader != nullptr && reader->kind == nn::OpKind::relu;
-  const auto signs = feeds_relu ? lowering.signs_of(reader->inputs[1]) : Lowering::Signs{};
+  const auto [dy, dx] = std::pair(op.dy(), op.dx());
+  const nn::Op* reader = lowering.uses().only_reader(dx);
+  Memory memory{.a = lowering.slot_of(dy), .b = lowering.working(op.parameter(nn::Role::kernel))};
+  const bool feeds_relu = reader != nullptr && lowering.graph().kind<nn::Relu>(*reader) != nullptr;
+  const auto signs = feeds_relu ? lowering.signs_of(reader->at(nn::operand::y)) : Lowering::Signs{};
   if (signs.slot == kNoSlot) {
     const Matmul product = data_product(lowering, lowering.layout(dy), lowering.layout(dx));
     memory.d = lowering.make(dx);
     return lowering.append(op, call(lowering.require(op, product), memory));
   }
   // Also the ReLU's backward operation, and the bias gradient of the dense layer before it.
-  const nn::ValueId before = reader->outputs[0];
+  const nn::ValueId before = reader->dx();
   const nn::ValueId db = lowering.bias_gradient_of(before);
   const Layout to = lowering.layout(before);
-  lowering.leave_out_maker_of(before);
+  lowering.leave_out(*reader);
   memory.d = lowering.make(before);
   memory.aux = signs.slot;
   memory.bias = db >= 0
@@ -182,24 +182,26 @@ void backward_data(Lowering& lowering, const nn::Op& op) {
 }
 
 void backward_parameters(Lowering& lowering, const nn::Op& op) {
-  const auto [x, dy] = std::pair(op.inputs[0], op.inputs[1]);
+  const auto [x, dy] = std::pair(op.x(), op.dy());
   const Layout from = lowering.layout(dy);
   const Matmul product = weight_product(lowering, lowering.layout(x), from);
-  Memory memory{
-      .a = lowering.slot_of(dy), .b = lowering.slot_of(x), .d = lowering.gradient(op.outputs[0])};
-  const bool needs_bias = op.outputs.size() > 1 && !lowering.is_made(op.outputs[1]);
+  Memory memory{.a = lowering.slot_of(dy),
+                .b = lowering.slot_of(x),
+                .d = lowering.gradient(op.gradient(nn::Role::kernel))};
+  const nn::ValueId db = op.gradient(nn::Role::bias);
+  const bool needs_bias = db >= 0 && !lowering.is_made(db);
   if (!needs_bias) return lowering.append(op, call(lowering.require(op, product), memory));
   if (const MatmulPlan* fused = lowering.find(with(product, Epilogue::bgrad_a))) {
-    memory.bias = lowering.gradient(op.outputs[1]);
+    memory.bias = lowering.gradient(db);
     return lowering.append(op, call(*fused, memory));
   }
   lowering.append(op, call(lowering.require(op, product), memory));
-  lowering.append_column_sums(op, memory.a, kNoSlot, kNoSlot, from, op.outputs[1]);
+  lowering.append_column_sums(op, memory.a, kNoSlot, kNoSlot, from, db);
 }
 
 }  // namespace
 
-void lower_dense(Lowering& lowering, const nn::Op& op) {
+void lower(Lowering& lowering, const nn::Op& op, const nn::Dense&) {
   switch (op.pass) {
     case nn::Pass::forward: return forward(lowering, op);
     case nn::Pass::backward_data: return backward_data(lowering, op);

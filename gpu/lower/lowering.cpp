@@ -12,11 +12,6 @@ constexpr std::size_t index(nn::ValueId id) {
   return static_cast<std::size_t>(id);
 }
 
-bool has_gradients(const nn::Graph& graph) {
-  return std::ranges::any_of(graph.values,
-                             [](const nn::Value& v) { return v.role == nn::ValueRole::gradient; });
-}
-
 }  // namespace
 
 Lowering::Lowering(const nn::Graph& graph, const Options& options,
@@ -25,43 +20,28 @@ Lowering::Lowering(const nn::Graph& graph, const Options& options,
       options_(options),
       parameters_(parameters),
       plans_(plans),
-      is_training_(has_gradients(graph)),
+      uses_(graph),
       values_(graph.values.size()),
       left_out_(graph.ops.size(), false) {
   lowered_.batch = graph.batch;
-  find_readers();
-}
-
-void Lowering::find_readers() {
-  for (std::size_t i = 0; i < graph_.ops.size(); ++i) {
-    for (const nn::ValueId id : graph_.ops[i].outputs) {
-      if (id >= 0) values_[index(id)].maker = i;
-    }
-    for (const nn::ValueId id : graph_.ops[i].inputs) {
-      ValueState& value = values_[index(id)];
-      value.last_use = i;
-      value.reader = i;
-      ++value.readers;
-    }
-  }
 }
 
 Lowered Lowering::run() && {
-  const unsigned all = is_training_ ? kTrain | kDifferentiate : kLoss | kOutput;
+  const unsigned all = graph_.trains() ? kTrain | kDifferentiate : kLoss | kOutput;
   begin(all);
   values_[index(graph_.input)].slot = add({.place = Place::input});
   LossSlots loss;
   for (op_ = 0; op_ < graph_.ops.size(); ++op_) {
     const nn::Op& op = graph_.ops[op_];
     if (left_out_[op_]) continue;
-    if (op.kind == nn::OpKind::loss) {
+    if (op.is_loss()) {
       loss = lower_loss(*this, op);
-      if (!is_training_) begin(kOutput);
+      if (!graph_.trains()) begin(kOutput);
     } else {
       lower(op);
     }
   }
-  if (is_training_) {
+  if (graph_.trains()) {
     begin(kTrain);
     append_update(*this);
     begin(kDifferentiate);
@@ -79,57 +59,16 @@ Lowered Lowering::run() && {
 }
 
 void Lowering::lower(const nn::Op& op) {
-  switch (op.kind) {
-    case nn::OpKind::dense: return lower_dense(*this, op);
-    case nn::OpKind::conv2d: return lower_convolution(*this, op);
-    case nn::OpKind::max_pool:
-    case nn::OpKind::avg_pool:
-    case nn::OpKind::global_avg_pool: return lower_pooling(*this, op);
-    case nn::OpKind::flatten: return lower_flatten(*this, op);
-    case nn::OpKind::relu: return lower_relu(*this, op);
-    case nn::OpKind::sigmoid:
-    case nn::OpKind::softmax: return lower_activation(*this, op);
-    case nn::OpKind::dropout: return lower_dropout(*this, op);
-    case nn::OpKind::batch_norm: return lower_batch_norm(*this, op);
-    case nn::OpKind::loss: break;  // run() does it
-  }
+  const bool is_known = nn::visit_kind(graph_.layer(op).kind,
+                                       [&](const auto& layer) { gpu::lower(*this, op, layer); });
+  if (!is_known) throw Error(concat("gpu: this engine cannot do '", step_name(op), "'"));
 }
 
-const Shape& Lowering::shape(nn::ValueId id) const {
-  return graph_.values[index(id)].shape;
-}
-
-const nn::Layer& Lowering::layer(const nn::Op& op) const {
-  return graph_.model.layers[static_cast<std::size_t>(op.layer)];
-}
-
-std::string Lowering::step_name(const nn::Op& op, std::string_view detail) const {
-  const std::string_view of = op.layer < 0 ? "loss" : std::string_view(layer(op).name);
-  const char* const pass = op.pass == nn::Pass::forward         ? "forward"
-                           : op.pass == nn::Pass::backward_data ? "backward data"
-                                                                : "backward parameters";
-  return detail.empty() ? concat(of, " ", pass) : concat(of, " ", pass, " ", detail);
-}
-
-const nn::Op* Lowering::maker(nn::ValueId id) const {
-  const std::size_t maker = values_[index(id)].maker;
-  return maker == kNone ? nullptr : &graph_.ops[maker];
-}
-
-const nn::Op* Lowering::only_reader(nn::ValueId id) const {
-  const ValueState& value = values_[index(id)];
-  return value.readers == 1 ? &graph_.ops[value.reader] : nullptr;
-}
-
-nn::ValueId Lowering::relu_of(nn::ValueId id) const {
-  const nn::Op* reader = only_reader(id);
-  const bool is_relu =
-      reader != nullptr && reader->kind == nn::OpKind::relu && reader->pass == nn::Pass::forward;
-  return is_relu ? reader->outputs[0] : -1;
-}
-
-void Lowering::leave_out_maker_of(nn::ValueId id) {
-  left_out_[values_[index(id)].maker] = true;
+nn::ValueId Lowering::fuse_relu(nn::ValueId id) {
+  const nn::Op* relu = uses_.relu_of(id);
+  if (relu == nullptr) return -1;
+  leave_out(*relu);
+  return relu->y();
 }
 
 SlotId Lowering::add(Slot slot) {
@@ -139,18 +78,18 @@ SlotId Lowering::add(Slot slot) {
 
 SlotId Lowering::slot_of(nn::ValueId id) const {
   const SlotId slot = values_[index(id)].slot;
-  MILLRACE_CHECK(slot != kNoSlot, "the value '", graph_.values[index(id)].name,
+  MILLRACE_CHECK(slot != kNoSlot, "the value '", graph_.value(id).name,
                  "' is used before it is made");
   return slot;
 }
 
 Layout Lowering::layout(nn::ValueId id) const {
-  const Shape& s = shape(id);
+  const Shape& s = graph_.value(id).shape;
   const std::int64_t channels = s[-1];
   // Logits that a dense layer makes, and what predict() makes of them, are float32 from the start.
-  const nn::Op* made_by = maker(id);
+  const nn::Op* made_by = uses_.maker(id);
   const bool is_float =
-      (id == graph_.logits && made_by != nullptr && made_by->kind == nn::OpKind::dense) ||
+      (id == graph_.logits && made_by != nullptr && graph_.kind<nn::Dense>(*made_by) != nullptr) ||
       (id == graph_.output && id != graph_.logits);
   return {.samples = s[0],
           .pixels = s.without_front().elements() / channels,
@@ -188,12 +127,15 @@ SlotId Lowering::make_in_place(nn::ValueId id, nn::ValueId over) {
 
 bool Lowering::may_overwrite(SlotId slot) const {
   if (lowered_.slots[slot].place != Place::activations) return false;
-  return std::ranges::none_of(
-      values_, [&](const ValueState& value) { return value.slot == slot && value.last_use > op_; });
+  for (std::size_t id = 0; id < values_.size(); ++id) {
+    const bool is_here = values_[id].slot == slot;
+    if (is_here && uses_.last_use(static_cast<nn::ValueId>(id)) > op_) return false;
+  }
+  return true;
 }
 
 SlotId Lowering::parameter(nn::ValueId id, Place place, std::int64_t element_bytes) {
-  const auto& where = parameters_.place(graph_.values[index(id)].parameter);
+  const auto& where = parameters_.place(graph_.value(id).parameter);
   return add({.place = place,
               .bytes = where.count() * element_bytes,
               .offset = where.offset * element_bytes});
@@ -221,8 +163,9 @@ bool Lowering::is_made(nn::ValueId gradient) const {
 
 nn::ValueId Lowering::bias_gradient_of(nn::ValueId output_gradient) const {
   for (const nn::Op& op : graph_.ops) {
-    const bool reads = op.pass == nn::Pass::backward_parameters && op.inputs[1] == output_gradient;
-    if (reads && op.outputs.size() > 1 && !is_made(op.outputs[1])) return op.outputs[1];
+    if (op.pass != nn::Pass::backward_parameters || op.dy() != output_gradient) continue;
+    const nn::ValueId db = op.gradient(nn::Role::bias);
+    if (db >= 0 && !is_made(db)) return db;
   }
   return -1;
 }

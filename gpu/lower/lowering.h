@@ -1,12 +1,13 @@
 #pragma once
 // From a graph of operations to a program of device work: gives each value a place and a stored
-// form, fuses what the libraries can do at once, and appends steps. The families of operations
-// (the files beside this one) are written with these words.
+// form, fuses what the libraries can do at once, and appends steps. The kinds of layers (the files
+// beside this one) are written with these words.
 
 #include <millrace/gpu/parameters.h>
 #include <millrace/gpu/plans.h>
 #include <millrace/gpu/program.h>
-#include <millrace/nn/graph.h>
+#include <millrace/nn/layers/kinds.h>
+#include <millrace/nn/value_uses.h>
 
 #include <string>
 #include <string_view>
@@ -49,18 +50,14 @@ class Lowering {
   [[nodiscard]] const Options& options() const { return options_; }
   [[nodiscard]] const ParameterPlaces& parameters() const { return parameters_; }
   [[nodiscard]] Type type() const { return nn::storage_of(options_.precision); }
-  [[nodiscard]] bool is_training() const { return is_training_; }
-  [[nodiscard]] const Shape& shape(nn::ValueId id) const;
-  [[nodiscard]] const nn::Layer& layer(const nn::Op& op) const;
-  /// "conv2 forward".
-  [[nodiscard]] std::string step_name(const nn::Op& op, std::string_view detail = {}) const;
-  /// If only a ReLU reads the value: what this makes, else -1. leave_out() says that the ReLU's
-  /// work is done by the step at hand.
-  [[nodiscard]] nn::ValueId relu_of(nn::ValueId id) const;
-  void leave_out_maker_of(nn::ValueId id);
-  /// The operation that makes the value, and the only one that reads it; null if there is no such.
-  [[nodiscard]] const nn::Op* maker(nn::ValueId id) const;
-  [[nodiscard]] const nn::Op* only_reader(nn::ValueId id) const;
+  [[nodiscard]] const nn::ValueUses& uses() const { return uses_; }
+  [[nodiscard]] std::string step_name(const nn::Op& op, std::string_view detail = {}) const {
+    return nn::step_name(graph_, op, detail);
+  }
+  /// If only a ReLU reads the value: what this makes; the ReLU is then left out, because the step
+  /// at hand does its work. Otherwise -1.
+  [[nodiscard]] nn::ValueId fuse_relu(nn::ValueId id);
+  void leave_out(const nn::Op& op) { left_out_[uses_.index_of(op)] = true; }
 
   // Values and where they lie.
   [[nodiscard]] SlotId slot_of(nn::ValueId id) const;
@@ -113,7 +110,6 @@ class Lowering {
 
  private:
   void lower(const nn::Op& op);
-  void find_readers();
   SlotId add(Slot slot);
   [[nodiscard]] bool may_overwrite(SlotId slot) const;
   SlotId parameter(nn::ValueId id, Place place, std::int64_t element_bytes);
@@ -123,17 +119,12 @@ class Lowering {
   const ParameterPlaces& parameters_;
   Plans& plans_;
   Lowered lowered_;
-  bool is_training_ = false;
+  nn::ValueUses uses_;
   unsigned purposes_ = 0;
   std::size_t op_ = 0;  // the operation at hand
 
-  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
   struct ValueState {
     SlotId slot = kNoSlot;
-    std::size_t maker = kNone;  // operations
-    std::size_t last_use = 0;
-    std::size_t reader = kNone;  // the last one
-    int readers = 0;
     bool is_made = false;
     Signs signs;
   };
@@ -141,15 +132,11 @@ class Lowering {
   std::vector<bool> left_out_;  // by operation
 };
 
-// The families, in the files beside this one.
-void lower_convolution(Lowering& lowering, const nn::Op& op);
-void lower_dense(Lowering& lowering, const nn::Op& op);
-void lower_pooling(Lowering& lowering, const nn::Op& op);
-void lower_flatten(Lowering& lowering, const nn::Op& op);
-void lower_relu(Lowering& lowering, const nn::Op& op);
-void lower_activation(Lowering& lowering, const nn::Op& op);
-void lower_dropout(Lowering& lowering, const nn::Op& op);
-void lower_batch_norm(Lowering& lowering, const nn::Op& op);
+// One a kind of layer, in the files beside this one.
+#define MILLRACE_LOWER(Kind) \
+  void lower(Lowering& lowering, const nn::Op& op, const nn::Kind& layer);
+MILLRACE_LAYER_KINDS(MILLRACE_LOWER)
+#undef MILLRACE_LOWER
 
 /// What lowering the loss leaves for later: totals come after the penalty is known.
 struct LossSlots {

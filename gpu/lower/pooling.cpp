@@ -12,8 +12,8 @@ namespace {
 
 template <class Layer>
 Pooling pooling_of(const Lowering& lowering, const Layer& layer, nn::ValueId x, nn::ValueId y) {
-  const Shape& from = lowering.shape(x);
-  const Shape& to = lowering.shape(y);
+  const Shape& from = lowering.graph().value(x).shape;
+  const Shape& to = lowering.graph().value(y).shape;
   return {.samples = from[0],
           .height = from[1],
           .width = from[2],
@@ -26,38 +26,38 @@ Pooling pooling_of(const Lowering& lowering, const Layer& layer, nn::ValueId x, 
           .left = nn::window(from[2], layer.size, layer.stride, layer.padding).before};
 }
 
-void max_pool(Lowering& lowering, const nn::Op& op) {
-  const auto& layer = std::get<nn::MaxPool2D>(lowering.layer(op).kind);
+}  // namespace
+
+void lower(Lowering& lowering, const nn::Op& op, const nn::MaxPool2D& layer) {
+  const nn::ValueId saved = op.saved(nn::MaxPool2D::kIndices);
   if (layer.size > 16) {  // places in a window are kept as bytes
     throw Error(concat("gpu: ", lowering.step_name(op), ": windows of ", layer.size, "x",
                        layer.size, " are not supported; 16x16 is the largest"));
   }
   const Type type = lowering.type();
   if (op.pass == nn::Pass::forward) {
-    const auto [x, y] = std::pair(op.inputs[0], op.outputs[0]);
+    const auto [x, y] = std::pair(op.x(), op.y());
     const Pooling size = pooling_of(lowering, layer, x, y);
     const SlotId from = lowering.slot_of(x);
     const SlotId to = lowering.make(y);
-    const SlotId winners =
-        op.outputs[1] < 0 ? kNoSlot : lowering.make_bytes(op.outputs[1], lowering.layout(y));
+    const SlotId winners = saved < 0 ? kNoSlot : lowering.make_bytes(saved, lowering.layout(y));
     return lowering.append(op, [=](const Addresses& at) {
       return max_pool_forward(type, at(from), at(to), at.as<std::uint8_t>(winners), size);
     });
   }
-  const auto [dy, dx] = std::pair(op.inputs[0], op.outputs[0]);
+  const auto [dy, dx] = std::pair(op.dy(), op.dx());
   const Pooling size = pooling_of(lowering, layer, dx, dy);
   const SlotId from = lowering.slot_of(dy);
-  const SlotId winners = lowering.slot_of(op.inputs[1]);
+  const SlotId winners = lowering.slot_of(saved);
   const SlotId to = lowering.make(dx);
   lowering.append(op, [=](const Addresses& at) {
     return max_pool_backward(type, at(from), at.as<const std::uint8_t>(winners), at(to), size);
   });
 }
 
-void avg_pool(Lowering& lowering, const nn::Op& op) {
-  const auto& layer = std::get<nn::AvgPool2D>(lowering.layer(op).kind);
+void lower(Lowering& lowering, const nn::Op& op, const nn::AvgPool2D& layer) {
   const bool is_forward = op.pass == nn::Pass::forward;
-  const auto [in, out] = std::pair(op.inputs[0], op.outputs[0]);
+  const auto [in, out] = std::pair(op.source(), op.result());
   const Pooling size =
       is_forward ? pooling_of(lowering, layer, in, out) : pooling_of(lowering, layer, out, in);
   const SlotId from = lowering.slot_of(in);
@@ -68,9 +68,9 @@ void avg_pool(Lowering& lowering, const nn::Op& op) {
   });
 }
 
-void global_avg_pool(Lowering& lowering, const nn::Op& op) {
+void lower(Lowering& lowering, const nn::Op& op, const nn::GlobalAvgPool&) {
   const bool is_forward = op.pass == nn::Pass::forward;
-  const auto [in, out] = std::pair(op.inputs[0], op.outputs[0]);
+  const auto [in, out] = std::pair(op.source(), op.result());
   const Layout image = lowering.layout(is_forward ? in : out);
   const SlotId from = lowering.slot_of(in);
   const SlotId to = lowering.make(out);
@@ -80,16 +80,6 @@ void global_avg_pool(Lowering& lowering, const nn::Op& op) {
                       : global_avg_pool_backward(image.type, at(from), at(to), image.samples,
                                                  image.pixels, image.stored);
   });
-}
-
-}  // namespace
-
-void lower_pooling(Lowering& lowering, const nn::Op& op) {
-  switch (op.kind) {
-    case nn::OpKind::max_pool: return max_pool(lowering, op);
-    case nn::OpKind::avg_pool: return avg_pool(lowering, op);
-    default: return global_avg_pool(lowering, op);
-  }
 }
 
 }  // namespace millrace::gpu

@@ -4,7 +4,7 @@
 
 #include <millrace/nn/engine.h>
 #include <millrace/nn/graph.h>
-#include <millrace/nn/reference/ops.h>
+#include <millrace/nn/reference/call.h>
 
 #include <cstdint>
 #include <span>
@@ -45,13 +45,7 @@ class GraphRunner {
 
  private:
   void run_op(const Op& op, const Batch& batch, std::uint64_t seed, StepResult& result);
-  void dense(const Op& op);
-  void conv2d(const Op& op);
-  void pool(const Op& op);
-  void global_avg_pool(const Op& op);
-  void activation(const Op& op);
-  void dropout(const Op& op, const Batch& batch, std::uint64_t seed);
-  void batch_norm(const Op& op);
+  [[nodiscard]] Call bind(const Op& op, const Batch& batch, std::uint64_t seed);
   StepResult loss(const Op& op, const Batch& batch);
 
   [[nodiscard]] bool rounds() const { return storage_of(precision_) != DType::f32; }
@@ -60,22 +54,13 @@ class GraphRunner {
   void round(std::span<double> values) const;
   void round_outputs(const Op& op);
 
-  [[nodiscard]] const Value& described(ValueId id) const;
-  [[nodiscard]] In in(const Op& op, std::size_t index);    ///< empty where absent
-  [[nodiscard]] Out out(const Op& op, std::size_t index);  ///< empty where absent
   [[nodiscard]] Out rows(ValueId id);
-  [[nodiscard]] const Layer& layer(const Op& op) const;
-  [[nodiscard]] Shape image(const Op& op) const;  ///< what the layer reads, of one sample
-  [[nodiscard]] Sliding sliding(const Op& op) const;
-  [[nodiscard]] Pixels pixels(const Op& op) const;
 
   Graph graph_;
   Arenas& arenas_;
   Precision precision_;
-  std::vector<LayerSummary> summaries_;
+  std::vector<LayerShape> shapes_;  ///< by layer
   std::vector<std::vector<double>> values_;
-  std::vector<std::uint8_t> mask_bits_;  ///< scratch of dropout
-  std::vector<double> mask_;
   std::vector<OpTiming> timings_;  ///< empty: not measured
   std::int64_t samples_ = 0;       ///< of the batch at hand
   double loss_scale_ = 1;          ///< of the step at hand

@@ -4,6 +4,7 @@
 #include "apps/train_run.h"
 #include "nodes/vgg16_rule.h"
 
+#include <millrace/nn/layers/dropout.h>
 #include <millrace/nodes/saved_model.h>
 
 #include <algorithm>
@@ -105,7 +106,7 @@ const std::map<std::string, Shortened>& shortened() {
         .check =
             [](const nn::Model& model) {
               CHECK(model.input == Shape{28, 28, 1});
-              CHECK(std::holds_alternative<nn::Dropout>(model.layers[7].kind));
+              CHECK(model.layers[7].kind.is<nn::Dropout>());
             }}},
       {"vgg16-transfer.ini",
        {.data = photographs,

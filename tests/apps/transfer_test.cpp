@@ -6,6 +6,7 @@
 #include "nodes/vgg16_rule.h"
 
 #include <millrace/io/safetensors.h>
+#include <millrace/nn/layers/batch_norm.h>
 #include <millrace/nodes/pretrained.h>
 
 #include <sys/wait.h>

@@ -2,9 +2,9 @@
 
 #include "catch.h"
 
+#include "gpu/asked_convolutions.h"
 #include "gpu/device_under_test.h"
 
-#include <millrace/gpu/convolution_shapes.h>
 #include <millrace/gpu/cuda/cudnn_plans.h>
 #include <millrace/gpu/plan_check.h>
 #include <millrace/nn/zoo/zoo.h>
@@ -20,14 +20,8 @@ using namespace millrace;
 namespace {
 
 std::vector<gpu::Convolution> convolutions_of_cnn() {
-  const nn::Graph graph = nn::build_graph(nn::zoo_model("cnn", {150, 150, 3}, 10), 32,
-                                          nn::Mode::training, nn::Loss::softmax_cross_entropy);
-  std::vector<gpu::Convolution> found;
-  for (const nn::Op& op : graph.ops) {
-    if (op.kind != nn::OpKind::conv2d) continue;
-    found.push_back(gpu::convolution_of(graph, op, nn::Precision::fp16));
-  }
-  return found;
+  return gpu::test::asked_convolutions(nn::zoo_model("cnn", {150, 150, 3}, 10), 32,
+                                       nn::Precision::fp16);
 }
 
 }  // namespace

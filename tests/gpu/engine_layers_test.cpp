@@ -1,6 +1,7 @@
 // Every kind of layer on the device under test, beside the float64 reference with the same
 // precision.
 
+#include <millrace/nn/layers/kinds.h>
 #include <algorithm>
 
 #include "catch.h"
@@ -183,7 +184,7 @@ TEST_CASE("Frozen layers keep their values, and layers before the first trainabl
   }
   SECTION("a batch norm in the middle") {
     for (nn::Layer& layer : model.layers) {
-      if (std::holds_alternative<nn::BatchNorm>(layer.kind)) layer.trainable = false;
+      if (layer.kind.is<nn::BatchNorm>()) layer.trainable = false;
     }
   }
   SECTION("a convolution in the middle") {

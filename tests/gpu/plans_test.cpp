@@ -4,8 +4,9 @@
 
 #include "catch.h"
 
+#include "gpu/asked_convolutions.h"
+
 #include <millrace/core/error.h>
-#include <millrace/gpu/convolution_shapes.h>
 #include <millrace/gpu/cuda/cudnn_plans.h>
 #include <millrace/gpu/plan_check.h>
 #include <millrace/nn/zoo/zoo.h>
@@ -27,20 +28,6 @@ std::string device(const std::string& name) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-/// Every convolution of a training step, in the order of its operations.
-std::vector<Convolution> convolutions(const nn::Model& model, std::int64_t batch,
-                                      nn::Precision precision) {
-  const nn::Graph graph =
-      nn::build_graph(model, batch, nn::Mode::training, nn::Loss::softmax_cross_entropy);
-  std::vector<Convolution> found;
-  for (const nn::Op& op : graph.ops) {
-    if (op.kind == nn::OpKind::conv2d) {
-      found.push_back(gpu::convolution_of(graph, op, precision));
-    }
-  }
-  return found;
-}
-
 struct Case {
   const char* model;
   std::int64_t size;
@@ -51,8 +38,8 @@ std::vector<Convolution> of_the_zoo() {
   for (const auto [model, size] : {Case{"cnn", 150}, Case{"vgg16", 150}, Case{"vgg16", 224}}) {
     for (const std::int64_t batch : {32, 256}) {
       for (const nn::Precision precision : {nn::Precision::fp16, nn::Precision::bf16}) {
-        for (const Convolution& convolution :
-             convolutions(nn::zoo_model(model, {size, size, 3}, 10), batch, precision)) {
+        for (const Convolution& convolution : gpu::test::asked_convolutions(
+                 nn::zoo_model(model, {size, size, 3}, 10), batch, precision)) {
           if (std::find(all.begin(), all.end(), convolution) == all.end()) {
             all.push_back(convolution);
           }
@@ -193,7 +180,7 @@ TEST_CASE("a convolution of a graph has stored channels, and the padding of its 
                               .flatten()
                               .dense(4)
                               .build();
-  const auto fp16 = convolutions(model, 6, nn::Precision::fp16);
+  const auto fp16 = gpu::test::asked_convolutions(model, 6, nn::Precision::fp16);
   REQUIRE(fp16.size() == 5);  // no gradient of the image
   // "same" at stride 2: 10 rows give 5 and need 1 row of padding, 7 columns give 4 and need 2.
   Convolution first;
@@ -217,7 +204,7 @@ TEST_CASE("a convolution of a graph has stored channels, and the padding of its 
   CHECK_FALSE(second.bias);
   CHECK_FALSE(second.relu);  // batch norm reads it
 
-  const auto tf32 = convolutions(model, 6, nn::Precision::tf32);
+  const auto tf32 = gpu::test::asked_convolutions(model, 6, nn::Precision::tf32);
   CHECK(tf32[0].channels == 4);
   CHECK(tf32[0].filters == 12);
   CHECK(tf32[1].filters == 8);

@@ -3,6 +3,7 @@
 // numbers never are; the step of 1e-5 leaves 1e-10 of truncation and 1e-11 of rounding.
 
 #include <millrace/core/random.h>
+#include <millrace/nn/layers/kinds.h>
 #include <millrace/nn/reference/engine.h>
 
 #include "catch.h"

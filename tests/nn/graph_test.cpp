@@ -1,4 +1,5 @@
 #include <millrace/nn/graph.h>
+#include <millrace/nn/layers/batch_norm.h>
 
 #include "catch.h"
 
@@ -45,7 +46,7 @@ TEST_CASE("An evaluation graph ends in the model's own activation, after the los
   CHECK(steps(graph) == std::vector<std::string>{"dense1 forward", "dense2 forward", "loss forward",
                                                  "softmax1 forward"});
   CHECK(graph.output != graph.logits);
-  CHECK(graph.ops[2].outputs == std::vector<ValueId>{-1});
+  CHECK(graph.ops[2].outputs.empty());
 }
 
 TEST_CASE("A frozen prefix has no backward operations and saves nothing for one") {
@@ -63,7 +64,7 @@ TEST_CASE("A frozen prefix has no backward operations and saves nothing for one"
   const Graph graph = build_graph(model, 2, Mode::training, kSoftmax);
   for (const Op& op : graph.ops) {
     if (op.pass != Pass::forward) CHECK(op.layer >= 5);
-    if (op.kind == OpKind::max_pool || op.kind == OpKind::dropout) CHECK(op.outputs[1] == -1);
+    CHECK(op.saved(0) == -1);
   }
   // The first trainable layer needs the gradient of its kernel, but not of its input.
   const auto steps_of_dense1 = steps(graph);
@@ -82,12 +83,12 @@ TEST_CASE("The gradient flows through frozen layers to trainable ones before the
         std::vector<std::string>{"dense1 backward_parameters", "dense1 backward_data",
                                  "flatten1 backward_data", "batch_norm1 backward_data",
                                  "conv2 backward_data", "conv1 backward_parameters"});
-  const auto norm = std::find_if(graph.ops.begin(), graph.ops.end(), [](const Op& op) {
-    return op.kind == OpKind::batch_norm && op.pass == Pass::backward_data;
+  const auto norm = std::find_if(graph.ops.begin(), graph.ops.end(), [&](const Op& op) {
+    return graph.kind<BatchNorm>(op) != nullptr && op.pass == Pass::backward_data;
   });
   REQUIRE(norm != graph.ops.end());
   CHECK(norm->inputs.size() == 3);
-  CHECK(value(graph, norm->inputs[2]).name == "batch_norm1.running_var");
+  CHECK(value(graph, norm->parameter(Role::running_variance)).name == "batch_norm1.running_var");
   CHECK(norm->outputs.size() == 1);
 }
 
@@ -95,10 +96,12 @@ TEST_CASE("A batch norm that trains as the first layer still gets gradients of g
   const Model model = ModelBuilder("m", {6}).batch_norm().dense(3).build();
   const Graph graph = build_graph(model, 4, Mode::training, kSoftmax);
   const Op& last = graph.ops.back();
-  CHECK(last.kind == OpKind::batch_norm);
-  REQUIRE(last.outputs.size() == 3);
-  CHECK(last.outputs[0] == -1);
-  CHECK(value(graph, last.outputs[1]).role == ValueRole::parameter_gradient);
+  CHECK(graph.kind<BatchNorm>(last) != nullptr);
+  CHECK(last.outputs.size() == 2);
+  CHECK(last.dx() == -1);
+  for (const Role role : {Role::gamma, Role::beta}) {
+    CHECK(value(graph, last.gradient(role)).role == ValueRole::parameter_gradient);
+  }
 }
 
 TEST_CASE("Every value is made before it is used") {
@@ -123,11 +126,12 @@ TEST_CASE("Every value is made before it is used") {
           role == ValueRole::input || role == ValueRole::labels || role == ValueRole::parameter;
     }
     for (const Op& op : graph.ops) {
-      for (const ValueId id : op.inputs) CHECK(made.at(static_cast<std::size_t>(id)));
-      for (const ValueId id : op.outputs) {
-        if (id < 0) continue;
-        CHECK_FALSE(made.at(static_cast<std::size_t>(id)));
-        made[static_cast<std::size_t>(id)] = true;
+      for (const Argument& read : op.inputs) {
+        CHECK(made.at(static_cast<std::size_t>(read.value)));
+      }
+      for (const Argument& written : op.outputs) {
+        CHECK_FALSE(made.at(static_cast<std::size_t>(written.value)));
+        made[static_cast<std::size_t>(written.value)] = true;
       }
     }
   }
@@ -168,7 +172,7 @@ TEST_CASE("A graph prints one line an operation") {
   CHECK(text ==
         "dense forward {input 2x6, dense1.weight 3x6, dense1.bias 3} -> {dense1 2x3}\n"
         "loss forward {dense1 2x3, labels 2x3} -> {d dense1 2x3}\n"
-        "dense backward_parameters {input 2x6, d dense1 2x3} -> "
+        "dense backward_parameters {d dense1 2x3, input 2x6} -> "
         "{d dense1.weight 3x6, d dense1.bias 3}\n");
 }
 

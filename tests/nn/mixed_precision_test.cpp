@@ -1,4 +1,5 @@
 #include <millrace/core/error.h>
+#include <millrace/nn/layers/kinds.h>
 #include <millrace/nn/reference/engine.h>
 
 #include "catch.h"

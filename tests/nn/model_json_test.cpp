@@ -1,3 +1,4 @@
+#include <millrace/nn/layers/kinds.h>
 #include <millrace/nn/model_json.h>
 
 #include "catch.h"
@@ -129,8 +130,8 @@ TEST_CASE("Options that are left out have their defaults") {
   const Model model = model_from_json(R"({"name": "m", "input": [8, 8, 1], "layers": [
     {"name": "a", "kind": "conv2d", "filters": 2, "rows": 3, "columns": 3},
     {"name": "b", "kind": "batch_norm"}]})");
-  CHECK(std::get<Conv2D>(model.layers[0].kind) == Conv2D{.filters = 2});
-  CHECK(std::get<BatchNorm>(model.layers[1].kind) == BatchNorm{});
+  CHECK(model.layers[0].kind == Conv2D{.filters = 2});
+  CHECK(model.layers[1].kind == BatchNorm{});
   CHECK(model.preprocessing == Preprocessing{});
   CHECK(model.layers[0].trainable);
 }

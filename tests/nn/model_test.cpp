@@ -1,3 +1,5 @@
+#include <millrace/nn/layers/batch_norm.h>
+#include <millrace/nn/layers/conv2d.h>
 #include <millrace/nn/model.h>
 #include <millrace/nn/model_json.h>
 #include <millrace/nn/preprocessing.h>

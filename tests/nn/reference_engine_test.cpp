@@ -1,5 +1,6 @@
 #include <millrace/nn/dropout.h>
 #include <millrace/nn/initialize.h>
+#include <millrace/nn/layers/kinds.h>
 #include <millrace/nn/reference/engine.h>
 
 #include "catch.h"

@@ -1,3 +1,4 @@
+#include <millrace/nn/layers/kinds.h>
 #include <millrace/nn/transfer.h>
 
 #include <millrace/core/error.h>
@@ -33,7 +34,7 @@ TEST_CASE("a head of pooling and two dense layers stands on VGG16's features") {
   CHECK(model.layers[31].name == "head.global_avg_pool1");
   CHECK(model.layers[32].name == "head.dense1");
   CHECK(model.layers[34].name == "head.dense2");
-  CHECK(std::holds_alternative<Softmax>(model.layers.back().kind));
+  CHECK(model.layers.back().kind.is<Softmax>());
 }
 
 TEST_CASE("all words of a head become layers") {
@@ -41,9 +42,9 @@ TEST_CASE("all words of a head become layers") {
                                 "batch_norm,relu,flatten,dense:8:sigmoid,dropout:0.25,dense", 1);
   const std::size_t base = base_layers(zoo_model("cnn", {64, 64, 3}, 2));
   REQUIRE(model.layers.size() == base + 8);
-  CHECK(std::get<Dense>(model.layers[base + 3].kind).units == 8);
-  CHECK(std::get<Dropout>(model.layers[base + 5].kind).rate == 0.25F);
-  CHECK(std::holds_alternative<Sigmoid>(model.layers.back().kind));
+  CHECK(model.layers[base + 3].kind.get_if<Dense>()->units == 8);
+  CHECK(model.layers[base + 5].kind.get_if<Dropout>()->rate == 0.25F);
+  CHECK(model.layers.back().kind.is<Sigmoid>());
 }
 
 TEST_CASE("a head that cannot be read is refused by the word") {

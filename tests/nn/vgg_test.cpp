@@ -1,3 +1,4 @@
+#include <millrace/nn/layers/kinds.h>
 #include <millrace/nn/zoo/vgg.h>
 
 #include <millrace/core/error.h>
@@ -73,8 +74,8 @@ TEST_CASE("VGG16 takes the multiply-adds that are published for it") {
 
 TEST_CASE("VGG16's dense layers follow from the input and the classes") {
   CHECK(layer(vgg16({32, 64, 3}, 1), "classifier.0").parameters == 1024 * 4096 + 4096);
-  CHECK(std::holds_alternative<Sigmoid>(vgg16({32, 32, 3}, 1).layers.back().kind));
-  CHECK(std::holds_alternative<Softmax>(vgg16({32, 32, 3}, 10).layers.back().kind));
+  CHECK(vgg16({32, 32, 3}, 1).layers.back().kind.is<Sigmoid>());
+  CHECK(vgg16({32, 32, 3}, 10).layers.back().kind.is<Softmax>());
   CHECK_THROWS_WITH(vgg16({31, 224, 3}, 10), Contains("at least 32x32 pixels, not 31x224x3"));
   CHECK_THROWS_AS(vgg16({1024}, 10), UsageError);
 }
@@ -83,7 +84,7 @@ TEST_CASE("torchvision's dropout changes no name of a layer with weights") {
   const Model plain = zoo_model("vgg16", {32, 32, 3}, 10);
   const Model dropout = zoo_model("vgg16:dropout", {32, 32, 3}, 10);
   CHECK(dropout.layers.size() == plain.layers.size() + 2);
-  CHECK(std::get<Dropout>(dropout.layers[34].kind).rate == 0.5F);
+  CHECK(dropout.layers[34].kind.get_if<Dropout>()->rate == 0.5F);
   CHECK(dropout.layers[34].name == "classifier.2");
   const auto names = [](const Model& model) {
     std::vector<std::string> result;

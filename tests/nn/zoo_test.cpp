@@ -1,3 +1,4 @@
+#include <millrace/nn/layers/kinds.h>
 #include <millrace/nn/zoo/zoo.h>
 
 #include "catch.h"
@@ -23,15 +24,15 @@ TEST_CASE("The zoo's models have the parameter counts of their sources") {
 }
 
 TEST_CASE("One output ends in a sigmoid, more in a softmax") {
-  CHECK(std::holds_alternative<Sigmoid>(zoo_model("mlp:4", {2}, 1).layers.back().kind));
-  CHECK(std::holds_alternative<Softmax>(zoo_model("mlp:4", {2}, 2).layers.back().kind));
+  CHECK(zoo_model("mlp:4", {2}, 1).layers.back().kind.is<Sigmoid>());
+  CHECK(zoo_model("mlp:4", {2}, 2).layers.back().kind.is<Softmax>());
 }
 
 TEST_CASE("Widths are those of the name, in order") {
   const Model model = zoo_model("cnn:16,32:64", {32, 32, 3}, 10, Initializer::torch);
-  CHECK(std::get<Conv2D>(model.layers[0].kind).filters == 16);
-  CHECK(std::get<Conv2D>(model.layers[3].kind).filters == 32);
-  CHECK(std::get<Dense>(model.layers[7].kind).units == 64);
+  CHECK(model.layers[0].kind.get_if<Conv2D>()->filters == 16);
+  CHECK(model.layers[3].kind.get_if<Conv2D>()->filters == 32);
+  CHECK(model.layers[7].kind.get_if<Dense>()->units == 64);
   CHECK(model.layers[7].initializer == Initializer::torch);
   CHECK(model.layers.size() == 11);
 }
@@ -49,7 +50,7 @@ TEST_CASE("A convnet has dropout before each of its dense layers if it is asked 
   CHECK(kinds("cnn:4::0.3") == "conv2d relu max_pool2d flatten dropout dense softmax ");
   CHECK(kinds("cnn:4:8:0") == kinds("cnn:4:8"));
   const Model model = zoo_model("cnn:4:8:0.3", {16, 16, 1}, 10);
-  CHECK(std::get<Dropout>(model.layers[4].kind).rate == 0.3F);
+  CHECK(model.layers[4].kind.get_if<Dropout>()->rate == 0.3F);
 }
 
 TEST_CASE("Names that are no model list the known ones") {

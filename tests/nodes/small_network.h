@@ -7,6 +7,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/io/safetensors.h>
+#include <millrace/nn/layers/batch_norm.h>
 #include <millrace/nn/model.h>
 #include <millrace/nodes/pretrained.h>
 

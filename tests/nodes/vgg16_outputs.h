@@ -4,6 +4,7 @@
 #include "nodes/vgg16_rule.h"
 
 #include <millrace/cpu/engine.h>
+#include <millrace/nn/layers/flatten.h>
 #include <millrace/nn/preprocessing.h>
 #include <millrace/nodes/cast.h>
 #include <millrace/nodes/copy_to_device.h>

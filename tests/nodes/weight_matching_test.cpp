@@ -5,6 +5,8 @@
 #include "nodes/small_network.h"
 #include "nodes/vgg16_rule.h"
 
+#include <millrace/nn/layers/batch_norm.h>
+#include <millrace/nn/layers/conv2d.h>
 #include <millrace/nn/initialize.h>
 #include <millrace/nn/preprocessing.h>
 #include <millrace/nn/transfer.h>
@@ -244,7 +246,7 @@ TEST_CASE("Keras's published VGG16 is known by names and shapes, and a relative 
   CHECK(published.known_as() == "Keras's VGG16");
   nn::Model other = vgg;
   for (nn::Layer& layer : other.layers) {
-    if (layer.name == "features.28") std::get<nn::Conv2D>(layer.kind).filters = 500;
+    if (layer.name == "features.28") layer.kind = nn::Conv2D{.filters = 500};
   }
   CHECK(!Pretrained(write("other.h5", 500), other).preprocessing());
 }

@@ -4,7 +4,6 @@
 #include <millrace/core/shown_text.h>
 #include <millrace/nn/preprocessing.h>
 
-#include <algorithm>
 #include <set>
 
 namespace millrace::nn {
@@ -56,12 +55,6 @@ void validate(const Model& model) {
   check_preprocessing(model.preprocessing, model.input);
   check_classes(model.classes, output);
   check_table(model.table, model.input);
-}
-
-bool has_batch_statistics(const Model& model) noexcept {
-  return std::any_of(model.layers.begin(), model.layers.end(), [](const Layer& layer) {
-    return layer.trainable && std::holds_alternative<BatchNorm>(layer.kind);
-  });
 }
 
 }  // namespace millrace::nn

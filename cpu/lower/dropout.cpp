@@ -1,0 +1,46 @@
+// Dropout, by loops of our own.
+
+#include <millrace/cpu/kernels/loops.h>
+#include <millrace/cpu/lower/lowering.h>
+
+#include <utility>
+
+namespace millrace::cpu {
+namespace {
+
+/// What a loop over images needs to know; values in other layouts are put into the logical order.
+std::pair<SlotId, ChannelBlocks> in_blocks(Lowering& lowering, nn::ValueId id) {
+  const Layout here = lowering.layout(lowering.slot_of(id));
+  const auto blocks = channel_blocks(here);
+  if (blocks) return {lowering.slot_of(id), *blocks};
+  const Layout plain = plain_layout(here);
+  return {lowering.in_layout(id, plain), channel_blocks(plain).value()};
+}
+
+}  // namespace
+
+// The mask is kept in the logical order, one byte an element, so that it does not depend on
+// layouts.
+void lower(Lowering& lowering, const nn::Op& op, const nn::Dropout& layer) {
+  const auto [from, blocks] = in_blocks(lowering, op.source());
+  const SlotId to = lowering.make_in_place(op.result(), from);
+  if (op.pass != nn::Pass::forward) {
+    const auto loop = [blocks = blocks, rate = layer.rate](std::span<std::byte* const> memory,
+                                                           Run&) {
+      apply_dropout(blocks, rate, memory[0], memory[1], memory[2]);
+    };
+    const SlotId mask = lowering.slot_of(op.saved(nn::Dropout::kMask));
+    return lowering.append(lowering.step_name(op), "mask", {from, mask, to}, loop);
+  }
+  const SlotId mask =
+      lowering.make(op.saved(nn::Dropout::kMask),
+                    byte_layout(static_cast<std::size_t>(lowering.shape(op.x()).elements())));
+  const DropoutDraws draws{lowering.options().seed, op.layer, layer.rate};
+  lowering.append(lowering.step_name(op), "philox", {from, mask, to},
+                  [blocks = blocks, draws](std::span<std::byte* const> memory, Run& run) {
+                    draw_masks(blocks, draws, *run.batch, memory[1]);
+                    apply_dropout(blocks, draws.rate, memory[0], memory[1], memory[2]);
+                  });
+}
+
+}  // namespace millrace::cpu

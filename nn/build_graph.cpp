@@ -1,0 +1,148 @@
+#include <millrace/nn/graph.h>
+
+#include <millrace/core/error.h>
+#include <millrace/nn/backward.h>
+#include <millrace/nn/layers/sigmoid.h>
+#include <millrace/nn/layers/softmax.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace millrace::nn {
+namespace {
+
+/// Walks the layers once and appends what each becomes.
+class Forward {
+ public:
+  Forward(const Model& model, std::int64_t batch, Mode mode, Loss loss) {
+    validate(model);
+    graph_.model = model;
+    graph_.parameters = parameters(model);
+    graph_.batch = batch;
+    graph_.mode = mode;
+    graph_.loss = loss;
+    shapes_ = infer_shapes(model);
+    check_loss();
+    add_inputs();
+    first_trainable_ = detail::first_trainable_layer(graph_);
+    if (training() && first_trainable_ == layers()) {
+      throw Error(concat("the model '", model.name, "' has nothing to train: no layer with ",
+                         "parameters is trainable"));
+    }
+  }
+
+  Graph run() && {
+    const int folded = layers() - (ends_in_activation() ? 1 : 0);
+    ValueId current = graph_.input;
+    for (int layer = 0; layer < folded; ++layer) {
+      if (!at(layer).kind.is_identity(training())) current = append(layer, current);
+    }
+    graph_.logits = current;
+    graph_.output = current;
+    append_loss();
+    if (!training() && folded < layers()) graph_.output = append(folded, current);
+    return std::move(graph_);
+  }
+
+ private:
+  [[nodiscard]] bool training() const { return graph_.trains(); }
+  [[nodiscard]] int layers() const { return static_cast<int>(graph_.model.layers.size()); }
+  [[nodiscard]] const Layer& at(int layer) const {
+    return graph_.model.layers[static_cast<std::size_t>(layer)];
+  }
+  [[nodiscard]] bool ends_in_activation() const {
+    const LayerKind& last = graph_.model.layers.back().kind;
+    return last.is<Softmax>() || last.is<Sigmoid>();
+  }
+
+  void check_loss() const {
+    const Shape& output = shapes_.back().output;
+    if (output.rank() != 1) {
+      throw Error(concat("the model '", graph_.model.name, "' ends in ", output,
+                         "; a loss needs [classes]: add flatten or global_avg_pool and dense"));
+    }
+    const LayerKind& last = graph_.model.layers.back().kind;
+    const bool is_softmax = graph_.loss == Loss::softmax_cross_entropy;
+    if (is_softmax ? last.is<Sigmoid>() : last.is<Softmax>()) {
+      throw Error(concat("the model '", graph_.model.name, "' ends in ", kind_name(last),
+                         ", but the ", "loss is ", is_softmax ? "softmax" : "sigmoid",
+                         " cross-entropy"));
+    }
+  }
+
+  void add_inputs() {
+    const Shape input = graph_.model.input.with_front(graph_.batch);
+    graph_.input = add("input", input, ValueRole::input);
+    const Shape labels = shapes_.back().output.with_front(graph_.batch);
+    graph_.labels = add("labels", labels, ValueRole::labels);
+    for (std::size_t p = 0; p < graph_.parameters.size(); ++p) {
+      const Parameter& parameter = graph_.parameters[p];
+      detail::add_value(graph_, {.name = parameter.name,
+                                 .shape = parameter.shape,
+                                 .role = ValueRole::parameter,
+                                 .parameter = static_cast<int>(p)});
+    }
+  }
+
+  ValueId add(std::string name, Shape shape, ValueRole role) {
+    return detail::add_value(graph_, {.name = std::move(name), .shape = shape, .role = role});
+  }
+
+  ValueId append(int layer, ValueId input) {
+    const LayerShape& shape = shapes_[static_cast<std::size_t>(layer)];
+    const std::string& name = at(layer).name;
+    const ValueId output = add(name, shape.output.with_front(graph_.batch), ValueRole::activation);
+    Op op{.layer = layer, .inputs = {{operand::x, input}}, .outputs = {{operand::y, output}}};
+    append_parameters(op);
+    for (int i = 0; i < static_cast<int>(shape.saved.size()); ++i) {
+      if (!saves(layer, i)) continue;
+      const SavedShape& saved = shape.saved[static_cast<std::size_t>(i)];
+      const Shape all = saved.is_of_sample ? saved.shape.with_front(graph_.batch) : saved.shape;
+      op.outputs.push_back(
+          {operand::saved(i), add(concat(name, '.', saved.suffix), all, ValueRole::saved)});
+    }
+    graph_.ops.push_back(std::move(op));
+    return output;
+  }
+
+  void append_parameters(Op& op) const {
+    for (std::size_t v = 0; v < graph_.values.size(); ++v) {
+      const int p = graph_.values[v].parameter;
+      if (p < 0) continue;
+      const Parameter& parameter = graph_.parameters[static_cast<std::size_t>(p)];
+      if (parameter.layer != op.layer) continue;
+      op.inputs.push_back({operand::parameter(parameter.role), static_cast<ValueId>(v)});
+    }
+  }
+
+  /// Whether a backward operation of the layer exists and reads what forward saves as the i-th.
+  [[nodiscard]] bool saves(int layer, int i) const {
+    if (!training() || layer < first_trainable_) return false;
+    const std::vector<Operand> read = at(layer).kind.derivative(at(layer).trainable).data;
+    return std::ranges::find(read, operand::saved(i)) != read.end();
+  }
+
+  void append_loss() {
+    Op op{.inputs = {{operand::x, graph_.logits}, {operand::labels, graph_.labels}}};
+    if (training()) {
+      const Value& logits = graph_.value(graph_.logits);
+      op.outputs = {{operand::dx, add("d " + logits.name, logits.shape, ValueRole::gradient)}};
+    }
+    graph_.ops.push_back(std::move(op));
+  }
+
+  Graph graph_;
+  std::vector<LayerShape> shapes_;
+  int first_trainable_ = 0;
+};
+
+}  // namespace
+
+Graph build_graph(const Model& model, std::int64_t batch, Mode mode, Loss loss) {
+  MILLRACE_CHECK(batch > 0, "a graph is built for at least one sample, not ", batch);
+  Graph graph = Forward(model, batch, mode, loss).run();
+  if (mode == Mode::training) detail::append_backward(graph, graph.ops.back().dx());
+  return graph;
+}
+
+}  // namespace millrace::nn

@@ -1,0 +1,20 @@
+#pragma once
+// Images as rows of features.
+
+#include <millrace/nn/layers/layer.h>
+
+namespace millrace::nn {
+
+struct Flatten {  ///< [N][H][W][C] -> [N][H*W*C], channels fastest
+  static constexpr LayerFacts kFacts{.name = "flatten", .stem = "flatten"};
+
+  [[nodiscard]] LayerShape infer(const LayerInput& input) const {
+    return {.output = {input.shape().elements()}};
+  }
+  [[nodiscard]] Derivative derivative(bool) const { return {}; }
+  void forward(const reference::Call& call) const;
+  void backward(const reference::Call& call) const;
+  friend bool operator==(const Flatten&, const Flatten&) = default;
+};
+
+}  // namespace millrace::nn

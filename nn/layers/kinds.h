@@ -1,0 +1,52 @@
+#pragma once
+// All kinds of layers. Whoever must do something for each of them - JSON's reader, the lowerings of
+// the engines - goes over this list, so that none can be forgotten.
+
+#include <millrace/nn/layers/avg_pool2d.h>
+#include <millrace/nn/layers/batch_norm.h>
+#include <millrace/nn/layers/conv2d.h>
+#include <millrace/nn/layers/dense.h>
+#include <millrace/nn/layers/dropout.h>
+#include <millrace/nn/layers/flatten.h>
+#include <millrace/nn/layers/global_avg_pool.h>
+#include <millrace/nn/layers/max_pool2d.h>
+#include <millrace/nn/layers/relu.h>
+#include <millrace/nn/layers/sigmoid.h>
+#include <millrace/nn/layers/softmax.h>
+
+#include <optional>
+#include <string_view>
+
+/// A macro, because an engine declares a function a kind from it, which no template can.
+#define MILLRACE_LAYER_KINDS(KIND) \
+  KIND(AvgPool2D)                  \
+  KIND(BatchNorm)                  \
+  KIND(Conv2D)                     \
+  KIND(Dense)                      \
+  KIND(Dropout)                    \
+  KIND(Flatten)                    \
+  KIND(GlobalAvgPool)              \
+  KIND(MaxPool2D)                  \
+  KIND(Relu)                       \
+  KIND(Sigmoid)                    \
+  KIND(Softmax)
+
+namespace millrace::nn {
+
+/// The kind of that name with the options that it has by itself; nothing if there is none.
+[[nodiscard]] std::optional<LayerKind> layer_kind(std::string_view name);
+
+/// Calls visit(const Kind&) with what the layer is; false if it is none of these kinds.
+template <class Visit>
+bool visit_kind(const LayerKind& layer, Visit&& visit) {
+#define MILLRACE_VISIT_KIND(Kind)                \
+  if (const auto* kind = layer.get_if<Kind>()) { \
+    visit(*kind);                                \
+    return true;                                 \
+  }
+  MILLRACE_LAYER_KINDS(MILLRACE_VISIT_KIND)
+#undef MILLRACE_VISIT_KIND
+  return false;
+}
+
+}  // namespace millrace::nn

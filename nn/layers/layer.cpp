@@ -1,0 +1,73 @@
+#include <millrace/nn/layers/layer.h>
+
+#include <limits>
+
+namespace millrace::nn {
+namespace {
+
+constexpr std::int64_t kMaxElements = std::numeric_limits<std::int32_t>::max();
+
+class TextOfFields final : public FieldList {
+ public:
+  std::string text;
+
+ private:
+  void field(const char* name, bool& value, bool) override { add(name, value ? "true" : "false"); }
+  void field(const char* name, std::int64_t& value, bool) override { add(name, value); }
+  void field(const char* name, float& value, bool) override { add(name, value); }
+  void field(const char* name, Padding& value, bool) override { add(name, to_string(value)); }
+  template <class T>
+  void add(const char* name, const T& value) {
+    text += concat(text.empty() ? "" : ", ", name, ' ', value);
+  }
+};
+
+}  // namespace
+
+void LayerInput::require_image() const {
+  require(shape_.rank() == 3, kind_, " needs [height][width][channels], not ", shape_);
+}
+
+std::int64_t LayerInput::positive(const char* what, std::int64_t value) const {
+  require(value > 0 && value <= kMaxElements, what, " must be a positive number below 2^31, not ",
+          value);
+  return value;
+}
+
+std::int64_t LayerInput::product(std::initializer_list<std::int64_t> extents) const {
+  std::int64_t result = 1;
+  for (const std::int64_t extent : extents) {
+    require(result <= kMaxElements / extent, "more than 2^31 - 1 elements in a tensor");
+    result *= extent;
+  }
+  return result;
+}
+
+Shape LayerInput::slide(std::int64_t rows, std::int64_t columns, std::int64_t stride,
+                        Padding padding, std::int64_t channels) const {
+  require_image();
+  const std::int64_t height = window(shape_[0], rows, stride, padding).output;
+  const std::int64_t width = window(shape_[1], columns, stride, padding).output;
+  require(height > 0 && width > 0, "a ", rows, "x", columns, " window does not fit into ",
+          shape_[0], "x", shape_[1]);
+  product({height, width, channels});
+  return {height, width, channels};
+}
+
+void LayerKind::list(FieldList& fields) {
+  const std::shared_ptr<Any> changed = held().copy();
+  changed->list(fields);
+  held_ = changed;
+}
+
+void LayerKind::list(FieldList& fields) const {
+  held().copy()->list(fields);
+}
+
+std::string to_string(const LayerKind& kind) {
+  TextOfFields fields;
+  kind.list(fields);
+  return concat(kind_name(kind), '(', fields.text, ')');
+}
+
+}  // namespace millrace::nn

@@ -1,0 +1,238 @@
+#pragma once
+// What every kind of layer says of itself. A kind is a plain struct of its options, in a file of
+// its own beside this one, with these members:
+//   static constexpr LayerFacts kFacts          its names, and what is asked of kinds in general
+//   void list(FieldList&)                       its options, once; left out where there are none
+//   LayerShape infer(const LayerInput&) const   shapes, parameters and cost; throws what is wrong
+//   Derivative derivative(bool) const           what its backward pass reads
+//   bool is_identity(bool training) const       left out of the graph then; may be missing: never
+//   void forward(const reference::Call&) const  the float64 loops; so backward(), once for each
+//                                               operation of the backward pass
+//   operator==
+// LayerKind holds one of any kind. docs/adding-a-layer.md walks through a kind.
+
+#include <millrace/core/error.h>
+#include <millrace/core/shape.h>
+#include <millrace/nn/window.h>
+
+#include <concepts>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace millrace::nn {
+namespace reference {
+struct Call;  // reference/call.h
+}
+
+struct LayerFacts {
+  const char* name;          ///< "max_pool2d": in JSON files and tables
+  const char* stem;          ///< "max_pool": layers that nobody named are max_pool1, max_pool2
+  bool has_kernel = false;   ///< parameters that an Initializer fills
+  bool keeps_order = false;  ///< an element comes from the same place of the input, or its channel
+  bool mixes_rows = false;   ///< in training a row of the output depends on all rows of the batch
+};
+
+/// What a parameter is for: engines and optimizers go by it, not by names.
+enum class Role { kernel, bias, gamma, beta, running_mean, running_variance };
+[[nodiscard]] constexpr bool is_statistic(Role role) {
+  return role == Role::running_mean || role == Role::running_variance;
+}
+
+/// What an operation reads or makes, by name: the layer's input and output, their gradients, a
+/// parameter or its gradient, or the i-th of what forward saves for backward.
+struct Operand {
+  enum class Of : std::uint8_t { x, y, dy, dx, labels, parameter, gradient, saved };
+  Of of = Of::x;
+  int which = 0;  ///< a Role, or the number of what is saved
+
+  friend bool operator==(const Operand&, const Operand&) = default;
+};
+namespace operand {
+inline constexpr Operand x{Operand::Of::x}, y{Operand::Of::y}, dy{Operand::Of::dy},
+    dx{Operand::Of::dx}, labels{Operand::Of::labels};
+[[nodiscard]] constexpr Operand parameter(Role role) {
+  return {Operand::Of::parameter, static_cast<int>(role)};
+}
+[[nodiscard]] constexpr Operand gradient(Role role) {
+  return {Operand::Of::gradient, static_cast<int>(role)};
+}
+[[nodiscard]] constexpr Operand saved(int which) {
+  return {Operand::Of::saved, which};
+}
+}  // namespace operand
+
+struct ParameterShape {
+  const char* suffix;  ///< PyTorch's word: "weight", "bias", "running_mean", "running_var"
+  Role role;
+  Shape shape;
+  float first = 0;  ///< what it begins with; kernels, and biases of Initializer::torch, are random
+};
+
+/// What forward keeps for backward. Engines choose its type and size; the reference engine's is
+/// this.
+struct SavedShape {
+  const char* suffix;  ///< "indices": of the value's name
+  Shape shape;         ///< of one sample, or of the whole batch
+  bool is_of_sample = true;
+};
+
+/// What a layer makes of its input. Shapes are of one sample.
+struct LayerShape {
+  Shape output;
+  std::vector<ParameterShape> parameters{};
+  std::vector<SavedShape> saved{};
+  std::int64_t fan_in = 0, fan_out = 0;  ///< of the kernel
+  std::int64_t flops = 0;                ///< forward; a multiply-add counts as two
+};
+
+/// What a backward pass reads beside dy, and where gradients of parameters are made.
+struct Derivative {
+  std::vector<Operand> data{};        ///< read by the operation that makes dx
+  std::vector<Operand> parameters{};  ///< read by the one that makes gradients of parameters
+  bool at_once = false;               ///< one operation makes both
+};
+
+/// The input of a layer, for infer(): with checks whose errors name the layer.
+class LayerInput {
+ public:
+  LayerInput(std::size_t index, std::string_view layer, std::string_view kind, const Shape& shape)
+      : index_(index), layer_(layer), kind_(kind), shape_(shape) {}
+
+  [[nodiscard]] const Shape& shape() const { return shape_; }
+  template <class... Parts>
+  void require(bool condition, const Parts&... parts) const {
+    if (!condition) throw Error(concat("layer ", index_, " '", layer_, "': ", parts...));
+  }
+  void require_image() const;
+  /// The value, which must be positive and below 2^31.
+  std::int64_t positive(const char* what, std::int64_t value) const;
+  /// The product, which must be below 2^31: libraries index with 32 bits, and models come from
+  /// files that nobody has checked.
+  std::int64_t product(std::initializer_list<std::int64_t> extents) const;
+  /// What a window makes of the image: {height, width, channels}.
+  [[nodiscard]] Shape slide(std::int64_t rows, std::int64_t columns, std::int64_t stride,
+                            Padding padding, std::int64_t channels) const;
+
+ private:
+  std::size_t index_;
+  std::string_view layer_, kind_;
+  const Shape& shape_;
+};
+
+/// Somebody who wants to know a kind's options, or to set them: JSON's reader and writer, the text
+/// of messages. An optional one that is not there keeps its value.
+class FieldList {
+ public:
+  virtual ~FieldList() = default;
+  template <class T>
+  void required(const char* name, T& value) {
+    field(name, value, true);
+  }
+  template <class T>
+  void optional(const char* name, T& value) {
+    field(name, value, false);
+  }
+
+ protected:
+  virtual void field(const char* name, bool& value, bool is_required) = 0;
+  virtual void field(const char* name, std::int64_t& value, bool is_required) = 0;
+  virtual void field(const char* name, float& value, bool is_required) = 0;
+  virtual void field(const char* name, Padding& value, bool is_required) = 0;
+};
+
+/// A kind of layer with its options: a value, of which copies share what never changes.
+class LayerKind {
+ public:
+  LayerKind() = default;  ///< none: for what is filled in later
+  template <class Kind>
+  requires requires { Kind::kFacts; }
+  LayerKind(Kind kind)  // NOLINT(google-explicit-constructor): a kind is a LayerKind
+      : held_(std::make_shared<const Held<Kind>>(std::move(kind))) {}
+
+  template <class Kind>
+  [[nodiscard]] const Kind* get_if() const noexcept {
+    const auto* held = dynamic_cast<const Held<Kind>*>(held_.get());
+    return held == nullptr ? nullptr : &held->kind;
+  }
+  template <class Kind>
+  [[nodiscard]] bool is() const noexcept {
+    return get_if<Kind>() != nullptr;
+  }
+
+  [[nodiscard]] const LayerFacts& facts() const { return held().facts(); }
+  void list(FieldList& fields);        ///< which may set options
+  void list(FieldList& fields) const;  ///< which may not
+  [[nodiscard]] LayerShape infer(const LayerInput& input) const { return held().infer(input); }
+  /// `trains`: the layer's parameters are trained.
+  [[nodiscard]] Derivative derivative(bool trains) const { return held().derivative(trains); }
+  [[nodiscard]] bool is_identity(bool training) const { return held().is_identity(training); }
+  void forward(const reference::Call& call) const { held().forward(call); }
+  void backward(const reference::Call& call) const { held().backward(call); }
+
+  friend bool operator==(const LayerKind& a, const LayerKind& b) {
+    return a.held_ == b.held_ || (a.held_ && b.held_ && a.held_->equals(*b.held_));
+  }
+
+ private:
+  struct Any {
+    virtual ~Any() = default;
+    [[nodiscard]] virtual const LayerFacts& facts() const = 0;
+    [[nodiscard]] virtual std::shared_ptr<Any> copy() const = 0;
+    virtual void list(FieldList& fields) = 0;
+    [[nodiscard]] virtual LayerShape infer(const LayerInput& input) const = 0;
+    [[nodiscard]] virtual Derivative derivative(bool trains) const = 0;
+    [[nodiscard]] virtual bool is_identity(bool training) const = 0;
+    virtual void forward(const reference::Call& call) const = 0;
+    virtual void backward(const reference::Call& call) const = 0;
+    [[nodiscard]] virtual bool equals(const Any& other) const = 0;
+  };
+  template <class Kind>
+  struct Held final : Any {
+    explicit Held(Kind k) : kind(std::move(k)) {}
+    [[nodiscard]] const LayerFacts& facts() const override { return Kind::kFacts; }
+    [[nodiscard]] std::shared_ptr<Any> copy() const override {
+      return std::make_shared<Held>(kind);
+    }
+    void list(FieldList& fields) override {
+      if constexpr (!std::is_empty_v<Kind>) kind.list(fields);
+    }
+    [[nodiscard]] LayerShape infer(const LayerInput& input) const override {
+      return kind.infer(input);
+    }
+    [[nodiscard]] Derivative derivative(bool trains) const override {
+      return kind.derivative(trains);
+    }
+    [[nodiscard]] bool is_identity(bool training) const override {
+      if constexpr (requires { kind.is_identity(training); }) return kind.is_identity(training);
+      return false;
+    }
+    void forward(const reference::Call& call) const override { kind.forward(call); }
+    void backward(const reference::Call& call) const override { kind.backward(call); }
+    [[nodiscard]] bool equals(const Any& other) const override {
+      const auto* same = dynamic_cast<const Held*>(&other);
+      return same != nullptr && same->kind == kind;
+    }
+    Kind kind;
+  };
+  [[nodiscard]] const Any& held() const {
+    MILLRACE_CHECK(held_ != nullptr, "a layer of no kind");
+    return *held_;
+  }
+
+  std::shared_ptr<const Any> held_;
+};
+
+/// "dense", "conv2d", "max_pool2d", ...
+[[nodiscard]] inline const char* kind_name(const LayerKind& kind) {
+  return kind.facts().name;
+}
+/// A kind and its options as text: "conv2d(filters 16, rows 3, columns 3, stride 1, padding same,
+/// bias true)".
+[[nodiscard]] std::string to_string(const LayerKind& kind);
+
+}  // namespace millrace::nn

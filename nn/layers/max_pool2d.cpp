@@ -1,0 +1,59 @@
+#include <millrace/nn/layers/max_pool2d.h>
+
+#include <millrace/nn/reference/sliding.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace millrace::nn {
+
+using reference::In;
+using reference::Out;
+using reference::Sliding;
+
+void MaxPool2D::list(FieldList& fields) {
+  fields.required("size", size);
+  fields.required("stride", stride);
+  fields.optional("padding", padding);
+}
+
+LayerShape MaxPool2D::infer(const LayerInput& input) const {
+  input.require_image();
+  const std::int64_t window = input.positive("size", size);
+  const Shape output =
+      input.slide(window, window, input.positive("stride", stride), padding, input.shape()[2]);
+  return {.output = output, .saved = {{"indices", output}}};
+}
+
+void MaxPool2D::forward(const reference::Call& call) const {
+  const Sliding s(call, size, size, stride, padding);
+  const In x = call.x();
+  const Out y = call.y(), winners = call.saved(kIndices);
+  s.for_each_position([&](std::int64_t n, std::int64_t oy, std::int64_t ox) {
+    for (std::int64_t c = 0; c < s.channels; ++c) {
+      double highest = -std::numeric_limits<double>::infinity();
+      std::int64_t winner = -1;
+      s.for_each_pixel(oy, ox, [&](std::int64_t iy, std::int64_t ix, std::int64_t, std::int64_t) {
+        const std::int64_t at = s.input_at(n, iy, ix) + c;
+        // A NaN wins and stays, as in PyTorch: a diverged run must not look healthy.
+        if (winner < 0 || x[at] > highest || (std::isnan(x[at]) && !std::isnan(highest))) {
+          highest = x[at];
+          winner = at;
+        }
+      });
+      const std::int64_t out = s.output_at(n, oy, ox) + c;
+      y[out] = highest;
+      if (!winners.empty()) winners[out] = static_cast<double>(winner);
+    }
+  });
+}
+
+void MaxPool2D::backward(const reference::Call& call) const {
+  const In dy = call.dy();
+  const Out dx = call.dx(), winners = call.saved(kIndices);
+  std::fill(dx.begin(), dx.end(), 0.0);
+  for (std::int64_t i = 0; i < dy.size(); ++i) dx[static_cast<std::int64_t>(winners[i])] += dy[i];
+}
+
+}  // namespace millrace::nn

@@ -1,0 +1,76 @@
+#pragma once
+// What the float64 loops of a layer work on: the operands of one operation, for the valid rows of a
+// batch, as [samples][height][width][channels] or [samples][features], row-major. What the
+// operation makes is overwritten.
+
+#include <millrace/core/shape.h>
+#include <millrace/nn/layers/layer.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <type_traits>
+#include <vector>
+
+namespace millrace::nn::reference {
+
+/// A span that is indexed with the signed type of extents.
+template <class T>
+class Flat {
+ public:
+  Flat() = default;
+  Flat(std::span<T> values) : values_(values) {}  // NOLINT(google-explicit-constructor)
+
+  [[nodiscard]] T& operator[](std::int64_t i) const { return values_[static_cast<std::size_t>(i)]; }
+  [[nodiscard]] bool empty() const { return values_.empty(); }
+  [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(values_.size()); }
+  [[nodiscard]] std::span<T> span() const { return values_; }
+  [[nodiscard]] T* begin() const { return values_.data(); }
+  [[nodiscard]] T* end() const { return values_.data() + values_.size(); }
+
+ private:
+  std::span<T> values_;
+};
+using In = Flat<const double>;
+using Out = Flat<double>;
+
+struct Call {
+  struct Bound {
+    Operand operand;
+    std::span<double> values;
+  };
+
+  std::int64_t samples = 0;       ///< valid rows
+  Shape input{}, output{};        ///< of the layer, of one sample
+  std::vector<Bound> operands{};  ///< what the operation reads and makes
+  // What the layer's random numbers are a function of.
+  std::uint64_t seed = 0;
+  std::uint32_t pass = 0;
+  int layer = 0;
+  std::span<const std::uint64_t> positions{};  ///< of the samples in the pass; empty: 0, 1, 2, ...
+
+  /// Empty where the operation has no such operand: a layer without bias, dx before which nothing
+  /// trains.
+  [[nodiscard]] Out out(const Operand& operand) const {
+    for (const Bound& bound : operands) {
+      if (bound.operand == operand) return bound.values;
+    }
+    return {};
+  }
+  [[nodiscard]] In in(const Operand& operand) const {
+    return std::span<const double>(out(operand).span());
+  }
+  [[nodiscard]] In x() const { return in(operand::x); }
+  [[nodiscard]] In dy() const { return in(operand::dy); }
+  [[nodiscard]] Out y() const { return out(operand::y); }
+  [[nodiscard]] Out dx() const { return out(operand::dx); }
+  [[nodiscard]] In parameter(Role role) const { return in(operand::parameter(role)); }
+  [[nodiscard]] Out gradient(Role role) const { return out(operand::gradient(role)); }
+  [[nodiscard]] Out saved(int which) const { return out(operand::saved(which)); }
+
+  /// The input as a list of pixels: an image's, or one of all features.
+  [[nodiscard]] std::int64_t channels() const { return input[-1]; }
+  [[nodiscard]] std::int64_t pixels() const { return input.elements() / channels(); }
+};
+
+}  // namespace millrace::nn::reference

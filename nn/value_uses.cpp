@@ -1,0 +1,29 @@
+#include <millrace/nn/value_uses.h>
+
+#include <millrace/nn/layers/relu.h>
+
+namespace millrace::nn {
+
+ValueUses::ValueUses(const Graph& graph) : graph_(graph), uses_(graph.values.size()) {
+  for (const Op& op : graph.ops) {
+    for (const Argument& made : op.outputs) uses_[static_cast<std::size_t>(made.value)].maker = &op;
+    for (const Argument& read : op.inputs) {
+      Uses& uses = uses_[static_cast<std::size_t>(read.value)];
+      uses.reader = &op;
+      ++uses.readers;
+    }
+  }
+}
+
+std::size_t ValueUses::last_use(ValueId id) const {
+  return at(id).reader == nullptr ? 0 : index_of(*at(id).reader);
+}
+
+const Op* ValueUses::relu_of(ValueId id) const {
+  const Op* reader = only_reader(id);
+  const bool is_relu = reader != nullptr && reader->pass == Pass::forward &&
+                       graph_.kind<Relu>(*reader) != nullptr;
+  return is_relu ? reader : nullptr;
+}
+
+}  // namespace millrace::nn
