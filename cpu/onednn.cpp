@@ -1,12 +1,7 @@
 #include <millrace/cpu/onednn.h>
 
 #include <millrace/core/error.h>
-
-#if DNNL_VERSION_MAJOR >= 3
-#include <millrace/cpu/onednn_3.h>
-#else
-#include <millrace/cpu/onednn_2.h>
-#endif
+#include <millrace/cpu/onednn_versions.h>
 
 #include <algorithm>
 #include <array>
@@ -16,6 +11,8 @@ namespace {
 
 using dnnl::algorithm;
 using dnnl::prop_kind;
+using versions::backward;
+using versions::forward;
 
 // Scratch comes from the caller: one block for a whole step, instead of one an operation.
 dnnl::primitive_attr attributes(bool relu = false) {
@@ -23,7 +20,7 @@ dnnl::primitive_attr attributes(bool relu = false) {
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   if (relu) {
     dnnl::post_ops after;
-    spelling::append_relu(after);
+    versions::append_relu(after);
     attr.set_post_ops(after);
   }
   return attr;
@@ -61,16 +58,16 @@ Frame frame(const Window& w) {
 dnnl::convolution_forward::primitive_desc convolution_hint(const dnnl::engine& engine,
                                                            const Convolution& shape) {
   const auto [strides, low, high] = frame(shape.window);
-  return spelling::forward<dnnl::convolution_forward>(
+  return forward<dnnl::convolution_forward>(
       engine, {}, prop_kind::forward_training, algorithm::convolution_direct, any(shape.source),
       any(shape.weights), any(shape.destination), strides, low, high);
 }
 
 dnnl::inner_product_forward::primitive_desc dense_hint(const dnnl::engine& engine,
                                                        const Dense& shape) {
-  return spelling::forward<dnnl::inner_product_forward>(engine, {}, prop_kind::forward_training,
-                                                        any(shape.source), any(shape.weights),
-                                                        any(shape.destination));
+  return forward<dnnl::inner_product_forward>(engine, {}, prop_kind::forward_training,
+                                              any(shape.source), any(shape.weights),
+                                              any(shape.destination));
 }
 
 const auto kScaleAndShift =
@@ -83,13 +80,35 @@ dnnl::batch_normalization_forward::primitive_desc batch_norm_description(const d
   const auto kind = given_statistics ? prop_kind::forward_inference : prop_kind::forward_training;
   const auto flags = given_statistics ? kScaleAndShift | dnnl::normalization_flags::use_global_stats
                                       : kScaleAndShift;
-  return spelling::batch_norm_forward(engine, attributes(), kind, data, epsilon, flags);
+  return forward<dnnl::batch_normalization_forward>(engine, attributes(), kind, data,
+                                                    MILLRACE_SINCE_3(data) epsilon, flags);
+}
+
+dnnl::pooling_forward::primitive_desc pooling_description(const dnnl::engine& engine,
+                                                          const Pooling& p, prop_kind kind) {
+  const auto [strides, low, high] = frame(p.window);
+  return forward<dnnl::pooling_forward>(
+      engine, attributes(), kind, p.algorithm, p.source, p.destination, strides,
+      Dims{p.window.rows, p.window.columns}, MILLRACE_SINCE_3(Dims{0, 0}) low, high);
+}
+
+dnnl::eltwise_forward::primitive_desc eltwise_description(const dnnl::engine& engine,
+                                                          algorithm kind, const Layout& data) {
+  return forward<dnnl::eltwise_forward>(engine, attributes(), prop_kind::forward_training, kind,
+                                        MILLRACE_SINCE_3(data) data);
+}
+
+dnnl::softmax_forward::primitive_desc softmax_description(const dnnl::engine& engine,
+                                                          const Layout& data) {
+  return forward<dnnl::softmax_forward>(engine, attributes(), prop_kind::forward_training,
+                                        MILLRACE_SINCE_3(algorithm::softmax_accurate, data) data,
+                                        1);
 }
 
 }  // namespace
 
 Dims dims(const Layout& layout) {
-  return spelling::dims(layout);
+  return versions::dims(layout);
 }
 
 Layout layout(const Dims& dims, Tag tag) {
@@ -118,7 +137,7 @@ Found convolution_forward(const dnnl::engine& engine, const Convolution& shape, 
     // For inference Winograd wants transformed weights, which nothing else can read.
     const bool is_winograd = shape.algorithm == algorithm::convolution_winograd;
     const prop_kind kind = is_winograd ? prop_kind::forward_training : forward_kind(purpose);
-    return spelling::forward<dnnl::convolution_forward>(
+    return forward<dnnl::convolution_forward>(
         engine, attributes(relu), kind, shape.algorithm, shape.source, shape.weights,
         bias_of(shape.weights, shape.bias), shape.destination, strides, low, high);
   });
@@ -127,7 +146,7 @@ Found convolution_forward(const dnnl::engine& engine, const Convolution& shape, 
 Found convolution_backward_data(const dnnl::engine& engine, const Convolution& shape) {
   return find([&] {
     const auto [strides, low, high] = frame(shape.window);
-    return spelling::backward<dnnl::convolution_backward_data>(
+    return backward<dnnl::convolution_backward_data>(
         engine, attributes(), convolution_hint(engine, shape), shape.algorithm, shape.source,
         shape.weights, shape.destination, strides, low, high);
   });
@@ -136,7 +155,7 @@ Found convolution_backward_data(const dnnl::engine& engine, const Convolution& s
 Found convolution_backward_weights(const dnnl::engine& engine, const Convolution& shape) {
   return find([&] {
     const auto [strides, low, high] = frame(shape.window);
-    return spelling::backward<dnnl::convolution_backward_weights>(
+    return backward<dnnl::convolution_backward_weights>(
         engine, attributes(), convolution_hint(engine, shape), shape.algorithm, shape.source,
         shape.weights, bias_of(shape.weights, shape.bias), shape.destination, strides, low, high);
   });
@@ -144,7 +163,7 @@ Found convolution_backward_weights(const dnnl::engine& engine, const Convolution
 
 Found dense_forward(const dnnl::engine& engine, const Dense& shape, Purpose purpose, bool relu) {
   return find([&] {
-    return spelling::forward<dnnl::inner_product_forward>(
+    return forward<dnnl::inner_product_forward>(
         engine, attributes(relu), forward_kind(purpose), shape.source, shape.weights,
         bias_of(shape.weights, shape.bias), shape.destination);
   });
@@ -152,44 +171,56 @@ Found dense_forward(const dnnl::engine& engine, const Dense& shape, Purpose purp
 
 Found dense_backward_data(const dnnl::engine& engine, const Dense& shape) {
   return find([&] {
-    return spelling::backward<dnnl::inner_product_backward_data>(
-        engine, attributes(), dense_hint(engine, shape), shape.source, shape.weights,
-        shape.destination);
+    return backward<dnnl::inner_product_backward_data>(engine, attributes(),
+                                                       dense_hint(engine, shape), shape.source,
+                                                       shape.weights, shape.destination);
   });
 }
 
 Found dense_backward_weights(const dnnl::engine& engine, const Dense& shape) {
   return find([&] {
-    return spelling::backward<dnnl::inner_product_backward_weights>(
+    return backward<dnnl::inner_product_backward_weights>(
         engine, attributes(), dense_hint(engine, shape), shape.source, shape.weights,
         bias_of(shape.weights, shape.bias), shape.destination);
   });
 }
 
 Found pooling_forward(const dnnl::engine& engine, const Pooling& shape, Purpose purpose) {
-  return find([&] {
-    return spelling::pooling_forward(engine, attributes(), forward_kind(purpose), shape);
-  });
+  return find([&] { return pooling_description(engine, shape, forward_kind(purpose)); });
 }
 
 Found pooling_backward(const dnnl::engine& engine, const Pooling& shape) {
-  return find([&] { return spelling::pooling_backward(engine, attributes(), shape); });
+  return find([&] {
+    const auto [strides, low, high] = frame(shape.window);
+    return backward<dnnl::pooling_backward>(
+        engine, attributes(), pooling_description(engine, shape, prop_kind::forward_training),
+        shape.algorithm, shape.source, shape.destination, strides,
+        Dims{shape.window.rows, shape.window.columns}, MILLRACE_SINCE_3(Dims{0, 0}) low, high);
+  });
 }
 
 Found eltwise_forward(const dnnl::engine& engine, algorithm kind, const Layout& data) {
-  return find([&] { return spelling::eltwise_forward(engine, attributes(), kind, data); });
+  return find([&] { return eltwise_description(engine, kind, data); });
 }
 
 Found eltwise_backward(const dnnl::engine& engine, algorithm kind, const Layout& data) {
-  return find([&] { return spelling::eltwise_backward(engine, attributes(), kind, data); });
+  return find([&] {
+    return backward<dnnl::eltwise_backward>(engine, attributes(),
+                                            eltwise_description(engine, kind, data), kind,
+                                            MILLRACE_SINCE_3(data) data, data);
+  });
 }
 
 Found softmax_forward(const dnnl::engine& engine, const Layout& data) {
-  return find([&] { return spelling::softmax_forward(engine, attributes(), data); });
+  return find([&] { return softmax_description(engine, data); });
 }
 
 Found softmax_backward(const dnnl::engine& engine, const Layout& data) {
-  return find([&] { return spelling::softmax_backward(engine, attributes(), data); });
+  return find([&] {
+    return backward<dnnl::softmax_backward>(
+        engine, attributes(), softmax_description(engine, data),
+        MILLRACE_SINCE_3(algorithm::softmax_accurate, data) data, data, 1);
+  });
 }
 
 Found batch_norm_forward(const dnnl::engine& engine, const Layout& data, float epsilon,
@@ -199,8 +230,9 @@ Found batch_norm_forward(const dnnl::engine& engine, const Layout& data, float e
 
 Found batch_norm_backward(const dnnl::engine& engine, const Layout& data, float epsilon) {
   return find([&] {
-    return spelling::batch_norm_backward(engine, attributes(), data, epsilon, kScaleAndShift,
-                                         batch_norm_description(engine, data, epsilon, false));
+    return backward<dnnl::batch_normalization_backward>(
+        engine, attributes(), batch_norm_description(engine, data, epsilon, false),
+        prop_kind::backward, data, MILLRACE_SINCE_3(data) data, epsilon, kScaleAndShift);
   });
 }
 
@@ -210,7 +242,7 @@ Found reorder(const dnnl::engine& engine, const Layout& from, const Layout& to) 
 }
 
 bool batch_norm_backward_takes_shift() {
-  return spelling::kBackwardTakesShift;
+  return DNNL_VERSION_MAJOR < 3;
 }
 
 void copy(const dnnl::engine& engine, const Layout& from, const void* source, const Layout& to,

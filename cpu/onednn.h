@@ -1,7 +1,7 @@
 #pragma once
-// oneDNN as this engine uses it: every operation as a function from memory layouts to a Kernel. All
-// that differs between oneDNN 2 and 3 is in onednn_2.h and onednn_3.h, one of which onednn.cpp
-// includes; the rest of the room sees layouts, kernels and execution arguments only.
+// oneDNN as this engine uses it: every operation as a function from memory layouts to a Kernel.
+// Both oneDNN 2 and 3 will do; the rest of the room sees layouts, kernels and execution arguments
+// only.
 
 #include <oneapi/dnnl/dnnl.hpp>
 

@@ -26,7 +26,7 @@ class Backward {
  private:
   void append(const Op& forward) {
     const Layer& layer = graph_.layer(forward);
-    const Derivative derivative = layer.kind.derivative(layer.trainable);
+    const Derivative derivative = layer.kind->derivative(layer.trainable);
     // Parameters first: once their gradient is there, the memory of `x` may be free for dx.
     if (layer.trainable && !derivative.parameters.empty()) {
       Op op = backward(forward, Pass::backward_parameters, derivative.parameters);

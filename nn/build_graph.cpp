@@ -35,7 +35,7 @@ class Forward {
     const int folded = layers() - (ends_in_activation() ? 1 : 0);
     ValueId current = graph_.input;
     for (int layer = 0; layer < folded; ++layer) {
-      if (!at(layer).kind.is_identity(training())) current = append(layer, current);
+      if (!at(layer).kind->is_identity(training())) current = append(layer, current);
     }
     graph_.logits = current;
     graph_.output = current;
@@ -118,7 +118,7 @@ class Forward {
   /// Whether a backward operation of the layer exists and reads what forward saves as the i-th.
   [[nodiscard]] bool saves(int layer, int i) const {
     if (!training() || layer < first_trainable_) return false;
-    const std::vector<Operand> read = at(layer).kind.derivative(at(layer).trainable).data;
+    const std::vector<Operand> read = at(layer).kind->derivative(at(layer).trainable).data;
     return std::ranges::find(read, operand::saved(i)) != read.end();
   }
 

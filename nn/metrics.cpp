@@ -224,10 +224,6 @@ double ClassificationMetrics::top_k(std::int64_t k) const {
   return ratio(within_top_[static_cast<std::size_t>(found - options_.top_k.begin())], samples_);
 }
 
-std::vector<ClassMetrics> ClassificationMetrics::per_class() const {
-  return per_class(true);
-}
-
 std::vector<ClassMetrics> ClassificationMetrics::per_class(bool with_areas) const {
   std::vector<ClassMetrics> result;
   for (std::int64_t c = 0; c < classes_; ++c) {

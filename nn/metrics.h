@@ -68,7 +68,7 @@ class ClassificationMetrics {
   [[nodiscard]] double top_k(std::int64_t k) const;
 
   /// Of each class, against the rest. Sorts the outputs once a class if there are areas.
-  [[nodiscard]] std::vector<ClassMetrics> per_class() const;
+  [[nodiscard]] std::vector<ClassMetrics> per_class() const { return per_class(true); }
   /// Classes that no sample has; means leave them out.
   [[nodiscard]] std::vector<std::int64_t> missing_classes() const;
   /// The plain mean over the classes that samples have, and the mean weighted by support. The mean

@@ -38,10 +38,13 @@ class FieldWriter final : public FieldList {
   explicit FieldWriter(Json& json) : json_(json) {}
 
  private:
-  void field(const char* name, bool& value, bool) override { json_[name] = value; }
-  void field(const char* name, std::int64_t& value, bool) override { json_[name] = value; }
-  void field(const char* name, float& value, bool) override { json_[name] = shortest(value); }
-  void field(const char* name, Padding& value, bool) override { json_[name] = to_string(value); }
+  void field(const char* name, Field field, bool) override {
+    std::visit([&](const auto* value) { json_[name] = written(*value); }, field);
+  }
+  static bool written(bool value) { return value; }
+  static std::int64_t written(std::int64_t value) { return value; }
+  static double written(float value) { return shortest(value); }
+  static const char* written(Padding value) { return to_string(value); }
 
   Json& json_;
 };
@@ -52,19 +55,12 @@ class FieldReader final : public FieldList {
   explicit FieldReader(Fields& fields) : fields_(fields) {}
 
  private:
-  void field(const char* name, bool& value, bool required) override { read(name, value, required); }
-  void field(const char* name, std::int64_t& value, bool required) override {
-    read(name, value, required);
-  }
-  void field(const char* name, float& value, bool required) override {
-    read(name, value, required);
-  }
-  void field(const char* name, Padding& value, bool required) override {
-    read(name, value, required);
-  }
-  template <class T>
-  void read(const char* name, T& value, bool required) {
-    required ? fields_.required(name, value) : fields_.optional(name, value);
+  void field(const char* name, Field field, bool is_required) override {
+    std::visit(
+        [&](auto* value) {
+          is_required ? fields_.required(name, *value) : fields_.optional(name, *value);
+        },
+        field);
   }
 
   Fields& fields_;

@@ -45,7 +45,7 @@ std::vector<LayerShape> infer_shapes(const Model& model) {
   std::vector<LayerShape> result;
   for (const Layer& layer : model.layers) {
     const Shape& input = result.empty() ? model.input : result.back().output;
-    result.push_back(layer.kind.infer({result.size(), layer.name, kind_name(layer.kind), input}));
+    result.push_back(layer.kind->infer({result.size(), layer.name, kind_name(layer.kind), input}));
   }
   return result;
 }

@@ -18,6 +18,16 @@ inline constexpr std::int64_t kBlock = 16;  // channels that lie side by side
 inline constexpr std::int64_t kGroup = 32;  // channels whose weights do
 inline constexpr std::int64_t kPanel = 14;  // tiles of a product, at best
 
+/// The G of the paper.
+inline constexpr double kWinogradG[kPoints][3] = {{1, 0, 0},
+                                                  {-2.0 / 9, -2.0 / 9, -2.0 / 9},
+                                                  {-2.0 / 9, 2.0 / 9, -2.0 / 9},
+                                                  {1.0 / 90, 1.0 / 45, 2.0 / 45},
+                                                  {1.0 / 90, -1.0 / 45, 2.0 / 45},
+                                                  {32.0 / 45, 16.0 / 45, 8.0 / 45},
+                                                  {32.0 / 45, -16.0 / 45, 8.0 / 45},
+                                                  {0, 0, 1}};
+
 struct WinogradPlan {
   explicit WinogradPlan(const Winograd& w) : shape(w) {
     tile_rows = (w.to_rows + kTile - 1) / kTile;

@@ -188,17 +188,16 @@ void forward(Lowering& lowering, const nn::Op& op) {
                             {made, expected}};
             }};
   if (shape.bias) pass.arguments.push_back(DNNL_ARG_BIAS);
+  const auto find = [&lowering, relu](const Convolution& c) {
+    return onednn::convolution_forward(lowering.engine(), c, lowering.purpose(), relu >= 0);
+  };
   // NHWC on both sides is what first layers with odd numbers of channels fall back to.
-  const Way way = lowering.choose(
-      op, describe(lowering, pass, shape, relu >= 0),
-      ways(
-          lowering, pass, shape, weights,
-          {{shape.source, shape.destination},
-           {image(shape.source, Tag::nhwc), image(shape.destination, Tag::nhwc)}},
-          [&](const Convolution& c) {
-            return onednn::convolution_forward(lowering.engine(), c, lowering.purpose(), relu >= 0);
-          },
-          own_winograd(lowering, shape, pass, false, relu >= 0)));
+  const Way way =
+      lowering.choose(op, describe(lowering, pass, shape, relu >= 0),
+                      ways(lowering, pass, shape, weights,
+                           {{shape.source, shape.destination},
+                            {image(shape.source, Tag::nhwc), image(shape.destination, Tag::nhwc)}},
+                           find, own_winograd(lowering, shape, pass, false, relu >= 0)));
   const Layout source = way.at(DNNL_ARG_SRC);
   const Layout destination = way.at(DNNL_ARG_DST);
   lowering.forward(op) = {source, destination};
@@ -211,9 +210,6 @@ void forward(Lowering& lowering, const nn::Op& op) {
         {DNNL_ARG_BIAS, lowering.parameter(op.parameter(nn::Role::bias), way.at(DNNL_ARG_BIAS))});
   }
   lowering.append(lowering.step_name(op, relu >= 0 ? "+ relu" : ""), way, std::move(uses));
-  const auto find = [&lowering, relu](const Convolution& c) {
-    return onednn::convolution_forward(lowering.engine(), c, lowering.purpose(), relu >= 0);
-  };
   lowering.can_be_cut(for_rows(way, shape, find));
 }
 
@@ -239,22 +235,18 @@ void backward_data(Lowering& lowering, const nn::Op& op) {
                         {weights, way.at(DNNL_ARG_WEIGHTS)},
                         {way.at(DNNL_ARG_DIFF_SRC), expected}};
                   }};
+  const auto find = [&lowering](const Convolution& c) {
+    return onednn::convolution_backward_data(lowering.engine(), c);
+  };
   const Way way =
       lowering.choose(op, describe(lowering, pass, shape, false),
-                      ways(
-                          lowering, pass, shape, weights, backward_images(lowering.forward(op)),
-                          [&](const Convolution& c) {
-                            return onednn::convolution_backward_data(lowering.engine(), c);
-                          },
-                          own_winograd(lowering, shape, pass, true, false)));
+                      ways(lowering, pass, shape, weights, backward_images(lowering.forward(op)),
+                           find, own_winograd(lowering, shape, pass, true, false)));
   const SlotId from = lowering.in_layout(dy, way.at(DNNL_ARG_DIFF_DST));
   const SlotId w = lowering.parameter(op.parameter(nn::Role::kernel), way.at(DNNL_ARG_WEIGHTS));
   const SlotId to = lowering.make(dx, way.at(DNNL_ARG_DIFF_SRC));
   lowering.append(lowering.step_name(op), way,
                   {{DNNL_ARG_DIFF_SRC, to}, {DNNL_ARG_DIFF_DST, from}, {DNNL_ARG_WEIGHTS, w}});
-  const auto find = [&lowering](const Convolution& c) {
-    return onednn::convolution_backward_data(lowering.engine(), c);
-  };
   lowering.can_be_cut(for_rows(way, shape, find));
 }
 
@@ -274,17 +266,14 @@ void backward_weights(Lowering& lowering, const nn::Op& op) {
               return all;
             }};
   if (shape.bias) pass.arguments.push_back(DNNL_ARG_DIFF_BIAS);
-  const Way way =
-      lowering.choose(op, describe(lowering, pass, shape, false),
-                      ways(lowering, pass, shape, weights, backward_images(lowering.forward(op)),
-                           [&](const Convolution& c) {
-                             return onednn::convolution_backward_weights(lowering.engine(), c);
-                           }));
-  const SlotId source = lowering.in_layout(x, way.at(DNNL_ARG_SRC));
-  const SlotId destination = lowering.in_layout(dy, way.at(DNNL_ARG_DIFF_DST));
   const auto find = [&lowering](const Convolution& c) {
     return onednn::convolution_backward_weights(lowering.engine(), c);
   };
+  const Way way = lowering.choose(
+      op, describe(lowering, pass, shape, false),
+      ways(lowering, pass, shape, weights, backward_images(lowering.forward(op)), find));
+  const SlotId source = lowering.in_layout(x, way.at(DNNL_ARG_SRC));
+  const SlotId destination = lowering.in_layout(dy, way.at(DNNL_ARG_DIFF_DST));
   lowering.append_parameter_gradients(op, std::get<Kernel>(way.kernel), source, destination,
                                       shape.bias, for_rows(way, shape, find));
 }

@@ -23,9 +23,9 @@ double pixels_under(const Sliding& s, std::int64_t oy, std::int64_t ox) {
 }  // namespace
 
 void AvgPool2D::list(FieldList& fields) {
-  fields.required("size", size);
-  fields.required("stride", stride);
-  fields.optional("padding", padding);
+  fields.required("size", &size);
+  fields.required("stride", &stride);
+  fields.optional("padding", &padding);
 }
 
 LayerShape AvgPool2D::infer(const LayerInput& input) const {
@@ -37,7 +37,7 @@ LayerShape AvgPool2D::infer(const LayerInput& input) const {
 }
 
 void AvgPool2D::forward(const reference::Call& call) const {
-  const Sliding s(call, size, size, stride, padding);
+  const Sliding s = sliding(call, size, size, stride, padding);
   const In x = call.x();
   const Out y = call.y();
   s.for_each_position([&](std::int64_t n, std::int64_t oy, std::int64_t ox) {
@@ -52,7 +52,7 @@ void AvgPool2D::forward(const reference::Call& call) const {
 }
 
 void AvgPool2D::backward(const reference::Call& call) const {
-  const Sliding s(call, size, size, stride, padding);
+  const Sliding s = sliding(call, size, size, stride, padding);
   const In dy = call.dy();
   const Out dx = call.dx();
   std::fill(dx.begin(), dx.end(), 0.0);

@@ -57,9 +57,9 @@ void frozen_backward(const BatchNorm& norm, const Call& call) {
 }  // namespace
 
 void BatchNorm::list(FieldList& fields) {
-  fields.optional("momentum", momentum);
-  fields.optional("epsilon", epsilon);
-  fields.optional("biased_variance", biased_variance);
+  fields.optional("momentum", &momentum);
+  fields.optional("epsilon", &epsilon);
+  fields.optional("biased_variance", &biased_variance);
 }
 
 LayerShape BatchNorm::infer(const LayerInput& input) const {

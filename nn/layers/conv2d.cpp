@@ -44,12 +44,12 @@ void parameter_gradients(const Sliding& s, In x, In dy, Out dw, Out db) {
 }  // namespace
 
 void Conv2D::list(FieldList& fields) {
-  fields.required("filters", filters);
-  fields.required("rows", rows);
-  fields.required("columns", columns);
-  fields.optional("stride", stride);
-  fields.optional("padding", padding);
-  fields.optional("bias", bias);
+  fields.required("filters", &filters);
+  fields.required("rows", &rows);
+  fields.required("columns", &columns);
+  fields.optional("stride", &stride);
+  fields.optional("padding", &padding);
+  fields.optional("bias", &bias);
 }
 
 LayerShape Conv2D::infer(const LayerInput& input) const {
@@ -69,7 +69,7 @@ LayerShape Conv2D::infer(const LayerInput& input) const {
 }
 
 void Conv2D::forward(const Call& call) const {
-  const Sliding s(call, rows, columns, stride, padding);
+  const Sliding s = sliding(call, rows, columns, stride, padding);
   const In x = call.x(), w = call.parameter(Role::kernel), b = call.parameter(Role::bias);
   const Out y = call.y();
   s.for_each_position([&](std::int64_t n, std::int64_t oy, std::int64_t ox) {
@@ -81,7 +81,7 @@ void Conv2D::forward(const Call& call) const {
 }
 
 void Conv2D::backward(const Call& call) const {
-  const Sliding s(call, rows, columns, stride, padding);
+  const Sliding s = sliding(call, rows, columns, stride, padding);
   const In dy = call.dy();
   if (const Out dw = call.gradient(Role::kernel); !dw.empty()) {
     parameter_gradients(s, call.x(), dy, dw, call.gradient(Role::bias));

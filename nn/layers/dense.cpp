@@ -58,8 +58,8 @@ void parameter_gradients(const Call& call, std::int64_t inputs, std::int64_t uni
 }  // namespace
 
 void Dense::list(FieldList& fields) {
-  fields.required("units", units);
-  fields.optional("bias", bias);
+  fields.required("units", &units);
+  fields.optional("bias", &bias);
 }
 
 LayerShape Dense::infer(const LayerInput& input) const {

@@ -11,7 +11,7 @@ struct Dropout {  ///< training only: zero with probability `rate`, the rest / (
   static constexpr LayerFacts kFacts{.name = "dropout", .stem = "dropout", .keeps_order = true};
   static constexpr int kMask = 0;  ///< saved: 0 or 1 an element, see nn/dropout.h
 
-  void list(FieldList& fields) { fields.required("rate", rate); }
+  void list(FieldList& fields) { fields.required("rate", &rate); }
   [[nodiscard]] LayerShape infer(const LayerInput& input) const;
   [[nodiscard]] Derivative derivative(bool) const { return {.data = {operand::saved(kMask)}}; }
   [[nodiscard]] bool is_identity(bool training) const { return !training || rate == 0; }

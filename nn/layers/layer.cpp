@@ -12,13 +12,15 @@ class TextOfFields final : public FieldList {
   std::string text;
 
  private:
-  void field(const char* name, bool& value, bool) override { add(name, value ? "true" : "false"); }
-  void field(const char* name, std::int64_t& value, bool) override { add(name, value); }
-  void field(const char* name, float& value, bool) override { add(name, value); }
-  void field(const char* name, Padding& value, bool) override { add(name, to_string(value)); }
+  void field(const char* name, Field field, bool) override {
+    text += concat(text.empty() ? "" : ", ", name, ' ');
+    std::visit([this](const auto* value) { add(*value); }, field);
+  }
+  void add(bool value) { text += value ? "true" : "false"; }
+  void add(Padding value) { text += to_string(value); }
   template <class T>
-  void add(const char* name, const T& value) {
-    text += concat(text.empty() ? "" : ", ", name, ' ', value);
+  void add(T value) {
+    text += concat(value);
   }
 };
 
@@ -55,13 +57,13 @@ Shape LayerInput::slide(std::int64_t rows, std::int64_t columns, std::int64_t st
 }
 
 void LayerKind::list(FieldList& fields) {
-  const std::shared_ptr<Any> changed = held().copy();
+  const std::shared_ptr<Rule> changed = rule().copy();
   changed->list(fields);
-  held_ = changed;
+  rule_ = changed;
 }
 
 void LayerKind::list(FieldList& fields) const {
-  held().copy()->list(fields);
+  rule().copy()->list(fields);
 }
 
 std::string to_string(const LayerKind& kind) {

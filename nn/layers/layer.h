@@ -22,6 +22,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace millrace::nn {
@@ -128,35 +129,43 @@ class LayerInput {
 /// of messages. An optional one that is not there keeps its value.
 class FieldList {
  public:
+  using Field = std::variant<bool*, std::int64_t*, float*, Padding*>;
+
   virtual ~FieldList() = default;
-  template <class T>
-  void required(const char* name, T& value) {
-    field(name, value, true);
-  }
-  template <class T>
-  void optional(const char* name, T& value) {
-    field(name, value, false);
-  }
+  void required(const char* name, Field value) { field(name, value, true); }
+  void optional(const char* name, Field value) { field(name, value, false); }
 
  protected:
-  virtual void field(const char* name, bool& value, bool is_required) = 0;
-  virtual void field(const char* name, std::int64_t& value, bool is_required) = 0;
-  virtual void field(const char* name, float& value, bool is_required) = 0;
-  virtual void field(const char* name, Padding& value, bool is_required) = 0;
+  virtual void field(const char* name, Field value, bool is_required) = 0;
 };
 
 /// A kind of layer with its options: a value, of which copies share what never changes.
 class LayerKind {
  public:
+  /// The members that a kind has.
+  struct Rule {
+    virtual ~Rule() = default;
+    [[nodiscard]] virtual const LayerFacts& facts() const = 0;
+    [[nodiscard]] virtual std::shared_ptr<Rule> copy() const = 0;
+    virtual void list(FieldList& fields) = 0;
+    [[nodiscard]] virtual LayerShape infer(const LayerInput& input) const = 0;
+    /// `trains`: the layer's parameters are trained.
+    [[nodiscard]] virtual Derivative derivative(bool trains) const = 0;
+    [[nodiscard]] virtual bool is_identity(bool training) const = 0;
+    virtual void forward(const reference::Call& call) const = 0;
+    virtual void backward(const reference::Call& call) const = 0;
+    [[nodiscard]] virtual bool equals(const Rule& other) const = 0;
+  };
+
   LayerKind() = default;  ///< none: for what is filled in later
   template <class Kind>
   requires requires { Kind::kFacts; }
   LayerKind(Kind kind)  // NOLINT(google-explicit-constructor): a kind is a LayerKind
-      : held_(std::make_shared<const Held<Kind>>(std::move(kind))) {}
+      : rule_(std::make_shared<const Held<Kind>>(std::move(kind))) {}
 
   template <class Kind>
   [[nodiscard]] const Kind* get_if() const noexcept {
-    const auto* held = dynamic_cast<const Held<Kind>*>(held_.get());
+    const auto* held = dynamic_cast<const Held<Kind>*>(rule_.get());
     return held == nullptr ? nullptr : &held->kind;
   }
   template <class Kind>
@@ -164,38 +173,21 @@ class LayerKind {
     return get_if<Kind>() != nullptr;
   }
 
-  [[nodiscard]] const LayerFacts& facts() const { return held().facts(); }
+  [[nodiscard]] const LayerFacts& facts() const { return rule().facts(); }
   void list(FieldList& fields);        ///< which may set options
   void list(FieldList& fields) const;  ///< which may not
-  [[nodiscard]] LayerShape infer(const LayerInput& input) const { return held().infer(input); }
-  /// `trains`: the layer's parameters are trained.
-  [[nodiscard]] Derivative derivative(bool trains) const { return held().derivative(trains); }
-  [[nodiscard]] bool is_identity(bool training) const { return held().is_identity(training); }
-  void forward(const reference::Call& call) const { held().forward(call); }
-  void backward(const reference::Call& call) const { held().backward(call); }
+  const Rule* operator->() const { return &rule(); }
 
   friend bool operator==(const LayerKind& a, const LayerKind& b) {
-    return a.held_ == b.held_ || (a.held_ && b.held_ && a.held_->equals(*b.held_));
+    return a.rule_ == b.rule_ || (a.rule_ && b.rule_ && a.rule_->equals(*b.rule_));
   }
 
  private:
-  struct Any {
-    virtual ~Any() = default;
-    [[nodiscard]] virtual const LayerFacts& facts() const = 0;
-    [[nodiscard]] virtual std::shared_ptr<Any> copy() const = 0;
-    virtual void list(FieldList& fields) = 0;
-    [[nodiscard]] virtual LayerShape infer(const LayerInput& input) const = 0;
-    [[nodiscard]] virtual Derivative derivative(bool trains) const = 0;
-    [[nodiscard]] virtual bool is_identity(bool training) const = 0;
-    virtual void forward(const reference::Call& call) const = 0;
-    virtual void backward(const reference::Call& call) const = 0;
-    [[nodiscard]] virtual bool equals(const Any& other) const = 0;
-  };
   template <class Kind>
-  struct Held final : Any {
+  struct Held final : Rule {
     explicit Held(Kind k) : kind(std::move(k)) {}
     [[nodiscard]] const LayerFacts& facts() const override { return Kind::kFacts; }
-    [[nodiscard]] std::shared_ptr<Any> copy() const override {
+    [[nodiscard]] std::shared_ptr<Rule> copy() const override {
       return std::make_shared<Held>(kind);
     }
     void list(FieldList& fields) override {
@@ -213,18 +205,18 @@ class LayerKind {
     }
     void forward(const reference::Call& call) const override { kind.forward(call); }
     void backward(const reference::Call& call) const override { kind.backward(call); }
-    [[nodiscard]] bool equals(const Any& other) const override {
+    [[nodiscard]] bool equals(const Rule& other) const override {
       const auto* same = dynamic_cast<const Held*>(&other);
       return same != nullptr && same->kind == kind;
     }
     Kind kind;
   };
-  [[nodiscard]] const Any& held() const {
-    MILLRACE_CHECK(held_ != nullptr, "a layer of no kind");
-    return *held_;
+  [[nodiscard]] const Rule& rule() const {
+    MILLRACE_CHECK(rule_ != nullptr, "a layer of no kind");
+    return *rule_;
   }
 
-  std::shared_ptr<const Any> held_;
+  std::shared_ptr<const Rule> rule_;
 };
 
 /// "dense", "conv2d", "max_pool2d", ...

@@ -13,9 +13,9 @@ using reference::Out;
 using reference::Sliding;
 
 void MaxPool2D::list(FieldList& fields) {
-  fields.required("size", size);
-  fields.required("stride", stride);
-  fields.optional("padding", padding);
+  fields.required("size", &size);
+  fields.required("stride", &stride);
+  fields.optional("padding", &padding);
 }
 
 LayerShape MaxPool2D::infer(const LayerInput& input) const {
@@ -27,7 +27,7 @@ LayerShape MaxPool2D::infer(const LayerInput& input) const {
 }
 
 void MaxPool2D::forward(const reference::Call& call) const {
-  const Sliding s(call, size, size, stride, padding);
+  const Sliding s = sliding(call, size, size, stride, padding);
   const In x = call.x();
   const Out y = call.y(), winners = call.saved(kIndices);
   s.for_each_position([&](std::int64_t n, std::int64_t oy, std::int64_t ox) {

@@ -1,20 +1,14 @@
 #pragma once
-// The rectified linear unit.
+// The rectified linear unit: max(x, 0).
 
-#include <millrace/nn/layers/layer.h>
+#include <millrace/nn/layers/elementwise.h>
 
 namespace millrace::nn {
 
-struct Relu {  ///< max(x, 0)
+struct Relu : Elementwise<Relu> {
   static constexpr LayerFacts kFacts{.name = "relu", .stem = "relu", .keeps_order = true};
-
-  [[nodiscard]] LayerShape infer(const LayerInput& input) const {
-    return {.output = input.shape()};
-  }
-  [[nodiscard]] Derivative derivative(bool) const { return {.data = {operand::y}}; }
-  void forward(const reference::Call& call) const;
-  void backward(const reference::Call& call) const;
-  friend bool operator==(const Relu&, const Relu&) = default;
+  static double value(double x) { return x < 0 ? 0.0 : x; }
+  static double gradient(double dy, double y) { return y > 0 ? dy : 0.0; }
 };
 
 }  // namespace millrace::nn

@@ -1,20 +1,16 @@
 #pragma once
-// The logistic function.
+// The logistic function: 1 / (1 + exp(-x)).
 
-#include <millrace/nn/layers/layer.h>
+#include <millrace/nn/layers/elementwise.h>
+
+#include <cmath>
 
 namespace millrace::nn {
 
-struct Sigmoid {  ///< 1 / (1 + exp(-x))
+struct Sigmoid : Elementwise<Sigmoid> {
   static constexpr LayerFacts kFacts{.name = "sigmoid", .stem = "sigmoid", .keeps_order = true};
-
-  [[nodiscard]] LayerShape infer(const LayerInput& input) const {
-    return {.output = input.shape()};
-  }
-  [[nodiscard]] Derivative derivative(bool) const { return {.data = {operand::y}}; }
-  void forward(const reference::Call& call) const;
-  void backward(const reference::Call& call) const;
-  friend bool operator==(const Sigmoid&, const Sigmoid&) = default;
+  static double value(double x) { return 1 / (1 + std::exp(-x)); }
+  static double gradient(double dy, double y) { return dy * y * (1 - y); }
 };
 
 }  // namespace millrace::nn

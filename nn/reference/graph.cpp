@@ -93,7 +93,7 @@ void GraphRunner::run_op(const Op& op, const Batch& batch, std::uint64_t seed, S
   const bool is_forward = op.pass == Pass::forward;
   const Call call = bind(op, batch, seed);
   const LayerKind& kind = graph_.layer(op).kind;
-  is_forward ? kind.forward(call) : kind.backward(call);
+  is_forward ? kind->forward(call) : kind->backward(call);
 }
 
 Call GraphRunner::bind(const Op& op, const Batch& batch, std::uint64_t seed) {

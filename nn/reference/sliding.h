@@ -4,8 +4,6 @@
 #include <millrace/nn/reference/call.h>
 #include <millrace/nn/window.h>
 
-#include <algorithm>
-
 namespace millrace::nn::reference {
 
 /// A window of rows x columns that slides over an image.
@@ -14,21 +12,6 @@ struct Sliding {
   std::int64_t out_height = 0, out_width = 0, filters = 0;
   std::int64_t rows = 0, columns = 0, stride = 0;
   std::int64_t top = 0, left = 0;  ///< padding
-
-  Sliding(const Call& call, std::int64_t window_rows, std::int64_t window_columns,
-          std::int64_t steps, Padding padding)
-      : samples(call.samples),
-        height(call.input[0]),
-        width(call.input[1]),
-        channels(call.input[2]),
-        out_height(call.output[0]),
-        out_width(call.output[1]),
-        filters(call.output[2]),
-        rows(window_rows),
-        columns(window_columns),
-        stride(steps),
-        top(window(height, rows, stride, padding).before),
-        left(window(width, columns, stride, padding).before) {}
 
   /// Index of channel 0 of a pixel of the input, or of the output.
   [[nodiscard]] std::int64_t input_at(std::int64_t n, std::int64_t y, std::int64_t x) const {
@@ -62,5 +45,22 @@ struct Sliding {
     }
   }
 };
+
+/// The window of a layer.
+[[nodiscard]] inline Sliding sliding(const Call& call, std::int64_t rows, std::int64_t columns,
+                                     std::int64_t stride, Padding padding) {
+  return {.samples = call.samples,
+          .height = call.input[0],
+          .width = call.input[1],
+          .channels = call.input[2],
+          .out_height = call.output[0],
+          .out_width = call.output[1],
+          .filters = call.output[2],
+          .rows = rows,
+          .columns = columns,
+          .stride = stride,
+          .top = window(call.input[0], rows, stride, padding).before,
+          .left = window(call.input[1], columns, stride, padding).before};
+}
 
 }  // namespace millrace::nn::reference

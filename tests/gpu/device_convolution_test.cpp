@@ -3,8 +3,7 @@
 #include "catch.h"
 
 #include "gpu/device_bench.h"
-
-#include <millrace/nn/reference/ops.h>
+#include "gpu/reference_ops.h"
 
 #include <algorithm>
 

@@ -4,7 +4,6 @@
 
 #include <millrace/core/half.h>
 #include <millrace/core/shape.h>
-#include <millrace/nn/reference/ops.h>
 
 #include <cmath>
 #include <cstdint>
@@ -14,6 +13,8 @@
 #include <vector>
 
 #include "catch.h"
+
+#include "gpu/reference_ops.h"
 
 using namespace millrace;
 using namespace millrace::gpu;

@@ -1,9 +1,10 @@
 // Batch norm against the float64 reference, whose batch has the valid rows alone.
 
 #include <millrace/gpu/kernels.h>
-#include <millrace/nn/reference/ops.h>
 
 #include "kernel_memory.h"
+
+#include "gpu/reference_ops.h"
 
 namespace {
 
@@ -40,8 +41,8 @@ struct NormCase {
         constants{.momentum = 0.9F, .epsilon = 1e-3F, .biased_variance = biased, .pixels = rows} {}
 
   [[nodiscard]] reference::Pixels size() const { return {valid, pixels, plane.channels}; }
-  [[nodiscard]] reference::Norm norm() const {
-    return {double{constants.momentum}, double{constants.epsilon}, constants.biased_variance};
+  [[nodiscard]] nn::BatchNorm norm() const {
+    return {constants.momentum, constants.epsilon, constants.biased_variance};
   }
   [[nodiscard]] Plane row() const { return {1, plane.channels, plane.stored}; }
   [[nodiscard]] Doubles batch(std::uint64_t seed) const {
@@ -101,7 +102,7 @@ TEST_CASE("Statistics are of the valid rows, running ones are updated, and rows 
   reference::batch_norm_forward(test.size(), test.norm(), in(x), in(gamma), in(beta),
                                 out(running_mean), out(running_variance), out(y), out(mean),
                                 out(variance));
-  if (relu) reference::relu_forward(in(y), out(y));
+  if (relu) reference::forward<nn::Relu>(1, in(y), out(y));
   check_near(Type::f32, test.got_row(means), mean);
   check_near(Type::f32, test.got_row(variances), variance);
   check_near(Type::f32, test.got_row(running_means), running_mean);

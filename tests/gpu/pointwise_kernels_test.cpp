@@ -4,9 +4,10 @@
 #include <millrace/gpu/kernels.h>
 #include <millrace/gpu/kernels/philox.h>
 #include <millrace/nn/dropout.h>
-#include <millrace/nn/reference/ops.h>
 
 #include "kernel_memory.h"
+
+#include "gpu/reference_ops.h"
 
 namespace {
 
@@ -190,9 +191,9 @@ TEST_CASE("ReLU and its gradient, of any number of elements") {
   x[0] = 0;
   Doubles want(x.size()), want_dx(x.size());
   const Doubles dy = noise(type, elements, 2);
-  reference::relu_forward(std::span<const double>(x), std::span(want));
-  reference::relu_backward(std::span<const double>(dy), std::span<const double>(want),
-                           std::span(want_dx));
+  reference::forward<nn::Relu>(1, std::span<const double>(x), std::span(want));
+  reference::backward<nn::Relu>(1, std::span<const double>(dy), std::span<const double>(want),
+                                std::span(want_dx));
   void* const y = memory.take(type, elements);
   void* const dx = memory.take(type, elements);
   memory.run(relu_forward(type, memory.put(type, x), y, elements));
@@ -214,14 +215,14 @@ TEST_CASE("Sigmoid and its gradient") {
   KernelMemory memory;
   const Doubles x = noise(type, counting(plane), 1, -12, 12), dy = noise(type, counting(plane), 2);
   Doubles want(x.size());
-  reference::sigmoid_forward(std::span<const double>(x), std::span(want));
+  reference::forward<nn::Sigmoid>(1, std::span<const double>(x), std::span(want));
   void* const y = memory.take(type, plane.elements());
   memory.run(sigmoid_forward(type, memory.put(type, plane, x), y, plane));
   check_near(type, memory.get(type, y, plane), want);
 
   const Doubles p = memory.get(type, y, plane);
-  reference::sigmoid_backward(std::span<const double>(dy), std::span<const double>(p),
-                              std::span(want));
+  reference::backward<nn::Sigmoid>(1, std::span<const double>(dy), std::span<const double>(p),
+                                   std::span(want));
   void* const dx = memory.take(type, plane.elements());
   memory.run(sigmoid_backward(type, memory.put(type, plane, dy), y, dx, plane));
   check_near(type, memory.get(type, dx, plane), want);
@@ -235,15 +236,15 @@ TEST_CASE("Softmax of large logits and its gradient, over the channels that coun
   KernelMemory memory;
   const Doubles x = noise(type, counting(plane), 1, 80, 120), dy = noise(type, counting(plane), 2);
   Doubles want(x.size());
-  reference::softmax_forward(plane.channels, std::span<const double>(x), std::span(want));
+  reference::forward<nn::Softmax>(plane.channels, std::span<const double>(x), std::span(want));
   void* const y = memory.take(out, plane.elements());
   memory.run(softmax_forward(type, out, memory.put(type, plane, x), y, plane));
   check_near(out, memory.get(out, y, plane), want);
   if (to_float) return;
 
   const Doubles p = memory.get(type, y, plane);
-  reference::softmax_backward(plane.channels, std::span<const double>(dy),
-                              std::span<const double>(p), std::span(want));
+  reference::backward<nn::Softmax>(plane.channels, std::span<const double>(dy),
+                                   std::span<const double>(p), std::span(want));
   void* const dx = memory.take(type, plane.elements());
   memory.run(softmax_backward(type, memory.put(type, plane, dy), y, dx, plane));
   check_near(type, memory.get(type, dx, plane), want);
@@ -254,7 +255,7 @@ TEST_CASE("A softmax of float32 logits can be of the storage type") {
   KernelMemory memory;
   const Doubles x{0, 1, 2, -1, 0, 3};
   Doubles want(x.size());
-  reference::softmax_forward(3, std::span<const double>(x), std::span(want));
+  reference::forward<nn::Softmax>(3, std::span<const double>(x), std::span(want));
   void* const y = memory.take(Type::bf16, plane.elements());
   memory.run(softmax_forward(Type::f32, Type::bf16, memory.put(Type::f32, plane, x), y, plane));
   check_near(Type::bf16, memory.get(Type::bf16, y, plane), want);
@@ -270,8 +271,8 @@ TEST_CASE("Columns are summed in parts, with the gradient of a ReLU on the way o
   const Doubles dy = noise(type, counting(plane), 1, -0.5, 1), y = noise(type, counting(plane), 2);
   Doubles want_dx = dy, want(index(plane.channels), 0.0);
   if (with_relu)
-    reference::relu_backward(std::span<const double>(dy), std::span<const double>(y),
-                             std::span(want_dx));
+    reference::backward<nn::Relu>(1, std::span<const double>(dy), std::span<const double>(y),
+                                  std::span(want_dx));
   for (std::size_t i = 0; i < want_dx.size(); ++i) want[i % want.size()] += want_dx[i];
 
   auto* const partials = memory.take<float>(Type::f32, sum_parts(plane.rows) * plane.stored);
@@ -334,10 +335,9 @@ TEST_CASE(
   for (std::size_t n = 0; n < index(valid); ++n) {
     std::vector<std::uint8_t> bits(features);
     nn::dropout_mask(size.seed, 9, draws[n], size.layer, size.rate, bits);
-    const Doubles mask(bits.begin(), bits.end());
-    reference::dropout_forward(double{size.rate}, std::span(x).subspan(n * features, features),
-                               std::span<const double>(mask),
-                               std::span(want).subspan(n * features, features));
+    for (std::size_t i = n * features; i < (n + 1) * features; ++i) {
+      want[i] = bits[i % features] != 0 ? x[i] / (1 - double{size.rate}) : 0.0;
+    }
   }
   void* const y = memory.take(type, plane.elements());
   memory.run(dropout(type, memory.put(type, plane, x), y, size, draws, scalars));

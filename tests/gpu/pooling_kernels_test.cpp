@@ -2,9 +2,10 @@
 // hang over the padding.
 
 #include <millrace/gpu/kernels.h>
-#include <millrace/nn/reference/ops.h>
 
 #include "kernel_memory.h"
+
+#include "gpu/reference_ops.h"
 
 namespace {
 

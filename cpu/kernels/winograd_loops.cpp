@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "millrace/cpu/kernels/winograd.cpp"
+#define HWY_TARGET_INCLUDE "millrace/cpu/kernels/winograd_loops.cpp"
 #include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>  // compiles this file once for every instruction set
 #include <hwy/highway.h>
@@ -58,16 +58,6 @@ HWY_INLINE void transform_to(const Vec (&m)[kPoints], Vec (&y)[kTile]) {
   y[5] = add_product(32, d2, add_product(1.0 / 32, d3, d1)) + m[7];
 }
 
-// G.
-constexpr double kG[kPoints][3] = {{1, 0, 0},
-                                   {-2.0 / 9, -2.0 / 9, -2.0 / 9},
-                                   {-2.0 / 9, 2.0 / 9, -2.0 / 9},
-                                   {1.0 / 90, 1.0 / 45, 2.0 / 45},
-                                   {1.0 / 90, -1.0 / 45, 2.0 / 45},
-                                   {32.0 / 45, 16.0 / 45, 8.0 / 45},
-                                   {32.0 / 45, -16.0 / 45, 8.0 / 45},
-                                   {0, 0, 1}};
-
 // A row of points of 32 channels from `first` on: [column][from_channels][32].
 void read_weights(const WinogradPlan& plan, const float* weights, std::int64_t row,
                   std::int64_t first, float* to) {
@@ -76,7 +66,7 @@ void read_weights(const WinogradPlan& plan, const float* weights, std::int64_t r
   const std::int64_t next_made = w.is_backward ? 1 : plan.from_blocks;
   const std::int64_t next_read = w.is_backward ? w.to_channels / kBlock : 1;
   constexpr std::int64_t kPixel = kBlock * kBlock;
-  const Vec k0 = value(kG[row][0]), k1 = value(kG[row][1]), k2 = value(kG[row][2]);
+  const Vec k0 = value(kWinogradG[row][0]), k1 = value(kWinogradG[row][1]), k2 = value(kWinogradG[row][2]);
   const std::int64_t next = w.from_channels * kGroup;
   for (std::int64_t from = 0; from < w.from_channels; ++from) {
     for (std::int64_t c = 0; c < kGroup; c += kLanes) {
