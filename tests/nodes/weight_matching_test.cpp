@@ -246,7 +246,10 @@ TEST_CASE("Keras's published VGG16 is known by names and shapes, and a relative 
   CHECK(published.known_as() == "Keras's VGG16");
   nn::Model other = vgg;
   for (nn::Layer& layer : other.layers) {
-    if (layer.name == "features.28") layer.kind = nn::Conv2D{.filters = 500};
+    if (layer.name != "features.28") continue;
+    nn::Conv2D wider = *layer.kind.get_if<nn::Conv2D>();
+    wider.filters = 500;
+    layer.kind = wider;
   }
   CHECK(!Pretrained(write("other.h5", 500), other).preprocessing());
 }
