@@ -1,7 +1,6 @@
 #include <millrace/gpu/kernels/dropout.h>
 
 #include <millrace/core/random.h>
-#include <millrace/gpu/kernels/lanes.h>
 #include <millrace/gpu/kernels/launcher.h>
 #include <millrace/gpu/kernels/philox.h>
 

@@ -1,6 +1,5 @@
 #include <millrace/gpu/kernels/layout.h>
 
-#include <millrace/gpu/kernels/lanes.h>
 #include <millrace/gpu/kernels/launcher.h>
 
 namespace millrace::gpu {

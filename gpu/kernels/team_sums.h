@@ -16,7 +16,6 @@
 //   void finish(std::int64_t channel, Sums<kSums, kLanes>& sums) const;
 
 #include <millrace/gpu/kernels/column_sums.h>
-#include <millrace/gpu/kernels/lanes.h>
 #include <millrace/gpu/kernels/launcher.h>
 #include <millrace/gpu/scalars.h>
 

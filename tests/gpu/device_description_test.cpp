@@ -3,10 +3,10 @@
 #include "catch.h"
 
 #include "gpu/device_under_test.h"
+#include "gpu/model_convolutions.h"
+#include "gpu/plan_check.h"
 
-#include <millrace/gpu/convolution_shapes.h>
 #include <millrace/gpu/cuda/cudnn_plans.h>
-#include <millrace/gpu/plan_check.h>
 #include <millrace/nn/zoo/zoo.h>
 
 #include <filesystem>
@@ -16,21 +16,6 @@
 #include <vector>
 
 using namespace millrace;
-
-namespace {
-
-std::vector<gpu::Convolution> convolutions_of_cnn() {
-  const nn::Graph graph = nn::build_graph(nn::zoo_model("cnn", {150, 150, 3}, 10), 32,
-                                          nn::Mode::training, nn::Loss::softmax_cross_entropy);
-  std::vector<gpu::Convolution> found;
-  for (const nn::Op& op : graph.ops) {
-    if (op.kind != nn::OpKind::conv2d) continue;
-    found.push_back(gpu::convolution_of(graph, op, nn::Precision::fp16));
-  }
-  return found;
-}
-
-}  // namespace
 
 TEST_CASE("The description of the card has plans wherever the card itself has") {
   const std::string json = gpu::describe_device(0);
@@ -42,7 +27,8 @@ TEST_CASE("The description of the card has plans wherever the card itself has") 
   const int capability = gpu::test::device_under_test()->facts().capability;
   const auto here = gpu::Cudnn::for_current_device(capability);
   int all = 0, same = 0;
-  for (const gpu::Convolution& convolution : convolutions_of_cnn()) {
+  for (const gpu::Convolution& convolution :
+       test::convolutions_of(nn::zoo_model("cnn", {150, 150, 3}, 10), 32, nn::Precision::fp16)) {
     INFO(to_string(convolution));
     const auto plans = here->plans(convolution, 16_MiB, 1);
     const gpu::PlanReport described = gpu::check_plan(convolution, json, 16_MiB);

@@ -3,11 +3,11 @@
 // tables.
 
 #include "catch.h"
+#include "gpu/model_convolutions.h"
+#include "gpu/plan_check.h"
 
 #include <millrace/core/error.h>
-#include <millrace/gpu/convolution_shapes.h>
 #include <millrace/gpu/cuda/cudnn_plans.h>
-#include <millrace/gpu/plan_check.h>
 #include <millrace/nn/zoo/zoo.h>
 
 #include <algorithm>
@@ -27,20 +27,6 @@ std::string device(const std::string& name) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-/// Every convolution of a training step, in the order of its operations.
-std::vector<Convolution> convolutions(const nn::Model& model, std::int64_t batch,
-                                      nn::Precision precision) {
-  const nn::Graph graph =
-      nn::build_graph(model, batch, nn::Mode::training, nn::Loss::softmax_cross_entropy);
-  std::vector<Convolution> found;
-  for (const nn::Op& op : graph.ops) {
-    if (op.kind == nn::OpKind::conv2d) {
-      found.push_back(gpu::convolution_of(graph, op, precision));
-    }
-  }
-  return found;
-}
-
 struct Case {
   const char* model;
   std::int64_t size;
@@ -52,7 +38,7 @@ std::vector<Convolution> of_the_zoo() {
     for (const std::int64_t batch : {32, 256}) {
       for (const nn::Precision precision : {nn::Precision::fp16, nn::Precision::bf16}) {
         for (const Convolution& convolution :
-             convolutions(nn::zoo_model(model, {size, size, 3}, 10), batch, precision)) {
+             test::convolutions_of(nn::zoo_model(model, {size, size, 3}, 10), batch, precision)) {
           if (std::find(all.begin(), all.end(), convolution) == all.end()) {
             all.push_back(convolution);
           }
@@ -161,7 +147,7 @@ TEST_CASE("a plan is found again by its name") {
     REQUIRE(again.size() == 1);
     CHECK(again.front()->implementation() == plan->implementation());
     CHECK(again.front()->workspace() == plan->workspace());
-    CHECK(again.front()->convolution() == convolution);
+    CHECK(again.front()->operation() == convolution);
   }
   CHECK(cudnn->plans(convolution, 16_MiB, 4, "eng999").empty());
 }
@@ -193,7 +179,7 @@ TEST_CASE("a convolution of a graph has stored channels, and the padding of its 
                               .flatten()
                               .dense(4)
                               .build();
-  const auto fp16 = convolutions(model, 6, nn::Precision::fp16);
+  const auto fp16 = test::convolutions_of(model, 6, nn::Precision::fp16);
   REQUIRE(fp16.size() == 5);  // no gradient of the image
   // "same" at stride 2: 10 rows give 5 and need 1 row of padding, 7 columns give 4 and need 2.
   Convolution first;
@@ -217,7 +203,7 @@ TEST_CASE("a convolution of a graph has stored channels, and the padding of its 
   CHECK_FALSE(second.bias);
   CHECK_FALSE(second.relu);  // batch norm reads it
 
-  const auto tf32 = convolutions(model, 6, nn::Precision::tf32);
+  const auto tf32 = test::convolutions_of(model, 6, nn::Precision::tf32);
   CHECK(tf32[0].channels == 4);
   CHECK(tf32[0].filters == 12);
   CHECK(tf32[1].filters == 8);
