@@ -7,9 +7,8 @@
 #include <millrace/core/buffer.h>
 #include <millrace/core/bytes.h>
 #include <millrace/core/error.h>
-#include <millrace/gpu/convolution.h>
 #include <millrace/gpu/launch.h>
-#include <millrace/gpu/matmul.h>
+#include <millrace/gpu/operations.h>
 #include <millrace/nn/engine.h>
 
 #include <cstdint>

@@ -1,10 +1,7 @@
 #include <millrace/gpu/engine.h>
 
 #include <millrace/core/error.h>
-#include <millrace/gpu/context.h>
-#include <millrace/gpu/executor.h>
-#include <millrace/gpu/input_slot.h>
-#include <millrace/gpu/resident.h>
+#include <millrace/gpu/gpu_executor.h>
 
 #include <utility>
 
@@ -46,7 +43,7 @@ class GpuEngine : public nn::Engine {
   [[nodiscard]] nn::Precision precision() const override { return context_->options.precision; }
   [[nodiscard]] std::unique_ptr<nn::Executor> compile(
       const nn::Model& model, const nn::CompileOptions& options) const override {
-    return make_executor(model, options, context_);
+    return std::make_unique<detail::GpuExecutor>(model, options, context_);
   }
 
  private:

@@ -1,7 +1,6 @@
 #include <millrace/gpu/gpu_executor.h>
 
 #include <millrace/core/error.h>
-#include <millrace/gpu/executor.h>
 #include <millrace/gpu/update_arenas.h>
 
 #include <algorithm>
@@ -250,13 +249,3 @@ void GpuExecutor::reset_timings(bool enabled) {
 }
 
 }  // namespace millrace::gpu::detail
-
-namespace millrace::gpu {
-
-std::unique_ptr<nn::Executor> make_executor(const nn::Model& model,
-                                            const nn::CompileOptions& options,
-                                            std::shared_ptr<Context> context) {
-  return std::make_unique<detail::GpuExecutor>(model, options, std::move(context));
-}
-
-}  // namespace millrace::gpu

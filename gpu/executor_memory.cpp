@@ -1,5 +1,6 @@
 #include <millrace/gpu/executor_memory.h>
 
+#include <millrace/gpu/memory_plan.h>
 #include <millrace/gpu/step_group.h>
 #include <millrace/gpu/update_arenas.h>
 
@@ -61,6 +62,24 @@ MemoryNeeds memory_needs(const Programs& programs, const ParameterPlaces& parame
   // Between steps the activations are where gradients are put for the host, as float32.
   needs.activations = std::max(needs.activations, trainable * sizeof(float));
   return needs;
+}
+
+std::vector<nn::MemoryLine> plan_memory(const nn::Model& model, const nn::CompileOptions& options,
+                                        nn::Precision precision, Bytes workspace) {
+  AssumedPlans plans(workspace);
+  return plan_memory(model, options, precision, plans);
+}
+
+std::vector<nn::MemoryLine> plan_memory(const nn::Model& model, const nn::CompileOptions& options,
+                                        nn::Precision precision, Plans& plans) {
+  nn::validate(options);
+  const ParameterPlaces parameters(nn::parameters(model), precision);
+  const Lowering::Options lowering{.precision = precision,
+                                   .seed = options.seed,
+                                   .optimizer = options.optimizer,
+                                   .gradient = options.gradient};
+  const Programs programs(model, options, lowering, parameters, plans);
+  return memory_needs(programs, parameters, options, precision).lines();
 }
 
 ExecutorMemory::ExecutorMemory(Device& device, const MemoryNeeds& needs) {

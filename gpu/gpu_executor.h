@@ -7,7 +7,6 @@
 #include <millrace/gpu/executor_memory.h>
 #include <millrace/gpu/input_slot.h>
 #include <millrace/gpu/programs.h>
-#include <millrace/gpu/step_clock.h>
 #include <millrace/gpu/step_group.h>
 #include <millrace/gpu/transfer.h>
 #include <millrace/nn/engine.h>
@@ -20,7 +19,8 @@
 
 namespace millrace::gpu::detail {
 
-/// See nn::Executor. Thread safety: none.
+/// See nn::Executor. Thread safety: none. The constructor throws Error where the device cannot do
+/// an operation, and UsageError for options out of range.
 class GpuExecutor : public nn::Executor {
  public:
   GpuExecutor(const nn::Model& model, const nn::CompileOptions& options,

@@ -1,7 +1,8 @@
 #include <millrace/gpu/input_slot.h>
 
 #include <millrace/core/error.h>
-#include <millrace/gpu/kernels.h>
+#include <millrace/gpu/kernels/input.h>
+#include <millrace/gpu/kernels/layout.h>
 #include <millrace/gpu/parameters.h>
 #include <millrace/gpu/resident.h>
 
@@ -25,7 +26,7 @@ nn::DeviceInputLayout checked(nn::DeviceInputLayout layout) {
                        " cannot be uploaded; u8 and f32 can"));
   }
   MILLRACE_CHECK(!layout.moves || (layout.resident != nullptr && layout.sample.rank() == 3),
-                 "only resident pictures are moved");
+                 "only resident images are moved");
   return layout;
 }
 
@@ -187,31 +188,25 @@ void InputSlot::check(const nn::HostSamples& samples) const {
 
 void InputSlot::stage(const nn::HostSamples& samples) {
   const auto n = static_cast<std::size_t>(samples.samples);
-  const auto part = [&]<class T>(const InputPlaces::Part& place, std::size_t count, T*) {
-    auto* const begin = staging_.data() + (place.offset - places_.labels.offset);
-    return std::span<T>(reinterpret_cast<T*>(begin), count);
-  };
   if (layout_.target_width > 0 && !layout_.learns_input) {
     const std::size_t count = n * static_cast<std::size_t>(layout_.target_width);
-    copy_or<float>(samples.targets, part(places_.labels, count, static_cast<float*>(nullptr)),
-                   "targets", [](std::size_t) { return 0.0F; });
+    copy_or(samples.targets, staged<float>(places_.labels, count), "targets",
+            [](std::size_t) { return 0.0F; });
   } else if (!layout_.learns_input) {
-    const auto to = part(places_.labels, n, static_cast<std::int32_t*>(nullptr));
-    copy_or<std::int32_t>(samples.labels, to, "labels", [](std::size_t) { return 0; });
+    const auto to = staged<std::int32_t>(places_.labels, n);
+    copy_or(samples.labels, to, "labels", [](std::size_t) { return 0; });
     const auto [smallest, largest] = std::ranges::minmax(to);
     labels_ = {smallest, largest};
   }
-  copy_or<float>(samples.weights, part(places_.weights, n, static_cast<float*>(nullptr)), "weights",
-                 [](std::size_t) { return 1.0F; });
-  copy_or<std::uint64_t>(samples.draws,
-                         part(places_.draws, n, static_cast<std::uint64_t*>(nullptr)), "draws",
-                         [](std::size_t i) { return std::uint64_t{i}; });
+  copy_or(samples.weights, staged<float>(places_.weights, n), "weights",
+          [](std::size_t) { return 1.0F; });
+  copy_or(samples.draws, staged<std::uint64_t>(places_.draws, n), "draws",
+          [](std::size_t i) { return std::uint64_t{i}; });
   if (resident_ == nullptr) return;
-  std::ranges::copy(samples.rows.first(n),
-                    part(places_.rows, n, static_cast<std::uint32_t*>(nullptr)).begin());
+  std::ranges::copy(samples.rows.first(n), staged<std::uint32_t>(places_.rows, n).begin());
   if (!layout_.moves) return;
-  copy_or<nn::Move>(samples.moves, part(places_.moves, n, static_cast<nn::Move*>(nullptr)), "moves",
-                    [](std::size_t) { return nn::Move{}; });
+  copy_or(samples.moves, staged<nn::Move>(places_.moves, n), "moves",
+          [](std::size_t) { return nn::Move{}; });
 }
 
 Completion InputSlot::cast(const nn::Normalization& normalization) {
@@ -229,8 +224,7 @@ Completion InputSlot::cast(const nn::Normalization& normalization) {
   device.wait(stream, *uploaded_);
   device.record(*cast_begins_, stream);
   if (is_new) {
-    device.copy(stream, at(places_.factors),
-                staging_.data() + (places_.factors.offset - places_.labels.offset),
+    device.copy(stream, at(places_.factors), staged<float>(places_.factors, 2 * channels).data(),
                 Bytes{places_.factors.bytes}, Device::Copy::to_device);
   }
   queue_cast(normalization);
@@ -241,10 +235,10 @@ Completion InputSlot::cast(const nn::Normalization& normalization) {
 
 void InputSlot::stage_factors(const nn::Normalization& normalization) {
   if (!normalization_.factor.empty()) wait_for_host_ends();  // the last ones may be on their way
-  auto* const to =
-      reinterpret_cast<float*>(staging_.data() + (places_.factors.offset - places_.labels.offset));
-  std::ranges::copy(normalization.factor, to);
-  std::ranges::copy(normalization.offset, to + normalization.factor.size());
+  const std::size_t channels = normalization.factor.size();
+  const auto to = staged<float>(places_.factors, 2 * channels);
+  std::ranges::copy(normalization.factor, to.begin());
+  std::ranges::copy(normalization.offset, to.subspan(channels).begin());
   normalization_ = normalization;
 }
 

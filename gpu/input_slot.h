@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <vector>
 
 namespace millrace::gpu {
@@ -64,6 +65,12 @@ class InputSlot : public nn::DeviceInput {
  private:
   [[nodiscard]] std::byte* at(const InputPlaces::Part& part) const {
     return memory_.data() + part.offset;
+  }
+  /// What is uploaded to that place, in pinned memory.
+  template <class T>
+  [[nodiscard]] std::span<T> staged(const InputPlaces::Part& part, std::size_t count) const {
+    auto* const begin = staging_.data() + (part.offset - places_.labels.offset);
+    return {reinterpret_cast<T*>(begin), count};
   }
   void check(const nn::HostSamples& samples) const;
   void stage(const nn::HostSamples& samples);

@@ -1,7 +1,8 @@
 #pragma once
 // What training would take of a device's memory, before there is a device.
 
-#include <millrace/gpu/engine.h>
+#include <millrace/gpu/engine_options.h>
+#include <millrace/gpu/plans.h>
 #include <millrace/nn/engine.h>
 
 #include <vector>
@@ -14,5 +15,9 @@ namespace millrace::gpu {
                                                       const nn::CompileOptions& options,
                                                       nn::Precision precision,
                                                       Bytes workspace = EngineOptions{}.workspace);
+/// The same with other plans, which are asked for each operation of the model's programs.
+[[nodiscard]] std::vector<nn::MemoryLine> plan_memory(const nn::Model& model,
+                                                      const nn::CompileOptions& options,
+                                                      nn::Precision precision, Plans& plans);
 
 }  // namespace millrace::gpu

@@ -3,7 +3,7 @@
 // convolution and workspace.
 
 #include <millrace/core/bytes.h>
-#include <millrace/gpu/convolution.h>
+#include <millrace/gpu/operations.h>
 
 #include <filesystem>
 #include <map>

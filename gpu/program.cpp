@@ -1,11 +1,11 @@
 #include <millrace/gpu/program.h>
 
 #include <millrace/core/error.h>
-#include <millrace/gpu/capture.h>
 #include <millrace/gpu/context.h>
 #include <millrace/nn/graph.h>
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 namespace millrace::gpu {
@@ -66,33 +66,31 @@ class NotedAddresses : public Addresses {
                      .labels_are_indices = false};  // which suits every loss
 };
 
-std::string implementation_of(const Work& work) {
-  if (const auto* launch = std::get_if<Launch>(&work)) {
-    return concat("millrace:", launch->kernel->name);
-  }
-  if (const auto* convolution = std::get_if<ConvolutionCall>(&work)) {
-    return "cudnn:" + convolution->plan->implementation();
-  }
-  return "cublaslt:" + std::get<MatmulCall>(work).plan->implementation();
+std::string implementation_of(const Launch& launch) {
+  return concat("millrace:", launch.kernel->name);
+}
+std::string implementation_of(const ConvolutionCall& call) {
+  return "cudnn:" + call.plan->implementation();
+}
+std::string implementation_of(const MatmulCall& call) {
+  return "cublaslt:" + call.plan->implementation();
 }
 
-Bytes workspace_of(const Work& work) {
-  if (const auto* convolution = std::get_if<ConvolutionCall>(&work)) {
-    return convolution->plan->workspace();
-  }
-  if (const auto* matmul = std::get_if<MatmulCall>(&work)) return matmul->plan->workspace();
+Bytes workspace_of(const Launch&) {
   return {};
 }
+Bytes workspace_of(const auto& call) {
+  return call.plan->workspace();
+}
 
+void queue_one(Device& device, Stream& stream, const Launch& launch) {
+  device.launch(stream, launch);
+}
+void queue_one(Device& device, Stream& stream, const auto& call) {
+  device.run(stream, *call.plan, call.memory);
+}
 void queue_work(Device& device, Stream& stream, const Work& work) {
-  if (const auto* launch = std::get_if<Launch>(&work)) {
-    device.launch(stream, *launch);
-  } else if (const auto* convolution = std::get_if<ConvolutionCall>(&work)) {
-    device.run(stream, *convolution->plan, convolution->memory);
-  } else {
-    const auto& matmul = std::get<MatmulCall>(work);
-    device.run(stream, *matmul.plan, matmul.memory);
-  }
+  std::visit([&](const auto& one) { queue_one(device, stream, one); }, work);
 }
 
 }  // namespace
@@ -112,6 +110,21 @@ const Arenas& no_arenas() {
                              .norms = address_of_nothing<double>(),
                              .scalars = address_of_nothing<Scalars>()};
   return arenas;
+}
+
+std::unique_ptr<StepGraph> captured(Device& device, Stream& stream,
+                                    const std::function<void()>& queue) {
+  device.begin_capture(stream);
+  try {
+    queue();
+  } catch (...) {
+    try {
+      (void)device.end_capture(stream);
+    } catch (const std::exception&) {  // what was captured is broken, as was said already
+    }
+    throw;
+  }
+  return device.end_capture(stream);
 }
 
 Program::Program(Lowered lowered)
@@ -137,8 +150,12 @@ void Program::find_uses() {
       slots_[id].first = std::min(slots_[id].first, static_cast<int>(i));
       slots_[id].last = std::max(slots_[id].last, static_cast<int>(i));
     }
-    workspace_ = std::max(workspace_, workspace_of(work));
-    steps_[i].implementation = implementation_of(work);
+    std::visit(
+        [&](const auto& one) {
+          workspace_ = std::max(workspace_, workspace_of(one));
+          steps_[i].implementation = implementation_of(one);
+        },
+        work);
   }
   if (output_ != kNoSlot) slots_[output_].last = static_cast<int>(steps_.size());
 }

@@ -85,16 +85,21 @@ class Addresses {
   [[nodiscard]] virtual std::byte* address(SlotId slot) const = 0;
 };
 
-struct ConvolutionCall {
-  const ConvolutionPlan* plan = nullptr;
-  ConvolutionMemory memory;
+/// Of a library.
+template <class Operation, class Memory>
+struct Call {
+  const OperationPlan<Operation>* plan = nullptr;
+  Memory memory;
 };
-struct MatmulCall {
-  const MatmulPlan* plan = nullptr;
-  MatmulMemory memory;
-};
+using ConvolutionCall = Call<Convolution, ConvolutionMemory>;
+using MatmulCall = Call<Matmul, MatmulMemory>;
 using Work = std::variant<Launch, ConvolutionCall, MatmulCall>;
 using Bind = std::function<Work(const Addresses&)>;
+
+/// What `queue` queues in the stream is captured instead of done. Where it throws, the capture is
+/// ended, or else the stream would take no work any more, and the error goes on.
+[[nodiscard]] std::unique_ptr<StepGraph> captured(Device& device, Stream& stream,
+                                                  const std::function<void()>& queue);
 
 /// What a run of a program is for; a step belongs to some of them, a run may be of several.
 enum Purpose : unsigned {

@@ -1,11 +1,14 @@
 #pragma once
+// Steps of an executor together.
+//
 // Several training steps as one launch: the steps of a group follow each other in a graph of their
-// own, and what each is about lies on the device (kernels.h: keep_steps), so that the graph can be
-// launched again with other numbers.
+// own, and what each is about lies on the device (keep_steps()), so that the graph can be launched
+// again with other numbers.
 
 #include <millrace/gpu/device.h>
 #include <millrace/gpu/program.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -40,6 +43,29 @@ class StepGroups {
     std::unique_ptr<StepGraph> graph{};  // from the second time on
   };
   std::vector<Known> known_;
+};
+
+/// How long steps take by the device's own clock: an event before each and one behind it, which are
+/// read when somebody has waited for the steps anyway. Not thread-safe.
+class StepClock {
+ public:
+  explicit StepClock(Device& device) : device_(device) {}
+
+  /// Around what is queued in between. Events are made as they are needed; of many steps between
+  /// two seconds() the first ones are measured.
+  void begin(Stream& stream);
+  void end(Stream& stream);
+  /// What the steps since the last call took; those that were not measured count as the others.
+  /// Requires: all of them have ended.
+  [[nodiscard]] double seconds();
+
+ private:
+  struct Mark {
+    std::unique_ptr<Event> begin, end;
+  };
+  Device& device_;
+  std::vector<Mark> marks_;
+  std::size_t steps_ = 0;  // since the last call of seconds()
 };
 
 }  // namespace millrace::gpu

@@ -23,17 +23,36 @@ namespace {
 using Clock = Activity::Clock;
 using Kind = Activity::Kind;
 
-struct Cupti {
-  decltype(&cuptiActivityRegisterCallbacks) register_callbacks = nullptr;
-  decltype(&cuptiActivityEnable) enable = nullptr;
-  decltype(&cuptiActivityDisable) disable = nullptr;
-  decltype(&cuptiActivityFlushAll) flush = nullptr;
-  decltype(&cuptiActivityGetNextRecord) next_record = nullptr;
-  decltype(&cuptiActivityGetNumDroppedRecords) dropped = nullptr;
-  decltype(&cuptiGetTimestamp) timestamp = nullptr;
-  decltype(&cuptiGetResultString) result_string = nullptr;
-  std::string why_none;
+// Its major version is that of CUDA, and so is the layout of the records.
+Library open_cupti() {
+  static const std::string name = concat("libcupti.so.", CUDA_VERSION / 1000);
+  return open_library({name.c_str()});
+}
 
+struct Cupti {
+  Library library = open_cupti();
+  std::string why_none;
+  decltype(&cuptiActivityRegisterCallbacks) register_callbacks =
+      find("cuptiActivityRegisterCallbacks");
+  decltype(&cuptiActivityEnable) enable = find("cuptiActivityEnable");
+  decltype(&cuptiActivityDisable) disable = find("cuptiActivityDisable");
+  decltype(&cuptiActivityFlushAll) flush = find("cuptiActivityFlushAll");
+  decltype(&cuptiActivityGetNextRecord) next_record = find("cuptiActivityGetNextRecord");
+  decltype(&cuptiActivityGetNumDroppedRecords) dropped = find("cuptiActivityGetNumDroppedRecords");
+  decltype(&cuptiGetTimestamp) timestamp = find("cuptiGetTimestamp");
+  decltype(&cuptiGetResultString) result_string = find("cuptiGetResultString");
+
+  Cupti() {
+    if (library) return;
+    why_none = concat("no CUPTI: ", library.why_none,
+                      "; it comes with the CUDA toolkit and "
+                      "the Python package nvidia-cuda-cupti");
+  }
+  [[nodiscard]] Symbol find(const char* name) {
+    const Symbol symbol{library.symbol(name)};
+    if (symbol.address == nullptr) why_none = concat("no CUPTI: ", library.path, " has no ", name);
+    return symbol;
+  }
   void check(CUptiResult result, const char* what) const {
     if (result == CUPTI_SUCCESS) return;
     const char* words = nullptr;
@@ -43,37 +62,8 @@ struct Cupti {
   }
 };
 
-Cupti load() {
-  Cupti cupti;
-  // Its major version is that of CUDA, and so is the layout of the records.
-  constexpr int kMajor = CUDA_VERSION / 1000;
-  static const std::string name = concat("libcupti.so.", kMajor);
-  const Library library = open_library({name.c_str()});
-  if (!library) {
-    cupti.why_none = concat("no CUPTI: ", library.why_none,
-                            "; it comes with the CUDA toolkit and "
-                            "the Python package nvidia-cuda-cupti");
-    return cupti;
-  }
-  const auto find = [&](auto& function, const char* symbol) {
-    function =
-        reinterpret_cast<std::remove_reference_t<decltype(function)>>(library.symbol(symbol));
-    if (function == nullptr)
-      cupti.why_none = concat("no CUPTI: ", library.path, " has no ", symbol);
-  };
-  find(cupti.register_callbacks, "cuptiActivityRegisterCallbacks");
-  find(cupti.enable, "cuptiActivityEnable");
-  find(cupti.disable, "cuptiActivityDisable");
-  find(cupti.flush, "cuptiActivityFlushAll");
-  find(cupti.next_record, "cuptiActivityGetNextRecord");
-  find(cupti.dropped, "cuptiActivityGetNumDroppedRecords");
-  find(cupti.timestamp, "cuptiGetTimestamp");
-  find(cupti.result_string, "cuptiGetResultString");
-  return cupti;
-}
-
 const Cupti& cupti() {
-  static const Cupti cupti = load();
+  static const Cupti cupti;
   return cupti;
 }
 
@@ -114,17 +104,13 @@ void add(Recording& to, Kind kind, std::string_view name, std::uint32_t stream, 
 }
 
 void add_copy(Recording& to, const CUpti_ActivityMemcpy5& copy) {
+  const auto of_kind = [&](Kind kind, const char* name) {
+    add(to, kind, name, copy.streamId, copy.start, copy.end, copy.bytes);
+  };
   switch (copy.copyKind) {
-    case CUPTI_ACTIVITY_MEMCPY_KIND_HTOD:
-      add(to, Kind::to_device, "copy to the device", copy.streamId, copy.start, copy.end,
-          copy.bytes);
-      break;
-    case CUPTI_ACTIVITY_MEMCPY_KIND_DTOH:
-      add(to, Kind::to_host, "copy to the host", copy.streamId, copy.start, copy.end, copy.bytes);
-      break;
-    default:
-      add(to, Kind::on_device, "copy on the device", copy.streamId, copy.start, copy.end,
-          copy.bytes);
+    case CUPTI_ACTIVITY_MEMCPY_KIND_HTOD: return of_kind(Kind::to_device, "copy to the device");
+    case CUPTI_ACTIVITY_MEMCPY_KIND_DTOH: return of_kind(Kind::to_host, "copy to the host");
+    default: return of_kind(Kind::on_device, "copy on the device");
   }
 }
 

@@ -3,12 +3,10 @@
 #include <millrace/core/error.h>
 #include <millrace/gpu/cuda/cublas_lt_library.h>
 #include <millrace/gpu/cuda/cublas_lt_problem.h>
-#include <millrace/gpu/cuda/cuda_call.h>
 #include <millrace/gpu/cuda/timing.h>
 
 #include <algorithm>
 #include <array>
-#include <optional>
 #include <vector>
 
 namespace millrace::gpu::detail {
@@ -77,7 +75,7 @@ class Plan : public MatmulPlan {
         algorithm_(proposal.algo),
         workspace_{proposal.workspaceSize},
         implementation_(std::move(implementation)) {}
-  [[nodiscard]] const Matmul& matmul() const override { return matmul_; }
+  [[nodiscard]] const Matmul& operation() const override { return matmul_; }
   [[nodiscard]] Bytes workspace() const override { return workspace_; }
   [[nodiscard]] std::string implementation() const override { return implementation_; }
   void add_remark(const char* remark) { implementation_ += remark; }
@@ -171,34 +169,20 @@ std::string name_of(const CublasLtLibrary& lt, const cublasLtMatmulAlgo_t& algor
 struct Scratch {
   Buffer a, b, d, bias, aux, workspace;
 
-  Scratch(const Matmul& m, const CublasLtProblem& problem, Bytes most)
-      : a(zeros(bytes_of(problem.b, problem.type))),
-        b(zeros(bytes_of(problem.a, problem.type))),
-        d(zeros(bytes_of(problem.d, problem.output_type))),
-        bias(zeros(static_cast<std::size_t>(std::max(m.m, m.n)) * 4)),
-        aux(zeros(problem.has_aux ? static_cast<std::size_t>(m.m * m.ld_aux / 8) : 0)),
-        workspace(zeros(most.count)) {}
-
-  static Buffer zeros(std::size_t bytes) {
-    Buffer buffer = allocate_device({bytes}, "timing of a matrix product", "the GPU");
-    if (bytes > 0) check_cuda(cudaMemset(buffer.data(), 0, bytes), "scratch memory");
-    return buffer;
+  Scratch(const Matmul& m, const CublasLtProblem& problem, const std::vector<Plan>& plans)
+      : a(scratch(bytes_of(problem.b, problem.type), 0)),
+        b(scratch(bytes_of(problem.a, problem.type), 0)),
+        d(scratch(bytes_of(problem.d, problem.output_type), 0)),
+        bias(scratch(static_cast<std::size_t>(std::max(m.m, m.n)) * 4, 0)),
+        aux(scratch(problem.has_aux ? static_cast<std::size_t>(m.m * m.ld_aux / 8) : 0, 0)) {
+    Bytes most;
+    for (const Plan& plan : plans) most = std::max(most, plan.workspace());
+    workspace = scratch(most.count, 0);
   }
   [[nodiscard]] MatmulMemory memory() const {
     return {a.data(), b.data(), d.data(), bias.data(), aux.data(), workspace.data()};
   }
 };
-
-std::optional<Scratch> scratch_if_it_fits(const Matmul& matmul, const CublasLtProblem& problem,
-                                          const std::vector<Plan>& plans) {
-  Bytes most;
-  for (const Plan& plan : plans) most = std::max(most, plan.workspace());
-  try {
-    return Scratch(matmul, problem, most);
-  } catch (const OutOfDeviceMemory&) {
-    return std::nullopt;
-  }
-}
 
 }  // namespace
 
@@ -249,17 +233,18 @@ std::unique_ptr<MatmulPlan> CublasLt::choose_plan(const Matmul& matmul, Bytes wo
   for (const auto& proposal : found) {
     plans.emplace_back(matmul, descriptors, proposal, name_of(lt, proposal.algo));
   }
-  const auto scratch = scratch_if_it_fits(matmul, problem, plans);
-  if (!scratch) {
+  const auto memory = if_it_fits<Scratch>(matmul, problem, plans);
+  if (!memory) {
     plans.front().add_remark(" (not timed: too little memory was free)");
     return std::make_unique<Plan>(std::move(plans.front()));
   }
   const StreamHandle stream = make_stream("timing");
   check_cuda(cudaDeviceSynchronize(), "timing of a plan");  // of the zeros, in the default stream
+  constexpr int kMeasurements = 3, kRuns = 5;
   std::vector<double> seconds;
   for (const Plan& plan : plans) {
-    seconds.push_back(least_seconds(
-        stream.get(), [&] { plan.run(lt, handle_.get(), stream.get(), scratch->memory()); }));
+    const auto run = [&] { plan.run(lt, handle_.get(), stream.get(), memory->memory()); };
+    seconds.push_back(least_seconds(stream.get(), run, kMeasurements, kRuns));
   }
   is_timed = true;
   return std::make_unique<Plan>(std::move(plans[choose(seconds)]));

@@ -3,7 +3,7 @@
 // ones.
 
 #include <millrace/core/bytes.h>
-#include <millrace/gpu/matmul.h>
+#include <millrace/gpu/operations.h>
 
 #include <cublasLt.h>
 #include <cuda_runtime_api.h>

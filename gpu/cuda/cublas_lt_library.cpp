@@ -1,7 +1,6 @@
 #include <millrace/gpu/cuda/cublas_lt_library.h>
 
 #include <millrace/core/error.h>
-#include <millrace/gpu/cuda/libraries.h>
 
 namespace millrace::gpu::detail {
 namespace {
@@ -11,41 +10,25 @@ namespace {
 // Descriptors are laid out by the header, so only its own major version will do.
 constexpr const char* kName = "libcublasLt.so." MILLRACE_TEXT(CUBLAS_VER_MAJOR);
 
-template <class Function>
-void find(const Library& library, Function& function, const char* name) {
-  function = reinterpret_cast<Function>(library.symbol(name));
-  if (function == nullptr) {
-    throw Error(
-        concat("cublas: ", library.path, " has no ", name, ": install cuBLAS ", CUBLAS_VER_MAJOR));
-  }
-}
-
-CublasLtLibrary load() {
-  const Library library = open_library({kName});
-  if (!library) {
-    throw Error(concat("cublas: ", library.why_none, ": install CUDA ", CUBLAS_VER_MAJOR,
-                       "'s cuBLAS (or the Python package "
-                       "nvidia-cublas), or name its folder in MILLRACE_CUDA_LIBRARIES"));
-  }
-  CublasLtLibrary lt;
-  find(library, lt.create, "cublasLtCreate");
-  find(library, lt.destroy, "cublasLtDestroy");
-  find(library, lt.get_property, "cublasLtGetProperty");
-  find(library, lt.status_name, "cublasLtGetStatusName");
-  find(library, lt.matmul, "cublasLtMatmul");
-  find(library, lt.init_matmul, "cublasLtMatmulDescInit_internal");
-  find(library, lt.set_matmul, "cublasLtMatmulDescSetAttribute");
-  find(library, lt.init_layout, "cublasLtMatrixLayoutInit_internal");
-  find(library, lt.init_preference, "cublasLtMatmulPreferenceInit_internal");
-  find(library, lt.set_preference, "cublasLtMatmulPreferenceSetAttribute");
-  find(library, lt.heuristic, "cublasLtMatmulAlgoGetHeuristic");
-  find(library, lt.check_algorithm, "cublasLtMatmulAlgoCheck");
-  find(library, lt.capability, "cublasLtMatmulAlgoCapGetAttribute");
-  find(library, lt.configuration, "cublasLtMatmulAlgoConfigGetAttribute");
-  return lt;
+Library opened() {
+  Library library = open_library({kName});
+  if (library) return library;
+  throw Error(concat("cublas: ", library.why_none, ": install CUDA ", CUBLAS_VER_MAJOR,
+                     "'s cuBLAS (or the Python package "
+                     "nvidia-cublas), or name its folder in MILLRACE_CUDA_LIBRARIES"));
 }
 
 }  // namespace
+
+Symbol CublasLtLibrary::find(const char* name) {
+  static const Library library = opened();
+  const Symbol symbol{library.symbol(name)};
+  if (symbol.address == nullptr) {
+    throw Error(
+        concat("cublas: ", library.path, " has no ", name, ": install cuBLAS ", CUBLAS_VER_MAJOR));
+  }
+  return symbol;
+}
 
 std::string CublasLtLibrary::version() const {
   int parts[3] = {};
@@ -61,7 +44,7 @@ void CublasLtLibrary::check(cublasStatus_t status, const std::string& what) cons
 }
 
 const CublasLtLibrary& cublas_lt() {
-  static const CublasLtLibrary library = load();
+  static const CublasLtLibrary library;
   return library;
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 // A matrix product in cuBLASLt's words.
 
-#include <millrace/gpu/matmul.h>
+#include <millrace/gpu/operations.h>
 
 #include <cublasLt.h>
 

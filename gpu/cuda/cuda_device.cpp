@@ -2,15 +2,15 @@
 
 #include <millrace/core/error.h>
 #include <millrace/gpu/cuda/cublas_lt.h>
-#include <millrace/gpu/cuda/cuda_call.h>
 #include <millrace/gpu/cuda/cuda_facts.h>
 #include <millrace/gpu/cuda/cuda_objects.h>
-#include <millrace/gpu/plan_choice.h>
+#include <millrace/gpu/cuda/plan_choice.h>
 
 #include <cuda_runtime_api.h>
 
 #include <atomic>
 #include <memory>
+#include <utility>
 
 namespace millrace::gpu {
 namespace {
@@ -23,23 +23,11 @@ void count(std::atomic<std::uint64_t>& counter) {
   counter.fetch_add(1, std::memory_order_relaxed);
 }
 
-const char* to_string(Device::Copy kind) {
-  switch (kind) {
-    case Device::Copy::to_device: return "to the device";
-    case Device::Copy::to_host: return "to the host";
-    case Device::Copy::on_device: return "on the device";
-  }
-  return "?";
-}
-
-cudaMemcpyKind kind_of(Device::Copy kind) {
-  switch (kind) {
-    case Device::Copy::to_device: return cudaMemcpyHostToDevice;
-    case Device::Copy::to_host: return cudaMemcpyDeviceToHost;
-    case Device::Copy::on_device: return cudaMemcpyDeviceToDevice;
-  }
-  return cudaMemcpyDefault;
-}
+/// CUDA's word for a kind of copy, and ours, by Device::Copy.
+constexpr std::pair<cudaMemcpyKind, const char*> kCopies[] = {
+    {cudaMemcpyHostToDevice, "to the device"},
+    {cudaMemcpyDeviceToHost, "to the host"},
+    {cudaMemcpyDeviceToDevice, "on the device"}};
 
 class CudaDevice : public Device {
  public:
@@ -134,8 +122,9 @@ class CudaDevice : public Device {
 void CudaDevice::copy(Stream& stream, void* to, const void* from, Bytes size, Copy kind) {
   use();
   count(counters().copies);
-  check_cuda(cudaMemcpyAsync(to, from, size.count, kind_of(kind), cuda(stream).handle()),
-             "copy of ", size, " ", to_string(kind), " in stream ", cuda(stream).name());
+  const auto [cuda_kind, direction] = kCopies[static_cast<std::size_t>(kind)];
+  check_cuda(cudaMemcpyAsync(to, from, size.count, cuda_kind, cuda(stream).handle()), "copy of ",
+             size, " ", direction, " in stream ", cuda(stream).name());
 }
 
 void CudaDevice::fill(Stream& stream, void* memory, int byte, Bytes size) {

@@ -1,10 +1,27 @@
 #include <millrace/gpu/cuda/cuda_objects.h>
 
-#include <millrace/gpu/cuda/cuda_call.h>
-
 #include <cstring>
 
 namespace millrace::gpu::detail {
+
+void throw_cuda_error(cudaError_t error, const std::string& what) {
+  (void)cudaGetLastError();
+  const char* const advice =
+      error == cudaErrorNoKernelImageForDevice
+          ? "; build with this card's architecture in CMAKE_CUDA_ARCHITECTURES"
+          : "";
+  throw Error(concat("cuda: ", what, ": ", cudaGetErrorString(error), " (", cudaGetErrorName(error),
+                     ")", advice));
+}
+
+Counters& counters() noexcept {
+  static Counters counters;
+  return counters;
+}
+
+void use_device(int index) {
+  check_cuda(cudaSetDevice(index), "use of device ", index);
+}
 
 StreamHandle make_stream(const char* name) {
   cudaStream_t stream = nullptr;

@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <mutex>
+#include <numeric>
+#include <set>
 
 namespace cudnn_frontend {
 void* cudnn_dlhandle = nullptr;  // cudnn-frontend looks its functions up in this library
@@ -19,6 +21,7 @@ namespace {
 namespace fe = cudnn_frontend;
 using fe::graph::Tensor_attributes;
 using Tensor = std::shared_ptr<Tensor_attributes>;
+using Note = fe::NumericalNote_t;
 
 /// Names of the tensors in cuDNN's variant pack.
 enum Uid : std::int64_t { kX = 1, kW, kY, kBias };
@@ -40,8 +43,8 @@ void require_cudnn() {
 }
 
 [[noreturn]] void fail(const std::string& what, const std::string& reason) {
-  std::string line = reason.substr(0, reason.find('\n'));
-  throw Error(concat("cuDNN ", cudnn_version(), ": ", what, ": ", line));
+  throw Error(
+      concat("cuDNN ", cudnn_version(), ": ", what, ": ", reason.substr(0, reason.find('\n'))));
 }
 void check(fe::error_t error, const std::string& what) {
   if (error.is_bad()) fail(what, error.get_message());
@@ -51,19 +54,29 @@ void check(cudnnStatus_t status, const std::string& what) {
 }
 
 fe::DataType_t storage(nn::Precision precision) {
-  switch (precision) {
-    case nn::Precision::fp16: return fe::DataType_t::HALF;
-    case nn::Precision::bf16: return fe::DataType_t::BFLOAT16;
-    case nn::Precision::fp32:
-    case nn::Precision::tf32: break;
+  switch (nn::storage_of(precision)) {
+    case DType::f16: return fe::DataType_t::HALF;
+    case DType::bf16: return fe::DataType_t::BFLOAT16;
+    default: return fe::DataType_t::FLOAT;
   }
-  return fe::DataType_t::FLOAT;
+}
+
+constexpr fe::BehaviorNote_t kCompiled = fe::BehaviorNote_t::RUNTIME_COMPILATION;
+template <class T>
+bool has(const std::vector<T>& notes, T note) {
+  return std::ranges::find(notes, note) != notes.end();
 }
 
 /// The list of candidates has no public reader for notes.
 struct Graph : fe::graph::Graph {
   using fe::ICudnn::plans;
 };
+
+std::string name_at(const Graph& graph, std::int64_t index) {
+  std::string name;
+  check(graph.get_plan_name_at_index(index, name), "name of a plan");
+  return name;
+}
 
 class Plan : public CudnnPlan {
  public:
@@ -72,28 +85,19 @@ class Plan : public CudnnPlan {
         graph_(std::move(graph)),
         plan_(graph_->plans.execution_plans.at(std::size_t(index))),
         notes_(graph_->plans.numeric_notes.at(std::size_t(index))),
-        behavior_(graph_->plans.behavior_notes.at(std::size_t(index))) {
-    check(graph_->get_plan_name_at_index(index, name_), "name of a plan");
-    workspace_ = {static_cast<std::uint64_t>(std::max<std::int64_t>(plan_->getWorkspaceSize(), 0))};
-  }
-  const Convolution& convolution() const override { return convolution_; }
+        behavior_(graph_->plans.behavior_notes.at(std::size_t(index))),
+        name_(name_at(*graph_, index)),
+        workspace_{std::uint64_t(std::max<std::int64_t>(plan_->getWorkspaceSize(), 0))} {}
+  const Convolution& operation() const override { return convolution_; }
   Bytes workspace() const override { return workspace_; }
   std::string implementation() const override { return name_; }
-  bool tensor_cores() const override { return has(fe::NumericalNote_t::TENSOR_CORE); }
-  bool deterministic() const override { return !has(fe::NumericalNote_t::NONDETERMINISTIC); }
-  bool compiled_at_run_time() const override {
-    return std::find(behavior_.begin(), behavior_.end(), fe::BehaviorNote_t::RUNTIME_COMPILATION) !=
-           behavior_.end();
-  }
+  bool tensor_cores() const override { return has(notes_, Note::TENSOR_CORE); }
+  bool deterministic() const override { return !has(notes_, Note::NONDETERMINISTIC); }
+  bool compiled_at_run_time() const override { return has(behavior_, kCompiled); }
   std::string serialized() const override { return plan_->getJsonRepresentation(); }
-
   cudnnBackendDescriptor_t descriptor() const { return plan_->get_raw_desc(); }
 
  private:
-  bool has(fe::NumericalNote_t note) const {
-    return std::find(notes_.begin(), notes_.end(), note) != notes_.end();
-  }
-
   Convolution convolution_;
   std::shared_ptr<Graph> graph_;  // the operations that the plan refers to
   std::shared_ptr<fe::ExecutionPlan> plan_;
@@ -123,14 +127,14 @@ Attributes window(const Convolution& c) {
 }
 
 Tensor with_bias_and_relu(Graph& graph, const Convolution& c, Tensor y) {
-  using fe::graph::Pointwise_attributes;
+  const auto pointwise = [](fe::PointwiseMode_t mode) {
+    return fe::graph::Pointwise_attributes().set_mode(mode);
+  };
   if (c.bias) {
     const Tensor bias = graph.tensor(nhwc(kBias, "bias", {1, 1, 1, c.filters}));
-    y = graph.pointwise(y, bias, Pointwise_attributes().set_mode(fe::PointwiseMode_t::ADD));
+    y = graph.pointwise(y, bias, pointwise(fe::PointwiseMode_t::ADD));
   }
-  if (c.relu) {
-    y = graph.pointwise(y, Pointwise_attributes().set_mode(fe::PointwiseMode_t::RELU_FWD));
-  }
+  if (c.relu) y = graph.pointwise(y, pointwise(fe::PointwiseMode_t::RELU_FWD));
   return y;
 }
 
@@ -142,37 +146,31 @@ void describe(Graph& graph, const Convolution& c) {
   const Tensor_attributes x = nhwc(kX, "x", {c.batch, c.height, c.width, c.channels});
   const Tensor_attributes w = nhwc(kW, "w", {c.filters, c.rows, c.columns, c.channels});
   const Tensor_attributes y = nhwc(kY, "y", {c.batch, c.out_height, c.out_width, c.filters});
-  Tensor result;
-  Tensor_attributes shape;
+  const auto make = [&c](const Tensor_attributes& shape, const Tensor& result) {
+    result->set_output(true)
+        .set_name(shape.get_name())
+        .set_uid(shape.get_uid())
+        .set_dim(shape.get_dim())
+        .set_stride(shape.get_stride())
+        .set_data_type(storage(c.precision));
+  };
+  using namespace fe::graph;
   switch (c.pass) {
     case Convolution::Pass::forward:
-      result = graph.conv_fprop(graph.tensor(x), graph.tensor(w),
-                                window<fe::graph::Conv_fprop_attributes>(c));
-      result = with_bias_and_relu(graph, c, result);
-      shape = y;
-      break;
+      return make(y, with_bias_and_relu(graph, c,
+                                        graph.conv_fprop(graph.tensor(x), graph.tensor(w),
+                                                         window<Conv_fprop_attributes>(c))));
     case Convolution::Pass::backward_data:
-      result = graph.conv_dgrad(graph.tensor(y), graph.tensor(w),
-                                window<fe::graph::Conv_dgrad_attributes>(c));
-      shape = x;
-      break;
+      return make(
+          x, graph.conv_dgrad(graph.tensor(y), graph.tensor(w), window<Conv_dgrad_attributes>(c)));
     case Convolution::Pass::backward_weights:
-      result = graph.conv_wgrad(graph.tensor(y), graph.tensor(x),
-                                window<fe::graph::Conv_wgrad_attributes>(c));
-      shape = w;
-      break;
+      return make(
+          w, graph.conv_wgrad(graph.tensor(y), graph.tensor(x), window<Conv_wgrad_attributes>(c)));
   }
-  result->set_output(true)
-      .set_name(shape.get_name())
-      .set_uid(shape.get_uid())
-      .set_dim(shape.get_dim())
-      .set_stride(shape.get_stride())
-      .set_data_type(storage(c.precision));
 }
 
 /// What the engine takes: see Cudnn::plans.
 void filter(Graph& graph, nn::Precision precision, Bytes workspace) {
-  using Note = fe::NumericalNote_t;
   graph.deselect_workspace_greater_than(static_cast<std::int64_t>(workspace.count));
   // Large tiles of Winograd lose too many digits.
   graph.deselect_numeric_notes({Note::NONDETERMINISTIC, Note::REDUCED_PRECISION_REDUCTION,
@@ -184,47 +182,42 @@ void filter(Graph& graph, nn::Precision precision, Bytes workspace) {
   }
 }
 
+struct DestroyHandle {
+  void operator()(cudnnHandle_t handle) const { (void)fe::detail::destroy_handle(handle); }
+};
+
 class Implementation : public Cudnn {
  public:
   Implementation(int capability, cudnnHandle_t handle,
                  std::shared_ptr<const fe::DeviceProperties> device)
       : capability_(capability), handle_(handle), device_(std::move(device)) {}
-  Implementation(const Implementation&) = delete;
-  Implementation& operator=(const Implementation&) = delete;
-  ~Implementation() override {
-    if (handle_ != nullptr) fe::detail::destroy_handle(handle_);
-  }
 
   std::vector<std::unique_ptr<CudnnPlan>> plans(const Convolution& convolution, Bytes workspace,
                                                 std::size_t most,
                                                 const std::string& name) override {
     const std::lock_guard lock(mutex_);
     const std::shared_ptr<Graph> graph = make_graph(convolution);
+    constexpr auto kBest = fe::HeurMode_t::A, kRest = fe::HeurMode_t::FALLBACK;
     // An error here means that cuDNN knows no engine at all.
-    if (graph->create_execution_plans({fe::HeurMode_t::A, fe::HeurMode_t::FALLBACK}).is_bad()) {
-      return {};
-    }
+    if (graph->create_execution_plans({kBest, kRest}).is_bad()) return {};
     filter(*graph, convolution.precision, workspace);
     std::vector<std::unique_ptr<CudnnPlan>> found;
+    std::set<std::string> names;
     for (const std::int64_t index : in_order(*graph)) {
       if (found.size() >= most) break;
       if (!name.empty() && name_at(*graph, index) != name) continue;
       if (graph->build_plan_at_index(index).is_bad()) continue;
       // The same engine may be proposed by both modes.
-      const std::string built = name_at(*graph, index);
-      if (std::any_of(found.begin(), found.end(),
-                      [&](const auto& plan) { return plan->implementation() == built; })) {
-        continue;
-      }
+      if (!names.insert(name_at(*graph, index)).second) continue;
       found.push_back(std::make_unique<Plan>(convolution, graph, index));
     }
     return found;
   }
 
   void run(void* stream, const CudnnPlan& plan, const ConvolutionMemory& memory) override {
-    const std::string what = to_string(plan.convolution());
+    const Convolution& c = plan.operation();
+    const std::string what = to_string(c);
     if (handle_ == nullptr) fail(what, "plans of a described device cannot be run");
-    const Convolution& c = plan.convolution();
     std::vector<std::int64_t> uids{kX, kW, kY};
     std::vector<void*> pointers{memory.x, memory.w, memory.y};
     if (c.bias) {
@@ -235,9 +228,10 @@ class Implementation : public Cudnn {
     check(pack.get_status(), what);
     check(fe::detail::create_variant_pack(pack, pointers, uids, memory.workspace), what);
     const std::lock_guard lock(mutex_);
-    check(fe::detail::set_stream(handle_, static_cast<cudaStream_t>(stream)), what);
-    check(fe::detail::execute(handle_, static_cast<const Plan&>(plan).descriptor(), pack.get_ptr()),
-          what);
+    const cudnnHandle_t handle = handle_.get();
+    const auto& ours = static_cast<const Plan&>(plan);
+    check(fe::detail::set_stream(handle, static_cast<cudaStream_t>(stream)), what);
+    check(fe::detail::execute(handle, ours.descriptor(), pack.get_ptr()), what);
   }
 
  private:
@@ -248,29 +242,22 @@ class Implementation : public Cudnn {
     describe(*graph, convolution);
     const std::string what = to_string(convolution);
     check(graph->validate(), what);
-    check(graph->build_operation_graph(handle_), what);
+    check(graph->build_operation_graph(handle_.get()), what);
     return graph;
   }
 
   /// cuDNN's order, but what is there before what must be compiled.
   static std::vector<std::int64_t> in_order(const Graph& graph) {
     std::vector<std::int64_t> order(graph.plans.behavior_notes.size());
-    for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
+    std::iota(order.begin(), order.end(), 0);
     std::stable_partition(order.begin(), order.end(), [&](std::int64_t index) {
-      const auto& notes = graph.plans.behavior_notes[std::size_t(index)];
-      return std::find(notes.begin(), notes.end(), fe::BehaviorNote_t::RUNTIME_COMPILATION) ==
-             notes.end();
+      return !has(graph.plans.behavior_notes[std::size_t(index)], kCompiled);
     });
     return order;
   }
-  static std::string name_at(const Graph& graph, std::int64_t index) {
-    std::string name;
-    check(graph.get_plan_name_at_index(index, name), "name of a plan");
-    return name;
-  }
 
   int capability_;
-  cudnnHandle_t handle_;
+  std::unique_ptr<cudnnContext, DestroyHandle> handle_;
   std::shared_ptr<const fe::DeviceProperties> device_;
   std::mutex mutex_;  // the handle is for one thread at a time
 };

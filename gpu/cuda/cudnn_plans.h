@@ -4,7 +4,7 @@
 // time.
 
 #include <millrace/core/bytes.h>
-#include <millrace/gpu/convolution.h>
+#include <millrace/gpu/operations.h>
 
 #include <cstddef>
 #include <memory>
@@ -28,7 +28,7 @@ class Cudnn {
  public:
   /// For the current CUDA device. Throws Error where cuDNN cannot be opened or used.
   [[nodiscard]] static std::unique_ptr<Cudnn> for_current_device(int capability);
-  /// For a device that is described (plan_check.h); run() is refused.
+  /// For a device that need not be here, from describe_device(); run() is refused.
   [[nodiscard]] static std::unique_ptr<Cudnn> for_description(const std::string& device_json,
                                                               int capability);
   virtual ~Cudnn() = default;

@@ -31,6 +31,15 @@ struct Library {
   [[nodiscard]] void* symbol(const char* name) const noexcept;
 };
 
+/// The address of a function, as a pointer of whatever type it is put into.
+struct Symbol {
+  void* address = nullptr;
+  template <class Function>
+  operator Function*() const noexcept {
+    return reinterpret_cast<Function*>(address);
+  }
+};
+
 /// Opens the first that can be had of `names` ("libcudnn.so.9"): in the folders that
 /// MILLRACE_CUDA_LIBRARIES lists (with colons), then by the rules of the dynamic linker, then in
 /// library_folders(). Thread-safe.

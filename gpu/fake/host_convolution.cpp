@@ -1,11 +1,9 @@
 // Convolutions as matrix products: each output pixel's window is laid out as a row ("patches"), a
 // sample at a time.
 
-#include <millrace/gpu/fake/host_product.h>
 #include <millrace/gpu/fake/host_work.h>
 
 #include <millrace/core/error.h>
-#include <millrace/core/shape.h>
 
 #include <algorithm>
 #include <cstddef>

@@ -1,8 +1,6 @@
-#include <millrace/gpu/fake/host_product.h>
 #include <millrace/gpu/fake/host_work.h>
 
 #include <millrace/core/error.h>
-#include <millrace/core/shape.h>
 
 #include <cstddef>
 #include <cstdint>

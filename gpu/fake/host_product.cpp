@@ -1,11 +1,11 @@
-#include <millrace/gpu/fake/host_product.h>
+#include <millrace/gpu/fake/host_work.h>
 
 #include <millrace/core/half.h>
 
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cstring>
+#include <type_traits>
 
 namespace millrace::gpu::recording {
 namespace {
@@ -17,38 +17,26 @@ float rounded_to_tf32(float value) {
   return std::bit_cast<float>((bits + 0xFFFU + ((bits >> 13) & 1U)) & ~0x1FFFU);
 }
 
-constexpr std::int64_t kTileRows = 4, kTileColumns = 16;
+constexpr std::size_t kTileRows = 4, kTileColumns = 16;
 constexpr std::int64_t kDepth = 256;  // sums of this length are made apart, then added
 
-/// A tile of C, its sums in registers. The sizes are constants so that the compiler unrolls them.
-void multiply_tile(std::int64_t n, std::int64_t k, std::int64_t depth, const float* a,
-                   const float* b, float* c) {
+/// A tile of C, its sums in registers where rows and columns are constants, so that the compiler
+/// unrolls the loops; else what the tiles leave over at the edges.
+void multiply_tile(auto rows, auto columns, std::int64_t n, std::int64_t k, std::int64_t depth,
+                   const float* a, const float* b, float* c) {
   std::array<std::array<float, kTileColumns>, kTileRows> sums{};
   for (std::int64_t p = 0; p < depth; ++p) {
-    for (std::size_t i = 0; i < kTileRows; ++i) {
+    for (std::size_t i = 0; i < rows; ++i) {
       const float factor = a[static_cast<std::int64_t>(i) * k + p];
-      for (std::size_t j = 0; j < kTileColumns; ++j)
-        sums[i][j] += factor * b[p * n + std::int64_t(j)];
-    }
-  }
-  for (std::size_t i = 0; i < kTileRows; ++i) {
-    for (std::size_t j = 0; j < kTileColumns; ++j) {
-      c[static_cast<std::int64_t>(i) * n + static_cast<std::int64_t>(j)] += sums[i][j];
-    }
-  }
-}
-
-/// What the tiles leave over at the edges.
-void multiply_edge(std::int64_t rows, std::int64_t columns, std::int64_t n, std::int64_t k,
-                   std::int64_t depth, const float* a, const float* b, float* c) {
-  for (std::int64_t i = 0; i < rows; ++i) {
-    std::array<float, kTileColumns> sums{};
-    for (std::int64_t p = 0; p < depth; ++p) {
-      for (std::int64_t j = 0; j < columns; ++j) {
-        sums[static_cast<std::size_t>(j)] += a[i * k + p] * b[p * n + j];
+      for (std::size_t j = 0; j < columns; ++j) {
+        sums[i][j] += factor * b[p * n + static_cast<std::int64_t>(j)];
       }
     }
-    for (std::int64_t j = 0; j < columns; ++j) c[i * n + j] += sums[static_cast<std::size_t>(j)];
+  }
+  for (std::size_t i = 0; i < rows; ++i) {
+    for (std::size_t j = 0; j < columns; ++j) {
+      c[static_cast<std::int64_t>(i) * n + static_cast<std::int64_t>(j)] += sums[i][j];
+    }
   }
 }
 
@@ -105,17 +93,18 @@ void multiply_add(std::int64_t m, std::int64_t n, std::int64_t k, const float* a
                   float* c) {
   for (std::int64_t p = 0; p < k; p += kDepth) {
     const std::int64_t depth = std::min(kDepth, k - p);
-    for (std::int64_t j = 0; j < n; j += kTileColumns) {
-      const std::int64_t columns = std::min(kTileColumns, n - j);
-      for (std::int64_t i = 0; i < m; i += kTileRows) {
-        const std::int64_t rows = std::min(kTileRows, m - i);
-        const float* const a_tile = a + i * k + p;
-        const float* const b_tile = b + p * n + j;
-        float* const c_tile = c + i * n + j;
+    for (std::int64_t j = 0; j < n; j += std::int64_t{kTileColumns}) {
+      const std::size_t columns = std::min(kTileColumns, static_cast<std::size_t>(n - j));
+      for (std::int64_t i = 0; i < m; i += std::int64_t{kTileRows}) {
+        const std::size_t rows = std::min(kTileRows, static_cast<std::size_t>(m - i));
+        const auto multiply = [&](auto r, auto s) {
+          multiply_tile(r, s, n, k, depth, a + i * k + p, b + p * n + j, c + i * n + j);
+        };
         if (rows == kTileRows && columns == kTileColumns) {
-          multiply_tile(n, k, depth, a_tile, b_tile, c_tile);
+          multiply(std::integral_constant<std::size_t, kTileRows>{},
+                   std::integral_constant<std::size_t, kTileColumns>{});
         } else {
-          multiply_edge(rows, columns, n, k, depth, a_tile, b_tile, c_tile);
+          multiply(rows, columns);
         }
       }
     }

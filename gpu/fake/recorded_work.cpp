@@ -13,6 +13,7 @@ namespace {
 
 constexpr Bytes kWorkspace{64 << 10};      // what plans take, so that theirs is used and checked
 constexpr std::uintptr_t kAlignment = 16;  // of tensors, for the libraries
+constexpr const char* kHostLoops = "host loops";
 
 bool is_16_bit(nn::Precision precision) {
   return precision == nn::Precision::fp16 || precision == nn::Precision::bf16;
@@ -172,54 +173,41 @@ void HostDevice::launch(Stream& stream, const Launch& launch) {
          [launch](Place) { launch.kernel->run_on_host(launch.arguments.data(), launch.count); }});
 }
 
-std::unique_ptr<ConvolutionPlan> HostDevice::plan(const Convolution& convolution, Bytes workspace) {
-  const std::lock_guard lock(mutex_);
-  const Recorded call{.kind = Kind::plan, .name = to_string(convolution)};
+template <class Operation>
+void HostDevice::note_plan(const Operation& operation) {
+  const Recorded call{.kind = Kind::plan, .name = to_string(operation)};
   forbid_in_capture(call);
   stop_of_host(note(call));
-  validate(convolution);
+  validate(operation);
+}
+
+std::unique_ptr<ConvolutionPlan> HostDevice::plan(const Convolution& convolution, Bytes workspace) {
+  const std::lock_guard lock(mutex_);
+  note_plan(convolution);
   const bool is_fused = convolution.bias || convolution.relu;
   if (is_fused && !faults_.has_fused_convolutions) return nullptr;
   // Tensor cores take 16-bit channels by eights.
   const bool fits_tensor_cores = convolution.channels % 8 == 0 && convolution.filters % 8 == 0;
   if (is_16_bit(convolution.precision) && !fits_tensor_cores) return nullptr;
-  return std::make_unique<HostConvolution>(convolution, std::min(workspace, kWorkspace));
-}
-
-void HostDevice::run(Stream& stream, const ConvolutionPlan& plan, const ConvolutionMemory& memory) {
-  const std::lock_guard lock(mutex_);
-  const Convolution asked = plan.convolution();
-  const Bytes workspace = plan.workspace();
-  Work work{
-      {.kind = Kind::convolution, .name = to_string(asked), .accesses = accesses_of(asked, memory)},
-      {}};
-  require_aligned(work.what.name, {memory.x, memory.w, memory.y});
-  require_workspace(work.what.name, memory.workspace, workspace);
-  work.what.accesses.push_back({memory.workspace, workspace.count, true});
-  work.run = [asked, memory, workspace](Place) {
-    spoil(memory.workspace, workspace);
-    run_on_host(asked, memory);
-  };
-  queue(static_cast<HostStream&>(stream), std::move(work));
+  return std::make_unique<PlainPlan<Convolution>>(convolution, std::min(workspace, kWorkspace),
+                                                  kHostLoops);
 }
 
 std::unique_ptr<MatmulPlan> HostDevice::plan(const Matmul& matmul, Bytes workspace) {
   const std::lock_guard lock(mutex_);
-  const Recorded call{.kind = Kind::plan, .name = to_string(matmul)};
-  forbid_in_capture(call);
-  stop_of_host(note(call));
-  validate(matmul);
+  note_plan(matmul);
   if (matmul.epilogue != Epilogue::none && !faults_.has_fused_epilogues) return nullptr;
-  return std::make_unique<HostMatmul>(matmul, std::min(workspace, kWorkspace));
+  return std::make_unique<PlainPlan<Matmul>>(matmul, std::min(workspace, kWorkspace), kHostLoops);
 }
 
-void HostDevice::run(Stream& stream, const MatmulPlan& plan, const MatmulMemory& memory) {
+template <class Operation, class Memory>
+void HostDevice::run_product(Stream& stream, Kind kind, const OperationPlan<Operation>& plan,
+                             const Memory& memory, std::initializer_list<const void*> tensors) {
   const std::lock_guard lock(mutex_);
-  const Matmul asked = plan.matmul();
+  const Operation asked = plan.operation();
   const Bytes workspace = plan.workspace();
-  Work work{
-      {.kind = Kind::matmul, .name = to_string(asked), .accesses = accesses_of(asked, memory)}, {}};
-  require_aligned(work.what.name, {memory.a, memory.b, memory.d});
+  Work work{{.kind = kind, .name = to_string(asked), .accesses = accesses_of(asked, memory)}, {}};
+  require_aligned(work.what.name, tensors);
   require_workspace(work.what.name, memory.workspace, workspace);
   work.what.accesses.push_back({memory.workspace, workspace.count, true});
   work.run = [asked, memory, workspace](Place) {
@@ -227,6 +215,14 @@ void HostDevice::run(Stream& stream, const MatmulPlan& plan, const MatmulMemory&
     run_on_host(asked, memory);
   };
   queue(static_cast<HostStream&>(stream), std::move(work));
+}
+
+void HostDevice::run(Stream& stream, const ConvolutionPlan& plan, const ConvolutionMemory& memory) {
+  run_product(stream, Kind::convolution, plan, memory, {memory.x, memory.w, memory.y});
+}
+
+void HostDevice::run(Stream& stream, const MatmulPlan& plan, const MatmulMemory& memory) {
+  run_product(stream, Kind::matmul, plan, memory, {memory.a, memory.b, memory.d});
 }
 
 // ---- graphs -------------------------------------------------------------------------------------
@@ -234,9 +230,7 @@ void HostDevice::run(Stream& stream, const MatmulPlan& plan, const MatmulMemory&
 void HostDevice::begin_capture(Stream& stream) {
   const std::lock_guard lock(mutex_);
   auto& in = static_cast<HostStream&>(stream);
-  if (in.is_capturing) {
-    throw Error(concat("cuda: begin_capture failed: stream ", in.name, " is being captured"));
-  }
+  in.refuse_in_capture("begin_capture");
   stop_of_host(note({.kind = Kind::begin_capture, .stream = in.number}));
   in.is_capturing = true;
   in.capturing_thread = this_thread();
@@ -262,9 +256,7 @@ std::unique_ptr<StepGraph> HostDevice::end_capture(Stream& stream) {
 void HostDevice::launch(Stream& stream, StepGraph& graph) {
   const std::lock_guard lock(mutex_);
   auto& in = static_cast<HostStream&>(stream);
-  if (in.is_capturing) {
-    throw Error(concat("cuda: launch of a graph failed: stream ", in.name, " is being captured"));
-  }
+  in.refuse_in_capture("launch of a graph");
   auto& captured = static_cast<HostGraph&>(graph);
   Work work{{.kind = Kind::graph, .name = "graph", .accesses = captured.accesses}, {}};
   work.run = [this, &captured](Place place) {

@@ -100,9 +100,7 @@ void HostDevice::record(Event& event, Stream& stream) {
   const std::lock_guard lock(mutex_);
   auto& to = static_cast<HostEvent&>(event);
   auto& in = static_cast<HostStream&>(stream);
-  if (in.is_capturing) {
-    throw Error(concat("cuda: record failed: stream ", in.name, " is being captured"));
-  }
+  in.refuse_in_capture("record");
   const Recorded& call = note({.kind = Kind::record,
                                .stream = in.number,
                                .event = to.number,
@@ -119,9 +117,7 @@ void HostDevice::wait(Stream& stream, const Event& event) {
   const std::lock_guard lock(mutex_);
   const auto& of = static_cast<const HostEvent&>(event);
   auto& in = static_cast<HostStream&>(stream);
-  if (in.is_capturing) {
-    throw Error(concat("cuda: wait failed: stream ", in.name, " is being captured"));
-  }
+  in.refuse_in_capture("wait");
   const Recorded wanted{
       .kind = Kind::wait, .stream = in.number, .event = of.number, .generation = of.generation};
   if (faults_.forgets && faults_.forgets(wanted)) return;

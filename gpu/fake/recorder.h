@@ -7,12 +7,13 @@
 #include <millrace/gpu/fake/order_check.h>
 #include <millrace/gpu/fake/pending_copies.h>
 #include <millrace/gpu/fake/recording_device.h>
-#include <millrace/gpu/fake/replay.h>
+#include <millrace/gpu/plans.h>
 
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -35,6 +36,10 @@ struct Work {
 
 struct HostStream final : Stream {
   HostStream(int n, std::string stream_name) : number(n), name(std::move(stream_name)) {}
+  void refuse_in_capture(const char* call) const {
+    if (!is_capturing) return;
+    throw Error(concat("cuda: ", call, " failed: stream ", name, " is being captured"));
+  }
   int number;
   std::string name;
   bool is_lost = false;  // behind an event that never ends
@@ -55,23 +60,6 @@ struct HostEvent final : Event {
 struct HostGraph final : StepGraph {
   std::vector<Work> work;
   std::vector<Access> accesses;  // of all work
-};
-
-struct HostConvolution final : ConvolutionPlan {
-  HostConvolution(const Convolution& c, Bytes w) : asked(c), size(w) {}
-  [[nodiscard]] const Convolution& convolution() const override { return asked; }
-  [[nodiscard]] Bytes workspace() const override { return size; }
-  [[nodiscard]] std::string implementation() const override { return "host loops"; }
-  Convolution asked;
-  Bytes size;
-};
-struct HostMatmul final : MatmulPlan {
-  HostMatmul(const Matmul& m, Bytes w) : asked(m), size(w) {}
-  [[nodiscard]] const Matmul& matmul() const override { return asked; }
-  [[nodiscard]] Bytes workspace() const override { return size; }
-  [[nodiscard]] std::string implementation() const override { return "host loops"; }
-  Matmul asked;
-  Bytes size;
 };
 
 /// "launch", "copy", ...
@@ -178,6 +166,13 @@ class HostDevice final : public RecordingDevice, public std::enable_shared_from_
   void violate(std::string line);
   void stop_of_host(const Recorded& what);
   void forbid_in_capture(const Recorded& what);
+  /// What plan() of either kind begins with.
+  template <class Operation>
+  void note_plan(const Operation& operation);
+  /// Takes the lock itself.
+  template <class Operation, class Memory>
+  void run_product(Stream& stream, Kind kind, const OperationPlan<Operation>& plan,
+                   const Memory& memory, std::initializer_list<const void*> tensors);
   void queue(HostStream& stream, Work work);
   void do_now(const Work& work, Place place);
   [[nodiscard]] bool is_sound(const Recorded& what);

@@ -1,4 +1,4 @@
-#include <millrace/gpu/fake/replay.h>
+#include <millrace/gpu/fake/record.h>
 
 #include <algorithm>
 #include <cstdint>

@@ -1,148 +1,228 @@
-#include <millrace/gpu/kernels.h>
 #include <millrace/gpu/kernels/activation.h>
-#include <millrace/gpu/kernels/arguments.h>
-#include <millrace/gpu/kernels/kernel.h>
+
+#include <millrace/gpu/kernels/launcher.h>
+
+#include <cmath>
+#include <type_traits>
 
 namespace millrace::gpu {
-namespace {
 
-template <class From, class To>
-Launch softmax_of(const void* x, void* y, const Plane& plane) {
-  return launch_of("softmax",
-                   Softmax<From, To>{static_cast<const From*>(x), static_cast<To*>(y),
-                                     plane.channels, plane.stored},
-                   plane.rows);
-}
+// ---- bias ---------------------------------------------------------------------------------------
 
-Launch softmax_launch(Type from, Type to, const void* x, void* y, const Plane& plane) {
-  if (from == to) {
-    return with_type(from, [&]<class T>() { return softmax_of<T, T>(x, y, plane); });
+/// A chunk of channels a call. X is the type of x and y, T that of the bias.
+template <class X, class T>
+struct AddBias {
+  const X* x;
+  const T* bias;
+  X* y;
+  std::int64_t channels, stored;
+  bool relu;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t i) const {
+    constexpr int kLanes = kChunk<T>;
+    const std::int64_t first = divide(i, stored / kLanes).remainder * kLanes;
+    auto values = load_lanes<kLanes>(x + i * kLanes);
+    const auto b = load_lanes<kLanes>(bias + first);
+    for (int k = 0; k < kLanes; ++k) {
+      values[k] += b[k];
+      if (relu) values[k] = rectified(values[k]);
+    }
+    store_lanes(y + i * kLanes, values, channels - first);
   }
-  if (to == Type::f32) {
-    return with_type(from, [&]<class T>() { return softmax_of<T, float>(x, y, plane); });
-  }
-  MILLRACE_CHECK(from == Type::f32, "softmax goes from or to f32 where types differ, not from ",
-                 to_string(from), " to ", to_string(to));
-  return with_type(to, [&]<class T>() { return softmax_of<float, T>(x, y, plane); });
-}
-
-}  // namespace
+};
 
 Launch add_bias(Type type, const void* x, const void* bias, void* y, const Plane& plane,
                 bool relu) {
-  check_plane("add_bias", type, plane);
-  check_memory("add_bias", {x, bias, y});
-  const std::size_t bytes = bytes_of(type, plane.elements());
-  return with_type(type,
-                   [&]<class T>() {
-                     return launch_of(
-                         "add_bias",
-                         AddBias<T, T>{static_cast<const T*>(x), static_cast<const T*>(bias),
-                                       static_cast<T*>(y), plane.channels, plane.stored, relu},
-                         plane.elements() / kChunk<T>);
-                   })
-      .reads(x, bytes)
-      .reads(bias, bytes_of(type, plane.stored))
-      .writes(y, bytes);
+  const std::int64_t n = plane.elements();
+  return typed("add_bias", type, plane, [&]<class T>(Launcher& at) {
+    return at.calls(AddBias<T, T>{at.reads<T>(x, n), at.reads<T>(bias, plane.stored),
+                                  at.writes<T>(y, n), plane.channels, plane.stored, relu},
+                    n / kChunk<T>);
+  });
 }
 
 Launch add_bias_to_float(Type type, const float* x, const void* bias, float* y,
                          const Plane& plane) {
-  check_plane("add_bias_to_float", type, plane);
-  check_memory("add_bias_to_float", {x, bias, y});
-  return with_type(type,
-                   [&]<class T>() {
-                     return launch_of("add_bias_to_float",
-                                      AddBias<float, T>{x, static_cast<const T*>(bias), y,
-                                                        plane.channels, plane.stored, false},
-                                      plane.elements() / kChunk<T>);
-                   })
-      .reads(x, float_bytes(plane.elements()))
-      .reads(bias, bytes_of(type, plane.stored))
-      .writes(y, float_bytes(plane.elements()));
+  const std::int64_t n = plane.elements();
+  return typed("add_bias_to_float", type, plane, [&]<class T>(Launcher& at) {
+    return at.calls(AddBias<float, T>{at.reads<float>(x, n), at.reads<T>(bias, plane.stored),
+                                      at.writes<float>(y, n), plane.channels, plane.stored, false},
+                    n / kChunk<T>);
+  });
 }
 
+// ---- relu ---------------------------------------------------------------------------------------
+
+/// A chunk of elements a call.
+template <class T>
+struct Relu {
+  const T* x;
+  T* y;
+  std::int64_t elements;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t i) const {
+    constexpr int kSize = kChunk<T>;
+    auto values = read_chunk<kSize>(x, i * kSize, elements);
+    for (int k = 0; k < kSize; ++k) store(&values[k], rectified(load(&values[k])));
+    write_chunk(y, i * kSize, elements, values);
+  }
+};
+
+template <class T>
+struct ReluGradient {
+  const T* dy;
+  const T* y;
+  T* dx;
+  std::int64_t elements;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t i) const {
+    constexpr int kSize = kChunk<T>;
+    auto values = read_chunk<kSize>(dy, i * kSize, elements);
+    const auto kept = read_chunk<kSize>(y, i * kSize, elements);
+    for (int k = 0; k < kSize; ++k) {
+      if (!(load(&kept[k]) > 0)) values[k] = T{};
+    }
+    write_chunk(dx, i * kSize, elements, values);
+  }
+};
+
 Launch relu_forward(Type type, const void* x, void* y, std::int64_t elements) {
-  check_memory("relu", {x, y});
-  return with_type(type,
-                   [&]<class T>() {
-                     return launch_of(
-                         "relu", Relu<T>{static_cast<const T*>(x), static_cast<T*>(y), elements},
-                         chunks_of(elements, kChunk<T>));
-                   })
-      .reads(x, bytes_of(type, elements))
-      .writes(y, bytes_of(type, elements));
+  return typed("relu", type, [&]<class T>(Launcher& at) {
+    return at.calls(Relu<T>{at.reads<T>(x, elements), at.writes<T>(y, elements), elements},
+                    chunks_of(elements, kChunk<T>));
+  });
 }
 
 Launch relu_backward(Type type, const void* dy, const void* y, void* dx, std::int64_t elements) {
-  check_memory("relu_backward", {dy, y, dx});
-  const std::size_t bytes = bytes_of(type, elements);
-  return with_type(type,
-                   [&]<class T>() {
-                     return launch_of(
-                         "relu_backward",
-                         ReluGradient<T>{static_cast<const T*>(dy), static_cast<const T*>(y),
-                                         static_cast<T*>(dx), elements},
-                         chunks_of(elements, kChunk<T>));
-                   })
-      .reads(dy, bytes)
-      .reads(y, bytes)
-      .writes(dx, bytes);
+  return typed("relu_backward", type, [&]<class T>(Launcher& at) {
+    return at.calls(ReluGradient<T>{at.reads<T>(dy, elements), at.reads<T>(y, elements),
+                                    at.writes<T>(dx, elements), elements},
+                    chunks_of(elements, kChunk<T>));
+  });
 }
 
+// ---- sigmoid ------------------------------------------------------------------------------------
+
+/// A chunk of channels a call.
+template <class T>
+struct Sigmoid {
+  const T* x;
+  T* y;
+  std::int64_t channels, stored;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t i) const {
+    constexpr int kLanes = kChunk<T>;
+    const std::int64_t first = divide(i, stored / kLanes).remainder * kLanes;
+    auto values = load_lanes<kLanes>(x + i * kLanes);
+    for (int k = 0; k < kLanes; ++k) values[k] = 1 / (1 + std::exp(-values[k]));
+    store_lanes(y + i * kLanes, values, channels - first);
+  }
+};
+
+template <class T>
+struct SigmoidGradient {
+  const T* dy;
+  const T* y;
+  T* dx;
+  std::int64_t channels, stored;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t i) const {
+    constexpr int kLanes = kChunk<T>;
+    const std::int64_t first = divide(i, stored / kLanes).remainder * kLanes;
+    auto values = load_lanes<kLanes>(dy + i * kLanes);
+    const auto p = load_lanes<kLanes>(y + i * kLanes);
+    for (int k = 0; k < kLanes; ++k) values[k] *= p[k] * (1 - p[k]);
+    store_lanes(dx + i * kLanes, values, channels - first);
+  }
+};
+
 Launch sigmoid_forward(Type type, const void* x, void* y, const Plane& plane) {
-  check_plane("sigmoid", type, plane);
-  check_memory("sigmoid", {x, y});
-  const std::size_t bytes = bytes_of(type, plane.elements());
-  return with_type(type,
-                   [&]<class T>() {
-                     return launch_of("sigmoid",
-                                      Sigmoid<T>{static_cast<const T*>(x), static_cast<T*>(y),
-                                                 plane.channels, plane.stored},
-                                      plane.elements() / kChunk<T>);
-                   })
-      .reads(x, bytes)
-      .writes(y, bytes);
+  const std::int64_t n = plane.elements();
+  return typed("sigmoid", type, plane, [&]<class T>(Launcher& at) {
+    return at.calls(Sigmoid<T>{at.reads<T>(x, n), at.writes<T>(y, n), plane.channels, plane.stored},
+                    n / kChunk<T>);
+  });
 }
 
 Launch sigmoid_backward(Type type, const void* dy, const void* y, void* dx, const Plane& plane) {
-  check_plane("sigmoid_backward", type, plane);
-  check_memory("sigmoid_backward", {dy, y, dx});
-  const std::size_t bytes = bytes_of(type, plane.elements());
-  return with_type(type,
-                   [&]<class T>() {
-                     return launch_of(
-                         "sigmoid_backward",
-                         SigmoidGradient<T>{static_cast<const T*>(dy), static_cast<const T*>(y),
-                                            static_cast<T*>(dx), plane.channels, plane.stored},
-                         plane.elements() / kChunk<T>);
-                   })
-      .reads(dy, bytes)
-      .reads(y, bytes)
-      .writes(dx, bytes);
+  const std::int64_t n = plane.elements();
+  return typed("sigmoid_backward", type, plane, [&]<class T>(Launcher& at) {
+    return at.calls(SigmoidGradient<T>{at.reads<T>(dy, n), at.reads<T>(y, n), at.writes<T>(dx, n),
+                                       plane.channels, plane.stored},
+                    n / kChunk<T>);
+  });
 }
 
+// ---- softmax ------------------------------------------------------------------------------------
+
+/// Only outputs of a model and the layers of rare ones are a softmax of their own (the loss has its
+/// own), so a thread has a row.
+template <class From, class To>
+struct Softmax {
+  const From* x;
+  To* y;
+  std::int64_t channels, stored;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t row) const {
+    const From* const in = x + row * stored;
+    To* const out = y + row * stored;
+    float highest = load(in);
+    for (std::int64_t c = 1; c < channels; ++c) {
+      const float value = load(in + c);
+      if (highest < value) highest = value;
+    }
+    float sum = 0;
+    for (std::int64_t c = 0; c < channels; ++c) sum += std::exp(load(in + c) - highest);
+    for (std::int64_t c = 0; c < channels; ++c) {
+      store(out + c, std::exp(load(in + c) - highest) / sum);
+    }
+    for (std::int64_t c = channels; c < stored; ++c) store(out + c, 0.0F);
+  }
+};
+
+template <class T>
+struct SoftmaxGradient {
+  const T* dy;
+  const T* y;
+  T* dx;
+  std::int64_t channels, stored;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t row) const {
+    const std::int64_t first = row * stored;
+    float sum = 0;
+    for (std::int64_t c = 0; c < channels; ++c) sum += load(dy + first + c) * load(y + first + c);
+    for (std::int64_t c = 0; c < channels; ++c) {
+      store(dx + first + c, load(y + first + c) * (load(dy + first + c) - sum));
+    }
+    for (std::int64_t c = channels; c < stored; ++c) store(dx + first + c, 0.0F);
+  }
+};
+
 Launch softmax_forward(Type from, Type to, const void* x, void* y, const Plane& plane) {
-  check_plane("softmax", from, plane);
-  return softmax_launch(from, to, x, y, plane)
-      .reads(x, bytes_of(from, plane.elements()))
-      .writes(y, bytes_of(to, plane.elements()));
+  MILLRACE_CHECK(from == to || from == Type::f32 || to == Type::f32,
+                 "softmax goes from or to f32 where types differ, not from ", to_string(from),
+                 " to ", to_string(to));
+  const std::int64_t n = plane.elements();
+  return typed("softmax", from, plane, [&]<class From>(Launcher& at) {
+    return with_type(to, [&]<class To>() -> Launch {
+      if constexpr (std::is_same_v<From, To> || std::is_same_v<From, float> ||
+                    std::is_same_v<To, float>) {
+        return at.calls(Softmax<From, To>{at.reads_any<From>(x, n), at.writes_any<To>(y, n),
+                                          plane.channels, plane.stored},
+                        plane.rows);
+      }
+      return {};  // refused above
+    });
+  });
 }
 
 Launch softmax_backward(Type type, const void* dy, const void* y, void* dx, const Plane& plane) {
-  check_plane("softmax_backward", type, plane);
-  const std::size_t bytes = bytes_of(type, plane.elements());
-  return with_type(type,
-                   [&]<class T>() {
-                     return launch_of(
-                         "softmax_backward",
-                         SoftmaxGradient<T>{static_cast<const T*>(dy), static_cast<const T*>(y),
-                                            static_cast<T*>(dx), plane.channels, plane.stored},
-                         plane.rows);
-                   })
-      .reads(dy, bytes)
-      .reads(y, bytes)
-      .writes(dx, bytes);
+  const std::int64_t n = plane.elements();
+  return typed("softmax_backward", type, plane, [&]<class T>(Launcher& at) {
+    return at.calls(SoftmaxGradient<T>{at.reads_any<T>(dy, n), at.reads_any<T>(y, n),
+                                       at.writes_any<T>(dx, n), plane.channels, plane.stored},
+                    plane.rows);
+  });
 }
 
 }  // namespace millrace::gpu

@@ -1,34 +1,125 @@
-#include <millrace/gpu/kernels.h>
-#include <millrace/gpu/kernels/arguments.h>
+// The formulas of nn/reference/forward.cpp. Statistics are of valid rows.
 #include <millrace/gpu/kernels/batch_norm.h>
-#include <millrace/gpu/kernels/column_launches.h>
+
+#include <millrace/gpu/kernels/team_sums.h>
 
 namespace millrace::gpu {
-namespace {
 
-ValidRows valid_rows(const char* kernel, const NormConstants& constants, const Scalars* scalars) {
-  MILLRACE_CHECK(constants.pixels > 0, kernel, ": a sample has no rows");
-  return {scalars, constants.pixels};
-}
+/// Without a mean: sums of x. With one: of squares around it.
+template <class T, bool kSquares>
+struct NormColumns {
+  static constexpr int kLanes = kChunk<T>, kSums = 1;
+  const T* x;
+  const float* mean;
+  ValidRows valid;
+  std::int64_t channels, stored;
+
+  MILLRACE_HOST_DEVICE std::int64_t rows() const { return valid(); }
+  MILLRACE_HOST_DEVICE void add(std::int64_t row, std::int64_t channel,
+                                Sums<1, kLanes>& sums) const {
+    const auto values = load_lanes<kLanes>(x + row * stored + channel);
+    if constexpr (kSquares) {
+      const auto center = load_lanes<kLanes>(mean + channel);
+      for (int k = 0; k < kLanes; ++k) {
+        sums.of[0][k] += (values[k] - center[k]) * (values[k] - center[k]);
+      }
+    } else {
+      for (int k = 0; k < kLanes; ++k) sums.of[0][k] += values[k];
+    }
+  }
+  MILLRACE_HOST_DEVICE void finish(std::int64_t channel, Sums<1, kLanes>& sums) const {
+    for (int k = 0; k < kLanes; ++k) {
+      if (channel + k >= channels) sums.of[0][k] = 0;
+    }
+  }
+};
+
+struct NormMean {
+  static constexpr int kLanes = kChunk<float>, kSums = 1;
+  float* mean;
+  ValidRows valid;
+  std::int64_t channels;
+
+  MILLRACE_HOST_DEVICE void finish(std::int64_t channel, Sums<1, kLanes> sums) const {
+    for (int k = 0; k < kLanes; ++k) sums.of[0][k] /= static_cast<float>(valid());
+    store_lanes(mean + channel, sums.of[0], channels - channel);
+  }
+};
+
+struct NormVariance {
+  static constexpr int kLanes = kChunk<float>, kSums = 1;
+  const float* mean;
+  float* variance;
+  float* running_mean;
+  float* running_variance;
+  float momentum, rest;  ///< rest: 1 - momentum
+  bool is_biased;
+  ValidRows valid;
+  std::int64_t channels;
+
+  MILLRACE_HOST_DEVICE void finish(std::int64_t channel, const Sums<1, kLanes>& sums) const {
+    const auto count = static_cast<float>(valid());
+    // One value has no unbiased variance; its biased one is 0.
+    const float free = is_biased || valid() == 1 ? count : static_cast<float>(valid() - 1);
+    const auto center = load_lanes<kLanes>(mean + channel);
+    auto kept_mean = load_lanes<kLanes>(running_mean + channel);
+    auto kept_variance = load_lanes<kLanes>(running_variance + channel);
+    Lanes<kLanes> biased;
+    for (int k = 0; k < kLanes; ++k) {
+      biased[k] = sums.of[0][k] / count;
+      kept_mean[k] = momentum * kept_mean[k] + rest * center[k];
+      kept_variance[k] = momentum * kept_variance[k] + rest * (sums.of[0][k] / free);
+    }
+    store_lanes(variance + channel, biased, channels - channel);
+    store_lanes(running_mean + channel, kept_mean, channels - channel);
+    store_lanes(running_variance + channel, kept_variance, channels - channel);
+  }
+};
+
+/// A chunk a call.
+template <class T>
+struct NormApply {
+  const T* x;
+  T* y;
+  const float* mean;
+  const float* variance;
+  const float* gamma;
+  const float* beta;
+  std::int64_t channels, stored;
+  float epsilon;
+  bool relu;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t i) const {
+    constexpr int kLanes = kChunk<T>;
+    const std::int64_t first = divide(i, stored / kLanes).remainder * kLanes;
+    auto values = load_lanes<kLanes>(x + i * kLanes);
+    const auto center = load_lanes<kLanes>(mean + first);
+    const auto spread = load_lanes<kLanes>(variance + first);
+    const auto scale = load_lanes<kLanes>(gamma + first);
+    const auto shift = load_lanes<kLanes>(beta + first);
+    for (int k = 0; k < kLanes; ++k) {
+      const float slope = scale[k] * inverse_root(spread[k] + epsilon);
+      values[k] = (values[k] - center[k]) * slope + shift[k];
+      if (relu) values[k] = rectified(values[k]);
+    }
+    store_lanes(y + i * kLanes, values, channels - first);
+  }
+};
+
+namespace {
 
 template <bool kSquares>
 Launch columns(const char* name, Type type, const void* x, const float* mean, float* partials,
                const Plane& plane, const NormConstants& constants, const Scalars* scalars) {
-  check_plane(name, type, plane);
-  check_memory(name, {x, partials});
-  return with_type(type,
-                   [&]<class T>() {
-                     return part_sums(
-                         name,
-                         NormColumns<T, kSquares>{.x = static_cast<const T*>(x),
-                                                  .mean = mean,
-                                                  .valid = valid_rows(name, constants, scalars),
-                                                  .channels = plane.channels,
-                                                  .stored = plane.stored},
-                         plane, partials);
-                   })
-      .reads(x, bytes_of(type, plane.elements()))
-      .reads(scalars, sizeof(Scalars));
+  return typed(name, type, plane, [&]<class T>(Launcher& at) {
+    const NormColumns<T, kSquares> rule{
+        .x = at.reads<T>(x, plane.elements()),
+        .mean = kSquares ? at.reads<float>(mean, plane.stored) : nullptr,
+        .valid = valid_rows(at, scalars, constants.pixels),
+        .channels = plane.channels,
+        .stored = plane.stored};
+    return part_sums(at, rule, plane, partials);
+  });
 }
 
 }  // namespace
@@ -40,175 +131,50 @@ Launch norm_sums(Type type, const void* x, float* partials, const Plane& plane,
 
 Launch norm_mean(const float* partials, float* mean, const Plane& plane,
                  const NormConstants& constants, const Scalars* scalars) {
-  check_plane("norm_mean", Type::f32, plane);
-  check_memory("norm_mean", {partials, mean});
-  return total_sums("norm_mean",
-                    NormMean{mean, valid_rows("norm_mean", constants, scalars), plane.channels},
-                    plane, partials)
-      .reads(scalars, sizeof(Scalars))
-      .writes(mean, float_bytes(plane.stored));
+  Launcher at("norm_mean", Type::f32, plane);
+  return total_sums(at,
+                    NormMean{at.writes<float>(mean, plane.stored),
+                             valid_rows(at, scalars, constants.pixels), plane.channels},
+                    plane, partials);
 }
 
 Launch norm_squares(Type type, const void* x, const float* mean, float* partials,
                     const Plane& plane, const NormConstants& constants, const Scalars* scalars) {
-  check_memory("norm_squares", {mean});
-  return columns<true>("norm_squares", type, x, mean, partials, plane, constants, scalars)
-      .reads(mean, float_bytes(plane.stored));
+  return columns<true>("norm_squares", type, x, mean, partials, plane, constants, scalars);
 }
 
 Launch norm_variance(const float* partials, const float* mean, float* variance, float* running_mean,
                      float* running_variance, const Plane& plane, const NormConstants& constants,
                      const Scalars* scalars) {
-  check_plane("norm_variance", Type::f32, plane);
-  check_memory("norm_variance", {partials, mean, variance, running_mean, running_variance});
-  const std::size_t bytes = float_bytes(plane.stored);
-  return total_sums("norm_variance",
-                    NormVariance{.mean = mean,
-                                 .variance = variance,
-                                 .running_mean = running_mean,
-                                 .running_variance = running_variance,
-                                 .momentum = constants.momentum,
-                                 .rest = static_cast<float>(1 - double{constants.momentum}),
-                                 .is_biased = constants.biased_variance,
-                                 .valid = valid_rows("norm_variance", constants, scalars),
-                                 .channels = plane.channels},
-                    plane, partials)
-      .reads(mean, bytes)
-      .reads(running_mean, bytes)
-      .reads(running_variance, bytes)
-      .reads(scalars, sizeof(Scalars))
-      .writes(variance, bytes)
-      .writes(running_mean, bytes)
-      .writes(running_variance, bytes);
+  Launcher at("norm_variance", Type::f32, plane);
+  const NormVariance rule{.mean = at.reads<float>(mean, plane.stored),
+                          .variance = at.writes<float>(variance, plane.stored),
+                          .running_mean = at.updates<float>(running_mean, plane.stored),
+                          .running_variance = at.updates<float>(running_variance, plane.stored),
+                          .momentum = constants.momentum,
+                          .rest = static_cast<float>(1 - double{constants.momentum}),
+                          .is_biased = constants.biased_variance,
+                          .valid = valid_rows(at, scalars, constants.pixels),
+                          .channels = plane.channels};
+  return total_sums(at, rule, plane, partials);
 }
 
 Launch norm_apply(Type type, const void* x, const float* mean, const float* variance,
                   const float* gamma, const float* beta, void* y, const Plane& plane,
                   const NormConstants& constants, bool relu) {
-  check_plane("norm_apply", type, plane);
-  check_memory("norm_apply", {x, mean, variance, gamma, beta, y});
-  const std::size_t bytes = float_bytes(plane.stored);
-  return with_type(type,
-                   [&]<class T>() {
-                     return launch_of("norm_apply",
-                                      NormApply<T>{.x = static_cast<const T*>(x),
-                                                   .y = static_cast<T*>(y),
-                                                   .mean = mean,
-                                                   .variance = variance,
-                                                   .gamma = gamma,
-                                                   .beta = beta,
-                                                   .channels = plane.channels,
-                                                   .stored = plane.stored,
-                                                   .epsilon = constants.epsilon,
-                                                   .relu = relu},
-                                      plane.elements() / kChunk<T>);
-                   })
-      .reads(x, bytes_of(type, plane.elements()))
-      .reads(mean, bytes)
-      .reads(variance, bytes)
-      .reads(gamma, bytes)
-      .reads(beta, bytes)
-      .writes(y, bytes_of(type, plane.elements()));
-}
-
-Launch norm_backward_sums(Type type, const void* dy, const void* x, const float* mean,
-                          const float* variance, float* partials, const Plane& plane,
-                          const NormConstants& constants, const Scalars* scalars) {
-  check_plane("norm_backward_sums", type, plane);
-  check_memory("norm_backward_sums", {dy, x, mean, variance, partials});
-  return with_type(type,
-                   [&]<class T>() {
-                     return part_sums(
-                         "norm_backward_sums",
-                         NormGradientColumns<T>{
-                             .dy = static_cast<const T*>(dy),
-                             .x = static_cast<const T*>(x),
-                             .mean = mean,
-                             .variance = variance,
-                             .epsilon = constants.epsilon,
-                             .valid = valid_rows("norm_backward_sums", constants, scalars),
-                             .channels = plane.channels,
-                             .stored = plane.stored},
-                         plane, partials);
-                   })
-      .reads(dy, bytes_of(type, plane.elements()))
-      .reads(x, bytes_of(type, plane.elements()))
-      .reads(mean, float_bytes(plane.stored))
-      .reads(variance, float_bytes(plane.stored))
-      .reads(scalars, sizeof(Scalars));
-}
-
-Launch norm_backward_totals(Type type, const float* partials, float* sums, void* dgamma,
-                            void* dbeta, const Plane& plane) {
-  check_plane("norm_backward_totals", type, plane);
-  check_memory("norm_backward_totals", {partials, sums, dgamma, dbeta});
-  return with_type(type,
-                   [&]<class T>() {
-                     return total_sums("norm_backward_totals",
-                                       NormGradientTotals<T>{sums, static_cast<T*>(dgamma),
-                                                             static_cast<T*>(dbeta), plane.channels,
-                                                             plane.stored},
-                                       plane, partials);
-                   })
-      .writes(sums, float_bytes(2 * plane.stored))
-      .writes(dgamma, bytes_of(type, plane.stored))
-      .writes(dbeta, bytes_of(type, plane.stored));
-}
-
-Launch norm_backward(Type type, const void* dy, const void* x, const float* mean,
-                     const float* variance, const float* gamma, const float* sums, void* dx,
-                     const Plane& plane, const NormConstants& constants, const Scalars* scalars) {
-  check_plane("norm_backward", type, plane);
-  check_memory("norm_backward", {dy, x, mean, variance, gamma, sums, dx});
-  const std::size_t bytes = float_bytes(plane.stored);
-  return with_type(type,
-                   [&]<class T>() {
-                     return launch_of(
-                         "norm_backward",
-                         NormGradient<T>{.dy = static_cast<const T*>(dy),
-                                         .x = static_cast<const T*>(x),
-                                         .dx = static_cast<T*>(dx),
-                                         .mean = mean,
-                                         .variance = variance,
-                                         .gamma = gamma,
-                                         .sums = sums,
-                                         .epsilon = constants.epsilon,
-                                         .valid = valid_rows("norm_backward", constants, scalars),
-                                         .channels = plane.channels,
-                                         .stored = plane.stored},
-                         plane.elements() / kChunk<T>);
-                   })
-      .reads(dy, bytes_of(type, plane.elements()))
-      .reads(x, bytes_of(type, plane.elements()))
-      .reads(mean, bytes)
-      .reads(variance, bytes)
-      .reads(gamma, bytes)
-      .reads(sums, 2 * bytes)
-      .reads(scalars, sizeof(Scalars))
-      .writes(dx, bytes_of(type, plane.elements()));
-}
-
-Launch frozen_norm_backward(Type type, const void* dy, const float* gamma,
-                            const float* running_variance, void* dx, const Plane& plane,
-                            const NormConstants& constants) {
-  check_plane("frozen_norm_backward", type, plane);
-  check_memory("frozen_norm_backward", {dy, gamma, running_variance, dx});
-  return with_type(type,
-                   [&]<class T>() {
-                     return launch_of("frozen_norm_backward",
-                                      FrozenNormGradient<T>{.dy = static_cast<const T*>(dy),
-                                                            .dx = static_cast<T*>(dx),
-                                                            .gamma = gamma,
-                                                            .variance = running_variance,
-                                                            .epsilon = constants.epsilon,
-                                                            .channels = plane.channels,
-                                                            .stored = plane.stored},
-                                      plane.elements() / kChunk<T>);
-                   })
-      .reads(dy, bytes_of(type, plane.elements()))
-      .reads(gamma, float_bytes(plane.stored))
-      .reads(running_variance, float_bytes(plane.stored))
-      .writes(dx, bytes_of(type, plane.elements()));
+  return typed("norm_apply", type, plane, [&]<class T>(Launcher& at) {
+    return at.calls(NormApply<T>{.x = at.reads<T>(x, plane.elements()),
+                                 .y = at.writes<T>(y, plane.elements()),
+                                 .mean = at.reads<float>(mean, plane.stored),
+                                 .variance = at.reads<float>(variance, plane.stored),
+                                 .gamma = at.reads<float>(gamma, plane.stored),
+                                 .beta = at.reads<float>(beta, plane.stored),
+                                 .channels = plane.channels,
+                                 .stored = plane.stored,
+                                 .epsilon = constants.epsilon,
+                                 .relu = relu},
+                    plane.elements() / kChunk<T>);
+  });
 }
 
 }  // namespace millrace::gpu

@@ -1,11 +1,61 @@
-#include <millrace/gpu/kernels.h>
-#include <millrace/gpu/kernels/arguments.h>
 #include <millrace/gpu/kernels/dropout.h>
-#include <millrace/gpu/kernels/kernel.h>
+
+#include <millrace/core/random.h>
+#include <millrace/gpu/kernels/launcher.h>
+#include <millrace/gpu/kernels/philox.h>
 
 #include <cmath>
 
 namespace millrace::gpu {
+
+/// A chunk of channels a call. Samples that are not valid have no draw; they get zero.
+template <class T>
+struct Dropout {
+  const T* x;
+  T* y;
+  std::int64_t pixels, channels, stored;
+  std::uint32_t threshold;  ///< words from it on keep their element
+  std::uint32_t operation;  ///< layer and kind of draw, the low part of the counter's last word
+  float factor;             ///< 1 / (1 - rate)
+  std::uint64_t seed;
+  const std::uint64_t* draws;
+  const Scalars* scalars;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t i) const {
+    constexpr int kLanes = kChunk<T>;
+    const auto [row, chunk] = divide(i, stored / kLanes);
+    const auto [n, pixel] = divide(row, pixels);
+    const std::int64_t first = chunk * kLanes;
+    const std::int64_t counting = n < scalars->samples ? channels - first : 0;
+    auto values = load_lanes<kLanes>(x + i * kLanes);
+    if (counting > 0) keep_some(values, pixel * channels + first, draws[n]);
+    store_lanes(y + i * kLanes, values, counting);
+  }
+
+  /// `element`: number of the first lane in its sample.
+  template <int N>
+  MILLRACE_HOST_DEVICE void keep_some(Lanes<N>& values, std::int64_t element,
+                                      std::uint64_t draw) const {
+    PhiloxWords block = block_of(element, draw);
+    for (int k = 0; k < N; ++k) {
+      const auto word = static_cast<unsigned>(element + k) % 4;
+      if (k > 0 && word == 0) block = block_of(element + k, draw);
+      values[k] = chosen(block, word) >= threshold ? values[k] * factor : 0.0F;
+    }
+  }
+  MILLRACE_HOST_DEVICE PhiloxWords block_of(std::int64_t element, std::uint64_t draw) const {
+    return philox(
+        {{static_cast<std::uint32_t>(element / 4), scalars->pass, static_cast<std::uint32_t>(draw),
+          static_cast<std::uint32_t>(draw >> 32) << 24 | operation}},
+        seed);
+  }
+  /// Without an address, so that the words stay in registers.
+  MILLRACE_HOST_DEVICE static std::uint32_t chosen(const PhiloxWords& block, unsigned word) {
+    const std::uint32_t low = word == 0 ? block.words[0] : block.words[1];
+    const std::uint32_t high = word == 2 ? block.words[2] : block.words[3];
+    return word < 2 ? low : high;
+  }
+};
 
 Launch dropout(Type type, const void* x, void* y, const DropoutSize& size,
                const std::uint64_t* draws, const Scalars* scalars) {
@@ -13,33 +63,24 @@ Launch dropout(Type type, const void* x, void* y, const DropoutSize& size,
   MILLRACE_CHECK(size.rate >= 0 && size.rate < 1, "dropout's rate is in [0, 1), not ", size.rate);
   MILLRACE_CHECK(size.layer >= 0 && size.layer < (1 << 16), "dropout knows 2^16 layers, not layer ",
                  size.layer);
-  check_channels("dropout", type, size.channels, size.stored);
-  check_memory("dropout", {x, y});
-  const std::int64_t elements = size.samples * size.pixels * size.stored;
+  const Plane plane{size.samples * size.pixels, size.channels, size.stored};
+  const std::int64_t n = plane.elements();
   const double rate = size.rate;
-  return with_type(
-             type,
-             [&]<class T>() {
-               return launch_of(
-                   "dropout",
-                   Dropout<T>{.x = static_cast<const T*>(x),
-                              .y = static_cast<T*>(y),
-                              .pixels = size.pixels,
-                              .channels = size.channels,
-                              .stored = size.stored,
-                              .threshold = static_cast<std::uint32_t>(std::ceil(rate * 0x1p32)),
-                              .operation = static_cast<std::uint32_t>(size.layer) << 8 |
-                                           static_cast<std::uint32_t>(Draw::dropout),
-                              .factor = static_cast<float>(1 / (1 - rate)),
-                              .seed = size.seed,
-                              .draws = draws,
-                              .scalars = scalars},
-                   elements / kChunk<T>);
-             })
-      .reads(x, bytes_of(type, elements))
-      .reads(draws, static_cast<std::size_t>(size.samples) * sizeof(std::uint64_t))
-      .reads(scalars, sizeof(Scalars))
-      .writes(y, bytes_of(type, elements));
+  return typed("dropout", type, plane, [&]<class T>(Launcher& at) {
+    return at.calls(Dropout<T>{.x = at.reads<T>(x, n),
+                               .y = at.writes<T>(y, n),
+                               .pixels = size.pixels,
+                               .channels = size.channels,
+                               .stored = size.stored,
+                               .threshold = static_cast<std::uint32_t>(std::ceil(rate * 0x1p32)),
+                               .operation = static_cast<std::uint32_t>(size.layer) << 8 |
+                                            static_cast<std::uint32_t>(Draw::dropout),
+                               .factor = static_cast<float>(1 / (1 - rate)),
+                               .seed = size.seed,
+                               .draws = at.reads_any<std::uint64_t>(draws, size.samples),
+                               .scalars = at.reads_any<Scalars>(scalars)},
+                    n / kChunk<T>);
+  });
 }
 
 }  // namespace millrace::gpu

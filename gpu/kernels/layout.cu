@@ -1,70 +1,104 @@
-#include <millrace/gpu/kernels.h>
-#include <millrace/gpu/kernels/arguments.h>
-#include <millrace/gpu/kernels/kernel.h>
 #include <millrace/gpu/kernels/layout.h>
 
+#include <millrace/gpu/kernels/launcher.h>
+
 namespace millrace::gpu {
+
+/// An element of y a call.
+template <class T>
+struct Unpack {
+  const T* x;
+  float* y;
+  std::int64_t channels, stored;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t i) const {
+    const auto [row, c] = divide(i, channels);
+    y[i] = load(x + row * stored + c);
+  }
+};
+
+/// A chunk of y a call.
+template <class T>
+struct Pack {
+  const float* x;
+  T* y;
+  std::int64_t channels, stored;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t i) const {
+    constexpr int kLanes = kChunk<T>;
+    const auto [row, chunk] = divide(i, stored / kLanes);
+    Lanes<kLanes> values;
+    for (int k = 0; k < kLanes; ++k) {
+      const std::int64_t c = chunk * kLanes + k;
+      values[k] = c < channels ? x[row * channels + c] : 0.0F;
+    }
+    store_lanes(y + i * kLanes, values);
+  }
+};
+
+/// A chunk of features a call.
+template <class T>
+struct Flatten {
+  const T* x;
+  T* y;
+  std::int64_t pixels, channels, stored, width;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t i) const {
+    constexpr int kLanes = kChunk<T>;
+    const auto [n, chunk] = divide(i, width / kLanes);
+    auto [pixel, c] = divide(chunk * kLanes, channels);
+    Chunk<T, kLanes> features{};
+    for (int k = 0; k < kLanes && pixel < pixels; ++k) {
+      features[k] = x[(n * pixels + pixel) * stored + c];
+      if (++c == channels) {
+        c = 0;
+        ++pixel;
+      }
+    }
+    *reinterpret_cast<Chunk<T, kLanes>*>(y + i * kLanes) = features;
+  }
+};
+
+/// A chunk of channels a call.
+template <class T>
+struct Unflatten {
+  const T* dy;
+  T* dx;
+  std::int64_t pixels, channels, stored, width;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t i) const {
+    constexpr int kLanes = kChunk<T>;
+    const auto [row, chunk] = divide(i, stored / kLanes);
+    const auto [n, pixel] = divide(row, pixels);
+    const std::int64_t first = chunk * kLanes;
+    Chunk<T, kLanes> values{};
+    for (int k = 0; k < kLanes; ++k) {
+      if (first + k < channels) values[k] = dy[n * width + pixel * channels + first + k];
+    }
+    *reinterpret_cast<Chunk<T, kLanes>*>(dx + i * kLanes) = values;
+  }
+};
+
+Launch unpack(Type type, const void* x, float* y, const Plane& plane) {
+  const std::int64_t n = plane.rows * plane.channels;
+  return typed("unpack", type, plane, [&]<class T>(Launcher& at) {
+    return at.calls(Unpack<T>{at.reads_any<T>(x, plane.elements()), at.writes_any<float>(y, n),
+                              plane.channels, plane.stored},
+                    n);
+  });
+}
+
+Launch pack(Type type, const float* x, void* y, const Plane& plane) {
+  return typed("pack", type, plane, [&]<class T>(Launcher& at) {
+    return at.calls(Pack<T>{at.reads_any<float>(x, plane.rows * plane.channels),
+                            at.writes<T>(y, plane.elements()), plane.channels, plane.stored},
+                    plane.elements() / kChunk<T>);
+  });
+}
+
 namespace {
 
-template <class From>
-Launch normalize_from(Type to, const void* x, void* y, const Plane& plane,
-                      const NormalizeArguments& how) {
-  return with_type(to, [&]<class T>() {
-    return launch_of(
-        "normalize",
-        Normalize<From, T>{.x = static_cast<const From*>(x),
-                           .y = static_cast<T*>(y),
-                           .stored = plane.stored,
-                           .chunk = {plane.channels, how.factor, how.offset, how.swaps}},
-        plane.elements() / kChunk<T>);
-  });
-}
-
-template <class From>
-Launch gather_from(Type to, const void* x, const Gathering& size, void* y, const Plane& plane,
-                   const NormalizeArguments& how) {
-  return with_type(to, [&]<class T>() {
-    return launch_of(
-        "gather",
-        GatherNormalize<From, T>{.x = static_cast<const From*>(x),
-                                 .rows = size.rows,
-                                 .y = static_cast<T*>(y),
-                                 .pixels = plane.rows / size.samples,
-                                 .stored = plane.stored,
-                                 .chunk = {plane.channels, how.factor, how.offset, how.swaps}},
-        plane.elements() / kChunk<T>);
-  });
-}
-
-template <class From>
-Launch move_from(Type to, const void* x, const Gathering& size, void* y, const Plane& plane,
-                 const NormalizeArguments& how) {
-  return with_type(to, [&]<class T>() {
-    return launch_of(
-        "gather_moved",
-        GatherMoved<From, T>{.x = static_cast<const From*>(x),
-                             .rows = size.rows,
-                             .moves = size.moves,
-                             .y = static_cast<T*>(y),
-                             .height = plane.rows / size.samples / size.width,
-                             .width = size.width,
-                             .stored = plane.stored,
-                             .chunk = {plane.channels, how.factor, how.offset, how.swaps}},
-        plane.elements() / kChunk<T>);
-  });
-}
-
-void check_normalizing(const char* kernel, Type from, Type to, const void* y, const Plane& plane,
-                       bool swaps) {
-  check_plane(kernel, to, plane);
-  check_memory(kernel, {y});
-  MILLRACE_CHECK(from == Type::u8 || from == Type::f32, "images are u8 or f32, not ",
-                 to_string(from));
-  MILLRACE_CHECK(!swaps || plane.channels == 3, "only three channels can be swapped, not ",
-                 plane.channels);
-}
-
-void check_flattening(const char* kernel, Type type, const Flattening& size) {
+void check(const char* kernel, Type type, const Flattening& size) {
   MILLRACE_CHECK(size.samples > 0 && size.pixels > 0, kernel, ": no pixels");
   check_channels(kernel, type, size.channels, size.stored);
   check_channels(kernel, type, size.pixels * size.channels, size.width);
@@ -72,97 +106,26 @@ void check_flattening(const char* kernel, Type type, const Flattening& size) {
 
 }  // namespace
 
-Launch normalize(Type from, Type to, const void* x, void* y, const Plane& plane,
-                 const NormalizeArguments& how) {
-  check_normalizing("normalize", from, to, y, plane, how.swaps);
-  return (from == Type::u8 ? normalize_from<std::uint8_t>(to, x, y, plane, how)
-                           : normalize_from<float>(to, x, y, plane, how))
-      .reads(x, bytes_of(from, plane.rows * plane.channels))
-      .reads(how.factor, float_bytes(plane.channels))
-      .reads(how.offset, float_bytes(plane.channels))
-      .writes(y, bytes_of(to, plane.elements()));
-}
-
-Launch gather(Type from, Type to, const void* x, const Gathering& size, void* y, const Plane& plane,
-              const NormalizeArguments& how) {
-  check_normalizing("gather", from, to, y, plane, how.swaps);
-  MILLRACE_CHECK(size.samples > 0 && plane.rows % size.samples == 0, "gather: ", plane.rows,
-                 " rows are not ", size.samples, " samples");
-  const std::int64_t sample = plane.rows / size.samples * plane.channels;
-  const auto count = static_cast<std::size_t>(size.samples);
-  const bool moves = size.moves != nullptr;
-  MILLRACE_CHECK(!moves || (size.width > 0 && plane.rows / size.samples % size.width == 0),
-                 "gather: ", plane.rows / size.samples, " pixels are no pictures ", size.width,
-                 " wide");
-  const auto from_type = [&]<class From>() {
-    return moves ? move_from<From>(to, x, size, y, plane, how)
-                 : gather_from<From>(to, x, size, y, plane, how);
-  };
-  Launch launch = from == Type::u8 ? from_type.template operator()<std::uint8_t>()
-                                   : from_type.template operator()<float>();
-  if (moves) launch.reads(size.moves, count * sizeof(nn::Move));
-  return launch.reads(x, bytes_of(from, size.all * sample))
-      .reads(size.rows, count * sizeof(std::uint32_t))
-      .reads(how.factor, float_bytes(plane.channels))
-      .reads(how.offset, float_bytes(plane.channels))
-      .writes(y, bytes_of(to, plane.elements()));
-}
-
-Launch unpack(Type type, const void* x, float* y, const Plane& plane) {
-  check_plane("unpack", type, plane);
-  return with_type(type,
-                   [&]<class T>() {
-                     return launch_of(
-                         "unpack",
-                         Unpack<T>{static_cast<const T*>(x), y, plane.channels, plane.stored},
-                         plane.rows * plane.channels);
-                   })
-      .reads(x, bytes_of(type, plane.elements()))
-      .writes(y, float_bytes(plane.rows * plane.channels));
-}
-
-Launch pack(Type type, const float* x, void* y, const Plane& plane) {
-  check_plane("pack", type, plane);
-  check_memory("pack", {y});
-  return with_type(type,
-                   [&]<class T>() {
-                     return launch_of("pack",
-                                      Pack<T>{x, static_cast<T*>(y), plane.channels, plane.stored},
-                                      plane.elements() / kChunk<T>);
-                   })
-      .reads(x, float_bytes(plane.rows * plane.channels))
-      .writes(y, bytes_of(type, plane.elements()));
-}
-
 Launch flatten(Type type, const void* x, void* y, const Flattening& size) {
-  check_flattening("flatten", type, size);
-  check_memory("flatten", {y});
-  return with_type(type,
-                   [&]<class T>() {
-                     return launch_of(
-                         "flatten",
-                         Flatten<T>{static_cast<const T*>(x), static_cast<T*>(y), size.pixels,
-                                    size.channels, size.stored, size.width},
-                         size.samples * size.width / kChunk<T>);
-                   })
-      .reads(x, bytes_of(type, size.samples * size.pixels * size.stored))
-      .writes(y, bytes_of(type, size.samples * size.width));
+  check("flatten", type, size);
+  const std::int64_t features = size.samples * size.width;
+  return typed("flatten", type, [&]<class T>(Launcher& at) {
+    return at.calls(
+        Flatten<T>{at.reads_any<T>(x, size.samples * size.pixels * size.stored),
+                   at.writes<T>(y, features), size.pixels, size.channels, size.stored, size.width},
+        features / kChunk<T>);
+  });
 }
 
 Launch unflatten(Type type, const void* dy, void* dx, const Flattening& size) {
-  check_flattening("unflatten", type, size);
-  check_memory("unflatten", {dx});
+  check("unflatten", type, size);
   const std::int64_t elements = size.samples * size.pixels * size.stored;
-  return with_type(type,
-                   [&]<class T>() {
-                     return launch_of(
-                         "unflatten",
-                         Unflatten<T>{static_cast<const T*>(dy), static_cast<T*>(dx), size.pixels,
-                                      size.channels, size.stored, size.width},
-                         elements / kChunk<T>);
-                   })
-      .reads(dy, bytes_of(type, size.samples * size.width))
-      .writes(dx, bytes_of(type, elements));
+  return typed("unflatten", type, [&]<class T>(Launcher& at) {
+    return at.calls(
+        Unflatten<T>{at.reads_any<T>(dy, size.samples * size.width), at.writes<T>(dx, elements),
+                     size.pixels, size.channels, size.stored, size.width},
+        elements / kChunk<T>);
+  });
 }
 
 }  // namespace millrace::gpu

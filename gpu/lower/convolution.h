@@ -1,7 +1,7 @@
 #pragma once
 // What cuDNN is asked for, from an operation of a model's graph.
 
-#include <millrace/gpu/convolution.h>
+#include <millrace/gpu/operations.h>
 #include <millrace/nn/graph.h>
 #include <millrace/nn/precision.h>
 

@@ -81,7 +81,7 @@ class Convolutions {
       WARN("no plan for " << to_string(c));
       return;
     }
-    CHECK(plan->convolution() == c);
+    CHECK(plan->operation() == c);
     CHECK(plan->workspace() <= kWorkspace);
     const DType type = nn::storage_of(c.precision);
     Numbers x = random_numbers(type, c.batch * c.height * c.width * c.channels, 1);

@@ -4,9 +4,9 @@
 
 #include "gpu/asked_convolutions.h"
 #include "gpu/device_under_test.h"
+#include "gpu/plan_check.h"
 
 #include <millrace/gpu/cuda/cudnn_plans.h>
-#include <millrace/gpu/plan_check.h>
 #include <millrace/nn/zoo/zoo.h>
 
 #include <filesystem>
@@ -36,7 +36,8 @@ TEST_CASE("The description of the card has plans wherever the card itself has") 
   const int capability = gpu::test::device_under_test()->facts().capability;
   const auto here = gpu::Cudnn::for_current_device(capability);
   int all = 0, same = 0;
-  for (const gpu::Convolution& convolution : convolutions_of_cnn()) {
+  for (const gpu::Convolution& convolution :
+       test::convolutions_of(nn::zoo_model("cnn", {150, 150, 3}, 10), 32, nn::Precision::fp16)) {
     INFO(to_string(convolution));
     const auto plans = here->plans(convolution, 16_MiB, 1);
     const gpu::PlanReport described = gpu::check_plan(convolution, json, 16_MiB);

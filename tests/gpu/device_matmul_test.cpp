@@ -124,7 +124,7 @@ class Products {
       WARN("no plan for " << to_string(m));
       return;
     }
-    CHECK(plan->matmul() == m);
+    CHECK(plan->operation() == m);
     CHECK(plan->workspace() <= kWorkspace);
     const Numerals in{m};
     Memory memory = memory_for(in, plan->workspace());

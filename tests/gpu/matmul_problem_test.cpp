@@ -48,7 +48,7 @@ double at(const Numbers& numbers, std::int64_t index) {
   return numbers[static_cast<std::size_t>(index)];
 }
 
-// What gpu/matmul.h promises, in its words.
+// What gpu/operations.h promises, in its words.
 Result expected(const Matmul& m, const Operands& in) {
   Result out = in.before;
   const auto a = [&](std::int64_t i, std::int64_t l) {

@@ -5,10 +5,10 @@
 #include "catch.h"
 
 #include "gpu/asked_convolutions.h"
+#include "gpu/plan_check.h"
 
 #include <millrace/core/error.h>
 #include <millrace/gpu/cuda/cudnn_plans.h>
-#include <millrace/gpu/plan_check.h>
 #include <millrace/nn/zoo/zoo.h>
 
 #include <algorithm>
@@ -148,7 +148,7 @@ TEST_CASE("a plan is found again by its name") {
     REQUIRE(again.size() == 1);
     CHECK(again.front()->implementation() == plan->implementation());
     CHECK(again.front()->workspace() == plan->workspace());
-    CHECK(again.front()->convolution() == convolution);
+    CHECK(again.front()->operation() == convolution);
   }
   CHECK(cudnn->plans(convolution, 16_MiB, 4, "eng999").empty());
 }

@@ -1,4 +1,4 @@
-#include <millrace/gpu/plan_check.h>
+#include "gpu/plan_check.h"
 
 #include <millrace/core/error.h>
 #include <millrace/gpu/cuda/cudnn_plans.h>

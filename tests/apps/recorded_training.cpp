@@ -1,4 +1,4 @@
-#include "gpu/recorded_training.h"
+#include "apps/recorded_training.h"
 
 #include "apps/pictures.h"
 

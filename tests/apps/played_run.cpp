@@ -1,6 +1,6 @@
 // RecordedRun::play(): the recorded run on a virtual clock.
 
-#include "gpu/recorded_run.h"
+#include "apps/recorded_run.h"
 
 #include <millrace/core/error.h>
 

@@ -1,4 +1,4 @@
-#include "gpu/recorded_run.h"
+#include "apps/recorded_run.h"
 
 #include <millrace/core/error.h>
 

@@ -3,9 +3,9 @@
 // steps done by hand.
 
 #include "apps/progress.h"
+#include "apps/recorded_run.h"
+#include "apps/recorded_training.h"
 #include "apps/run_files.h"
-#include "gpu/recorded_run.h"
-#include "gpu/recorded_training.h"
 
 #include <millrace/nn/initialize.h>
 

@@ -1,5 +1,4 @@
-#include <millrace/gpu/convolution.h>
-#include <millrace/gpu/matmul.h>
+#include <millrace/gpu/operations.h>
 
 #include <millrace/core/error.h>
 

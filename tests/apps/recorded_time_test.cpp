@@ -1,8 +1,8 @@
 // The time that a run of the training pipeline takes, with made-up durations on a virtual clock:
 // the slowest stage's, or reading, copying and computing do not overlap.
 
-#include "gpu/recorded_run.h"
-#include "gpu/recorded_training.h"
+#include "apps/recorded_run.h"
+#include "apps/recorded_training.h"
 
 using namespace millrace;
 using namespace millrace::test;

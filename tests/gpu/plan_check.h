@@ -3,7 +3,7 @@
 // from the card's description and can be judged, though not run.
 
 #include <millrace/core/bytes.h>
-#include <millrace/gpu/convolution.h>
+#include <millrace/gpu/operations.h>
 
 #include <string>
 
