@@ -1,0 +1,96 @@
+// What holds for every kind of layer, over the list of them.
+
+#include <millrace/nn/layers/kinds.h>
+#include <millrace/nn/model.h>
+#include <millrace/nn/model_json.h>
+
+#include "catch.h"
+
+#include <set>
+#include <type_traits>
+#include <utility>
+
+namespace {
+
+using namespace millrace;
+using namespace millrace::nn;
+
+struct AnyValue {
+  template <class T>
+  operator T() const;  // NOLINT(google-explicit-constructor): stands for any member
+};
+/// How many members an aggregate has.
+template <class T, class... Values>
+constexpr std::size_t members() {
+  if constexpr (requires { T{std::declval<Values>()..., AnyValue{}}; }) {
+    return members<T, Values..., AnyValue>();
+  }
+  return sizeof...(Values);
+}
+
+/// Sets every option to another value, and counts them.
+class Changes final : public FieldList {
+ public:
+  std::size_t count = 0;
+
+ private:
+  void field(const char*, Field field, bool) override {
+    ++count;
+    std::visit([](auto* value) { change(*value); }, field);
+  }
+  static void change(bool& value) { value = !value; }
+  static void change(std::int64_t& value) { value += 1; }
+  static void change(float& value) { value *= 0.5F; }
+  static void change(Padding& value) { value = Padding::same; }
+};
+
+template <class Kind>
+void check() {
+  INFO(Kind::kFacts.name);
+  const LayerKind plain = Kind{};
+  CHECK(layer_kind(Kind::kFacts.name) == plain);
+  LayerKind changed = plain;
+  Changes changes;
+  changed.list(changes);
+  CHECK(changes.count == (std::is_empty_v<Kind> ? 0 : members<Kind>()));
+  CHECK((changed == plain) == std::is_empty_v<Kind>);
+
+  ModelBuilder builder("m", {12, 12, 2});
+  if (std::string_view(Kind::kFacts.name) == "dense") builder.flatten();
+  builder.add(changed);
+  const Model model = builder.build();
+  CHECK(model.layers.back().name == concat(Kind::kFacts.stem, 1));
+  const Model read = model_from_json(to_json(model));
+  CHECK(read == model);
+  CHECK(read.layers.back().kind == changed);
+}
+
+TEST_CASE("Every option of a kind is listed, compared, written to JSON and read") {
+#define MILLRACE_CHECK_KIND(Kind) check<Kind>();
+  MILLRACE_LAYER_KINDS(MILLRACE_CHECK_KIND)
+}
+
+TEST_CASE("Kinds have names and stems of their own") {
+  std::set<std::string_view> names, stems;
+  std::size_t count = 0;
+#define MILLRACE_NAME_KIND(Kind)   \
+  names.insert(Kind::kFacts.name); \
+  stems.insert(Kind::kFacts.stem); \
+  ++count;
+  MILLRACE_LAYER_KINDS(MILLRACE_NAME_KIND)
+  CHECK(names.size() == count);
+  CHECK(stems.size() == count);
+}
+
+TEST_CASE("A kind and its options are told as text") {
+  CHECK(to_string(Conv2D{.filters = 16, .padding = Padding::same}) ==
+        "conv2d(filters 16, rows 3, columns 3, stride 1, padding same, bias true)");
+  CHECK(to_string(Dropout{.rate = 0.25F}) == "dropout(rate 0.25)");
+  CHECK(to_string(Relu{}) == "relu()");
+}
+
+TEST_CASE("A name that no kind has is told as unknown") {
+  CHECK_FALSE(layer_kind("conv3d").has_value());
+}
+
+}  // namespace
