@@ -5,7 +5,6 @@
 #include <millrace/nn/reference/update.h>
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 namespace millrace::nn {
