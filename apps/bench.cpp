@@ -6,6 +6,7 @@
 #include "apps/gpu.h"
 #include "apps/lists.h"
 #include "apps/machine.h"
+#include "apps/optimizer_options.h"
 #include "apps/table.h"
 
 #include <millrace/core/error.h>
@@ -26,8 +27,8 @@ void declare_common(CommandLine& line, BenchOptions& o) {
   line("devices", o.devices, "cpu,gpu", "devices to compare; default cpu");
   line("repeats", o.repeats, "N", "measurements of which median, min and max are told; default 5");
   line("warmup", o.warmup, "N", "unmeasured runs before; default 1");
-  line("optimizer", o.optimizer, "NAME", "sgd, adam (default), keras_adam, adamw");
-  line("momentum", o.momentum, "X", "of sgd; default 0");
+  line("optimizer", o.optimizer, "NAME", optimizer_help().c_str());
+  line("momentum", o.momentum, "X", momentum_help().c_str());
   line("json", o.json, "FILE", "write all numbers and the machine's facts; - for standard output");
   line.topic("synthetic", "Synthetic samples");
   line("input", o.input, "HxWxC|F", "default 150x150x3, for mlp 28x28x1");
@@ -50,8 +51,7 @@ void check_and_choose(const char* command, BenchOptions& o) {
   (void)augment_options(o.augmentation, concat(command, ": --"));
   (void)nn::optimizer_kind(o.optimizer);
   require(o.momentum >= 0 && o.momentum < 1, "momentum", "in [0, 1)", o.momentum);
-  require(o.momentum == 0 || o.optimizer == "sgd", "momentum",
-          "left out unless the optimizer is sgd", o.momentum);
+  check_momentum(command, o.optimizer, o.momentum, false);
   check_and_choose(command, o.machine);
 }
 

@@ -166,8 +166,10 @@ void choose(TrainOptions& o, const Dataset& training) {
               : is_large                               ? "cnn"
                                                        : "cnn:32,64:128";
   }
-  const nn::OptimizerKind kind = nn::optimizer_kind(o.optimizer);
-  if (!o.learning_rate) o.learning_rate = kind == nn::OptimizerKind::sgd ? 0.01 : 0.001;
+  const nn::OptimizerInfo& usual = nn::optimizer_info(nn::optimizer_kind(o.optimizer));
+  if (!o.learning_rate) o.learning_rate = usual.learning_rate;
+  if (!o.beta1) o.beta1 = usual.beta1.value_or(0.9);  // config.ini has them for every optimizer
+  if (!o.beta2) o.beta2 = usual.beta2.value_or(0.999);
   if (o.threads == 0) o.threads = available_threads();
   o.device = chosen_device(o.device);
   if (o.memory_budget.empty()) o.memory_budget = to_string(Bytes{memory_limit().count / 2});

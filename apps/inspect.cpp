@@ -8,6 +8,7 @@
 #include "apps/gpu.h"
 #include "apps/machine.h"
 #include "apps/machine_options.h"
+#include "apps/optimizer_options.h"
 
 #include <millrace/core/error.h>
 #include <millrace/io/watch.h>
@@ -37,7 +38,7 @@ void declare(CommandLine& line, InspectOptions& o) {
   line("against", o.against, "MODEL",
        "side by side with this one: parameters, FLOPs, memory, measured steps");
   line("batch", o.batch, "N", "samples of a training step; default 32");
-  line("optimizer", o.optimizer, "NAME", "sgd, adam (default), keras_adam, adamw");
+  line("optimizer", o.optimizer, "NAME", optimizer_help().c_str());
   line("input", o.input, "HxWxC|F", "of a model that is named: cnn, mlp:500, ...");
   line("outputs", o.outputs, "K", "of a model that is named");
 }

@@ -1,6 +1,7 @@
 #include "apps/train_options.h"
 
 #include "apps/find_model.h"
+#include "apps/optimizer_options.h"
 #include "apps/run_directory.h"
 
 #include <millrace/core/error.h>
@@ -57,13 +58,13 @@ void declare(CommandLine& line, TrainOptions& o) {
   line("batch", o.batch, "N", "samples of a step; default 32");
   line("steps-per-epoch", o.steps_per_epoch, "N",
        "so many full batches an epoch from an endless shuffled stream; default 0: one pass");
-  line("optimizer", o.optimizer, "NAME", "sgd, adam (default), keras_adam, adamw");
-  line("learning-rate", o.learning_rate, "X", "default 0.01 for sgd, else 0.001");
-  line("momentum", o.momentum, "X", "of sgd; default 0");
+  line("optimizer", o.optimizer, "NAME", optimizer_help().c_str());
+  line("learning-rate", o.learning_rate, "X", learning_rate_help().c_str());
+  line("momentum", o.momentum, "X", momentum_help().c_str());
   line("nesterov", o.nesterov, "", "Nesterov's momentum");
-  line("beta1", o.beta1, "X", "of adam; default 0.9");
-  line("beta2", o.beta2, "X", "of adam; default 0.999");
-  line("epsilon", o.epsilon, "X", "of adam; default 1e-8, keras_adam 1e-7");
+  line("beta1", o.beta1, "X", usual_help(&nn::OptimizerInfo::beta1).c_str());
+  line("beta2", o.beta2, "X", usual_help(&nn::OptimizerInfo::beta2).c_str());
+  line("epsilon", o.epsilon, "X", usual_help(&nn::OptimizerInfo::epsilon).c_str());
   line("weight-decay", o.weight_decay, "X", "added to the gradient; adamw: decoupled; default 0");
   line("seed", o.seed, "N", "of the split, the weights, the order and the augmentation; default 1");
   line("no-shuffle", o.no_shuffle, "", "train in the order of the data set");
@@ -117,15 +118,13 @@ void check(TrainOptions& o) {
   require(o.epochs >= 1, "epochs", "1 or more", o.epochs);
   require(o.batch >= 1 && o.batch <= 1'000'000, "batch", "in 1 to 1000000", o.batch);
   require(std::isfinite(o.scale.value_or(1)), "scale", "a finite number", o.scale.value_or(1));
-  require(o.momentum == 0 || o.optimizer == "sgd", "momentum",
-          "left out unless the optimizer is sgd", o.momentum);
-  require(!o.nesterov || (o.optimizer == "sgd" && o.momentum > 0), "nesterov",
-          "used with --optimizer sgd and --momentum above 0", "alone");
+  check_momentum("train", o.optimizer, o.momentum, o.nesterov);
   require(!o.learning_rate || (*o.learning_rate > 0 && std::isfinite(*o.learning_rate)),
           "learning-rate", "above 0", o.learning_rate.value_or(0));
   require(o.momentum >= 0 && o.momentum < 1, "momentum", "in [0, 1)", o.momentum);
-  require(o.beta1 >= 0 && o.beta1 < 1, "beta1", "in [0, 1)", o.beta1);
-  require(o.beta2 >= 0 && o.beta2 < 1, "beta2", "in [0, 1)", o.beta2);
+  const double beta1 = o.beta1.value_or(0), beta2 = o.beta2.value_or(0);
+  require(beta1 >= 0 && beta1 < 1, "beta1", "in [0, 1)", beta1);
+  require(beta2 >= 0 && beta2 < 1, "beta2", "in [0, 1)", beta2);
   require(o.epsilon >= 0, "epsilon", "0 or more", o.epsilon);
   require(o.weight_decay >= 0, "weight-decay", "0 or more", o.weight_decay);
   (void)augment_options(o.augmentation);

@@ -53,7 +53,8 @@ struct TrainOptions {
   std::optional<double> learning_rate;
   double momentum = 0.0;
   bool nesterov = false;
-  double beta1 = 0.9, beta2 = 0.999, epsilon = 0.0, weight_decay = 0.0;
+  std::optional<double> beta1, beta2;
+  double epsilon = 0.0, weight_decay = 0.0;
   std::uint64_t seed = 1;
   bool no_shuffle = false;
   ScheduleOptions schedule;

@@ -99,9 +99,11 @@ nn::StepResult CpuExecutor::differentiate(const nn::Batch& batch) {
 
 FlatArenas CpuExecutor::trainable_arenas() const {
   const auto trainable = static_cast<std::size_t>(layouts_.trainable_elements());
+  FlatArenas::States states;
+  std::transform(states_.begin(), states_.end(), states.begin(),
+                 [](const Buffer& state) { return state.as<float>(); });
   return {.weights = parameters_.as<float>().first(trainable),
-          .first = first_moment_.as<float>(),
-          .second = second_moment_.as<float>(),
+          .states = states,
           .masks = masks_updates_ ? masks_.as<float>() : std::span<float>(),
           .partial = std::span<const std::span<float>>(gradients_).first(active_parts_)};
 }

@@ -8,6 +8,7 @@
 #include <millrace/cpu/team.h>
 #include <millrace/cpu/update.h>
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -67,7 +68,8 @@ class CpuExecutor : public nn::Executor {
   std::optional<Programs> programs_;  // once compile() has come to an end
   std::optional<Updater> updater_;    // once the layouts are placed
   Bytes parameter_bytes_, gradient_bytes_, divided_gradient_bytes_, state_bytes_, mask_bytes_;
-  Buffer parameters_, first_moment_, second_moment_, masks_, shared_;
+  Buffer parameters_, masks_, shared_;
+  std::array<Buffer, nn::kMostStates> states_;
   struct PartMemory {
     Buffer gradients, activations, scratch;
   };

@@ -81,8 +81,9 @@ void CpuExecutor::allocate() {
   release();  // what an allocation that failed half-way has left
   const int states = options_.training ? nn::state_arenas(options_.optimizer) : 0;
   parameters_ = Buffer(parameter_bytes_);
-  if (states >= 1) first_moment_ = Buffer(gradient_bytes_);
-  if (states >= 2) second_moment_ = Buffer(gradient_bytes_);
+  for (int i = 0; i < states; ++i) {
+    states_.at(static_cast<std::size_t>(i)) = Buffer(gradient_bytes_);
+  }
   masks_ = Buffer(mask_bytes_);
   std::ranges::fill(masks_.as<float>(), 1.0F);
   shared_ = Buffer(programs_->shared());
@@ -108,9 +109,8 @@ void CpuExecutor::release() {
   programs_->unbind();
   memory_.clear();
   gradients_.clear();
-  for (Buffer* memory : {&parameters_, &first_moment_, &second_moment_, &masks_, &shared_}) {
-    *memory = Buffer();
-  }
+  for (Buffer* memory : {&parameters_, &masks_, &shared_}) *memory = Buffer();
+  states_ = {};
 }
 
 const Buffer& CpuExecutor::buffer(nn::Arena arena, std::size_t values) const {
@@ -119,8 +119,8 @@ const Buffer& CpuExecutor::buffer(nn::Arena arena, std::size_t values) const {
     switch (arena) {
       case nn::Arena::parameters: return parameters_;
       case nn::Arena::gradients: return memory_.front().gradients;
-      case nn::Arena::first_moment: return first_moment_;
-      case nn::Arena::second_moment: return second_moment_;
+      case nn::Arena::state0:
+      case nn::Arena::state1: return states_[static_cast<std::size_t>(nn::state_index(arena))];
       case nn::Arena::masks: break;
     }
     return masks_;

@@ -120,7 +120,9 @@ double Updater::update(double learning_rate, std::int64_t t, const FlatArenas& a
     const std::span<float> gradients = of(arenas.gradients());
     if (!has_norm_clip()) gather(i, arenas);
     limit(part, gradients);
-    update_weights(constants, weights, gradients, of(arenas.first), of(arenas.second));
+    FlatArenas::States states;
+    std::transform(arenas.states.begin(), arenas.states.end(), states.begin(), of);
+    update_weights(optimizer_, constants, weights, gradients, states);
     if (arenas.masks.empty()) return;
     apply_masks(weights, arenas.masks.subspan(part.offset, part.count));
   });

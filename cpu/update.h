@@ -10,6 +10,7 @@
 #include <millrace/nn/gradient.h>
 #include <millrace/nn/optimizer.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -21,7 +22,9 @@ namespace millrace::cpu {
 /// of `partial`, which is written into the first of it; the others end where parameters begin that
 /// only the first has gradients of.
 struct FlatArenas {
-  std::span<float> weights, first, second;
+  using States = std::array<std::span<float>, nn::kMostStates>;
+  std::span<float> weights;
+  States states;
   std::span<const float> masks;
   std::span<const std::span<float>> partial;
   [[nodiscard]] std::span<float> gradients() const { return partial.front(); }

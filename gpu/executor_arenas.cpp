@@ -31,8 +31,8 @@ float* GpuExecutor::arena_memory(nn::Arena arena, std::size_t values) const {
     switch (arena) {
       case nn::Arena::parameters: return all.masters;
       case nn::Arena::gradients: return reinterpret_cast<float*>(all.gradients);
-      case nn::Arena::first_moment: return all.first;
-      case nn::Arena::second_moment: return all.second;
+      case nn::Arena::state0:
+      case nn::Arena::state1: return all.states[static_cast<std::size_t>(nn::state_index(arena))];
       case nn::Arena::masks: break;
     }
     return all.masks;

@@ -99,8 +99,9 @@ ExecutorMemory::ExecutorMemory(Device& device, const MemoryNeeds& needs) {
   arenas_.working = needs.working > 0 ? working_.data() : parameters_.data();
   arenas_.gradients = gradients_.data();
   if (needs.given > 0) arenas_.given = floats(gradients_.data() + needs.gradients);
-  if (needs.states >= 1) arenas_.first = floats(state_.data());
-  if (needs.states >= 2) arenas_.second = floats(state_.data() + needs.state);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(needs.states); ++i) {
+    arenas_.states.at(i) = floats(state_.data() + i * needs.state);
+  }
   arenas_.masks = floats(masks_.data());
   arenas_.activations = activations_.data();
   std::byte* next = scratch_.data();

@@ -15,6 +15,7 @@
 #include <millrace/nn/loss_scale.h>
 #include <millrace/nn/optimizer.h>
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -71,8 +72,7 @@ struct UpdateArenas {
   float* weights = nullptr;
   void* working = nullptr;  ///< copies of the storage type; null in fp32 and tf32
   const void* gradients = nullptr;
-  float* first = nullptr;
-  float* second = nullptr;
+  std::array<float*, nn::kMostStates> states{};  ///< those that the optimizer keeps
   const float* masks = nullptr;
   /// Where L2 is on: the gradients that the optimizer was given, [elements]. They cannot be told
   /// from weights that have changed since. Null without L2.

@@ -11,6 +11,7 @@
 #include <millrace/gpu/scalars.h>
 #include <millrace/nn/engine.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -40,9 +41,8 @@ struct Arenas {
   float* masters = nullptr;
   std::byte* working = nullptr;  ///< masters itself where the storage type is float32
   std::byte* gradients = nullptr;
-  float* given = nullptr;  ///< gradients as the optimizer got them, with L2
-  float* first = nullptr;
-  float* second = nullptr;
+  float* given = nullptr;                        ///< gradients as the optimizer got them, with L2
+  std::array<float*, nn::kMostStates> states{};  ///< of the optimizer
   float* masks = nullptr;
   std::byte* activations = nullptr;
   std::byte* workspace = nullptr;

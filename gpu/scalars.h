@@ -4,6 +4,7 @@
 // somebody asks for results. One a compiled model.
 
 #include <millrace/nn/loss_scale.h>
+#include <millrace/nn/optimizers/rule.h>
 
 #include <cstdint>
 
@@ -29,7 +30,7 @@ struct Scalars {
   std::uint32_t found_infinite;   ///< some gradient is not finite: with loss scaling, skipped
   double penalty;                 ///< of L2 for one sample, on the weights as they were
   double clip;                    ///< what clip_global_norm multiplies by; 1 without
-  double step, root_scale, keep;  ///< the optimizer's constants, see kernels/update.h
+  nn::AnyConstants of_optimizer;  ///< Rule::Step
 
   nn::LossScaleState loss_scale;  ///< scale 1 without loss scaling
 

@@ -6,6 +6,7 @@
 #include <millrace/nn/layers/softmax.h>
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 namespace millrace::nn {
@@ -62,11 +63,12 @@ class Forward {
                          "; a loss needs [classes]: add flatten or global_avg_pool and dense"));
     }
     const LayerKind& last = graph_.model.layers.back().kind;
-    const bool is_softmax = graph_.loss == Loss::softmax_cross_entropy;
-    if (is_softmax ? last.is<Sigmoid>() : last.is<Softmax>()) {
+    const LossInfo& loss = loss_info(graph_.loss);
+    const bool belongs =
+        loss.activation != nullptr && std::string_view(kind_name(last)) == loss.activation;
+    if (ends_in_activation() && !belongs) {
       throw Error(concat("the model '", graph_.model.name, "' ends in ", kind_name(last),
-                         ", but the ", "loss is ", is_softmax ? "softmax" : "sigmoid",
-                         " cross-entropy"));
+                         ", but the loss is ", loss.name));
     }
   }
 

@@ -76,10 +76,19 @@ struct OpTiming {
 enum class Arena {
   parameters,
   gradients,
-  first_moment,
-  second_moment,
+  state0,  ///< of the optimizer, which keeps state_arenas() of them
+  state1,
   masks  ///< 0 or 1 for each trainable element, 1 at first; with CompileOptions::masks alone
 };
+/// State `index` of the optimizer, from 0 on.
+[[nodiscard]] constexpr Arena state_arena(int index) noexcept {
+  static_assert(kMostStates == 2);
+  return index == 0 ? Arena::state0 : Arena::state1;
+}
+/// The other way round; -1 for an arena that is no state.
+[[nodiscard]] constexpr int state_index(Arena arena) noexcept {
+  return arena == Arena::state0 ? 0 : arena == Arena::state1 ? 1 : -1;
+}
 
 /// A model compiled for a device. compile() allocates nothing large: memory() is known first, then
 /// allocate() takes it, and after that a step allocates nothing.
@@ -186,8 +195,8 @@ class Engine {
   /// Of the device, now; nothing where steps read host memory.
   [[nodiscard]] virtual std::optional<DeviceMemory> device_memory() const { return std::nullopt; }
   [[nodiscard]] virtual Precision precision() const { return Precision::fp32; }
-  /// What compile() chose by timing since the engine was made, as the text of a file; empty where it
-  /// chose nothing so. A run keeps it, since its results depend on it.
+  /// What compile() chose by timing since the engine was made, as the text of a file; empty where
+  /// it chose nothing so. A run keeps it, since its results depend on it.
   [[nodiscard]] virtual std::string choices() const { return {}; }
   /// Throws Error where the engine cannot do an operation.
   [[nodiscard]] virtual std::unique_ptr<Executor> compile(const Model& model,

@@ -2,6 +2,7 @@
 
 #include <millrace/core/error.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <utility>
@@ -9,97 +10,59 @@
 namespace millrace::nn {
 namespace {
 
-constexpr std::array<std::pair<OptimizerKind, const char*>, 4> kNames{{
-    {OptimizerKind::sgd, "sgd"},
-    {OptimizerKind::adam, "adam"},
-    {OptimizerKind::keras_adam, "keras_adam"},
-    {OptimizerKind::adamw, "adamw"},
-}};
+template <class... Kinds>
+constexpr std::array<OptimizerInfo, sizeof...(Kinds)> infos_of(TypeList<Kinds...>) {
+  return {Kinds::kInfo...};
+}
+constexpr auto kInfos = infos_of(Optimizers{});
 
-double epsilon_of(const OptimizerOptions& options) {
-  if (options.epsilon != 0) return options.epsilon;
-  return options.kind == OptimizerKind::keras_adam ? 1e-7 : 1e-8;
+/// Calls use.template operator()<T>() with the T whose Rule and constants() these options mean.
+template <class Use>
+decltype(auto) with_optimizer(const OptimizerOptions& options, Use&& use) {
+  return nn::with_optimizer(options.kind, options.momentum, std::forward<Use>(use));
 }
 
-template <class Float>
-void plain_sgd(const UpdateConstants& c, std::span<Float> weights,
-               std::span<const Float> gradients) {
-  const auto rate = static_cast<Float>(c.rate);
-  const auto decay = static_cast<Float>(c.decay);
+template <class Optimizer>
+auto step_of(const OptimizerOptions& options, double learning_rate, std::int64_t t) {
+  MILLRACE_CHECK(t >= 1, "steps count from 1, not ", t);
+  return Optimizer::step(update_options(options), learning_rate, static_cast<double>(t));
+}
+
+template <class Rule, class Float, std::size_t... S>
+void run(const typename Rule::template Fixed<Float> fixed,
+         const typename Rule::template Step<Float> step, std::span<Float> weights,
+         std::span<const Float> gradients, const std::array<Float*, sizeof...(S)>& states,
+         std::index_sequence<S...> /*states*/) {
   for (std::size_t i = 0; i < weights.size(); ++i) {
-    weights[i] -= rate * (gradients[i] + decay * weights[i]);
+    Float weight = weights[i];
+    std::array<Float, sizeof...(S)> now{states[S][i]...};
+    Rule::template apply<PlainMath, Float>(fixed, step, gradients[i], weight, now[S]...);
+    weights[i] = weight;
+    ((states[S][i] = now[S]), ...);
   }
-}
-
-template <class Float>
-void momentum_sgd(const UpdateConstants& c, std::span<Float> weights,
-                  std::span<const Float> gradients, std::span<Float> buffer) {
-  const auto rate = static_cast<Float>(c.rate);
-  const auto decay = static_cast<Float>(c.decay);
-  const auto momentum = static_cast<Float>(c.momentum);
-  const auto own = static_cast<Float>(c.own);
-  const auto past = static_cast<Float>(c.past);
-  for (std::size_t i = 0; i < weights.size(); ++i) {
-    const Float g = gradients[i] + decay * weights[i];
-    buffer[i] = momentum * buffer[i] + g;
-    weights[i] -= rate * (own * g + past * buffer[i]);
-  }
-}
-
-template <class Float>
-void adam(const UpdateConstants& c, std::span<Float> weights, std::span<const Float> gradients,
-          std::span<Float> first, std::span<Float> second) {
-  const auto step = static_cast<Float>(c.rate);
-  const auto root_scale = static_cast<Float>(c.root_scale);
-  const auto keep = static_cast<Float>(c.keep);
-  const auto decay = static_cast<Float>(c.decay);
-  const auto beta1 = static_cast<Float>(c.beta1);
-  const auto beta2 = static_cast<Float>(c.beta2);
-  const auto rest1 = static_cast<Float>(c.rest1);
-  const auto rest2 = static_cast<Float>(c.rest2);
-  const auto epsilon = static_cast<Float>(c.epsilon);
-  for (std::size_t i = 0; i < weights.size(); ++i) {
-    const Float g = gradients[i] + decay * weights[i];
-    const Float m = beta1 * first[i] + rest1 * g;
-    const Float v = beta2 * second[i] + rest2 * g * g;
-    first[i] = m;
-    second[i] = v;
-    weights[i] = keep * weights[i] - step * m / (root_scale * std::sqrt(v) + epsilon);
-  }
-}
-
-/// What the three kinds of Adam differ in; they follow the same averages.
-UpdateConstants adam_constants(const OptimizerOptions& options, double learning_rate,
-                               std::int64_t t) {
-  const double first = 1 - std::pow(options.beta1, static_cast<double>(t));
-  const double second = std::sqrt(1 - std::pow(options.beta2, static_cast<double>(t)));
-  const bool is_decoupled = options.kind == OptimizerKind::adamw;
-  const bool is_keras = options.kind == OptimizerKind::keras_adam;
-  return {.rate = is_keras ? learning_rate * second / first : learning_rate / first,
-          .decay = is_decoupled ? 0 : options.weight_decay,
-          .beta1 = options.beta1,
-          .rest1 = 1 - options.beta1,
-          .beta2 = options.beta2,
-          .rest2 = 1 - options.beta2,
-          .keep = 1 - (is_decoupled ? learning_rate * options.weight_decay : 0),
-          .root_scale = is_keras ? 1 : 1 / second,
-          .epsilon = epsilon_of(options)};
 }
 
 }  // namespace
 
+std::span<const OptimizerInfo> optimizers() noexcept {
+  return kInfos;
+}
+
+const OptimizerInfo& optimizer_info(OptimizerKind kind) noexcept {
+  return kInfos[static_cast<std::size_t>(kind)];
+}
+
 OptimizerKind optimizer_kind(std::string_view name) {
-  for (const auto& [kind, known] : kNames) {
-    if (name == known) return kind;
+  std::string known;
+  for (std::size_t i = 0; i < kInfos.size(); ++i) {
+    if (name == kInfos[i].name) return static_cast<OptimizerKind>(i);
+    known += concat(i == 0 ? "" : ", ", kInfos[i].name);
   }
-  throw UsageError(concat("unknown optimizer '", name, "'; known: sgd, adam, keras_adam, adamw"));
+  throw UsageError(concat("unknown optimizer '", name, "'; known: ", known));
 }
 
 const char* to_string(OptimizerKind kind) noexcept {
-  for (const auto& [known, name] : kNames) {
-    if (kind == known) return name;
-  }
-  return "?";
+  return optimizer_info(kind).name;
 }
 
 void validate(const OptimizerOptions& options) {
@@ -107,11 +70,12 @@ void validate(const OptimizerOptions& options) {
     if (!condition) throw UsageError(concat(option, ": expected ", range, ", not ", value));
   };
   const auto is_share = [](double value) { return value >= 0 && value < 1; };
+  const double beta1 = options.beta1.value_or(0), beta2 = options.beta2.value_or(0);
   require(options.learning_rate > 0 && std::isfinite(options.learning_rate), "learning_rate",
           "a positive number", options.learning_rate);
   require(is_share(options.momentum), "momentum", "0 <= momentum < 1", options.momentum);
-  require(is_share(options.beta1), "beta1", "0 <= beta1 < 1", options.beta1);
-  require(is_share(options.beta2), "beta2", "0 <= beta2 < 1", options.beta2);
+  require(is_share(beta1), "beta1", "0 <= beta1 < 1", beta1);
+  require(is_share(beta2), "beta2", "0 <= beta2 < 1", beta2);
   require(options.epsilon >= 0 && std::isfinite(options.epsilon), "epsilon", "0 or more",
           options.epsilon);
   require(options.weight_decay >= 0 && std::isfinite(options.weight_decay), "weight_decay",
@@ -120,45 +84,59 @@ void validate(const OptimizerOptions& options) {
           options.momentum);
 }
 
-int state_arenas(const OptimizerOptions& options) noexcept {
-  if (options.kind != OptimizerKind::sgd) return 2;
-  return options.momentum == 0 ? 0 : 1;
+UpdateOptions update_options(const OptimizerOptions& options) noexcept {
+  const OptimizerInfo& usual = optimizer_info(options.kind);
+  return {.momentum = options.momentum,
+          .nesterov = options.nesterov,
+          .beta1 = options.beta1.value_or(usual.beta1.value_or(0)),
+          .beta2 = options.beta2.value_or(usual.beta2.value_or(0)),
+          .epsilon = options.epsilon != 0 ? options.epsilon : usual.epsilon.value_or(0),
+          .weight_decay = options.weight_decay};
 }
 
-// The momentum starts at zero, so the first step makes it the gradient, as PyTorch does. The rate
-// multiplies it when it is used: a schedule acts at once.
+int state_arenas(const OptimizerOptions& options) noexcept {
+  return with_optimizer(options, []<class Optimizer>() {
+    static_assert(Optimizer::Rule::kStates <= kMostStates);
+    return Optimizer::Rule::kStates;
+  });
+}
+
 UpdateConstants update_constants(const OptimizerOptions& options, double learning_rate,
                                  std::int64_t t) {
-  MILLRACE_CHECK(t >= 1, "steps count from 1, not ", t);
-  if (options.kind != OptimizerKind::sgd) return adam_constants(options, learning_rate, t);
-  return {.rate = learning_rate,
-          .decay = options.weight_decay,
-          .momentum = options.momentum,
-          .own = options.nesterov ? 1.0 : 0.0,
-          .past = options.nesterov ? options.momentum : 1.0};
+  return with_optimizer(options, [&]<class Optimizer>() {
+    UpdateConstants constants;
+    constants.fixed.set(Optimizer::fixed(update_options(options)));
+    constants.step.set(step_of<Optimizer>(options, learning_rate, t));
+    return constants;
+  });
 }
 
 template <class Float>
 void update(const OptimizerOptions& options, double learning_rate, std::int64_t t,
-            std::span<Float> weights, std::span<const Float> gradients, std::span<Float> first,
-            std::span<Float> second) {
-  const int states = state_arenas(options);
-  const UpdateConstants constants = update_constants(options, learning_rate, t);
-  MILLRACE_CHECK(gradients.size() == weights.size(), "as many gradients as weights");
-  MILLRACE_CHECK(first.size() == (states >= 1 ? weights.size() : 0) &&
-                     second.size() == (states >= 2 ? weights.size() : 0),
-                 to_string(options.kind), " keeps ", states,
-                 " state arenas as long as the weights");
-  switch (states) {
-    case 0: return plain_sgd<Float>(constants, weights, gradients);
-    case 1: return momentum_sgd<Float>(constants, weights, gradients, first);
-    default: return adam<Float>(constants, weights, gradients, first, second);
-  }
+            std::span<Float> weights, std::span<const Float> gradients,
+            std::span<const std::span<Float>> states) {
+  with_optimizer(options, [&]<class Optimizer>() {
+    using Rule = typename Optimizer::Rule;
+    const auto fixed = converted<Float>(Optimizer::fixed(update_options(options)));
+    const auto step = converted<Float>(step_of<Optimizer>(options, learning_rate, t));
+    MILLRACE_CHECK(gradients.size() == weights.size(), "as many gradients as weights");
+    const bool fits = states.size() == Rule::kStates &&
+                      std::all_of(states.begin(), states.end(), [&](std::span<Float> state) {
+                        return state.size() == weights.size();
+                      });
+    MILLRACE_CHECK(fits, to_string(options.kind), " keeps ", Rule::kStates,
+                   " state arenas as long as the weights");
+    std::array<Float*, Rule::kStates> data{};
+    std::transform(states.begin(), states.end(), data.begin(),
+                   [](std::span<Float> state) { return state.data(); });
+    run<Rule, Float>(fixed, step, weights, gradients, data,
+                     std::make_index_sequence<Rule::kStates>());
+  });
 }
 
 template void update<float>(const OptimizerOptions&, double, std::int64_t, std::span<float>,
-                            std::span<const float>, std::span<float>, std::span<float>);
+                            std::span<const float>, std::span<const std::span<float>>);
 template void update<double>(const OptimizerOptions&, double, std::int64_t, std::span<double>,
-                             std::span<const double>, std::span<double>, std::span<double>);
+                             std::span<const double>, std::span<const std::span<double>>);
 
 }  // namespace millrace::nn

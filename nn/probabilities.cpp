@@ -1,19 +1,19 @@
 #include <millrace/nn/probabilities.h>
 
-#include <millrace/nn/layers/sigmoid.h>
-#include <millrace/nn/layers/softmax.h>
 #include <millrace/nn/loss.h>
 #include <millrace/nn/model.h>
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 
 namespace millrace::nn {
 
 OutputKind output_kind(const Model& model) {
   const Loss loss = default_loss(model);
-  const LayerKind& last = model.layers.back().kind;
-  if (last.is<Softmax>() || last.is<Sigmoid>()) {
+  const char* const activation = loss_info(loss).activation;
+  if (activation != nullptr &&
+      std::string_view(kind_name(model.layers.back().kind)) == activation) {
     return OutputKind::probabilities;
   }
   return loss == Loss::sigmoid_cross_entropy ? OutputKind::sigmoid_logit

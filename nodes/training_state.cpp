@@ -7,12 +7,13 @@
 namespace millrace {
 namespace {
 
+/// The words of checkpoints, which stay what they were when Adam was all there was.
 const char* name_of(nn::Arena arena) {
   switch (arena) {
     case nn::Arena::parameters: return "parameters";
     case nn::Arena::gradients: return "gradients";
-    case nn::Arena::first_moment: return "first_moment";
-    case nn::Arena::second_moment: return "second_moment";
+    case nn::Arena::state0: return "first_moment";
+    case nn::Arena::state1: return "second_moment";
     case nn::Arena::masks: break;
   }
   return "masks";
@@ -219,8 +220,7 @@ nn::Model thawed(nn::Model model) {
 std::vector<nn::Arena> arenas_of(const nn::CompileOptions& options) {
   const int states = nn::state_arenas(options.optimizer);
   std::vector<nn::Arena> arenas{nn::Arena::parameters};
-  if (states >= 1) arenas.push_back(nn::Arena::first_moment);
-  if (states >= 2) arenas.push_back(nn::Arena::second_moment);
+  for (int i = 0; i < states; ++i) arenas.push_back(nn::state_arena(i));
   if (options.masks) arenas.push_back(nn::Arena::masks);
   return arenas;
 }

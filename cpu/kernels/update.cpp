@@ -1,6 +1,9 @@
 #include <millrace/cpu/kernels/update.h>
 
+#include <array>
 #include <cstddef>
+#include <type_traits>
+#include <utility>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "millrace/cpu/kernels/update.cpp"
@@ -20,45 +23,63 @@ void for_lanes(std::size_t count, Body&& body) {
   for (; i < count; ++i) body(hn::CappedTag<float, 1>(), i);
 }
 
-template <class D>
-hn::Vec<D> set(D d, double value) {
-  return hn::Set(d, static_cast<float>(value));
+// Whether the instruction set multiplies and adds with one rounding.
+#if HWY_ARCH_X86
+inline constexpr bool kFuses = HWY_TARGET <= HWY_AVX2;  // better ones have smaller numbers
+#else
+inline constexpr bool kFuses = HWY_ARCH_ARM_A64 != 0;
+#endif
+using Math = std::conditional_t<kFuses, nn::FusedMath, nn::PlainMath>;
+
+// For what is left behind the last whole vector, which has always rounded a product before
+// something is subtracted from it: runs of earlier versions go on to the bit.
+struct TailMath : Math {
+  template <class Real>
+  static Real multiply_subtract(Real a, Real b, Real c) {
+    return nn::PlainMath::multiply_subtract(a, b, c);
+  }
+};
+
+template <class Rule, class M, std::size_t... S>
+inline void update_one(const typename Rule::template Fixed<float>& fixed,
+                       const typename Rule::template Step<float>& step, std::size_t i,
+                       float* weights, const float* gradients,
+                       const std::array<float*, sizeof...(S)>& states,
+                       std::index_sequence<S...> /*states*/) {
+  float weight = weights[i];
+  std::array<float, sizeof...(S)> now{states[S][i]...};
+  Rule::template apply<M, float>(fixed, step, gradients[i], weight, now[S]...);
+  weights[i] = weight;
+  ((states[S][i] = now[S]), ...);
 }
 
-void Plain(const nn::UpdateConstants& c, std::size_t count, float* w, const float* gradients) {
-  for_lanes(count, [&](auto d, std::size_t i) {
-    const auto weight = hn::LoadU(d, w + i);
-    const auto g = hn::MulAdd(set(d, c.decay), weight, hn::LoadU(d, gradients + i));
-    hn::StoreU(hn::NegMulAdd(set(d, c.rate), g, weight), d, w + i);
-  });
+// The compiler makes vectors of this loop. A rule stands in a header, which is compiled without the
+// instruction set that is chosen here, so no vector of Highway's can go through it.
+template <class Rule>
+void Run(const typename Rule::template Fixed<float> fixed,
+         const typename Rule::template Step<float> step, std::size_t count, float* weights,
+         const float* gradients, const std::array<float*, Rule::kStates> states) {
+  constexpr std::make_index_sequence<Rule::kStates> kEach;
+  const std::size_t whole = count - count % hn::Lanes(hn::ScalableTag<float>());
+#pragma omp simd
+  for (std::size_t i = 0; i < whole; ++i) {
+    update_one<Rule, Math>(fixed, step, i, weights, gradients, states, kEach);
+  }
+  for (std::size_t i = whole; i < count; ++i) {
+    update_one<Rule, TailMath>(fixed, step, i, weights, gradients, states, kEach);
+  }
 }
 
-void Momentum(const nn::UpdateConstants& c, std::size_t count, float* w, const float* gradients,
-              float* buffer) {
-  for_lanes(count, [&](auto d, std::size_t i) {
-    const auto weight = hn::LoadU(d, w + i);
-    const auto g = hn::MulAdd(set(d, c.decay), weight, hn::LoadU(d, gradients + i));
-    const auto b = hn::MulAdd(set(d, c.momentum), hn::LoadU(d, buffer + i), g);
-    const auto step = hn::MulAdd(set(d, c.past), b, hn::Mul(set(d, c.own), g));
-    hn::StoreU(b, d, buffer + i);
-    hn::StoreU(hn::NegMulAdd(set(d, c.rate), step, weight), d, w + i);
-  });
-}
-
-void Adam(const nn::UpdateConstants& c, std::size_t count, float* w, const float* gradients,
-          float* first, float* second) {
-  for_lanes(count, [&](auto d, std::size_t i) {
-    const auto weight = hn::LoadU(d, w + i);
-    const auto g = hn::MulAdd(set(d, c.decay), weight, hn::LoadU(d, gradients + i));
-    const auto m =
-        hn::MulAdd(set(d, c.beta1), hn::LoadU(d, first + i), hn::Mul(set(d, c.rest1), g));
-    const auto v = hn::MulAdd(set(d, c.beta2), hn::LoadU(d, second + i),
-                              hn::Mul(hn::Mul(set(d, c.rest2), g), g));
-    const auto root = hn::MulAdd(set(d, c.root_scale), hn::Sqrt(v), set(d, c.epsilon));
-    const auto step = hn::Div(hn::Mul(set(d, c.rate), m), root);
-    hn::StoreU(m, d, first + i);
-    hn::StoreU(v, d, second + i);
-    hn::StoreU(hn::Sub(hn::Mul(set(d, c.keep), weight), step), d, w + i);
+void Update(const nn::OptimizerOptions& optimizer, const nn::UpdateConstants& constants,
+            std::span<float> weights, std::span<const float> gradients,
+            std::span<const std::span<float>, nn::kMostStates> states) {
+  nn::with_optimizer(optimizer.kind, optimizer.momentum, [&]<class Optimizer>() {
+    using Rule = typename Optimizer::Rule;
+    std::array<float*, Rule::kStates> data{};
+    for (std::size_t i = 0; i < data.size(); ++i) data[i] = states[i].data();
+    Run<Rule>(constants.fixed.get<Rule::template Fixed>(),
+              constants.step.get<Rule::template Step>(), weights.size(), weights.data(),
+              gradients.data(), data);
   });
 }
 
@@ -81,25 +102,14 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace millrace::cpu {
 
-HWY_EXPORT(Plain);
-HWY_EXPORT(Momentum);
-HWY_EXPORT(Adam);
+HWY_EXPORT(Update);
 HWY_EXPORT(Add);
 HWY_EXPORT(Mask);
 
-void update_weights(const nn::UpdateConstants& constants, std::span<float> weights,
-                    std::span<const float> gradients, std::span<float> first,
-                    std::span<float> second) {
-  const std::size_t count = weights.size();
-  if (!second.empty()) {
-    HWY_DYNAMIC_DISPATCH(Adam)
-    (constants, count, weights.data(), gradients.data(), first.data(), second.data());
-  } else if (!first.empty()) {
-    HWY_DYNAMIC_DISPATCH(Momentum)
-    (constants, count, weights.data(), gradients.data(), first.data());
-  } else {
-    HWY_DYNAMIC_DISPATCH(Plain)(constants, count, weights.data(), gradients.data());
-  }
+void update_weights(const nn::OptimizerOptions& optimizer, const nn::UpdateConstants& constants,
+                    std::span<float> weights, std::span<const float> gradients,
+                    std::span<const std::span<float>, nn::kMostStates> states) {
+  HWY_DYNAMIC_DISPATCH(Update)(optimizer, constants, weights, gradients, states);
 }
 
 void add(std::span<float> sum, std::span<const float> other) {

@@ -9,11 +9,10 @@
 
 namespace millrace::cpu {
 
-/// nn::update of a step with these constants; `first` and `second` are empty where the optimizer
-/// keeps no such state.
-void update_weights(const nn::UpdateConstants& constants, std::span<float> weights,
-                    std::span<const float> gradients, std::span<float> first,
-                    std::span<float> second);
+/// nn::update of a step with these constants; states that the optimizer does not keep are empty.
+void update_weights(const nn::OptimizerOptions& optimizer, const nn::UpdateConstants& constants,
+                    std::span<float> weights, std::span<const float> gradients,
+                    std::span<const std::span<float>, nn::kMostStates> states);
 
 /// sum += other.
 void add(std::span<float> sum, std::span<const float> other);

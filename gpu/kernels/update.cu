@@ -4,7 +4,7 @@
 
 #include <millrace/core/error.h>
 
-#include <algorithm>
+#include <utility>
 
 namespace millrace::gpu {
 namespace {
@@ -134,88 +134,67 @@ Launch norm_factors(const Plan& plan) {
       .writes(arenas.norms, plan.norm_bytes());
 }
 
-Launch decide(const Plan& plan, const nn::OptimizerOptions& optimizer,
+Launch decide(const Plan& plan, const nn::OptimizerOptions& options,
               const nn::LossScaleOptions* loss_scale) {
   const double* const partials = plan.sums_squares() ? plan.arenas.partials : nullptr;
-  const Decide decide{
-      .partials = partials,
-      .l2 = plan.gradient.l2,
-      .clip_global_norm = plan.gradient.clip_global_norm,
-      .kind = optimizer.kind,
-      .beta1 = optimizer.beta1,
-      .beta2 = optimizer.beta2,
-      .weight_decay = optimizer.weight_decay,
-      .loss_scale = loss_scale != nullptr ? *loss_scale : nn::LossScaleOptions::keras(),
-      .scales = loss_scale != nullptr,
-      .scalars = plan.scalars};
   const int groups = plan.gradient.clip_global_norm > 0 ? 2 : 1;
-  return launch_of("update_decide", decide, 1)
+  return nn::with_optimizer(options.kind, options.momentum,
+                            [&]<class Optimizer>() {
+                              const Decide<Optimizer> decide{
+                                  .partials = partials,
+                                  .l2 = plan.gradient.l2,
+                                  .clip_global_norm = plan.gradient.clip_global_norm,
+                                  .optimizer = nn::update_options(options),
+                                  .loss_scale = loss_scale != nullptr
+                                                    ? *loss_scale
+                                                    : nn::LossScaleOptions::keras(),
+                                  .scales = loss_scale != nullptr,
+                                  .scalars = plan.scalars};
+                              return launch_of("update_decide", decide, 1);
+                            })
       .reads(partials, static_cast<std::size_t>(groups) * kPartialBytes)
       .reads(plan.scalars, sizeof(Scalars))
       .writes(plan.scalars, sizeof(Scalars));
 }
 
-/// Calls `use` with the functor of the optimizer.
-template <class Use>
-Launch with_optimizer(const nn::OptimizerOptions& options, Use&& use) {
-  const auto decay = static_cast<float>(options.weight_decay);
-  const auto momentum = static_cast<float>(options.momentum);
-  switch (nn::state_arenas(options)) {
-    case 0: return use(Sgd{decay});
-    case 1:
-      return use(Momentum{.decay = decay,
-                          .momentum = momentum,
-                          .own = options.nesterov ? 1.0F : 0.0F,
-                          .past = options.nesterov ? momentum : 1.0F});
-    default: break;
-  }
-  const double usual = options.kind == nn::OptimizerKind::keras_adam ? 1e-7 : 1e-8;
-  const double epsilon = options.epsilon != 0 ? options.epsilon : usual;
-  return use(Adam{.decay = options.kind == nn::OptimizerKind::adamw ? 0.0F : decay,
-                  .beta1 = static_cast<float>(options.beta1),
-                  .beta2 = static_cast<float>(options.beta2),
-                  .rest1 = static_cast<float>(1 - options.beta1),
-                  .rest2 = static_cast<float>(1 - options.beta2),
-                  .epsilon = static_cast<float>(epsilon)});
+template <class T, class Optimizer, int... S>
+Launch apply(const Plan& plan, const nn::OptimizerOptions& options, const GradientRule& rule,
+             std::integer_sequence<int, S...> /*states*/) {
+  const UpdateArenas& arenas = plan.arenas;
+  const Update<T, typename Optimizer::Rule, S...> update{
+      .elements = arenas.elements,
+      .weights = arenas.weights,
+      .working = static_cast<T*>(arenas.working),
+      .gradients = static_cast<const T*>(arenas.gradients),
+      .states = {arenas.states[S]...},
+      .masks = arenas.masks,
+      .given = plan.gradient.l2 > 0 ? arenas.given : nullptr,
+      .rule = rule,
+      .fixed = nn::converted<float>(Optimizer::fixed(nn::update_options(options))),
+      .scalars = plan.scalars};
+  Launch launch = launch_of("update", update, chunks_of(arenas.elements, kChunk<T>));
+  (launch.reads(arenas.states[S], plan.floats()).writes(arenas.states[S], plan.floats()), ...);
+  return launch;
 }
 
 Launch apply(const Plan& plan, const nn::OptimizerOptions& options) {
   const UpdateArenas& arenas = plan.arenas;
-  const int states = nn::state_arenas(options);
-  float* const first = states >= 1 ? arenas.first : nullptr;
-  float* const second = states >= 2 ? arenas.second : nullptr;
   const GradientRule rule = plan.rule(true);
-  return with_type(
-             plan.type,
-             [&]<class T>() {
-               return with_optimizer(options, [&]<class Optimizer>(const Optimizer& optimizer) {
-                 const Update<T, Optimizer> update{
-                     .elements = arenas.elements,
-                     .weights = arenas.weights,
-                     .working = static_cast<T*>(arenas.working),
-                     .gradients = static_cast<const T*>(arenas.gradients),
-                     .first = first,
-                     .second = second,
-                     .masks = arenas.masks,
-                     .given = plan.gradient.l2 > 0 ? arenas.given : nullptr,
-                     .rule = rule,
-                     .optimizer = optimizer,
-                     .scalars = plan.scalars};
-                 return launch_of("update", update, chunks_of(arenas.elements, kChunk<T>));
-               });
-             })
+  const auto with_storage = [&]<class T>() {
+    return nn::with_optimizer(options.kind, options.momentum, [&]<class Optimizer>() {
+      return apply<T, Optimizer>(plan, options, rule,
+                                 std::make_integer_sequence<int, Optimizer::Rule::kStates>());
+    });
+  };
+  return with_type(plan.type, with_storage)
       .reads(arenas.weights, plan.floats())
       .reads(arenas.gradients, plan.stored())
-      .reads(first, plan.floats())
-      .reads(second, plan.floats())
       .reads(arenas.masks, plan.floats())
       .reads(rule.segments, plan.segment_bytes())
       .reads(rule.norms, plan.norm_bytes())
       .reads(plan.scalars, sizeof(Scalars))
       .writes(arenas.weights, plan.floats())
       .writes(arenas.working, plan.stored())
-      .writes(first, plan.floats())
-      .writes(second, plan.floats())
       .writes(plan.gradient.l2 > 0 ? arenas.given : nullptr, plan.floats());
 }
 
@@ -226,38 +205,6 @@ std::int64_t arena_parts() noexcept {
 }
 std::int64_t norm_parts() noexcept {
   return kNormParts;
-}
-
-Launch begin_step(Scalars* scalars, const StepNumbers& step) {
-  return launch_of("begin_step", BeginStep{step, scalars}, 1)
-      .reads(scalars, sizeof(Scalars))
-      .writes(scalars, sizeof(Scalars));
-}
-
-Launch begin_step(Scalars* scalars, const StepNumbers* step) {
-  return launch_of("begin_kept_step", BeginKeptStep{step, scalars}, 1)
-      .reads(step, sizeof(StepNumbers))
-      .reads(scalars, sizeof(Scalars))
-      .writes(scalars, sizeof(Scalars));
-}
-
-std::vector<Launch> keep_steps(StepNumbers* steps, StepNumbers first, std::int64_t samples,
-                               std::span<const double> learning_rates) {
-  const auto count = static_cast<std::int64_t>(learning_rates.size());
-  MILLRACE_CHECK(first.samples > 0 && samples > (count - 1) * first.samples &&
-                     samples <= count * first.samples,
-                 samples, " samples are not ", count, " steps of ", first.samples);
-  std::vector<Launch> launches;
-  for (std::int64_t done = 0; done < count; done += kRatesOfLaunch) {
-    const std::int64_t now = std::min<std::int64_t>(kRatesOfLaunch, count - done);
-    KeepSteps keep{steps + done, first, samples - done * first.samples, {}};
-    keep.first.t += done;
-    std::copy_n(learning_rates.begin() + done, now, keep.learning_rates);
-    launches.push_back(
-        launch_of("keep_steps", keep, now)
-            .writes(keep.steps, static_cast<std::size_t>(now) * sizeof(StepNumbers)));
-  }
-  return launches;
 }
 
 std::vector<Launch> update(Type type, const UpdateArenas& arenas,

@@ -1,6 +1,6 @@
 #pragma once
-// The step and the update, for host and device: the formulas of nn/optimizer.cpp and nn/gradient.h,
-// each arena read and written once.
+// The update, for host and device: the rules of nn/optimizers/ and the formulas of
+// nn/gradient.h, each arena read and written once.
 
 #include <millrace/gpu/kernels.h>
 #include <millrace/gpu/kernels/chunk.h>
@@ -11,47 +11,6 @@
 #include <cstdint>
 
 namespace millrace::gpu {
-
-MILLRACE_HOST_DEVICE inline void begin(const StepNumbers& step, Scalars* scalars) {
-  scalars->learning_rate = step.learning_rate;
-  scalars->t = step.t;
-  scalars->samples = step.samples;
-  scalars->pass = step.pass;
-  scalars->is_masked = step.is_masked;
-  scalars->unscale = static_cast<float>(1 / scalars->loss_scale.scale);
-  scalars->found_infinite = 0;
-}
-
-struct BeginStep {
-  StepNumbers step;
-  Scalars* scalars;
-
-  MILLRACE_HOST_DEVICE void operator()(std::int64_t) const { begin(step, scalars); }
-};
-
-struct BeginKeptStep {
-  const StepNumbers* step;
-  Scalars* scalars;
-
-  MILLRACE_HOST_DEVICE void operator()(std::int64_t) const { begin(*step, scalars); }
-};
-
-/// A step a call.
-struct KeepSteps {
-  StepNumbers* steps;
-  StepNumbers first;
-  std::int64_t rest;  ///< samples of this step and all behind it
-  double learning_rates[kRatesOfLaunch];
-
-  MILLRACE_HOST_DEVICE void operator()(std::int64_t i) const {
-    StepNumbers step = first;
-    const std::int64_t left = rest - i * first.samples;
-    step.learning_rate = learning_rates[i];
-    step.t += i;
-    step.samples = left < first.samples ? left : first.samples;
-    steps[i] = step;
-  }
-};
 
 /// One call: l2 times the folded squares.
 struct Penalty {
@@ -66,11 +25,11 @@ struct Penalty {
 
 /// One call between gradients and update. What the optimizer multiplies by depends on t, and t on
 /// the steps that were skipped, which only the device knows.
+template <class Optimizer>
 struct Decide {
   const double* partials;  ///< folded; null with neither L2 nor clip_global_norm
   double l2, clip_global_norm;
-  nn::OptimizerKind kind;
-  double beta1, beta2, weight_decay;
+  nn::UpdateOptions optimizer;
   nn::LossScaleOptions loss_scale;
   bool scales;
   Scalars* scalars;
@@ -95,63 +54,8 @@ struct Decide {
   }
 
   MILLRACE_HOST_DEVICE void set_constants() const {
-    const double rate = scalars->learning_rate;
-    scalars->step = rate;
-    scalars->root_scale = 1;
-    scalars->keep = 1;
-    if (kind == nn::OptimizerKind::sgd) return;
     const auto t = static_cast<double>(scalars->t - scalars->loss_scale.skipped);
-    const double first = 1 - std::pow(beta1, t);
-    const double second = std::sqrt(1 - std::pow(beta2, t));
-    if (kind == nn::OptimizerKind::keras_adam) {
-      scalars->step = rate * second / first;
-    } else {
-      scalars->step = rate / first;
-      scalars->root_scale = 1 / second;
-    }
-    if (kind == nn::OptimizerKind::adamw) scalars->keep = 1 - rate * weight_decay;
-  }
-};
-
-/// The numbers of this step that an optimizer needs, as float32.
-struct StepConstants {
-  float step, root_scale, keep;
-};
-
-/// An optimizer changes one weight and its state, of which it keeps kStates numbers.
-struct Sgd {
-  static constexpr int kStates = 0;
-  float decay;
-
-  MILLRACE_HOST_DEVICE void operator()(const StepConstants& now, float gradient, float& w, float&,
-                                       float&) const {
-    w -= now.step * (gradient + decay * w);
-  }
-};
-
-struct Momentum {
-  static constexpr int kStates = 1;
-  float decay, momentum;
-  float own, past;  ///< of the gradient and of the buffer in what is subtracted
-
-  MILLRACE_HOST_DEVICE void operator()(const StepConstants& now, float gradient, float& w,
-                                       float& buffer, float&) const {
-    const float g = gradient + decay * w;
-    buffer = momentum * buffer + g;
-    w -= now.step * (own * g + past * buffer);
-  }
-};
-
-struct Adam {
-  static constexpr int kStates = 2;
-  float decay, beta1, beta2, rest1, rest2, epsilon;
-
-  MILLRACE_HOST_DEVICE void operator()(const StepConstants& now, float gradient, float& w,
-                                       float& first, float& second) const {
-    const float g = gradient + decay * w;
-    first = beta1 * first + rest1 * g;
-    second = beta2 * second + rest2 * g * g;
-    w = now.keep * w - now.step * first / (now.root_scale * std::sqrt(second) + epsilon);
+    scalars->of_optimizer.set(Optimizer::step(optimizer, scalars->learning_rate, t));
   }
 };
 
@@ -185,18 +89,17 @@ struct GradientRule {
 };
 
 /// A chunk a call.
-template <class T, class Optimizer>
+template <class T, class Rule, int... S>
 struct Update {
   std::int64_t elements;
   float* weights;
   T* working;  ///< or null
   const T* gradients;
-  float* first;
-  float* second;
+  float* states[nn::kMostStates];
   const float* masks;  ///< or null
   float* given;        ///< or null
   GradientRule rule;
-  Optimizer optimizer;
+  typename Rule::template Fixed<float> fixed;
   const Scalars* scalars;
 
   MILLRACE_HOST_DEVICE void operator()(std::int64_t i) const {
@@ -205,17 +108,15 @@ struct Update {
     const std::int64_t begin = i * kSize;
     auto g = floats(read_chunk<kSize>(gradients, begin, elements));
     auto w = read_chunk<kSize>(weights, begin, elements);
-    Chunk<float, kSize> m{}, v{};
-    if constexpr (Optimizer::kStates >= 1) m = read_chunk<kSize>(first, begin, elements);
-    if constexpr (Optimizer::kStates >= 2) v = read_chunk<kSize>(second, begin, elements);
+    [[maybe_unused]] Chunk<float, kSize> state[nn::kMostStates];
+    ((state[S] = read_chunk<kSize>(states[S], begin, elements)), ...);
 
     const auto gradient = rule.at(begin, *scalars);
-    const StepConstants now{static_cast<float>(scalars->step),
-                            static_cast<float>(scalars->root_scale),
-                            static_cast<float>(scalars->keep)};
+    const auto step = scalars->of_optimizer.get<Rule::template Step>();
     for (int k = 0; k < kSize; ++k) {
       g.values[k] = gradient(g.values[k], w.values[k]);
-      optimizer(now, g.values[k], w.values[k], m.values[k], v.values[k]);
+      Rule::template apply<nn::PlainMath, float>(fixed, step, g.values[k], w.values[k],
+                                                 state[S].values[k]...);
     }
     if (masks != nullptr && scalars->is_masked != 0) {
       const auto mask = read_chunk<kSize>(masks, begin, elements);
@@ -224,8 +125,7 @@ struct Update {
     }
 
     write_chunk(weights, begin, elements, w);
-    if constexpr (Optimizer::kStates >= 1) write_chunk(first, begin, elements, m);
-    if constexpr (Optimizer::kStates >= 2) write_chunk(second, begin, elements, v);
+    (write_chunk(states[S], begin, elements, state[S]), ...);
     if (given != nullptr) write_chunk(given, begin, elements, g);
     if (working != nullptr) write_chunk(working, begin, elements, rounded<T>(w));
   }

@@ -2,9 +2,9 @@
 
 #include <millrace/core/error.h>
 #include <millrace/nn/reference/graph.h>
+#include <millrace/nn/reference/update.h>
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 namespace millrace::nn {
@@ -17,8 +17,8 @@ const char* name_of(Arena arena) {
   switch (arena) {
     case Arena::parameters: return "parameters";
     case Arena::gradients: return "gradients";
-    case Arena::first_moment: return "first moment";
-    case Arena::second_moment: return "second moment";
+    case Arena::state0: return "first moment";
+    case Arena::state1: return "second moment";
     case Arena::masks: return "masks";
   }
   return "?";
@@ -29,31 +29,11 @@ auto& select(ArenasOrConst& arenas, Arena arena) {
   switch (arena) {
     case Arena::parameters: return arenas.parameters;
     case Arena::gradients: return arenas.gradients;
-    case Arena::first_moment: return arenas.first;
-    case Arena::second_moment: return arenas.second;
+    case Arena::state0:
+    case Arena::state1: return arenas.states[static_cast<std::size_t>(state_index(arena))];
     case Arena::masks: break;
   }
   return arenas.masks;
-}
-
-bool is_penalised(const Parameter& p) {
-  return p.trainable && p.role == Role::kernel;
-}
-
-template <class Arena64>
-auto part_of(Arena64& arena, const Parameter& p) {
-  return std::span(arena).subspan(static_cast<std::size_t>(p.offset),
-                                  static_cast<std::size_t>(p.shape.elements()));
-}
-
-double norm_of(std::span<const double> values) {
-  double sum = 0;
-  for (const double value : values) sum += value * value;
-  return std::sqrt(sum);
-}
-
-bool are_finite(std::span<const double> values) {
-  return std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
 }
 
 class Executor64 final : public ReferenceExecutor {
@@ -108,14 +88,15 @@ class Executor64 final : public ReferenceExecutor {
   }
   [[nodiscard]] Graph graph_of(const Model& model, Mode mode) const;
   /// The part of L2 in the loss of a step, times its samples: results are sums.
-  [[nodiscard]] double penalty(std::int64_t samples) const;
+  [[nodiscard]] double penalty(std::int64_t samples) const {
+    return reference::penalty(arenas_, parameters_, options_.gradient) *
+           static_cast<double>(samples);
+  }
   void check(const Batch& batch, bool needs_labels) const;
   /// Forward and backward; gradients are those of the scaled loss, without the part of L2.
   StepResult differentiate(const Batch& batch);
   /// Makes them those of the loss.
   void unscale_and_penalise();
-  void clip();
-  void apply_masks();
   void copy_outputs(std::int64_t samples, std::span<float> outputs) const;
   /// Throws unless the arena exists and is that large.
   void require(Arena arena, std::size_t elements) const;
@@ -156,14 +137,10 @@ void Executor64::allocate() {
   arenas_.parameters.assign(static_cast<std::size_t>(arena_elements(parameters_)), 0.0);
   arenas_.working.assign(has_working_copies() ? arenas_.parameters.size() : 0, 0.0);
   arenas_.gradients.assign(options_.training ? trainable() : 0, 0.0);
-  arenas_.first.assign(states() >= 1 ? trainable() : 0, 0.0);
-  arenas_.second.assign(states() >= 2 ? trainable() : 0, 0.0);
+  for (int i = 0; i < states(); ++i)
+    arenas_.states.at(static_cast<std::size_t>(i)).assign(trainable(), 0.0);
   arenas_.masks.assign(has_masks() ? trainable() : 0, 0.0);
-  for (const Parameter& p : parameters_) {
-    if (!has_masks() || !p.trainable) continue;
-    const auto mask = part_of(arenas_.masks, p);
-    std::fill(mask.begin(), mask.end(), 1.0);
-  }
+  if (has_masks()) reference::clear_masks(arenas_, parameters_);
   masks_updates_ = true;
   loss_scale_ = {.scale = scales_loss() ? numbers_.loss_scale.initial : 1};
   evaluation_.allocate();
@@ -188,15 +165,6 @@ void Executor64::check(const Batch& batch, bool needs_labels) const {
   check_batch(batch, model(), options_.batch, needs_labels);
 }
 
-double Executor64::penalty(std::int64_t samples) const {
-  double sum = 0;
-  for (const Parameter& p : parameters_) {
-    if (!is_penalised(p)) continue;
-    for (const double w : part_of(arenas_.parameters, p)) sum += w * w;
-  }
-  return options_.gradient.l2 * sum * static_cast<double>(samples);
-}
-
 StepResult Executor64::differentiate(const Batch& batch) {
   GraphRunner& graph = training();
   check(batch, true);
@@ -207,14 +175,7 @@ StepResult Executor64::differentiate(const Batch& batch) {
 
 void Executor64::unscale_and_penalise() {
   for (double& g : arenas_.gradients) g /= loss_scale_.scale;
-  for (const Parameter& p : parameters_) {
-    if (!is_penalised(p)) continue;
-    const auto weights = part_of(arenas_.parameters, p);
-    const auto slopes = part_of(arenas_.gradients, p);
-    for (std::size_t i = 0; i < weights.size(); ++i) {
-      slopes[i] += 2 * options_.gradient.l2 * weights[i];
-    }
-  }
+  reference::penalise(arenas_, parameters_, options_.gradient);
 }
 
 StepResult Executor64::gradients(const Batch& batch) {
@@ -223,42 +184,14 @@ StepResult Executor64::gradients(const Batch& batch) {
   return result;
 }
 
-void Executor64::clip() {
-  const GradientOptions& o = options_.gradient;
-  const auto scale = [](std::span<double> values, double factor) {
-    for (double& value : values) value *= factor;
-  };
-  if (o.clip_value > 0) {
-    for (double& g : arenas_.gradients) g = std::clamp(g, -o.clip_value, o.clip_value);
-  }
-  if (o.clip_global_norm > 0) {
-    scale(arenas_.gradients, global_norm_factor(o.clip_global_norm, norm_of(arenas_.gradients)));
-  }
-  if (o.clip_norm > 0) {
-    for (const Parameter& p : parameters_) {
-      if (!p.trainable) continue;
-      const auto values = part_of(arenas_.gradients, p);
-      scale(values, norm_factor(o.clip_norm, norm_of(values)));
-    }
-  }
-}
-
-void Executor64::apply_masks() {
-  for (std::size_t i = 0; i < arenas_.masks.size(); ++i) {
-    arenas_.parameters[i] = arenas_.parameters[i] * arenas_.masks[i] + 0.0;  // +0, never -0
-  }
-}
-
 StepResult Executor64::train(const Batch& batch, std::int64_t t, double learning_rate) {
   const StepResult result = differentiate(batch);
-  const bool is_taken = !scales_loss() || are_finite(arenas_.gradients);
+  const bool is_taken = !scales_loss() || reference::are_finite(arenas_.gradients);
   unscale_and_penalise();
   if (is_taken) {
-    clip();
-    update<double>(options_.optimizer, learning_rate, t - loss_scale_.skipped,
-                   std::span(arenas_.parameters).first(trainable()), arenas_.gradients,
-                   arenas_.first, arenas_.second);
-    if (masks_updates_) apply_masks();
+    reference::clip(arenas_, parameters_, options_.gradient);
+    reference::update(arenas_, options_.optimizer, learning_rate, t - loss_scale_.skipped);
+    if (masks_updates_) reference::apply_masks(arenas_);
   }
   if (scales_loss()) advance(loss_scale_, numbers_.loss_scale, is_taken);
   return result;

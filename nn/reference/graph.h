@@ -6,6 +6,7 @@
 #include <millrace/nn/graph.h>
 #include <millrace/nn/reference/call.h>
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -17,8 +18,7 @@ struct Arenas {
   std::vector<double> parameters;
   std::vector<double> working;  ///< 16-bit precisions: parameters as operations read them
   std::vector<double> gradients;
-  std::vector<double> first;
-  std::vector<double> second;
+  std::array<std::vector<double>, kMostStates> states;
   std::vector<double> masks;
 };
 

@@ -134,7 +134,7 @@ TEST_CASE("What is written into an arena is what is read from it") {
   const nn::Model model = small_convnet();
   const auto executor = test::executor(*cpu::make_engine({.threads = 1}), model, adam(4));
   for (const Arena arena :
-       {Arena::parameters, Arena::gradients, Arena::first_moment, Arena::second_moment}) {
+       {Arena::parameters, Arena::gradients, Arena::state0, Arena::state1}) {
     std::vector<float> values = read(*executor, arena);
     Random random(9, 0, static_cast<std::uint64_t>(arena), Draw::user);
     for (const nn::Parameter& parameter : nn::parameters(model)) {
@@ -155,12 +155,12 @@ TEST_CASE("Momenta that nothing feeds any more become zero instead of denormal")
                                        {.batch = 2, .optimizer = {.momentum = 0.5}});
   OwnedBatch data(model, kSoftmax, 2, 1);
   const std::vector<float> nothing(12, -1.0F);  // what the first ReLU takes away
-  std::vector<float> momenta = read(*executor, Arena::first_moment);
+  std::vector<float> momenta = read(*executor, Arena::state0);
   std::fill(momenta.begin(), momenta.begin() + 30, 1e-37F);  // of the first kernel
-  executor->write(Arena::first_moment, momenta);
+  executor->write(Arena::state0, momenta);
   data.batch().input = ConstTensorView(std::span<const float>(nothing), {2, 6});
   for (int t = 1; t <= 8; ++t) executor->train(data.batch(), t, 0.1);
-  momenta = read(*executor, Arena::first_moment);
+  momenta = read(*executor, Arena::state0);
   CHECK(std::all_of(momenta.begin(), momenta.begin() + 30, [](float m) { return m == 0; }));
 }
 
@@ -194,7 +194,7 @@ TEST_CASE("An arena that the optimizer does not keep cannot be read") {
   const auto executor = test::executor(*cpu::make_engine({.threads = 1}), model, {.batch = 4});
   std::vector<float> values(
       static_cast<std::size_t>(nn::trainable_elements(nn::parameters(model))));
-  CHECK_THROWS_AS(executor->read(Arena::second_moment, values), Error);
+  CHECK_THROWS_AS(executor->read(Arena::state1, values), Error);
 }
 
 TEST_CASE("No operation of the models in use runs on the library's reference loops") {

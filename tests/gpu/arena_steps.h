@@ -8,6 +8,7 @@
 #include <millrace/core/random.h>
 #include <millrace/gpu/kernels.h>
 
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <optional>
@@ -73,7 +74,8 @@ struct ArenaOptions {
 
 /// What the kernels change.
 struct ArenaState {
-  Shared<float> weights, first, second;
+  Shared<float> weights;
+  std::array<Shared<float>, nn::kMostStates> states;
   Stored working;
   friend bool operator==(const ArenaState&, const ArenaState&) = default;
 };
@@ -84,7 +86,8 @@ class ArenaSteps {
       : options_(options),
         segments_(shared<gpu::Segment>(options.counts.size())),
         size_(place()),
-        state_{shared<float>(size_), shared<float>(size_), shared<float>(size_),
+        state_{shared<float>(size_),
+               {shared<float>(size_), shared<float>(size_)},
                Stored(options.type, size_)},
         gradients_(options.type, size_),
         masks_(shared(size_, 1.0F)),
@@ -99,8 +102,7 @@ class ArenaSteps {
                              static_cast<std::int64_t>(size_)));
     scalars().loss_scale.scale = options.loss_scale ? options.loss_scale->initial : 1;
     exact_.weights.assign(state_.weights.begin(), state_.weights.end());
-    exact_.first.resize(size_);
-    exact_.second.resize(size_);
+    for (std::vector<double>& state : exact_.states) state.resize(size_);
   }
 
   /// Random gradients of about `size`; scaled as they come from a backward pass.
@@ -130,12 +132,10 @@ class ArenaSteps {
   double update_exactly(std::int64_t t, double learning_rate, bool masked = true) {
     const double penalty = differentiate_exactly();
     clip_exactly();
-    const int states = nn::state_arenas(options_.optimizer);
-    const auto state = [&](std::vector<double>& values, int needed) {
-      return states >= needed ? std::span<double>(values) : std::span<double>();
-    };
+    const std::vector<std::span<double>> states(
+        exact_.states.begin(), exact_.states.begin() + nn::state_arenas(options_.optimizer));
     nn::update<double>(options_.optimizer, learning_rate, t, exact_.weights, exact_.gradients,
-                       state(exact_.first, 1), state(exact_.second, 2));
+                       states);
     for_each([&](std::size_t i) {
       if (masked && options_.masks) exact_.weights[i] *= static_cast<double>(masks_[i]);
     });
@@ -168,8 +168,7 @@ class ArenaSteps {
             .weights = state_.weights.data(),
             .working = options_.type == gpu::Type::f32 ? nullptr : state_.working.data(),
             .gradients = gradients_.data(),
-            .first = state_.first.data(),
-            .second = state_.second.data(),
+            .states = {state_.states[0].data(), state_.states[1].data()},
             .masks = options_.masks ? masks_.data() : nullptr,
             .given = given_.data(),
             .segments = segments_.data(),
@@ -224,7 +223,8 @@ class ArenaSteps {
   }
 
   struct Exact {
-    std::vector<double> weights, gradients, first, second;
+    std::vector<double> weights, gradients;
+    std::array<std::vector<double>, nn::kMostStates> states;
   };
   ArenaOptions options_;
   Shared<gpu::Segment> segments_;

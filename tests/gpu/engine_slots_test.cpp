@@ -46,7 +46,7 @@ Trained train_in_slots(const gpu::EngineOptions& options) {
   }
   const nn::StepResult result = executor->finish();
   tested.check_device();
-  return {read(*executor, Arena::parameters), read(*executor, Arena::first_moment), result};
+  return {read(*executor, Arena::parameters), read(*executor, Arena::state0), result};
 }
 
 }  // namespace

@@ -90,7 +90,7 @@ Trained train(const gpu::EngineOptions& options, bool together) {
   }
   const nn::StepResult result = executor->finish();
   tested.check_device();
-  return {read(*executor, Arena::parameters), read(*executor, Arena::second_moment), result,
+  return {read(*executor, Arena::parameters), read(*executor, Arena::state1), result,
           executor->loss_scale()};
 }
 

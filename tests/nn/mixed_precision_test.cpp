@@ -237,14 +237,14 @@ TEST_CASE("A skipped step leaves weights and optimizer state as they are, to the
     executor->train(kGood.batch(), 1, 0.1);
     const auto before = copy_of(executor->parameters());
     const std::size_t states = executor->gradient().size();
-    const auto first = arena_of(*executor, Arena::first_moment, states);
-    const auto second = arena_of(*executor, Arena::second_moment, states);
+    const auto first = arena_of(*executor, Arena::state0, states);
+    const auto second = arena_of(*executor, Arena::state1, states);
     const StepResult result = executor->train(bad->batch(), 2, 0.1);
     CHECK(result.samples == 2);
     CHECK(executor->loss_scale()->skipped == 1);
     CHECK(copy_of(executor->parameters()) == before);
-    CHECK(arena_of(*executor, Arena::first_moment, states) == first);
-    CHECK(arena_of(*executor, Arena::second_moment, states) == second);
+    CHECK(arena_of(*executor, Arena::state0, states) == first);
+    CHECK(arena_of(*executor, Arena::state1, states) == second);
   }
 }
 

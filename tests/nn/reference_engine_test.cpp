@@ -178,12 +178,12 @@ TEST_CASE("Arenas read back what was written, and those that do not exist are re
   const auto trainable = static_cast<std::size_t>(trainable_elements(parameters(kModel)));
   std::vector<float> arena(trainable);
   for (std::size_t i = 0; i < trainable; ++i) arena[i] = static_cast<float>(i);
-  executor->write(Arena::first_moment, arena);
+  executor->write(Arena::state0, arena);
   std::vector<float> back(trainable);
-  executor->read(Arena::first_moment, back);
+  executor->read(Arena::state0, back);
   CHECK(back == arena);
   CHECK_THROWS_WITH(
-      executor->read(Arena::second_moment, back),
+      executor->read(Arena::state1, back),
       "no second moment to read or write: sgd keeps 1 state arenas with these options");
   CHECK_THROWS_AS(executor->read(Arena::parameters, std::span(back).first(3)), std::logic_error);
 }

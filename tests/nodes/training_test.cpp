@@ -19,8 +19,8 @@ using namespace millrace;
 
 namespace {
 
-const std::vector<nn::Arena> kArenas = {nn::Arena::parameters, nn::Arena::first_moment,
-                                        nn::Arena::second_moment};
+const std::vector<nn::Arena> kArenas = {nn::Arena::parameters, nn::Arena::state0,
+                                        nn::Arena::state1};
 
 struct Trained {
   std::vector<float> weights;

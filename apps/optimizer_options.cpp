@@ -1,0 +1,97 @@
+#include "apps/optimizer_options.h"
+
+#include <millrace/core/error.h>
+
+#include <algorithm>
+#include <string_view>
+#include <vector>
+
+namespace millrace::apps {
+namespace {
+
+using nn::OptimizerInfo;
+
+constexpr const char* kDefault = "adam";
+
+std::string joined(const std::vector<std::string>& words, const char* between) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : between) + word;
+  return text;
+}
+
+/// "1e-8" for 1e-8.
+std::string shown(double value) {
+  std::string text = concat(value);
+  const std::size_t zero = text.find("e-0");
+  if (zero != std::string::npos) text.erase(zero + 2, 1);
+  return text;
+}
+
+std::vector<std::string> names_with(bool OptimizerInfo::*what) {
+  std::vector<std::string> names;
+  for (const OptimizerInfo& info : nn::optimizers()) {
+    if (info.*what) names.emplace_back(info.name);
+  }
+  return names;
+}
+
+}  // namespace
+
+std::string optimizer_help() {
+  std::vector<std::string> names;
+  for (const OptimizerInfo& info : nn::optimizers()) {
+    names.push_back(concat(info.name, std::string_view(info.name) == kDefault ? " (default)" : ""));
+  }
+  return joined(names, ", ");
+}
+
+std::string learning_rate_help() {
+  const double most = nn::optimizer_info(nn::optimizer_kind(kDefault)).learning_rate;
+  std::string text = "default ";
+  for (const OptimizerInfo& info : nn::optimizers()) {
+    if (info.learning_rate == most) continue;
+    text += concat(shown(info.learning_rate), " for ", info.name, ", ");
+  }
+  return concat(text, "else ", shown(most));
+}
+
+std::string momentum_help() {
+  return concat("of ", joined(names_with(&OptimizerInfo::has_momentum), ", "), "; default 0");
+}
+
+std::string usual_help(std::optional<double> OptimizerInfo::*option) {
+  std::vector<std::string> of, others;
+  std::optional<double> usual;
+  for (const OptimizerInfo& info : nn::optimizers()) {
+    const std::optional<double>& value = info.*option;
+    if (!value) continue;
+    // Whoever knows adam knows keras_adam and adamw.
+    const auto is_kind_of = [&](const std::string& name) {
+      return std::string_view(info.name).find(name) != std::string_view::npos;
+    };
+    if (std::none_of(of.begin(), of.end(), is_kind_of)) of.emplace_back(info.name);
+    if (!usual) usual = value;
+    if (*value != *usual) others.push_back(concat(info.name, " ", shown(*value)));
+  }
+  others.insert(others.begin(), shown(usual.value_or(0)));
+  return concat("of ", joined(of, ", "), "; default ", joined(others, ", "));
+}
+
+void check_momentum(const char* command, const std::string& optimizer, double momentum,
+                    bool nesterov) {
+  const auto is_one_of = [&](const std::vector<std::string>& names) {
+    return std::find(names.begin(), names.end(), optimizer) != names.end();
+  };
+  const auto with_momentum = names_with(&OptimizerInfo::has_momentum);
+  if (momentum != 0 && !is_one_of(with_momentum)) {
+    throw UsageError(concat(command, ": --momentum must be left out unless the optimizer is ",
+                            joined(with_momentum, " or "), ", not ", momentum));
+  }
+  const auto with_nesterov = names_with(&OptimizerInfo::has_nesterov);
+  if (nesterov && !(is_one_of(with_nesterov) && momentum > 0)) {
+    throw UsageError(concat(command, ": --nesterov must be used with --optimizer ",
+                            joined(with_nesterov, " or "), " and --momentum above 0, not alone"));
+  }
+}
+
+}  // namespace millrace::apps

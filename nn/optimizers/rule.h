@@ -1,0 +1,107 @@
+#pragma once
+// What update rules are written with, one file a rule, for host and device. A rule is a struct with
+//   static constexpr int kStates          how many numbers it keeps for each weight
+//   template <class Real> struct Fixed    what all weights and steps share, Reals alone
+//   template <class Real> struct Step     what all weights of a step share, Reals alone
+//   template <class Math, class Real>
+//   MILLRACE_HOST_DEVICE static void apply(const Fixed<Real>&, const Step<Real>&, Real gradient,
+//                                          Real& weight, Real&... states)
+// and the float64 reference, the CPU's vectorised loops and the CUDA kernel all call this one
+// apply(). Two kinds of constants, because a GPU counts its steps itself (it alone knows which were
+// skipped), and has no registers for numbers that a launch can bring along. An optimizer (a name on
+// the command line) is a struct with
+//   static constexpr OptimizerInfo kInfo
+//   using Rule
+//   MILLRACE_HOST_DEVICE static Rule::Fixed<double> fixed(const UpdateOptions&)
+//   MILLRACE_HOST_DEVICE static Rule::Step<double> step(const UpdateOptions&, double rate, double
+//   t) using WithMomentum                    what it is where a momentum is given, with a Rule and
+//                                         constants of its own; left out if it has none
+// and a line in rules.h.
+
+#include <millrace/core/host_device.h>
+
+#include <cmath>
+#include <cstring>
+#include <optional>
+
+namespace millrace::nn {
+
+/// What is known of an optimizer beside its formula: its name, and what is usual where an option is
+/// left open. An option without a usual value is none of the optimizer's.
+struct OptimizerInfo {
+  const char* name;
+  double learning_rate;
+  std::optional<double> beta1{}, beta2{}, epsilon{};
+  bool has_momentum = false, has_nesterov = false;
+};
+
+/// OptimizerOptions in which nothing is open.
+struct UpdateOptions {
+  double momentum = 0;
+  bool nesterov = false;
+  double beta1 = 0, beta2 = 0, epsilon = 0, weight_decay = 0;
+};
+
+/// a * b + c and a * b - c, rounded as the compiler likes.
+struct PlainMath {
+  template <class Real>
+  MILLRACE_HOST_DEVICE static Real multiply_add(Real a, Real b, Real c) {
+    return a * b + c;
+  }
+  template <class Real>
+  MILLRACE_HOST_DEVICE static Real multiply_subtract(Real a, Real b, Real c) {
+    return a * b - c;
+  }
+};
+
+/// Rounded once.
+struct FusedMath {
+  template <class Real>
+  static Real multiply_add(Real a, Real b, Real c) {
+    return std::fma(a, b, c);
+  }
+  template <class Real>
+  static Real multiply_subtract(Real a, Real b, Real c) {
+    return std::fma(a, b, -c);
+  }
+};
+
+/// Engines have an arena for each state.
+inline constexpr int kMostStates = 2;
+
+/// Constants as another type of number.
+template <class To, template <class> class Constants, class From>
+MILLRACE_HOST_DEVICE Constants<To> converted(const Constants<From>& constants) {
+  constexpr int kCount = static_cast<int>(sizeof(constants) / sizeof(From));
+  From from[kCount];
+  To to[kCount];
+  std::memcpy(from, &constants, sizeof(from));
+  for (int i = 0; i < kCount; ++i) to[i] = static_cast<To>(from[i]);
+  Constants<To> result;
+  static_assert(sizeof(result) == sizeof(to), "constants are Reals alone");
+  std::memcpy(&result, to, sizeof(to));
+  return result;
+}
+
+/// float32 constants, whatever the rule.
+class AnyConstants {
+ public:
+  template <template <class> class Constants>
+  MILLRACE_HOST_DEVICE void set(const Constants<double>& exact) {
+    const Constants<float> constants = converted<float>(exact);
+    static_assert(sizeof(constants) <= sizeof(values_));
+    std::memcpy(values_, &constants, sizeof(constants));
+  }
+  /// Those that were set.
+  template <template <class> class Constants>
+  [[nodiscard]] MILLRACE_HOST_DEVICE Constants<float> get() const {
+    Constants<float> constants;
+    std::memcpy(&constants, values_, sizeof(constants));
+    return constants;
+  }
+
+ private:
+  float values_[8];
+};
+
+}  // namespace millrace::nn
