@@ -15,14 +15,6 @@ nn::CompileOptions checked(const nn::CompileOptions& options) {
   return options;
 }
 
-Lowering::Options lowering_options(const nn::CompileOptions& options, const EngineOptions& engine) {
-  return {.precision = engine.precision,
-          .seed = options.seed,
-          .optimizer = options.optimizer,
-          .gradient = options.gradient,
-          .loss_scale = engine.loss_scale};
-}
-
 }  // namespace
 
 GpuExecutor::GpuExecutor(const nn::Model& model, const nn::CompileOptions& options,
@@ -32,8 +24,7 @@ GpuExecutor::GpuExecutor(const nn::Model& model, const nn::CompileOptions& optio
       options_(checked(options)),
       loss_(options_.loss.value_or(nn::default_loss(model))),
       places_(nn::parameters(model), context_->options.precision),
-      programs_(model_, options_, lowering_options(options_, context_->options), places_,
-                context_->plans),
+      programs_(model_, options_, context_->options, places_, context_->plans),
       needs_(memory_needs(programs_, places_, options_, context_->options.precision)),
       outputs_(nn::summarize(model).back().output.elements()),
       stream_(device().make_stream("compute")),
@@ -146,18 +137,18 @@ void GpuExecutor::start_steps(const nn::Batch& batch, std::int64_t rows, std::in
 void GpuExecutor::start_group(const StepInput& input, std::int64_t rows, std::int64_t t,
                               std::span<const double> learning_rates) {
   const auto steps = static_cast<std::int64_t>(learning_rates.size());
-  const auto part = [&](std::int64_t i) {
+  const auto step = [&](std::int64_t i) {
     return StepInput{input.slot, input.first + i * rows, std::min(rows, input.samples - i * rows),
                      input.pass};
   };
   if (is_timed_) {
     for (std::int64_t i = 0; i < steps; ++i) {
-      start(programs_.training(part(i).samples), kTrain, part(i), t + i,
+      start(programs_.training(step(i).samples), kTrain, step(i), t + i,
             learning_rates[static_cast<std::size_t>(i)]);
     }
     return;
   }
-  const StepInput last = part(steps - 1);
+  const StepInput last = step(steps - 1);
   check_rows(last, programs_.training(last.samples).batch());
   device().wait(*stream_, input.slot.ready());
   for (const Launch& launch :
@@ -169,8 +160,8 @@ void GpuExecutor::start_group(const StepInput& input, std::int64_t rows, std::in
               context_->options.graphs, [&] {
                 for (std::int64_t i = 0; i < steps; ++i) {
                   device().launch(*stream_, begin_step(arenas().scalars, arenas().steps + i));
-                  programs_.training(part(i).samples)
-                      .queue(device(), *stream_, kTrain, input.slot.memory(part(i).first));
+                  programs_.training(step(i).samples)
+                      .queue(device(), *stream_, kTrain, input.slot.memory(step(i).first));
                 }
               });
   clock_.end(*stream_);

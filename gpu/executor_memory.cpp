@@ -74,11 +74,7 @@ std::vector<nn::MemoryLine> plan_memory(const nn::Model& model, const nn::Compil
                                         nn::Precision precision, Plans& plans) {
   nn::validate(options);
   const ParameterPlaces parameters(nn::parameters(model), precision);
-  const Lowering::Options lowering{.precision = precision,
-                                   .seed = options.seed,
-                                   .optimizer = options.optimizer,
-                                   .gradient = options.gradient};
-  const Programs programs(model, options, lowering, parameters, plans);
+  const Programs programs(model, options, {.precision = precision}, parameters, plans);
   return memory_needs(programs, parameters, options, precision).lines();
 }
 
@@ -105,17 +101,17 @@ ExecutorMemory::ExecutorMemory(Device& device, const MemoryNeeds& needs) {
   arenas_.masks = floats(masks_.data());
   arenas_.activations = activations_.data();
   std::byte* next = scratch_.data();
-  const auto part = [&](std::uint64_t bytes) {
+  const auto place = [&](std::uint64_t bytes) {
     std::byte* const here = bytes > 0 ? next : nullptr;
     next += aligned(bytes);
     return here;
   };
-  arenas_.workspace = part(needs.workspace);
-  arenas_.scalars = reinterpret_cast<Scalars*>(part(sizeof(Scalars)));
-  arenas_.segments = reinterpret_cast<Segment*>(part(needs.segments));
-  arenas_.partials = reinterpret_cast<double*>(part(needs.partials));
-  arenas_.norms = reinterpret_cast<double*>(part(needs.norms));
-  arenas_.steps = reinterpret_cast<StepNumbers*>(part(needs.steps));
+  arenas_.workspace = place(needs.workspace);
+  arenas_.scalars = reinterpret_cast<Scalars*>(place(sizeof(Scalars)));
+  arenas_.segments = reinterpret_cast<Segment*>(place(needs.segments));
+  arenas_.partials = reinterpret_cast<double*>(place(needs.partials));
+  arenas_.norms = reinterpret_cast<double*>(place(needs.norms));
+  arenas_.steps = reinterpret_cast<StepNumbers*>(place(needs.steps));
 }
 
 std::vector<const Buffer*> ExecutorMemory::zeroed() const {

@@ -13,7 +13,7 @@
 
 namespace millrace::gpu {
 
-/// Bytes of each part.
+/// Bytes of each arena and table.
 struct MemoryNeeds {
   std::uint64_t parameters = 0, working = 0, gradients = 0, given = 0, state = 0, masks = 0;
   int states = 0;  ///< arenas of `state` bytes
@@ -30,7 +30,7 @@ struct MemoryNeeds {
 class ExecutorMemory {
  public:
   ExecutorMemory() = default;
-  /// Throws OutOfDeviceMemory that names the part that did not fit.
+  /// Throws OutOfDeviceMemory that names what did not fit.
   ExecutorMemory(Device& device, const MemoryNeeds& needs);
 
   [[nodiscard]] const Arenas& arenas() const { return arenas_; }

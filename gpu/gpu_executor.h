@@ -50,7 +50,7 @@ class GpuExecutor : public nn::Executor {
   void reset_timings(bool enabled) override;
 
  private:
-  /// A part of a slot, and what the step there is about.
+  /// Rows of a slot, and what the step there is about.
   struct StepInput {
     InputSlot& slot;
     std::int64_t first, samples;

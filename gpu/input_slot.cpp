@@ -63,26 +63,26 @@ InputPlaces places_of(const nn::DeviceInputLayout& layout, nn::Precision precisi
   places.channels = layout.sample[-1];
   places.stored = padded(places.channels, precision);
   places.pixels_per_sample = layout.sample.elements() / places.channels;
-  const auto part = [&](std::int64_t count, std::uint64_t element) {
+  const auto place = [&](std::int64_t count, std::uint64_t element) {
     constexpr std::uint64_t kAlignment = 256;
-    const InputPlaces::Part made{places.bytes, unsigned_of(count) * element};
+    const InputPlaces::Place made{places.bytes, unsigned_of(count) * element};
     places.bytes += round_up(made.bytes, kAlignment);
     return made;
   };
   const std::int64_t n = layout.capacity;
   const std::int64_t values = n * layout.sample.elements();
   const bool is_resident = layout.resident != nullptr;
-  places.pixels = part(is_resident ? 0 : values, size_of(layout.pixels));
-  places.labels = part(layout.learns_input ? 0 : n * std::max<std::int64_t>(layout.target_width, 1),
-                       sizeof(float));
-  places.weights = part(n, sizeof(float));
-  places.draws = part(n, sizeof(std::uint64_t));
-  places.rows = part(is_resident ? n : 0, sizeof(std::uint32_t));
-  places.moves = part(layout.moves ? n : 0, sizeof(nn::Move));
-  places.factors = part(2 * places.channels, sizeof(float));
+  places.pixels = place(is_resident ? 0 : values, size_of(layout.pixels));
+  places.labels = place(
+      layout.learns_input ? 0 : n * std::max<std::int64_t>(layout.target_width, 1), sizeof(float));
+  places.weights = place(n, sizeof(float));
+  places.draws = place(n, sizeof(std::uint64_t));
+  places.rows = place(is_resident ? n : 0, sizeof(std::uint32_t));
+  places.moves = place(layout.moves ? n : 0, sizeof(nn::Move));
+  places.factors = place(2 * places.channels, sizeof(float));
   places.input =
-      part(n * places.pixels_per_sample * places.stored, size_of(nn::storage_of(precision)));
-  places.input_float = part(layout.learns_input ? values : 0, sizeof(float));
+      place(n * places.pixels_per_sample * places.stored, size_of(nn::storage_of(precision)));
+  places.input_float = place(layout.learns_input ? values : 0, sizeof(float));
   return places;
 }
 
@@ -111,8 +111,8 @@ InputSlot::~InputSlot() {
 
 InputMemory InputSlot::memory(std::int64_t first) const {
   const bool learns = layout_.learns_input;
-  const auto row = [&](const InputPlaces::Part& part) {
-    return at(part) + part.bytes / unsigned_of(layout_.capacity) * unsigned_of(first);
+  const auto row = [&](const InputPlaces::Place& place) {
+    return at(place) + place.bytes / unsigned_of(layout_.capacity) * unsigned_of(first);
   };
   return {.input = row(places_.input),
           .labels = row(learns ? places_.input_float : places_.labels),

@@ -19,18 +19,18 @@
 
 namespace millrace::gpu {
 
-/// Where the parts of a slot lie in its one block of device memory.
+/// Where what a slot has lies in its one block of device memory.
 struct InputPlaces {
-  struct Part {
+  struct Place {
     std::uint64_t offset = 0, bytes = 0;
   };
-  Part pixels;  ///< as they are uploaded; nothing where they are resident
+  Place pixels;  ///< as they are uploaded; nothing where they are resident
   // In this order, so that one copy brings them all:
-  Part labels, weights, draws;
-  Part rows, moves;  ///< of resident samples: their numbers, and how they are moved
-  Part factors;      ///< of the normalization: factor, then offset
-  Part input;        ///< what steps read
-  Part input_float;  ///< the same as float32 targets, where the input is learnt
+  Place labels, weights, draws;
+  Place rows, moves;  ///< of resident samples: their numbers, and how they are moved
+  Place factors;      ///< of the normalization: factor, then offset
+  Place input;        ///< what steps read
+  Place input_float;  ///< the same as float32 targets, where the input is learnt
   std::uint64_t bytes = 0;
   std::int64_t channels = 0, stored = 0, pixels_per_sample = 0;
 };
@@ -63,13 +63,13 @@ class InputSlot : public nn::DeviceInput {
   [[nodiscard]] LabelRange labels() const { return labels_; }
 
  private:
-  [[nodiscard]] std::byte* at(const InputPlaces::Part& part) const {
-    return memory_.data() + part.offset;
+  [[nodiscard]] std::byte* at(const InputPlaces::Place& place) const {
+    return memory_.data() + place.offset;
   }
   /// What is uploaded to that place, in pinned memory.
   template <class T>
-  [[nodiscard]] std::span<T> staged(const InputPlaces::Part& part, std::size_t count) const {
-    auto* const begin = staging_.data() + (part.offset - places_.labels.offset);
+  [[nodiscard]] std::span<T> staged(const InputPlaces::Place& place, std::size_t count) const {
+    auto* const begin = staging_.data() + (place.offset - places_.labels.offset);
     return {reinterpret_cast<T*>(begin), count};
   }
   void check(const nn::HostSamples& samples) const;

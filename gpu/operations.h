@@ -65,6 +65,10 @@ struct Matmul {
   friend bool operator==(const Matmul&, const Matmul&) = default;
 };
 [[nodiscard]] const char* to_string(Epilogue epilogue) noexcept;
+/// Whether signs of sums are written to or read from aux.
+[[nodiscard]] constexpr bool has_aux(Epilogue epilogue) noexcept {
+  return epilogue == Epilogue::relu_aux_bias || epilogue == Epilogue::drelu_bgrad;
+}
 [[nodiscard]] std::string to_string(const Matmul& matmul);
 
 struct MatmulMemory {

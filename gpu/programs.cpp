@@ -1,6 +1,7 @@
 #include <millrace/gpu/programs.h>
 
 #include <millrace/core/error.h>
+#include <millrace/gpu/lower/lowering.h>
 
 #include <algorithm>
 
@@ -29,8 +30,12 @@ void Programs::for_each(const Body& body) const {
 }
 
 Programs::Programs(const nn::Model& model, const nn::CompileOptions& options,
-                   const Lowering::Options& lowering, const ParameterPlaces& parameters,
-                   Plans& plans) {
+                   const EngineOptions& engine, const ParameterPlaces& parameters, Plans& plans) {
+  const Lowering::Options lowering{.precision = engine.precision,
+                                   .seed = options.seed,
+                                   .optimizer = options.optimizer,
+                                   .gradient = options.gradient,
+                                   .loss_scale = engine.loss_scale};
   const auto compile = [&](std::int64_t batch, nn::Mode mode) {
     nn::Graph graph =
         nn::build_graph(model, batch, mode, options.loss.value_or(nn::default_loss(model)));

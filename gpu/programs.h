@@ -2,7 +2,9 @@
 // The programs of an executor: one for training and one for evaluation for each batch size that was
 // announced. They share the executor's memory, so what they need is what the largest needs.
 
-#include <millrace/gpu/lower/lowering.h>
+#include <millrace/gpu/engine_options.h>
+#include <millrace/gpu/parameters.h>
+#include <millrace/gpu/plans.h>
 #include <millrace/gpu/program.h>
 #include <millrace/nn/engine.h>
 
@@ -16,8 +18,8 @@ namespace millrace::gpu {
 class Programs {
  public:
   /// Compiles for all sizes. `plans` outlives this.
-  Programs(const nn::Model& model, const nn::CompileOptions& options,
-           const Lowering::Options& lowering, const ParameterPlaces& parameters, Plans& plans);
+  Programs(const nn::Model& model, const nn::CompileOptions& options, const EngineOptions& engine,
+           const ParameterPlaces& parameters, Plans& plans);
 
   [[nodiscard]] Bytes activations() const;
   [[nodiscard]] Bytes workspace() const;

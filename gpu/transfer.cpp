@@ -58,9 +58,10 @@ void Transfer::write(float* arena, bool trainable_only, std::span<const float> v
 
 void Transfer::write_bytes(void* to, std::span<const std::byte> bytes) {
   for (std::size_t done = 0; done < bytes.size(); done += staging_.size()) {
-    const auto part = bytes.subspan(done, std::min(staging_.size(), bytes.size() - done));
-    std::ranges::copy(part, staging_.data());
-    copy(static_cast<std::byte*>(to) + done, staging_.data(), part.size(), Device::Copy::to_device);
+    const auto piece = bytes.subspan(done, std::min(staging_.size(), bytes.size() - done));
+    std::ranges::copy(piece, staging_.data());
+    copy(static_cast<std::byte*>(to) + done, staging_.data(), piece.size(),
+         Device::Copy::to_device);
   }
 }
 

@@ -67,8 +67,8 @@ const Cupti& cupti() {
   return cupti;
 }
 
-// CUPTI's callbacks know no context, so there is one recording a process.
-struct Recording {
+// CUPTI's callbacks know no context, so there is one recorder a process.
+struct Collected {
   std::mutex mutex;  // guards the rest
   bool is_on = false;
   std::size_t most = 0;
@@ -79,17 +79,17 @@ struct Recording {
 };
 
 // Never destroyed: CUPTI may call back while the process ends.
-Recording& recording() {
-  static auto* const recording = new Recording;
-  return *recording;
+Collected& collected() {
+  static auto* const collected = new Collected;
+  return *collected;
 }
 
-std::string_view interned(Recording& to, std::string_view name) {
+std::string_view interned(Collected& to, std::string_view name) {
   const auto found = to.names.find(name);
   return found != to.names.end() ? *found : *to.names.emplace(name).first;
 }
 
-void add(Recording& to, Kind kind, std::string_view name, std::uint32_t stream, std::uint64_t begin,
+void add(Collected& to, Kind kind, std::string_view name, std::uint32_t stream, std::uint64_t begin,
          std::uint64_t end, std::uint64_t bytes) {
   if (begin == 0 || end < begin) return;  // CUPTI had no memory for its time stamps
   if (to.activities.size() >= to.most) {
@@ -103,7 +103,7 @@ void add(Recording& to, Kind kind, std::string_view name, std::uint32_t stream, 
   to.activities.push_back({kind, interned(to, name), stream, at(begin), at(end), bytes});
 }
 
-void add_copy(Recording& to, const CUpti_ActivityMemcpy5& copy) {
+void add_copy(Collected& to, const CUpti_ActivityMemcpy5& copy) {
   const auto of_kind = [&](Kind kind, const char* name) {
     add(to, kind, name, copy.streamId, copy.start, copy.end, copy.bytes);
   };
@@ -114,7 +114,7 @@ void add_copy(Recording& to, const CUpti_ActivityMemcpy5& copy) {
   }
 }
 
-void add(Recording& to, const CUpti_Activity* record) {
+void add(Collected& to, const CUpti_Activity* record) {
   switch (record->kind) {
     case CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL: {
       // Newer records have more behind what is read here.
@@ -151,7 +151,7 @@ void CUPTIAPI give_buffer(std::uint8_t** buffer, std::size_t* size, std::size_t*
 // An exception must not cross CUPTI; the only one that can come is that of full memory.
 void CUPTIAPI take_buffer(CUcontext context, std::uint32_t stream, std::uint8_t* buffer,
                           std::size_t, std::size_t valid) noexcept {
-  Recording& to = recording();
+  Collected& to = collected();
   {
     const std::scoped_lock lock(to.mutex);
     CUpti_Activity* record = nullptr;
@@ -191,7 +191,7 @@ void disable_all() {
 void begin(const ActivityRecorder::Options& options) {
   static const CUptiResult registered = cupti().register_callbacks(give_buffer, take_buffer);
   cupti().check(registered, "its buffers");
-  Recording& to = recording();
+  Collected& to = collected();
   {
     const std::scoped_lock lock(to.mutex);
     MILLRACE_CHECK(!to.is_on, "one recording of a GPU's activity at a time");
@@ -236,7 +236,7 @@ std::vector<Activity> ActivityRecorder::stop() {
   records_ = false;
   disable_all();
   (void)cupti().flush(CUPTI_ACTIVITY_FLAG_FLUSH_FORCED);
-  Recording& from = recording();
+  Collected& from = collected();
   const std::scoped_lock lock(from.mutex);
   from.is_on = false;
   lost_ = from.lost;

@@ -139,22 +139,23 @@ std::vector<cublasLtMatmulHeuristicResult_t> proposals(const CublasLtLibrary& lt
   return found;
 }
 
-bool uses_tensor_cores(const CublasLtLibrary& lt, const cublasLtMatmulAlgo_t& algorithm) {
-  std::uint64_t flags = 0;
+template <class Value>
+Value property(const CublasLtLibrary& lt, const cublasLtMatmulAlgo_t& algorithm, auto attribute,
+               auto get) {
+  Value value = 0;
   std::size_t written = 0;
-  lt.check(lt.capability(&algorithm, CUBLASLT_ALGO_CAP_NUMERICAL_IMPL_FLAGS, &flags, sizeof flags,
-                         &written),
-           "properties of an algorithm");
-  return (flags & CUBLASLT_NUMERICAL_IMPL_FLAGS_TENSOR_OP_MASK) != 0;
-}
-
-std::uint32_t configured(const CublasLtLibrary& lt, const cublasLtMatmulAlgo_t& algorithm,
-                         cublasLtMatmulAlgoConfigAttributes_t attribute) {
-  std::uint32_t value = 0;
-  std::size_t written = 0;
-  lt.check(lt.configuration(&algorithm, attribute, &value, sizeof value, &written),
+  lt.check(get(&algorithm, attribute, &value, sizeof value, &written),
            "properties of an algorithm");
   return value;
+}
+bool uses_tensor_cores(const CublasLtLibrary& lt, const cublasLtMatmulAlgo_t& algorithm) {
+  const auto flags =
+      property<std::uint64_t>(lt, algorithm, CUBLASLT_ALGO_CAP_NUMERICAL_IMPL_FLAGS, lt.capability);
+  return (flags & CUBLASLT_NUMERICAL_IMPL_FLAGS_TENSOR_OP_MASK) != 0;
+}
+std::uint32_t configured(const CublasLtLibrary& lt, const cublasLtMatmulAlgo_t& algorithm,
+                         cublasLtMatmulAlgoConfigAttributes_t attribute) {
+  return property<std::uint32_t>(lt, algorithm, attribute, lt.configuration);
 }
 
 std::string name_of(const CublasLtLibrary& lt, const cublasLtMatmulAlgo_t& algorithm) {

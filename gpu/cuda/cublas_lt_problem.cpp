@@ -49,7 +49,7 @@ CublasLtProblem problem_of(const Matmul& m) {
       m.precision == nn::Precision::tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
   problem.epilogue = epilogue_of(m.epilogue);
   problem.has_bias = m.epilogue != Epilogue::none;
-  problem.has_aux = m.epilogue == Epilogue::relu_aux_bias || m.epilogue == Epilogue::drelu_bgrad;
+  problem.has_aux = has_aux(m.epilogue);
   MILLRACE_CHECK(!problem.has_aux || (m.ld_aux >= m.n && m.ld_aux % 128 == 0),
                  "a mask's rows are multiples of 128 bits, not ", m.ld_aux, ", and hold ", m.n);
   return problem;

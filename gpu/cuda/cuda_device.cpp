@@ -59,14 +59,12 @@ class CudaDevice : public Device {
     return std::make_unique<detail::CudaEvent>(timed);
   }
   void record(Event& event, Stream& stream) override {
-    use();
-    check_cuda(cudaEventRecord(cuda(event).handle(), cuda(stream).handle()), "event in stream ",
+    check_cuda(cudaEventRecord(cuda(event).handle(), here(stream)), "event in stream ",
                cuda(stream).name());
   }
   void wait(Stream& stream, const Event& event) override {
-    use();
-    check_cuda(cudaStreamWaitEvent(cuda(stream).handle(), cuda(event).handle(), 0),
-               "wait of stream ", cuda(stream).name());
+    check_cuda(cudaStreamWaitEvent(here(stream), cuda(event).handle(), 0), "wait of stream ",
+               cuda(stream).name());
   }
   void synchronize(const Event& event) override {
     use();
@@ -91,17 +89,15 @@ class CudaDevice : public Device {
     return convolutions_.plan(convolution, workspace);
   }
   void run(Stream& stream, const ConvolutionPlan& plan, const ConvolutionMemory& memory) override {
-    use();
     count(counters().library_calls);
-    convolutions_.run(cuda(stream).handle(), plan, memory);
+    convolutions_.run(here(stream), plan, memory);
   }
   [[nodiscard]] std::unique_ptr<MatmulPlan> plan(const Matmul& matmul, Bytes workspace) override {
     use();
     return products_.plan(matmul, workspace);
   }
   void run(Stream& stream, const MatmulPlan& plan, const MatmulMemory& memory) override {
-    use();
-    products_.run(cuda(stream).handle(), plan, memory);
+    products_.run(here(stream), plan, memory);
   }
 
   void begin_capture(Stream& stream) override;
@@ -110,6 +106,11 @@ class CudaDevice : public Device {
 
  private:
   void use() const { detail::use_device(index_); }
+  /// The stream, of the device that is made current.
+  [[nodiscard]] cudaStream_t here(const Stream& stream) const {
+    use();
+    return cuda(stream).handle();
+  }
 
   int index_;
   DeviceFacts facts_;
@@ -120,38 +121,32 @@ class CudaDevice : public Device {
 };
 
 void CudaDevice::copy(Stream& stream, void* to, const void* from, Bytes size, Copy kind) {
-  use();
   count(counters().copies);
   const auto [cuda_kind, direction] = kCopies[static_cast<std::size_t>(kind)];
-  check_cuda(cudaMemcpyAsync(to, from, size.count, cuda_kind, cuda(stream).handle()), "copy of ",
-             size, " ", direction, " in stream ", cuda(stream).name());
+  check_cuda(cudaMemcpyAsync(to, from, size.count, cuda_kind, here(stream)), "copy of ", size, " ",
+             direction, " in stream ", cuda(stream).name());
 }
 
 void CudaDevice::fill(Stream& stream, void* memory, int byte, Bytes size) {
-  use();
-  check_cuda(cudaMemsetAsync(memory, byte, size.count, cuda(stream).handle()), "fill of ", size,
+  check_cuda(cudaMemsetAsync(memory, byte, size.count, here(stream)), "fill of ", size,
              " in stream ", cuda(stream).name());
 }
 
 void CudaDevice::launch(Stream& stream, const Launch& launch) {
-  use();
   count(counters().kernels);
-  const int error =
-      launch.kernel->launch(launch.arguments.data(), launch.count, cuda(stream).handle());
+  const int error = launch.kernel->launch(launch.arguments.data(), launch.count, here(stream));
   check_cuda(static_cast<cudaError_t>(error), "kernel ", launch.kernel->name, " over ",
              launch.count, " in stream ", cuda(stream).name());
 }
 
 // Only calls of this thread are held to the rules of capturing: others allocate and copy meanwhile.
 void CudaDevice::begin_capture(Stream& stream) {
-  use();
-  check_cuda(cudaStreamBeginCapture(cuda(stream).handle(), cudaStreamCaptureModeThreadLocal),
+  check_cuda(cudaStreamBeginCapture(here(stream), cudaStreamCaptureModeThreadLocal),
              "begin of capture in stream ", cuda(stream).name());
 }
 
 std::unique_ptr<StepGraph> CudaDevice::end_capture(Stream& stream) {
-  use();
-  const cudaStream_t handle = cuda(stream).handle();
+  const cudaStream_t handle = here(stream);
   const std::string& name = cuda(stream).name();
   cudaGraph_t captured = nullptr;
   const cudaError_t error = cudaStreamEndCapture(handle, &captured);
@@ -166,13 +161,27 @@ std::unique_ptr<StepGraph> CudaDevice::end_capture(Stream& stream) {
 }
 
 void CudaDevice::launch(Stream& stream, StepGraph& graph) {
-  use();
   count(counters().graphs);
-  check_cuda(cudaGraphLaunch(cuda(graph).handle(), cuda(stream).handle()), "graph in stream ",
+  check_cuda(cudaGraphLaunch(cuda(graph).handle(), here(stream)), "graph in stream ",
              cuda(stream).name());
 }
 
 }  // namespace
+
+Probe probe() {
+  const detail::DeviceCount found = detail::count_devices();
+  if (found.count == 0) return {.devices = {}, .why_none = found.why_none};
+  if (std::string missing = detail::missing_library(); !missing.empty()) {
+    return {.devices = {}, .why_none = std::move(missing)};
+  }
+  Probe probe;
+  try {
+    for (int i = 0; i < found.count; ++i) probe.devices.push_back(detail::facts_of(i));
+  } catch (const Error& error) {
+    return {.devices = {}, .why_none = error.what()};
+  }
+  return probe;
+}
 
 std::shared_ptr<Device> open_device(const OpenOptions& options) {
   const detail::DeviceCount found = detail::count_devices();

@@ -2,14 +2,12 @@
 
 #include <millrace/core/error.h>
 #include <millrace/gpu/cuda/cublas_lt_library.h>
-#include <millrace/gpu/cuda/cuda_device.h>
 #include <millrace/gpu/cuda/cuda_objects.h>
 #include <millrace/gpu/cuda/cudnn_plans.h>
 
 #include <fstream>
 
-namespace millrace::gpu {
-namespace detail {
+namespace millrace::gpu::detail {
 namespace {
 
 // 13020 -> "13.2".
@@ -83,21 +81,4 @@ DeviceFacts facts_of(int index) {
           .cublas = cublas_lt().version()};
 }
 
-}  // namespace detail
-
-Probe probe() {
-  const detail::DeviceCount found = detail::count_devices();
-  if (found.count == 0) return {.devices = {}, .why_none = found.why_none};
-  if (std::string missing = detail::missing_library(); !missing.empty()) {
-    return {.devices = {}, .why_none = std::move(missing)};
-  }
-  Probe probe;
-  try {
-    for (int i = 0; i < found.count; ++i) probe.devices.push_back(detail::facts_of(i));
-  } catch (const Error& error) {
-    return {.devices = {}, .why_none = error.what()};
-  }
-  return probe;
-}
-
-}  // namespace millrace::gpu
+}  // namespace millrace::gpu::detail

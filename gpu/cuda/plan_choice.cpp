@@ -33,7 +33,7 @@ struct Tensors {
     w = tensor(c.filters * c.rows * c.columns * c.channels);
     y = tensor(c.batch * c.out_height * c.out_width * c.filters);
     bias = tensor(c.filters);
-    workspace = detail::scratch(most.count, 0x22);
+    workspace = detail::scratch(std::max<std::uint64_t>(most.count, 16), 0x22);  // never null
   }
   [[nodiscard]] ConvolutionMemory memory() const {
     return {x.data(), w.data(), y.data(), bias.data(), workspace.data()};

@@ -32,9 +32,6 @@ bool writes_bias(const Matmul& m) {
 std::int64_t bias_elements(const Matmul& m) {
   return m.epilogue == Epilogue::bgrad_a ? m.m : m.n;
 }
-bool has_aux(const Matmul& m) {
-  return m.epilogue == Epilogue::relu_aux_bias || m.epilogue == Epilogue::drelu_bgrad;
-}
 
 /// A bit an element, rows of ld_aux bits.
 struct AuxBits {
@@ -91,7 +88,7 @@ void validate(const Matmul& m) {
   const bool fits = m.m > 0 && m.n > 0 && m.k > 0 && m.lda >= stored_a(m).columns &&
                     m.ldb >= stored_b(m).columns && m.ldd >= m.n;
   if (!fits) throw Error(concat("cublas: ", to_string(m), ": the sizes do not fit together"));
-  if (has_aux(m) && (m.ld_aux < m.n || m.ld_aux % 128 != 0)) {
+  if (has_aux(m.epilogue) && (m.ld_aux < m.n || m.ld_aux % 128 != 0)) {
     throw Error(concat("cublas: ", to_string(m), ": rows of aux have ", m.ld_aux,
                        " bits; a multiple of 128 that is at least n is wanted"));
   }
@@ -109,7 +106,7 @@ std::vector<Access> accesses_of(const Matmul& m, const MatmulMemory& memory) {
   if (reads_bias(m) || writes_bias(m)) {
     accesses.push_back({memory.bias, bytes(bias_elements(m), element), writes_bias(m)});
   }
-  if (has_aux(m)) {
+  if (has_aux(m.epilogue)) {
     accesses.push_back(
         {memory.aux, bytes(m.m * m.ld_aux, 1) / 8, m.epilogue == Epilogue::relu_aux_bias});
   }

@@ -1,6 +1,6 @@
 #include <millrace/gpu/kernels/activation.h>
 
-#include <millrace/gpu/kernels/launcher.h>
+#include <millrace/gpu/kernels/kernel.h>
 
 #include <cmath>
 #include <type_traits>

@@ -1,7 +1,7 @@
 #pragma once
 // Batch normalisation and its gradient. Parameters and statistics are float32, [stored] each.
 
-#include <millrace/gpu/kernels/column_sums.h>
+#include <millrace/gpu/kernels/plane.h>
 #include <millrace/gpu/scalars.h>
 
 #include <cstdint>

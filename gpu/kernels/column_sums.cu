@@ -2,13 +2,7 @@
 
 #include <millrace/gpu/kernels/team_sums.h>
 
-#include <algorithm>
-
 namespace millrace::gpu {
-
-std::int64_t sum_parts(std::int64_t rows) noexcept {
-  return std::clamp((rows + kRowsOfPart - 1) / kRowsOfPart, std::int64_t{1}, kMostParts);
-}
 
 /// The columns of a gradient; kRelu: first made that of a ReLU with output y, and written to dx.
 template <class T, bool kRelu>

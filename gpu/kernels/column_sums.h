@@ -7,8 +7,6 @@
 
 namespace millrace::gpu {
 
-/// Fixed parts for column sums: partials are float32 [parts(rows)][stored].
-[[nodiscard]] std::int64_t sum_parts(std::int64_t rows) noexcept;
 /// Sums of columns in two launches: partials, then db (of `type`) in a fixed order. With `y`, dy is
 /// first masked as in relu_backward and written to dx: one pass for both.
 [[nodiscard]] Launch column_sums(Type type, const void* dy, const void* y, void* dx,

@@ -1,7 +1,7 @@
 #include <millrace/gpu/kernels/dropout.h>
 
 #include <millrace/core/random.h>
-#include <millrace/gpu/kernels/launcher.h>
+#include <millrace/gpu/kernels/kernel.h>
 #include <millrace/gpu/kernels/philox.h>
 
 #include <cmath>
@@ -15,7 +15,7 @@ struct Dropout {
   T* y;
   std::int64_t pixels, channels, stored;
   std::uint32_t threshold;  ///< words from it on keep their element
-  std::uint32_t operation;  ///< layer and kind of draw, the low part of the counter's last word
+  std::uint32_t operation;  ///< layer and purpose, the low part of the counter's last word
   float factor;             ///< 1 / (1 - rate)
   std::uint64_t seed;
   const std::uint64_t* draws;

@@ -3,12 +3,16 @@
 //   MILLRACE_HOST_DEVICE void operator()(std::int64_t i) const;
 // called once for each i in [0, count), in any order. The same function runs on the GPU and in a
 // loop on the host. Only .cu files make launches; what functors need is in element.h and chunk.h.
+// A functor is put together from memory that a Launcher hands out: it checks it, gives it the
+// functor's type, and notes what the kernel reads and writes.
 
+#include <millrace/core/error.h>
 #include <millrace/core/host_device.h>
-#include <millrace/gpu/kernels/element.h>
-#include <millrace/gpu/launch.h>
+#include <millrace/gpu/kernels/chunk.h>
+#include <millrace/gpu/kernels/plane.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 
 namespace millrace::gpu {
@@ -52,6 +56,101 @@ template <class F>
 Launch launch_of(const char* name, const F& functor, std::int64_t count) {
   static const Kernel kernel{name, &launch_on_device<F>, &run_on_host<F>};
   return Launch::of(kernel, functor, count);
+}
+
+/// Stored channels are whole chunks of 16 bytes of the storage type, which is what a call handles.
+inline void check_channels(const char* kernel, Type type, std::int64_t channels,
+                           std::int64_t stored) {
+  const auto chunk = 16 / static_cast<std::int64_t>(size_of(type));
+  MILLRACE_CHECK(channels > 0 && channels <= stored && stored % chunk == 0, kernel, ": ", channels,
+                 " channels of ", to_string(type), " need a multiple of ", chunk,
+                 " stored ones, not ", stored);
+}
+
+/// Of one launch.
+class Launcher {
+ public:
+  explicit Launcher(const char* kernel) : kernel_(kernel) {}
+  Launcher(const char* kernel, Type type, const Plane& plane) : kernel_(kernel) {
+    MILLRACE_CHECK(plane.rows > 0, kernel, ": no rows");
+    check_channels(kernel, type, plane.channels, plane.stored);
+  }
+
+  /// Memory of `count` T that must be there, at a multiple of 16 bytes.
+  template <class T>
+  [[nodiscard]] const T* reads(const void* memory, std::int64_t count) {
+    check(memory);
+    return reads_any<T>(memory, count);
+  }
+  template <class T>
+  [[nodiscard]] T* writes(void* memory, std::int64_t count) {
+    check(memory);
+    return writes_any<T>(memory, count);
+  }
+  template <class T>
+  [[nodiscard]] T* updates(void* memory, std::int64_t count) {
+    noted_.reads(memory, bytes<T>(count));
+    return writes<T>(memory, count);
+  }
+  /// Memory that may lie anywhere, or be absent.
+  template <class T>
+  [[nodiscard]] const T* reads_any(const void* memory, std::int64_t count = 1) {
+    noted_.reads(memory, bytes<T>(count));
+    return static_cast<const T*>(memory);
+  }
+  template <class T>
+  [[nodiscard]] T* writes_any(void* memory, std::int64_t count) {
+    noted_.writes(memory, bytes<T>(count));
+    return static_cast<T*>(memory);
+  }
+
+  /// When all memory is noted: `count` calls of the functor, or as many teams (team_sums.h).
+  template <class F>
+  [[nodiscard]] Launch calls(const F& functor, std::int64_t count) const {
+    return with_noted(launch_of(kernel_, functor, count));
+  }
+  template <class F>
+  [[nodiscard]] Launch teams(const F& functor, std::int64_t count) const {
+    return with_noted(launch_of_teams(kernel_, functor, count));
+  }
+  [[nodiscard]] const char* kernel() const { return kernel_; }
+
+ private:
+  template <class T>
+  static std::size_t bytes(std::int64_t count) {
+    return static_cast<std::size_t>(count) * sizeof(T);
+  }
+  [[nodiscard]] Launch with_noted(Launch launch) const {
+    launch.accesses = noted_.accesses;
+    launch.access_count = noted_.access_count;
+    return launch;
+  }
+  void check(const void* memory) const {
+    MILLRACE_CHECK(memory != nullptr && reinterpret_cast<std::uintptr_t>(memory) % 16 == 0, kernel_,
+                   ": memory must begin at a multiple of 16 bytes, not at ", memory);
+  }
+
+  const char* kernel_;
+  Launch noted_;
+};
+
+/// Calls body.template operator()<T>(launcher) with the C++ type of a storage type:
+/// typed("relu", type, [&]<class T>(Launcher& at) {
+///   return at.calls(Relu<T>{at.reads<T>(x, n), at.writes<T>(y, n), n}, chunks_of(n, kChunk<T>));
+/// }). Braces keep the order in which memory is checked. `plane` is checked too.
+template <class Body>
+Launch typed(const char* kernel, Type type, const Body& body) {
+  return with_type(type, [&]<class T>() {
+    Launcher at(kernel);
+    return body.template operator()<T>(at);
+  });
+}
+template <class Body>
+Launch typed(const char* kernel, Type type, const Plane& plane, const Body& body) {
+  return with_type(type, [&]<class T>() {
+    Launcher at(kernel, type, plane);
+    return body.template operator()<T>(at);
+  });
 }
 
 #endif  // __CUDACC__

@@ -1,6 +1,6 @@
 #include <millrace/gpu/kernels/layout.h>
 
-#include <millrace/gpu/kernels/launcher.h>
+#include <millrace/gpu/kernels/kernel.h>
 
 namespace millrace::gpu {
 

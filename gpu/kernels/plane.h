@@ -11,6 +11,7 @@
 #include <millrace/core/shape.h>
 #include <millrace/gpu/launch.h>
 
+#include <algorithm>
 #include <cstdint>
 
 namespace millrace::gpu {
@@ -25,5 +26,12 @@ struct Plane {
   std::int64_t stored = 0;    ///< >= channels
   [[nodiscard]] std::int64_t elements() const { return rows * stored; }
 };
+
+/// Fixed parts of rows that are added up by themselves: partial sums are float32
+/// [sum_parts(rows)][stored]. Enough to fill a GPU, few enough to be added up in no time.
+[[nodiscard]] inline std::int64_t sum_parts(std::int64_t rows) noexcept {
+  constexpr std::int64_t kRowsOfPart = 128, kMostParts = 512;
+  return std::clamp((rows + kRowsOfPart - 1) / kRowsOfPart, std::int64_t{1}, kMostParts);
+}
 
 }  // namespace millrace::gpu

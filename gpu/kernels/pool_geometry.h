@@ -2,7 +2,7 @@
 // Where the windows of pooling lie over an image, for host and device: in part over padding; what
 // counts is the part over the image.
 
-#include <millrace/gpu/kernels/launcher.h>
+#include <millrace/gpu/kernels/kernel.h>
 #include <millrace/gpu/kernels/pooling.h>
 
 #include <cstdint>

@@ -15,8 +15,7 @@
 //   void add(std::int64_t row, std::int64_t channel, Sums<kSums, kLanes>& sums) const;
 //   void finish(std::int64_t channel, Sums<kSums, kLanes>& sums) const;
 
-#include <millrace/gpu/kernels/column_sums.h>
-#include <millrace/gpu/kernels/launcher.h>
+#include <millrace/gpu/kernels/kernel.h>
 #include <millrace/gpu/scalars.h>
 
 #include <algorithm>
@@ -75,8 +74,6 @@ Launch launch_of_teams(const char* name, const F& functor, std::int64_t teams) {
   return Launch::of(kernel, functor, teams);
 }
 
-/// Enough parts to fill a GPU, few enough to be added up in no time.
-inline constexpr std::int64_t kRowsOfPart = 128, kMostParts = 512;
 /// Chunks of a row that a team adds up side by side: a line of a GPU's cache.
 inline constexpr std::int64_t kTeamChunks = 8;
 
