@@ -10,6 +10,10 @@ namespace {
 using onednn::Found;
 using onednn::Kernel;
 
+constexpr dnnl::algorithm algorithm_of(const nn::Sigmoid&) {
+  return dnnl::algorithm::eltwise_logistic_use_dst_for_bwd;
+}
+
 /// The layout of a value, then the logical order, which no padding makes difficult.
 std::vector<Layout> layouts(const Lowering& lowering, nn::ValueId id) {
   const Layout here = lowering.layout(lowering.slot_of(id));
@@ -44,9 +48,11 @@ void lower(Lowering& lowering, const nn::Op& op, const nn::Relu&) {
   lower_elementwise(lowering, op, dnnl::algorithm::eltwise_relu_use_dst_for_bwd);
 }
 
-void lower(Lowering& lowering, const nn::Op& op, const nn::Sigmoid&) {
-  lower_elementwise(lowering, op, dnnl::algorithm::eltwise_logistic_use_dst_for_bwd);
-}
+#define MILLRACE_LOWER_ELEMENTWISE(Kind)                                    \
+  void lower(Lowering& lowering, const nn::Op& op, const nn::Kind& layer) { \
+    lower_elementwise(lowering, op, algorithm_of(layer));                   \
+  }
+MILLRACE_ELEMENTWISE_KINDS(MILLRACE_LOWER_ELEMENTWISE)
 
 void lower(Lowering& lowering, const nn::Op& op, const nn::Softmax&) {
   const Layout plain = plain_layout(lowering.shape(op.result()));

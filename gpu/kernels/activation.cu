@@ -1,8 +1,11 @@
 #include <millrace/gpu/kernels/activation.h>
 
+#include <millrace/core/error.h>
 #include <millrace/gpu/kernels/kernel.h>
+#include <millrace/nn/layers/kinds.h>
 
 #include <cmath>
+#include <string>
 #include <type_traits>
 
 namespace millrace::gpu {
@@ -101,11 +104,11 @@ Launch relu_backward(Type type, const void* dy, const void* y, void* dx, std::in
   });
 }
 
-// ---- sigmoid ------------------------------------------------------------------------------------
+// ---- elementwise kinds --------------------------------------------------------------------------
 
 /// A chunk of channels a call.
-template <class T>
-struct Sigmoid {
+template <class T, class Kind>
+struct Elementwise {
   const T* x;
   T* y;
   std::int64_t channels, stored;
@@ -114,13 +117,13 @@ struct Sigmoid {
     constexpr int kLanes = kChunk<T>;
     const std::int64_t first = divide(i, stored / kLanes).remainder * kLanes;
     auto values = load_lanes<kLanes>(x + i * kLanes);
-    for (int k = 0; k < kLanes; ++k) values[k] = 1 / (1 + std::exp(-values[k]));
+    for (int k = 0; k < kLanes; ++k) values[k] = Kind::value(values[k]);
     store_lanes(y + i * kLanes, values, channels - first);
   }
 };
 
-template <class T>
-struct SigmoidGradient {
+template <class T, class Kind>
+struct ElementwiseGradient {
   const T* dy;
   const T* y;
   T* dx;
@@ -130,28 +133,39 @@ struct SigmoidGradient {
     constexpr int kLanes = kChunk<T>;
     const std::int64_t first = divide(i, stored / kLanes).remainder * kLanes;
     auto values = load_lanes<kLanes>(dy + i * kLanes);
-    const auto p = load_lanes<kLanes>(y + i * kLanes);
-    for (int k = 0; k < kLanes; ++k) values[k] *= p[k] * (1 - p[k]);
+    const auto made = load_lanes<kLanes>(y + i * kLanes);
+    for (int k = 0; k < kLanes; ++k) values[k] = Kind::gradient(values[k], made[k]);
     store_lanes(dx + i * kLanes, values, channels - first);
   }
 };
 
-Launch sigmoid_forward(Type type, const void* x, void* y, const Plane& plane) {
+template <class Kind>
+Launch elementwise_forward(Type type, const void* x, void* y, const Plane& plane) {
   const std::int64_t n = plane.elements();
-  return typed("sigmoid", type, plane, [&]<class T>(Launcher& at) {
-    return at.calls(Sigmoid<T>{at.reads<T>(x, n), at.writes<T>(y, n), plane.channels, plane.stored},
+  return typed(Kind::kFacts.name, type, plane, [&]<class T>(Launcher& at) {
+    return at.calls(
+        Elementwise<T, Kind>{at.reads<T>(x, n), at.writes<T>(y, n), plane.channels, plane.stored},
+        n / kChunk<T>);
+  });
+}
+
+template <class Kind>
+Launch elementwise_backward(Type type, const void* dy, const void* y, void* dx,
+                            const Plane& plane) {
+  static const std::string name = concat(Kind::kFacts.name, "_backward");
+  const std::int64_t n = plane.elements();
+  return typed(name.c_str(), type, plane, [&]<class T>(Launcher& at) {
+    return at.calls(ElementwiseGradient<T, Kind>{at.reads<T>(dy, n), at.reads<T>(y, n),
+                                                 at.writes<T>(dx, n), plane.channels, plane.stored},
                     n / kChunk<T>);
   });
 }
 
-Launch sigmoid_backward(Type type, const void* dy, const void* y, void* dx, const Plane& plane) {
-  const std::int64_t n = plane.elements();
-  return typed("sigmoid_backward", type, plane, [&]<class T>(Launcher& at) {
-    return at.calls(SigmoidGradient<T>{at.reads<T>(dy, n), at.reads<T>(y, n), at.writes<T>(dx, n),
-                                       plane.channels, plane.stored},
-                    n / kChunk<T>);
-  });
-}
+#define MILLRACE_ELEMENTWISE_LAUNCHES(Kind)                                              \
+  template Launch elementwise_forward<nn::Kind>(Type, const void*, void*, const Plane&); \
+  template Launch elementwise_backward<nn::Kind>(Type, const void*, const void*, void*,  \
+                                                 const Plane&);
+MILLRACE_ELEMENTWISE_KINDS(MILLRACE_ELEMENTWISE_LAUNCHES)
 
 // ---- softmax ------------------------------------------------------------------------------------
 

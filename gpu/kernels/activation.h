@@ -17,9 +17,12 @@ namespace millrace::gpu {
 /// dx = y > 0 ? dy : 0; dx may be dy.
 [[nodiscard]] Launch relu_backward(Type type, const void* dy, const void* y, void* dx,
                                    std::int64_t elements);
-[[nodiscard]] Launch sigmoid_forward(Type type, const void* x, void* y, const Plane& plane);
-[[nodiscard]] Launch sigmoid_backward(Type type, const void* dy, const void* y, void* dx,
-                                      const Plane& plane);
+/// Of a kind in nn::MILLRACE_ELEMENTWISE_KINDS: y = value(x), dx = gradient(dy, y).
+template <class Kind>
+[[nodiscard]] Launch elementwise_forward(Type type, const void* x, void* y, const Plane& plane);
+template <class Kind>
+[[nodiscard]] Launch elementwise_backward(Type type, const void* dy, const void* y, void* dx,
+                                          const Plane& plane);
 /// Over the channels that count. `from` and `to`: storage type or f32 (the model's output).
 [[nodiscard]] Launch softmax_forward(Type from, Type to, const void* x, void* y,
                                      const Plane& plane);

@@ -50,9 +50,11 @@ void lower(Lowering& lowering, const nn::Op& op, const nn::Relu&) {
   });
 }
 
-void lower(Lowering& lowering, const nn::Op& op, const nn::Sigmoid&) {
-  lower_by_rows(lowering, op, sigmoid_forward, sigmoid_backward);
-}
+#define MILLRACE_LOWER_ELEMENTWISE(Kind)                                                        \
+  void lower(Lowering& lowering, const nn::Op& op, const nn::Kind&) {                           \
+    lower_by_rows(lowering, op, elementwise_forward<nn::Kind>, elementwise_backward<nn::Kind>); \
+  }
+MILLRACE_ELEMENTWISE_KINDS(MILLRACE_LOWER_ELEMENTWISE)
 
 void lower(Lowering& lowering, const nn::Op& op, const nn::Softmax&) {
   const auto forward = [](Type type, const void* x, void* y, const Plane& plane) {

@@ -17,8 +17,12 @@
 #include <optional>
 #include <string_view>
 
-/// A macro, because an engine declares a function a kind from it, which no template can.
+// Macros, because an engine declares a function a kind from them, which no template can.
+/// Kinds that are Elementwise, and nothing else to an engine. (A ReLU is: what makes its input can
+/// do its work.)
+#define MILLRACE_ELEMENTWISE_KINDS(KIND) KIND(Sigmoid)
 #define MILLRACE_LAYER_KINDS(KIND) \
+  MILLRACE_ELEMENTWISE_KINDS(KIND) \
   KIND(AvgPool2D)                  \
   KIND(BatchNorm)                  \
   KIND(Conv2D)                     \
@@ -28,7 +32,6 @@
   KIND(GlobalAvgPool)              \
   KIND(MaxPool2D)                  \
   KIND(Relu)                       \
-  KIND(Sigmoid)                    \
   KIND(Softmax)
 
 namespace millrace::nn {

@@ -7,8 +7,14 @@ namespace millrace::nn {
 
 struct Relu : Elementwise<Relu> {
   static constexpr LayerFacts kFacts{.name = "relu", .stem = "relu", .keeps_order = true};
-  static double value(double x) { return x < 0 ? 0.0 : x; }
-  static double gradient(double dy, double y) { return y > 0 ? dy : 0.0; }
+  template <class Real>
+  MILLRACE_HOST_DEVICE static Real value(Real x) {
+    return x < 0 ? Real(0) : x;
+  }
+  template <class Real>
+  MILLRACE_HOST_DEVICE static Real gradient(Real dy, Real y) {
+    return y > 0 ? dy : Real(0);
+  }
 };
 
 }  // namespace millrace::nn

@@ -9,8 +9,14 @@ namespace millrace::nn {
 
 struct Sigmoid : Elementwise<Sigmoid> {
   static constexpr LayerFacts kFacts{.name = "sigmoid", .stem = "sigmoid", .keeps_order = true};
-  static double value(double x) { return 1 / (1 + std::exp(-x)); }
-  static double gradient(double dy, double y) { return dy * y * (1 - y); }
+  template <class Real>
+  MILLRACE_HOST_DEVICE static Real value(Real x) {
+    return 1 / (1 + std::exp(-x));
+  }
+  template <class Real>
+  MILLRACE_HOST_DEVICE static Real gradient(Real dy, Real y) {
+    return dy * y * (1 - y);
+  }
 };
 
 }  // namespace millrace::nn

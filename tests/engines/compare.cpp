@@ -171,4 +171,9 @@ void check_model(const nn::Engine& tested_engine, const nn::Engine& reference_en
   check_arena(*tested, *reference, nn::Arena::parameters, nearness);
 }
 
+nn::ReferenceEngine reference_for(nn::Precision precision) {
+  const bool is_16_bit = nn::storage_of(precision) != DType::f32;
+  return nn::ReferenceEngine({.precision = is_16_bit ? precision : nn::Precision::fp32});
+}
+
 }  // namespace millrace::test

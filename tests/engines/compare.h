@@ -4,6 +4,7 @@
 
 #include <millrace/core/random.h>
 #include <millrace/nn/engine.h>
+#include <millrace/nn/reference/engine.h>
 
 #include <cstdint>
 #include <memory>
@@ -67,5 +68,8 @@ void check_arena(const nn::Executor& executor, const nn::Executor& reference, nn
 void check_model(const nn::Engine& tested, const nn::Engine& reference, const nn::Model& model,
                  nn::CompileOptions options, const std::vector<std::int64_t>& samples,
                  Nearness nearness = {});
+
+/// The float64 reference, which rounds where 16-bit precisions do.
+[[nodiscard]] nn::ReferenceEngine reference_for(nn::Precision precision);
 
 }  // namespace millrace::test

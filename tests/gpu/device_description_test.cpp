@@ -17,15 +17,6 @@
 
 using namespace millrace;
 
-namespace {
-
-std::vector<gpu::Convolution> convolutions_of_cnn() {
-  return gpu::test::asked_convolutions(nn::zoo_model("cnn", {150, 150, 3}, 10), 32,
-                                       nn::Precision::fp16);
-}
-
-}  // namespace
-
 TEST_CASE("The description of the card has plans wherever the card itself has") {
   const std::string json = gpu::describe_device(0);
   const auto folder = std::filesystem::path(MILLRACE_SCRATCH) / "gpu";
@@ -37,7 +28,8 @@ TEST_CASE("The description of the card has plans wherever the card itself has") 
   const auto here = gpu::Cudnn::for_current_device(capability);
   int all = 0, same = 0;
   for (const gpu::Convolution& convolution :
-       test::convolutions_of(nn::zoo_model("cnn", {150, 150, 3}, 10), 32, nn::Precision::fp16)) {
+       gpu::test::asked_convolutions(nn::zoo_model("cnn", {150, 150, 3}, 10), 32,
+                                     nn::Precision::fp16)) {
     INFO(to_string(convolution));
     const auto plans = here->plans(convolution, 16_MiB, 1);
     const gpu::PlanReport described = gpu::check_plan(convolution, json, 16_MiB);

@@ -32,11 +32,6 @@ Nearness nearness_of(nn::Precision precision) {
   return {.tolerance = 1e-5, .by_norm = gpu::test::is_gpu()};
 }
 
-nn::ReferenceEngine reference_for(nn::Precision precision) {
-  const bool is_16_bit = nn::storage_of(precision) != DType::f32;
-  return nn::ReferenceEngine({.precision = is_16_bit ? precision : nn::Precision::fp32});
-}
-
 void check_model(const nn::Model& model, const nn::CompileOptions& options,
                  const std::vector<std::int64_t>& samples,
                  const std::vector<nn::Precision>& precisions) {

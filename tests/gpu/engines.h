@@ -38,9 +38,6 @@ class TestedEngine {
 /// and there.
 [[nodiscard]] Nearness nearness_of(nn::Precision precision);
 
-/// The float64 reference, which rounds where 16-bit precisions do.
-[[nodiscard]] nn::ReferenceEngine reference_for(nn::Precision precision);
-
 /// check_model in these precisions.
 void check_model(const nn::Model& model, const nn::CompileOptions& options,
                  const std::vector<std::int64_t>& samples,

@@ -217,14 +217,14 @@ TEST_CASE("Sigmoid and its gradient") {
   Doubles want(x.size());
   reference::forward<nn::Sigmoid>(1, std::span<const double>(x), std::span(want));
   void* const y = memory.take(type, plane.elements());
-  memory.run(sigmoid_forward(type, memory.put(type, plane, x), y, plane));
+  memory.run(elementwise_forward<nn::Sigmoid>(type, memory.put(type, plane, x), y, plane));
   check_near(type, memory.get(type, y, plane), want);
 
   const Doubles p = memory.get(type, y, plane);
   reference::backward<nn::Sigmoid>(1, std::span<const double>(dy), std::span<const double>(p),
                                    std::span(want));
   void* const dx = memory.take(type, plane.elements());
-  memory.run(sigmoid_backward(type, memory.put(type, plane, dy), y, dx, plane));
+  memory.run(elementwise_backward<nn::Sigmoid>(type, memory.put(type, plane, dy), y, dx, plane));
   check_near(type, memory.get(type, dx, plane), want);
 }
 
@@ -353,7 +353,8 @@ TEST_CASE("Memory, channels and types that a kernel cannot do are refused") {
   CHECK_THROWS_AS(relu_forward(Type::u8, x, x, 8), std::logic_error);
   CHECK_THROWS_AS(add_bias(Type::f16, x, x, x, Plane{4, 3, 4}, false), std::logic_error);
   CHECK_THROWS_AS(add_bias(Type::f16, x, x, x, Plane{0, 3, 8}, false), std::logic_error);
-  CHECK_THROWS_AS(sigmoid_forward(Type::f32, x, x, Plane{4, 9, 8}), std::logic_error);
+  CHECK_THROWS_AS(elementwise_forward<nn::Sigmoid>(Type::f32, x, x, Plane{4, 9, 8}),
+                  std::logic_error);
 }
 
 }  // namespace
