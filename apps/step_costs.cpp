@@ -28,10 +28,11 @@ StepBench::StepBench(const Training& training) : training_(training) {
   batch_.input = ConstTensorView(std::span<const float>(input_), shape);
   batch_.samples = samples;
   const nn::Loss loss = training.compile.loss.value_or(nn::default_loss(training.model));
-  if (loss == nn::Loss::softmax_cross_entropy) {
+  if (nn::loss_info(loss).takes_class_numbers(outputs)) {
+    const std::int64_t classes = nn::loss_info(loss).classes(outputs);
     labels_.resize(static_cast<std::size_t>(samples));
     for (std::size_t i = 0; i < labels_.size(); ++i) {
-      labels_[i] = static_cast<std::int32_t>(static_cast<std::int64_t>(i) % outputs);
+      labels_[i] = static_cast<std::int32_t>(static_cast<std::int64_t>(i) % classes);
     }
     batch_.labels = ConstTensorView(std::span<const std::int32_t>(labels_), {samples});
   } else {

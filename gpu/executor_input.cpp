@@ -7,7 +7,7 @@
 namespace millrace::gpu::detail {
 
 void GpuExecutor::check_labels(InputSlot::LabelRange labels) const {
-  const std::int64_t classes = loss_ == nn::Loss::sigmoid_cross_entropy ? 2 : outputs_;
+  const std::int64_t classes = nn::loss_info(loss_).classes(outputs_);
   if (labels.smallest >= 0 && labels.largest < classes) return;
   throw Error(concat("labels: the batch has label ",
                      labels.smallest < 0 ? labels.smallest : labels.largest, "; expected 0 to ",
@@ -26,7 +26,7 @@ void GpuExecutor::check_slot(const InputSlot& slot, const nn::Batch& batch,
                  batch.samples, " samples in a slot that has ", slot.samples());
   if (!needs_labels) return;
   const std::int64_t width = layout.learns_input ? layout.sample.elements() : layout.target_width;
-  const bool may_be_index = outputs_ == 1 || loss_ == nn::Loss::softmax_cross_entropy;
+  const bool may_be_index = nn::loss_info(loss_).takes_class_numbers(outputs_);
   if (width == 0 ? !may_be_index : width != outputs_) {
     throw Error(concat("gpu: the slot has ", width, " targets a sample for ", outputs_,
                        " outputs of the model '", model_.name, "'"));

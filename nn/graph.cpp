@@ -4,6 +4,7 @@
 #include <millrace/nn/backward.h>
 
 #include <array>
+#include <string_view>
 #include <utility>
 
 namespace millrace::nn {
@@ -71,12 +72,12 @@ class Forward {
                          "; a loss needs [classes]: add flatten or global_avg_pool and dense"));
     }
     const LayerKind& last = graph_.model.layers.back().kind;
-    const bool is_softmax = graph_.loss == Loss::softmax_cross_entropy;
-    if (is_softmax ? std::holds_alternative<Sigmoid>(last)
-                   : std::holds_alternative<Softmax>(last)) {
+    const LossInfo& loss = loss_info(graph_.loss);
+    const bool belongs =
+        loss.activation != nullptr && std::string_view(kind_name(last)) == loss.activation;
+    if (ends_in_activation() && !belongs) {
       throw Error(concat("the model '", graph_.model.name, "' ends in ", kind_name(last),
-                         ", but the ", "loss is ", is_softmax ? "softmax" : "sigmoid",
-                         " cross-entropy"));
+                         ", but the loss is ", loss.name));
     }
   }
 

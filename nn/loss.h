@@ -1,8 +1,10 @@
 #pragma once
 // Losses from logits, with the derivative and the count of right answers, for one batch. Plain
-// loops for any floating type: the reference engine and CPU engines share them.
+// loops for any floating type: the reference engine and CPU engines share them. What each loss does
+// is in losses/, one file a loss.
 
 #include <millrace/core/shape.h>
+#include <millrace/nn/losses/losses.h>
 
 #include <cstdint>
 #include <span>
@@ -12,10 +14,11 @@ namespace millrace::nn {
 
 struct Model;
 
-enum class Loss {
-  softmax_cross_entropy,  ///< labels int32 [N] or float32 [N][K]
-  sigmoid_cross_entropy,  ///< binary cross-entropy; labels int32 [N] with K = 1, or float32 [N][K]
-};
+[[nodiscard]] const LossInfo& loss_info(Loss loss) noexcept;
+
+/// What label smoothing makes of labels of so many outputs. Throws UsageError where they are not of
+/// classes and `label_smoothing` is not 0.
+[[nodiscard]] Smoothing smoothing_of(Loss loss, std::int64_t outputs, double label_smoothing);
 
 /// The loss that belongs to the model's last layer: softmax or sigmoid. A model that ends in
 /// neither: sigmoid for one output, softmax for more.
@@ -26,7 +29,7 @@ struct StepResult {
   double loss_sum = 0;       ///< sum of weight * loss
   double weight_sum = 0;     ///< sum of weights
   std::int64_t correct = 0;  ///< argmax equals the label's (first maximum); or sigmoid > 0.5
-                             ///< equals label > 0.5 in every output
+                             ///< equals label > 0.5 in every output; 0 without classes
   std::int64_t samples = 0;  ///< valid samples
   double device_s = 0;  ///< what the steps took by a device's own clock; 0 where nobody measured
   StepResult& operator+=(const StepResult& other) noexcept;

@@ -5,14 +5,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <variant>
+#include <string_view>
 
 namespace millrace::nn {
 
 OutputKind output_kind(const Model& model) {
   const Loss loss = default_loss(model);
-  const LayerKind& last = model.layers.back().kind;
-  if (std::holds_alternative<Softmax>(last) || std::holds_alternative<Sigmoid>(last)) {
+  const char* const activation = loss_info(loss).activation;
+  if (activation != nullptr &&
+      std::string_view(kind_name(model.layers.back().kind)) == activation) {
     return OutputKind::probabilities;
   }
   return loss == Loss::sigmoid_cross_entropy ? OutputKind::sigmoid_logit

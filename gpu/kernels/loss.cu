@@ -12,8 +12,8 @@ std::size_t count_of(std::int64_t elements) {
 }
 
 Targets targets_of(const void* labels, const LossSize& size) {
-  const bool is_softmax = size.loss == nn::Loss::softmax_cross_entropy;
-  MILLRACE_CHECK(is_softmax || !size.labels_are_indices || size.outputs == 1,
+  const nn::LossInfo& info = nn::loss_info(size.loss);
+  MILLRACE_CHECK(!size.labels_are_indices || info.takes_class_numbers(size.outputs),
                  "labels by number are for a softmax or one output, not for ", size.outputs);
   Targets targets;
   if (size.labels_are_indices) {
@@ -22,9 +22,8 @@ Targets targets_of(const void* labels, const LossSize& size) {
     targets.rows = static_cast<const float*>(labels);
   }
   targets.outputs = size.outputs;
-  targets.classes = is_softmax ? size.outputs : 2;
-  targets.keep = 1 - size.label_smoothing;
-  targets.lift = size.label_smoothing / static_cast<double>(targets.classes);
+  targets.classes = info.classes(size.outputs);
+  targets.smoothing = nn::smoothing_of(size.loss, size.outputs, size.label_smoothing);
   return targets;
 }
 
@@ -39,17 +38,17 @@ Launch loss(Type type, const float* logits, const void* labels, const float* wei
                                       : rows * count_of(size.outputs) * sizeof(float);
   return with_type(type,
                    [&]<class T>() {
-                     const LossRows<T> loss{.logits = logits,
-                                            .targets = targets_of(labels, size),
-                                            .weights = weights,
-                                            .dlogits = static_cast<T*>(dlogits),
-                                            .losses = losses,
-                                            .right = right,
-                                            .stored = size.stored,
-                                            .scalars = scalars};
-                     return size.loss == nn::Loss::softmax_cross_entropy
-                                ? launch_of("softmax_loss", SoftmaxLoss<T>{loss}, size.samples)
-                                : launch_of("sigmoid_loss", SigmoidLoss<T>{loss}, size.samples);
+                     return nn::with_loss(size.loss, [&]<class Kind>() {
+                       const LossRows<T, Kind> kernel{.logits = logits,
+                                                      .targets = targets_of(labels, size),
+                                                      .weights = weights,
+                                                      .dlogits = static_cast<T*>(dlogits),
+                                                      .losses = losses,
+                                                      .right = right,
+                                                      .stored = size.stored,
+                                                      .scalars = scalars};
+                       return launch_of(Kind::kInfo.kernel, kernel, size.samples);
+                     });
                    })
       .reads(logits, stored * sizeof(float))
       .reads(labels, label_bytes)

@@ -1,11 +1,11 @@
 #pragma once
-// Loss, gradient and right answers of a row of logits: the formulas of nn/loss.cpp, for host and
-// device. Exponentials of a softmax are float32, everything else is float64: what is lost is 1e-7
-// of a probability, and a GPU makes double exponentials slowly.
+// Loss, gradient and right answers of a row of logits, for host and device: the losses of
+// nn/losses/ for the rows of a batch, and their totals.
 
 #include <millrace/core/host_device.h>
 #include <millrace/gpu/kernels/element.h>
 #include <millrace/gpu/scalars.h>
+#include <millrace/nn/losses/loss_row.h>
 
 #include <cmath>
 #include <cstdint>
@@ -17,16 +17,29 @@ struct Targets {
   const std::int32_t* indices = nullptr;  ///< [samples], or null
   const float* rows = nullptr;            ///< [samples][outputs]
   std::int64_t outputs = 0, classes = 0;
-  double keep = 1, lift = 0;  ///< label smoothing makes y keep * y + lift
+  nn::Smoothing smoothing{};
 
   MILLRACE_HOST_DEVICE bool has_class(std::int64_t n) const {
     return indices == nullptr || (indices[n] >= 0 && indices[n] < classes);
   }
-  MILLRACE_HOST_DEVICE double smoothed(double y) const { return y * keep + lift; }
+  MILLRACE_HOST_DEVICE nn::Target of(std::int64_t n) const {
+    if (indices == nullptr) return {rows + n * outputs, 0, smoothing};
+    return {nullptr, indices[n], smoothing};
+  }
 };
 
-/// What both losses share. T is the storage type of dlogits.
+/// Where the derivatives of a row go; null: nowhere.
 template <class T>
+struct StoredRow {
+  T* values;
+  MILLRACE_HOST_DEVICE explicit operator bool() const { return values != nullptr; }
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t j, double value) const {
+    store(values + j, static_cast<float>(value));
+  }
+};
+
+/// A row a call. T is the storage type of dlogits.
+template <class T, class Loss>
 struct LossRows {
   const float* logits;
   Targets targets;
@@ -37,112 +50,26 @@ struct LossRows {
   std::int64_t stored;
   const Scalars* scalars;
 
-  MILLRACE_HOST_DEVICE double weight(std::int64_t n) const {
-    return weights == nullptr ? 1.0 : static_cast<double>(weights[n]);
-  }
-  MILLRACE_HOST_DEVICE double gradient_scale(std::int64_t n) const {
-    return weight(n) / static_cast<double>(scalars->samples) * scalars->loss_scale.scale;
-  }
-  /// Rows that are not valid, and those whose label is no class. True if there is nothing to do.
-  MILLRACE_HOST_DEVICE bool leaves_out(std::int64_t n) const {
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t n) const {
     const bool is_valid = n < scalars->samples;
-    if (is_valid && targets.has_class(n)) return false;
-    losses[n] = is_valid ? static_cast<double>(NAN) : 0.0;
-    right[n] = 0;
-    clear(n, 0);
-    return true;
-  }
-  MILLRACE_HOST_DEVICE void clear(std::int64_t n, std::int64_t first) const {
-    if (dlogits == nullptr) return;
-    for (std::int64_t j = first; j < stored; ++j) store(dlogits + n * stored + j, 0.0F);
-  }
-};
-
-/// The first of the largest.
-MILLRACE_HOST_DEVICE inline std::int64_t first_maximum(const float* x, std::int64_t count) {
-  std::int64_t best = 0;
-  for (std::int64_t j = 1; j < count; ++j) {
-    if (x[best] < x[j]) best = j;
-  }
-  return best;
-}
-
-/// -sum_j y_j log softmax(x)_j, the maximum taken out so that no exponential overflows. Its
-/// derivative by x_j is (sum y) softmax(x)_j - y_j.
-template <class T>
-struct SoftmaxLoss {
-  LossRows<T> rows;
-
-  MILLRACE_HOST_DEVICE void operator()(std::int64_t n) const {
-    if (rows.leaves_out(n)) return;
-    const Targets& targets = rows.targets;
-    const std::int64_t outputs = targets.outputs;
-    const float* const x = rows.logits + n * rows.stored;
-    const float* const label_row =
-        targets.indices == nullptr ? targets.rows + n * outputs : nullptr;
-    const std::int64_t label =
-        label_row == nullptr ? targets.indices[n] : first_maximum(label_row, outputs);
-    const std::int64_t answer = first_maximum(x, outputs);
-    const float highest = x[answer];
-
-    double exponentials = 0, mass = 0, distance = 0;
-    for (std::int64_t j = 0; j < outputs; ++j) {
-      const double y = target(label_row, label, j);
-      exponentials += static_cast<double>(std::exp(x[j] - highest));
-      mass += y;
-      if (y != 0) distance += y * (static_cast<double>(highest) - static_cast<double>(x[j]));
+    T* const row = dlogits == nullptr ? nullptr : dlogits + n * stored;
+    if (!is_valid || !targets.has_class(n)) {
+      losses[n] = is_valid ? static_cast<double>(NAN) : 0.0;
+      right[n] = 0;
+      clear(row, 0);
+      return;
     }
-    rows.losses[n] = rows.weight(n) * (mass * std::log(exponentials) + distance);
-    rows.right[n] = answer == label ? 1 : 0;
-    if (rows.dlogits == nullptr) return;
-
-    T* const gradient = rows.dlogits + n * rows.stored;
-    const double scale = rows.gradient_scale(n);
-    const double share = mass / exponentials;
-    for (std::int64_t j = 0; j < outputs; ++j) {
-      const double p = share * static_cast<double>(std::exp(x[j] - highest));
-      store(gradient + j, static_cast<float>(scale * (p - target(label_row, label, j))));
-    }
-    rows.clear(n, outputs);
+    const double weight = weights == nullptr ? 1.0 : static_cast<double>(weights[n]);
+    const double scale = weight / static_cast<double>(scalars->samples) * scalars->loss_scale.scale;
+    const nn::LossRow result = Loss::template evaluate<nn::FastMath>(
+        logits + n * stored, targets.outputs, targets.of(n), scale, StoredRow<T>{row});
+    losses[n] = weight * result.loss;
+    right[n] = result.is_right ? 1 : 0;
+    clear(row, targets.outputs);
   }
-
-  MILLRACE_HOST_DEVICE double target(const float* label_row, std::int64_t label,
-                                     std::int64_t j) const {
-    if (label_row == nullptr) return rows.targets.smoothed(j == label ? 1.0 : 0.0);
-    return rows.targets.smoothed(static_cast<double>(label_row[j]));
-  }
-};
-
-/// The mean over outputs of max(x, 0) - x y + log(1 + exp(-|x|)); its derivative by x is
-/// (sigmoid(x) - y) / outputs.
-template <class T>
-struct SigmoidLoss {
-  LossRows<T> rows;
-
-  MILLRACE_HOST_DEVICE void operator()(std::int64_t n) const {
-    if (rows.leaves_out(n)) return;
-    const Targets& targets = rows.targets;
-    const std::int64_t outputs = targets.outputs;
-    const float* const logits = rows.logits + n * rows.stored;
-    const double scale = rows.gradient_scale(n) / static_cast<double>(outputs);
-    double loss = 0;
-    bool is_right = true;
-    for (std::int64_t j = 0; j < outputs; ++j) {
-      const auto x = static_cast<double>(logits[j]);
-      const double label = targets.indices != nullptr
-                               ? static_cast<double>(targets.indices[n])
-                               : static_cast<double>(targets.rows[n * outputs + j]);
-      const double y = targets.smoothed(label);
-      const double small = std::exp(-std::fabs(x));  // never an exponential of a positive number
-      loss += (x > 0 ? x : 0.0) - x * y + std::log1p(small);
-      is_right = is_right && (x > 0) == (label > 0.5);
-      if (rows.dlogits == nullptr) continue;
-      const double p = (x >= 0 ? 1.0 : small) / (1 + small);
-      store(rows.dlogits + n * rows.stored + j, static_cast<float>(scale * (p - y)));
-    }
-    rows.losses[n] = rows.weight(n) * loss / static_cast<double>(outputs);
-    rows.right[n] = is_right ? 1 : 0;
-    rows.clear(n, outputs);
+  MILLRACE_HOST_DEVICE void clear(T* row, std::int64_t first) const {
+    if (row == nullptr) return;
+    for (std::int64_t j = first; j < stored; ++j) store(row + j, 0.0F);
   }
 };
 

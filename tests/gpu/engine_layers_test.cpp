@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "catch.h"
+#include "engines/optimizers.h"
 #include "gpu/engines.h"
 
 using namespace millrace;
@@ -202,16 +203,8 @@ TEST_CASE("All kinds of layers agree with float64 in 16 bits") {
 }
 
 TEST_CASE("Every optimizer takes the parameters where float64 takes them") {
-  using nn::OptimizerKind;
-  const std::vector<nn::OptimizerOptions> all{
-      {.kind = OptimizerKind::sgd, .learning_rate = 0.1},
-      {.kind = OptimizerKind::sgd, .learning_rate = 0.1, .momentum = 0.9, .weight_decay = 0.01},
-      {.kind = OptimizerKind::sgd, .learning_rate = 0.1, .momentum = 0.9, .nesterov = true},
-      {.kind = OptimizerKind::adam, .learning_rate = 1e-3},
-      {.kind = OptimizerKind::keras_adam, .learning_rate = 1e-3},
-      {.kind = OptimizerKind::adamw, .learning_rate = 1e-3, .weight_decay = 0.1}};
-  for (const nn::OptimizerOptions& optimizer : all) {
-    INFO(nn::to_string(optimizer.kind) << ", momentum " << optimizer.momentum);
+  for (const nn::OptimizerOptions& optimizer : test::optimizer_cases()) {
+    INFO(test::name_of(optimizer));
     ModelBuilder builder("m", {8, 7, 3});
     const nn::Model model = classified(builder.conv(20).relu().max_pool());
     check_model(model, {.batch = 7, .optimizer = optimizer}, {7}, kFp32);

@@ -27,10 +27,11 @@ struct Rows {
     for (float& x : logits) x = static_cast<float>(6 * random.normal());
     labels.resize(count(size.samples * size.outputs));
     for (float& y : labels) y = random.coin(0.5) ? 1.0F : static_cast<float>(random.uniform());
-    const bool is_softmax = size.loss == Loss::softmax_cross_entropy;
     for (std::int64_t n = 0; n < size.samples; ++n) {
       weights.push_back(static_cast<float>(random.uniform() + 0.5));
-      const auto classes = static_cast<std::uint64_t>(is_softmax ? size.outputs : 2);
+      if (!nn::loss_info(size.loss).takes_class_numbers(size.outputs)) continue;
+      const auto classes =
+          static_cast<std::uint64_t>(nn::loss_info(size.loss).classes(size.outputs));
       indices.push_back(static_cast<std::int32_t>(random.below(classes)));
     }
   }
@@ -117,23 +118,29 @@ TEST_CASE("Loss, gradient and right answers are nn's, scaled and rounded once") 
   struct Case {
     Loss loss;
     std::int64_t outputs;
-    bool by_index;
+    bool by_number;
   };
-  const Case cases[] = {
-      {Loss::softmax_cross_entropy, 10, true}, {Loss::softmax_cross_entropy, 10, false},
-      {Loss::softmax_cross_entropy, 2, true},  {Loss::sigmoid_cross_entropy, 1, true},
-      {Loss::sigmoid_cross_entropy, 1, false}, {Loss::sigmoid_cross_entropy, 5, false}};
+  std::vector<Case> cases;
+  for (std::size_t i = 0; i < nn::Losses::size; ++i) {
+    const auto loss = static_cast<Loss>(i);
+    for (const std::int64_t outputs : {1, 2, 5, 10}) {
+      cases.push_back({loss, outputs, false});
+      if (nn::loss_info(loss).takes_class_numbers(outputs)) cases.push_back({loss, outputs, true});
+    }
+  }
   for (const Case& one : cases) {
+    const nn::LossInfo& info = nn::loss_info(one.loss);
     for (const double smoothing : {0.0, 0.1}) {
-      DYNAMIC_SECTION((one.loss == Loss::softmax_cross_entropy ? "softmax " : "sigmoid ")
-                      << one.outputs << (one.by_index ? " by number" : " by value")
-                      << ", smoothing " << smoothing) {
+      if (smoothing != 0 && info.classes(one.outputs) == 0) continue;
+      DYNAMIC_SECTION(info.name << " " << one.outputs
+                                << (one.by_number ? " by number" : " by value") << ", smoothing "
+                                << smoothing) {
         const gpu::LossSize size{.loss = one.loss,
                                  .samples = 37,
                                  .outputs = one.outputs,
                                  .stored = (one.outputs + 7) / 8 * 8,
                                  .label_smoothing = smoothing,
-                                 .labels_are_indices = one.by_index};
+                                 .labels_are_indices = one.by_number};
         for (const Type type : {Type::f32, Type::f16, Type::bf16}) {
           check_loss(type, Rows(size, 37), true);
           check_loss(type, Rows(size, 20), false);  // the rest gets no gradient

@@ -1,5 +1,6 @@
 #include "arena_steps.h"
 #include "catch.h"
+#include "engines/optimizers.h"
 
 #include <limits>
 #include <string>
@@ -16,23 +17,6 @@ using test::ArenaSteps;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 constexpr Type kTypes[] = {Type::f32, Type::f16, Type::bf16};
-
-const std::vector<nn::OptimizerOptions> kOptimizers{
-    {.kind = OptimizerKind::sgd},
-    {.kind = OptimizerKind::sgd, .weight_decay = 0.02},
-    {.kind = OptimizerKind::sgd, .momentum = 0.9, .weight_decay = 0.02},
-    {.kind = OptimizerKind::sgd, .momentum = 0.9, .nesterov = true},
-    {.kind = OptimizerKind::adam, .weight_decay = 0.02},
-    {.kind = OptimizerKind::keras_adam, .epsilon = 1e-3},
-    {.kind = OptimizerKind::keras_adam},
-    {.kind = OptimizerKind::adamw, .beta1 = 0.8, .weight_decay = 0.1},
-};
-
-std::string name_of(const nn::OptimizerOptions& options) {
-  return std::string(nn::to_string(options.kind)) + ", momentum " +
-         std::to_string(options.momentum) + (options.nesterov ? ", nesterov" : "") + ", decay " +
-         std::to_string(options.weight_decay);
-}
 
 /// float32 against float64: `relative` of the number, and of a number of size 1.
 void check_near(std::span<const float> values, const std::vector<double>& expected,
@@ -63,8 +47,8 @@ void check_steps(const ArenaOptions& options, double size_of_gradients = 0.5) {
 
 TEST_CASE("An update is nn's, whatever the optimizer and the storage type") {
   for (const Type type : kTypes) {
-    for (const nn::OptimizerOptions& optimizer : kOptimizers) {
-      DYNAMIC_SECTION(to_string(type) << ", " << name_of(optimizer)) {
+    for (const nn::OptimizerOptions& optimizer : test::optimizer_cases()) {
+      DYNAMIC_SECTION(to_string(type) << ", " << test::name_of(optimizer)) {
         check_steps({.type = type, .optimizer = optimizer});
       }
     }

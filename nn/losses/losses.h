@@ -1,0 +1,25 @@
+#pragma once
+// All losses: what is known of them, and their loops, come from this list.
+
+#include <millrace/core/type_list.h>
+#include <millrace/nn/losses/sigmoid_cross_entropy.h>
+#include <millrace/nn/losses/softmax_cross_entropy.h>
+
+namespace millrace::nn {
+
+using Losses = TypeList<SoftmaxCrossEntropy, SigmoidCrossEntropy>;
+
+enum class Loss {
+  /// labels int32 [N] or float32 [N][K]
+  softmax_cross_entropy = Losses::index_of<SoftmaxCrossEntropy>(),
+  /// binary cross-entropy; labels int32 [N] with K = 1, or float32 [N][K]
+  sigmoid_cross_entropy = Losses::index_of<SigmoidCrossEntropy>(),
+};
+
+/// Calls use.template operator()<T>() with the T of the loss.
+template <class Use>
+decltype(auto) with_loss(Loss loss, Use&& use) {
+  return with_type_at(Losses{}, static_cast<int>(loss), static_cast<Use&&>(use));
+}
+
+}  // namespace millrace::nn
