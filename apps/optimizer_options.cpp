@@ -3,6 +3,7 @@
 #include <millrace/core/error.h>
 
 #include <algorithm>
+#include <map>
 #include <string_view>
 #include <vector>
 
@@ -47,10 +48,13 @@ std::string optimizer_help() {
 
 std::string learning_rate_help() {
   const double most = nn::optimizer_info(nn::optimizer_kind(kDefault)).learning_rate;
-  std::string text = "default ";
+  std::map<double, std::vector<std::string>> others;
   for (const OptimizerInfo& info : nn::optimizers()) {
-    if (info.learning_rate == most) continue;
-    text += concat(shown(info.learning_rate), " for ", info.name, ", ");
+    if (info.learning_rate != most) others[info.learning_rate].emplace_back(info.name);
+  }
+  std::string text = "default ";
+  for (const auto& [rate, names] : others) {
+    text += concat(shown(rate), " for ", joined(names, " and "), ", ");
   }
   return concat(text, "else ", shown(most));
 }

@@ -128,7 +128,9 @@ const Buffer& CpuExecutor::buffer(nn::Arena arena, std::size_t values) const {
   const Buffer& memory = memory_of();
   if (memory.size() == 0) {
     throw Error(concat("cpu: the model '", model_.name, "' was compiled without this arena; ",
-                       "a second moment is Adam's only, masks are kept on request"));
+                       nn::to_string(options_.optimizer.kind), " keeps ",
+                       nn::state_arenas(options_.optimizer),
+                       " state arenas with these options, masks are kept on request"));
   }
   const std::int64_t expected = layouts_.outside_elements(arena != nn::Arena::parameters);
   MILLRACE_CHECK(static_cast<std::int64_t>(values) == expected, "the arena has ", expected,
