@@ -3,7 +3,7 @@
 #include <millrace/core/error.h>
 #include <millrace/gpu/cuda/cublas_lt_library.h>
 #include <millrace/gpu/cuda/cublas_lt_problem.h>
-#include <millrace/gpu/cuda/timing.h>
+#include <millrace/gpu/cuda/cuda_objects.h>
 
 #include <algorithm>
 #include <array>

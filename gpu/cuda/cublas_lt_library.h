@@ -26,7 +26,6 @@ struct CublasLtLibrary {
   decltype(&cublasLtMatmulPreferenceSetAttribute) set_preference =
       find("cublasLtMatmulPreferenceSetAttribute");
   decltype(&cublasLtMatmulAlgoGetHeuristic) heuristic = find("cublasLtMatmulAlgoGetHeuristic");
-  decltype(&cublasLtMatmulAlgoCheck) check_algorithm = find("cublasLtMatmulAlgoCheck");
   decltype(&cublasLtMatmulAlgoCapGetAttribute) capability =
       find("cublasLtMatmulAlgoCapGetAttribute");
   decltype(&cublasLtMatmulAlgoConfigGetAttribute) configuration =

@@ -1,7 +1,7 @@
 #include <millrace/gpu/cuda/plan_choice.h>
 
 #include <millrace/core/error.h>
-#include <millrace/gpu/cuda/timing.h>
+#include <millrace/gpu/cuda/cuda_objects.h>
 
 #include <cuda_runtime_api.h>
 

@@ -191,4 +191,16 @@ inline Plane plane_of(Type type, std::int64_t rows, std::int64_t channels) {
   return {rows, channels, (channels + chunk - 1) / chunk * chunk};
 }
 
+// What the cases of pointwise kernels go through.
+inline Type any_type() {
+  return GENERATE(Type::f32, Type::f16, Type::bf16);
+}
+inline Plane any_plane(Type type) {
+  return GENERATE_COPY(plane_of(type, 5, 1), plane_of(type, 35, 3), plane_of(type, 7, 21),
+                       Plane{5, 1, 8}, Plane{1, 3, 8});
+}
+inline std::int64_t counting(const Plane& plane) {
+  return plane.rows * plane.channels;
+}
+
 }  // namespace millrace::gpu::test

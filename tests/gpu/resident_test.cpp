@@ -21,7 +21,7 @@ const std::vector<std::uint32_t> kRows{10, 2, 2, 0, 7};
 const std::vector<std::int32_t> kLabels{0, 1, 2, 2, 1};
 const nn::Normalization kNormalization{{0.01F, 0.02F, 0.03F}, {-1, 0, 0.5F}, true};
 
-nn::Model picture_model() {
+nn::Model image_model() {
   return ModelBuilder("m", {4, 3, 3}).conv(5).relu().flatten().dense(3).softmax().build();
 }
 
@@ -78,7 +78,7 @@ Gradients gradients_of(nn::Executor& executor, nn::DeviceInput& slot) {
 }  // namespace
 
 TEST_CASE("A slot of resident samples holds what a slot of their pixels holds, to the bit") {
-  const nn::Model model = picture_model();
+  const nn::Model model = image_model();
   const std::vector<std::uint8_t> all = bytes_of_all(model.input);
   const std::vector<std::uint8_t> asked = chosen(all, model.input);
   for (const Precision precision : {Precision::fp32, Precision::fp16, Precision::bf16}) {
@@ -179,7 +179,7 @@ TEST_CASE("Resident samples take what bytes() says, once asked for, and their sl
 }
 
 TEST_CASE("Samples that are not resident, and pixels that cannot be, are refused by name") {
-  const nn::Model model = picture_model();
+  const nn::Model model = image_model();
   const RecordedEngine tested(Precision::fp32), other(Precision::fp32);
   const nn::Engine& engine = *tested.engine;
   const auto pixels = resident(engine, model.input, bytes_of_all(model.input));
