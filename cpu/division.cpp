@@ -23,31 +23,31 @@ Division divide(const nn::Model& model, const nn::CompileOptions& options, int t
                 Sharing sharing) {
   constexpr std::int64_t kMostElements = std::int64_t{64} << 20;  // 256 MiB of gradients
   if (sharing == Sharing::together || nn::has_batch_statistics(model)) return {};
-  Division division{.parts = std::min<std::int64_t>(threads, options.batch)};
-  if (division.parts == 1 || !options.training) return division;
+  Division division{.slices = std::min<std::int64_t>(threads, options.batch)};
+  if (division.slices == 1 || !options.training) return division;
 
   division.by_outputs.resize(model.layers.size());
-  std::int64_t by_samples = 0;  // elements of gradients that each part has
+  std::int64_t by_samples = 0;  // elements of gradients that each slice has
   for (const nn::Parameter& parameter : nn::parameters(model)) {
     if (!parameter.trainable) continue;
     const auto layer = static_cast<std::size_t>(parameter.layer);
     const bool is_kernel =
         parameter.role == nn::Role::kernel && parameter.shape.rank() == 2;  // a dense layer's
-    if (is_kernel && blocks_of(parameter.shape[0]) >= division.parts &&
+    if (is_kernel && blocks_of(parameter.shape[0]) >= division.slices &&
         is_mostly_weights(parameter, options.batch)) {
       division.by_outputs[layer] = true;
     }
     if (!division.by_outputs[layer]) by_samples += parameter.shape.elements();
   }
-  if ((division.parts - 1) * by_samples > kMostElements) return {};
+  if ((division.slices - 1) * by_samples > kMostElements) return {};
   return division;
 }
 
-Outputs outputs_of(std::int64_t outputs, std::int64_t part, std::int64_t parts) {
+Outputs outputs_of(std::int64_t outputs, std::int64_t slice, std::int64_t slices) {
   const auto start = [&](std::int64_t i) {
-    return std::min(outputs, blocks_of(outputs) * i / parts * kOutputBlock);
+    return std::min(outputs, blocks_of(outputs) * i / slices * kOutputBlock);
   };
-  return {start(part), start(part + 1) - start(part)};
+  return {start(slice), start(slice + 1) - start(slice)};
 }
 
 }  // namespace millrace::cpu

@@ -24,17 +24,18 @@ enum class Sharing {
   /// each
   /// other behind every operation, which costs milliseconds where other threads want the cores.
   together,
-  /// Each thread takes a part of the batch through all operations: oneTBB's. A part that nobody has
-  /// begun is anybody's. Gradients are kept once a part and added up by the update. Large dense
+  /// Each thread takes a slice of the batch through all operations: oneTBB's. A slice that nobody
+  /// has
+  /// begun is anybody's. Gradients are kept once a slice and added up by the update. Large dense
   /// layers are trained by outputs, some of them for all samples, with gradients once. Models that
-  /// train batch normalisation, or whose parts would need more than 256 MiB of further gradients,
+  /// train batch normalisation, or whose slices would need more than 256 MiB of further gradients,
   /// are computed together.
-  parts
+  slices
 };
 
 struct EngineOptions {
   int threads = 0;  ///< in a step; 0: as many as cores that the process may run on
-  Sharing sharing = Sharing::parts;
+  Sharing sharing = Sharing::slices;
   Algorithms algorithms = Algorithms::direct;
   TimingFiles timings{};  ///< with Algorithms::fastest: where times are kept between runs
   /// The most that memory() may come to because of fast algorithms; 0: no matter. Where they would

@@ -31,70 +31,70 @@ void CpuExecutor::check(const nn::Batch& batch) const {
 }
 
 template <class Body>
-void CpuExecutor::for_each_part(std::int64_t count, Body&& body) {
-  if (division_.parts > 1) return team_.for_each(count, body);
+void CpuExecutor::for_each_slice(std::int64_t count, Body&& body) {
+  if (division_.slices > 1) return team_.for_each(count, body);
   team_.together([&] { body(0); });
 }
 
-std::int64_t CpuExecutor::begin(const Programs::Parts& parts, const nn::Batch& batch) {
+std::int64_t CpuExecutor::begin(const Programs::Slices& slices, const nn::Batch& batch) {
   batch_ = batch;
-  if (batch_.draws.empty()) batch_.draws = draws_;  // a part's do not begin at 0
-  // A part without samples has its outputs of the others' samples to compute, if it has any.
-  const std::int64_t filled = std::min(division_.parts, batch.samples);
-  const std::int64_t count = parts.front()->sections() > 1 ? division_.parts : filled;
+  if (batch_.draws.empty()) batch_.draws = draws_;  // a slice's do not begin at 0
+  // A slice without samples has its outputs of the others' samples to compute, if it has any.
+  const std::int64_t filled = std::min(division_.slices, batch.samples);
+  const std::int64_t count = slices.front()->sections() > 1 ? division_.slices : filled;
   const auto first_row = [&](std::int64_t i) {
     return batch.samples * std::min(i, filled) / filled;
   };
   const auto begin = [&](std::int64_t i) {
-    const auto part = static_cast<std::size_t>(i);
-    rows_[part] = nn::slice(batch_, first_row(i), first_row(i + 1) - first_row(i));
-    parts[part]->begin(rows_[part], batch_);
+    const auto slice = static_cast<std::size_t>(i);
+    rows_[slice] = nn::slice(batch_, first_row(i), first_row(i + 1) - first_row(i));
+    slices[slice]->begin(rows_[slice], batch_);
   };
-  if (parts.front()->copies_rows(batch)) {
-    for_each_part(count, begin);
+  if (slices.front()->copies_rows(batch)) {
+    for_each_slice(count, begin);
   } else {
     for (std::int64_t i = 0; i < count; ++i) begin(i);
   }
   return count;
 }
 
-nn::StepResult CpuExecutor::run(const Programs::Parts& parts, Part part, const nn::Batch& batch,
-                                std::span<float> outputs) {
-  const std::int64_t width = outputs.empty() ? 0 : parts.front()->output_width();
+nn::StepResult CpuExecutor::run(const Programs::Slices& slices, Wanted wanted,
+                                const nn::Batch& batch, std::span<float> outputs) {
+  const std::int64_t width = outputs.empty() ? 0 : slices.front()->output_width();
   const auto needed = static_cast<std::size_t>(batch.samples * width);
   MILLRACE_CHECK(outputs.size() >= needed, "outputs of ", batch.samples, " samples are ", needed,
                  " values, not ", outputs.size());
-  const std::int64_t count = begin(parts, batch);
+  const std::int64_t count = begin(slices, batch);
   std::ranges::fill(results_, nn::StepResult());
-  for (std::size_t section = 0; section < parts.front()->sections(); ++section) {
-    for_each_part(count, [&](std::int64_t i) {
+  for (std::size_t section = 0; section < slices.front()->sections(); ++section) {
+    for_each_slice(count, [&](std::int64_t i) {
       const auto index = static_cast<std::size_t>(i);
-      results_[index] += parts[index]->run(section, part, is_timed_);
+      results_[index] += slices[index]->run(section, wanted, is_timed_);
     });
   }
   nn::StepResult sum;
   float* to = outputs.data();
   for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
     sum += results_[i];
-    if (width > 0) to = std::copy_n(parts[i]->output(), rows_[i].samples * width, to);
+    if (width > 0) to = std::copy_n(slices[i]->output(), rows_[i].samples * width, to);
   }
-  active_parts_ = static_cast<std::size_t>(count);
+  active_slices_ = static_cast<std::size_t>(count);
   return sum;
 }
 
 void CpuExecutor::run_bare(const nn::Batch& batch) {
   check(batch);
-  const Programs::Parts& parts = programs_->training(batch.samples);
-  const std::int64_t count = begin(parts, batch);
-  for (std::size_t section = 0; section < parts.front()->sections(); ++section) {
-    for_each_part(count,
-                  [&](std::int64_t i) { parts[static_cast<std::size_t>(i)]->run_bare(section); });
+  const Programs::Slices& slices = programs_->training(batch.samples);
+  const std::int64_t count = begin(slices, batch);
+  for (std::size_t section = 0; section < slices.front()->sections(); ++section) {
+    for_each_slice(count,
+                   [&](std::int64_t i) { slices[static_cast<std::size_t>(i)]->run_bare(section); });
   }
 }
 
 nn::StepResult CpuExecutor::differentiate(const nn::Batch& batch) {
   check(batch);
-  return run(programs_->training(batch.samples), Part::loss, batch);
+  return run(programs_->training(batch.samples), Wanted::loss, batch);
 }
 
 FlatArenas CpuExecutor::trainable_arenas() const {
@@ -105,7 +105,7 @@ FlatArenas CpuExecutor::trainable_arenas() const {
   return {.weights = parameters_.as<float>().first(trainable),
           .states = states,
           .masks = masks_updates_ ? masks_.as<float>() : std::span<float>(),
-          .partial = std::span<const std::span<float>>(gradients_).first(active_parts_)};
+          .partial = std::span<const std::span<float>>(gradients_).first(active_slices_)};
 }
 
 nn::StepResult CpuExecutor::gradients(const nn::Batch& batch) {
@@ -132,7 +132,7 @@ nn::StepResult CpuExecutor::train(const nn::Batch& batch, std::int64_t t, double
 nn::StepResult CpuExecutor::evaluate(const nn::Batch& batch, std::span<float> outputs) {
   check(batch);
   nn::StepResult result = run(programs_->evaluation(batch.samples),
-                              outputs.empty() ? Part::loss : Part::both, batch, outputs);
+                              outputs.empty() ? Wanted::loss : Wanted::both, batch, outputs);
   if (!penalty_) penalty_ = updater_->penalty(parameters_.as<float>());
   result.loss_sum += *penalty_ * static_cast<double>(batch.samples);
   return result;
@@ -141,7 +141,7 @@ nn::StepResult CpuExecutor::evaluate(const nn::Batch& batch, std::span<float> ou
 void CpuExecutor::predict(const nn::Batch& batch, std::span<float> outputs) {
   check(batch);
   MILLRACE_CHECK(!outputs.empty(), "outputs have a place");
-  run(programs_->evaluation(batch.samples), Part::output, batch, outputs);
+  run(programs_->evaluation(batch.samples), Wanted::output, batch, outputs);
 }
 
 std::vector<nn::OpTiming> CpuExecutor::timings() const {

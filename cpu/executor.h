@@ -44,16 +44,16 @@ class CpuExecutor : public nn::Executor {
   void plan_memory();
   void check(const nn::Batch& batch) const;
   void check_allocated() const;
-  /// Forward, loss and backward of the data alone; leaves each part's gradients.
+  /// Forward, loss and backward of the data alone; leaves each slice's gradients.
   nn::StepResult differentiate(const nn::Batch& batch);
-  /// Runs the programs of a batch's parts, and copies their outputs unless there is no place.
-  nn::StepResult run(const Programs::Parts& parts, Part part, const nn::Batch& batch,
+  /// Runs the programs of a batch's slices, and copies their outputs unless there is no place.
+  nn::StepResult run(const Programs::Slices& slices, Wanted wanted, const nn::Batch& batch,
                      std::span<float> outputs = {});
-  /// Hands its rows of the batch to each part's program; returns how many parts there are to run.
-  std::int64_t begin(const Programs::Parts& parts, const nn::Batch& batch);
-  /// Calls body(i) for each of the parts, on the threads that compute.
+  /// Hands its rows of the batch to each slice's program; returns how many slices there are to run.
+  std::int64_t begin(const Programs::Slices& slices, const nn::Batch& batch);
+  /// Calls body(i) for each of the slices, on the threads that compute.
   template <class Body>
-  void for_each_part(std::int64_t count, Body&& body);
+  void for_each_slice(std::int64_t count, Body&& body);
   [[nodiscard]] FlatArenas trainable_arenas() const;
   [[nodiscard]] const Buffer& buffer(nn::Arena arena, std::size_t values) const;
 
@@ -70,16 +70,16 @@ class CpuExecutor : public nn::Executor {
   Bytes parameter_bytes_, gradient_bytes_, divided_gradient_bytes_, state_bytes_, mask_bytes_;
   Buffer parameters_, masks_, shared_;
   std::array<Buffer, nn::kMostStates> states_;
-  struct PartMemory {
+  struct SliceMemory {
     Buffer gradients, activations, scratch;
   };
-  std::vector<PartMemory> memory_;           // one a part
+  std::vector<SliceMemory> memory_;          // one a slice
   std::vector<std::uint64_t> draws_;         // of a batch that names none
   nn::Batch batch_;                          // of the step
-  std::vector<nn::Batch> rows_;              // of its parts
+  std::vector<nn::Batch> rows_;              // of its slices
   std::vector<nn::StepResult> results_;      // likewise
   std::vector<std::span<float>> gradients_;  // likewise
-  std::size_t active_parts_ = 1;             // that the last step had
+  std::size_t active_slices_ = 1;            // that the last step had
   std::optional<double> penalty_;            // of the weights as they are, if it is known
   bool masks_updates_ = true;
   bool is_timed_ = false;

@@ -21,10 +21,10 @@ CpuExecutor::CpuExecutor(const nn::Model& model, const nn::CompileOptions& optio
       options_(checked(options)),
       threads_(engine.threads),
       division_(divide(model_, options_, engine.threads, engine.sharing)),
-      team_(threads_, division_.parts > 1),
+      team_(threads_, division_.slices > 1),
       layouts_(nn::parameters(model)),
       draws_(static_cast<std::size_t>(options_.batch)),
-      rows_(static_cast<std::size_t>(division_.parts)),
+      rows_(static_cast<std::size_t>(division_.slices)),
       results_(rows_.size()) {
   std::iota(draws_.begin(), draws_.end(), std::uint64_t{0});
   if (timings != nullptr) tuner_.emplace(std::move(timings), engine.on_timing);
@@ -33,7 +33,7 @@ CpuExecutor::CpuExecutor(const nn::Model& model, const nn::CompileOptions& optio
 }
 
 void CpuExecutor::compile(const EngineOptions& engine) {
-  Programs::How how{.threads = division_.parts > 1 ? 1 : threads_,
+  Programs::How how{.threads = division_.slices > 1 ? 1 : threads_,
                     .division = division_,
                     .algorithms = engine.algorithms,
                     .tuner = tuner_ ? &*tuner_ : nullptr};
@@ -66,14 +66,14 @@ void CpuExecutor::plan_memory() {
 }
 
 std::vector<nn::MemoryLine> CpuExecutor::memory() const {
-  const auto parts = static_cast<std::uint64_t>(division_.parts);
-  const Bytes all_gradients = gradient_bytes_ + (parts - 1) * divided_gradient_bytes_;
+  const auto slices = static_cast<std::uint64_t>(division_.slices);
+  const Bytes all_gradients = gradient_bytes_ + (slices - 1) * divided_gradient_bytes_;
   std::vector<nn::MemoryLine> lines{{"parameters", parameter_bytes_},
                                     {"gradients", all_gradients},
                                     {"optimizer state", state_bytes_}};
   if (mask_bytes_.count > 0) lines.push_back({"masks", mask_bytes_});
-  lines.push_back({"activations", parts * programs_->activations() + programs_->shared()});
-  lines.push_back({"scratch", parts * Buffer::taken(programs_->scratch())});
+  lines.push_back({"activations", slices * programs_->activations() + programs_->shared()});
+  lines.push_back({"scratch", slices * Buffer::taken(programs_->scratch())});
   return lines;
 }
 
@@ -88,17 +88,17 @@ void CpuExecutor::allocate() {
   std::ranges::fill(masks_.as<float>(), 1.0F);
   shared_ = Buffer(programs_->shared());
   std::vector<Arenas> arenas;
-  for (std::int64_t i = 0; i < division_.parts; ++i) {
-    const PartMemory& part = memory_.emplace_back(
-        PartMemory{Buffer(i == 0 ? gradient_bytes_ : divided_gradient_bytes_),
-                   Buffer(programs_->activations()), Buffer(programs_->scratch())});
+  for (std::int64_t i = 0; i < division_.slices; ++i) {
+    const SliceMemory& slice = memory_.emplace_back(
+        SliceMemory{Buffer(i == 0 ? gradient_bytes_ : divided_gradient_bytes_),
+                    Buffer(programs_->activations()), Buffer(programs_->scratch())});
     arenas.push_back({.parameters = parameters_.data(),
-                      .gradients = part.gradients.data(),
+                      .gradients = slice.gradients.data(),
                       .whole_gradients = memory_.front().gradients.data(),
-                      .activations = part.activations.data(),
+                      .activations = slice.activations.data(),
                       .shared = shared_.data(),
-                      .scratch = part.scratch.data()});
-    gradients_.push_back(part.gradients.as<float>());
+                      .scratch = slice.scratch.data()});
+    gradients_.push_back(slice.gradients.as<float>());
   }
   programs_->bind(std::move(arenas));
   penalty_.reset();

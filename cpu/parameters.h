@@ -16,7 +16,7 @@
 namespace millrace::cpu {
 
 /// Layouts and places of all parameters: trainable ones first, and of those first the ones that
-/// every part of a batch has gradients of. Padding in a layout is zero and stays zero under every
+/// every slice of a batch has gradients of. Padding in a layout is zero and stays zero under every
 /// optimizer.
 class ParameterLayouts {
  public:

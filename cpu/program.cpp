@@ -11,8 +11,8 @@ namespace millrace::cpu {
 
 Program::Program(Lowered lowered, const dnnl::engine& engine)
     : batch_(lowered.batch),
-      part_(lowered.part),
-      parts_(lowered.parts),
+      slice_(lowered.slice),
+      slices_(lowered.slices),
       slots_(std::move(lowered.slots)),
       steps_(std::move(lowered.steps)),
       input_(lowered.input),
@@ -52,11 +52,11 @@ void Program::plan() {
                     .last = input.last});
 
   activations_ = place(Place::activations, 1);
-  shared_ = place(Place::shared, parts_);
+  shared_ = place(Place::shared, slices_);
 }
 
-/// Gives the slots of a place their offsets, for the rows of so many parts; returns what all take.
-Bytes Program::place(Place place, std::int64_t parts) {
+/// Gives the slots of a place their offsets, for the rows of so many slices; returns what all take.
+Bytes Program::place(Place place, std::int64_t slices) {
   std::vector<nn::Interval> intervals;
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     const Slot& slot = slots_[i];
@@ -64,13 +64,13 @@ Bytes Program::place(Place place, std::int64_t parts) {
       intervals.push_back({});
       continue;
     }
-    nn::Interval interval{.bytes = parts * static_cast<std::int64_t>(slot.layout.get_size()),
+    nn::Interval interval{.bytes = slices * static_cast<std::int64_t>(slot.layout.get_size()),
                           .first = slot.first,
                           .last = slot.last};
     for (std::size_t s = 0; place == Place::shared && s < sections(); ++s) {
       const auto [begin, end] =
           std::pair(static_cast<int>(sections_[s]), static_cast<int>(sections_[s + 1]));
-      // Within a section one part may be steps ahead of another.
+      // Within a section one slice may be steps ahead of another.
       if (begin <= slot.first && slot.first < end) interval.first = begin;
       if (begin <= slot.last && slot.last < end) interval.last = end - 1;
     }
@@ -90,7 +90,7 @@ std::byte* Program::address(const Slot& slot, const Arenas& arenas,
     case Place::activations: return arenas.activations + root.offset;
     case Place::shared: {
       const auto rows = static_cast<std::int64_t>(root.layout.get_size());
-      return arenas.shared + root.offset + (slot.is_whole ? 0 : part_ * rows);
+      return arenas.shared + root.offset + (slot.is_whole ? 0 : slice_ * rows);
     }
     case Place::parameters:
       return arenas.parameters + parameters.offset(slot.parameter) + slot.within;
@@ -160,8 +160,8 @@ void Program::begin(const nn::Batch& rows, const nn::Batch& all) {
   auto* const own = static_cast<std::byte*>(memories_[staging_].get_data_handle());
   if (valid > 0) std::memcpy(own, rows.input.data, valid);
   std::memset(own + valid, 0, bytes - valid);
-  // Only what all parts copy lies part after part.
-  set_input(own, reads_whole_input_ ? own - static_cast<std::size_t>(part_) * bytes : nullptr);
+  // Only what all slices copy lies slice after slice.
+  set_input(own, reads_whole_input_ ? own - static_cast<std::size_t>(slice_) * bytes : nullptr);
 }
 
 void Program::set_input(const std::byte* rows, const std::byte* all) {
@@ -185,11 +185,11 @@ void Program::run_bare(std::size_t section) {
   }
 }
 
-nn::StepResult Program::run(std::size_t section, Part part, bool timed) {
+nn::StepResult Program::run(std::size_t section, Wanted wanted, bool timed) {
   run_.result = {};
   for (std::size_t i = sections_[section]; i < sections_[section + 1]; ++i) {
     Step& step = steps_[i];
-    if (part != Part::both && step.part != Part::both && step.part != part) continue;
+    if (wanted != Wanted::both && step.wanted != Wanted::both && step.wanted != wanted) continue;
     if (!timed) {
       run_step(i, run_);
       continue;

@@ -21,15 +21,15 @@ namespace millrace::cpu {
 using SlotId = std::size_t;  ///< index into Lowered::slots
 inline constexpr SlotId kNoSlot = static_cast<SlotId>(-1);
 
-/// Which memory a slot lies in: that of a part of the batch, or one that all parts have.
+/// Which memory a slot lies in: that of a slice of the batch, or one that all slices have.
 enum class Place { activations, shared, parameters, gradients, input };
 
 /// A piece of memory with a layout. A view shares the memory of another slot, its root. What is
-/// shared lies part after part: a slot is the part's own rows of it, or all of them.
+/// shared lies slice after slice: a slot is the slice's own rows of it, or all of them.
 struct Slot {
   Layout layout;
   Place place = Place::activations;
-  bool is_whole = false;     ///< all parts' rows; of gradients: those of the whole batch
+  bool is_whole = false;     ///< all slices' rows; of gradients: those of the whole batch
   int parameter = -1;        ///< for parameters and their gradients
   std::int64_t within = 0;   ///< likewise: bytes from where the parameter begins
   SlotId root = kNoSlot;     ///< itself, or the slot that it is a view of
@@ -39,7 +39,7 @@ struct Slot {
 
 /// What a step's own loops see of the run.
 struct Run {
-  const nn::Batch* batch = nullptr;  ///< the part's rows
+  const nn::Batch* batch = nullptr;  ///< the slice's rows
   float share = 1;                   ///< of the whole batch's samples that they are
   nn::StepResult result;
 };
@@ -50,7 +50,7 @@ using Loop = std::function<void(std::span<std::byte* const> memory, Run& run)>;
 
 /// Steps that only a loss or only a prediction needs. A step of both always runs; a run of both
 /// runs all steps.
-enum class Part { both, loss, output };
+enum class Wanted { both, loss, output };
 
 struct Use {
   int argument = 0;  ///< DNNL_ARG_..., ignored by own loops
@@ -70,21 +70,21 @@ struct Step {
   std::string name{};            ///< "conv2 forward"
   std::string implementation{};  ///< oneDNN's word for it, or "millrace:..."
   std::vector<Use> uses{};
-  Part part = Part::both;
+  Wanted wanted = Wanted::both;
   bool is_main_work = false;    ///< Kernel::is_main_work, or a loop in place of such a kernel
-  bool begins_section = false;  ///< all parts have done what comes before
+  bool begins_section = false;  ///< all slices have done what comes before
   dnnl::primitive primitive{};  ///< empty for an own loop
   Loop loop{};
   Layout scratch{};  ///< what the work needs besides its arguments
   /// The same for so many samples, in the same layouts; empty where that makes no sense.
   ForRows for_rows{};
-  std::int64_t rounds = 1;    ///< that the steps inside take turns in, over a part of the rows each
+  std::int64_t rounds = 1;    ///< that the steps inside take turns in, over some rows each
   std::vector<Step> inner{};  ///< see rounds.h; then there is neither primitive nor loop
   double seconds = 0;         ///< since reset_timings
   std::int64_t calls = 0;
 };
 
-/// The memory of a part, and what it shares with the others.
+/// The memory of a slice, and what it shares with the others.
 struct Arenas {
   std::byte* parameters = nullptr;
   std::byte* gradients = nullptr;        ///< of what is divided by samples
@@ -96,8 +96,8 @@ struct Arenas {
 
 /// What lowering makes.
 struct Lowered {
-  std::int64_t batch = 0;            ///< rows of a part
-  std::int64_t part = 0, parts = 1;  ///< whose program it is, of how many
+  std::int64_t batch = 0;              ///< rows of a slice
+  std::int64_t slice = 0, slices = 1;  ///< whose program it is, of how many
   std::vector<Slot> slots;
   std::vector<Step> steps;
   SlotId input = kNoSlot;
@@ -112,7 +112,7 @@ class Program {
 
   [[nodiscard]] std::int64_t batch() const { return batch_; }
   [[nodiscard]] Bytes activations() const { return activations_; }
-  /// Of what all parts' programs have together; the same in each.
+  /// Of what all slices' programs have together; the same in each.
   [[nodiscard]] Bytes shared() const { return shared_; }
   [[nodiscard]] Bytes scratch() const { return scratch_; }
 
@@ -122,22 +122,22 @@ class Program {
 
   void unbind();
 
-  /// Takes `rows`, this part's of the batch that `all` is; both outlive the run. Requires
+  /// Takes `rows`, this slice's of the batch that `all` is; both outlive the run. Requires
   /// is_bound().
   void begin(const nn::Batch& rows, const nn::Batch& all);
-  /// Whether begin() copies rows of this batch, for the other parts too: because there are fewer
+  /// Whether begin() copies rows of this batch, for the other slices too: because there are fewer
   /// than the programs are for, which are filled up with zeros.
   [[nodiscard]] bool copies_rows(const nn::Batch& all) const {
-    return all.samples < batch_ * parts_;
+    return all.samples < batch_ * slices_;
   }
-  /// Parts that read what others have made wait for them between sections.
+  /// Slices that read what others have made wait for them between sections.
   [[nodiscard]] std::size_t sections() const { return sections_.size() - 1; }
-  /// Runs a section's steps of `part` and those of both.
-  nn::StepResult run(std::size_t section, Part part, bool timed);
-  /// Runs the main work of all parts alone. Results are of no use.
+  /// Runs a section's steps of `wanted` and those of both.
+  nn::StepResult run(std::size_t section, Wanted wanted, bool timed);
+  /// Runs the main work of all slices alone. Results are of no use.
   void run_bare(std::size_t section);
-  /// What predict returns: [batch()][K], after run(Part::output, ...) or
-  /// run(Part::both, ...).
+  /// What predict returns: [batch()][K], after run(Wanted::output, ...) or
+  /// run(Wanted::both, ...).
   [[nodiscard]] const float* output() const;
 
   [[nodiscard]] std::int64_t output_width() const;  ///< K
@@ -157,12 +157,12 @@ class Program {
   std::byte* address(const Slot& slot, const Arenas& arenas,
                      const ParameterLayouts& parameters) const;
   void bind_step(std::size_t step, const dnnl::memory& scratch);
-  Bytes place(Place place, std::int64_t parts);
+  Bytes place(Place place, std::int64_t slices);
   void set_input(const std::byte* rows, const std::byte* all);
   void run_step(std::size_t step, Run& run);
   void run_rounds(const Step& step, Bound& bound);
 
-  std::int64_t batch_, part_, parts_;
+  std::int64_t batch_, slice_, slices_;
   std::vector<Slot> slots_;
   std::vector<Step> steps_;
   SlotId input_, output_, staging_ = kNoSlot;

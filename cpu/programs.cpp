@@ -43,17 +43,17 @@ Programs::Programs(const nn::Model& model, const nn::CompileOptions& options, co
     }
   }
   for (const BySize* programs : {&training_, &evaluation_}) {
-    for (const auto& [rows, parts] : *programs) {
-      for (const auto& program : parts) {
+    for (const auto& [rows, slices] : *programs) {
+      for (const auto& program : slices) {
         activations_ = std::max(activations_, program->activations());
         scratch_ = std::max(scratch_, program->scratch());
       }
-      shared_ = std::max(shared_, parts.front()->shared());
+      shared_ = std::max(shared_, slices.front()->shared());
     }
   }
 }
 
-Lowered Programs::lower(std::int64_t samples, nn::Mode mode, std::int64_t part) {
+Lowered Programs::lower(std::int64_t samples, nn::Mode mode, std::int64_t slice) {
   const ThreadScope scope(how_.threads);
   nn::Graph graph = nn::build_graph(model_, rows(samples), mode,
                                     options_.loss.value_or(nn::default_loss(model_)));
@@ -62,7 +62,7 @@ Lowered Programs::lower(std::int64_t samples, nn::Mode mode, std::int64_t part) 
                     {.seed = options_.seed,
                      .threads = how_.threads,
                      .division = how_.division,
-                     .part = part,
+                     .slice = slice,
                      .algorithms = how_.algorithms,
                      .tuner = how_.tuner,
                      .timed_batch = rows(options_.batch),
@@ -73,62 +73,62 @@ Lowered Programs::lower(std::int64_t samples, nn::Mode mode, std::int64_t part) 
   return std::move(lowering).run();
 }
 
-Programs::Parts Programs::compile(std::int64_t samples, nn::Mode mode) {
-  Parts parts;
-  for (std::int64_t i = 0; i < how_.division.parts; ++i) {
-    parts.push_back(std::make_unique<Program>(lower(samples, mode, i), device_));
-    MILLRACE_CHECK(parts.back()->shared() == parts.front()->shared(),
-                   "parts share memory in the same way");
+Programs::Slices Programs::compile(std::int64_t samples, nn::Mode mode) {
+  Slices slices;
+  for (std::int64_t i = 0; i < how_.division.slices; ++i) {
+    slices.push_back(std::make_unique<Program>(lower(samples, mode, i), device_));
+    MILLRACE_CHECK(slices.back()->shared() == slices.front()->shared(),
+                   "slices share memory in the same way");
   }
-  return parts;
+  return slices;
 }
 
-void Programs::bind(const Parts& parts) {
-  for (std::size_t i = 0; i < parts.size(); ++i) parts[i]->bind(arenas_[i], layouts_);
+void Programs::bind(const Slices& slices) {
+  for (std::size_t i = 0; i < slices.size(); ++i) slices[i]->bind(arenas_[i], layouts_);
 }
 
 void Programs::bind(std::vector<Arenas> arenas) {
   arenas_ = std::move(arenas);
   for (const BySize* programs : {&training_, &evaluation_}) {
-    for (const auto& [rows, parts] : *programs) bind(parts);
+    for (const auto& [rows, slices] : *programs) bind(slices);
   }
 }
 
 void Programs::unbind() {
   arenas_.clear();
   for (const BySize* programs : {&training_, &evaluation_}) {
-    for (const auto& [rows, parts] : *programs) {
-      for (const auto& program : parts) program->unbind();
+    for (const auto& [rows, slices] : *programs) {
+      for (const auto& program : slices) program->unbind();
     }
   }
 }
 
-const Programs::Parts& Programs::training(std::int64_t samples) {
+const Programs::Slices& Programs::training(std::int64_t samples) {
   if (!options_.training) {
     throw Error("cpu: the model was compiled without training; set CompileOptions::training");
   }
   const auto fitting = training_.lower_bound(rows(samples));
   if (!needs_exact_size_ || fitting->first == samples) return fitting->second;
-  Parts parts = compile(samples, nn::Mode::training);
-  if (parts.front()->activations() > activations_ || parts.front()->scratch() > scratch_) {
+  Slices slices = compile(samples, nn::Mode::training);
+  if (slices.front()->activations() > activations_ || slices.front()->scratch() > scratch_) {
     throw Error(concat("cpu: a step of ", samples, " samples needs more memory than was planned; ",
                        "name ", samples, " in CompileOptions::other_batches"));
   }
-  bind(parts);
-  return training_[samples] = std::move(parts);
+  bind(slices);
+  return training_[samples] = std::move(slices);
 }
 
-const Programs::Parts& Programs::evaluation(std::int64_t samples) {
+const Programs::Slices& Programs::evaluation(std::int64_t samples) {
   return evaluation_.lower_bound(rows(samples))->second;
 }
 
 std::vector<nn::OpTiming> Programs::timings() const {
   std::vector<nn::OpTiming> result;
   for (const BySize* programs : {&training_, &evaluation_}) {
-    for (const auto& [rows, parts] : *programs) {
-      for (std::size_t i = 0; i < parts.size(); ++i) {
-        for (const Step& step : parts[i]->steps()) {
-          const double share = step.seconds / static_cast<double>(parts.size());
+    for (const auto& [rows, slices] : *programs) {
+      for (std::size_t i = 0; i < slices.size(); ++i) {
+        for (const Step& step : slices[i]->steps()) {
+          const double share = step.seconds / static_cast<double>(slices.size());
           add(result, {step.name, step.implementation, share, i == 0 ? step.calls : 0});
         }
       }
@@ -139,8 +139,8 @@ std::vector<nn::OpTiming> Programs::timings() const {
 
 void Programs::reset_timings() {
   for (const BySize* programs : {&training_, &evaluation_}) {
-    for (const auto& [rows, parts] : *programs) {
-      for (const auto& program : parts) program->reset_timings();
+    for (const auto& [rows, slices] : *programs) {
+      for (const auto& program : slices) program->reset_timings();
     }
   }
 }

@@ -1,7 +1,7 @@
 #pragma once
 // The programs of an executor: one for training and one for evaluation for each batch size that was
 // announced. They share the executor's arenas, so the memory they need is that of the largest.
-// Where a batch is computed in parts, a program is there once for each of them, with arenas of its
+// Where a batch is computed in slices, a program is there once for each of them, with arenas of its
 // own.
 
 #include <millrace/cpu/division.h>
@@ -22,7 +22,7 @@ namespace millrace::cpu {
 class Programs {
  public:
   struct How {
-    int threads = 1;      ///< of OpenMP, in one part
+    int threads = 1;      ///< of OpenMP, in one slice
     Division division{};  ///< of a step
     Algorithms algorithms = Algorithms::direct;
     Tuner* tuner = nullptr;                 ///< with Algorithms::fastest
@@ -34,35 +34,35 @@ class Programs {
   Programs(const nn::Model& model, const nn::CompileOptions& options, const How& how,
            const dnnl::engine& device, ParameterLayouts& layouts);
 
-  /// Of a part.
+  /// Of a slice.
   [[nodiscard]] Bytes activations() const { return activations_; }
   [[nodiscard]] Bytes scratch() const { return scratch_; }
-  /// Of all parts together.
+  /// Of all slices together.
   [[nodiscard]] Bytes shared() const { return shared_; }
 
-  /// One a part.
+  /// One a slice.
   void bind(std::vector<Arenas> arenas);
   void unbind();
 
-  using Parts = std::vector<std::unique_ptr<Program>>;  ///< a program for each part
+  using Slices = std::vector<std::unique_ptr<Program>>;  ///< a program for each slice
   /// For `samples` of the batch. Throws Error if there is no training, or if the size must be met
   /// exactly, was not announced, and does not fit into the memory that was planned.
-  [[nodiscard]] const Parts& training(std::int64_t samples);
-  [[nodiscard]] const Parts& evaluation(std::int64_t samples);
+  [[nodiscard]] const Slices& training(std::int64_t samples);
+  [[nodiscard]] const Slices& evaluation(std::int64_t samples);
 
   /// Those of all programs together, in the order of their steps; seconds are the mean of the
-  /// parts', which run side by side.
+  /// slices', which run side by side.
   [[nodiscard]] std::vector<nn::OpTiming> timings() const;
   void reset_timings();
 
  private:
-  using BySize = std::map<std::int64_t, Parts>;
-  Parts compile(std::int64_t samples, nn::Mode mode);
-  Lowered lower(std::int64_t samples, nn::Mode mode, std::int64_t part);
-  void bind(const Parts& parts);
-  /// Of the largest part of a batch.
+  using BySize = std::map<std::int64_t, Slices>;
+  Slices compile(std::int64_t samples, nn::Mode mode);
+  Lowered lower(std::int64_t samples, nn::Mode mode, std::int64_t slice);
+  void bind(const Slices& slices);
+  /// Of the largest slice of a batch.
   [[nodiscard]] std::int64_t rows(std::int64_t samples) const {
-    return (samples + how_.division.parts - 1) / how_.division.parts;
+    return (samples + how_.division.slices - 1) / how_.division.slices;
   }
 
   const nn::Model& model_;

@@ -81,7 +81,7 @@ class Rounds {
     std::size_t end = begin + 1;
     if (!steps[begin].for_rows) return end;
     const auto follows = [&](const Step& step) {
-      return step.for_rows && !step.begins_section && step.part == steps[begin].part &&
+      return step.for_rows && !step.begins_section && step.wanted == steps[begin].wanted &&
              std::ranges::any_of(step.uses, [&](const Use& use) {
                return is_large(use) && life_of(use).first >= begin && life_of(use).first < end;
              });
@@ -121,7 +121,7 @@ class Rounds {
 
   /// Nothing where oneDNN has no such kernels for fewer samples.
   std::optional<Step> cut(std::size_t begin, std::size_t end, std::int64_t rows) {
-    Step all{.part = lowered_.steps[begin].part,
+    Step all{.wanted = lowered_.steps[begin].wanted,
              .is_main_work = true,
              .begins_section = lowered_.steps[begin].begins_section,
              .primitive = {},

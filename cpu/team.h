@@ -1,7 +1,7 @@
 #pragma once
 // The threads that compute a step, and how OpenMP is told of them. A team shares work out in one of
 // two ways. Alone, one thread does all of it, and where it calls oneDNN or an OpenMP loop, OpenMP
-// starts the others. In parts, oneTBB's threads take whole pieces of work; each piece is one
+// starts the others. In slices, oneTBB's threads take whole pieces of work; each piece is one
 // thread's, and a thread that has nothing to do takes a piece that nobody has begun. Either way
 // denormal numbers are zero.
 
@@ -73,10 +73,10 @@ inline double compute_time() {
 
 class Team {
  public:
-  /// `parts`: that of oneTBB. With one thread both are the same.
-  Team(int threads, bool parts)
+  /// `slices`: that of oneTBB. With one thread both are the same.
+  Team(int threads, bool slices)
       : threads_(threads),
-        parts_(parts && threads > 1),
+        slices_(slices && threads > 1),
         // What computes goes before what reads and decodes for it.
         arena_(std::min(threads, oneapi::tbb::info::default_concurrency()), 1,
                oneapi::tbb::task_arena::priority::high) {}
@@ -84,7 +84,7 @@ class Team {
   /// Calls body(i) for 0 <= i < count. Which thread does what is left open.
   template <class Body>
   void for_each(std::int64_t count, Body&& body) {
-    if (!parts_) {
+    if (!slices_) {
       const ThreadScope scope(threads_);
 #pragma omp parallel for schedule(static)
       for (std::int64_t i = 0; i < count; ++i) {
@@ -126,7 +126,7 @@ class Team {
 #endif
 
   int threads_;
-  bool parts_;
+  bool slices_;
   oneapi::tbb::task_arena arena_;
 };
 

@@ -9,8 +9,8 @@
 namespace millrace::cpu {
 namespace {
 
-// Large enough that a part's set-up does not show, small enough for a core's cache.
-constexpr std::size_t kPart = 8192;
+// Large enough that a piece's set-up does not show, small enough for a core's cache.
+constexpr std::size_t kPiece = 8192;
 
 double sum_of_squares(std::span<const float> values) {
   const float* const data = values.data();
@@ -35,21 +35,21 @@ Updater::Updater(const nn::OptimizerOptions& optimizer, const nn::GradientOption
     if (!parameter.trainable) continue;
     const auto first = static_cast<std::size_t>(layouts.offset(static_cast<int>(p)));
     const std::size_t elements = layouts.bytes(static_cast<int>(p)) / sizeof(float);
-    for (std::size_t done = 0; done < elements; done += kPart) {
-      parts_.push_back({.offset = first / sizeof(float) + done,
-                        .count = std::min(kPart, elements - done),
-                        .parameter = p,
-                        .is_penalised = gradient.l2 > 0 && parameter.role == nn::Role::kernel});
+    for (std::size_t done = 0; done < elements; done += kPiece) {
+      pieces_.push_back({.offset = first / sizeof(float) + done,
+                         .count = std::min(kPiece, elements - done),
+                         .parameter = p,
+                         .is_penalised = gradient.l2 > 0 && parameter.role == nn::Role::kernel});
     }
   }
-  weight_squares_.resize(parts_.size());
-  gradient_squares_.resize(parts_.size());
+  weight_squares_.resize(pieces_.size());
+  gradient_squares_.resize(pieces_.size());
   factors_.resize(layouts.parameters().size());
 }
 
 template <class Body>
-void Updater::for_each_part(Body&& body) {
-  team_.for_each(static_cast<std::int64_t>(parts_.size()),
+void Updater::for_each_piece(Body&& body) {
+  team_.for_each(static_cast<std::int64_t>(pieces_.size()),
                  [&](std::int64_t i) { body(static_cast<std::size_t>(i)); });
 }
 
@@ -58,25 +58,25 @@ double Updater::summed_penalty() const {
 }
 
 void Updater::gather(std::size_t index, const FlatArenas& arenas) {
-  const Part& part = parts_[index];
-  const std::span<float> sum = arenas.gradients().subspan(part.offset, part.count);
+  const Piece& piece = pieces_[index];
+  const std::span<float> sum = arenas.gradients().subspan(piece.offset, piece.count);
   for (const std::span<float> other : arenas.partial.subspan(1)) {
-    if (part.offset < other.size()) add(sum, other.subspan(part.offset, part.count));
+    if (piece.offset < other.size()) add(sum, other.subspan(piece.offset, piece.count));
   }
   penalise(index, arenas);
 }
 
 void Updater::penalise(std::size_t index, const FlatArenas& arenas) {
-  const Part& part = parts_[index];
-  if (!part.is_penalised) return;
-  const auto weights = arenas.weights.subspan(part.offset, part.count);
-  const auto gradients = arenas.gradients().subspan(part.offset, part.count);
+  const Piece& piece = pieces_[index];
+  if (!piece.is_penalised) return;
+  const auto weights = arenas.weights.subspan(piece.offset, piece.count);
+  const auto gradients = arenas.gradients().subspan(piece.offset, piece.count);
   const auto slope = static_cast<float>(2 * gradient_.l2);
   weight_squares_[index] = sum_of_squares(weights);
   for (std::size_t i = 0; i < weights.size(); ++i) gradients[i] += slope * weights[i];
 }
 
-/// From the squares of the parts; every factor is the same where all gradients share a norm.
+/// From the squares of the pieces; every factor is the same where all gradients share a norm.
 void Updater::find_factors() {
   if (gradient_.clip_global_norm > 0) {
     const double all = std::accumulate(gradient_squares_.begin(), gradient_squares_.end(), 0.0);
@@ -85,20 +85,20 @@ void Updater::find_factors() {
     return;
   }
   std::fill(factors_.begin(), factors_.end(), 0.0);
-  for (std::size_t i = 0; i < parts_.size(); ++i) {
-    factors_[parts_[i].parameter] += gradient_squares_[i];
+  for (std::size_t i = 0; i < pieces_.size(); ++i) {
+    factors_[pieces_[i].parameter] += gradient_squares_[i];
   }
   for (double& factor : factors_) {
     factor = nn::norm_factor(gradient_.clip_norm, std::sqrt(factor));
   }
 }
 
-void Updater::limit(const Part& part, std::span<float> gradients) const {
+void Updater::limit(const Piece& piece, std::span<float> gradients) const {
   if (gradient_.clip_value > 0) {
     const auto most = static_cast<float>(gradient_.clip_value);
     for (float& g : gradients) g = std::clamp(g, -most, most);
-  } else if (has_norm_clip() && factors_[part.parameter] != 1) {
-    const auto factor = static_cast<float>(factors_[part.parameter]);
+  } else if (has_norm_clip() && factors_[piece.parameter] != 1) {
+    const auto factor = static_cast<float>(factors_[piece.parameter]);
     for (float& g : gradients) g *= factor;
   }
 }
@@ -106,42 +106,44 @@ void Updater::limit(const Part& part, std::span<float> gradients) const {
 double Updater::update(double learning_rate, std::int64_t t, const FlatArenas& arenas) {
   const nn::UpdateConstants constants = nn::update_constants(optimizer_, learning_rate, t);
   if (has_norm_clip()) {
-    for_each_part([&](std::size_t i) {
+    for_each_piece([&](std::size_t i) {
       gather(i, arenas);
-      const Part& part = parts_[i];
-      gradient_squares_[i] = sum_of_squares(arenas.gradients().subspan(part.offset, part.count));
+      const Piece& piece = pieces_[i];
+      gradient_squares_[i] = sum_of_squares(arenas.gradients().subspan(piece.offset, piece.count));
     });
     find_factors();
   }
-  for_each_part([&](std::size_t i) {
-    const Part& part = parts_[i];
-    const auto of = [&](std::span<float> arena) { return within(arena, part.offset, part.count); };
+  for_each_piece([&](std::size_t i) {
+    const Piece& piece = pieces_[i];
+    const auto of = [&](std::span<float> arena) {
+      return within(arena, piece.offset, piece.count);
+    };
     const std::span<float> weights = of(arenas.weights);
     const std::span<float> gradients = of(arenas.gradients());
     if (!has_norm_clip()) gather(i, arenas);
-    limit(part, gradients);
+    limit(piece, gradients);
     FlatArenas::States states;
     std::transform(arenas.states.begin(), arenas.states.end(), states.begin(), of);
     update_weights(optimizer_, constants, weights, gradients, states);
     if (arenas.masks.empty()) return;
-    apply_masks(weights, arenas.masks.subspan(part.offset, part.count));
+    apply_masks(weights, arenas.masks.subspan(piece.offset, piece.count));
   });
   return summed_penalty();
 }
 
 double Updater::add_up(const FlatArenas& arenas) {
   if (gradient_.l2 > 0 || arenas.partial.size() > 1) {
-    for_each_part([&](std::size_t i) { gather(i, arenas); });
+    for_each_piece([&](std::size_t i) { gather(i, arenas); });
   }
   return summed_penalty();
 }
 
 double Updater::penalty(std::span<const float> weights) {
   if (gradient_.l2 == 0) return 0;
-  for_each_part([&](std::size_t i) {
-    const Part& part = parts_[i];
-    if (part.is_penalised) {
-      weight_squares_[i] = sum_of_squares(weights.subspan(part.offset, part.count));
+  for_each_piece([&](std::size_t i) {
+    const Piece& piece = pieces_[i];
+    if (piece.is_penalised) {
+      weight_squares_[i] = sum_of_squares(weights.subspan(piece.offset, piece.count));
     }
   });
   return summed_penalty();

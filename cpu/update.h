@@ -1,9 +1,9 @@
 #pragma once
 // Everything between gradients and new weights, over the engine's own arenas: L2, clipping, the
-// optimizer, masks. Work is cut into fixed parts of one parameter each, small enough for a core's
-// cache, so that all of it happens while a part is there: one pass over memory, and one before it
-// where a clip must know a norm first. Sums are made part by part in a fixed order, so that results
-// depend on neither the number of threads nor which of them is faster.
+// optimizer, masks. Work is cut into fixed pieces of one parameter each, small enough for a core's
+// cache, so that all of it happens while a piece is there: one pass over memory, and one before it
+// where a clip must know a norm first. Sums are made piece by piece in a fixed order, so that
+// results depend on neither the number of threads nor which of them is faster.
 
 #include <millrace/cpu/parameters.h>
 #include <millrace/cpu/team.h>
@@ -48,18 +48,18 @@ class Updater {
   [[nodiscard]] double penalty(std::span<const float> weights);
 
  private:
-  struct Part {
+  struct Piece {
     std::size_t offset = 0, count = 0;  // elements
     std::size_t parameter = 0;
     bool is_penalised = false;
   };
   template <class Body>
-  void for_each_part(Body&& body);
-  /// Makes a part's gradients of the partial ones, with those of L2.
-  void gather(std::size_t part, const FlatArenas& arenas);
-  void penalise(std::size_t part, const FlatArenas& arenas);
+  void for_each_piece(Body&& body);
+  /// Makes a piece's gradients of the partial ones, with those of L2.
+  void gather(std::size_t piece, const FlatArenas& arenas);
+  void penalise(std::size_t piece, const FlatArenas& arenas);
   void find_factors();
-  void limit(const Part& part, std::span<float> gradients) const;
+  void limit(const Piece& piece, std::span<float> gradients) const;
   [[nodiscard]] double summed_penalty() const;
   [[nodiscard]] bool has_norm_clip() const {
     return gradient_.clip_norm > 0 || gradient_.clip_global_norm > 0;
@@ -68,9 +68,9 @@ class Updater {
   nn::OptimizerOptions optimizer_;
   nn::GradientOptions gradient_;
   Team& team_;
-  std::vector<Part> parts_;
-  std::vector<double> weight_squares_;    // by part: sum of w^2, 0 unless penalised
-  std::vector<double> gradient_squares_;  // by part
+  std::vector<Piece> pieces_;
+  std::vector<double> weight_squares_;    // by piece: sum of w^2, 0 unless penalised
+  std::vector<double> gradient_squares_;  // by piece
   std::vector<double> factors_;           // by parameter: what clipping by a norm multiplies by
 };
 

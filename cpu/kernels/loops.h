@@ -1,7 +1,7 @@
 #pragma once
 // The loops that this engine runs itself, between oneDNN's primitives: dropout, running averages
-// and factors of frozen batch norm (the update has update.h). OpenMP splits them in fixed parts, so
-// results do not depend on which thread is faster. Memory is float32 unless said otherwise.
+// and factors of frozen batch norm (the update has update.h). OpenMP splits them in fixed pieces,
+// so results do not depend on which thread is faster. Memory is float32 unless said otherwise.
 
 #include <millrace/cpu/layouts.h>
 #include <millrace/nn/engine.h>

@@ -1,5 +1,5 @@
 #pragma once
-// The loops of the update, compiled for every instruction set and chosen at run time. Parts of
+// The loops of the update, compiled for every instruction set and chosen at run time. Pieces of
 // arenas may be given to different threads; all spans of a call are equally long, and any length
 // will do.
 

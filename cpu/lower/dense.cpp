@@ -95,29 +95,29 @@ std::optional<Tag> cuttable(const Layout& weights) {
   return std::nullopt;
 }
 
-/// A part's outputs of a layer that is divided by outputs, for all rows of the batch.
+/// A slice's outputs of a layer that is divided by outputs, for all rows of the batch.
 struct Columns {
   std::int64_t rows = 0, inputs = 0, width = 0;  ///< width: outputs of the layer
-  Outputs outputs;                               ///< the part's
+  Outputs outputs;                               ///< the slice's
   Tag tag = Tag::ab;                             ///< of the weights
 
   Columns(const Lowering& lowering, const nn::Op& op, nn::ValueId x, nn::ValueId y,
           nn::ValueId weights)
-      : rows(lowering.shape(x)[0] * lowering.options().division.parts),
+      : rows(lowering.shape(x)[0] * lowering.options().division.slices),
         inputs(lowering.shape(x)[1]),
         width(lowering.shape(y)[1]),
         has_bias_(lowering.graph().kind<nn::Dense>(op)->bias) {
-    const std::int64_t parts = lowering.options().division.parts;
+    const std::int64_t slices = lowering.options().division.slices;
     if (const auto chosen = cuttable(lowering.parameter_layout(weights))) {
       tag = *chosen;
-    } else {  // what the first part likes best is for all
-      outputs = outputs_of(width, 0, parts);
+    } else {  // what the first slice likes best is for all
+      outputs = outputs_of(width, 0, slices);
       Dense any = shape();
       any.weights = onednn::any(any.weights);
       const Found best = onednn::dense_forward(lowering.engine(), any, lowering.purpose(), false);
       tag = (best ? cuttable(best->at(DNNL_ARG_WEIGHTS)) : std::nullopt).value_or(Tag::ab);
     }
-    outputs = outputs_of(width, lowering.options().part, parts);
+    outputs = outputs_of(width, lowering.options().slice, slices);
   }
 
   [[nodiscard]] Dense shape() const {
@@ -137,7 +137,7 @@ struct Columns {
     return lowering.piece(id, onednn::layout({width}, Tag::a),
                           onednn::layout({outputs.count}, Tag::a), before);
   }
-  /// Copies the part's columns out of all, or into them.
+  /// Copies the slice's columns out of all, or into them.
   [[nodiscard]] Loop copy(bool out) const {
     return [*this, out](std::span<std::byte* const> memory, Run&) {
       auto* own = reinterpret_cast<float*>(memory[0]);

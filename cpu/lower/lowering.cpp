@@ -34,8 +34,8 @@ Lowering::Lowering(const nn::Graph& graph, const Options& options, ParameterLayo
     }
   }
   lowered_.batch = graph.batch;
-  lowered_.part = options_.part;
-  lowered_.parts = options_.division.parts;
+  lowered_.slice = options_.slice;
+  lowered_.slices = options_.division.slices;
   find_pooled_relus();
 }
 
@@ -72,9 +72,9 @@ Lowered Lowering::run() && {
   lowered_.input = slot_of(graph_.input);
   for (op_ = 0; op_ < graph_.ops.size(); ++op_) {
     const nn::Op& op = graph_.ops[op_];
-    if (op.is_loss() && !training) begin(Part::loss);
+    if (op.is_loss() && !training) begin(Wanted::loss);
     if (!left_out_[op_] && !is_put_off(op)) lower(op);
-    if (op.is_loss() && !training) begin(Part::output);
+    if (op.is_loss() && !training) begin(Wanted::output);
   }
   for (op_ = 0; op_ < graph_.ops.size(); ++op_) {
     if (is_put_off(graph_.ops[op_])) lower(graph_.ops[op_]);
@@ -108,9 +108,9 @@ bool Lowering::is_put_off(const nn::Op& op) const {
   return is_by_outputs(op) && op.pass == nn::Pass::backward_parameters;
 }
 
-// A conversion made in a part that does not always run must not serve another one.
-void Lowering::begin(Part part) {
-  part_ = part;
+// A conversion made by steps that do not always run must not serve another one.
+void Lowering::begin(Wanted wanted) {
+  wanted_ = wanted;
   conversions_.clear();
 }
 
@@ -135,7 +135,7 @@ void Lowering::begin_section() {
 }
 
 void Lowering::append(Step step) {
-  step.part = part_;
+  step.wanted = wanted_;
   step.begins_section = std::exchange(begins_section_, false);
   if (op_ >= graph_.ops.size() || !is_put_off(graph_.ops[op_])) section_has_others_ = true;
   lowered_.steps.push_back(std::move(step));

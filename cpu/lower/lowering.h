@@ -29,7 +29,7 @@ class Lowering {
     std::uint64_t seed = 0;  ///< of dropout
     int threads = 1;         ///< of OpenMP, that an operation has
     Division division{};     ///< of a step
-    std::int64_t part = 0;   ///< whose program it is
+    std::int64_t slice = 0;  ///< whose program it is
     Algorithms algorithms = Algorithms::direct;
     Tuner* tuner = nullptr;                 ///< with Algorithms::fastest
     std::int64_t timed_batch = 0;           ///< the batch size whose times decide for all
@@ -79,8 +79,8 @@ class Lowering {
   SlotId convert(SlotId slot, const Layout& wanted);
   /// Appends a reorder from `written` to `to`, unless they are the same.
   void store(SlotId written, SlotId to);
-  /// All parts' rows of what lies row by row in `slot`. Whoever reads rows that others have written
-  /// begins a section before.
+  /// All slices' rows of what lies row by row in `slot`. Whoever reads rows that others have
+  /// written begins a section before.
   SlotId whole(SlotId slot);
   /// If only a ReLU reads the value: what this makes. Its step is then left out, because the kernel
   /// at hand does its work. Otherwise -1.
@@ -110,7 +110,7 @@ class Lowering {
   SlotId piece(nn::ValueId id, const Layout& all, const Layout& piece, std::size_t within);
 
   // Steps.
-  /// The next step waits until all parts have done those before it.
+  /// The next step waits until all slices have done those before it.
   void begin_section();
   /// Whether this section has other steps than those of weight gradients by outputs, of which none
   /// reads what another one writes.
@@ -146,11 +146,11 @@ class Lowering {
   };
 
   void lower(const nn::Op& op);
-  /// Gradients of weights by outputs come last: until then no part waits for the others.
+  /// Gradients of weights by outputs come last: until then no slice waits for the others.
   [[nodiscard]] bool is_put_off(const nn::Op& op) const;
   void append(Step step);
   void find_pooled_relus();
-  void begin(Part part);
+  void begin(Wanted wanted);
   [[nodiscard]] bool may_overwrite(SlotId slot) const;
   void place(nn::ValueId id, SlotId slot);
   SlotId add(Slot slot);
@@ -162,7 +162,7 @@ class Lowering {
   ParameterLayouts& parameters_;
   const dnnl::engine& engine_;
   Lowered lowered_;
-  Part part_ = Part::both;
+  Wanted wanted_ = Wanted::both;
   bool begins_section_ = false, section_has_others_ = false;
   std::size_t op_ = 0;         // the operation at hand
   std::vector<SlotId> slots_;  // by value

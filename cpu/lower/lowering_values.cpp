@@ -140,7 +140,7 @@ SlotId Lowering::whole(SlotId slot) {
     if (view.root == all.root) view.place = root.place;
   }
   onednn::Dims dims = onednn::dims(all.layout);
-  dims[0] *= options_.division.parts;
+  dims[0] *= options_.division.slices;
   all.layout = onednn::layout(dims, onednn::Tag::ab);
   all.place = root.place;
   all.is_whole = true;

@@ -18,8 +18,8 @@ namespace {
 
 constexpr auto kSoftmax = nn::Loss::softmax_cross_entropy;
 
-cpu::Division in_parts(const nn::Model& model, std::int64_t batch, int threads) {
-  return cpu::divide(model, {.batch = batch}, threads, cpu::Sharing::parts);
+cpu::Division in_slices(const nn::Model& model, std::int64_t batch, int threads) {
+  return cpu::divide(model, {.batch = batch}, threads, cpu::Sharing::slices);
 }
 
 bool any_by_outputs(const cpu::Division& division) {
@@ -43,12 +43,12 @@ nn::Model convolution_and_dense() {
 
 }  // namespace
 
-TEST_CASE("Every output of a layer is one part's, and parts begin at blocks") {
+TEST_CASE("Every output of a layer is one slice's, and slices begin at blocks") {
   for (const std::int64_t outputs : {64, 65, 500, 512, 4096}) {
-    for (const std::int64_t parts : {1, 2, 3, 8}) {
+    for (const std::int64_t slices : {1, 2, 3, 8}) {
       std::int64_t next = 0;
-      for (std::int64_t i = 0; i < parts; ++i) {
-        const cpu::Outputs some = cpu::outputs_of(outputs, i, parts);
+      for (std::int64_t i = 0; i < slices; ++i) {
+        const cpu::Outputs some = cpu::outputs_of(outputs, i, slices);
         CHECK(some.first == next);
         CHECK((some.first % cpu::kOutputBlock == 0 || some.count == 0));
         next += some.count;
@@ -61,38 +61,38 @@ TEST_CASE("Every output of a layer is one part's, and parts begin at blocks") {
 TEST_CASE(
     "Dense layers are divided by outputs where they have more weights than a batch has values") {
   const nn::Model mlp = nn::zoo_model("mlp:500", {28, 28, 1}, 10);
-  const cpu::Division division = in_parts(mlp, 100, 2);
-  CHECK(division.parts == 2);
+  const cpu::Division division = in_slices(mlp, 100, 2);
+  CHECK(division.slices == 2);
   for (const nn::Parameter& p : nn::parameters(mlp)) {
     INFO(p.name);
     CHECK(division.is_by_outputs(p.layer) == p.name.starts_with("dense1"));
   }
-  CHECK_FALSE(any_by_outputs(in_parts(mlp, 4096, 2)));  // as much goes in and out
-  CHECK_FALSE(any_by_outputs(in_parts(mlp, 100, 9)));   // not a block for each
-  CHECK_FALSE(any_by_outputs(in_parts(mlp, 100, 1)));
-  CHECK(cpu::divide(mlp, {.batch = 100}, 2, cpu::Sharing::together).parts == 1);
+  CHECK_FALSE(any_by_outputs(in_slices(mlp, 4096, 2)));  // as much goes in and out
+  CHECK_FALSE(any_by_outputs(in_slices(mlp, 100, 9)));   // not a block for each
+  CHECK_FALSE(any_by_outputs(in_slices(mlp, 100, 1)));
+  CHECK(cpu::divide(mlp, {.batch = 100}, 2, cpu::Sharing::together).slices == 1);
   CHECK_FALSE(
-      any_by_outputs(cpu::divide(mlp, {.batch = 100, .training = false}, 2, cpu::Sharing::parts)));
+      any_by_outputs(cpu::divide(mlp, {.batch = 100, .training = false}, 2, cpu::Sharing::slices)));
 }
 
-TEST_CASE("A layer divided by outputs has its gradients once, others once a part") {
+TEST_CASE("A layer divided by outputs has its gradients once, others once a slice") {
   // 134 million weights in dense layers, 15 in convolutions: the former once alone fit the limit.
   const nn::Model vgg = nn::zoo_model("vgg16", {224, 224, 3}, 1000);
-  CHECK(in_parts(vgg, 32, 2).parts == 2);
+  CHECK(in_slices(vgg, 32, 2).slices == 2);
   const nn::Model model = dense_model();
   const auto gradients = [&](cpu::Sharing sharing) {
     const auto engine = cpu::make_engine({.threads = 3, .sharing = sharing});
     return static_cast<double>(engine->compile(model, {.batch = 9})->memory().at(1).bytes.count);
   };
   // 2 % are of the last layer, and blocks are filled up.
-  CHECK(gradients(cpu::Sharing::parts) < 1.5 * gradients(cpu::Sharing::together));
+  CHECK(gradients(cpu::Sharing::slices) < 1.5 * gradients(cpu::Sharing::together));
 }
 
 TEST_CASE("Layers divided by outputs agree with float64, in batches full, short and tiny") {
   for (const nn::Model& model : {dense_model(), convolution_and_dense()}) {
     for (const int threads : {2, 3}) {
-      INFO(model.name << " in " << threads << " parts");
-      REQUIRE(any_by_outputs(in_parts(model, 9, threads)));
+      INFO(model.name << " in " << threads << " slices");
+      REQUIRE(any_by_outputs(in_slices(model, 9, threads)));
       test::check_model(model,
                         {.batch = 9,
                          .other_batches = {5},
@@ -131,7 +131,7 @@ TEST_CASE("Layers divided by outputs give the same weights to the bit each time"
   }
 }
 
-TEST_CASE("What lies behind a short batch is not read where all parts read all rows") {
+TEST_CASE("What lies behind a short batch is not read where all slices read all rows") {
   test::check_rows_behind(*cpu::make_engine({.threads = 2}), dense_model(),
                           {.batch = 8, .seed = 3});
 }

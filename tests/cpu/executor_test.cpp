@@ -65,7 +65,7 @@ TEST_CASE("Rows beyond the valid ones are never read as numbers") {
 
 TEST_CASE("Training twice with the same threads gives the same weights to the bit") {
   const nn::Model model = small_convnet();
-  for (const cpu::Sharing sharing : {cpu::Sharing::parts, cpu::Sharing::together}) {
+  for (const cpu::Sharing sharing : {cpu::Sharing::slices, cpu::Sharing::together}) {
     for (const int threads : {1, 2, 3}) {
       const auto engine = cpu::make_engine({.threads = threads, .sharing = sharing});
       CHECK(train(*engine, model, 6) == train(*engine, model, 6));
@@ -73,15 +73,15 @@ TEST_CASE("Training twice with the same threads gives the same weights to the bi
   }
 }
 
-TEST_CASE("A batch in parts gives what all threads together give, to rounding") {
+TEST_CASE("A batch in slices gives what all threads together give, to rounding") {
   const nn::Model model = small_convnet();
-  const auto parts = cpu::make_engine({.threads = 3, .sharing = cpu::Sharing::parts});
+  const auto slices = cpu::make_engine({.threads = 3, .sharing = cpu::Sharing::slices});
   const auto together = cpu::make_engine({.threads = 2, .sharing = cpu::Sharing::together});
   nn::CompileOptions options = adam(8);
   options.gradient = {.l2 = 0.01, .clip_global_norm = 0.5};
-  const auto a = test::executor(*parts, model, options);
+  const auto a = test::executor(*slices, model, options);
   const auto b = test::executor(*together, model, options);
-  for (const std::int64_t samples : {8, 5, 2, 1}) {  // fewer than there are parts, too
+  for (const std::int64_t samples : {8, 5, 2, 1}) {  // fewer than there are slices, too
     INFO(samples << " samples");
     OwnedBatch data(model, kSoftmax, samples, static_cast<std::uint64_t>(samples));
     if (samples == 5) data.batch().draws = {};  // dropout then counts through the whole batch
@@ -97,7 +97,7 @@ TEST_CASE("A batch in parts gives what all threads together give, to rounding") 
   }
 }
 
-TEST_CASE("Models that train batch normalisation are not computed in parts") {
+TEST_CASE("Models that train batch normalisation are not computed in slices") {
   ModelBuilder builder("m", {8, 8, 3});
   builder.conv(16).batch_norm().relu().flatten().dense(4).softmax();
   nn::Model model = builder.build();
@@ -105,8 +105,8 @@ TEST_CASE("Models that train batch normalisation are not computed in parts") {
     const auto compile = [&](cpu::Sharing sharing) {
       return cpu::make_engine({.threads = 2, .sharing = sharing})->compile(model, adam(4));
     };
-    const Bytes in_parts = compile(cpu::Sharing::parts)->memory().at(1).bytes;
-    return std::pair(in_parts, compile(cpu::Sharing::together)->memory().at(1).bytes);
+    const Bytes in_slices = compile(cpu::Sharing::slices)->memory().at(1).bytes;
+    return std::pair(in_slices, compile(cpu::Sharing::together)->memory().at(1).bytes);
   };
   CHECK(gradients().first == gradients().second);
   model.layers[1].trainable = false;
@@ -176,7 +176,7 @@ TEST_CASE("Denormal numbers are zero in a step, on all threads, and only there")
     return read(*executor, Arena::gradients);
   };
   for (const int threads : {1, 2}) {
-    for (const cpu::Sharing sharing : {cpu::Sharing::parts, cpu::Sharing::together}) {
+    for (const cpu::Sharing sharing : {cpu::Sharing::slices, cpu::Sharing::together}) {
       const std::vector<float> gradients = gradients_of(threads, sharing);
       const auto is_zero = [](float g) { return g == 0; };
       // Of the first kernel: the input times what comes back.
@@ -199,7 +199,7 @@ TEST_CASE("An arena that the optimizer does not keep cannot be read") {
 
 TEST_CASE("No operation of the models in use runs on the library's reference loops") {
   const auto no_reference = [](const nn::Model& model, std::int64_t batch) {
-    for (const cpu::Sharing sharing : {cpu::Sharing::parts, cpu::Sharing::together}) {
+    for (const cpu::Sharing sharing : {cpu::Sharing::slices, cpu::Sharing::together}) {
       const auto executor =
           cpu::make_engine({.threads = 2, .sharing = sharing})->compile(model, adam(batch));
       const auto timings = executor->timings();

@@ -219,19 +219,19 @@ TEST_CASE("All kinds of layers agree with float64 on one, two and three threads"
   }
 }
 
-TEST_CASE("A batch in two and three parts agrees with float64") {
+TEST_CASE("A batch in two and three slices agrees with float64") {
   ModelBuilder builder("m", {14, 13, 3});
   builder.conv(24).relu().max_pool().dropout(0.2F).conv(20, 2).sigmoid().avg_pool();
   builder.flatten().dense(30).relu().dropout(0.5F).dense(5).softmax();
   const nn::Model model = builder.build();
   for (const int threads : {2, 3}) {
-    INFO(threads << " parts");
+    INFO(threads << " slices");
     check_model(model,
                 {.batch = 9,
                  .other_batches = {5},
                  .optimizer = {.learning_rate = 0.1},
                  .gradient = {.l2 = 0.01, .clip_norm = 1}},
-                {9, 5, 4, 1}, {.threads = threads, .sharing = cpu::Sharing::parts});
+                {9, 5, 4, 1}, {.threads = threads, .sharing = cpu::Sharing::slices});
   }
 }
 

@@ -77,7 +77,7 @@ nn::Model model_with_everything() {
   return builder.flatten().dense(500).relu().dropout(0.5F).dense(10).softmax().build();
 }
 
-/// Computed in parts where there is more than one thread: nothing in it needs the whole batch.
+/// Computed in slices where there is more than one thread: nothing in it needs the whole batch.
 nn::Model model_in_parts() {
   ModelBuilder builder("m", {40, 36, 3});
   builder.conv(32).relu().max_pool().dropout(0.2F).conv(32).relu().avg_pool();
@@ -116,8 +116,8 @@ TEST_CASE("Compiling allocates nothing large, and allocate() takes what memory()
 // frees again; there is no way around it. Own loops allocate nothing.
 TEST_CASE("A step allocates nothing but the tables of arguments inside the library") {
   constexpr std::int64_t kThreads = 2;
-  const bool in_parts = GENERATE(false, true);
-  const nn::Model model = in_parts ? model_in_parts() : model_with_everything();
+  const bool in_slices = GENERATE(false, true);
+  const nn::Model model = in_slices ? model_in_parts() : model_with_everything();
   const auto executor = test::executor(*cpu::make_engine({.threads = kThreads}), model, options());
   for (const std::int64_t samples : {16, 6}) {
     const test::OwnedBatch data(model, kSoftmax, samples, 1);
@@ -133,7 +133,7 @@ TEST_CASE("A step allocates nothing but the tables of arguments inside the libra
     reset_counts();
     executor->train(data.batch(), 4, 1e-3);
     CHECK(largest.load() <= 512);
-    CHECK(allocations.load() <= 12 * primitives * (in_parts ? kThreads : 1));
+    CHECK(allocations.load() <= 12 * primitives * (in_slices ? kThreads : 1));
     CHECK(allocations.load() == frees.load());
     CHECK(arena_bytes.load() == 0);
   }

@@ -86,7 +86,7 @@ TEST_CASE("Maximum pooling is what its definition says, to the bit") {
 }
 
 TEST_CASE("Steps in rounds of a few samples give what whole batches give, in less memory") {
-  // 22 MiB lie between convolution and pooling of a part, more than the 16 from which on rounds
+  // 22 MiB lie between convolution and pooling of a slice, more than the 16 from which on rounds
   // pay.
   ModelBuilder builder("m", {150, 150, 1});
   const nn::Model model = builder.conv(32).relu().max_pool().flatten().dense(3).softmax().build();
