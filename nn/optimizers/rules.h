@@ -3,11 +3,12 @@
 
 #include <millrace/core/type_list.h>
 #include <millrace/nn/optimizers/adam.h>
+#include <millrace/nn/optimizers/rmsprop.h>
 #include <millrace/nn/optimizers/sgd.h>
 
 namespace millrace::nn {
 
-using Optimizers = TypeList<Sgd, Adam, KerasAdam, AdamW>;
+using Optimizers = TypeList<Sgd, Adam, KerasAdam, AdamW, Rmsprop>;
 
 /// Formulas: docs/optimizers.md.
 enum class OptimizerKind {
@@ -15,6 +16,7 @@ enum class OptimizerKind {
   adam = Optimizers::index_of<Adam>(),
   keras_adam = Optimizers::index_of<KerasAdam>(),
   adamw = Optimizers::index_of<AdamW>(),
+  rmsprop = Optimizers::index_of<Rmsprop>(),
 };
 
 /// Calls use.template operator()<T>() with the T whose Rule and constants() are to be used.

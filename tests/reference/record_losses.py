@@ -3,7 +3,7 @@
 
 Each case is computed by PyTorch and by Keras; the script fails if they differ.
 The loss is sum(weight * loss) / samples, Keras's "sum_over_batch_size".
-Recorded with Python 3.11, torch 2.15.0, keras 3.15.1 on tensorflow 2.21.0.
+Recorded with Python 3.11, torch 2.15.0, keras 3.15.1 on tensorflow 2.21.0 (huber: on torch).
 
     python3 tests/reference/record_losses.py --seed 1 > tests/data/nn/losses.json
 """
@@ -23,7 +23,10 @@ def by_torch(case):
     logits = torch.tensor(case["logits"], dtype=torch.float64, requires_grad=True)
     weights = torch.tensor(case["weights"] or [1.0] * len(logits), dtype=torch.float64)
     is_integer = numpy.ndim(case["labels"]) == 1
-    if case["loss"] == "softmax":
+    if case["loss"] == "huber":
+        labels = torch.tensor(case["labels"], dtype=torch.float64)
+        losses = functional.huber_loss(logits, labels, reduction="none").mean(dim=1)
+    elif case["loss"] == "softmax":
         labels = torch.tensor(case["labels"], dtype=torch.int64 if is_integer else torch.float64)
         losses = functional.cross_entropy(logits, labels, reduction="none")
     else:
@@ -38,7 +41,9 @@ def by_torch(case):
 def by_keras(case):
     is_integer = numpy.ndim(case["labels"]) == 1
     labels = numpy.array(case["labels"], dtype="int32" if is_integer else "float64")
-    if case["loss"] == "sigmoid":
+    if case["loss"] == "huber":
+        loss = keras.losses.Huber()
+    elif case["loss"] == "sigmoid":
         loss = keras.losses.BinaryCrossentropy(from_logits=True)
         labels = labels.reshape(numpy.shape(case["logits"])).astype("float64")
     elif is_integer:
@@ -70,6 +75,13 @@ def cases(random):
             yield f"{name} soft bits", "sigmoid", one, shares, weighted
             shares = as_floats(random.uniform(size=(6, 3)))
             yield f"{name} several bits", "sigmoid", many, shares, weighted
+    # After the others, whose random numbers stay what they were.
+    for name, spread in (("usual", 2.0), ("extreme", 400.0)):
+        outputs = random.normal(size=(6, 4)) * spread
+        targets = as_floats(random.normal(size=(6, 4)) * spread)
+        outputs[0] = numpy.asarray(targets[0]) + numpy.array([1, -1, 0, 0.5])  # |e| of 1, and of 0
+        for weighted in ([], as_floats(random.uniform(0, 3, size=6))):
+            yield f"{name} targets", "huber", outputs, targets, weighted
 
 
 def main():

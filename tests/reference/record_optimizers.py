@@ -34,6 +34,10 @@ CASES = [
     {"kind": "keras_adam", "learning_rate": 0.002},
     {"kind": "keras_adam", "learning_rate": 0.002, "weight_decay": 0.1},
     {"kind": "keras_adam", "learning_rate": 0.01, "beta1": 0.8, "beta2": 0.95, "epsilon": 1e-3},
+    {"kind": "rmsprop", "learning_rate": 0.002},
+    {"kind": "rmsprop", "learning_rate": 0.002, "weight_decay": 0.1},
+    {"kind": "rmsprop", "learning_rate": 0.01, "beta2": 0.9, "epsilon": 1e-3},
+    {"kind": "rmsprop", "learning_rate": 0.002, "momentum": 0.9, "weight_decay": 0.1},
 ]
 
 
@@ -43,6 +47,10 @@ def torch_optimizer(case, weights):
     if case["kind"] == "sgd":
         return torch.optim.SGD(weights, rate, momentum=case.get("momentum", 0.0),
                                nesterov=case.get("nesterov", False), weight_decay=decay)
+    if case["kind"] == "rmsprop":
+        return torch.optim.RMSprop(weights, rate, alpha=case.get("beta2", 0.99),
+                                   eps=case.get("epsilon", 1e-8), weight_decay=decay,
+                                   momentum=case.get("momentum", 0.0))
     make = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[case["kind"]]
     return make(weights, rate, betas=(case.get("beta1", 0.9), case.get("beta2", 0.999)),
                 eps=case.get("epsilon", 1e-8), weight_decay=decay)
