@@ -5,7 +5,7 @@
 #include <millrace/core/bytes.h>
 #include <millrace/core/shape.h>
 #include <millrace/core/table_form.h>
-#include <millrace/image/resize.h>
+#include <millrace/image/filter.h>
 #include <millrace/io/left_out.h>
 
 #include <cstdint>

@@ -3,6 +3,7 @@
 #include <millrace/core/error.h>
 #include <millrace/image/orientation.h>
 #include <millrace/image/pixels.h>
+#include <millrace/image/resize.h>
 #include <millrace/io/detail/format.h>
 #include <millrace/io/detail/jpeg_reader.h>
 #include <millrace/io/detail/orientation.h>
