@@ -56,4 +56,7 @@ class Dataset {
   [[nodiscard]] virtual const LeftOut& left_out() const noexcept;
 };
 
+/// How many samples a data set has of each of its classes.
+[[nodiscard]] std::vector<std::uint64_t> count_classes(const Dataset& dataset);
+
 }  // namespace millrace
