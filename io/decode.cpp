@@ -7,7 +7,7 @@
 #include <millrace/io/detail/format.h>
 #include <millrace/io/detail/jpeg_reader.h>
 #include <millrace/io/detail/orientation.h>
-#include <millrace/io/detail/raster.h>
+#include <millrace/io/detail/raster_readers.h>
 #include <millrace/io/files.h>
 
 #include <algorithm>
