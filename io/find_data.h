@@ -1,7 +1,7 @@
 #pragma once
 // What the DATA that a user names is, and the data sets in it.
 
-#include <millrace/io/csv.h>
+#include <millrace/io/csv_options.h>
 #include <millrace/io/dataset.h>
 #include <millrace/io/watch.h>
 
