@@ -1,6 +1,7 @@
 #include <millrace/io/detail/csv_columns.h>
 
 #include <millrace/core/error.h>
+#include <millrace/core/lower_case.h>
 #include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
 #include <millrace/io/detail/csv_number.h>
@@ -221,7 +222,7 @@ class Finder {
       std::string result;
       for (const char c : name) {
         if (c == ' ' || c == '_' || c == '-') continue;
-        result += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+        result += lower_case(c);
       }
       return result;
     };
