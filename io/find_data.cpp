@@ -1,5 +1,6 @@
 #include <millrace/io/find_data.h>
 
+#include <millrace/core/error.h>
 #include <millrace/io/class_folder.h>
 #include <millrace/io/class_names.h>
 #include <millrace/io/csv.h>

@@ -1,5 +1,6 @@
 #include <millrace/io/detail/data_parts.h>
 
+#include <millrace/core/error.h>
 #include <millrace/core/lower_case.h>
 #include <millrace/io/image_walk.h>
 
@@ -9,26 +10,7 @@
 #include <system_error>
 #include <utility>
 
-namespace millrace {
-
-std::optional<PartKind> part_named(std::string_view name) {
-  constexpr std::array<std::pair<std::string_view, PartKind>, 9> kNames = {
-      {{"train", PartKind::training},
-       {"training", PartKind::training},
-       {"val", PartKind::validation},
-       {"valid", PartKind::validation},
-       {"validation", PartKind::validation},
-       {"dev", PartKind::validation},
-       {"eval", PartKind::validation},
-       {"test", PartKind::test},
-       {"testing", PartKind::test}}};
-  const std::string word = lower_case(name);
-  const auto found = std::find_if(kNames.begin(), kNames.end(),
-                                  [&](const auto& known) { return known.first == word; });
-  return found == kNames.end() ? std::nullopt : std::optional(found->second);
-}
-
-namespace detail {
+namespace millrace::detail {
 namespace {
 
 namespace fs = std::filesystem;
@@ -264,5 +246,4 @@ std::optional<DataLayout> table_layout(const fs::path& folder) {
   return layout_of(DataKind::csv, named);
 }
 
-}  // namespace detail
-}  // namespace millrace
+}  // namespace millrace::detail
