@@ -3,6 +3,7 @@
 #include "apps/bench.h"
 
 #include "apps/commands.h"
+#include "apps/engine_choice.h"
 #include "apps/gpu.h"
 #include "apps/lists.h"
 #include "apps/machine.h"

@@ -5,12 +5,12 @@
 #include "apps/commands.h"
 #include "apps/data.h"
 #include "apps/device_memory.h"
+#include "apps/engine_choice.h"
 #include "apps/evaluate_options.h"
 #include "apps/evaluation_data.h"
 #include "apps/evaluation_report.h"
 #include "apps/find_model.h"
 #include "apps/left_out_report.h"
-#include "apps/machine.h"
 #include "apps/outputs.h"
 
 #include <millrace/core/shown_text.h>

@@ -1,10 +1,10 @@
 #include "apps/training_pipeline.h"
 
 #include "apps/choose.h"
+#include "apps/engine_choice.h"
 #include "apps/find_model.h"
 #include "apps/gpu.h"
 #include "apps/lists.h"
-#include "apps/machine.h"
 #include "apps/progress.h"
 #include "apps/resident.h"
 #include "apps/run_identity.h"
