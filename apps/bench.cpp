@@ -7,6 +7,7 @@
 #include "apps/gpu.h"
 #include "apps/lists.h"
 #include "apps/machine.h"
+#include "apps/number_text.h"
 #include "apps/table.h"
 
 #include <millrace/core/error.h>

@@ -11,6 +11,7 @@
 #include "apps/evaluation_report.h"
 #include "apps/find_model.h"
 #include "apps/left_out_report.h"
+#include "apps/number_text.h"
 #include "apps/outputs.h"
 
 #include <millrace/core/shown_text.h>

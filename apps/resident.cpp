@@ -1,6 +1,7 @@
 #include "apps/resident.h"
 
 #include "apps/choose.h"
+#include "apps/number_text.h"
 #include "apps/progress.h"
 
 #include <millrace/core/plural.h>

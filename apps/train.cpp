@@ -5,6 +5,7 @@
 #include "apps/find_model.h"
 #include "apps/gpu.h"
 #include "apps/machine.h"
+#include "apps/number_text.h"
 #include "apps/progress.h"
 #include "apps/pruning_report.h"
 #include "apps/resident.h"
