@@ -138,7 +138,7 @@ void check(TrainOptions& o) {
   check(o.callbacks);
   check(o.events);
   check(o.schedule);
-  check_preprocessing_options(o);
+  check(o.preprocessing, o.scale, o.mean, o.deviation);
   check(o.labels);
   if (o.labels.class_mode == "input" && !o.callbacks.metrics.empty()) {
     throw UsageError(
