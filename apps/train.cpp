@@ -6,14 +6,18 @@
 #include "apps/gpu.h"
 #include "apps/machine.h"
 #include "apps/number_text.h"
+#include "apps/prepare_training.h"
 #include "apps/progress.h"
 #include "apps/pruning_report.h"
+#include "apps/replay.h"
 #include "apps/resident.h"
 #include "apps/run_directory.h"
 #include "apps/run_files.h"
 #include "apps/sample_prints.h"
 #include "apps/show_augmented.h"
+#include "apps/training_input.h"
 #include "apps/training_losses.h"
+#include "apps/training_memory.h"
 #include "apps/training_pipeline.h"
 
 #include <millrace/core/json_text.h>

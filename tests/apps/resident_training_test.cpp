@@ -1,6 +1,9 @@
 // --resident on the recording device: what training gives is what it gives without, to the bit.
 
+#include "apps/prepare_training.h"
 #include "apps/resident.h"
+#include "apps/training_memory.h"
+#include "apps/training_pipeline.h"
 
 #include "catch.h"
 #include "io/scratch.h"

@@ -4,6 +4,7 @@
 
 #include "apps/progress.h"
 #include "apps/run_files.h"
+#include "apps/training_input.h"
 #include "gpu/recorded_run.h"
 #include "gpu/recorded_training.h"
 
