@@ -164,13 +164,4 @@ EngineChoice TrainOptions::engine() const {
   return choice;
 }
 
-TrainOptions options_of_run(const std::filesystem::path& run) {
-  TrainOptions options;
-  CommandLine line("train", "", "");
-  declare(line, options);
-  line.accept_recipe();
-  (void)line.parse({"--recipe", (run / "config.ini").string()});
-  return options;
-}
-
 }  // namespace millrace::apps

@@ -16,7 +16,6 @@
 #include "apps/transfer_options.h"
 
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -87,9 +86,5 @@ void declare(CommandLine& line, TrainOptions& options);
 /// Throws UsageError for values out of range, naming the option. Of words that mean the same it
 /// leaves one.
 void check(TrainOptions& options);
-
-/// The options that a run had, as its config.ini has them. Throws Error or UsageError where that is
-/// missing or damaged.
-[[nodiscard]] TrainOptions options_of_run(const std::filesystem::path& run);
 
 }  // namespace millrace::apps
