@@ -1,6 +1,5 @@
 #include "apps/training_pipeline.h"
 
-#include "apps/choose.h"
 #include "apps/gpu.h"
 #include "apps/lists.h"
 #include "apps/progress.h"
