@@ -1,7 +1,6 @@
 // What can fail on a device, through the program's own training pipeline: the run ends with one
 // line that says what failed and where, nothing of it is left, and the next training runs.
 
-#include "apps/training_input.h"
 #include "gpu/recorded_training.h"
 
 #include <atomic>

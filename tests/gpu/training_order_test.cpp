@@ -4,7 +4,6 @@
 
 #include "apps/progress.h"
 #include "apps/run_files.h"
-#include "apps/training_input.h"
 #include "gpu/recorded_run.h"
 #include "gpu/recorded_training.h"
 
