@@ -2,7 +2,7 @@
 // config.ini of a run directory: the options of the run, so that it can be repeated, gone on with
 // and asked about.
 
-#include "apps/command_line.h"
+#include "apps/commands.h"
 #include "apps/train_options.h"
 
 #include <filesystem>
