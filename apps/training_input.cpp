@@ -1,6 +1,7 @@
 #include "apps/training_input.h"
 
 #include "apps/choose.h"
+#include "apps/find_model.h"
 
 #include <millrace/nn/preprocessing.h>
 #include <millrace/nodes/augment.h>
