@@ -3,9 +3,11 @@
 #include "apps/bench.h"
 
 #include "apps/commands.h"
+#include "apps/engine_choice.h"
 #include "apps/gpu.h"
 #include "apps/lists.h"
 #include "apps/machine.h"
+#include "apps/number_text.h"
 #include "apps/optimizer_options.h"
 #include "apps/table.h"
 

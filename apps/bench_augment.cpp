@@ -2,7 +2,7 @@
 
 #include "apps/bench.h"
 #include "apps/find_model.h"
-#include "apps/progress.h"
+#include "apps/number_text.h"
 
 #include <millrace/core/error.h>
 #include <millrace/core/random.h>

@@ -4,6 +4,7 @@
 #include "apps/find_model.h"
 #include "apps/left_out_report.h"
 #include "apps/machine.h"
+#include "apps/number_text.h"
 #include "apps/synthetic.h"
 #include "apps/table.h"
 #include "apps/train_bench.h"

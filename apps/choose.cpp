@@ -1,5 +1,6 @@
 #include "apps/choose.h"
 
+#include "apps/engine_choice.h"
 #include "apps/find_model.h"
 #include "apps/lists.h"
 #include "apps/machine.h"

@@ -1,6 +1,7 @@
 #include "apps/command_line.h"
 
 #include <millrace/core/error.h>
+#include <millrace/core/lower_case.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -64,10 +65,9 @@ std::string trimmed(const std::string& text) {
 std::string words_of(po::error& error, const std::vector<std::string>& given) {
   auto* const named = dynamic_cast<po::error_with_option_name*>(&error);
   for (std::string value : given) {
-    std::string lower = value;  // as Boost writes it where it reads yes or no
-    std::transform(lower.begin(), lower.end(), lower.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    if (named == nullptr || lower.find("%value%") == std::string::npos) continue;
+    // In small letters, as Boost writes it where it reads yes or no.
+    const bool has_value = lower_case(value).find("%value%") != std::string::npos;
+    if (named == nullptr || !has_value) continue;
     if (value.starts_with("--")) value.erase(0, value.find('=') + 1);
     value.erase(std::remove(value.begin(), value.end(), '%'), value.end());
     named->set_substitute("value", value);

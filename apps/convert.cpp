@@ -4,6 +4,7 @@
 #include "apps/commands.h"
 #include "apps/convert_weights.h"
 #include "apps/lists.h"
+#include "apps/number_text.h"
 #include "apps/progress.h"
 #include "apps/transfer_options.h"
 

@@ -1,6 +1,7 @@
 #include "apps/data.h"
 
 #include "apps/left_out_report.h"
+#include "apps/number_text.h"
 #include "apps/table_options.h"
 
 #include <millrace/core/plural.h>

@@ -1,26 +1,20 @@
 // millrace evaluate: loss, accuracy and figures of each class of a trained model on a data set,
 // with the model's own preprocessing.
 
-#include "apps/choose.h"
 #include "apps/commands.h"
 #include "apps/data.h"
 #include "apps/device_memory.h"
+#include "apps/engine_choice.h"
 #include "apps/evaluate_options.h"
 #include "apps/evaluation_data.h"
 #include "apps/evaluation_report.h"
 #include "apps/find_model.h"
 #include "apps/left_out_report.h"
-#include "apps/machine.h"
+#include "apps/number_text.h"
+#include "apps/one_pass.h"
 #include "apps/outputs.h"
 
 #include <millrace/core/shown_text.h>
-#include <millrace/nn/preprocessing.h>
-#include <millrace/nodes/batcher.h>
-#include <millrace/nodes/cast.h>
-#include <millrace/nodes/copy_to_device.h>
-#include <millrace/nodes/decode_into.h>
-#include <millrace/nodes/directory_reader.h>
-#include <millrace/nodes/standardize.h>
 #include <millrace/pipeline/interrupt.h>
 #include <millrace/pipeline/pipeline.h>
 
@@ -61,17 +55,13 @@ nn::ClassificationMetrics no_samples_yet(const Evaluation& e) {
 using OnStep = std::function<void(const nn::StepResult& sums, std::span<const float> outputs,
                                   const nn::Batch& batch)>;
 
-DirectoryReader make_reader(const Evaluation& e) {
-  return DirectoryReader(e.data, {},
-                         {.batch = e.options.batch,
-                          .shuffle = false,
-                          .ticket_samples = ticket_samples(e.saved.model.input)});
-}
-
-DeviceBatchFactory device_batches(const Evaluation& e) {
-  const nn::Model& model = e.saved.model;
-  return {e.engine, model.input, nn::host_dtype(model.preprocessing, e.data.dataset->dtype()),
-          e.options.batch};
+OnePass pass_of(const Evaluation& e) {
+  return {.model = e.saved.model,
+          .samples = e.data,
+          .machine = e.options.machine,
+          .batch = e.options.batch,
+          .max_image_pixels = e.options.max_image_pixels,
+          .engine = e.engine};
 }
 
 /// As the run measured what it kept back, where the user does not say otherwise.
@@ -97,24 +87,24 @@ Evaluation prepare(EvaluateOptions options, Show show, std::stop_token stop) {
   e.engine = engine_for(options.machine.engine());
   e.options = std::move(options);
   if (e.options.on_bad_image == "skip") e.lost = std::make_shared<LostSamples>(e.data, SampleSet{});
-  nn::CompileOptions compile{
-      .batch = e.options.batch, .other_batches = make_reader(e).short_batches(), .training = false};
+  const OnePass pass = pass_of(e);
+  nn::CompileOptions compile{.batch = e.options.batch,
+                             .other_batches = make_reader(pass).short_batches(),
+                             .training = false};
   if (e.measured.run) {  // its val_loss has these in it
     compile.label_smoothing = e.measured.run->schedule.label_smoothing;
     compile.gradient = gradient_of(e.measured.run->schedule);
   }
   e.executor = e.engine->compile(e.saved.model, compile);
-  check_evaluation_memory(*e.engine, *e.executor, compile, device_batches(e), kDeviceBatches);
+  check_evaluation_memory(*e.engine, *e.executor, compile, device_batches(pass), kDeviceBatches);
   return e;
 }
 
 /// list - decode - batch - copy - cast - evaluate.
 Pipeline compose(const Evaluation& e, OnStep on_step) {
   const EvaluateOptions& o = e.options;
-  const nn::Model& model = e.saved.model;
-  const DType dtype = nn::host_dtype(model.preprocessing, e.data.dataset->dtype());
-  const std::shared_ptr<const nn::Engine> engine = e.engine;
-  DirectoryReader reader = make_reader(e);
+  const OnePass pass = pass_of(e);
+  DirectoryReader reader = make_reader(pass);
 
   Pipeline p({.name = "evaluate",
               .budget = parse_bytes(o.machine.memory_budget),
@@ -124,41 +114,21 @@ Pipeline compose(const Evaluation& e, OnStep on_step) {
   if (e.lost != nullptr) p.charge("samples that are left out", 1, e.lost->bytes());
   charge_model(p, *e.engine, e.executor->memory());
   p.charge("metrics", 1, no_samples_yet(e).bytes(e.data.size()));
-  auto host = p.pool<HostBatch>("host batches", 3,
-                                HostBatchFactory{model.input, dtype, o.batch, [engine](Bytes size) {
-                                                   return engine->host_buffer(size);
-                                                 }});
-  auto device = p.pool<DeviceBatch>("device batches", kDeviceBatches, device_batches(e));
+  auto host = p.pool<HostBatch>("host batches", 3, host_batches(pass));
+  auto device = p.pool<DeviceBatch>("device batches", kDeviceBatches, device_batches(pass));
 
-  auto tickets = p.source({.name = "list"}, host, std::move(reader));
-  auto pixels =
-      p.then(tickets,
-             {.name = "decode",
-              .concurrency = kAllThreads,
-              .on_error = o.on_bad_image == "skip" ? skip() : fail()},
-             DecodeInto(e.data.dataset, nullptr, filter_from_name(model.preprocessing.filter),
-                        decoder_options(parse_bytes(o.machine.memory_budget), o.machine.threads,
-                                        o.max_image_pixels, model.preprocessing),
-                        e.lost));
-  if (nn::needs_whole_samples(model.preprocessing)) {
-    charge_whitening(p, model.preprocessing);
-    pixels = p.then(pixels, {.name = "standardize", .concurrency = kAllThreads},
-                    Standardize(model.preprocessing, model.input));
-  }
-  auto batches = p.then(p.gather(pixels), {.name = "batch"}, Batcher{});
-  auto on_device = p.then(p.with(batches, {.name = "device slot"}, device), {.name = "copy"},
-                          CopyToDevice(engine));
-  auto inputs = p.then(on_device, {.name = "cast"}, Cast(model.preprocessing, model.input));
-  p.sink(inputs, {.name = "evaluate", .on = On::engine},
-         [executor = e.executor, report = std::move(on_step), width = output_width(model),
-          memory = std::vector<float>(static_cast<std::size_t>(o.batch * output_width(model)))](
-             const Lease<DeviceBatch>& batch) mutable {
-           if (batch->size == 0) return;
-           const auto outputs =
-               std::span(memory).first(static_cast<std::size_t>(batch->size * width));
-           const nn::Batch view = batch->view();
-           report(executor->evaluate(view, outputs), outputs, view);
-         });
+  auto inputs = add_inputs(p, pass, std::move(reader), host, device,
+                           o.on_bad_image == "skip" ? skip() : fail(), e.lost);
+  p.sink(
+      inputs, {.name = "evaluate", .on = On::engine},
+      [executor = e.executor, report = std::move(on_step), width = output_width(pass.model),
+       memory = std::vector<float>(static_cast<std::size_t>(o.batch * output_width(pass.model)))](
+          const Lease<DeviceBatch>& batch) mutable {
+        if (batch->size == 0) return;
+        const auto outputs = std::span(memory).first(static_cast<std::size_t>(batch->size * width));
+        const nn::Batch view = batch->view();
+        report(executor->evaluate(view, outputs), outputs, view);
+      });
   return p;
 }
 

@@ -3,7 +3,7 @@
 #include "apps/label_options.h"
 
 #include <millrace/core/error.h>
-#include <millrace/io/find_data.h>
+#include <millrace/io/data_layout.h>
 
 namespace millrace::apps {
 

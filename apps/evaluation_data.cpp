@@ -4,6 +4,7 @@
 #include "apps/left_out_report.h"
 #include "apps/outputs.h"
 #include "apps/run_directory.h"
+#include "apps/run_recipe.h"
 #include "apps/sample_prints.h"
 #include "apps/table_options.h"
 

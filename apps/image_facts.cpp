@@ -1,6 +1,7 @@
 #include "apps/image_facts.h"
 
 #include "apps/choose.h"
+#include "apps/machine.h"
 
 #include <millrace/image/orientation.h>
 #include <millrace/io/decode.h>

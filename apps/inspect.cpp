@@ -4,6 +4,7 @@
 
 #include "apps/command_line.h"
 #include "apps/commands.h"
+#include "apps/engine_choice.h"
 #include "apps/find_model.h"
 #include "apps/gpu.h"
 #include "apps/machine.h"

@@ -4,7 +4,7 @@
 #include "apps/compute_bench.h"
 #include "apps/find_model.h"
 #include "apps/inspect.h"
-#include "apps/progress.h"
+#include "apps/number_text.h"
 #include "apps/table.h"
 
 #include <millrace/core/error.h>

@@ -3,6 +3,7 @@
 #include "apps/data.h"
 #include "apps/image_facts.h"
 #include "apps/left_out_report.h"
+#include "apps/number_text.h"
 #include "apps/table.h"
 
 #include <millrace/core/plural.h>

@@ -1,7 +1,7 @@
+#include "apps/engine_choice.h"
 #include "apps/inspect.h"
 
 #include "apps/find_model.h"
-#include "apps/machine.h"
 #include "apps/table.h"
 
 #include <millrace/core/error.h>

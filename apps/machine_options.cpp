@@ -1,5 +1,7 @@
 #include "apps/machine_options.h"
 
+#include "apps/machine.h"
+
 #include <millrace/core/error.h>
 #include <millrace/pipeline/threads.h>
 

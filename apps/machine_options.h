@@ -2,7 +2,7 @@
 // The options of commands that compute: on which device, with how many threads, in how much memory.
 
 #include "apps/command_line.h"
-#include "apps/machine.h"
+#include "apps/engine_choice.h"
 
 #include <millrace/io/decode.h>
 

@@ -1,27 +1,20 @@
 // millrace predict: the classes that a trained model sees in pictures or rows of tables, a line
 // each.
 
-#include "apps/choose.h"
 #include "apps/commands.h"
 #include "apps/device_memory.h"
+#include "apps/engine_choice.h"
 #include "apps/file_list.h"
 #include "apps/find_model.h"
 #include "apps/left_out_report.h"
-#include "apps/machine.h"
 #include "apps/machine_options.h"
+#include "apps/one_pass.h"
 #include "apps/outputs.h"
 #include "apps/table_options.h"
 #include "apps/table_rows.h"
 
 #include <millrace/core/shown_text.h>
-#include <millrace/nn/preprocessing.h>
 #include <millrace/nn/probabilities.h>
-#include <millrace/nodes/batcher.h>
-#include <millrace/nodes/cast.h>
-#include <millrace/nodes/copy_to_device.h>
-#include <millrace/nodes/decode_into.h>
-#include <millrace/nodes/directory_reader.h>
-#include <millrace/nodes/standardize.h>
 #include <millrace/pipeline/interrupt.h>
 #include <millrace/pipeline/pipeline.h>
 
@@ -177,25 +170,19 @@ class Printer {
   nn::OutputKind outputs_;
 };
 
-DirectoryReader make_reader(const Prediction& t) {
-  return DirectoryReader(t.samples, {},
-                         {.batch = t.options.batch,
-                          .shuffle = false,
-                          .ticket_samples = ticket_samples(t.saved.model.input)});
-}
-
-DeviceBatchFactory device_batches(const Prediction& t) {
-  const nn::Model& model = t.saved.model;
-  return {t.engine, model.input, nn::host_dtype(model.preprocessing, t.samples.dataset->dtype()),
-          t.options.batch};
+OnePass pass_of(const Prediction& t) {
+  return {.model = t.saved.model,
+          .samples = t.samples,
+          .machine = t.options.machine,
+          .batch = t.options.batch,
+          .max_image_pixels = t.options.max_image_pixels,
+          .engine = t.engine};
 }
 
 /// list - decode - batch - copy - cast - predict - print.
 Pipeline compose(const Prediction& t) {
-  const nn::Model& model = t.saved.model;
-  const std::int64_t batch = t.options.batch;
-  const std::shared_ptr<const nn::Engine> engine = t.engine;
-  DirectoryReader reader = make_reader(t);
+  const OnePass pass = pass_of(t);
+  DirectoryReader reader = make_reader(pass);
 
   Pipeline p({.name = "predict",
               .budget = parse_bytes(t.options.machine.memory_budget),
@@ -203,32 +190,14 @@ Pipeline compose(const Prediction& t) {
   p.charge("index", 1, t.samples.dataset->index_bytes());
   p.charge("order of samples", 1, reader.bytes());
   charge_model(p, *t.engine, t.executor->memory());
-  const DType dtype = nn::host_dtype(model.preprocessing, t.samples.dataset->dtype());
-  auto host = p.pool<HostBatch>("host batches", 3,
-                                HostBatchFactory{model.input, dtype, batch, [engine](Bytes size) {
-                                                   return engine->host_buffer(size);
-                                                 }});
-  auto device = p.pool<DeviceBatch>("device batches", kDeviceBatches, device_batches(t));
-  auto outputs = p.pool<Outputs>("outputs", 2,
-                                 OutputsFactory{static_cast<std::size_t>(batch),
-                                                static_cast<std::size_t>(output_width(model))});
+  auto host = p.pool<HostBatch>("host batches", 3, host_batches(pass));
+  auto device = p.pool<DeviceBatch>("device batches", kDeviceBatches, device_batches(pass));
+  auto outputs =
+      p.pool<Outputs>("outputs", 2,
+                      OutputsFactory{static_cast<std::size_t>(pass.batch),
+                                     static_cast<std::size_t>(output_width(pass.model))});
 
-  auto tickets = p.source({.name = "list"}, host, std::move(reader));
-  auto pixels =
-      p.then(tickets, {.name = "decode", .concurrency = kAllThreads, .on_error = skip()},
-             DecodeInto(t.samples.dataset, nullptr, filter_from_name(model.preprocessing.filter),
-                        decoder_options(parse_bytes(t.options.machine.memory_budget),
-                                        t.options.machine.threads, t.options.max_image_pixels,
-                                        model.preprocessing)));
-  if (nn::needs_whole_samples(model.preprocessing)) {
-    charge_whitening(p, model.preprocessing);
-    pixels = p.then(pixels, {.name = "standardize", .concurrency = kAllThreads},
-                    Standardize(model.preprocessing, model.input));
-  }
-  auto batches = p.then(p.gather(pixels), {.name = "batch"}, Batcher{});
-  auto on_device = p.then(p.with(batches, {.name = "device slot"}, device), {.name = "copy"},
-                          CopyToDevice(engine));
-  auto inputs = p.then(on_device, {.name = "cast"}, Cast(model.preprocessing, model.input));
+  auto inputs = add_inputs(p, pass, std::move(reader), host, device, skip());
   auto predicted = p.then(p.with(inputs, {.name = "output slot"}, outputs),
                           {.name = "predict", .on = On::engine}, Predict(t.executor));
   p.sink(predicted, {.name = "print", .on = On::blocking}, Printer(t));
@@ -238,10 +207,12 @@ Pipeline compose(const Prediction& t) {
 void prepare(Prediction& t) {
   t.options.batch = std::min<std::int64_t>(t.options.batch, t.samples.size());
   t.engine = engine_for(t.options.machine.engine());
-  const nn::CompileOptions compile{
-      .batch = t.options.batch, .other_batches = make_reader(t).short_batches(), .training = false};
+  const OnePass pass = pass_of(t);
+  const nn::CompileOptions compile{.batch = t.options.batch,
+                                   .other_batches = make_reader(pass).short_batches(),
+                                   .training = false};
   t.executor = t.engine->compile(t.saved.model, compile);
-  check_evaluation_memory(*t.engine, *t.executor, compile, device_batches(t), kDeviceBatches);
+  check_evaluation_memory(*t.engine, *t.executor, compile, device_batches(pass), kDeviceBatches);
 }
 
 /// Finds what there is to predict; false if there is nothing.

@@ -1,7 +1,5 @@
 #include "apps/preprocessing_options.h"
 
-#include "apps/train_options.h"
-
 #include <millrace/core/error.h>
 #include <millrace/nn/preprocessing.h>
 
@@ -53,8 +51,8 @@ void declare(CommandLine& line, PreprocessingOptions& o) {
        "write RUN/augmented.png: N training samples as the model will see them");
 }
 
-void check_preprocessing_options(const TrainOptions& options) {
-  const PreprocessingOptions& o = options.preprocessing;
+void check(const PreprocessingOptions& o, const std::optional<double>& scale,
+           const std::string& mean, const std::string& deviation) {
   const auto refuse = [](const auto&... words) { throw UsageError(concat("train: --", words...)); };
   constexpr std::uint32_t kMostShown = 1024;
   if (!(o.zca_epsilon >= 0)) refuse("zca-epsilon must be 0 or more, not ", o.zca_epsilon);
@@ -68,16 +66,16 @@ void check_preprocessing_options(const TrainOptions& options) {
   if (o.fit_samples > 0 && !wants_fit(o)) {
     refuse("fit-samples wants something to fit: --featurewise-center, --featurewise-std or --zca");
   }
-  const char* const set_by_hand = options.scale                ? "scale"
-                                  : !options.mean.empty()      ? "mean"
-                                  : !options.deviation.empty() ? "deviation"
-                                                               : nullptr;
+  const char* const set_by_hand = scale                ? "scale"
+                                  : !mean.empty()      ? "mean"
+                                  : !deviation.empty() ? "deviation"
+                                                       : nullptr;
   if (!o.family.empty() && set_by_hand != nullptr) {
     refuse("preprocessing ", o.family, " sets --", set_by_hand, " itself; leave out one of them");
   }
   const bool is_fitted = wants_fit(o);
-  if (is_fitted && (!options.mean.empty() || !options.deviation.empty())) {
-    refuse(!options.mean.empty() ? "mean" : "deviation",
+  if (is_fitted && (!mean.empty() || !deviation.empty())) {
+    refuse(!mean.empty() ? "mean" : "deviation",
            " would be replaced by what is fitted; leave it out, or --featurewise-* and --zca");
   }
   if (is_fitted && !o.family.empty() && o.family != "rescale") {

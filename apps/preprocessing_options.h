@@ -8,11 +8,10 @@
 #include <millrace/nodes/fit_statistics.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace millrace::apps {
-
-struct TrainOptions;
 
 struct PreprocessingOptions {
   bool no_exif_orientation = false;
@@ -31,8 +30,10 @@ void declare(CommandLine& line, PreprocessingOptions& options);
 /// The option that has the preprocessing fitted to data, "zca"; null where there is none.
 [[nodiscard]] const char* fitted_option(const PreprocessingOptions& options) noexcept;
 
-/// Throws UsageError for values out of range and for options that undo each other, in one line.
-void check_preprocessing_options(const TrainOptions& options);
+/// Throws UsageError for values out of range and for options that undo each other or --scale,
+/// --mean and --deviation, in one line.
+void check(const PreprocessingOptions& options, const std::optional<double>& scale,
+           const std::string& mean, const std::string& deviation);
 
 /// Sets what is known before data are read: the family's numbers and the samplewise steps. Throws
 /// UsageError where these are not for such samples.

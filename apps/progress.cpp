@@ -1,5 +1,6 @@
 #include "apps/progress.h"
 
+#include "apps/number_text.h"
 #include "apps/pruning_report.h"
 
 #include <millrace/core/error.h>
@@ -8,8 +9,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <iostream>
 #include <utility>
 
@@ -19,12 +18,7 @@ namespace {
 constexpr const char* kClearLine = "\r\033[K";
 constexpr auto kRedraw = std::chrono::milliseconds(100);
 
-template <class... Values>
-std::string format(const char* pattern, Values... values) {
-  std::array<char, 256> text{};
-  std::snprintf(text.data(), text.size(), pattern, values...);
-  return text.data();
-}
+constexpr int kDigits = 4;
 
 std::string bar(double share) {
   constexpr int kWidth = 24;
@@ -43,19 +37,6 @@ double since(std::chrono::steady_clock::time_point begin) {
 Show how_to_show(bool quiet) {
   if (quiet) return Show::nothing;
   return isatty(STDOUT_FILENO) != 0 ? Show::bar : Show::lines;
-}
-
-std::string with_commas(std::uint64_t number) {
-  std::string text = std::to_string(number);
-  for (std::size_t i = text.size(); i > 3; i -= 3) text.insert(i - 3, 1, ',');
-  return text;
-}
-
-std::string duration_text(double seconds) {
-  if (seconds < 100) return format("%.1f s", seconds);
-  const long whole = static_cast<long>(seconds + 0.5);
-  if (whole < 3600) return format("%ld min %02ld s", whole / 60, whole % 60);
-  return format("%ld h %02ld min", whole / 3600, whole / 60 % 60);
 }
 
 StallWatch stall_watch(double after_s) {
@@ -102,8 +83,8 @@ void TrainingProgress::step(const StepRecord& record) {
   std::cout << kClearLine << "epoch " << record.tag.epoch + 1 << '/' << epochs_ << ' '
             << (record.tag.phase == Phase::training ? "" : "validation ")
             << bar(static_cast<double>(done) / record.tag.steps) << ' ' << done << '/'
-            << record.tag.steps << "  loss " << format("%.4f", record.totals.mean_loss())
-            << "  accuracy " << format("%.4f", record.totals.accuracy()) << "  "
+            << record.tag.steps << "  loss " << fixed(record.totals.mean_loss(), kDigits)
+            << "  accuracy " << fixed(record.totals.accuracy(), kDigits) << "  "
             << with_commas(static_cast<std::uint64_t>(rate)) << " images/s  " << duration_text(left)
             << " left" << std::flush;
 }
@@ -112,15 +93,16 @@ void TrainingProgress::epoch(const EpochRecord& record) {
   if (show_ == Show::nothing) return;
   if (is_drawn_) std::cout << kClearLine;
   is_drawn_ = false;
-  std::cout << "epoch " << record.epoch + 1 << '/' << epochs_
-            << format("  loss %.4f  accuracy %.4f", record.training.mean_loss(),
-                      record.training.accuracy());
+  std::cout << "epoch " << record.epoch + 1 << '/' << epochs_ << "  loss "
+            << fixed(record.training.mean_loss(), kDigits) << "  accuracy "
+            << fixed(record.training.accuracy(), kDigits);
   if (record.validation && record.validation->samples > 0) {
-    std::cout << format("  val_loss %.4f  val_accuracy %.4f", record.validation->mean_loss(),
-                        record.validation->accuracy());
+    std::cout << "  val_loss " << fixed(record.validation->mean_loss(), kDigits)
+              << "  val_accuracy " << fixed(record.validation->accuracy(), kDigits);
   }
-  if (const auto sparsity = record.value("sparsity"))
-    std::cout << format("  sparsity %.4f", *sparsity);
+  if (const auto sparsity = record.value("sparsity")) {
+    std::cout << "  sparsity " << fixed(*sparsity, kDigits);
+  }
   if (const double skipped = record.value("skipped_steps").value_or(0); skipped > 0) {
     std::cout << "  " << skipped << (skipped == 1 ? " step" : " steps") << " skipped, loss scale "
               << *record.value("loss_scale");

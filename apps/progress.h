@@ -17,11 +17,6 @@ enum class Show { nothing, lines, bar };
 /// `bar` on a terminal, `lines` elsewhere, `nothing` if quiet.
 [[nodiscard]] Show how_to_show(bool quiet);
 
-/// "1,234,567".
-[[nodiscard]] std::string with_commas(std::uint64_t number);
-/// "12.3 s", "4 min 05 s", "2 h 03 min".
-[[nodiscard]] std::string duration_text(double seconds);
-
 /// Says on standard error, in one line, when a run has not moved for so many seconds; 0: never.
 [[nodiscard]] StallWatch stall_watch(double after_s);
 

@@ -1,6 +1,6 @@
 #include "apps/pruning_report.h"
 
-#include "apps/progress.h"
+#include "apps/number_text.h"
 #include "apps/table.h"
 
 #include <millrace/core/error.h>

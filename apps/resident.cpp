@@ -1,7 +1,9 @@
 #include "apps/resident.h"
 
 #include "apps/choose.h"
+#include "apps/number_text.h"
 #include "apps/progress.h"
+#include "apps/training_input.h"
 
 #include <millrace/core/plural.h>
 #include <millrace/nn/preprocessing.h>
@@ -12,11 +14,6 @@
 
 namespace millrace::apps {
 namespace {
-
-// Enough for what surrounds a step not to show beside the shortest ones, and few enough for the
-// samples of a batch to stay small beside a GPU's memory.
-constexpr std::uint64_t kMostSteps = 50;
-constexpr Bytes kMostBytes = 64_MiB;
 
 std::int64_t samples_of(const Training& t) {
   return std::int64_t{t.data.training.size()} + t.data.validation.size();
@@ -51,10 +48,6 @@ void check_resident(const TrainOptions& o, const nn::Engine* engine) {
   }
 }
 
-bool moves_on_device(const Training& t) {
-  return t.resident != nullptr && !augment_options(t.options.augmentation).is_identity();
-}
-
 std::shared_ptr<ResidentData> resident_data(const Training& training) {
   Training t = training;
   if (!augment_options(t.options.augmentation).is_identity() &&
@@ -67,15 +60,6 @@ std::shared_ptr<ResidentData> resident_data(const Training& training) {
   t.resident = std::make_shared<ResidentData>(
       t.engine->resident_pixels(t.model.input, device_batches(t).dtype, samples_of(t)));
   return t.resident;
-}
-
-// Pruning acts between any two steps: which of them are masked depends on the next one.
-std::uint32_t steps_together(const Training& t) {
-  if (t.resident == nullptr || t.pruner != nullptr) return 1;
-  const DeviceBatchFactory batches = device_batches(t, 1);
-  const std::uint64_t fitting =
-      kMostBytes.count / std::max<std::uint64_t>(batches.device_bytes().count, 1);
-  return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(fitting, 1, kMostSteps));
 }
 
 Report load_resident(const Training& training, const Watch& watch) {

@@ -2,9 +2,11 @@
 // --resident: the samples are decoded once, before the first epoch, and stay in the memory of the
 // GPU; training then reads nothing, and takes many steps in one go (nodes/resident.h).
 
-#include "apps/training_pipeline.h"
+#include "apps/training.h"
 
-#include <cstdint>
+#include <millrace/io/watch.h>
+#include <millrace/pipeline/pipeline.h>
+
 #include <memory>
 #include <string>
 
@@ -17,12 +19,6 @@ void check_resident(const TrainOptions& options, const nn::Engine* engine);
 /// For Training::resident, with all samples of the run in mind; takes no memory yet. Throws
 /// UsageError where the device has not enough of it free for them, the model and its batches.
 [[nodiscard]] std::shared_ptr<ResidentData> resident_data(const Training& training);
-
-/// Whether pictures are flipped or cropped where they lie, anew in each epoch.
-[[nodiscard]] bool moves_on_device(const Training& training);
-
-/// How many training steps go in one batch: 1 where something acts between any two of them.
-[[nodiscard]] std::uint32_t steps_together(const Training& training);
 
 /// Takes the device memory, decodes all samples and leaves them there; `watch` is told how many.
 /// The report says what was left out. Throws Stopped, or what the pipeline throws.

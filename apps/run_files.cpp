@@ -1,6 +1,7 @@
 #include "apps/run_files.h"
 
 #include "apps/lists.h"
+#include "apps/run_recipe.h"
 
 #include <millrace/core/error.h>
 #include <millrace/core/shown_text.h>

@@ -5,7 +5,7 @@
 #include "apps/event_log.h"
 #include "apps/progress.h"
 #include "apps/run_directory.h"
-#include "apps/training_pipeline.h"
+#include "apps/training.h"
 
 #include <millrace/io/csv_log.h>
 

@@ -2,7 +2,7 @@
 
 #include "apps/lists.h"
 
-#include "apps/progress.h"
+#include "apps/number_text.h"
 
 #include <millrace/core/error.h>
 #include <millrace/core/plural.h>

@@ -1,5 +1,8 @@
 #include "apps/show_augmented.h"
 
+#include "apps/training_input.h"
+#include "apps/training_pipeline.h"
+
 #include <millrace/io/watch.h>
 #include <millrace/nn/reference/engine.h>
 #include <millrace/nodes/cast.h>

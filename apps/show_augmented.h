@@ -2,7 +2,7 @@
 // The pictures of --show-augmented: what the loading half of a training pipeline makes of the first
 // samples of a run.
 
-#include "apps/training_pipeline.h"
+#include "apps/training.h"
 
 #include <millrace/nodes/contact_sheet.h>
 

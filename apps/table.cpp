@@ -1,9 +1,7 @@
 #include "apps/table.h"
 
 #include <algorithm>
-#include <iomanip>
 #include <ostream>
-#include <sstream>
 
 namespace millrace::apps {
 namespace {
@@ -34,12 +32,6 @@ std::ostream& operator<<(std::ostream& out, const Table& table) {
     out << line << '\n';
   }
   return out;
-}
-
-std::string fixed(double value, int digits) {
-  std::ostringstream text;
-  text << std::fixed << std::setprecision(digits) << value;
-  return std::move(text).str();
 }
 
 }  // namespace millrace::apps

@@ -21,7 +21,4 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
-/// "12.35": so many digits after the point.
-[[nodiscard]] std::string fixed(double value, int digits);
-
 }  // namespace millrace::apps

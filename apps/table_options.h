@@ -3,7 +3,7 @@
 
 #include "apps/command_line.h"
 
-#include <millrace/io/csv.h>
+#include <millrace/io/csv_options.h>
 #include <millrace/nn/model.h>
 
 #include <string>

@@ -3,26 +3,22 @@
 #include "apps/commands.h"
 #include "apps/event_log.h"
 #include "apps/find_model.h"
-#include "apps/gpu.h"
-#include "apps/machine.h"
-#include "apps/progress.h"
-#include "apps/pruning_report.h"
+#include "apps/prepare_training.h"
+#include "apps/replay.h"
 #include "apps/resident.h"
-#include "apps/run_directory.h"
 #include "apps/run_files.h"
+#include "apps/run_recipe.h"
 #include "apps/sample_prints.h"
 #include "apps/show_augmented.h"
 #include "apps/training_losses.h"
+#include "apps/training_memory.h"
 #include "apps/training_pipeline.h"
+#include "apps/training_report.h"
 
-#include <millrace/core/json_text.h>
 #include <millrace/core/shown_text.h>
 #include <millrace/io/files.h>
-#include <millrace/io/generated.h>
-#include <millrace/nn/preprocessing.h>
 #include <millrace/pipeline/interrupt.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -54,60 +50,6 @@ Training prepare(TrainOptions options, Show show, std::stop_token stop) {
   return prepare_training(std::move(options), std::move(data),
                           {[&counting](std::uint64_t count) { counting(count); }, std::move(stop)},
                           nullptr, [&timing](std::uint64_t count) { timing(count); });
-}
-
-/// A model file as --model is a description: that its weights are not taken is to be seen.
-std::string describe_new_weights(const Training& t) {
-  const std::string& model = t.options.model;
-  const bool is_new = t.pretrained == nullptr && t.options.callbacks.resume.empty();
-  if (!is_new || !is_model_description(model) || is_json_file(model)) return "";
-  return concat("weights     new and random, not those of ", shown(model), "; --weights ",
-                shown(model), " begins with them\n");
-}
-
-void print_choices(const Training& t) {
-  const TrainOptions& o = t.options;
-  const auto count = [&] {
-    std::int64_t sum = 0;
-    for (const nn::LayerSummary& layer : nn::summarize(t.model)) sum += layer.parameters;
-    return static_cast<std::uint64_t>(sum);
-  }();
-  std::cout << "data        " << shown(o.data) << ": " << t.data.description << '\n'
-            << "validation  " << shown(t.data.validation_description) << '\n'
-            << "model       " << shown(o.model) << ", input " << t.model.input << ", "
-            << with_commas(count) << " parameters\n"
-            << "input       " << nn::describe(t.model.preprocessing) << '\n'
-            << describe_transfer(t.pretrained.get(), t.model) << describe_new_weights(t)
-            << "training    " << o.epochs << " epochs, batch " << o.batch << ", " << o.optimizer
-            << ", learning rate " << *o.learning_rate << describe(o.schedule) << ", seed " << o.seed
-            << '\n'
-            << (t.pruner != nullptr ? "pruning     " + describe(*t.pruner) + '\n' : "")
-            << "device      " << t.engine->description() << '\n'
-            << (t.engine->shares_host_memory() ? ""
-                                               : "gpu memory  " + describe_device_memory(t) + '\n')
-            << "threads     " << o.threads << " for reading and decoding, " << o.compute_threads
-            << " for the model\n"
-            << "memory      at most " << o.memory_budget << " of the machine's " << memory_limit()
-            << '\n'
-            << "run         " << shown(o.run_dir) << '\n';
-}
-
-/// The options as they were chosen, so that the run can be repeated from any folder.
-std::string recipe_of(TrainOptions options) {
-  for (std::string* path : {&options.data, &options.validation, &options.callbacks.csv_log}) {
-    if (path->empty() || is_generated(*path)) continue;
-    *path = fs::absolute(*path).string();
-  }
-  if (is_model_description(options.model)) {
-    options.model = fs::absolute(options.model).string();
-  }
-  options.labels.class_names = class_names_text(options.labels.class_names);
-  if (!options.transfer.weights.empty()) {
-    options.transfer.weights = fs::absolute(weights_file(options.transfer.weights)).string();
-  }
-  CommandLine line("train", "", "");
-  declare(line, options);
-  return line.recipe({"run-dir", "overwrite", "print-plan", "quiet", "resume"});
 }
 
 /// What a failed stage says, and what could be done.
@@ -142,28 +84,6 @@ void load_resident_data(const Training& t, Show show, std::stop_token stop) {
   std::cout << "resident    " << describe_resident(t) << " in the GPU's memory\n" << std::flush;
 }
 
-/// What a run came to, and further members of its report's JSON.
-struct Told {
-  Report report;
-  std::vector<std::pair<std::string, std::string>> more;
-};
-
-/// The report with what its readers must know besides.
-Told told(Report report, const Training& t, GpuRecording* recording, const fs::path& trace) {
-  Told told{std::move(report), {}};
-  told.more = left_out_of(t);
-  if (t.kept != nullptr) told.report.remarks.push_back(describe_replay(t));
-  if (t.resident != nullptr) told.report.remarks.push_back(resident_remark(t));
-  if (const double steps_s = t.state->device_s; steps_s > 0) {
-    told.report.remarks.push_back(concat("steps took ", duration_text(steps_s),
-                                         " by the GPU's own clock, of ",
-                                         duration_text(told.report.wall_s)));
-    told.more.emplace_back("steps_device_s", json_number(steps_s));
-  }
-  if (recording != nullptr) told.more.emplace_back("gpu", recording->finish(told.report, trace));
-  return told;
-}
-
 /// Runs the pipeline and writes its report, also of a run that fails.
 Told run_pipeline(Pipeline& pipeline, const Training& t, const RunDirectory& directory,
                   TrainingProgress& progress, std::stop_token stop) {
@@ -188,44 +108,6 @@ Told run_pipeline(Pipeline& pipeline, const Training& t, const RunDirectory& dir
   return end();
 }
 
-void print_outcome(const Report& report, const Training& t, const RunDirectory& directory,
-                   Show show) {
-  if (t.kept == nullptr && t.resident == nullptr) print_left_out(report);
-  warn_of_lost(t);
-  const std::string run = shown(directory.path().native());
-  if (report.stopped) {
-    const bool has_model = fs::exists(directory.model_file());
-    std::cerr << "millrace: stopped by a signal after step " << t.state->step << "; "
-              << (has_model ? "the model of the last whole epoch is in "
-                            : "no epoch was whole, so no model was written to ")
-              << run;
-    if (!t.options.callbacks.no_checkpoints)
-      std::cerr << "; go on with: millrace train --resume " << run;
-    std::cerr << '\n';
-  } else if (show != Show::nothing) {
-    if (t.state->is_finished()) std::cout << t.state->reason() << '\n';
-    std::cout << "the model is " << shown(directory.model_file().native())
-              << "; the stage that set the pace was '" << report.bottleneck() << "'\n";
-  }
-}
-
-/// What pruning came to, on the screen and in the report.
-void report_pruning(Told told, const Training& t, const RunDirectory& directory,
-                    const ModelSize& dense, Show show) {
-  const ModelSize pruned = model_size(directory.model_file());
-  const PruneSummary summary = as_saved(t.pruner->summary(), directory.model_file());
-  told.more.emplace_back("pruning", to_json(dense, pruned, summary));
-  directory.write_report(told.report, told.more);
-  if (show == Show::nothing) return;
-  print_pruned(std::cout, summary);
-  std::cout << "size        " << size_line(dense, pruned) << '\n';
-  const std::optional<std::uint64_t> end = t.pruner->options().schedule.end_step;
-  if (end && *end > t.state->step) {
-    std::cout << "note: training ended at step " << t.state->step
-              << ", before the last mask at step " << *end << '\n';
-  }
-}
-
 OldRun old_run(const TrainOptions& o) {
   if (!o.callbacks.resume.empty()) return OldRun::resume;
   return o.overwrite ? OldRun::replace : OldRun::refuse;
@@ -242,14 +124,6 @@ void write_augmented(const Training& t, const ContactSheet& sheet, const RunDire
   if (show != Show::nothing) {
     std::cout << "augmented   " << shown(directory.augmented_file().native()) << '\n' << std::flush;
   }
-}
-
-/// What pruning will not come to is told before the run.
-void warn_of_pruning(const Training& t) {
-  const TrainOptions& o = t.options;
-  const std::uint64_t steps = std::uint64_t{make_reader(t).training_steps()} * o.epochs;
-  const std::string line = unfinished_pruning(o.pruning, o.augmentation.keras_compat, steps);
-  if (!line.empty()) std::cerr << "millrace: warning: " << line << '\n';
 }
 
 /// An old run is not replaced that this one begins with: its config.ini would name what is gone.
@@ -304,41 +178,6 @@ int run_training(const Training& t, Show show, Interrupt& interrupt) {
   print_outcome(told.report, t, directory, show);
   if (dense && !is_stopped) report_pruning(told, t, directory, *dense, show);
   return is_stopped ? interrupt.exit_status() : 0;
-}
-
-/// For --resume: the arguments with which the run was begun come from its config.ini, the command
-/// line wins. Nothing where help was asked for and printed.
-std::optional<Arguments> arguments_of_resumed(Arguments arguments) {
-  TrainOptions options;
-  CommandLine line("train", "", "");
-  declare(line, options);
-  line.accept_recipe();
-  const bool resumes = std::any_of(arguments.begin(), arguments.end(), [](const std::string& word) {
-    return word.rfind("--resume", 0) == 0;
-  });
-  if (!resumes) return arguments;
-  if (!line.parse(arguments)) return std::nullopt;
-  const fs::path run = options.callbacks.resume;
-  for (const char* other : {"recipe", "run-dir", "overwrite"}) {
-    if (line.was_given(other)) {
-      throw UsageError(concat("train: --resume goes on in ", run.string(),
-                              " as it was begun; leave out --", other));
-    }
-  }
-  if (!fs::exists(run / "config.ini")) {
-    throw Error(concat(run.string(), ": holds no run to go on with (no config.ini)"));
-  }
-  const std::string config = (run / "config.ini").string();
-  arguments.insert(arguments.end(), {"--recipe", config, "--run-dir", run.string()});
-  TrainOptions begun;
-  CommandLine recipe("train", "", "");
-  declare(recipe, begun);
-  recipe.accept_recipe();
-  (void)recipe.parse({"--recipe", config});
-  // Begun before there was such an option, when pictures were taken as they are stored.
-  constexpr const char* kAsStored = "no-exif-orientation";
-  if (!recipe.was_given(kAsStored)) arguments.push_back(concat("--", kAsStored));
-  return arguments;
 }
 
 }  // namespace

@@ -1,7 +1,11 @@
 #include "apps/train_bench.h"
 
+#include "apps/prepare_training.h"
+#include "apps/replay.h"
 #include "apps/resident.h"
 #include "apps/step_costs.h"
+#include "apps/training_memory.h"
+#include "apps/training_pipeline.h"
 
 #include <millrace/core/error.h>
 #include <millrace/io/watch.h>

@@ -137,7 +137,7 @@ void check(TrainOptions& o) {
   check(o.callbacks);
   check(o.events);
   check(o.schedule);
-  check_preprocessing_options(o);
+  check(o.preprocessing, o.scale, o.mean, o.deviation);
   check(o.labels);
   if (o.labels.class_mode == "input" && !o.callbacks.metrics.empty()) {
     throw UsageError(
@@ -161,15 +161,6 @@ EngineChoice TrainOptions::engine() const {
   EngineChoice choice{device, compute_threads, precision, loss_scale, true, memory_budget};
   if (!callbacks.resume.empty()) choice.choices = choices_file(callbacks.resume);
   return choice;
-}
-
-TrainOptions options_of_run(const std::filesystem::path& run) {
-  TrainOptions options;
-  CommandLine line("train", "", "");
-  declare(line, options);
-  line.accept_recipe();
-  (void)line.parse({"--recipe", (run / "config.ini").string()});
-  return options;
 }
 
 }  // namespace millrace::apps

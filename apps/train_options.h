@@ -5,9 +5,9 @@
 #include "apps/augmentation_options.h"
 #include "apps/callback_options.h"
 #include "apps/command_line.h"
+#include "apps/engine_choice.h"
 #include "apps/event_options.h"
 #include "apps/label_options.h"
-#include "apps/machine.h"
 #include "apps/machine_options.h"
 #include "apps/preprocessing_options.h"
 #include "apps/pruning_options.h"
@@ -16,7 +16,6 @@
 #include "apps/transfer_options.h"
 
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -88,9 +87,5 @@ void declare(CommandLine& line, TrainOptions& options);
 /// Throws UsageError for values out of range, naming the option. Of words that mean the same it
 /// leaves one.
 void check(TrainOptions& options);
-
-/// The options that a run had, as its config.ini has them. Throws Error or UsageError where that is
-/// missing or damaged.
-[[nodiscard]] TrainOptions options_of_run(const std::filesystem::path& run);
 
 }  // namespace millrace::apps

@@ -1,7 +1,7 @@
 #pragma once
 // What training did without: files that are no pictures, and pictures that could not be read.
 
-#include "apps/training_pipeline.h"
+#include "apps/training.h"
 
 #include <millrace/pipeline/report.h>
 

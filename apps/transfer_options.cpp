@@ -2,7 +2,7 @@
 
 #include "apps/find_model.h"
 #include "apps/lists.h"
-#include "apps/progress.h"
+#include "apps/number_text.h"
 
 #include <millrace/core/error.h>
 #include <millrace/nn/preprocessing.h>

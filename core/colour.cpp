@@ -1,6 +1,7 @@
 #include <millrace/core/colour.h>
 
 #include <millrace/core/error.h>
+#include <millrace/core/lower_case.h>
 #include <millrace/core/shown_text.h>
 
 #include <algorithm>
@@ -27,15 +28,6 @@ constexpr std::array<Named, 22> kNamed = {{
     {"silver", {192, 192, 192}}, {"teal", {0, 128, 128}},    {"white", {255, 255, 255}},
     {"yellow", {255, 255, 0}},
 }};
-
-// Of ASCII, whatever the locale.
-std::string lower(std::string_view text) {
-  std::string lowered(text);
-  for (char& c : lowered) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lowered;
-}
 
 // What follows the '#': 6 digits, or 3 that count twice each.
 std::optional<Colour> from_hex(std::string_view digits) {
@@ -84,7 +76,7 @@ std::optional<Colour> find_colour(const std::string& text) {
 }  // namespace
 
 Colour parse_colour(std::string_view text) {
-  if (const auto colour = find_colour(lower(text))) return *colour;
+  if (const auto colour = find_colour(lower_case(text))) return *colour;
   std::string names;
   for (const Named& one : kNamed) {
     names += names.empty() ? "" : ", ";

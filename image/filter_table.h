@@ -2,7 +2,7 @@
 // The weights of one axis of a resize, computed once for (in, out, filter). Used by Resizer; nobody
 // else needs it. Definition and rounding are Pillow's, so that results are equal to the byte.
 
-#include <millrace/image/resize.h>
+#include <millrace/image/filter.h>
 
 #include <cstddef>
 #include <cstdint>

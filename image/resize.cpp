@@ -6,14 +6,10 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <string>
 #include <vector>
 
 namespace millrace {
 namespace {
-
-constexpr std::array<const char*, 6> kNames = {"nearest", "box",     "bilinear",
-                                               "hamming", "bicubic", "lanczos"};
 
 // The tables of the sizes met last. Photographs come in a few sizes; a bound keeps the memory of a
 // folder where no two are alike.
@@ -39,19 +35,6 @@ class TableCache {
 };
 
 }  // namespace
-
-const char* to_string(Filter filter) noexcept {
-  return kNames[static_cast<std::size_t>(filter)];
-}
-
-Filter filter_from_name(std::string_view name) {
-  std::string known;
-  for (std::size_t i = 0; i < kNames.size(); ++i) {
-    if (name == kNames[i]) return static_cast<Filter>(i);
-    known += concat(i == 0 ? "" : ", ", kNames[i]);
-  }
-  throw UsageError(concat("'", name, "' is not a resize filter; choose one of ", known));
-}
 
 constexpr std::size_t kNotAligned = 32;  // see Resizer::wide_row()
 

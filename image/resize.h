@@ -4,21 +4,14 @@
 // Nothing is allocated while sizes repeat.
 
 #include <millrace/core/bytes.h>
+#include <millrace/image/filter.h>
 #include <millrace/image/image.h>
 
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <string_view>
 
 namespace millrace {
-
-/// Pillow's filters. All but `nearest` widen with the scale when they shrink (no aliasing).
-enum class Filter : std::uint8_t { nearest, box, bilinear, hamming, bicubic, lanczos };
-
-[[nodiscard]] const char* to_string(Filter filter) noexcept;  ///< "bilinear"
-/// Throws UsageError that lists the names.
-[[nodiscard]] Filter filter_from_name(std::string_view name);
 
 /// Resizes images of 1 or 3 channels. Owns the weight tables of the sizes met last, the window of
 /// rows between the two passes and nothing else, so memory does not grow with the height.

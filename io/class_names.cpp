@@ -208,14 +208,6 @@ bool are_numbers(std::span<const std::string> names) {
   });
 }
 
-std::vector<std::uint64_t> count_classes(const Dataset& dataset) {
-  std::vector<std::uint64_t> counts(dataset.classes().size());
-  for (std::uint32_t i = 0; i < dataset.size(); ++i) {
-    ++counts[static_cast<std::size_t>(dataset.label(i))];
-  }
-  return counts;
-}
-
 std::shared_ptr<const Dataset> name_classes(std::shared_ptr<const Dataset> dataset,
                                             const std::string& where,
                                             std::span<const std::string> given) {

@@ -3,7 +3,6 @@
 
 #include <millrace/io/dataset.h>
 
-#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -14,9 +13,6 @@ namespace millrace {
 /// Whether all names are whole numbers, no two of one value: "0", "1", "10" or "07". That is all
 /// that IDX files and tables know of their classes.
 [[nodiscard]] bool are_numbers(std::span<const std::string> names);
-
-/// How many samples a data set has of each of its classes.
-[[nodiscard]] std::vector<std::uint64_t> count_classes(const Dataset& dataset);
 
 /// In what two names that look alike differ: "in case", "in Unicode form (U+00E9 against U+0065
 /// U+0301)", "in spaces"; empty for names that are equal or not alike.

@@ -2,7 +2,6 @@
 
 #include <millrace/image/image.h>
 #include <millrace/io/class_folder.h>
-#include <millrace/io/class_names.h>
 #include <millrace/io/files.h>
 #include <millrace/io/find_data.h>
 #include <millrace/io/idx.h>

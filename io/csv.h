@@ -2,26 +2,15 @@
 // Tables of numbers as a data set: a class and features, columns in any order.
 
 #include <millrace/core/table_form.h>
+#include <millrace/io/csv_options.h>
 #include <millrace/io/dataset.h>
 
 #include <cstdint>
 #include <filesystem>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace millrace {
-
-struct CsvOptions {
-  std::optional<bool>
-      header{};           ///< whether the first line names the columns; empty: see CsvDataset
-  std::string label{};    ///< its column: a name or a number from 1; empty: known's, or the last
-  char separator = '\0';  ///< '\0': known's, or a comma
-  TableForm known{};      ///< how the data were that the model learnt from
-  std::int64_t features = 0;  ///< how many the model wants; 0: as many as there are
-  bool needs_label = true;    ///< false: the label's column may be missing, and is not looked at
-};
 
 /// A file of lines "feature,feature,...,label", cut into cells as Python's csv module does (quotes,
 /// "" inside them, \n, \r\n or \r at the ends of lines; blank lines and spaces around cells do not

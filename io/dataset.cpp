@@ -1,7 +1,6 @@
 #include <millrace/io/dataset.h>
 
 #include <millrace/core/shown_text.h>
-#include <millrace/io/class_names.h>
 
 namespace millrace {
 
@@ -25,6 +24,14 @@ std::vector<std::string> Dataset::class_notes() const {
   // Labels that begin with 1 are the commonest reason.
   if (missing.size() == 1 && missing.front() == "'0'") notes.back() += "; labels count from 0";
   return notes;
+}
+
+std::vector<std::uint64_t> count_classes(const Dataset& dataset) {
+  std::vector<std::uint64_t> counts(dataset.classes().size());
+  for (std::uint32_t i = 0; i < dataset.size(); ++i) {
+    ++counts[static_cast<std::size_t>(dataset.label(i))];
+  }
+  return counts;
 }
 
 const LeftOut& Dataset::left_out() const noexcept {

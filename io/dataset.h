@@ -5,7 +5,7 @@
 #include <millrace/core/bytes.h>
 #include <millrace/core/shape.h>
 #include <millrace/core/table_form.h>
-#include <millrace/image/resize.h>
+#include <millrace/image/filter.h>
 #include <millrace/io/left_out.h>
 
 #include <cstdint>
@@ -55,5 +55,8 @@ class Dataset {
   /// What was met and is no sample.
   [[nodiscard]] virtual const LeftOut& left_out() const noexcept;
 };
+
+/// How many samples a data set has of each of its classes.
+[[nodiscard]] std::vector<std::uint64_t> count_classes(const Dataset& dataset);
 
 }  // namespace millrace

@@ -3,10 +3,11 @@
 #include <millrace/core/error.h>
 #include <millrace/image/orientation.h>
 #include <millrace/image/pixels.h>
+#include <millrace/image/resize.h>
 #include <millrace/io/detail/format.h>
 #include <millrace/io/detail/jpeg_reader.h>
 #include <millrace/io/detail/orientation.h>
-#include <millrace/io/detail/raster.h>
+#include <millrace/io/detail/raster_readers.h>
 #include <millrace/io/files.h>
 
 #include <algorithm>

@@ -4,7 +4,8 @@
 
 #include <millrace/core/bytes.h>
 #include <millrace/core/colour.h>
-#include <millrace/image/resize.h>
+#include <millrace/image/filter.h>
+#include <millrace/image/image.h>
 #include <millrace/io/large_images.h>
 
 #include <cstddef>

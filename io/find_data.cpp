@@ -1,7 +1,9 @@
 #include <millrace/io/find_data.h>
 
+#include <millrace/core/error.h>
 #include <millrace/io/class_folder.h>
 #include <millrace/io/class_names.h>
+#include <millrace/io/csv.h>
 #include <millrace/io/detail/data_parts.h>
 #include <millrace/io/generated.h>
 #include <millrace/io/idx.h>

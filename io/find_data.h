@@ -1,47 +1,17 @@
 #pragma once
 // What the DATA that a user names is, and the data sets in it.
 
-#include <millrace/io/csv.h>
+#include <millrace/io/csv_options.h>
+#include <millrace/io/data_layout.h>
 #include <millrace/io/dataset.h>
 #include <millrace/io/watch.h>
 
 #include <cstddef>
-#include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <string>
-#include <string_view>
-#include <vector>
 
 namespace millrace {
-
-enum class DataKind : std::uint8_t { class_folders, idx, csv, generated };
-
-/// What a part of a data set is for.
-enum class PartKind : std::uint8_t { training, validation, test };
-
-/// What a name says of a part: train or training; val, valid, validation, dev or eval; test or
-/// testing; in any case. Nothing for other names.
-[[nodiscard]] std::optional<PartKind> part_named(std::string_view name);
-
-/// Where one data set lies.
-struct DataPart {
-  std::filesystem::path samples;  ///< the folder of classes, the images or the table; or the word
-  std::filesystem::path labels;   ///< the label file of IDX; empty otherwise
-  /// A folder of classes beside which others may lie: images right beside it are left out.
-  bool is_one_of_several = false;
-};
-
-struct DataLayout {
-  DataKind kind = DataKind::class_folders;
-  DataPart train;
-  std::optional<DataPart> validation{};  ///< what to validate on: a part for that, or the test part
-  bool validation_is_test = false;       ///< it is called test, so it is not for choosing models
-  std::optional<DataPart> test{};        ///< the part that is called test
-  std::vector<std::string> notes{};      ///< what the user should know
-  std::optional<PartKind> only_part{};   ///< of one pair of IDX files in a folder: by its name
-};
 
 /// Finds out by looking at names, not into files, what `data` is:
 ///   a folder with parts (part_named), each a folder of classes, if there are one to train on and

@@ -15,7 +15,6 @@
 namespace millrace {
 namespace {
 
-using detail::Hdf5Contents;
 using detail::Hdf5Library;
 using detail::HelperProcess;
 using detail::MessageReader;

@@ -3,11 +3,10 @@
 // crash on damaged files, and weight files come from strangers. Links to other places and other
 // files are not followed, and nothing that a header claims is believed before it is checked.
 
-#include <millrace/core/shape.h>
+#include <millrace/io/hdf5_contents.h>
 
 #include <chrono>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -26,17 +25,9 @@ class HelperProcess;
 /// Thread safety: none; one thread at a time.
 class Hdf5File {
  public:
-  using Strings = std::vector<std::string>;
-
-  struct Dataset {
-    std::string path;  ///< "block1_conv1/kernel:0", without a slash in front
-    std::string type;  ///< "F32", "F16", ...; "I64", "text", "other" are listed and cannot be read
-    Shape shape;
-  };
-  struct Group {
-    std::string path;                           ///< "" for the root
-    std::map<std::string, Strings> attributes;  ///< those of text: one or a list
-  };
+  using Strings = Hdf5Strings;
+  using Dataset = Hdf5Dataset;
+  using Group = Hdf5Group;
 
   /// `patience`: how long the library may take for one request. Throws Error naming the file: it is
   /// no HDF5 file, truncated, damaged, or one of its groups is reached twice, has a link to another

@@ -1,6 +1,7 @@
 #include <millrace/io/image_walk.h>
 
 #include <millrace/core/error.h>
+#include <millrace/core/lower_case.h>
 #include <millrace/io/detail/format.h>
 #include <millrace/io/files.h>
 
@@ -48,7 +49,7 @@ class Ending {
     if (dot == std::string_view::npos || dot == 0 || name.size() - dot > letters_.size()) return;
     size_ = name.size() - dot;
     std::transform(name.begin() + static_cast<std::ptrdiff_t>(dot), name.end(), letters_.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+                   [](char c) { return lower_case(c); });
   }
   [[nodiscard]] std::string_view text() const noexcept { return {letters_.data(), size_}; }
   template <std::size_t kCount>

@@ -58,7 +58,7 @@ enum class ChannelOrder { rgb, bgr };
 /// Columns of a table are no pixels: where nothing is said they are taken as they are, scale 1.
 /// Functions about it are in preprocessing.h.
 struct Preprocessing {
-  std::string filter = "bilinear";  ///< a filter of image/resize.h
+  std::string filter = "bilinear";  ///< a filter of image/filter.h
   float scale = 1.0F / 255.0F;
   std::vector<float> mean{};       ///< one a channel, or empty: 0
   std::vector<float> deviation{};  ///< one a channel, or empty: 1

@@ -1,7 +1,7 @@
 #pragma once
 // Reads, decodes and rescales the samples of a ticket straight into their rows of the batch.
 
-#include <millrace/image/resize.h>
+#include <millrace/image/filter.h>
 #include <millrace/io/dataset.h>
 #include <millrace/io/decode.h>
 #include <millrace/nodes/host_batch.h>

@@ -5,7 +5,7 @@
 //     step(batch->rows(), batch->labels);
 //   }
 
-#include <millrace/image/resize.h>
+#include <millrace/image/filter.h>
 #include <millrace/nodes/augment.h>
 #include <millrace/nodes/class_mode.h>
 #include <millrace/nodes/host_batch.h>

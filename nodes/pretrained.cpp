@@ -4,6 +4,7 @@
 #include <millrace/core/plural.h>
 #include <millrace/nn/preprocessing.h>
 #include <millrace/nodes/published_weights.h>
+#include <millrace/nodes/tensor_names.h>
 
 #include <algorithm>
 #include <cmath>

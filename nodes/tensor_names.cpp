@@ -41,6 +41,15 @@ bool is_weight(std::string_view tensor) {
   return !is_count_of_steps(tensor) && tensor != kWhitening;
 }
 
+std::string list_of(const std::vector<std::string>& names) {
+  constexpr std::size_t kMost = 6;
+  std::string text;
+  for (std::size_t i = 0; i < names.size() && i < kMost; ++i) {
+    text += (i == 0 ? "" : ", ") + names[i];
+  }
+  return names.size() > kMost ? concat(text, " and ", names.size() - kMost, " more") : text;
+}
+
 TensorNames::TensorNames(const WeightFile& file, const std::vector<std::string>& own)
     : file_(&file) {
   if (file.is_keras()) return;

@@ -21,6 +21,9 @@ namespace millrace {
 /// Whether it is more than a count of steps or a whitening matrix.
 [[nodiscard]] bool is_weight(std::string_view tensor);
 
+/// "a, b, c", of many the first six: "a, b, c, d, e, f and 3 more".
+[[nodiscard]] std::string list_of(const std::vector<std::string>& names);
+
 /// Names as they are; where none is the model's, both sides without the prefixes of wrappers.
 class TensorNames {
  public:

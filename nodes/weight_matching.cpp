@@ -2,6 +2,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/nodes/keras_counterparts.h>
+#include <millrace/nodes/left_over_weights.h>
 #include <millrace/nodes/tensor_names.h>
 
 #include <algorithm>
@@ -40,6 +41,7 @@ class Matching {
     check_ignored();
     check_flatten();
     file_.is_keras() ? match_by_place() : match_by_name();
+    note_used();
     check();
     collect();
     return std::move(to_);
@@ -76,7 +78,7 @@ class Matching {
     for (std::size_t i = 0; i < file_.layers().size(); ++i) {
       const WeightFile::Layer& layer = file_.layers()[i];
       if (is_ignored(layer.name)) {
-        ignored_layers_.insert(i);
+        used_.ignored_layers.insert(i);
       } else {
         theirs[class_of(file_, layer)].push_back(i);
       }
@@ -88,7 +90,7 @@ class Matching {
       const LayerClass kind = class_of(model_.layers[static_cast<std::size_t>(layer)]);
       const std::size_t place = used[kind]++;
       if (place >= theirs[kind].size()) continue;
-      used_layers_.insert(theirs[kind][place]);
+      used_.layers.insert(theirs[kind][place]);
       const std::vector<std::size_t>& tensors = file_.layers()[theirs[kind][place]].tensors;
       for (std::size_t i = 0; i < end - begin && i < tensors.size(); ++i) {
         match_keras(begin + i, tensors[i]);
@@ -146,6 +148,17 @@ class Matching {
                              : theirs == Shape{s[0], s[1], 1, 1};
   }
 
+  void note_used() {
+    used_.is_whole = !has_new_head_;
+    for (const Found& found : found_) {
+      if (found.state == Found::nothing) {
+        used_.is_whole = false;
+      } else {
+        used_.tensors.insert(found.tensor);
+      }
+    }
+  }
+
   /// Throws Error unless what fits is all there is up to some layer.
   void check() const {
     const auto is = [&](auto state) {
@@ -159,7 +172,7 @@ class Matching {
                : concat("none of its ", file_.tensors().size(), " tensors (",
                         file_.tensors().front().name, ", ...) is one of the model"));
     }
-    check_left_over();
+    check_left_over(file_, names_, used_, ignored_, model_.name);
     check_order();
     const auto gap = std::find_if(found_.begin(), last,
                                   [](const Found& found) { return found.state != Found::fits; });
@@ -170,77 +183,6 @@ class Matching {
     }
     const int last_layer = wanted_.back().layer;
     if (unfit != found_.end() && parameter(unfit).layer != last_layer) fail(difference(unfit));
-  }
-
-  /// Throws Error for layers that the file's model has and this one has not.
-  void check_left_over() const {
-    std::vector<std::string> names = file_.is_keras()
-                                         ? without_counterpart(file_, used_layers_, ignored_layers_)
-                                         : left_over_names();
-    const std::vector<std::string> tensors = left_over_tensors();
-    names.insert(names.end(), tensors.begin(), tensors.end());
-    if (names.empty()) return;
-    constexpr std::size_t kMost = 4000;  // of what still is a line that can be copied
-    std::string option;
-    for (const std::string& name : names) {
-      option += (option.empty() ? "" : ",") + name;
-      if (option.size() <= kMost) continue;
-      option = concat("with the names of all ", names.size());
-      break;
-    }
-    const char* const them = names.size() == 1 ? "it" : "them";
-    throw Error(concat(file_.path().string(), ": the model '", model_.name, "' has nothing for ",
-                       list_of(names), " of the file, and would give other outputs without ", them,
-                       "; to leave ", them, " out all the same: --ignore-layers ", option));
-  }
-
-  /// Tensors of layers that are used: a bias where the model has none.
-  [[nodiscard]] std::vector<std::string> left_over_tensors() const {
-    std::set<std::size_t> used, of_used_layers;
-    std::set<std::string_view> names;
-    for (const Found& found : found_) {
-      if (found.state == Found::nothing) continue;
-      used.insert(found.tensor);
-      names.insert(layer_of(names_.bare(found.tensor)));
-    }
-    for (const std::size_t layer : used_layers_) {
-      const std::vector<std::size_t>& tensors = file_.layers()[layer].tensors;
-      of_used_layers.insert(tensors.begin(), tensors.end());
-    }
-    for (std::size_t i = 0; i < file_.tensors().size() && !file_.is_keras(); ++i) {
-      if (names.contains(layer_of(names_.bare(i)))) of_used_layers.insert(i);
-    }
-    std::vector<std::string> result;
-    for (const std::size_t tensor : of_used_layers) {
-      const std::string name(names_.bare(tensor));
-      if (!used.contains(tensor) && !is_ignored(name) && is_weight(name)) result.push_back(name);
-    }
-    return result;
-  }
-
-  /// A file in which all of the model is found should hold no more: names tell no order.
-  [[nodiscard]] std::vector<std::string> left_over_names() const {
-    std::vector<std::string> names;
-    const bool is_whole = std::all_of(found_.begin(), found_.end(), [](const Found& found) {
-      return found.state != Found::nothing;
-    });
-    if (has_new_head_ || !is_whole) return names;
-    std::set<std::string_view> met;
-    for (const Found& found : found_) met.insert(layer_of(names_.bare(found.tensor)));
-    std::set<std::string_view> ignored_whole;
-    for (std::size_t i = 0; i < file_.tensors().size(); ++i) {
-      if (is_ignored(names_.bare(i))) ignored_whole.insert(layer_of(names_.bare(i)));
-    }
-    for (std::size_t i = 0; i < file_.tensors().size(); ++i) {
-      if (is_weight(names_.bare(i)) && !is_ignored(names_.bare(i))) {
-        ignored_whole.erase(layer_of(names_.bare(i)));
-      }
-    }
-    for (std::string& name : names_.layers()) {
-      const bool is_left_out = is_ignored(name) || ignored_whole.contains(name);
-      if (!met.contains(name) && !is_left_out) names.push_back(std::move(name));
-    }
-    return names;
   }
 
   /// Keras's channels first are seldom and would need an order of their own.
@@ -271,10 +213,8 @@ class Matching {
   }
 
   void collect() {
-    std::set<std::size_t> used;
     for (auto found = found_.cbegin(); found != found_.cend(); ++found) {
       const Parameter& own = parameter(found);
-      if (found->state != Found::nothing) used.insert(found->tensor);
       if (found->state == Found::unfit) to_.unfit.emplace(own.name, difference(found));
       if (found->state != Found::fits) {
         to_.missing.push_back(own.name);
@@ -286,7 +226,7 @@ class Matching {
     }
     for (const Parameter& parameter : left_alone_) to_.missing.push_back(parameter.name);
     for (std::size_t i = 0; i < file_.tensors().size(); ++i) {
-      if (is_weight(names_.bare(i)) && !used.contains(i)) {
+      if (is_weight(names_.bare(i)) && !used_.tensors.contains(i)) {
         to_.left_over.push_back(file_.tensors()[i].name);
       }
     }
@@ -314,7 +254,7 @@ class Matching {
   std::vector<Parameter> wanted_, left_alone_;
   std::vector<Found> found_;
   TensorNames names_;
-  std::set<std::size_t> used_layers_, ignored_layers_;  // of a Keras file
+  UsedWeights used_;
 };
 
 }  // namespace
@@ -322,15 +262,6 @@ class Matching {
 WeightMatch match_weights(const WeightFile& file, const nn::Model& model, std::size_t layers,
                           const PretrainedOptions& options) {
   return Matching(file, model, layers, options).run();
-}
-
-std::string list_of(const std::vector<std::string>& names) {
-  constexpr std::size_t kMost = 6;
-  std::string text;
-  for (std::size_t i = 0; i < names.size() && i < kMost; ++i) {
-    text += (i == 0 ? "" : ", ") + names[i];
-  }
-  return names.size() > kMost ? concat(text, " and ", names.size() - kMost, " more") : text;
 }
 
 }  // namespace millrace

@@ -42,7 +42,4 @@ struct WeightMatch {
 [[nodiscard]] WeightMatch match_weights(const WeightFile& file, const nn::Model& model,
                                         std::size_t layers, const PretrainedOptions& options);
 
-/// "a, b, c", of many the first six: "a, b, c, d, e, f and 3 more".
-[[nodiscard]] std::string list_of(const std::vector<std::string>& names);
-
 }  // namespace millrace

@@ -1,27 +1,20 @@
 #include <millrace/io/detail/csv_columns.h>
 
 #include <millrace/core/error.h>
+#include <millrace/core/lower_case.h>
 #include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
-#include <millrace/io/detail/csv_number.h>
+#include <millrace/io/detail/csv_header.h>
 
 #include <algorithm>
 #include <charconv>
-#include <optional>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 namespace millrace::detail {
 namespace {
 
 using Names = std::vector<std::string>;
-
-Names names_of(const std::vector<CsvCell>& cells) {
-  Names names;
-  for (const CsvCell& cell : cells) names.push_back(as_utf8(cell.unquoted()));
-  return names;
-}
 
 /// Where each name stands first, and again (-1: nowhere). Tables may have many thousand columns.
 using Places = std::unordered_map<std::string, std::pair<std::ptrdiff_t, std::ptrdiff_t>>;
@@ -36,57 +29,11 @@ Places places_of(const Names& names) {
   return places;
 }
 
-/// 0,1,...,n-1, as pandas names columns that have no names.
-bool is_counting(const std::vector<CsvCell>& cells) {
-  for (std::size_t i = 0; i < cells.size(); ++i) {
-    if (cells[i].is_quoted || cells[i].text != std::to_string(i)) return false;
-  }
-  return cells.size() > 1;
-}
-
-bool is(CsvKind kind, const CsvCell& cell) {
-  return csv_value(cell).kind == kind;
-}
-
-const CsvCell* first_number(const std::vector<CsvCell>& cells) {
-  const auto found = std::find_if(cells.begin(), cells.end(),
-                                  [](const CsvCell& cell) { return is(CsvKind::number, cell); });
-  return found == cells.end() ? nullptr : &*found;
-}
-
-/// Whether a line behind the first has a number where that has a word; or there is none, and no
-/// number in the first. Throws Error where lines cannot be read before that is known.
-bool is_named_by_words(CsvRecords records) {
-  const std::vector<CsvCell> first = records.cells();
-  std::vector<std::size_t> words;
-  for (std::size_t i = 0; i < first.size(); ++i) {
-    if (is(CsvKind::word, first[i])) words.push_back(i);
-  }
-  if (words.empty()) return false;
-  if (!records.next()) return first_number(first) == nullptr;
-  do {
-    const std::vector<CsvCell>& cells = records.cells();
-    for (const std::size_t i : words) {
-      if (i < cells.size() && !cells[i].is_quoted && is(CsvKind::number, cells[i])) return true;
-    }
-  } while (records.next());
-  return false;
-}
-
 /// A number from 1 on, or 0.
 std::int64_t column_number(const std::string& text) {
   std::int64_t number = 0;
   const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
   return read.ec == std::errc{} && read.ptr == text.data() + text.size() && number > 0 ? number : 0;
-}
-
-std::string list_of(const Names& names) {
-  constexpr std::size_t kMost = 8;
-  std::string list;
-  for (std::size_t i = 0; i < std::min(names.size(), kMost); ++i) {
-    list += concat(i == 0 ? "'" : ", '", shown(names[i]), "'");
-  }
-  return names.size() > kMost ? concat(list, " and ", names.size() - kMost, " more") : list;
 }
 
 class Finder {
@@ -121,32 +68,12 @@ class Finder {
   }
 
   void find_header() {
-    const std::vector<CsvCell>& first = records_.cells();
-    const std::optional<bool> said = options_.header ? options_.header : known_.header;
-    if (said) {
-      found_.has_header = *said;
-    } else if (has_known_columns()) {
-      found_.has_header = true;
-    } else if (is_counting(first)) {
-      found_.has_header = true;
-      note(concat("line ", records_.line(), ", ", list_of(names_of(first)),
-                  ", is taken for a header, as pandas writes it; if it is a sample: --header no"));
-    } else if (is_named_by_words(records_)) {
-      found_.has_header = true;
-      if (const CsvCell* number = first_number(first)) {
-        note(concat("line ", records_.line(), " is taken for a header, though ",
-                    shown(quoted(*number)), " in it is a number; if it is a sample: --header no"));
-      }
-    }
+    const CsvHeader header = csv_header(records_, options_);
+    found_.has_header = header.is_there;
+    if (!header.note.empty()) note(header.note);
     if (!found_.has_header) return;
-    found_.names = names_of(first);
+    found_.names = csv_names(records_);
     places_ = places_of(found_.names);
-  }
-  [[nodiscard]] bool has_known_columns() const {
-    if (known_.columns.empty()) return false;
-    std::unordered_set<std::string> missing(known_.columns.begin(), known_.columns.end());
-    for (const CsvCell& cell : records_.cells()) missing.erase(as_utf8(cell.unquoted()));
-    return missing.empty();
   }
 
   /// The column of a name; -1: none. Throws Error if there are several.
@@ -221,7 +148,7 @@ class Finder {
       std::string result;
       for (const char c : name) {
         if (c == ' ' || c == '_' || c == '-') continue;
-        result += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+        result += lower_case(c);
       }
       return result;
     };

@@ -2,7 +2,7 @@
 // Finds out what the columns of a table are: whether the first line names them, which one is the
 // label and which ones a model wants.
 
-#include <millrace/io/csv.h>
+#include <millrace/io/csv_options.h>
 #include <millrace/io/detail/csv_records.h>
 
 #include <cstddef>

@@ -1,6 +1,7 @@
 #include <millrace/io/detail/csv_number.h>
 
 #include <millrace/core/error.h>
+#include <millrace/core/lower_case.h>
 
 #include <algorithm>
 #include <array>
@@ -16,20 +17,12 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return result;
-}
-
 // What programs write where there is no value.
 bool is_missing(std::string_view text) {
   constexpr std::array kWords{"",    "?",    "-",       "--",      ".",     "nan",   "-nan",
                               "na",  "n/a",  "#n/a",    "#na",     "<na>",  "null",  "none",
                               "nil", "n.a.", "#div/0!", "#value!", "#ref!", "#num!", "#name?"};
-  return std::find(kWords.begin(), kWords.end(), lower(text)) != kWords.end();
+  return std::find(kWords.begin(), kWords.end(), lower_case(text)) != kWords.end();
 }
 
 // A digit behind signs, points, currencies and what else may stand before a number, all that is not

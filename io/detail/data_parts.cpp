@@ -1,5 +1,7 @@
 #include <millrace/io/detail/data_parts.h>
 
+#include <millrace/core/error.h>
+#include <millrace/core/lower_case.h>
 #include <millrace/io/image_walk.h>
 
 #include <algorithm>
@@ -8,35 +10,7 @@
 #include <system_error>
 #include <utility>
 
-namespace millrace {
-namespace {
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  return result;
-}
-
-}  // namespace
-
-std::optional<PartKind> part_named(std::string_view name) {
-  constexpr std::array<std::pair<std::string_view, PartKind>, 9> kNames = {
-      {{"train", PartKind::training},
-       {"training", PartKind::training},
-       {"val", PartKind::validation},
-       {"valid", PartKind::validation},
-       {"validation", PartKind::validation},
-       {"dev", PartKind::validation},
-       {"eval", PartKind::validation},
-       {"test", PartKind::test},
-       {"testing", PartKind::test}}};
-  const std::string word = lower(name);
-  const auto found = std::find_if(kNames.begin(), kNames.end(),
-                                  [&](const auto& known) { return known.first == word; });
-  return found == kNames.end() ? std::nullopt : std::optional(found->second);
-}
-
-namespace detail {
+namespace millrace::detail {
 namespace {
 
 namespace fs = std::filesystem;
@@ -222,7 +196,7 @@ std::optional<PartKind> idx_part(const fs::path& images) {
   start.resize(start.find("images"));
   start.resize(start.find_last_not_of("-_.") + 1);
   const std::string word = start.substr(start.find_last_of("-_.") + 1);
-  return lower(word) == "t10k" ? PartKind::test : part_named(word);
+  return lower_case(word) == "t10k" ? PartKind::test : part_named(word);
 }
 
 }  // namespace
@@ -254,7 +228,7 @@ std::optional<DataLayout> idx_layout(const fs::path& folder) {
 }
 
 bool is_table_name(const fs::path& file) {
-  return lower(file.extension().string()) == ".csv";
+  return lower_case(file.extension().string()) == ".csv";
 }
 
 std::optional<DataLayout> table_layout(const fs::path& folder) {
@@ -272,5 +246,4 @@ std::optional<DataLayout> table_layout(const fs::path& folder) {
   return layout_of(DataKind::csv, named);
 }
 
-}  // namespace detail
-}  // namespace millrace
+}  // namespace millrace::detail

@@ -1,7 +1,7 @@
 #pragma once
 // The parts of a data set, by the names of what is in its folder.
 
-#include <millrace/io/find_data.h>
+#include <millrace/io/data_layout.h>
 
 #include <filesystem>
 #include <optional>

@@ -154,13 +154,13 @@ class Walk {
     return shape;
   }
 
-  static std::map<std::string, Hdf5File::Strings> attributes(hid_t group, const std::string& path) {
+  static std::map<std::string, Hdf5Strings> attributes(hid_t group, const std::string& path) {
     std::vector<std::string> names;
     hsize_t index = 0;
     if (H5Aiterate2(group, H5_INDEX_NAME, H5_ITER_INC, &index, keep_name<H5A_info_t>, &names) < 0) {
       fail("attributes of group '", path, "': ", reason());
     }
-    std::map<std::string, Hdf5File::Strings> result;
+    std::map<std::string, Hdf5Strings> result;
     for (const std::string& name : names) {
       const std::string where = concat("attribute '", name, "' of group '", path, "'");
       const Handle id(H5Aopen(group, name.c_str(), H5P_DEFAULT), H5Aclose, where);
@@ -176,8 +176,8 @@ class Walk {
     return result;
   }
 
-  static Hdf5File::Strings strings(hid_t attribute, hid_t type, hssize_t count,
-                                   const std::string& where) {
+  static Hdf5Strings strings(hid_t attribute, hid_t type, hssize_t count,
+                             const std::string& where) {
     const bool is_variable = H5Tis_variable_str(type) > 0;
     const std::size_t size = is_variable ? sizeof(char*) : H5Tget_size(type);
     if (count < 0 || size == 0 || static_cast<std::size_t>(count) > kMostText / size) {
@@ -185,7 +185,7 @@ class Walk {
     }
     std::vector<char> bytes(static_cast<std::size_t>(count) * size);
     if (H5Aread(attribute, type, bytes.data()) < 0) fail(where, ": ", reason());
-    Hdf5File::Strings result;
+    Hdf5Strings result;
     for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
       const char* const element = bytes.data() + i * size;
       if (is_variable) {

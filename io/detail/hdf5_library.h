@@ -2,18 +2,14 @@
 // What the HDF5 C library is asked, in the process that hdf5.cpp starts for it. Messages of errors
 // do not name the file.
 
-#include <millrace/io/hdf5.h>
+#include <millrace/io/hdf5_contents.h>
 
 #include <cstdint>
 #include <filesystem>
-#include <vector>
+#include <span>
+#include <string>
 
 namespace millrace::detail {
-
-struct Hdf5Contents {
-  std::vector<Hdf5File::Group> groups;
-  std::vector<Hdf5File::Dataset> datasets;
-};
 
 /// An open file.
 class Hdf5Library {

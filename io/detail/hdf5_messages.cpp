@@ -45,7 +45,7 @@ std::span<const std::byte> MessageReader::take(std::uint64_t count) {
 std::vector<std::byte> packed(const Hdf5Contents& contents) {
   MessageWriter writer;
   writer.number(contents.groups.size());
-  for (const Hdf5File::Group& group : contents.groups) {
+  for (const Hdf5Group& group : contents.groups) {
     writer.text(group.path);
     writer.number(group.attributes.size());
     for (const auto& [name, values] : group.attributes) {
@@ -55,7 +55,7 @@ std::vector<std::byte> packed(const Hdf5Contents& contents) {
     }
   }
   writer.number(contents.datasets.size());
-  for (const Hdf5File::Dataset& dataset : contents.datasets) {
+  for (const Hdf5Dataset& dataset : contents.datasets) {
     writer.text(dataset.path);
     writer.text(dataset.type);
     writer.number(static_cast<std::uint64_t>(dataset.shape.rank()));
@@ -70,17 +70,17 @@ Hdf5Contents unpacked(std::span<const std::byte> bytes) {
   MessageReader reader(bytes);
   Hdf5Contents contents;
   for (std::uint64_t groups = reader.number(); groups > 0; --groups) {
-    Hdf5File::Group& group = contents.groups.emplace_back();
+    Hdf5Group& group = contents.groups.emplace_back();
     group.path = reader.text();
     for (std::uint64_t attributes = reader.number(); attributes > 0; --attributes) {
-      Hdf5File::Strings& values = group.attributes[reader.text()];
+      Hdf5Strings& values = group.attributes[reader.text()];
       for (std::uint64_t texts = reader.number(); texts > 0; --texts) {
         values.push_back(reader.text());
       }
     }
   }
   for (std::uint64_t datasets = reader.number(); datasets > 0; --datasets) {
-    Hdf5File::Dataset& dataset = contents.datasets.emplace_back();
+    Hdf5Dataset& dataset = contents.datasets.emplace_back();
     dataset.path = reader.text();
     dataset.type = reader.text();
     dataset.shape = read_shape(reader);

@@ -1,7 +1,7 @@
 #pragma once
 // What the process that reads an HDF5 file and the one that wants its numbers say to each other.
 
-#include <millrace/io/detail/hdf5_library.h>
+#include <millrace/io/hdf5_contents.h>
 
 #include <cstddef>
 #include <cstdint>

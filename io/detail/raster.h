@@ -1,9 +1,8 @@
 #pragma once
 // Pictures that are read whole: what every format but JPEG gives, which streams its rows. One file
-// a format has a header function and a decode function; raster.cpp knows which format has which.
+// a format has a header function and a decode function; raster_readers.cpp knows which has which.
 
 #include <millrace/core/error.h>
-#include <millrace/io/detail/format.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -49,17 +48,5 @@ void check_raster_bytes(std::uint64_t bytes, std::size_t max_bytes);
 /// Zeroed memory for the pixels of a picture. Throws TooLittleMemory if that is more than
 /// `max_bytes`, std::bad_alloc.
 [[nodiscard]] Raster new_raster(const RasterHeader& header, std::size_t max_bytes);
-
-/// Reads the header only. Throws Error without the file's name, as all functions here.
-[[nodiscard]] RasterHeader raster_header(Format format, std::span<const std::byte> file,
-                                         Transparency transparency = Transparency::dropped);
-
-/// Decodes the first picture to 8 bits a sample; the header is raster_header()'s, if both are told
-/// the same of transparency. At no time is more than `max_bytes` allocated. Throws TooLittleMemory,
-/// Error (damaged, ends early, a kind that is not supported), std::bad_alloc. Requires: not
-/// Format::jpeg.
-[[nodiscard]] Raster decode_raster(Format format, std::span<const std::byte> file,
-                                   std::size_t max_bytes,
-                                   Transparency transparency = Transparency::dropped);
 
 }  // namespace millrace::detail

@@ -33,11 +33,6 @@ const Arguments kEverything = {"--rotation-range",
                                "--crop-padding",
                                "2"};
 
-Arguments with(Arguments first, const Arguments& more) {
-  first.insert(first.end(), more.begin(), more.end());
-  return first;
-}
-
 Arguments short_run(const Arguments& more) {
   return with({"--model", "mlp:8", "--epochs", "2", "--batch", "4"}, more);
 }

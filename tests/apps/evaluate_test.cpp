@@ -174,3 +174,18 @@ TEST_CASE("evaluate names the class that differs") {
   scratch.write("table.csv", "0.5,0\n0.25,1\n");
   check_refused({"evaluate", model, (scratch / "table.csv").string()}, 1, "holds rows of 1");
 }
+
+TEST_CASE("a data set to evaluate may lack pictures of a class, and says so") {
+  const Scratch scratch;
+  const std::string model = save_brightness_model(scratch / "model.safetensors").string();
+  write_plain(scratch / "data/light/1.png", 200);
+  std::filesystem::create_directory(scratch / "data/dark");
+  const std::string data = (scratch / "data").string();
+  for (const bool has_folder : {true, false}) {
+    if (!has_folder) std::filesystem::remove(scratch / "data/dark");
+    const Outcome outcome = run({"evaluate", model, data, "--json"});
+    CHECK(json_of(outcome)["samples"] == 1);
+    CHECK(json_of(outcome)["accuracy"] == 1.0);
+    CHECK(outcome.err == "millrace: " + data + ": no pictures of the class 'dark'\n");
+  }
+}

@@ -42,6 +42,30 @@ inline double light_of(int brightness) {
   return 1 / (1 + std::exp(-(10 * brightness / 255.0 - 5)));
 }
 
+/// p(one) = 1 / (1 + exp(-(scale * (a - b)))), of a model with such a table.
+inline std::filesystem::path save_difference(const std::filesystem::path& path,
+                                             const TableForm& table, float scale = 1) {
+  nn::Model model = nn::ModelBuilder("difference", {2})
+                        .dense(1)
+                        .sigmoid()
+                        .preprocessing({.scale = scale})
+                        .classes({"0", "1"})
+                        .build();
+  model.table = table;
+  const std::vector<nn::Parameter> parameters = nn::parameters(model);
+  std::vector<float> values(static_cast<std::size_t>(nn::arena_elements(parameters)));
+  for (const nn::Parameter& p : parameters) {
+    if (p.role != nn::Role::kernel) continue;
+    values[static_cast<std::size_t>(p.offset)] = 1;
+    values[static_cast<std::size_t>(p.offset) + 1] = -1;
+  }
+  save_model(path, model, values);
+  return path;
+}
+
+/// How the table of that model may be laid out.
+inline const TableForm kNamed{.columns = {"a", "b"}, .label = "y", .label_column = 3};
+
 /// A picture of one brightness, `size` pixels high and wide.
 inline std::filesystem::path write_plain(const std::filesystem::path& path, int brightness,
                                          int size = 16) {
@@ -72,6 +96,14 @@ inline nlohmann::json json_of(const Outcome& outcome) {
   INFO(outcome.err);
   REQUIRE(outcome.status == 0);
   return nlohmann::json::parse(outcome.out);
+}
+
+/// What `evaluate --held-out` says of a run.
+inline nlohmann::json held_out(const std::filesystem::path& model,
+                               const std::vector<std::string>& more = {}) {
+  std::vector<std::string> arguments = {"evaluate", model.string(), "--held-out", "--json"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return json_of(run(arguments));
 }
 
 }  // namespace millrace::test

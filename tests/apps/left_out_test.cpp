@@ -3,7 +3,6 @@
 
 #include "apps/known_model.h"
 
-#include <sys/stat.h>
 #include <filesystem>
 
 using namespace millrace;
@@ -252,21 +251,6 @@ TEST_CASE("a run that leaves out a whole class, or many pictures, says so at its
   CHECK(!holds(one.err, "warning"));
 }
 
-TEST_CASE("a data set to evaluate may lack pictures of a class, and says so") {
-  const Scratch scratch;
-  const std::string model = save_brightness_model(scratch / "model.safetensors").string();
-  write_plain(scratch / "data/light/1.png", 200);
-  fs::create_directory(scratch / "data/dark");
-  const std::string data = (scratch / "data").string();
-  for (const bool has_folder : {true, false}) {
-    if (!has_folder) fs::remove(scratch / "data/dark");
-    const Outcome outcome = run({"evaluate", model, data, "--json"});
-    CHECK(json_of(outcome)["samples"] == 1);
-    CHECK(json_of(outcome)["accuracy"] == 1.0);
-    CHECK(outcome.err == "millrace: " + data + ": no pictures of the class 'dark'\n");
-  }
-}
-
 TEST_CASE("names with control characters or bytes that are not UTF-8 go through all commands") {
   const Scratch scratch;
   const std::vector<std::string> classes{"a\tb\x1b[31m", "caf\xE9\n"};
@@ -301,18 +285,4 @@ TEST_CASE("names with control characters or bytes that are not UTF-8 go through 
   CHECK(refused.status == 1);
   CHECK(holds(refused.err, "/no\\nsuch\\e[2J: "));
   CHECK(Outcome::lines(refused.err).size() == 1);
-}
-
-TEST_CASE("predict ends at devices and pipes, with a line and without reading gigabytes") {
-  const Scratch scratch;
-  const std::string model = save_brightness_model(scratch / "model.safetensors").string();
-  const std::string pipe = (scratch / "pipe.png").string();
-  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
-  const Outcome outcome = run({"predict", model, "/dev/zero", pipe, "/dev/null"});
-  CHECK(outcome.status == 1);
-  CHECK(outcome.out.empty());
-  CHECK(Outcome::lines(outcome.err).size() == 3);
-  CHECK(holds(outcome.err, "/dev/zero: is a device, not a file"));
-  CHECK(holds(outcome.err, pipe + ": the file is empty"));
-  CHECK(outcome.peak_kib < 1024 * 1024);
 }

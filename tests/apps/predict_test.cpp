@@ -1,6 +1,7 @@
 #include "apps/known_model.h"
 
 #include <signal.h>
+#include <sys/stat.h>
 #include <cmath>
 #include <filesystem>
 
@@ -170,4 +171,18 @@ TEST_CASE("predict refuses bad requests in one line") {
   check_refused({"predict", model, picture, "--topp", "1"}, 2, "did you mean 'top'?");
   check_refused({"predict", "none", picture}, 1, "none: no such model file");
   check_refused({"predict", picture, picture}, 1, "x.png");
+}
+
+TEST_CASE("predict ends at devices and pipes, with a line and without reading gigabytes") {
+  const Scratch scratch;
+  const std::string model = save_brightness_model(scratch / "model.safetensors").string();
+  const std::string pipe = (scratch / "pipe.png").string();
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  const Outcome outcome = run({"predict", model, "/dev/zero", pipe, "/dev/null"});
+  CHECK(outcome.status == 1);
+  CHECK(outcome.out.empty());
+  CHECK(Outcome::lines(outcome.err).size() == 3);
+  CHECK(holds(outcome.err, "/dev/zero: is a device, not a file"));
+  CHECK(holds(outcome.err, pipe + ": the file is empty"));
+  CHECK(outcome.peak_kib < 1024 * 1024);
 }

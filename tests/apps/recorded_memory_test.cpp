@@ -1,5 +1,7 @@
 // Training is held against the memory of the device before anything is taken.
 
+#include "apps/training_memory.h"
+#include "apps/prepare_training.h"
 #include "apps/synthetic.h"
 #include "apps/training_pipeline.h"
 

@@ -1,6 +1,9 @@
 #include "apps/recorded_training.h"
 
 #include "apps/pictures.h"
+#include "apps/prepare_training.h"
+#include "apps/replay.h"
+#include "apps/training_input.h"
 
 #include <millrace/nodes/cast.h>
 #include <millrace/nodes/copy_to_device.h>

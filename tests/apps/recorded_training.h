@@ -1,6 +1,7 @@
 #pragma once
 // Training runs of the program's own pipeline on the recording device, over files of pictures.
 
+#include "apps/training_input.h"
 #include "apps/training_pipeline.h"
 #include "gpu/recorded_engine.h"
 #include "io/scratch.h"

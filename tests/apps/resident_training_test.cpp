@@ -1,14 +1,14 @@
 // --resident on the recording device: what training gives is what it gives without, to the bit.
 
+#include "apps/prepare_training.h"
 #include "apps/resident.h"
+#include "apps/resident_runs.h"
+#include "apps/training_pipeline.h"
 
 #include "catch.h"
-#include "io/scratch.h"
-#include "nodes/numbered.h"
 
 #include <millrace/gpu/engine.h>
 #include <millrace/gpu/fake/recording_device.h>
-#include <millrace/nn/model_json.h>
 #include <millrace/nn/reference/engine.h>
 
 #include <cstring>
@@ -16,43 +16,10 @@
 
 using namespace millrace;
 using namespace millrace::apps;
+using namespace millrace::test;
 using Catch::Contains;
-using millrace::test::Scratch;
 
 namespace {
-
-constexpr std::uint32_t kTraining = 43, kValidation = 11;
-
-TrainingData data_with(const std::set<std::uint32_t>& bad = {}) {
-  const auto all = std::make_shared<const Numbered>(kTraining + kValidation, Shape{6, 6, 1}, bad);
-  TrainingData data;
-  data.training.dataset = data.validation.dataset = all;
-  for (std::uint32_t i = 0; i < kTraining + kValidation; ++i) {
-    (i % 5 == 2 ? data.validation : data.training).samples.push_back(i);
-  }
-  return data;
-}
-
-/// A model whose steps depend on all that a batch carries: dropout on pass and draws, batch norm on
-/// how many samples there are.
-TrainOptions options_in(const Scratch& scratch, bool freezes = false) {
-  nn::ModelBuilder builder("small", {6, 6, 1});
-  builder.conv(8).batch_norm().relu().max_pool().flatten();
-  nn::Model model = builder.dropout(0.3F).dense(10).relu().dense(2).softmax().build();
-  model.preprocessing.scale = 1.0F / 255;
-  if (freezes) model.layers.front().trainable = false;
-  TrainOptions o;
-  o.model = scratch.write(freezes ? "frozen.json" : "model.json", nn::to_json(model)).string();
-  o.epochs = 3;
-  o.batch = 8;
-  o.optimizer = "adam";
-  o.learning_rate = 0.01;
-  o.threads = 2;
-  o.compute_threads = 1;
-  o.memory_budget = "1GiB";
-  o.callbacks.no_checkpoints = true;
-  return o;
-}
 
 struct Trained {
   std::vector<float> weights;
@@ -134,11 +101,6 @@ void check_same(const Trained& a, const Trained& b) {
       CHECK(x.extra[k].second == Approx(y.extra[k].second));
     }
   }
-}
-
-TrainOptions resident(TrainOptions options) {
-  options.resident = true;
-  return options;
 }
 
 std::uint64_t items(const Report& report, const char* stage) {
@@ -287,63 +249,5 @@ TEST_CASE("losses of a resident run are told at the steps at which they are aske
     INFO("step " << step);
     REQUIRE(kept.losses.count(step) == 1);
     CHECK(kept.losses.at(step) == Approx(read.losses.at(step)).epsilon(1e-12));
-  }
-}
-
-TEST_CASE("what cannot go with resident samples is refused, in one line that says what to do") {
-  const Scratch scratch;
-  TrainOptions o = resident(options_in(scratch));
-  std::shared_ptr<const nn::Engine> engine = gpu::make_engine(gpu::RecordingDevice::make(), {});
-  std::string expected;
-  SECTION("on the CPU") {
-    engine = std::make_shared<const nn::ReferenceEngine>();
-    expected = "computes on the CPU";
-  }
-  SECTION("augmentation") {
-    o.augmentation.horizontal_flip = true;
-    o.augmentation.rotation_range = 10;
-    expected = "changed in no other way";
-  }
-  SECTION("replay") {
-    o.replay = 2;
-    expected = "--replay feeds a few";
-  }
-  try {
-    (void)prepare_training(o, data_with(), {}, engine);
-    FAIL_CHECK("it was not refused");
-  } catch (const UsageError& error) {
-    CHECK_THAT(error.what(), Contains("--resident") && Contains(expected));
-    CHECK_THAT(error.what(), !Contains("\n"));
-  }
-}
-
-TEST_CASE("resident samples count in the device's memory, and leaving them there is one way out") {
-  const Scratch scratch;
-  gpu::Faults faults;
-  faults.memory = Bytes{30'000};
-  const Training t = prepare_training(resident(options_in(scratch)), data_with(), {},
-                                      gpu::make_engine(gpu::RecordingDevice::make(faults), {}));
-  CHECK_THROWS_WITH(check_device_memory(t), Contains("29.3 KiB") && Contains("resident samples") &&
-                                                Contains("or leave --resident out"));
-}
-
-TEST_CASE("loading resident samples ends at once when it is asked to stop") {
-  const Scratch scratch;
-  const Training t = prepare_training(resident(options_in(scratch)), data_with(), {},
-                                      gpu::make_engine(gpu::RecordingDevice::make(), {}));
-  std::stop_source stop;
-  stop.request_stop();
-  CHECK_THROWS_AS(load_resident(t, {{}, stop.get_token()}), Stopped);
-}
-
-TEST_CASE("the same training can be loaded again, and a bad picture is told of once") {
-  const Scratch scratch;
-  TrainOptions o = resident(options_in(scratch));
-  o.on_bad_image = "skip";
-  const Training t = prepare_training(o, data_with({5, 12}), {},
-                                      gpu::make_engine(gpu::RecordingDevice::make(), {}));
-  for (int i = 0; i < 2; ++i) {
-    CHECK(load_resident(t, {}).skipped.size() == 2);
-    CHECK(t.resident->size == kTraining + kValidation - 2);
   }
 }

@@ -18,16 +18,6 @@ using Catch::Contains;
 
 namespace {
 
-Arguments with(Arguments first, const Arguments& more) {
-  first.insert(first.end(), more.begin(), more.end());
-  return first;
-}
-
-/// Steps that are quick, and repeat to the bit.
-Arguments small(int epochs, const Arguments& more = {}) {
-  return with({"--model", "mlp:8", "--batch", "4", "--epochs", std::to_string(epochs)}, more);
-}
-
 nlohmann::json json_of(const fs::path& file) {
   std::ifstream in(file);
   return nlohmann::json::parse(in);
@@ -135,7 +125,7 @@ TEST_CASE("a run stopped by a signal says how to go on, and goes on to the same 
   const int signal = GENERATE(SIGINT, SIGTERM);
   const Scratch scratch;
   const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 40);
-  const Arguments options = small(40, {"--flip"});
+  const Arguments options = quick_steps(40, {"--flip"});
   trained(data, scratch / "whole", options);
   const fs::path run_dir = scratch / "run";
   const Outcome stopped =
@@ -153,9 +143,9 @@ TEST_CASE("a run stopped by a signal says how to go on, and goes on to the same 
 TEST_CASE("a damaged checkpoint is named and passed over") {
   const Scratch scratch;
   const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
-  trained(data, scratch / "whole", small(5));
+  trained(data, scratch / "whole", quick_steps(5));
   const fs::path run_dir = scratch / "run";
-  trained(data, run_dir, small(3));
+  trained(data, run_dir, quick_steps(3));
   const fs::path last = run_dir / "checkpoints/step-00000012.ckpt";
   REQUIRE(fs::exists(last));
   fs::resize_file(last, fs::file_size(last) / 2);
@@ -171,7 +161,7 @@ TEST_CASE("a damaged best checkpoint does not keep a run from going on") {
   const Scratch scratch;
   const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
   const fs::path run_dir = scratch / "run";
-  trained(data, run_dir, small(3, {"--keep-checkpoints", "0"}));
+  trained(data, run_dir, quick_steps(3, {"--keep-checkpoints", "0"}));
   const fs::path best = fs::canonical(run_dir / "checkpoints/best.ckpt");
   fs::resize_file(best, fs::file_size(best) / 2);
   const Outcome resumed = run({"train", "--resume", run_dir.string(), "--epochs", "5"});
@@ -183,10 +173,10 @@ TEST_CASE("a damaged best checkpoint does not keep a run from going on") {
 TEST_CASE("a run is not replaced by one that cannot begin") {
   const Scratch scratch;
   const fs::path run_dir = scratch / "run";
-  trained("generated:20x4:2", run_dir, small(1));
+  trained("generated:20x4:2", run_dir, quick_steps(1));
   const auto model = read_file(run_dir / "model.safetensors");
   const Outcome outcome =
-      train("generated:20x4:2", run_dir, small(1, {"--overwrite", "--show-augmented", "4"}));
+      train("generated:20x4:2", run_dir, quick_steps(1, {"--overwrite", "--show-augmented", "4"}));
   CHECK(outcome.status != 0);
   CHECK(read_file(run_dir / "model.safetensors") == model);
 }
@@ -195,7 +185,7 @@ TEST_CASE("a run that has trained all its epochs is complete, and goes on when i
   const Scratch scratch;
   const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
   const fs::path run_dir = scratch / "run";
-  trained(data, run_dir, small(3));
+  trained(data, run_dir, quick_steps(3));
   const auto model = read_file(run_dir / "model.safetensors");
   fs::remove(run_dir / "model.safetensors");  // as if killed right behind the checkpoint
   fs::remove(run_dir / "metrics.csv");
@@ -213,7 +203,7 @@ TEST_CASE("what cannot be gone on with is refused in one line that says why") {
   const Scratch scratch;
   const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
   const fs::path run_dir = scratch / "run";
-  trained(data, run_dir, small(3));
+  trained(data, run_dir, quick_steps(3));
   const auto refused = [&](const Arguments& more, int status, const std::string& why) {
     const auto before = read_file(run_dir / "metrics.csv");
     const Outcome outcome = run(with({"train", "--resume", run_dir.string()}, more));
@@ -238,108 +228,6 @@ TEST_CASE("what cannot be gone on with is refused in one line that says why") {
   const Outcome nothing = run({"train", "--resume", (scratch / "nowhere").string()});
   CHECK(nothing.status == 1);
   CHECK_THAT(nothing.err, Contains("holds no run to go on with"));
-}
-
-TEST_CASE("a run that goes on with another monitor begins its best anew and says so") {
-  const Scratch scratch;
-  const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
-  const fs::path run_dir = scratch / "run";
-  trained(data, run_dir,
-          small(4, {"--patience", "9", "--plateau-patience", "9", "--restore-best"}));
-  const auto more = [&](int epochs, const Arguments& options) {
-    const Outcome outcome = run(
-        with({"train", "--resume", run_dir.string(), "--epochs", std::to_string(epochs)}, options));
-    INFO(outcome.err);
-    REQUIRE(outcome.status == 0);
-    return outcome.out;
-  };
-  // The first epoch of a best is the best so far, however little it is.
-  CHECK_THAT(more(5, {"--monitor", "accuracy", "--monitor-mode", "min"}),
-             Contains("callbacks  accuracy is watched from here on, not val_loss"));
-  CHECK(read_file(run_dir / "best.safetensors") == read_file(run_dir / "model.safetensors"));
-  CHECK_THAT(more(6, {}), !Contains("watched from here on"));  // config.ini has it by now
-  CHECK_THAT(more(7, {"--monitor-mode", "auto"}),
-             Contains("accuracy is watched from here on in the other direction"));
-  CHECK(metrics(run_dir).size() == 7);
-}
-
-TEST_CASE("early stopping and a plateau that a run did not have begin where it goes on") {
-  const Scratch scratch;
-  const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
-  const fs::path run_dir = scratch / "run";
-  trained(data, run_dir, small(2, {"--learning-rate", "1e-30"}));
-  const Outcome outcome = run({"train", "--resume", run_dir.string(), "--epochs", "9", "--patience",
-                               "2", "--plateau-patience", "1"});
-  INFO(outcome.err);
-  REQUIRE(outcome.status == 0);
-  CHECK_THAT(outcome.out, Contains("callbacks  early stopping begins here"));
-  CHECK_THAT(outcome.out, Contains("callbacks  the plateau begins here"));
-  CHECK_THAT(outcome.out, Contains("early stopping after epoch 5"));  // best in 3, then two more
-  CHECK(metrics(run_dir).size() == 5);
-}
-
-TEST_CASE("best weights are kept from where a run asks for them, and that is said") {
-  const Scratch scratch;
-  const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
-  const fs::path run_dir = scratch / "run";
-  trained(data, run_dir, small(2, {"--patience", "5"}));
-  const Outcome outcome =
-      run({"train", "--resume", run_dir.string(), "--epochs", "3", "--restore-best"});
-  INFO(outcome.err);
-  REQUIRE(outcome.status == 0);
-  CHECK_THAT(outcome.out, Contains("callbacks  --restore-best begins here"));
-}
-
-TEST_CASE("measures that a run did not have are columns from where it goes on") {
-  const Scratch scratch;
-  const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
-  const fs::path run_dir = scratch / "run";
-  trained(data, run_dir, small(2, {"--csv-log", (scratch / "log.csv").string()}));
-  const Outcome outcome =
-      run({"train", "--resume", run_dir.string(), "--epochs", "3", "--metrics", "f1,auc"});
-  INFO(outcome.err);
-  REQUIRE(outcome.status == 0);
-  for (const char* name : {"val_f1", "val_auc"}) {
-    const std::vector<std::string> values = column(run_dir, name);
-    REQUIRE(values.size() == 3);
-    CHECK(values[0].empty());
-    CHECK(values[1].empty());
-    CHECK_FALSE(values[2].empty());
-  }
-  const std::vector<std::string> log = Outcome::lines(text_of(scratch / "log.csv"));
-  REQUIRE(log.size() == 4);
-  CHECK(log[0] == "epoch,accuracy,loss,val_accuracy,val_auc,val_f1,val_loss\r");
-  CHECK_THAT(log[1], Contains(",NA,NA,"));
-  CHECK_THAT(log[3], !Contains("NA"));
-  // And a run without them keeps the columns.
-  REQUIRE(
-      run({"train", "--resume", run_dir.string(), "--epochs", "4", "--metrics", "auc"}).status ==
-      0);
-  CHECK(column(run_dir, "val_f1")[2] != "");
-  CHECK(column(run_dir, "val_f1")[3].empty());
-}
-
-TEST_CASE("early stopping ends the run, says why, and can put the best weights back") {
-  const Scratch scratch;
-  const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
-  const Outcome outcome =
-      trained(data, scratch / "run",
-              small(50, {"--learning-rate", "1e-30", "--patience", "2", "--restore-best"}));
-  CHECK_THAT(outcome.out, Contains("early stopping after epoch 3: val_loss was best"));
-  CHECK(metrics(scratch / "run").size() == 3);
-  CHECK(fs::exists(scratch / "run/best.safetensors"));
-  CHECK(run({"train", "--resume", (scratch / "run").string()}).out.find("has ended already") !=
-        std::string::npos);
-}
-
-TEST_CASE("a loss that is not a number ends the run with a line that helps") {
-  const Scratch scratch;
-  const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
-  const Arguments wild = small(3, {"--optimizer", "sgd", "--learning-rate", "1e30"});
-  const Outcome outcome = train(data, scratch / "run", wild);
-  CHECK(outcome.status == 1);
-  CHECK_THAT(outcome.err, Contains("try a lower learning rate"));
-  CHECK(train(data, scratch / "other", with(wild, {"--no-stop-on-nan"})).status == 0);
 }
 
 TEST_CASE("layers that are unfrozen at an epoch train from there on, resumed or not") {

@@ -18,11 +18,6 @@ namespace {
 const std::string kData = "generated:96x6x6x1:2";
 const Arguments kSmall = {"--model", "mlp:16", "--epochs", "4", "--batch", "8"};
 
-Arguments with(Arguments first, const Arguments& more) {
-  first.insert(first.end(), more.begin(), more.end());
-  return first;
-}
-
 /// Zeros of a tensor of a saved model; none of them has a sign.
 std::ptrdiff_t zeros(const SavedModel& saved, const std::string& name) {
   std::ptrdiff_t count = 0;

@@ -18,6 +18,17 @@ namespace millrace::test {
 using Arguments = std::vector<std::string>;
 using Row = std::map<std::string, std::string>;  ///< column -> text
 
+/// The one behind the other.
+inline Arguments with(Arguments first, const Arguments& more) {
+  first.insert(first.end(), more.begin(), more.end());
+  return first;
+}
+
+/// Steps that are quick, and repeat to the bit.
+inline Arguments quick_steps(int epochs, const Arguments& more = {}) {
+  return with({"--model", "mlp:8", "--batch", "4", "--epochs", std::to_string(epochs)}, more);
+}
+
 /// metrics.csv of a run, a row an epoch. Every row must have all columns.
 inline std::vector<Row> metrics(const std::filesystem::path& run_dir) {
   const auto fields_of = [](const std::string& line) {
@@ -61,10 +72,10 @@ inline std::vector<Row> figures(const std::filesystem::path& run_dir) {
 /// `train DATA --run-dir RUN_DIR` with small steps that repeat, and `more`.
 inline Outcome train(const std::filesystem::path& data, const std::filesystem::path& run_dir,
                      const Arguments& more, const RunOptions& options = {}) {
-  Arguments arguments = {"train", data.string(),       "--run-dir", run_dir.string(),  "--threads",
-                         "2",     "--compute-threads", "1",         "--memory-budget", "2GiB"};
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  return run(arguments, options);
+  return run(with({"train", data.string(), "--run-dir", run_dir.string(), "--threads", "2",
+                   "--compute-threads", "1", "--memory-budget", "2GiB"},
+                  more),
+             options);
 }
 
 /// The same, of a run that must succeed.

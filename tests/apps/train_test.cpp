@@ -20,11 +20,6 @@ nlohmann::json json_file(const fs::path& path) {
   return nlohmann::json::parse(file);
 }
 
-Arguments with(Arguments first, const Arguments& more) {
-  first.insert(first.end(), more.begin(), more.end());
-  return first;
-}
-
 /// The rows less what the clock says.
 std::vector<Row> without_times(std::vector<Row> rows) {
   for (Row& row : rows) {

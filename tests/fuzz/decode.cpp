@@ -2,7 +2,7 @@
 
 #include <millrace/io/decode.h>
 #include <millrace/io/detail/memory_sanitizer.h>
-#include <millrace/io/detail/raster.h>
+#include <millrace/io/detail/raster_readers.h>
 
 #include <array>
 

@@ -9,8 +9,8 @@ namespace millrace::test {
 
 void fuzz_hdf5(Input input) {
   survive([&] {
-    const detail::Hdf5Contents contents = detail::unpacked(input);
-    for (const Hdf5File::Dataset& dataset : contents.datasets) {
+    const Hdf5Contents contents = detail::unpacked(input);
+    for (const Hdf5Dataset& dataset : contents.datasets) {
       if (dataset.shape.elements() < 1) throw std::logic_error("a data set without elements");
     }
     const std::vector<std::byte> again = detail::packed(contents);

@@ -4,7 +4,7 @@
 #include <millrace/core/random.h>
 #include <millrace/io/decode.h>
 #include <millrace/io/detail/format.h>
-#include <millrace/io/detail/raster.h>
+#include <millrace/io/detail/raster_readers.h>
 
 #include "catch.h"
 #include "io/recorded.h"

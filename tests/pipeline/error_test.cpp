@@ -1,18 +1,16 @@
 // One fate for errors: recorded, drained, every lease home, then thrown.
 
 #include "catch.h"
+#include "pipeline/count_to.h"
 
 #include <millrace/pipeline/pipeline.h>
 
 #include <stdexcept>
 
 using namespace millrace;
+using namespace millrace::test;
 
 namespace {
-
-auto count_to(int n) {
-  return [n, i = 0]() mutable { return i < n ? std::optional<int>(i++) : std::nullopt; };
-}
 
 struct Fails {
   int at;

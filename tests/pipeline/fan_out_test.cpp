@@ -2,6 +2,7 @@
 // free again when all are done with it.
 
 #include "catch.h"
+#include "pipeline/count_to.h"
 
 #include <millrace/pipeline/pipeline.h>
 
@@ -10,12 +11,9 @@
 #include <numeric>
 
 using namespace millrace;
+using namespace millrace::test;
 
 namespace {
-
-auto count_to(int n) {
-  return [n, i = 0]() mutable { return i < n ? std::optional<int>(i++) : std::nullopt; };
-}
 
 /// A source of leases of `pool`, stamped with their numbers.
 auto stamp(int count) {

@@ -1,6 +1,7 @@
 // Several sources in one pipeline, and joins: item i of one stream with item i of another.
 
 #include "catch.h"
+#include "pipeline/count_to.h"
 
 #include <millrace/core/random.h>
 #include <millrace/pipeline/pipeline.h>
@@ -9,14 +10,11 @@
 #include <tuple>
 
 using namespace millrace;
+using namespace millrace::test;
 
 namespace {
 
 using Pair = std::tuple<int, int>;
-
-auto count_to(int n) {
-  return [n, i = 0]() mutable { return i < n ? std::optional<int>(i++) : std::nullopt; };
-}
 
 int spin(int n) {
   Random random(2, 0, static_cast<std::uint64_t>(n), Draw::user);

@@ -1,6 +1,7 @@
 // Stages that begin work which ends elsewhere: nobody waits, nothing is lost, order comes back.
 
 #include "catch.h"
+#include "pipeline/count_to.h"
 
 #include <millrace/pipeline/pipeline.h>
 
@@ -12,12 +13,9 @@
 #include <thread>
 
 using namespace millrace;
+using namespace millrace::test;
 
 namespace {
-
-auto count_to(int n) {
-  return [n, i = 0]() mutable { return i < n ? std::optional<int>(i++) : std::nullopt; };
-}
 
 /// Another thread that ends what it is given.
 class Elsewhere {
@@ -288,23 +286,4 @@ TEST_CASE("the report tells the time on the device, and a busy device sets the p
   CHECK(report.bottleneck() == "copy");
   CHECK(report.text().find("device s") != std::string::npos);
   CHECK(report.json().find("\"device_s\":50") != std::string::npos);
-}
-
-TEST_CASE("a watcher is told when each body begins and ends") {
-  struct Count : StageWatch {
-    std::atomic<int> begun{0}, ended{0};
-    void begin(const std::string& stage) noexcept override { begun += stage == "first" ? 1 : 0; }
-    void end() noexcept override { ++ended; }
-  };
-  const auto watch = std::make_shared<Count>();
-  Pipeline p{{.threads = 2, .watch = watch}};
-  auto numbers = p.source({.name = "count"}, slots(4), count_to(10));
-  auto first = p.then(numbers, {.name = "first", .on_error = skip()}, [](int n) {
-    if (n == 5) throw Error("bad");
-    return n;
-  });
-  p.sink(first, {.name = "drop"}, [](int) {});
-  p.run();
-  CHECK(watch->begun == 10);
-  CHECK(watch->ended == 11 + 10 + 9);  // the source is asked once more, at its end
 }

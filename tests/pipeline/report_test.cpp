@@ -1,4 +1,5 @@
 #include "catch.h"
+#include "pipeline/count_to.h"
 
 #include <millrace/pipeline/pipeline.h>
 
@@ -11,6 +12,7 @@
 #include <thread>
 
 using namespace millrace;
+using namespace millrace::test;
 
 namespace {
 
@@ -100,4 +102,23 @@ TEST_CASE("the trace holds an event for every item and stage") {
   }
   CHECK(events == 200);
   CHECK(p.plan().charges.front().name == "trace");
+}
+
+TEST_CASE("a watcher is told when each body begins and ends") {
+  struct Count : StageWatch {
+    std::atomic<int> begun{0}, ended{0};
+    void begin(const std::string& stage) noexcept override { begun += stage == "first" ? 1 : 0; }
+    void end() noexcept override { ++ended; }
+  };
+  const auto watch = std::make_shared<Count>();
+  Pipeline p{{.threads = 2, .watch = watch}};
+  auto numbers = p.source({.name = "count"}, slots(4), count_to(10));
+  auto first = p.then(numbers, {.name = "first", .on_error = skip()}, [](int n) {
+    if (n == 5) throw Error("bad");
+    return n;
+  });
+  p.sink(first, {.name = "drop"}, [](int) {});
+  p.run();
+  CHECK(watch->begun == 10);
+  CHECK(watch->ended == 11 + 10 + 9);  // the source is asked once more, at its end
 }

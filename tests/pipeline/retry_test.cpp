@@ -1,6 +1,7 @@
 // retry(n): the same item again, a few times, before it is skipped or ends the run.
 
 #include "catch.h"
+#include "pipeline/count_to.h"
 
 #include <millrace/pipeline/pipeline.h>
 
@@ -11,12 +12,9 @@
 #include <new>
 
 using namespace millrace;
+using namespace millrace::test;
 
 namespace {
-
-auto count_to(int n) {
-  return [n, i = 0]() mutable { return i < n ? std::optional<int>(i++) : std::nullopt; };
-}
 
 /// Fails on every item `times` times. Shared by the copies of a node.
 struct Flaky {

@@ -2,6 +2,7 @@
 // slots that others wait for.
 
 #include "catch.h"
+#include "pipeline/count_to.h"
 
 #include <millrace/pipeline/pipeline.h>
 
@@ -13,13 +14,10 @@
 #include <utility>
 
 using namespace millrace;
+using namespace millrace::test;
 using Catch::Contains;
 
 namespace {
-
-auto count_to(int n) {
-  return [n, i = 0]() mutable { return i < n ? std::optional<int>(i++) : std::nullopt; };
-}
 
 /// Keeps a body until the watch has spoken.
 class Word {

@@ -2,6 +2,7 @@
 // file has it. The table in docs/decisions.md says where the others are.
 
 #include "catch.h"
+#include "pipeline/count_to.h"
 
 #include <millrace/pipeline/range.h>
 
@@ -20,12 +21,9 @@
 #include <utility>
 
 using namespace millrace;
+using namespace millrace::test;
 
 namespace {
-
-auto count_to(int n) {
-  return [n, i = 0]() mutable { return i < n ? std::optional<int>(i++) : std::nullopt; };
-}
 
 /// Counts, and lets somebody wait for a count.
 class Gate {

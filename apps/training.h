@@ -1,0 +1,37 @@
+#pragma once
+// A training run, prepared: what its pipeline, its files and its reports are made from.
+
+#include "apps/data.h"
+#include "apps/train_options.h"
+
+#include <millrace/nn/engine.h>
+#include <millrace/nodes/callback.h>
+#include <millrace/nodes/lost_samples.h>
+#include <millrace/nodes/pruner.h>
+#include <millrace/nodes/replay.h>
+#include <millrace/nodes/resident.h>
+#include <millrace/pipeline/stage_watch.h>
+
+#include <memory>
+
+namespace millrace::apps {
+
+/// All that a training run is made of.
+struct Training {
+  TrainOptions options;
+  TrainingData data;
+  nn::Model model;
+  std::shared_ptr<const nn::Engine> engine;
+  nn::CompileOptions compile;
+  std::shared_ptr<TrainingState> state;          ///< with the executor
+  std::shared_ptr<const Pretrained> pretrained;  ///< --weights, or null
+  std::shared_ptr<Pruner> pruner;                ///< may be null
+  Callbacks callbacks;
+  SavedParts saved;                        ///< what a checkpoint holds besides the state
+  std::shared_ptr<KeptBatches> kept;       ///< --replay: what load_kept() fills; else null
+  std::shared_ptr<ResidentData> resident;  ///< --resident: what load_resident() fills; else null
+  std::shared_ptr<StageWatch> watch;       ///< told of the stages' work; may be null
+  std::shared_ptr<LostSamples> lost;       ///< with --on-bad-image skip, else null
+};
+
+}  // namespace millrace::apps

@@ -1,0 +1,73 @@
+#include "apps/training_memory.h"
+
+#include "apps/gpu.h"
+#include "apps/training_input.h"
+
+#include <algorithm>
+
+namespace millrace::apps {
+namespace {
+
+/// What training with another batch size or precision would take of a GPU, at most.
+Bytes planned_memory(const Training& t, std::int64_t batch, nn::Precision precision) {
+  nn::CompileOptions compile = t.compile;
+  compile.batch = batch;
+  std::erase_if(compile.other_batches, [batch](std::int64_t other) { return other >= batch; });
+  Bytes most = nn::total(planned_gpu_memory(t.model, compile, precision));
+  if (t.state->unfrozen != nullptr) {
+    most = std::max(most, nn::total(planned_gpu_memory(thawed(t.model), compile, precision)));
+  }
+  return most;
+}
+
+void charge_data(DeviceMemoryPlan& plan, const Training& t) {
+  if (t.resident != nullptr) plan.charge("resident samples", 1, t.resident->pixels->bytes());
+  plan.charge("device batches", kDeviceBatches, device_batches(t).device_bytes());
+}
+
+bool would_fit(const Training& t, std::int64_t batch) {
+  DeviceMemoryPlan plan(*t.engine);
+  plan.charge("model", 1, planned_memory(t, batch, t.engine->precision()));
+  Training smaller = t;
+  smaller.options.batch = batch;
+  charge_data(plan, smaller);
+  return plan.fits();
+}
+
+}  // namespace
+
+std::vector<nn::MemoryLine> model_memory(const Training& t) {
+  std::vector<nn::MemoryLine> lines = t.state->executor->memory();
+  if (t.state->unfrozen == nullptr) return lines;
+  std::vector<nn::MemoryLine> later = t.state->unfrozen->memory();
+  return nn::total(later) > nn::total(lines) ? later : lines;
+}
+
+DeviceMemoryPlan device_memory(const Training& t) {
+  DeviceMemoryPlan plan(*t.engine);
+  charge_model(plan, model_memory(t));
+  charge_data(plan, t);
+  return plan;
+}
+
+void check_device_memory(const Training& t) {
+  const auto largest_batch = [&t] {
+    return largest_that_fits(t.options.batch,
+                             [&t](std::int64_t batch) { return would_fit(t, batch); });
+  };
+  device_memory(t).check(largest_batch, t.resident != nullptr ? ", or leave --resident out" : "");
+}
+
+std::string describe_device_memory(const Training& t) {
+  const auto memory = t.engine->device_memory();
+  if (!memory) return {};
+  const auto at_most = [&t](nn::Precision precision) {
+    return concat(nn::to_string(precision), " at most ",
+                  planned_memory(t, t.options.batch, precision));
+  };
+  return concat(device_memory(t).charged(), " of the device's ", memory->total, ", of which ",
+                memory->free, " is free; the model in ", at_most(nn::Precision::fp32), ", in ",
+                at_most(nn::Precision::fp16));
+}
+
+}  // namespace millrace::apps

@@ -1,0 +1,120 @@
+#include "apps/training_report.h"
+
+#include "apps/find_model.h"
+#include "apps/machine.h"
+#include "apps/number_text.h"
+#include "apps/replay.h"
+#include "apps/resident.h"
+#include "apps/training_input.h"
+#include "apps/training_losses.h"
+#include "apps/training_memory.h"
+
+#include <millrace/core/json_text.h>
+#include <millrace/core/shown_text.h>
+#include <millrace/nn/preprocessing.h>
+
+#include <iostream>
+#include <optional>
+
+namespace millrace::apps {
+namespace {
+
+/// A model file as --model is a description: that its weights are not taken is to be seen.
+std::string describe_new_weights(const Training& t) {
+  const std::string& model = t.options.model;
+  const bool is_new = t.pretrained == nullptr && t.options.callbacks.resume.empty();
+  if (!is_new || !is_model_description(model) || is_json_file(model)) return "";
+  return concat("weights     new and random, not those of ", shown(model), "; --weights ",
+                shown(model), " begins with them\n");
+}
+
+}  // namespace
+
+void print_choices(const Training& t) {
+  const TrainOptions& o = t.options;
+  const auto count = [&] {
+    std::int64_t sum = 0;
+    for (const nn::LayerSummary& layer : nn::summarize(t.model)) sum += layer.parameters;
+    return static_cast<std::uint64_t>(sum);
+  }();
+  std::cout << "data        " << shown(o.data) << ": " << t.data.description << '\n'
+            << "validation  " << shown(t.data.validation_description) << '\n'
+            << "model       " << shown(o.model) << ", input " << t.model.input << ", "
+            << with_commas(count) << " parameters\n"
+            << "input       " << nn::describe(t.model.preprocessing) << '\n'
+            << describe_transfer(t.pretrained.get(), t.model) << describe_new_weights(t)
+            << "training    " << o.epochs << " epochs, batch " << o.batch << ", " << o.optimizer
+            << ", learning rate " << *o.learning_rate << describe(o.schedule) << ", seed " << o.seed
+            << '\n'
+            << (t.pruner != nullptr ? "pruning     " + describe(*t.pruner) + '\n' : "")
+            << "device      " << t.engine->description() << '\n'
+            << (t.engine->shares_host_memory() ? ""
+                                               : "gpu memory  " + describe_device_memory(t) + '\n')
+            << "threads     " << o.threads << " for reading and decoding, " << o.compute_threads
+            << " for the model\n"
+            << "memory      at most " << o.memory_budget << " of the machine's " << memory_limit()
+            << '\n'
+            << "run         " << shown(o.run_dir) << '\n';
+}
+
+void warn_of_pruning(const Training& t) {
+  const TrainOptions& o = t.options;
+  const std::uint64_t steps = std::uint64_t{make_reader(t).training_steps()} * o.epochs;
+  const std::string line = unfinished_pruning(o.pruning, o.augmentation.keras_compat, steps);
+  if (!line.empty()) std::cerr << "millrace: warning: " << line << '\n';
+}
+
+Told told(Report report, const Training& t, GpuRecording* recording,
+          const std::filesystem::path& trace) {
+  Told told{std::move(report), {}};
+  told.more = left_out_of(t);
+  if (t.kept != nullptr) told.report.remarks.push_back(describe_replay(t));
+  if (t.resident != nullptr) told.report.remarks.push_back(resident_remark(t));
+  if (const double steps_s = t.state->device_s; steps_s > 0) {
+    told.report.remarks.push_back(concat("steps took ", duration_text(steps_s),
+                                         " by the GPU's own clock, of ",
+                                         duration_text(told.report.wall_s)));
+    told.more.emplace_back("steps_device_s", json_number(steps_s));
+  }
+  if (recording != nullptr) told.more.emplace_back("gpu", recording->finish(told.report, trace));
+  return told;
+}
+
+void print_outcome(const Report& report, const Training& t, const RunDirectory& directory,
+                   Show show) {
+  if (t.kept == nullptr && t.resident == nullptr) print_left_out(report);
+  warn_of_lost(t);
+  const std::string run = shown(directory.path().native());
+  if (report.stopped) {
+    const bool has_model = std::filesystem::exists(directory.model_file());
+    std::cerr << "millrace: stopped by a signal after step " << t.state->step << "; "
+              << (has_model ? "the model of the last whole epoch is in "
+                            : "no epoch was whole, so no model was written to ")
+              << run;
+    if (!t.options.callbacks.no_checkpoints)
+      std::cerr << "; go on with: millrace train --resume " << run;
+    std::cerr << '\n';
+  } else if (show != Show::nothing) {
+    if (t.state->is_finished()) std::cout << t.state->reason() << '\n';
+    std::cout << "the model is " << shown(directory.model_file().native())
+              << "; the stage that set the pace was '" << report.bottleneck() << "'\n";
+  }
+}
+
+void report_pruning(Told told, const Training& t, const RunDirectory& directory,
+                    const ModelSize& dense, Show show) {
+  const ModelSize pruned = model_size(directory.model_file());
+  const PruneSummary summary = as_saved(t.pruner->summary(), directory.model_file());
+  told.more.emplace_back("pruning", to_json(dense, pruned, summary));
+  directory.write_report(told.report, told.more);
+  if (show == Show::nothing) return;
+  print_pruned(std::cout, summary);
+  std::cout << "size        " << size_line(dense, pruned) << '\n';
+  const std::optional<std::uint64_t> end = t.pruner->options().schedule.end_step;
+  if (end && *end > t.state->step) {
+    std::cout << "note: training ended at step " << t.state->step
+              << ", before the last mask at step " << *end << '\n';
+  }
+}
+
+}  // namespace millrace::apps

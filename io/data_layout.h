@@ -1,0 +1,40 @@
+#pragma once
+// Of what kind a data set is, and where its parts lie.
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace millrace {
+
+enum class DataKind : std::uint8_t { class_folders, idx, csv, generated };
+
+/// What a part of a data set is for.
+enum class PartKind : std::uint8_t { training, validation, test };
+
+/// What a name says of a part: train or training; val, valid, validation, dev or eval; test or
+/// testing; in any case. Nothing for other names.
+[[nodiscard]] std::optional<PartKind> part_named(std::string_view name);
+
+/// Where one data set lies.
+struct DataPart {
+  std::filesystem::path samples;  ///< the folder of classes, the images or the table; or the word
+  std::filesystem::path labels;   ///< the label file of IDX; empty otherwise
+  /// A folder of classes beside which others may lie: images right beside it are left out.
+  bool is_one_of_several = false;
+};
+
+struct DataLayout {
+  DataKind kind = DataKind::class_folders;
+  DataPart train;
+  std::optional<DataPart> validation{};  ///< what to validate on: a part for that, or the test part
+  bool validation_is_test = false;       ///< it is called test, so it is not for choosing models
+  std::optional<DataPart> test{};        ///< the part that is called test
+  std::vector<std::string> notes{};      ///< what the user should know
+  std::optional<PartKind> only_part{};   ///< of one pair of IDX files in a folder: by its name
+};
+
+}  // namespace millrace

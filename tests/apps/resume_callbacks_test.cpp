@@ -1,0 +1,110 @@
+// Callbacks of runs that are gone on with, and how they end a run.
+
+#include "apps/train_run.h"
+
+using namespace millrace;
+using namespace millrace::test;
+namespace fs = std::filesystem;
+using Catch::Contains;
+
+TEST_CASE("a run that goes on with another monitor begins its best anew and says so") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
+  const fs::path run_dir = scratch / "run";
+  trained(data, run_dir,
+          quick_steps(4, {"--patience", "9", "--plateau-patience", "9", "--restore-best"}));
+  const auto more = [&](int epochs, const Arguments& options) {
+    const Outcome outcome = run(
+        with({"train", "--resume", run_dir.string(), "--epochs", std::to_string(epochs)}, options));
+    INFO(outcome.err);
+    REQUIRE(outcome.status == 0);
+    return outcome.out;
+  };
+  // The first epoch of a best is the best so far, however little it is.
+  CHECK_THAT(more(5, {"--monitor", "accuracy", "--monitor-mode", "min"}),
+             Contains("callbacks  accuracy is watched from here on, not val_loss"));
+  CHECK(read_file(run_dir / "best.safetensors") == read_file(run_dir / "model.safetensors"));
+  CHECK_THAT(more(6, {}), !Contains("watched from here on"));  // config.ini has it by now
+  CHECK_THAT(more(7, {"--monitor-mode", "auto"}),
+             Contains("accuracy is watched from here on in the other direction"));
+  CHECK(metrics(run_dir).size() == 7);
+}
+
+TEST_CASE("early stopping and a plateau that a run did not have begin where it goes on") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
+  const fs::path run_dir = scratch / "run";
+  trained(data, run_dir, quick_steps(2, {"--learning-rate", "1e-30"}));
+  const Outcome outcome = run({"train", "--resume", run_dir.string(), "--epochs", "9", "--patience",
+                               "2", "--plateau-patience", "1"});
+  INFO(outcome.err);
+  REQUIRE(outcome.status == 0);
+  CHECK_THAT(outcome.out, Contains("callbacks  early stopping begins here"));
+  CHECK_THAT(outcome.out, Contains("callbacks  the plateau begins here"));
+  CHECK_THAT(outcome.out, Contains("early stopping after epoch 5"));  // best in 3, then two more
+  CHECK(metrics(run_dir).size() == 5);
+}
+
+TEST_CASE("best weights are kept from where a run asks for them, and that is said") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
+  const fs::path run_dir = scratch / "run";
+  trained(data, run_dir, quick_steps(2, {"--patience", "5"}));
+  const Outcome outcome =
+      run({"train", "--resume", run_dir.string(), "--epochs", "3", "--restore-best"});
+  INFO(outcome.err);
+  REQUIRE(outcome.status == 0);
+  CHECK_THAT(outcome.out, Contains("callbacks  --restore-best begins here"));
+}
+
+TEST_CASE("measures that a run did not have are columns from where it goes on") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
+  const fs::path run_dir = scratch / "run";
+  trained(data, run_dir, quick_steps(2, {"--csv-log", (scratch / "log.csv").string()}));
+  const Outcome outcome =
+      run({"train", "--resume", run_dir.string(), "--epochs", "3", "--metrics", "f1,auc"});
+  INFO(outcome.err);
+  REQUIRE(outcome.status == 0);
+  for (const char* name : {"val_f1", "val_auc"}) {
+    const std::vector<std::string> values = column(run_dir, name);
+    REQUIRE(values.size() == 3);
+    CHECK(values[0].empty());
+    CHECK(values[1].empty());
+    CHECK_FALSE(values[2].empty());
+  }
+  const std::vector<std::string> log = Outcome::lines(text_of(scratch / "log.csv"));
+  REQUIRE(log.size() == 4);
+  CHECK(log[0] == "epoch,accuracy,loss,val_accuracy,val_auc,val_f1,val_loss\r");
+  CHECK_THAT(log[1], Contains(",NA,NA,"));
+  CHECK_THAT(log[3], !Contains("NA"));
+  // And a run without them keeps the columns.
+  REQUIRE(
+      run({"train", "--resume", run_dir.string(), "--epochs", "4", "--metrics", "auc"}).status ==
+      0);
+  CHECK(column(run_dir, "val_f1")[2] != "");
+  CHECK(column(run_dir, "val_f1")[3].empty());
+}
+
+TEST_CASE("early stopping ends the run, says why, and can put the best weights back") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
+  const Outcome outcome =
+      trained(data, scratch / "run",
+              quick_steps(50, {"--learning-rate", "1e-30", "--patience", "2", "--restore-best"}));
+  CHECK_THAT(outcome.out, Contains("early stopping after epoch 3: val_loss was best"));
+  CHECK(metrics(scratch / "run").size() == 3);
+  CHECK(fs::exists(scratch / "run/best.safetensors"));
+  CHECK(run({"train", "--resume", (scratch / "run").string()}).out.find("has ended already") !=
+        std::string::npos);
+}
+
+TEST_CASE("a loss that is not a number ends the run with a line that helps") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
+  const Arguments wild = quick_steps(3, {"--optimizer", "sgd", "--learning-rate", "1e30"});
+  const Outcome outcome = train(data, scratch / "run", wild);
+  CHECK(outcome.status == 1);
+  CHECK_THAT(outcome.err, Contains("try a lower learning rate"));
+  CHECK(train(data, scratch / "other", with(wild, {"--no-stop-on-nan"})).status == 0);
+}
