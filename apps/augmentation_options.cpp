@@ -71,7 +71,7 @@ Fill fill_of(const std::string& option, const std::string& name) {
 }  // namespace
 
 void declare(CommandLine& line, AugmentationOptions& o) {
-  line.topic("augmentation", "Augmentation of training pictures");
+  line.topic("augmentation", "Augmentation of training images");
   line("rotation-range", o.rotation_range, "DEGREES", "rotate by up to so many degrees");
   line("width-shift-range", o.width_shift_range, "X|N|N,N,...",
        "shift to the left or right: 0.2 by up to a fifth of the width, 5 by up to 5 pixels, 0,4,8 "

@@ -1,5 +1,5 @@
 #pragma once
-// The options of `millrace train` that say how training pictures may be changed at random: the
+// The options of `millrace train` that say how training images may be changed at random: the
 // parameters of Keras's ImageDataGenerator under their own names, with hyphens.
 
 #include "apps/command_line.h"

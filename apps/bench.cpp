@@ -173,7 +173,7 @@ int bench(const Arguments& arguments) {
       "bench runtime [OPTIONS]",
       "compute: training and evaluation steps of a model on samples in memory.\n"
       "train: the whole training pipeline, and its loading half alone.\n"
-      "augment: random changes of pictures, on one core.\n"
+      "augment: random changes of images, on one core.\n"
       "runtime: a hop from stage to stage, and a chain of stages beside oneTBB's.\n"
       "'millrace bench compute --help' and the like tell more.");
   line.positional("what", word);

@@ -24,7 +24,7 @@ struct BenchOptions {
   std::string input;             ///< HxWxC or F of synthetic samples
   std::int64_t classes = 10;     ///< of synthetic samples
   std::uint32_t samples = 1024;  ///< of synthetic data
-  std::string size;              ///< train: of pictures of DATA
+  std::string size;              ///< train: of images of DATA
   std::string batches = "32";    ///< "1,8,32"
   std::string devices = "cpu";   ///< "cpu,gpu"
   std::string optimizer = "adam";

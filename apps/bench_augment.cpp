@@ -1,4 +1,4 @@
-// millrace bench augment: what random changes of pictures cost one core.
+// millrace bench augment: what random changes of images cost one core.
 
 #include "apps/bench.h"
 #include "apps/find_model.h"
@@ -16,8 +16,8 @@
 namespace millrace::apps {
 namespace {
 
-constexpr std::int64_t kPictures = 16;  // of a batch: more than the first caches hold
-constexpr double kSeconds = 0.2;        // of a repeat, about
+constexpr std::int64_t kImages = 16;  // of a batch: more than the first caches hold
+constexpr double kSeconds = 0.2;      // of a repeat, about
 
 /// Processor time of this thread: what others do on a shared machine is not counted.
 double thread_seconds() {
@@ -38,12 +38,12 @@ AugmentationOptions usual_changes() {
 }
 
 Ticket noise(Pool<HostBatch>& pool, std::uint64_t seed) {
-  Ticket ticket{pool.try_acquire(), 0, static_cast<std::uint32_t>(kPictures)};
+  Ticket ticket{pool.try_acquire(), 0, static_cast<std::uint32_t>(kImages)};
   HostBatch& batch = *ticket.batch;
-  batch.size = kPictures;
+  batch.size = kImages;
   std::fill(batch.valid.begin(), batch.valid.end(), std::uint8_t{1});
-  for (std::int64_t i = 0; i < kPictures; ++i) {
-    Random random(seed, 0, static_cast<std::uint64_t>(i), Draw::synthetic);
+  for (std::int64_t i = 0; i < kImages; ++i) {
+    Random random(seed, 0, static_cast<std::uint64_t>(i), Purpose::synthetic);
     for (std::uint8_t& sample : batch.row(i).as<std::uint8_t>()) {
       sample = static_cast<std::uint8_t>(random.bits() >> 24);
     }
@@ -51,7 +51,7 @@ Ticket noise(Pool<HostBatch>& pool, std::uint64_t seed) {
   return ticket;
 }
 
-/// Changes the pictures of a batch again and again, each time with other draws.
+/// Changes the images of a batch again and again, each time with other random numbers.
 class Rounds {
  public:
   Rounds(Augment augment, Ticket ticket) : augment_(std::move(augment)), ticket_(ticket) {}
@@ -59,7 +59,7 @@ class Rounds {
   double seconds_of(std::int64_t rounds) {
     const double start = thread_seconds();
     for (std::int64_t i = 0; i < rounds; ++i) {
-      for (std::uint64_t& draw : ticket_.batch->draws) draw = next_++;
+      for (std::uint64_t& position : ticket_.batch->positions) position = next_++;
       augment_(ticket_);
     }
     return thread_seconds() - start;
@@ -71,17 +71,17 @@ class Rounds {
   std::uint64_t next_ = 0;
 };
 
-/// Seconds a picture.
+/// Seconds an image.
 Spread measure(const AugmentOptions& options, const Shape& sample, const BenchOptions& o) {
   Budget budget;
-  Pool<HostBatch> pool("pictures", 1, HostBatchFactory{.sample = sample, .capacity = kPictures},
+  Pool<HostBatch> pool("images", 1, HostBatchFactory{.sample = sample, .capacity = kImages},
                        budget);
   Rounds rounds(Augment(options, o.seed, sample), noise(pool, o.seed));
   std::int64_t n = 1;
   while (rounds.seconds_of(n) < kSeconds / 2) n *= 2;  // warms up, too
   std::vector<double> seconds;
   for (int i = 0; i < o.repeats; ++i) {
-    seconds.push_back(rounds.seconds_of(n) / static_cast<double>(n * kPictures));
+    seconds.push_back(rounds.seconds_of(n) / static_cast<double>(n * kImages));
   }
   return spread_of(std::move(seconds));
 }
@@ -96,10 +96,10 @@ int bench_augment(const std::vector<std::string>& arguments) {
   BenchOptions o;
   o.input = "150x150x3";
   CommandLine line("bench augment", "bench augment [OPTIONS]",
-                   "Times random changes of uint8 pictures on one core, in processor time. Without "
+                   "Times random changes of uint8 images on one core, in processor time. Without "
                    "options of augmentation\nthose of the recipe cnn-augmented.");
   line.topic("measurement", "Measurement");
-  line("input", o.input, "HxWxC", "pictures of noise; default 150x150x3");
+  line("input", o.input, "HxWxC", "images of noise; default 150x150x3");
   line("repeats", o.repeats, "N", "measurements of which median, min and max are told; default 5");
   line("seed", o.seed, "N", "default 1");
   line("json", o.json, "FILE", "write all numbers and the machine's facts; - for standard output");
@@ -122,9 +122,9 @@ int bench_augment(const std::vector<std::string>& arguments) {
   const double pixels = static_cast<double>(sample[0] * sample[1]);
   const Spread us = scaled(seconds, 1e6), ns = scaled(seconds, 1e9 / pixels);
   if (o.prints_text()) {
-    std::cout << sample << ", uint8: " << text_of(us, 1) << " us a picture, " << text_of(ns, 2)
+    std::cout << sample << ", uint8: " << text_of(us, 1) << " us an image, " << text_of(ns, 2)
               << " ns a pixel, " << with_commas(static_cast<std::uint64_t>(1 / seconds.median))
-              << " pictures/s a core\n";
+              << " images/s a core\n";
   }
   if (!o.json.empty()) {
     write_json(o, {{"command", "bench augment"},

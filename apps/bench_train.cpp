@@ -29,7 +29,7 @@ void declare(CommandLine& line, BenchOptions& o) {
   line("samples", o.samples, "N", "default 1024");
   line.topic("training", "Training");
   line("model", o.model, "SPEC", "as of 'millrace train'; default: by the size of the input");
-  line("size", o.size, "N|HxW", "of the pictures of DATA, as of 'millrace train'");
+  line("size", o.size, "N|HxW", "of the images of DATA, as of 'millrace train'");
   line("epochs", o.epochs, "N", "of a repeat; default 1");
   line("limit-batches", o.limit_batches, "N", "at most so many batches an epoch; 0: all");
   line("replay", o.replay, "N",

@@ -22,7 +22,7 @@ namespace millrace::apps {
 namespace {
 
 constexpr int kPhotographSize = 150;
-constexpr int kLargestOwnSize = 256;  // pictures of one size up to this keep it
+constexpr int kLargestOwnSize = 256;  // images of one size up to this keep it
 constexpr int kSmallestForCnn = 46;   // four convolutions with pooling leave one pixel
 
 std::pair<int, int> parse_size(const std::string& text) {
@@ -39,18 +39,18 @@ std::pair<int, int> parse_size(const std::string& text) {
   return {height, width};
 }
 
-/// Keras takes pictures as they are stored.
-bool turns_pictures(const TrainOptions& o) {
+/// Keras takes images as they are stored.
+bool turns_images(const TrainOptions& o) {
   return !o.preprocessing.no_exif_orientation && !o.augmentation.keras_compat;
 }
 
-void choose_pictures(TrainOptions& o, const Dataset& training) {
+void choose_images(TrainOptions& o, const Dataset& training) {
   const Shape natural = training.natural_shape();
   Survey survey;
   if (natural.rank() == 3) {
     survey = {true, static_cast<int>(natural[0]), static_cast<int>(natural[1]), natural[2] == 1};
   } else if (o.size.empty() || !o.channels) {
-    survey = survey_pictures(training, turns_pictures(o));
+    survey = survey_images(training, turns_images(o));
   }
   if (o.size.empty()) {
     const bool keeps = survey.same_size && std::max(survey.height, survey.width) <= kLargestOwnSize;
@@ -155,11 +155,11 @@ void choose(TrainOptions& o, const Dataset& training) {
       if (!o.channels) o.channels = static_cast<int>(input[2]);
       if (*o.channels != 1 && *o.channels != 3) {
         throw UsageError(
-            concat(o.model, ": pictures have 1 or 3 channels, the model wants ", input[2]));
+            concat(o.model, ": images have 1 or 3 channels, the model wants ", input[2]));
       }
     }
   }
-  if (!is_table) choose_pictures(o, training);
+  if (!is_table) choose_images(o, training);
   if (o.model.empty()) {
     const auto [height, width] = is_table ? std::pair(0, 0) : parse_size(o.size);
     const bool is_large = std::min(height, width) >= kSmallestForCnn;
@@ -221,7 +221,7 @@ nn::Model make_model(const TrainOptions& o, const Dataset& training) {
   if (!says_preprocessing(o)) take_preprocessing(preprocessing, o.transfer, model);
   apply(o.preprocessing, input, preprocessing);
   if (!o.filter.empty()) preprocessing.filter = o.filter;
-  if (!turns_pictures(o)) preprocessing.exif_orientation = false;
+  if (!turns_images(o)) preprocessing.exif_orientation = false;
   if (o.scale) preprocessing.scale = static_cast<float>(*o.scale);
   if (!o.mean.empty()) preprocessing.mean = numbers_of<float>(o.mean, "train: --mean");
   if (!o.deviation.empty())

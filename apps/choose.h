@@ -38,9 +38,9 @@ void choose(TrainOptions& options, const Dataset& training);
 [[nodiscard]] int compute_threads_for(const nn::Model& model, std::int64_t batch);
 
 /// How much memory decoding may take, for the decoders of one pipeline: each of `threads` has up to
-/// 32 MiB for a file and 32 MiB for a picture, within a sixteenth of the budget; what is larger
-/// takes turns for a sixteenth (files) and three sixteenths (pictures) of it, or for as much as a
-/// picture of `max_pixels` takes. Pictures are read as `preprocessing` has it.
+/// 32 MiB for a file and 32 MiB for an image, within a sixteenth of the budget; what is larger
+/// takes turns for a sixteenth (files) and three sixteenths (images) of it, or for as much as a
+/// image of `max_pixels` takes. Images are read as `preprocessing` has it.
 [[nodiscard]] DecoderOptions decoder_options(Bytes budget, int threads, std::uint64_t max_pixels,
                                              const nn::Preprocessing& preprocessing);
 

@@ -30,7 +30,7 @@ void fill(HostBatch& batch, std::int64_t classes, std::uint64_t seed) {
   if (batch.dtype == DType::u8) {
     fill_random(batch.pixels.as<std::uint8_t>(), seed, 0);
   } else {
-    Random random(seed, 0, 0, Draw::synthetic);
+    Random random(seed, 0, 0, Purpose::synthetic);
     for (float& value : batch.pixels.as<float>()) value = static_cast<float>(random.uniform());
   }
   batch.size = batch.capacity();
@@ -38,7 +38,7 @@ void fill(HostBatch& batch, std::int64_t classes, std::uint64_t seed) {
     batch.labels[i] = static_cast<std::int32_t>(static_cast<std::int64_t>(i) % classes);
     batch.weights[i] = 1.0F;
     batch.valid[i] = 1;
-    batch.draws[i] = i;
+    batch.positions[i] = i;
   }
 }
 

@@ -67,7 +67,7 @@ int convert(const Arguments& arguments) {
   Interrupt interrupt;
   const Show show = how_to_show(quiet);
   try {
-    Counting counting(show, "writing " + shown(to), "pictures");
+    Counting counting(show, "writing " + shown(to), "images");
     const Conversion done =
         convert_idx(from, to,
                     {.classes = words_of(names),
@@ -75,7 +75,7 @@ int convert(const Arguments& arguments) {
     if (show == Show::bar) std::cout << "\r\033[K";
     if (show != Show::nothing) {
       std::cout << shown(to) << ": " << with_commas(done.images) << ' '
-                << plural(done.images, "picture") << (done.was_complete ? ", there already" : "")
+                << plural(done.images, "image") << (done.was_complete ? ", there already" : "")
                 << '\n';
     }
     return 0;

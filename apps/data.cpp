@@ -28,7 +28,7 @@ void check_samples(const Dataset& training, const Dataset& validation, const std
   const bool is_table = training.dtype() == DType::f32;
   if (same_kind && (!is_table || training.natural_shape() == validation.natural_shape())) return;
   const auto kind = [](const Dataset& data) {
-    return data.dtype() == DType::u8 ? std::string("pictures")
+    return data.dtype() == DType::u8 ? std::string("images")
                                      : concat("rows of ", data.natural_shape(), " features");
   };
   throw Error(concat(path, ": holds ", kind(validation), ", the training data ", kind(training)));
@@ -51,7 +51,7 @@ std::string percent(double share) {
 }  // namespace
 
 std::string unit_of(const Dataset& dataset, std::uint64_t count) {
-  return plural(count, dataset.dtype() == DType::f32 ? "row" : "picture");
+  return plural(count, dataset.dtype() == DType::f32 ? "row" : "image");
 }
 
 ChosenPart choose_part(const DataLayout& layout, const std::string& word, const std::string& data) {
@@ -193,7 +193,7 @@ std::shared_ptr<const Dataset> open_part(const ChosenPart& part, const OpenOptio
   return open_dataset(part.kind, part.part, watch_of(counting, std::move(stop)), options);
 }
 
-Survey survey_pictures(const Dataset& dataset, bool upright) {
+Survey survey_images(const Dataset& dataset, bool upright) {
   constexpr std::uint32_t kMost = 64;
   Survey survey{.same_size = true, .all_grey = true};
   const std::uint32_t count = std::min(kMost, dataset.size());
@@ -211,7 +211,7 @@ Survey survey_pictures(const Dataset& dataset, bool upright) {
           survey.same_size && info.height == survey.height && info.width == survey.width;
       survey.all_grey = survey.all_grey && info.channels <= 2;
     } catch (const Error&) {
-      // A picture that cannot be read says nothing here; training will name it.
+      // An image that cannot be read says nothing here; training will name it.
     }
   }
   survey.same_size = survey.same_size && survey.height > 0;

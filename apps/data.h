@@ -18,7 +18,7 @@ namespace millrace::apps {
 /// What to train and to validate on.
 struct TrainingData {
   SampleSet training, validation;      ///< validation may be empty
-  std::string description;             ///< "60,000 pictures in 10 classes"
+  std::string description;             ///< "60,000 images in 10 classes"
   std::string validation_description;  ///< "10,000 of test/", "20 % of them (12,000), drawn by seed
                                        ///< 1", "none"
   std::vector<std::string> class_names{};  ///< those of DataOptions that no data set here needed
@@ -61,16 +61,16 @@ void match_model(TrainingData& data, const DataOptions& options, const KnownClas
                                                        const OpenOptions& options, Show show,
                                                        std::stop_token stop);
 
-/// What the headers of pictures say, from a sample of at most 64 files spread over the data set.
+/// What the headers of images say, from a sample of at most 64 files spread over the data set.
 struct Survey {
   bool same_size = false;  ///< all looked at have one size
   int height = 0, width = 0;
   bool all_grey = false;
 };
-/// With `upright` sizes are those of pictures turned as EXIF says.
-[[nodiscard]] Survey survey_pictures(const Dataset& dataset, bool upright);
+/// With `upright` sizes are those of images turned as EXIF says.
+[[nodiscard]] Survey survey_images(const Dataset& dataset, bool upright);
 
-/// "pictures", or "rows" for tables; "picture" or "row" where `count` is 1.
+/// "images", or "rows" for tables; "image" or "row" where `count` is 1.
 [[nodiscard]] std::string unit_of(const Dataset& dataset, std::uint64_t count);
 
 }  // namespace millrace::apps

@@ -191,7 +191,7 @@ int evaluate(const Arguments& arguments) {
       "Measures loss, accuracy and the figures of each class of a trained model. "
       "MODEL is a model.safetensors or "
       "a run directory;\nDATA is what 'millrace train' takes, with the same classes; it "
-      "may lack pictures of some. Pictures are\nresized and scaled as in training. "
+      "may lack images of some. Images are\nresized and scaled as in training. "
       "With --quiet or --json, what was left out of folders is counted\non standard "
       "error.");
   declare(line, options);

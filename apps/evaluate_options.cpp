@@ -22,7 +22,7 @@ void declare(CommandLine& line, EvaluateOptions& o) {
   line("batch", o.asked_batch, "N",
        "samples of a step; default 32, with --held-out that of the run");
   line("on-bad-image", o.on_bad_image, "fail|skip",
-       "a picture that cannot be read ends the run (default) or is left out");
+       "an image that cannot be read ends the run (default) or is left out");
   declare_max_image_pixels(line, o.max_image_pixels);
   declare(line, o.table, true);
   declare(line, o.machine);

@@ -30,7 +30,7 @@ void check_fit(const nn::Model& model, const Dataset& dataset, const std::string
   const Shape natural = dataset.natural_shape();
   const bool is_table = dataset.dtype() == DType::f32;
   if (is_table ? natural != model.input : model.input.rank() != 3) {
-    throw Error(concat(data, ": holds ", is_table ? concat("rows of ", natural) : "pictures",
+    throw Error(concat(data, ": holds ", is_table ? concat("rows of ", natural) : "images",
                        ", the input of the model is ", model.input));
   }
 }

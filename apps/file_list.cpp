@@ -34,7 +34,7 @@ void add_folder(const std::string& folder, FoundFiles& found) {
   const std::vector<std::string> unreadable = left_out.lines(LeftOutReason::unreadable);
   found.problems.insert(found.problems.end(), unreadable.begin(), unreadable.end());
   if (images.empty() && unreadable.empty()) {
-    found.problems.push_back(concat(folder, ": no pictures in this folder"));
+    found.problems.push_back(concat(folder, ": no images in this folder"));
   }
   std::sort(images.begin(), images.end());
   found.files.insert(found.files.end(), images.begin(), images.end());

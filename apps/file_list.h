@@ -1,5 +1,5 @@
 #pragma once
-// Pictures named on a command line, without labels, as a data set that a pipeline can read.
+// Images named on a command line, without labels, as a data set that a pipeline can read.
 
 #include <millrace/io/dataset.h>
 #include <millrace/io/left_out.h>
@@ -27,10 +27,10 @@ struct FoundFiles {
 /// The same of tables: a folder is a problem, since nothing tells which files in it are meant.
 [[nodiscard]] FoundFiles find_tables(const std::vector<std::string>& paths);
 
-/// A list of picture files. There are no classes; every label is 0.
+/// A list of image files. There are no classes; every label is 0.
 class FileList final : public Dataset {
  public:
-  /// Told of a picture that cannot be read, with the line that says why; one call at a time.
+  /// Told of an image that cannot be read, with the line that says why; one call at a time.
   using Unreadable = std::function<void(const std::string& why)>;
   FileList(std::vector<std::string> files, Unreadable on_unreadable);
 
@@ -45,7 +45,7 @@ class FileList final : public Dataset {
   [[nodiscard]] Bytes index_bytes() const noexcept override;
   [[nodiscard]] Shape natural_shape() const override { return {}; }
   [[nodiscard]] DType dtype() const noexcept override { return DType::u8; }
-  /// Reports, then throws, if the picture cannot be read.
+  /// Reports, then throws, if the image cannot be read.
   void load(std::uint32_t index, TensorView target, Filter filter, Decoder& decoder) const override;
 
  private:

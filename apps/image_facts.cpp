@@ -80,7 +80,7 @@ std::vector<std::string> look_at_all(const std::shared_ptr<const Dataset>& datas
                                      std::stop_token stop) {
   std::vector<std::string> unreadable;
   std::uint64_t done = 0;
-  Counting counting(show, o.full ? "decoding" : "reading headers", "pictures");
+  Counting counting(show, o.full ? "decoding" : "reading headers", "images");
   Pipeline p({.name = "inspect", .threads = o.threads});
   auto chunks =
       p.source({.name = "list"}, slots(4 * o.threads), [size = dataset->size()](Position) {

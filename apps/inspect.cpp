@@ -29,7 +29,7 @@ void declare(CommandLine& line, InspectOptions& o) {
   line.positional("path", o.path);
   line.topic("data", "Data");
   line("full", o.full, "",
-       "decode every picture, to find damaged ones; list every file that is left out");
+       "decode every image, to find damaged ones; list every file that is left out");
   declare_max_image_pixels(line, o.max_image_pixels);
   line("threads", o.threads, "N", "of reading; default: the cores one may use");
   line("quiet", o.quiet, "", "no progress");
@@ -109,7 +109,7 @@ int inspect(const Arguments& arguments) {
   InspectOptions options;
   CommandLine line("inspect", "inspect devices | data DATA | model MODEL | PATH [OPTIONS]",
                    "devices: what there is to compute with.\n"
-                   "data: classes, sizes and formats of a data set, and pictures that cannot be "
+                   "data: classes, sizes and formats of a data set, and images that cannot be "
                    "read (exit status 1).\n"
                    "model: layers, parameters, FLOPs, memory of training, preprocessing, classes; "
                    "MODEL is a model\nfile, a run directory, a JSON description or a name with "

@@ -15,7 +15,7 @@ namespace millrace::apps {
 struct InspectOptions {
   std::string what;  ///< "devices", "data" or "model"
   std::string path;
-  bool full = false;         ///< data: decode every picture
+  bool full = false;         ///< data: decode every image
   std::string against;       ///< model: another one to compare with
   std::int64_t batch = 32;   ///< model: of training
   std::string input;         ///< model of the zoo: HxWxC or F

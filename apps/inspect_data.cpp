@@ -215,7 +215,7 @@ void inspect_data(const InspectOptions& o, Show show, std::stop_token stop) {
   if (unreadable.empty()) return;
   if (!o.json) print_unreadable(unreadable);
   throw Error(concat(o.path, ": ", unreadable.size(), " of ", facts.size(), ' ',
-                     plural(facts.size(), "picture"),
+                     plural(facts.size(), "image"),
                      " cannot be read; repair or remove them, or train with "
                      "--on-bad-image skip"));
 }

@@ -25,13 +25,13 @@ void print_preprocessing(const nn::Model& model) {
   const nn::Preprocessing& p = model.preprocessing;
   std::cout << "\npreprocessing\n";
   if (model.input.rank() == 3) {
-    std::cout << "  pictures resized to " << model.input[0] << 'x' << model.input[1] << ' '
+    std::cout << "  images resized to " << model.input[0] << 'x' << model.input[1] << ' '
               << (model.input[2] == 1 ? "grey" : "RGB") << ", filter " << p.filter << '\n';
   }
   if (p.order == nn::ChannelOrder::bgr) std::cout << "  channels in the order BGR\n";
   std::cout << "  multiplied by " << p.scale;
-  if (p.samplewise_center) std::cout << ", less the mean of each picture";
-  if (p.samplewise_deviation) std::cout << ", divided by the deviation of each picture";
+  if (p.samplewise_center) std::cout << ", less the mean of each image";
+  if (p.samplewise_deviation) std::cout << ", divided by the deviation of each image";
   if (!p.mean.empty()) std::cout << ", less " << list_of(p.mean);
   if (!p.deviation.empty()) std::cout << ", divided by " << list_of(p.deviation);
   if (p.whiten) std::cout << ", whitened (ZCA)";

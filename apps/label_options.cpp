@@ -52,7 +52,7 @@ bool is_class_names_file(const std::string& text) {
 void check_input_mode(const nn::Model& model) {
   const nn::Preprocessing& p = model.preprocessing;
   if (model.input.rank() != 3) {
-    throw UsageError("train: --class-mode input is for pictures, the data are rows of numbers");
+    throw UsageError("train: --class-mode input is for images, the data are rows of numbers");
   }
   if (!is_in_unit_range(p)) {
     throw UsageError(
@@ -80,7 +80,7 @@ void declare(CommandLine& line, LabelOptions& o) {
   line.topic("labels", "Labels");
   line("class-mode", o.class_mode, "MODE",
        "binary (one output, default for two classes), sparse (default), categorical (rows of zeros "
-       "and a one), input (the picture itself, for autoencoders)");
+       "and a one), input (the image itself, for autoencoders)");
   line("class-weight", o.class_weight, "W",
        "how much classes weigh in the loss of training: balanced, or cats=2,dogs=1; default 1");
   line("class-names", o.class_names, "A,B,...|FILE", kClassNamesHelp);
@@ -118,7 +118,7 @@ void check(const LabelOptions& o) {
   if (class_mode_named(o.class_mode) == ClassMode::none) {
     throw UsageError(
         "train: --class-mode none gives nothing to learn from; it is for programs that "
-        "read pictures by image_folder()");
+        "read images by image_folder()");
   }
 }
 

@@ -22,7 +22,7 @@ void declare(CommandLine& line, MachineOptions& o, bool with_device) {
 
 void declare_max_image_pixels(CommandLine& line, std::uint64_t& pixels) {
   line("max-image-pixels", pixels, "N",
-       "a picture of more (height times width) is not read; default 178956970");
+       "an image of more (height times width) is not read; default 178956970");
 }
 
 void check_max_image_pixels(const char* command, std::uint64_t pixels) {

@@ -29,7 +29,7 @@ inline constexpr const char* kPrecisionHelp =
 /// command has an option of its own for it.
 void declare(CommandLine& line, MachineOptions& options, bool with_device = true);
 
-/// The bound on the pixels of a picture, for all commands that decode.
+/// The bound on the pixels of an image, for all commands that decode.
 void declare_max_image_pixels(CommandLine& line, std::uint64_t& pixels);
 /// Throws UsageError.
 void check_max_image_pixels(const char* command, std::uint64_t pixels);

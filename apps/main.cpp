@@ -25,7 +25,7 @@ struct Command {
 constexpr std::array<Command, 7> kCommands = {{
     {"train", millrace::apps::train, "train a model from a folder of class folders"},
     {"evaluate", millrace::apps::evaluate, "loss and accuracy of a trained model on a data set"},
-    {"predict", millrace::apps::predict, "what a trained model sees in pictures"},
+    {"predict", millrace::apps::predict, "what a trained model sees in images"},
     {"inspect", millrace::apps::inspect, "devices, a data set or a model, before training"},
     {"bench", millrace::apps::bench, "how fast models and pipelines are on this machine"},
     {"convert", millrace::apps::convert, "a data set or weights from one form into another"},
@@ -42,11 +42,11 @@ void print_help(std::ostream& out) {
   }
   out << "\n'millrace COMMAND --help' tells the options of a command.\n"
          "The shortest way to a model: millrace train PHOTOS, where PHOTOS holds one folder of\n"
-         "pictures for each class.\n"
+         "images for each class.\n"
          "Exit status: 0 ok, 1 the run failed, 2 bad usage, 130 or 143 stopped by a signal.\n";
 }
 
-/// Lets large pictures go back to the system when they are freed, so that what is planned for them
+/// Lets large images go back to the system when they are freed, so that what is planned for them
 /// is what is taken. By itself glibc raises its bound with each freed block, up to 32 MiB, and each
 /// thread keeps what it freed.
 void return_large_blocks() {

@@ -1,4 +1,4 @@
-// millrace predict: the classes that a trained model sees in pictures or rows of tables, a line
+// millrace predict: the classes that a trained model sees in images or rows of tables, a line
 // each.
 
 #include "apps/commands.h"
@@ -46,7 +46,7 @@ void declare(CommandLine& line, PredictOptions& o) {
   line.positional("model", o.model);
   line.positional_many("path", o.paths);
   line.topic("output", "Output");
-  line("top", o.top, "K", "the K likeliest classes of each picture or row; default 1");
+  line("top", o.top, "K", "the K likeliest classes of each image or row; default 1");
   line("json", o.json, "",
        "one JSON object a line instead of text between tabs; a last one with \"left_out\" where "
        "files were");
@@ -88,8 +88,8 @@ struct OutputsFactory {
 struct Prediction {
   PredictOptions options;
   SavedModel saved;
-  SampleSet samples;                      ///< pictures or rows
-  std::shared_ptr<const TableRows> rows;  ///< null: pictures
+  SampleSet samples;                      ///< images or rows
+  std::shared_ptr<const TableRows> rows;  ///< null: images
   std::shared_ptr<const nn::Engine> engine;
   std::shared_ptr<nn::Executor> executor;
 };
@@ -105,7 +105,7 @@ class Predict {
     executor_->predict(batch.item->view(), outputs.values);
     // One pass in the order of the list: a sample's position in it is its number.
     for (std::size_t i = 0; i < static_cast<std::size_t>(outputs.size); ++i) {
-      outputs.samples[i] = static_cast<std::uint32_t>(batch.item->draws[i]);
+      outputs.samples[i] = static_cast<std::uint32_t>(batch.item->positions[i]);
     }
     return batch.slot;
   }
@@ -236,9 +236,9 @@ bool open_samples(Prediction& t, FoundFiles found, Complaints& complaints) {
 int predict(const Arguments& arguments) {
   PredictOptions options;
   CommandLine line("predict", "predict MODEL PATH... [OPTIONS]",
-                   "Prints path, class and probability of each picture, a line a picture. MODEL is "
-                   "a model.safetensors\nor a run directory. A PATH is a picture, a folder (with "
-                   "all below it, links followed) or a pattern in\nquotes. Pictures that cannot be "
+                   "Prints path, class and probability of each image, a line an image. MODEL is "
+                   "a model.safetensors\nor a run directory. A PATH is an image, a folder (with "
+                   "all below it, links followed) or a pattern in\nquotes. Images that cannot be "
                    "read are named on standard error; the exit status is then 1. What else\nis "
                    "left out of folders is counted there in one line, by reason. For a model of "
                    "tables a PATH is a\ntable; it may lack the column of the label, and its rows "

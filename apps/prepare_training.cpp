@@ -44,7 +44,7 @@ Training prepare_training(TrainOptions options, TrainingData data, const Watch& 
   t.model = make_model(options, training);
   if (t.model.input.rank() != 3 && !augment_options(options.augmentation).is_identity()) {
     throw UsageError(
-        "train: augmentation changes pictures, and DATA holds rows of numbers; leave its options "
+        "train: augmentation changes images, and DATA holds rows of numbers; leave its options "
         "out");
   }
   const Bytes budget = parse_bytes(options.memory_budget);

@@ -32,18 +32,18 @@ const char* fitted_option(const PreprocessingOptions& o) noexcept {
 void declare(CommandLine& line, PreprocessingOptions& o) {
   line.topic("preprocessing", "Preprocessing");
   line("no-exif-orientation", o.no_exif_orientation, "",
-       "take pictures as they are stored; otherwise they are turned upright, as their EXIF data "
+       "take images as they are stored; otherwise they are turned upright, as their EXIF data "
        "say (TIFF files always are)");
   line("background", o.background, "COLOUR",
-       "put pictures with transparency on it: white, #rrggbb or R,G,B; default: drop transparency");
+       "put images with transparency on it: white, #rrggbb or R,G,B; default: drop transparency");
   line("preprocessing", o.family, "NAME",
        "of a family of pretrained weights: caffe (Keras's VGG16), tf, torch, rescale (default)");
   line("featurewise-center", o.featurewise_center, "",
        "subtract the mean of the training samples, by channel (tables: by column)");
   line("featurewise-std", o.featurewise_std, "", "and divide by their deviation");
-  line("samplewise-center", o.samplewise_center, "", "subtract the mean of each picture");
-  line("samplewise-std", o.samplewise_std, "", "and divide by the deviation of each picture");
-  line("zca", o.zca, "", "ZCA whitening of pictures, after --featurewise-center");
+  line("samplewise-center", o.samplewise_center, "", "subtract the mean of each image");
+  line("samplewise-std", o.samplewise_std, "", "and divide by the deviation of each image");
+  line("zca", o.zca, "", "ZCA whitening of images, after --featurewise-center");
   line("zca-epsilon", o.zca_epsilon, "X", "added to singular values; default 1e-6");
   line("fit-samples", o.fit_samples, "N",
        "fit to so many training samples, spread evenly; default 0: all");
@@ -85,15 +85,15 @@ void check(const PreprocessingOptions& o, const std::optional<double>& scale,
 }
 
 void apply(const PreprocessingOptions& o, const Shape& sample, nn::Preprocessing& result) {
-  const char* const of_pictures = !o.family.empty()       ? "preprocessing"
-                                  : o.samplewise_center   ? "samplewise-center"
-                                  : o.samplewise_std      ? "samplewise-std"
-                                  : o.zca                 ? "zca"
-                                  : !o.background.empty() ? "background"
-                                                          : nullptr;
-  if (sample.rank() != 3 && of_pictures != nullptr) {
-    throw UsageError(concat("train: --", of_pictures, " is of pictures, the data are rows of ",
-                            sample, " numbers; --featurewise-std standardises columns"));
+  const char* const of_images = !o.family.empty()       ? "preprocessing"
+                                : o.samplewise_center   ? "samplewise-center"
+                                : o.samplewise_std      ? "samplewise-std"
+                                : o.zca                 ? "zca"
+                                : !o.background.empty() ? "background"
+                                                        : nullptr;
+  if (sample.rank() != 3 && of_images != nullptr) {
+    throw UsageError(concat("train: --", of_images, " is of images, the data are rows of ", sample,
+                            " numbers; --featurewise-std standardises columns"));
   }
   if (!o.family.empty()) {
     result = nn::with_reading_of(result, nn::preprocessing_named(o.family, sample[-1]));

@@ -63,7 +63,7 @@ std::optional<Arguments> arguments_of_resumed(Arguments arguments) {
   declare(recipe, begun);
   recipe.accept_recipe();
   (void)recipe.parse({"--recipe", config});
-  // Begun before there was such an option, when pictures were taken as they are stored.
+  // Begun before there was such an option, when images were taken as they are stored.
   constexpr const char* kAsStored = "no-exif-orientation";
   if (!recipe.was_given(kAsStored)) arguments.push_back(concat("--", kAsStored));
   return arguments;

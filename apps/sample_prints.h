@@ -16,7 +16,7 @@ namespace millrace::apps {
 [[nodiscard]] std::string fingerprint(const SampleSet& set);  ///< under the classes of its data set
 
 /// A number that differs, as good as surely, when the samples are others of the same names: of
-/// what some of them hold, spread over the whole set. Up to 1,024 rows or pictures in memory; of
+/// what some of them hold, spread over the whole set. Up to 1,024 rows or images in memory; of
 /// files the first 64 KiB of up to 64. One that cannot be read counts as that.
 [[nodiscard]] std::string contents_print(const SampleSet& set);
 

@@ -1,5 +1,5 @@
 #pragma once
-// The pictures of --show-augmented: what the loading half of a training pipeline makes of the first
+// The images of --show-augmented: what the loading half of a training pipeline makes of the first
 // samples of a run.
 
 #include "apps/training.h"
@@ -13,7 +13,7 @@ namespace millrace::apps {
 
 /// The first `samples` training samples of the run (fewer if an epoch has fewer), in its order,
 /// augmented and preprocessed as they will be. Throws as Pipeline::run does, UsageError for data
-/// that are no pictures, Stopped.
+/// that are no images, Stopped.
 [[nodiscard]] ContactSheet augmented_samples(const Training& training, std::int64_t samples,
                                              std::stop_token stop);
 

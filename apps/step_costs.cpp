@@ -22,7 +22,7 @@ StepBench::StepBench(const Training& training) : training_(training) {
   const std::int64_t samples = training.compile.batch;
   const std::int64_t outputs = output_width(training.model);
   const Shape shape = training.model.input.with_front(samples);
-  Random random(training.options.seed, 0, 0, Draw::synthetic);
+  Random random(training.options.seed, 0, 0, Purpose::synthetic);
   input_.resize(static_cast<std::size_t>(shape.elements()));
   for (float& value : input_) value = static_cast<float>(random.uniform());
   batch_.input = ConstTensorView(std::span<const float>(input_), shape);

@@ -9,7 +9,7 @@
 namespace millrace::apps {
 
 void fill_random(std::span<std::uint8_t> bytes, std::uint64_t seed, std::uint64_t index) {
-  Random random(seed, 0, index, Draw::synthetic);
+  Random random(seed, 0, index, Purpose::synthetic);
   while (!bytes.empty()) {
     const std::uint32_t bits = random.bits();
     const std::size_t count = std::min(bytes.size(), sizeof(bits));
@@ -35,7 +35,7 @@ void SyntheticDataset::load(std::uint32_t index, TensorView target, Filter, Deco
     fill_random(target.as<std::uint8_t>(), seed_, index);
     return;
   }
-  Random random(seed_, 0, index, Draw::synthetic);
+  Random random(seed_, 0, index, Purpose::synthetic);
   for (float& feature : target.as<float>()) feature = static_cast<float>(random.uniform());
 }
 

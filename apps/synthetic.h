@@ -13,7 +13,7 @@ namespace millrace::apps {
 /// Fills memory with random bytes that are a function of (seed, index).
 void fill_random(std::span<std::uint8_t> bytes, std::uint64_t seed, std::uint64_t index);
 
-/// Pictures of random pixels, or rows of random features in [0, 1), classes in turn. A sample is a
+/// Images of random pixels, or rows of random features in [0, 1), classes in turn. A sample is a
 /// function of (seed, index); none is kept in memory.
 class SyntheticDataset final : public Dataset {
  public:

@@ -34,7 +34,7 @@ namespace fs = std::filesystem;
 Training prepare(TrainOptions options, Show show, std::stop_token stop) {
   if (options.data.empty()) {
     throw UsageError(
-        "train: no DATA; give a folder that holds one folder of pictures for each class");
+        "train: no DATA; give a folder that holds one folder of images for each class");
   }
   const double validation_share = options.replay > 0 ? 0 : options.validation_share;
   TrainingData data = open_training_data({.data = options.data,
@@ -187,9 +187,9 @@ int train(const Arguments& arguments) {
   CommandLine line(
       "train", "train DATA [OPTIONS]",
       "Trains a model to tell classes apart. DATA is a folder with one folder of\n"
-      "pictures for each class, or holds train/ and val/ or test/ of such; or it is an\n"
+      "images for each class, or holds train/ and val/ or test/ of such; or it is an\n"
       "IDX data set or a CSV file of numbers with the class in the last column. Files in\n"
-      "folders that are no pictures are left out and counted. What is not said is chosen\n"
+      "folders that are no images are left out and counted. What is not said is chosen\n"
       "and printed.");
   declare(line, options);
   line.accept_recipe();

@@ -22,16 +22,16 @@ void declare(CommandLine& line, TrainOptions& o) {
        "the part to validate on, of DATA or of the other data set: val or test, and of another one "
        "also train; default: val/ where there is one, else test/");
   line("size", o.size, "N|HxW",
-       "height and width of the model's input; default: that of the pictures where all agree, else "
+       "height and width of the model's input; default: that of the images where all agree, else "
        "150");
-  line("channels", o.channels, "1|3", "1 grey, 3 RGB; default: as the pictures are");
+  line("channels", o.channels, "1|3", "1 grey, 3 RGB; default: as the images are");
   line("filter", o.filter, "NAME",
        "resizing: nearest, box, bilinear (default), hamming, bicubic, lanczos");
   line("scale", o.scale, "X", "pixels are multiplied by this first; default 1/255");
   line("mean", o.mean, "X[,X,X]", "then this is subtracted, by channel");
   line("deviation", o.deviation, "X[,X,X]", "then divided by this, by channel");
   line("on-bad-image", o.on_bad_image, "fail|skip",
-       "a picture that cannot be read ends the run (default) or is left out");
+       "an image that cannot be read ends the run (default) or is left out");
   line("bad-image-limit", o.bad_image_limit, "N",
        "with skip: fail after so many; default 0: no limit");
   declare_max_image_pixels(line, o.max_image_pixels);

@@ -1,5 +1,5 @@
 #pragma once
-// What a training run reads: in which order, into which batches, and the stages from a picture's
+// What a training run reads: in which order, into which batches, and the stages from an image's
 // file to a batch in host memory.
 
 #include "apps/training.h"
@@ -10,13 +10,13 @@
 
 namespace millrace::apps {
 
-/// What becomes of a picture that cannot be read.
+/// What becomes of an image that cannot be read.
 [[nodiscard]] OnError bad_image_policy(const TrainOptions& options);
 
 /// The source of the run's batches.
 [[nodiscard]] DirectoryReader make_reader(const Training& training);
 
-/// Whether pictures are flipped or cropped where they lie, anew in each epoch.
+/// Whether images are flipped or cropped where they lie, anew in each epoch.
 [[nodiscard]] bool moves_on_device(const Training& training);
 
 /// How many training steps go in one batch: 1 where something acts between any two of them.

@@ -1,5 +1,5 @@
 #pragma once
-// What training did without: files that are no pictures, and pictures that could not be read.
+// What training did without: files that are no images, and images that could not be read.
 
 #include "apps/training.h"
 
@@ -14,8 +14,8 @@ namespace millrace::apps {
 /// Names what a run left out, on standard error.
 void print_left_out(const Report& report);
 
-/// At the end of a run: warns on standard error of classes of which no picture could be read, and
-/// of more than a tenth of the pictures.
+/// At the end of a run: warns on standard error of classes of which no image could be read, and
+/// of more than a tenth of the images.
 void warn_of_lost(const Training& training);
 
 /// Members of the report: "left_out" and, if it is not 0, "left_out_by_reason", with their JSON.

@@ -29,8 +29,9 @@ std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> c,
   return c;
 }
 
-Random::Random(std::uint64_t seed, std::uint32_t pass, std::uint64_t draw, Draw operation) noexcept
-    : counter_{0, pass, low(draw), (high(draw) << 8) | static_cast<std::uint32_t>(operation)},
+Random::Random(std::uint64_t seed, std::uint32_t pass, std::uint64_t position,
+               Purpose purpose) noexcept
+    : counter_{0, pass, low(position), (high(position) << 8) | static_cast<std::uint32_t>(purpose)},
       key_{low(seed), high(seed)} {}
 
 std::uint32_t Random::bits() noexcept {

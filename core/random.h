@@ -1,5 +1,5 @@
 #pragma once
-// Random numbers without state: every draw is a function of (seed, pass, draw, operation), so no
+// Random numbers without state: every one is a function of (seed, pass, position, purpose), so no
 // result depends on which thread asked first. Philox4x32-10 of Salmon, Moraes, Dror and Shaw,
 // "Parallel random numbers: as easy as 1, 2, 3" (SC 2011).
 
@@ -14,9 +14,9 @@ namespace millrace {
 [[nodiscard]] std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter,
                                                   std::array<std::uint32_t, 2> key) noexcept;
 
-/// What a stream of random numbers is for. Each operation has numbers of its own, so that adding
+/// What a stream of random numbers is for. Each purpose has numbers of its own, so that adding
 /// one to a recipe does not change the others. Values are part of saved runs: never reuse one.
-enum class Draw : std::uint8_t {
+enum class Purpose : std::uint8_t {
   shuffle = 1,
   split = 2,
   initialise = 3,
@@ -31,15 +31,15 @@ enum class Draw : std::uint8_t {
   channel_shift = 12,
   brightness = 13,
   vertical_flip = 14,
-  user = 128,  ///< operations of users count from here
+  user = 128,  ///< those of users count from here
 };
 
-/// One stream of random numbers. Cheap to make: make one for each sample and operation. A copy
+/// One stream of random numbers. Cheap to make: make one for each sample and purpose. A copy
 /// continues from the same place. Not thread-safe; distinct streams are independent.
 class Random {
  public:
-  /// `pass` is the pass through the data, `draw` the position in the pass (or any other index).
-  Random(std::uint64_t seed, std::uint32_t pass, std::uint64_t draw, Draw operation) noexcept;
+  /// `pass` is the pass through the data, `position` the place in the pass (or any other index).
+  Random(std::uint64_t seed, std::uint32_t pass, std::uint64_t position, Purpose purpose) noexcept;
 
   std::uint32_t bits() noexcept;  ///< 32 random bits
   double uniform() noexcept;      ///< in [0, 1), 53 random bits

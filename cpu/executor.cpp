@@ -26,8 +26,8 @@ void CpuExecutor::check(const nn::Batch& batch) const {
                        "; the model '", model_.name, "' expects f32 ", expected));
   }
   MILLRACE_CHECK(
-      batch.draws.empty() || static_cast<std::int64_t>(batch.draws.size()) >= batch.samples,
-      "a draw for each sample, or none");
+      batch.positions.empty() || static_cast<std::int64_t>(batch.positions.size()) >= batch.samples,
+      "a position for each sample, or none");
 }
 
 template <class Body>
@@ -38,7 +38,7 @@ void CpuExecutor::for_each_slice(std::int64_t count, Body&& body) {
 
 std::int64_t CpuExecutor::begin(const Programs::Slices& slices, const nn::Batch& batch) {
   batch_ = batch;
-  if (batch_.draws.empty()) batch_.draws = draws_;  // a slice's do not begin at 0
+  if (batch_.positions.empty()) batch_.positions = positions_;  // a slice's do not begin at 0
   // A slice without samples has its outputs of the others' samples to compute, if it has any.
   const std::int64_t filled = std::min(division_.slices, batch.samples);
   const std::int64_t count = slices.front()->sections() > 1 ? division_.slices : filled;

@@ -74,7 +74,7 @@ class CpuExecutor : public nn::Executor {
     Buffer gradients, activations, scratch;
   };
   std::vector<SliceMemory> memory_;          // one a slice
-  std::vector<std::uint64_t> draws_;         // of a batch that names none
+  std::vector<std::uint64_t> positions_;     // of a batch that names none
   nn::Batch batch_;                          // of the step
   std::vector<nn::Batch> rows_;              // of its slices
   std::vector<nn::StepResult> results_;      // likewise

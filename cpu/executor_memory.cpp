@@ -23,10 +23,10 @@ CpuExecutor::CpuExecutor(const nn::Model& model, const nn::CompileOptions& optio
       division_(divide(model_, options_, engine.threads, engine.sharing)),
       team_(threads_, division_.slices > 1),
       layouts_(nn::parameters(model)),
-      draws_(static_cast<std::size_t>(options_.batch)),
+      positions_(static_cast<std::size_t>(options_.batch)),
       rows_(static_cast<std::size_t>(division_.slices)),
       results_(rows_.size()) {
-  std::iota(draws_.begin(), draws_.end(), std::uint64_t{0});
+  std::iota(positions_.begin(), positions_.end(), std::uint64_t{0});
   if (timings != nullptr) tuner_.emplace(std::move(timings), engine.on_timing);
   compile(engine);
   updater_.emplace(options_.optimizer, options_.gradient, layouts_, team_);

@@ -53,7 +53,7 @@ InputSlot& GpuExecutor::upload(const nn::Batch& batch, bool needs_labels) {
   }
   nn::HostSamples samples{.pixels = batch.input.data,
                           .weights = batch.weights,
-                          .draws = batch.draws,
+                          .positions = batch.positions,
                           .pass = batch.pass,
                           .samples = batch.samples};
   if (has_targets) samples.targets = labels.as<float>();

@@ -76,7 +76,7 @@ InputPlaces places_of(const nn::DeviceInputLayout& layout, nn::Precision precisi
   places.labels = place(
       layout.learns_input ? 0 : n * std::max<std::int64_t>(layout.target_width, 1), sizeof(float));
   places.weights = place(n, sizeof(float));
-  places.draws = place(n, sizeof(std::uint64_t));
+  places.positions = place(n, sizeof(std::uint64_t));
   places.rows = place(is_resident ? n : 0, sizeof(std::uint32_t));
   places.moves = place(layout.moves ? n : 0, sizeof(nn::Move));
   places.factors = place(2 * places.channels, sizeof(float));
@@ -117,7 +117,7 @@ InputMemory InputSlot::memory(std::int64_t first) const {
   return {.input = row(places_.input),
           .labels = row(learns ? places_.input_float : places_.labels),
           .weights = reinterpret_cast<const float*>(row(places_.weights)),
-          .draws = reinterpret_cast<const std::uint64_t*>(row(places_.draws)),
+          .positions = reinterpret_cast<const std::uint64_t*>(row(places_.positions)),
           .labels_are_indices = !learns && layout_.target_width == 0};
 }
 
@@ -200,7 +200,7 @@ void InputSlot::stage(const nn::HostSamples& samples) {
   }
   copy_or(samples.weights, staged<float>(places_.weights, n), "weights",
           [](std::size_t) { return 1.0F; });
-  copy_or(samples.draws, staged<std::uint64_t>(places_.draws, n), "draws",
+  copy_or(samples.positions, staged<std::uint64_t>(places_.positions, n), "positions",
           [](std::size_t i) { return std::uint64_t{i}; });
   if (resident_ == nullptr) return;
   std::ranges::copy(samples.rows.first(n), staged<std::uint32_t>(places_.rows, n).begin());

@@ -26,7 +26,7 @@ struct InputPlaces {
   };
   Place pixels;  ///< as they are uploaded; nothing where they are resident
   // In this order, so that one copy brings them all:
-  Place labels, weights, draws;
+  Place labels, weights, positions;
   Place rows, moves;  ///< of resident samples: their numbers, and how they are moved
   Place factors;      ///< of the normalization: factor, then offset
   Place input;        ///< what steps read
@@ -86,7 +86,7 @@ class InputSlot : public nn::DeviceInput {
   const ResidentMemory* resident_;  // layout_.resident, or null
   InputPlaces places_;
   Buffer memory_;
-  Buffer staging_;  // pinned: labels, weights, draws, rows, moves, factors
+  Buffer staging_;  // pinned: labels, weights, positions, rows, moves, factors
   std::unique_ptr<Event> upload_begins_, uploaded_, cast_begins_, ready_, consumed_;
   nn::Normalization normalization_;  // what the factors on the device are of
   std::int64_t samples_ = 0;

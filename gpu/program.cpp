@@ -62,7 +62,7 @@ class NotedAddresses : public Addresses {
   InputMemory input_{.input = nowhere,
                      .labels = nowhere,
                      .weights = address_of_nothing<float>(),
-                     .draws = address_of_nothing<std::uint64_t>(),
+                     .positions = address_of_nothing<std::uint64_t>(),
                      .labels_are_indices = false};  // which suits every loss
 };
 

@@ -61,7 +61,7 @@ struct InputMemory {
   void* input = nullptr;  ///< [N][pixels][stored channels] of the storage type
   const void* labels = nullptr;
   const float* weights = nullptr;
-  const std::uint64_t* draws = nullptr;
+  const std::uint64_t* positions = nullptr;
   bool labels_are_indices = true;
   friend bool operator==(const InputMemory&, const InputMemory&) = default;
 };

@@ -128,10 +128,10 @@ AffineSampler::AffineSampler(Sampling sampling) : sampling_(sampling) {
 
 template <class Sample>
 void AffineSampler::load(BasicImageView<const Sample> source) {
-  MILLRACE_CHECK(source.height > 0 && source.width > 0, "an empty picture cannot be resampled");
+  MILLRACE_CHECK(source.height > 0 && source.width > 0, "an empty image cannot be resampled");
   const std::size_t samples = padded_samples(source.height, source.width, source.channels);
-  MILLRACE_CHECK(samples <= std::numeric_limits<std::int32_t>::max(), "a picture of ",
-                 source.height, 'x', source.width, 'x', source.channels, " is too large");
+  MILLRACE_CHECK(samples <= std::numeric_limits<std::int32_t>::max(), "an image of ", source.height,
+                 'x', source.width, 'x', source.channels, " is too large");
   height_ = source.height;
   width_ = source.width;
   const std::size_t lanes = lanes_for(source.channels);

@@ -1,7 +1,7 @@
 #pragma once
-// Affine changes of pictures: rotation, shift, shear and zoom in one resampling step, with the
+// Affine changes of images: rotation, shift, shear and zoom in one resampling step, with the
 // parameters and fill modes of Keras's ImageDataGenerator. Pure geometry: what is drawn for a
-// picture is in augmentation.h, colours are in colour.h, all together in transform.h.
+// image is in augmentation.h, colours are in colour.h, all together in transform.h.
 
 #include <millrace/core/bytes.h>
 #include <millrace/image/image.h>
@@ -12,7 +12,7 @@
 
 namespace millrace {
 
-/// What lies around a picture, as SciPy names it. On a row a b c d:
+/// What lies around an image, as SciPy names it. On a row a b c d:
 enum class Fill : std::uint8_t {
   nearest,   ///< a a a | a b c d | d d d
   constant,  ///< k k k | a b c d | k k k; a pixel that needs anything from outside is k
@@ -27,10 +27,10 @@ enum class Fill : std::uint8_t {
 /// The geometry of one change, in the words and units of Keras.
 struct AffineParameters {
   double theta = 0;  ///< degrees, counter-clockwise on the screen
-  double tx = 0;     ///< pixels the picture moves upwards
-  double ty = 0;     ///< pixels the picture moves to the left
+  double tx = 0;     ///< pixels the image moves upwards
+  double ty = 0;     ///< pixels the image moves to the left
   double shear = 0;  ///< degrees by which columns lean
-  double zx = 1;     ///< columns: below 1 the picture grows, above 1 it shrinks
+  double zx = 1;     ///< columns: below 1 the image grows, above 1 it shrinks
   double zy = 1;     ///< rows
 
   /// Nothing moves: no resampling.
@@ -50,11 +50,11 @@ struct AffineMatrix {
 ///   R = [c -s; s c],  T = translation,  S = [1 -sin; 0 cos],  Z = diag.
 /// `keras_compat` gives what Keras 2.9 to 3 compute to the letter: tx is added to columns and ty to
 /// rows, and the centre of columns is (height - 1) / 2 and that of rows (width - 1) / 2. Both agree
-/// on square pictures but for the exchange of tx and ty.
+/// on square images but for the exchange of tx and ty.
 [[nodiscard]] AffineMatrix affine_matrix(const AffineParameters& parameters, int height, int width,
                                          bool keras_compat = false);
 
-/// How pixels are taken from a picture.
+/// How pixels are taken from an image.
 struct Sampling {
   Fill fill = Fill::nearest;
   float cval = 0;  ///< k of Fill::constant
@@ -68,7 +68,7 @@ struct Flips {
   bool horizontal = false, vertical = false;
 };
 
-/// Resamples pictures of any number of channels. Coordinates are computed in double as SciPy
+/// Resamples images of any number of channels. Coordinates are computed in double as SciPy
 /// computes them, values in float; 8-bit results are those of floats, rounded (halves up). The same
 /// numbers on every processor. Allocates nothing while sizes repeat.
 ///
@@ -86,7 +86,7 @@ class AffineSampler {
   void resample(ConstFloatImageView source, const AffineMatrix& matrix, Flips flips,
                 FloatImageView target);
 
-  /// Memory held after a picture of this size has been resampled onto itself.
+  /// Memory held after an image of this size has been resampled onto itself.
   [[nodiscard]] static Bytes scratch(int height, int width, int channels) noexcept;
 
  private:
@@ -97,7 +97,7 @@ class AffineSampler {
   void render(const AffineMatrix& matrix, Flips flips, Target target);
 
   Sampling sampling_;
-  int height_ = 0, width_ = 0, lanes_ = 0;  // of the picture in `padded_`
+  int height_ = 0, width_ = 0, lanes_ = 0;  // of the image in `padded_`
   std::vector<float> padded_;               // [height + 2][width + 2][lanes]
   std::vector<std::int32_t> offsets_;       // of one row of output
   std::vector<float> down_, right_, row_;

@@ -97,33 +97,33 @@ bool only_moves(const AugmentOptions& options) noexcept {
   return rest.is_identity();
 }
 
-CropOrigin draw_crop(const AugmentOptions& options, int height, int width, DrawKey key) {
+CropOrigin draw_crop(const AugmentOptions& options, int height, int width, RandomKey key) {
   if (options.crop_padding == 0) return {};
-  Random random(key.seed, key.pass, key.draw, Draw::crop);
+  Random random(key.seed, key.pass, key.position, Purpose::crop);
   return draw_crop(random, height, width, options.crop_padding, height, width);
 }
 
-Transform draw_transform(const AugmentOptions& o, int height, int width, DrawKey key) {
-  const auto random = [key](Draw operation) {
-    return Random(key.seed, key.pass, key.draw, operation);
+Transform draw_transform(const AugmentOptions& o, int height, int width, RandomKey key) {
+  const auto random = [key](Purpose purpose) {
+    return Random(key.seed, key.pass, key.position, operation);
   };
-  const auto around_zero = [&](double range, Draw operation) {
+  const auto around_zero = [&](double range, Purpose purpose) {
     return range == 0 ? 0.0 : random(operation).uniform(-range, range);
   };
-  Random shift = random(Draw::shift), zoom = random(Draw::zoom);
+  Random shift = random(Purpose::shift), zoom = random(Purpose::zoom);
   Transform t;
-  t.affine.theta = around_zero(o.rotation_range, Draw::rotation);
+  t.affine.theta = around_zero(o.rotation_range, Purpose::rotation);
   t.affine.tx = draw_shift(o.height_shift_range, height, o.keras_compat, shift);
   t.affine.ty = draw_shift(o.width_shift_range, width, o.keras_compat, shift);
-  t.affine.shear = around_zero(o.shear_range, Draw::shear);
+  t.affine.shear = around_zero(o.shear_range, Purpose::shear);
   t.affine.zx = zoom.uniform(o.zoom_range.low, o.zoom_range.high);
   t.affine.zy = zoom.uniform(o.zoom_range.low, o.zoom_range.high);
-  t.flips.horizontal = o.horizontal_flip && random(Draw::flip).coin(0.5);
-  t.flips.vertical = o.vertical_flip && random(Draw::vertical_flip).coin(0.5);
-  t.colour.channel_shift = around_zero(o.channel_shift_range, Draw::channel_shift);
+  t.flips.horizontal = o.horizontal_flip && random(Purpose::flip).coin(0.5);
+  t.flips.vertical = o.vertical_flip && random(Purpose::vertical_flip).coin(0.5);
+  t.colour.channel_shift = around_zero(o.channel_shift_range, Purpose::channel_shift);
   if (o.brightness_range) {
     t.colour.brightness =
-        random(Draw::brightness).uniform(o.brightness_range->low, o.brightness_range->high);
+        random(Purpose::brightness).uniform(o.brightness_range->low, o.brightness_range->high);
   }
   return t;
 }

@@ -1,7 +1,7 @@
 #pragma once
-// What may be drawn for a training picture: the ranges of Keras's ImageDataGenerator under Keras's
+// What may be drawn for a training image: the ranges of Keras's ImageDataGenerator under Keras's
 // names, and the padded random crop. draw_transform() is a pure function of seed, pass and
-// position, so that no thread and no other option changes what a picture gets.
+// position, so that no thread and no other option changes what an image gets.
 
 #include <millrace/core/random.h>
 #include <millrace/image/geometry.h>
@@ -15,7 +15,7 @@
 
 namespace millrace {
 
-/// How far a picture may be shifted along an axis, told apart by type as in Keras:
+/// How far an image may be shifted along an axis, told apart by type as in Keras:
 ///   .width_shift_range = 0.2         up to a fifth of the width; from 1.0 on up to so many pixels
 ///   .width_shift_range = 5           -5, -4, ..., 5 pixels, equally likely
 ///   .width_shift_range = {0, 4, 8}   one of these with a random sign; fractions if all are below 1
@@ -59,35 +59,35 @@ struct AugmentOptions {
   Fill fill_mode = Fill::nearest;              ///< what comes in from outside
   double cval = 0;                             ///< in 0 to 255, of Fill::constant
   int interpolation_order = 1;                 ///< 0: the nearest pixel, 1: bilinear
-  /// To the letter what Keras 2.9 to 3 do: shifts exchanged, the centre of pictures that are not
+  /// To the letter what Keras 2.9 to 3 do: shifts exchanged, the centre of images that are not
   /// square, wrap with a period of size - 1, whole numbers k as one of 0..k-1 with a random sign.
   bool keras_compat = false;
 
   /// Nothing ever changes.
   [[nodiscard]] bool is_identity() const noexcept;
-  /// Some pictures may be resampled.
+  /// Some images may be resampled.
   [[nodiscard]] bool is_affine() const noexcept;
 };
 
 /// Throws UsageError with one line: `prefix`, the option with hyphens, what it must be, what it is.
 void check(const AugmentOptions& options, std::string_view prefix = "augment: ");
 
-/// Which picture of which run is drawn for.
-struct DrawKey {
+/// Which image of which run is drawn for.
+struct RandomKey {
   std::uint64_t seed = 0;
-  std::uint32_t pass = 0;  ///< through the data
-  std::uint64_t draw = 0;  ///< position in the pass
+  std::uint32_t pass = 0;      ///< through the data
+  std::uint64_t position = 0;  ///< position in the pass
 };
 
 /// The padded crop and flips alone: they move pixels and change none.
 [[nodiscard]] bool only_moves(const AugmentOptions& options) noexcept;
-/// Where the crop of a picture begins; {0, 0} without one.
+/// Where the crop of an image begins; {0, 0} without one.
 [[nodiscard]] CropOrigin draw_crop(const AugmentOptions& options, int height, int width,
-                                   DrawKey key);
+                                   RandomKey key);
 
-/// What a picture of height x width gets, less the crop. Each operation has random numbers of its
+/// What an image of height x width gets, less the crop. Each operation has random numbers of its
 /// own: adding one to the options changes no other's.
 [[nodiscard]] Transform draw_transform(const AugmentOptions& options, int height, int width,
-                                       DrawKey key);
+                                       RandomKey key);
 
 }  // namespace millrace

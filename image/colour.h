@@ -1,6 +1,6 @@
 #pragma once
 // Changes of colour with the rules of Keras's ImageDataGenerator, in place: channel shift and
-// brightness. What is drawn for a picture is in augmentation.h.
+// brightness. What is drawn for an image is in augmentation.h.
 
 #include <millrace/image/image.h>
 
@@ -10,10 +10,10 @@ namespace millrace {
 
 /// First the shift, then the brightness.
 struct ColourChange {
-  double channel_shift = 0;  ///< added to every sample, clipped to the picture's own extremes
-  /// A factor of 0 or more, applied as Pillow's ImageEnhance.Brightness does to 8-bit pictures:
+  double channel_shift = 0;  ///< added to every sample, clipped to the image's own extremes
+  /// A factor of 0 or more, applied as Pillow's ImageEnhance.Brightness does to 8-bit images:
   /// samples are truncated, multiplied in binary32, clipped to 255 and truncated again. Samples
-  /// outside of 0 to 255 make the picture be stretched to that range first and back afterwards.
+  /// outside of 0 to 255 make the image be stretched to that range first and back afterwards.
   std::optional<double> brightness{};
 
   [[nodiscard]] bool is_identity() const noexcept { return channel_shift == 0 && !brightness; }

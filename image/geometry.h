@@ -35,7 +35,7 @@ struct CropOrigin {
 /// `fill`. Requires: equal channels, memory that does not overlap.
 void crop(ConstImageView source, CropOrigin origin, ImageView target, std::uint8_t fill = 0);
 
-/// The same with an image as its own target: the picture moves by (-top, -left), and what comes in
+/// The same with an image as its own target: the image moves by (-top, -left), and what comes in
 /// from outside is `fill`.
 void crop_in_place(ImageView image, CropOrigin origin, std::uint8_t fill = 0);
 void crop_in_place(FloatImageView image, CropOrigin origin, float fill = 0);

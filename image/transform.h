@@ -1,5 +1,5 @@
 #pragma once
-// One random change of a picture, as parameters, and what applies it: geometry, then channel
+// One random change of an image, as parameters, and what applies it: geometry, then channel
 // shift, flips and brightness, the order of Keras's ImageDataGenerator.
 
 #include <millrace/image/affine.h>
@@ -7,14 +7,14 @@
 
 namespace millrace {
 
-/// Everything that is drawn for a picture. Parameters that Keras drew can be put in as they are.
+/// Everything that is drawn for an image. Parameters that Keras drew can be put in as they are.
 struct Transform {
   AffineParameters affine;
   Flips flips;
   ColourChange colour;
 };
 
-/// Applies transforms to pictures in place. All geometry is one resampling step; a transform whose
+/// Applies transforms to images in place. All geometry is one resampling step; a transform whose
 /// geometry is the identity resamples nothing. 8-bit results are those of floats rounded once.
 ///
 /// Thread safety: one a thread. Allocates nothing while sizes repeat.
@@ -27,13 +27,13 @@ class Transformer {
   void apply(const Transform& transform, ImageView image);
   void apply(const Transform& transform, FloatImageView image);
 
-  /// The most that is held for pictures of this size.
+  /// The most that is held for images of this size.
   [[nodiscard]] static Bytes scratch(int height, int width, int channels) noexcept;
 
  private:
   AffineSampler sampler_;
   bool keras_compat_;
-  std::vector<float> floats_;  // an 8-bit picture between geometry and colour
+  std::vector<float> floats_;  // an 8-bit image between geometry and colour
 };
 
 }  // namespace millrace

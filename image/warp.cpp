@@ -15,8 +15,8 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Doubles = hn::CappedTag<double, 8>;
 using Floats = hn::CappedTag<float, kPadding>;
 
-// The coordinate in [-1, extent] where the picture continued beyond its border has the same value.
-// The last clamp costs little and keeps indices in the picture whatever rounding does.
+// The coordinate in [-1, extent] where the image continued beyond its border has the same value.
+// The last clamp costs little and keeps indices in the image whatever rounding does.
 template <Border border>
 hn::Vec<Doubles> fold(Doubles d, hn::Vec<Doubles> x, double extent) {
   const auto zero = hn::Zero(d), last = hn::Set(d, extent - 1);
@@ -44,8 +44,8 @@ hn::Vec<Doubles> fold(Doubles d, hn::Vec<Doubles> x, double extent) {
   }
 }
 
-// The pixel at or before a coordinate within the picture, or, if `rounds`, the nearest one. Never
-// beyond the last, so that its neighbours are in the picture with its border.
+// The pixel at or before a coordinate within the image, or, if `rounds`, the nearest one. Never
+// beyond the last, so that its neighbours are in the image with its border.
 template <Border border>
 hn::Vec<Doubles> pixel_at(Doubles d, hn::Vec<Doubles> x, double extent, bool rounds) {
   if (!rounds) return hn::Floor(x);
@@ -65,8 +65,8 @@ void LocateWithin(const Row& at, std::size_t n, std::int32_t* offsets, float* do
   };
   const double row_extent = at.row.extent, column_extent = at.column.extent;
   const auto width = hn::Set(d, column_extent + 2);
-  const auto corner = hn::Set(d, column_extent + 3);  // of the picture within its border
-  // Whole vectors of floats are read later, so all of their places must be in the picture.
+  const auto corner = hn::Set(d, column_extent + 3);  // of the image within its border
+  // Whole vectors of floats are read later, so all of their places must be in the image.
   const std::size_t padded = (n + kPadding - 1) / kPadding * kPadding;
   for (std::size_t i = 0; i < padded; i += hn::Lanes(d)) {
     const auto place = hn::Iota(d, static_cast<double>(i));

@@ -31,11 +31,11 @@ struct Row {
 };
 
 /// For each of n output pixels the upper left of the four source pixels around it, as an index into
-/// a picture with a border of one pixel on each side, and how far below and right of it the wanted
+/// an image with a border of one pixel on each side, and how far below and right of it the wanted
 /// point lies, in [0, 1]. Index 0 means outside under Border::constant.
 void locate(const Row& row, std::size_t n, std::int32_t* offsets, float* down, float* right);
 
-/// A padded picture of floats: `lanes` floats a pixel, 1 or a multiple of 4.
+/// A padded image of floats: `lanes` floats a pixel, 1 or a multiple of 4.
 struct Source {
   const float* pixels = nullptr;
   std::size_t width = 0;  ///< with its border

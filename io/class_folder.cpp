@@ -73,7 +73,7 @@ ClassFolder::ClassFolder(fs::path root, const Watch& watch, const Options& optio
     throw Error(concat(root_.string(), ": only one class, ", classes_.front(),
                        "; nothing can be learnt from that; ", kExpectedTree));
   }
-  if (size() == 0) throw Error(concat(root_.string(), ": no pictures in any class folder"));
+  if (size() == 0) throw Error(concat(root_.string(), ": no images in any class folder"));
   watch.at(size());
   names_.shrink_to_fit();
   offsets_.shrink_to_fit();
@@ -97,7 +97,7 @@ std::vector<ClassFolder::ClassName> ClassFolder::list_classes() {
   if (folders.empty()) {
     const bool has_images = left_out_.count(LeftOutReason::beside) > 0;
     throw Error(concat(root_.string(),
-                       has_images ? ": pictures without class folders; " : ": no class folders; ",
+                       has_images ? ": images without class folders; " : ": no class folders; ",
                        kExpectedTree));
   }
   std::sort(folders.begin(), folders.end(),
@@ -158,11 +158,11 @@ void ClassFolder::add_class(const ClassName& folder, int label, ImageWalk& walk,
     const std::vector<std::string> unreadable = left_out.lines(LeftOutReason::unreadable);
     if (!unreadable.empty()) {
       throw Error(concat(root_.string(), '/', unreadable.front(), "; the class '", folder.name,
-                         "' has no pictures without it"));
+                         "' has no images without it"));
     }
     const std::string what = left_out.summary();
     throw Error(concat((root_ / folder.folder).string(),
-                       ": no pictures in this class folder; add some or remove the folder",
+                       ": no images in this class folder; add some or remove the folder",
                        what.empty() ? "" : "; ", what));
   }
   left_out_.add(left_out);

@@ -13,7 +13,7 @@ std::vector<std::string> Dataset::class_notes() const {
     if (counts[label] == 0) missing.push_back(concat('\'', shown(classes()[label]), '\''));
   }
   const std::string what = concat(place().empty() ? "" : shown(place()) + ": ", "no ",
-                                  dtype() == DType::u8 ? "pictures" : "rows", " of ");
+                                  dtype() == DType::u8 ? "images" : "rows", " of ");
   std::vector<std::string> notes;
   if (missing.size() <= kFew) {
     for (const std::string& name : missing) notes.push_back(concat(what, "the class ", name));

@@ -38,7 +38,7 @@ void check_pixels(int height, int width, std::uint64_t limit) {
   const auto pixels = static_cast<std::uint64_t>(height) * static_cast<std::uint64_t>(width);
   if (pixels <= limit) return;
   throw Error(concat(width, "x", height, " pixels are more than the ", limit,
-                     " that a picture may have; shrink it or raise --max-image-pixels"));
+                     " that an image may have; shrink it or raise --max-image-pixels"));
 }
 
 // How many pixels of a large JPEG libjpeg may make one of: the result keeps four times the target's
@@ -103,7 +103,7 @@ class Decoder::Impl {
     SharedBytes& files = options_.large->files;
     if (length > files.all()) {
       throw Error(concat(path.native(), ": is ", length, " long, more than the ", files.all(),
-                         " that the file of a picture may be; shrink it or raise --memory-budget"));
+                         " that the file of an image may be; shrink it or raise --memory-budget"));
     }
     const SharedBytes::Turn turn = files.take(length);
     std::vector<std::byte> file;  // its memory goes back before the turn does

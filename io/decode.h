@@ -1,5 +1,5 @@
 #pragma once
-// Picture files to pixels of a wanted size. The kind of file is told from its content, never from
+// Image files to pixels of a wanted size. The kind of file is told from its content, never from
 // its name; every error names the file and says what to do.
 
 #include <millrace/core/bytes.h>
@@ -18,7 +18,7 @@
 
 namespace millrace {
 
-/// What the header of a picture says.
+/// What the header of an image says.
 struct ImageInfo {
   const char* format = "";  ///< "JPEG", "PNG", "BMP", "GIF", "PNM", "PSD", "TGA", "TIFF" or "WebP"
   int height = 0;
@@ -31,22 +31,22 @@ struct ImageInfo {
 /// Reads the header only. Throws Error that begins with `name`. Thread-safe.
 [[nodiscard]] ImageInfo image_info(std::span<const std::byte> file, std::string_view name);
 
-/// The most pixels of a picture where nobody says otherwise: Pillow's bound against small files
-/// that unpack to enormous pictures.
+/// The most pixels of an image where nobody says otherwise: Pillow's bound against small files
+/// that unpack to enormous images.
 inline constexpr std::uint64_t kMaxImagePixels = 178'956'970;
 
-/// Bounds on what one picture may cost. All are checked before memory is taken.
+/// Bounds on what one image may cost. All are checked before memory is taken.
 struct DecoderOptions {
   std::uint64_t max_pixels = kMaxImagePixels;  ///< height times width
   /// Of memory for the bytes of a file that decode_file() reads, and as much again for formats that
   /// cannot be decoded row by row: all but JPEG, and progressive JPEG.
   Bytes max_scratch = Bytes{128U << 20};
-  /// Where decoders take turns for files and pictures that need more; null: these are refused.
+  /// Where decoders take turns for files and images that need more; null: these are refused.
   std::shared_ptr<LargeImages> large{};
-  /// Whether pictures are turned upright before they are resized, as Pillow's exif_transpose()
+  /// Whether images are turned upright before they are resized, as Pillow's exif_transpose()
   /// does; else all but TIFF are taken as they are stored.
   bool exif_orientation = false;
-  /// What pictures with transparency are put on, as by Pillow's alpha_composite(); none:
+  /// What images with transparency are put on, as by Pillow's alpha_composite(); none:
   /// transparency is dropped.
   std::optional<Colour> background{};
   /// A JPEG of more pixels than this is decoded at 1/2, 1/4 or 1/8 where that leaves four times the
@@ -75,7 +75,7 @@ class Decoder {
   Decoder(Decoder&&) noexcept;
   Decoder& operator=(Decoder&&) noexcept;
 
-  /// Decodes and resizes the whole picture into the whole target, of 1 or 3 channels. Throws Error
+  /// Decodes and resizes the whole image into the whole target, of 1 or 3 channels. Throws Error
   /// that begins with `name`; the target is then undefined.
   void decode(std::span<const std::byte> file, std::string_view name, ImageView target,
               Filter filter);

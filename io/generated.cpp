@@ -67,8 +67,8 @@ GeneratedOptions parse_generated(std::string_view word) {
 
 GeneratedDataset::GeneratedDataset(GeneratedOptions options) : options_(std::move(options)) {
   const Shape& sample = options_.sample;
-  const bool is_picture = sample.rank() == 3 && (sample[2] == 1 || sample[2] == 3);
-  if (!is_picture && sample.rank() != 1) {
+  const bool is_image = sample.rank() == 3 && (sample[2] == 1 || sample[2] == 3);
+  if (!is_image && sample.rank() != 1) {
     throw UsageError(concat("generated samples have the shape HxWx1, HxWx3 or FEATURES, not ",
                             to_string(sample)));
   }
@@ -82,7 +82,7 @@ GeneratedDataset::GeneratedDataset(GeneratedOptions options) : options_(std::mov
   for (std::int64_t c = 0; c < options_.classes; ++c) {
     classes_.push_back(std::to_string(c));
     // Pass 1, so that a pattern shares no numbers with the sample of its number.
-    Random random(options_.seed, 1, static_cast<std::uint64_t>(c), Draw::synthetic);
+    Random random(options_.seed, 1, static_cast<std::uint64_t>(c), Purpose::synthetic);
     const std::size_t first = static_cast<std::size_t>(c) * values;
     for (std::size_t i = 0; i < values; ++i) {
       patterns_[first + i] = static_cast<std::uint8_t>(random.bits() >> 31);
@@ -101,7 +101,7 @@ void GeneratedDataset::load(std::uint32_t index, TensorView target, Filter, Deco
   }
   const auto values = static_cast<std::size_t>(options_.sample.elements());
   const std::uint8_t* pattern = patterns_.data() + static_cast<std::size_t>(label(index)) * values;
-  Random random(options_.seed, 0, index, Draw::synthetic);
+  Random random(options_.seed, 0, index, Purpose::synthetic);
   if (dtype() == DType::u8) {
     for (std::uint8_t& pixel : target.as<std::uint8_t>()) {
       pixel = static_cast<std::uint8_t>((random.bits() >> 24) * 15 / 16 + *pattern++ * 16U);

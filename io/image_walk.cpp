@@ -17,11 +17,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 16> kPictures = {
+constexpr std::array<std::string_view, 16> kImages = {
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp",  ".dib", ".gif",
     ".ppm", ".pgm",  ".pnm", ".tga",  ".psd", ".webp", ".tif", ".tiff"};
 
-// Pictures of formats that are not read, where not even the content is what the name says.
+// Images of formats that are not read, where not even the content is what the name says.
 struct Foreign {
   std::string_view ending;
   const char* format;
@@ -127,7 +127,7 @@ EntryKind kind_of_rest(const fs::directory_entry& entry) {
 }  // namespace
 
 bool is_image_name(std::string_view name) noexcept {
-  return Ending(name).is_among(kPictures);
+  return Ending(name).is_among(kImages);
 }
 
 // is_directory() and is_regular_file() know what the folder said; only links cost a call.
@@ -137,7 +137,7 @@ EntryKind kind_of(const fs::directory_entry& entry, const std::string& name) {
   if (entry.is_directory(ignored)) return {EntryKind::folder};
   if (!entry.is_regular_file(ignored)) return kind_of_rest(entry);
   const Ending ending(name);
-  if (ending.is_among(kPictures)) return {};
+  if (ending.is_among(kImages)) return {};
   if (ending.is_among(kOther)) return left_out(LeftOutReason::ending);
   return kind_by_content(entry.path(), ending);
 }

@@ -32,7 +32,7 @@ Split split(std::span<const std::int32_t> labels, double fraction, std::uint64_t
   Split result;
   for (std::size_t label = 0; label < by_class.size(); ++label) {
     std::vector<std::uint32_t>& samples = by_class[label];
-    shuffle(samples, Random(seed, 0, label, Draw::split));
+    shuffle(samples, Random(seed, 0, label, Purpose::split));
     const auto middle = samples.begin() +
                         static_cast<std::ptrdiff_t>(count_for_validation(samples.size(), fraction));
     result.validation.insert(result.validation.end(), samples.begin(), middle);

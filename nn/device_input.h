@@ -42,7 +42,7 @@ struct DeviceInputLayout {
   /// Where samples come from, of the same shape and type, made by the same engine; null: from the
   /// host with each batch.
   std::shared_ptr<const ResidentPixels> resident{};
-  bool moves = false;  ///< resident pictures are moved as HostSamples::moves says
+  bool moves = false;  ///< resident images are moved as HostSamples::moves says
 };
 
 /// What an upload reads. Everything must stay as it is until the upload has ended.
@@ -53,7 +53,7 @@ struct HostSamples {
   std::span<const std::int32_t> labels{};
   std::span<const float> targets{};  ///< [samples][K], if K > 0
   std::span<const float> weights{};
-  std::span<const std::uint64_t> draws{};
+  std::span<const std::uint64_t> positions{};
   std::uint32_t pass = 0;
   std::int64_t samples = 0;
 };

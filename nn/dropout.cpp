@@ -8,21 +8,22 @@
 
 namespace millrace::nn {
 
-void dropout_mask(std::uint64_t seed, std::uint32_t pass, std::uint64_t draw, int layer, float rate,
-                  std::span<std::uint8_t> mask) {
+void dropout_mask(std::uint64_t seed, std::uint32_t pass, std::uint64_t position, int layer,
+                  float rate, std::span<std::uint8_t> mask) {
   MILLRACE_CHECK(rate >= 0 && rate < 1, "dropout's rate is in [0, 1), not ", rate);
-  MILLRACE_CHECK(draw < (std::uint64_t{1} << 40) && layer >= 0 && layer < (1 << 16),
-                 "dropout knows 2^40 draws and 2^16 layers, not draw ", draw, " of layer ", layer);
-  const std::uint32_t last_word = static_cast<std::uint32_t>(draw >> 32) << 24 |
+  MILLRACE_CHECK(position < (std::uint64_t{1} << 40) && layer >= 0 && layer < (1 << 16),
+                 "dropout knows 2^40 positions and 2^16 layers, not position ", position,
+                 " of layer ", layer);
+  const std::uint32_t last_word = static_cast<std::uint32_t>(position >> 32) << 24 |
                                   static_cast<std::uint32_t>(layer) << 8 |
-                                  static_cast<std::uint32_t>(Draw::dropout);
+                                  static_cast<std::uint32_t>(Purpose::dropout);
   const auto threshold = static_cast<std::uint32_t>(std::ceil(double{rate} * 0x1p32));
   const std::array<std::uint32_t, 2> key{static_cast<std::uint32_t>(seed),
                                          static_cast<std::uint32_t>(seed >> 32)};
   for (std::size_t first = 0; first < mask.size(); first += 4) {
-    const auto words = philox(
-        {static_cast<std::uint32_t>(first / 4), pass, static_cast<std::uint32_t>(draw), last_word},
-        key);
+    const auto words = philox({static_cast<std::uint32_t>(first / 4), pass,
+                               static_cast<std::uint32_t>(position), last_word},
+                              key);
     const std::size_t count = std::min<std::size_t>(4, mask.size() - first);
     for (std::size_t i = 0; i < count; ++i) mask[first + i] = words[i] >= threshold ? 1 : 0;
   }

@@ -59,8 +59,8 @@ void check_batch(const Batch& batch, const Model& model, std::int64_t max_sample
   if (!batch.weights.empty() && batch.weights.size() < samples) {
     throw Error(concat("batch: ", batch.weights.size(), " weights for ", samples, " samples"));
   }
-  if (!batch.draws.empty() && batch.draws.size() < samples) {
-    throw Error(concat("batch: ", batch.draws.size(), " draws for ", samples, " samples"));
+  if (!batch.positions.empty() && batch.positions.size() < samples) {
+    throw Error(concat("batch: ", batch.positions.size(), " positions for ", samples, " samples"));
   }
 }
 
@@ -70,21 +70,21 @@ Batch slice(const Batch& batch, std::int64_t first, std::int64_t count) {
   MILLRACE_CHECK(batch.device == nullptr, "a batch on a device is not sliced on the host");
   const auto rows_of = [&](const ConstTensorView& all) {
     if (all.data == nullptr) return all;
-    const auto row = static_cast<std::int64_t>(size_of(all.dtype)) *
-                     all.shape.without_front().elements();
+    const auto row =
+        static_cast<std::int64_t>(size_of(all.dtype)) * all.shape.without_front().elements();
     return ConstTensorView(all.data + first * row, all.shape.without_front().with_front(count),
                            all.dtype);
   };
   const auto part_of = [&](auto all) {
-    return all.empty() ? all
-                       : all.subspan(static_cast<std::size_t>(first),
-                                     static_cast<std::size_t>(count));
+    return all.empty()
+               ? all
+               : all.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
   };
   Batch part = batch;
   part.input = rows_of(batch.input);
   part.labels = rows_of(batch.labels);
   part.weights = part_of(batch.weights);
-  part.draws = part_of(batch.draws);
+  part.positions = part_of(batch.positions);
   part.samples = count;
   return part;
 }

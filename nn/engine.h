@@ -41,19 +41,20 @@ struct CompileOptions {
 /// A batch in the engine's memory. Rows [0, samples) are valid; the rest of the memory is ignored
 /// and need not be initialised.
 struct Batch {
-  ConstTensorView input{};                 ///< f32 [N][H][W][C] or [N][F], N >= samples
-  ConstTensorView labels{};                ///< i32 [N] or f32 [N][K]; data may be null for predict
-  std::span<const float> weights{};        ///< [N] in host memory, or empty: all 1
-  std::int64_t samples = 0;                ///< 1 <= samples <= CompileOptions::batch
-  std::uint32_t pass = 0;                  ///< with `draws`, what dropout's masks are a function of
-  std::span<const std::uint64_t> draws{};  ///< [N] positions in the pass, or empty: 0, 1, 2, ...
+  ConstTensorView input{};           ///< f32 [N][H][W][C] or [N][F], N >= samples
+  ConstTensorView labels{};          ///< i32 [N] or f32 [N][K]; data may be null for predict
+  std::span<const float> weights{};  ///< [N] in host memory, or empty: all 1
+  std::int64_t samples = 0;          ///< 1 <= samples <= CompileOptions::batch
+  std::uint32_t pass = 0;            ///< with `positions`, what dropout's masks are a function of
+  std::span<const std::uint64_t>
+      positions{};  ///< [N] positions in the pass, or empty: 0, 1, 2, ...
   /// Where all this lies on the device already (made by this engine; uploaded and cast), or null:
   /// then what is above is read, and only `samples` and `pass` otherwise.
   DeviceInput* device = nullptr;
 };
 
-/// Rows [first, first + count) of a batch in host memory as a batch. Draws that are left out count
-/// from 0 in it too.
+/// Rows [first, first + count) of a batch in host memory as a batch. Positions that are left out
+/// count from 0 in it too.
 [[nodiscard]] Batch slice(const Batch& batch, std::int64_t first, std::int64_t count);
 
 /// Where the bytes of a compiled model go; for the plan of a pipeline and for `inspect`.

@@ -92,7 +92,7 @@ void initialize(const Model& model, std::uint64_t seed, std::span<float> arena) 
     std::fill(values.begin(), values.end(), parameter.first);
     if (!is_drawn) continue;
     const Random random(seed, 0, layer * 8 + static_cast<std::size_t>(parameter.role),
-                        Draw::initialise);
+                        Purpose::initialise);
     fill(values, initializer, static_cast<double>(parameter.fan_in),
          static_cast<double>(parameter.fan_out), random);
   }

@@ -128,7 +128,7 @@ Preprocessing preprocessing_from(const Json& json, const Shape& sample) {
   return result;
 }
 
-/// Nothing at all for pictures and tables of old, so that files are what they were.
+/// Nothing at all for images and tables of old, so that files are what they were.
 Json json_of(const TableForm& table) {
   Json json = Json::object();
   if (!table.columns.empty()) json["columns"] = table.columns;

@@ -1,11 +1,11 @@
 #pragma once
-// Moves of pictures that change no pixel, for devices that make them while they read a picture.
+// Moves of images that change no pixel, for devices that make them while they read an image.
 
 #include <cstdint>
 
 namespace millrace::nn {
 
-/// How a picture is moved before it is normalised: what is read begins at (top, left) of it and may
+/// How an image is moved before it is normalised: what is read begins at (top, left) of it and may
 /// lie outside, where `fill` is read; then it is mirrored. The padded random crop and the flips of
 /// augmentation.
 struct Move {

@@ -74,7 +74,7 @@ Preprocessing preprocessing_named(std::string_view name, std::int64_t channels) 
             .mean = std::vector<float>(static_cast<std::size_t>(channels), 1.0F)};
   }
   if (channels != 3) {
-    throw UsageError(concat("preprocessing '", name, "' wants RGB pictures, not ", channels,
+    throw UsageError(concat("preprocessing '", name, "' wants RGB images, not ", channels,
                             channels == 1 ? " channel" : " channels"));
   }
   if (name == "caffe") {
@@ -130,7 +130,7 @@ void check_preprocessing(const Preprocessing& preprocessing, const Shape& sample
     throw Error("preprocessing.scale: expected a finite number");
   }
   if ((preprocessing.background || preprocessing.exif_orientation) && sample.rank() != 3) {
-    throw Error(concat("preprocessing: background and exif_orientation are of pictures, not of ",
+    throw Error(concat("preprocessing: background and exif_orientation are of images, not of ",
                        "rows of ", sample));
   }
   check_constants("mean", preprocessing.mean, channels);
@@ -140,7 +140,7 @@ void check_preprocessing(const Preprocessing& preprocessing, const Shape& sample
     throw Error("preprocessing.deviation: expected positive numbers");
   }
   if (preprocessing.order == ChannelOrder::bgr && (sample.rank() != 3 || channels != 3)) {
-    throw Error(concat("preprocessing.order: bgr wants pictures of 3 channels, not ", sample));
+    throw Error(concat("preprocessing.order: bgr wants images of 3 channels, not ", sample));
   }
   if (preprocessing.samplewise_deviation && !preprocessing.samplewise_center) {
     throw Error("preprocessing.samplewise_deviation: wants samplewise_center too");
@@ -148,7 +148,7 @@ void check_preprocessing(const Preprocessing& preprocessing, const Shape& sample
   if (needs_whole_samples(preprocessing) && sample.rank() != 3) {
     throw Error(
         concat("preprocessing: samplewise_center, samplewise_deviation and whiten are of "
-               "pictures, not of rows of ",
+               "images, not of rows of ",
                sample));
   }
   check_whitening(preprocessing, sample.elements());

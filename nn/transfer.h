@@ -12,7 +12,7 @@
 
 namespace millrace::nn {
 
-/// The layers that turn pictures into features: those before the first flatten or global_avg_pool;
+/// The layers that turn images into features: those before the first flatten or global_avg_pool;
 /// all of them where there is neither.
 [[nodiscard]] std::size_t base_layers(const Model& model);
 

@@ -27,7 +27,7 @@ Augment::Augment(AugmentOptions options, std::uint64_t seed, Shape sample)
       transformer_(sampling_of(options_), options_.keras_compat) {}
 
 template <class Sample>
-void Augment::change(BasicImageView<Sample> image, DrawKey key) {
+void Augment::change(BasicImageView<Sample> image, RandomKey key) {
   if (options_.crop_padding > 0) {
     crop_in_place(image, draw_crop(options_, image.height, image.width, key),
                   static_cast<Sample>(options_.fill));
@@ -42,7 +42,7 @@ Ticket Augment::operator()(const Ticket& ticket) {
   for (std::size_t i = ticket.first; applies && i < ticket.first + ticket.count; ++i) {
     if (batch.valid[i] == 0) continue;
     const TensorView pixels = batch.row(static_cast<std::int64_t>(i));
-    const DrawKey key{seed_, batch.passes[i], batch.draws[i]};
+    const RandomKey key{seed_, batch.passes[i], batch.positions[i]};
     if (batch.dtype == DType::u8) {
       change(image_of(pixels), key);
     } else {

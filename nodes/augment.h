@@ -1,5 +1,5 @@
 #pragma once
-// Random changes to training pictures, in place, that leave their meaning alone. The options are
+// Random changes to training images, in place, that leave their meaning alone. The options are
 // those of image/augmentation.h.
 
 #include <millrace/image/augmentation.h>
@@ -9,23 +9,23 @@
 
 namespace millrace {
 
-/// A node: Ticket -> the same Ticket. Changes valid pictures {H, W, C} of training batches only:
+/// A node: Ticket -> the same Ticket. Changes valid images {H, W, C} of training batches only:
 /// first the padded crop, then the rest in Keras's order. Samples count 0 to 255; of uint8 batches
 /// they are rounded once, of float32 batches not. What it draws is a function of (seed, pass,
 /// position in the pass), whatever thread does it.
 class Augment {
  public:
-  /// `sample` is the shape of the pictures to come: scratch() is computed from it. Throws
+  /// `sample` is the shape of the images to come: scratch() is computed from it. Throws
   /// UsageError as check() does.
   Augment(AugmentOptions options, std::uint64_t seed, Shape sample = {});
   static constexpr bool writes_in_place = true;
   Ticket operator()(const Ticket& ticket);
-  /// The most that one copy holds for pictures of the shape given; 0 without one.
+  /// The most that one copy holds for images of the shape given; 0 without one.
   [[nodiscard]] Bytes scratch() const noexcept;
 
  private:
   template <class Sample>
-  void change(BasicImageView<Sample> image, DrawKey key);
+  void change(BasicImageView<Sample> image, RandomKey key);
 
   AugmentOptions options_;
   std::uint64_t seed_;

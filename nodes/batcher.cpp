@@ -16,7 +16,7 @@ void move_row(HostBatch& batch, std::size_t from, std::size_t to) {
   std::copy(target.begin(), target.end(), batch.target(static_cast<std::int64_t>(to)).begin());
   batch.weights[to] = batch.weights[from];
   batch.passes[to] = batch.passes[from];
-  batch.draws[to] = batch.draws[from];
+  batch.positions[to] = batch.positions[from];
   batch.valid[to] = 1;
 }
 

@@ -26,7 +26,7 @@ void check_channels(const char* name, const std::vector<float>& values, std::siz
 Cast::Cast(const nn::Preprocessing& preprocessing, const Shape& sample)
     : swaps_(preprocessing.order == nn::ChannelOrder::bgr),
       wants_floats_(nn::needs_whole_samples(preprocessing)),
-      is_for_pictures_(sample.rank() == 3) {
+      is_for_images_(sample.rank() == 3) {
   const auto channels = static_cast<std::size_t>(sample[-1]);
   const bool is_plain = preprocessing.mean.empty() && preprocessing.deviation.empty();
   check_channels("mean", preprocessing.mean, channels);
@@ -91,7 +91,7 @@ Pending<Lease<DeviceBatch>> Cast::operator()(const Lease<DeviceBatch>& batch) co
   if (batch->device == nullptr) {
     cast_on_host(*batch);
   } else if (batch->size > 0) {
-    const bool is_done = dtype == DType::f32 && is_for_pictures_;
+    const bool is_done = dtype == DType::f32 && is_for_images_;
     ended = batch->device->cast(is_done ? none_ : by_channel_);
   }
   batch->host.reset();
@@ -101,7 +101,7 @@ Pending<Lease<DeviceBatch>> Cast::operator()(const Lease<DeviceBatch>& batch) co
 void Cast::cast_on_host(DeviceBatch& batch) const {
   const ConstTensorView rows = batch.host->rows();
   const std::span<float> input = batch.input.as<float>();
-  if (rows.dtype == DType::f32 && is_for_pictures_)
+  if (rows.dtype == DType::f32 && is_for_images_)
     std::copy_n(rows.as<float>().begin(), rows.shape.elements(), input.begin());
   else if (rows.dtype == DType::f32)
     normalize(rows.as<float>(), input);

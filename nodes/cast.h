@@ -13,7 +13,7 @@ namespace millrace {
 
 /// A node: DeviceBatch -> the same, with `input` = (pixel * scale - mean[c]) / deviation[c],
 /// computed in float32 as pixel * (scale / deviation) - mean / deviation, c counting in the model's
-/// order of channels. Float32 features are scaled the same way. Float32 pictures come from
+/// order of channels. Float32 features are scaled the same way. Float32 images come from
 /// Standardize, which has done all this: they are copied. Where the engine has memory of its own
 /// the device does the same there, in the engine's precision. Drops the lease of the host batch;
 /// in a pipeline its slot is free once the item has left the last stage, which holds it too.
@@ -34,10 +34,10 @@ class Cast {
   // length, so that the inner loop has no division by the number of channels.
   std::vector<float> factor_, offset_;
   nn::Normalization by_channel_;  // the same for a device
-  nn::Normalization none_;        // of pictures that were standardised
+  nn::Normalization none_;        // of images that were standardised
   bool swaps_ = false;            // RGB to BGR
   bool wants_floats_ = false;     // samples must have been standardised as a whole
-  bool is_for_pictures_ = true;   // float32 samples of one dimension are features
+  bool is_for_images_ = true;     // float32 samples of one dimension are features
 };
 
 }  // namespace millrace

@@ -1,6 +1,6 @@
 #pragma once
-// Samples as a network will see them, side by side in one picture, for people to look at before
-// they train for hours on pictures that are grey, cropped wrong or upside down.
+// Samples as a network will see them, side by side in one image, for people to look at before
+// they train for hours on images that are grey, cropped wrong or upside down.
 
 #include <millrace/nn/model.h>
 
@@ -20,7 +20,7 @@ struct ContactSheet {
 /// about as many rows as columns. Pixels are mapped back to 0..255: scale, mean, deviation and
 /// order of channels are undone; where the preprocessing took something from each sample that is
 /// not kept (samplewise steps, whitening), a sample is stretched so that its least value is 0 and
-/// its greatest 255. Throws UsageError unless samples are pictures of 1 or 3 channels.
+/// its greatest 255. Throws UsageError unless samples are images of 1 or 3 channels.
 [[nodiscard]] ContactSheet contact_sheet(std::span<const float> inputs, std::int64_t samples,
                                          const Shape& sample,
                                          const nn::Preprocessing& preprocessing);

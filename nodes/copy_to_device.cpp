@@ -21,7 +21,7 @@ nn::HostSamples samples_of(const HostBatch& host, const DeviceBatch& batch) {
     samples.labels = batch.labels.as<std::int32_t>().first(n);
   if (!batch.moves.empty()) samples.moves = std::span(batch.moves).first(n);
   samples.weights = std::span(batch.weights).first(n);
-  samples.draws = std::span(batch.draws).first(n);
+  samples.positions = std::span(batch.positions).first(n);
   samples.pass = batch.pass;
   samples.samples = batch.size;
   return samples;
@@ -39,8 +39,7 @@ CopyToDevice& CopyToDevice::move_as(const AugmentOptions& options, std::uint64_t
                             options.crop_padding));
   }
   if (!only_moves(options)) {
-    throw UsageError(
-        "pictures on a device can be cropped and flipped, and changed in no other way");
+    throw UsageError("images on a device can be cropped and flipped, and changed in no other way");
   }
   moves_ = options;
   seed_ = seed;
@@ -53,7 +52,7 @@ void CopyToDevice::draw_moves(const HostBatch& host, DeviceBatch& batch) const {
   for (std::size_t i = 0; i < static_cast<std::size_t>(host.size); ++i) {
     nn::Move& move = batch.moves[i] = {};
     if (stays) continue;
-    const DrawKey key{seed_, host.passes[i], host.draws[i]};
+    const RandomKey key{seed_, host.passes[i], host.positions[i]};
     const CropOrigin origin = draw_crop(moves_, height, width, key);
     const Flips flips = draw_transform(moves_, height, width, key).flips;
     move = {.top = static_cast<std::int16_t>(origin.top),
@@ -86,7 +85,7 @@ Pending<Lease<DeviceBatch>> CopyToDevice::operator()(
   std::copy_n(host.weights.begin(), n, device.weights.begin());
   device.pass = n > 0 ? host.passes[0] : 0;
   for (std::size_t i = 0; i < n; ++i) {
-    device.draws[i] = (std::uint64_t{host.passes[i] - device.pass} << 32) + host.draws[i];
+    device.positions[i] = (std::uint64_t{host.passes[i] - device.pass} << 32) + host.positions[i];
   }
   if (!device.moves.empty()) draw_moves(host, device);
   device.size = host.size;

@@ -18,7 +18,7 @@ namespace millrace {
 class CopyToDevice {
  public:
   explicit CopyToDevice(std::shared_ptr<const nn::Engine> engine);
-  /// Resident pictures of training batches are moved on the device just as Augment would move them
+  /// Resident images of training batches are moved on the device just as Augment would move them
   /// on the host. The slots are of a factory that moves. Throws UsageError unless the options are
   /// the padded crop and flips alone.
   CopyToDevice& move_as(const AugmentOptions& options, std::uint64_t seed);

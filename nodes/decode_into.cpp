@@ -8,7 +8,7 @@ namespace {
 /// A part is a sample: its phase above its number in the data set.
 constexpr int kPhaseBit = 32;
 
-/// Loads the bytes of a picture into the last quarter of its floats and spreads them from the
+/// Loads the bytes of an image into the last quarter of its floats and spreads them from the
 /// front: the float that is written ends before the byte that is read next (4 i + 3 < 3 n + i + 1
 /// for all i < n), so no other memory is needed.
 void load_as_floats(const Dataset& dataset, std::uint32_t index, const TensorView& row,
@@ -70,7 +70,7 @@ bool DecodeInto::decodes() const noexcept {
 }
 
 Bytes DecodeInto::scratch() const noexcept {
-  // The file and the picture, see DecoderOptions.
+  // The file and the image, see DecoderOptions.
   return decodes() ? 2 * options_.max_scratch : Bytes{};
 }
 

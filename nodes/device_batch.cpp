@@ -24,7 +24,7 @@ nn::Batch DeviceBatch::view() const {
     batch.labels = {labels.data(), Shape{size}, DType::i32};
   batch.weights = std::span(weights).first(static_cast<std::size_t>(size));
   batch.pass = pass;
-  batch.draws = std::span(draws).first(static_cast<std::size_t>(size));
+  batch.positions = std::span(positions).first(static_cast<std::size_t>(size));
   batch.samples = size;
   return batch;
 }
@@ -41,7 +41,7 @@ DeviceBatch DeviceBatchFactory::operator()() const {
   batch.target_width = target_width;
   batch.learns_input = learns_input;
   batch.weights.resize(n, 1.0F);
-  batch.draws.resize(n);
+  batch.positions.resize(n);
   if (moves) batch.moves.resize(n);
   return batch;
 }

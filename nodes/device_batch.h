@@ -23,8 +23,8 @@ struct DeviceBatch {
   std::vector<float> weights;
   std::uint32_t pass = 0;  ///< of the first sample
   /// Position in the pass; samples of a later pass than the first one's count on from 2^32 a pass.
-  std::vector<std::uint64_t> draws;
-  std::vector<nn::Move> moves;  ///< [capacity] of resident pictures that are moved; else empty
+  std::vector<std::uint64_t> positions;
+  std::vector<nn::Move> moves;  ///< [capacity] of resident images that are moved; else empty
   Lease<HostBatch> host;        ///< the pixels, until they are cast
   std::int64_t size = 0;
   std::int64_t holes = 0;
@@ -47,7 +47,7 @@ struct DeviceBatchFactory {
   std::int64_t step = 0;  ///< samples of a step, where a batch holds several (BatchTag::rows)
   /// Where the samples lie already, if they do; then host batches name them by their rows.
   std::shared_ptr<const nn::ResidentPixels> resident{};
-  bool moves = false;  ///< resident pictures are moved on the device: CopyToDevice::move_as()
+  bool moves = false;  ///< resident images are moved on the device: CopyToDevice::move_as()
 
   [[nodiscard]] DeviceBatch operator()() const;
   [[nodiscard]] Bytes bytes() const;         ///< of one slot in host memory

@@ -78,7 +78,7 @@ void DirectoryReader::order_pass() {
   ordered_pass_ = next_.pass;
   order_.resize(training_->size());
   std::iota(order_.begin(), order_.end(), 0U);
-  if (options_.shuffle) shuffle(order_, Random(options_.seed, next_.pass, 0, Draw::shuffle));
+  if (options_.shuffle) shuffle(order_, Random(options_.seed, next_.pass, 0, Purpose::shuffle));
 }
 
 void DirectoryReader::stamp(HostBatch& batch, std::int64_t row, const SampleSet& set,
@@ -107,7 +107,7 @@ void DirectoryReader::stamp_training(HostBatch& batch) {
     order_pass();
     stamp(batch, batch.size, *training_, order_[next_.position]);
     batch.passes[static_cast<std::size_t>(batch.size)] = next_.pass;
-    batch.draws[static_cast<std::size_t>(batch.size)] = next_.position++;
+    batch.positions[static_cast<std::size_t>(batch.size)] = next_.position++;
   }
 }
 
@@ -118,7 +118,7 @@ void DirectoryReader::stamp_validation(HostBatch& batch) {
     const auto position = static_cast<std::uint32_t>(first + row);
     stamp(batch, row, *validation_, position);
     batch.passes[static_cast<std::size_t>(row)] = next_.epoch;
-    batch.draws[static_cast<std::size_t>(row)] = position;
+    batch.positions[static_cast<std::size_t>(row)] = position;
   }
 }
 

@@ -34,7 +34,7 @@ void check(const SampleSet& training, const Shape& sample, nn::Preprocessing pre
     throw UsageError("fit: whitening makes all deviations equal; leave out deviation or zca");
   }
   if (options.zca && training.dataset->dtype() != DType::u8) {
-    throw UsageError("fit: whitening is of pictures, the data are rows of numbers");
+    throw UsageError("fit: whitening is of images, the data are rows of numbers");
   }
   if (!(options.zca_epsilon >= 0)) {
     throw UsageError(concat("fit: zca epsilon must be 0 or more, not ", options.zca_epsilon));

@@ -16,7 +16,7 @@ namespace millrace {
 struct FitOptions {
   bool center = false;     ///< mean by channel
   bool deviation = false;  ///< and deviation by channel
-  bool zca = false;        ///< and the whitening matrix; uint8 pictures only
+  bool zca = false;        ///< and the whitening matrix; uint8 images only
   double zca_epsilon = 1e-6;
   std::uint32_t samples = 0;  ///< so many, spread evenly over the set; 0: all
   OnError on_bad_image = fail();

@@ -23,7 +23,7 @@ HostBatch::HostBatch(Shape sample_shape, DType type, std::int64_t rows, Buffer m
   weights.resize(n, 1.0F);
   valid.resize(n);
   passes.resize(n);
-  draws.resize(n);
+  positions.resize(n);
 }
 
 TensorView HostBatch::row(std::int64_t i) {

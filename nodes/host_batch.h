@@ -63,9 +63,10 @@ struct HostBatch {
       weights;  ///< [capacity] of the sample in the loss; 1 unless classes are weighted
   std::vector<std::uint8_t> valid;    ///< [capacity] 1: decoded
   std::vector<std::uint32_t> passes;  ///< [capacity] the pass through the data, and
-  std::vector<std::uint64_t> draws;  ///< [capacity] the position in it: what random draws depend on
-  std::int64_t size = 0;             ///< rows in use
-  std::int64_t holes = 0;            ///< rows that the batcher closed
+  std::vector<std::uint64_t>
+      positions;           ///< [capacity] the position in it: what random numbers depend on
+  std::int64_t size = 0;   ///< rows in use
+  std::int64_t holes = 0;  ///< rows that the batcher closed
   BatchTag tag;
 
   [[nodiscard]] std::int64_t capacity() const noexcept {

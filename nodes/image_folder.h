@@ -35,7 +35,7 @@ struct ImageFolderOptions {
 /// Batches of uint8 pixels [size][H][W][C] with labels by the order of the class folders, and what
 /// the class mode says. A batch and its memory live until the next step of the loop. Throws Error
 /// for a folder without class folders, UsageError for mode binary where there are not two; a
-/// picture that cannot be read is thrown by the loop as StageError, or skipped.
+/// image that cannot be read is thrown by the loop as StageError, or skipped.
 [[nodiscard]] Range<Lease<HostBatch>> image_folder(const std::filesystem::path& path,
                                                    const ImageFolderOptions& options = {});
 

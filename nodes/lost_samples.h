@@ -27,7 +27,7 @@ class LostSamples {
   [[nodiscard]] Bytes bytes() const noexcept;
 
   /// How many of a set's samples were tried in vain, and lines for people: the classes of which
-  /// none could be read, and a share above a tenth. `what` names the set: "training pictures".
+  /// none could be read, and a share above a tenth. `what` names the set: "training images".
   [[nodiscard]] std::uint64_t count(const SampleSet& set, Phase phase) const;
   [[nodiscard]] std::vector<std::string> warnings(const SampleSet& set, Phase phase,
                                                   std::string_view what) const;

@@ -84,7 +84,7 @@ void Moments::add(const ConstTensorView& rows) {
     add_values(rows.as<std::uint8_t>());
     if (!pairs_.empty()) add_pairs(rows.as<std::uint8_t>());
   } else {
-    MILLRACE_CHECK(pairs_.empty(), "pairs of elements are counted for uint8 pictures");
+    MILLRACE_CHECK(pairs_.empty(), "pairs of elements are counted for uint8 images");
     add_values(rows.as<float>());
   }
   samples_ += static_cast<std::uint64_t>(rows.shape[0]);

@@ -23,7 +23,7 @@ namespace millrace {
 class Moments {
  public:
   /// `sample`: {height, width, channels} or {features}, where each feature is a channel. `swaps`:
-  /// channels 0 and 2 of pictures change places. Pairs are for uint8 pictures.
+  /// channels 0 and 2 of images change places. Pairs are for uint8 images.
   Moments(const Shape& sample, bool with_pairs, bool swaps = false);
 
   /// Rows [N][sample] of uint8 or float32.

@@ -16,7 +16,7 @@ Buffer no_pixels(Bytes size) {
   return {nullptr, size, [](std::byte*) {}};
 }
 
-std::vector<std::uint32_t> first_draws(const KeptBatches& kept) {
+std::vector<std::uint32_t> first_positions(const KeptBatches& kept) {
   std::vector<std::uint32_t> draws;
   std::uint32_t samples = 0;
   for (const Lease<HostBatch>& batch : kept) {
@@ -62,7 +62,7 @@ ReaderPosition Replay::position(std::uint64_t number) const {
   return {.epoch = static_cast<std::uint32_t>(number / options_.steps),
           .step = static_cast<std::uint32_t>(number % options_.steps),
           .pass = static_cast<std::uint32_t>(number / kept_->size()),
-          .position = draws_[number % draws_.size()]};
+          .position = positions_[number % positions_.size()]};
 }
 
 void Replay::fill(HostBatch& slot, std::uint64_t number) const {
@@ -85,7 +85,7 @@ void Replay::fill(HostBatch& slot, std::uint64_t number) const {
   const ReaderPosition at = position(number);
   for (std::size_t row = 0; row < rows; ++row) {
     slot.passes[row] = at.pass;
-    slot.draws[row] = at.position + row;
+    slot.positions[row] = at.position + row;
   }
 }
 
@@ -94,7 +94,7 @@ bool Replay::operator()(Lease<HostBatch> slot, Emit<Lease<HostBatch>>& emit) {
   const std::uint64_t end = std::uint64_t{options_.epochs} * options_.steps;
   if (next_ >= end || is_finished) return false;
   if (kept_->empty()) throw Error("replay: no batch was kept, so there is nothing to feed");
-  if (draws_.empty()) draws_ = first_draws(*kept_);
+  if (positions_.empty()) positions_ = first_positions(*kept_);
   fill(*slot, next_);
   const ReaderPosition at = position(next_);
   const ReaderPosition behind = position(++next_);

@@ -68,8 +68,9 @@ class Replay {
 
   std::shared_ptr<const KeptBatches> kept_;
   ReplayOptions options_;
-  std::uint64_t next_;                // the number of the next batch in the run
-  std::vector<std::uint32_t> draws_;  // of the first sample of each kept batch, once it is asked
+  std::uint64_t next_;  // the number of the next batch in the run
+  std::vector<std::uint32_t>
+      positions_;  // of the first sample of each kept batch, once it is asked
 };
 
 }  // namespace millrace

@@ -16,7 +16,7 @@ void move_row(HostBatch& batch, std::size_t from, std::size_t to) {
   std::copy_n(batch.targets.data() + from * width, width, batch.targets.data() + to * width);
   batch.weights[to] = batch.weights[from];
   batch.passes[to] = batch.passes[from];
-  batch.draws[to] = batch.draws[from];
+  batch.positions[to] = batch.positions[from];
 }
 
 /// From numbers in the data set to rows; closes the holes.
@@ -82,7 +82,7 @@ void ResidentReader::append_step(HostBatch& batch) {
   std::copy_n(step.weights.begin(), step.size, batch.weights.begin() + to);
   std::copy_n(step.valid.begin(), step.size, batch.valid.begin() + to);
   std::copy_n(step.passes.begin(), step.size, batch.passes.begin() + to);
-  std::copy_n(step.draws.begin(), step.size, batch.draws.begin() + to);
+  std::copy_n(step.positions.begin(), step.size, batch.positions.begin() + to);
   batch.size += step.size;
   batch.holes += step.holes;
   ++batch.tag.count;

@@ -59,7 +59,7 @@ struct ResidentOptions {
 };
 
 /// A source over a pool of slots without pixels, with room for `steps` batches of the reader: the
-/// steps of a DirectoryReader, in its order and with its draws, samples by their rows
+/// steps of a DirectoryReader, in its order and with its positions, samples by their rows
 /// (HostBatch::index). Samples that are left out are holes, which are closed already.
 ///
 /// A batch holds steps of one phase of one epoch, all but the last of them full (BatchTag::rows),

@@ -12,7 +12,7 @@
 
 namespace millrace {
 
-/// A node: Ticket -> the same Ticket. Turns the valid float32 rows of pictures, 0..255, into the
+/// A node: Ticket -> the same Ticket. Turns the valid float32 rows of images, 0..255, into the
 /// input of the model in place, by all of the preprocessing (see nn::Preprocessing for the order,
 /// which is that of ImageDataGenerator.standardize). A row's result depends on that row alone.
 /// scratch() is what one copy holds.

@@ -39,7 +39,7 @@ void clear_padding(const ChannelBlocks& image, std::int64_t channels, float* run
 
 }  // namespace
 
-void draw_masks(const ChannelBlocks& image, const DropoutDraws& draws, const nn::Batch& batch,
+void draw_masks(const ChannelBlocks& image, const DropoutMask& how, const nn::Batch& batch,
                 std::byte* mask) {
   const std::int64_t elements = image.channels * image.pixels;
   auto* const bytes = reinterpret_cast<std::uint8_t*>(mask);
@@ -51,8 +51,8 @@ void draw_masks(const ChannelBlocks& image, const DropoutDraws& draws, const nn:
       continue;
     }
     const auto index = static_cast<std::size_t>(n);
-    const std::uint64_t draw = batch.draws.empty() ? index : batch.draws[index];
-    nn::dropout_mask(draws.seed, batch.pass, draw, draws.layer, draws.rate, row);
+    const std::uint64_t position = batch.positions.empty() ? index : batch.positions[index];
+    nn::dropout_mask(how.seed, batch.pass, position, how.layer, how.rate, row);
   }
 }
 

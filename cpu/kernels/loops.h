@@ -13,7 +13,7 @@
 
 namespace millrace::cpu {
 
-struct DropoutDraws {
+struct DropoutMask {
   std::uint64_t seed = 0;
   int layer = 0;
   float rate = 0;
@@ -21,7 +21,7 @@ struct DropoutDraws {
 
 /// Fills `mask`, one byte an element in the logical order, for the valid samples; zero for the
 /// rest.
-void draw_masks(const ChannelBlocks& image, const DropoutDraws& draws, const nn::Batch& batch,
+void draw_masks(const ChannelBlocks& image, const DropoutMask& how, const nn::Batch& batch,
                 std::byte* mask);
 
 /// y = mask ? x / (1 - rate) : 0, forward and backward. x and y may be the same memory.

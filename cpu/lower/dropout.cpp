@@ -35,11 +35,11 @@ void lower(Lowering& lowering, const nn::Op& op, const nn::Dropout& layer) {
   const SlotId mask =
       lowering.make(op.saved(nn::Dropout::kMask),
                     byte_layout(static_cast<std::size_t>(lowering.shape(op.x()).elements())));
-  const DropoutDraws draws{lowering.options().seed, op.layer, layer.rate};
+  const DropoutMask how{lowering.options().seed, op.layer, layer.rate};
   lowering.append(lowering.step_name(op), "philox", {from, mask, to},
-                  [blocks = blocks, draws](std::span<std::byte* const> memory, Run& run) {
-                    draw_masks(blocks, draws, *run.batch, memory[1]);
-                    apply_dropout(blocks, draws.rate, memory[0], memory[1], memory[2]);
+                  [blocks = blocks, how](std::span<std::byte* const> memory, Run& run) {
+                    draw_masks(blocks, how, *run.batch, memory[1]);
+                    apply_dropout(blocks, how.rate, memory[0], memory[1], memory[2]);
                   });
 }
 

@@ -8,7 +8,7 @@
 
 namespace millrace::gpu {
 
-/// A chunk of channels a call. Samples that are not valid have no draw; they get zero.
+/// A chunk of channels a call. Samples that are not valid have no position; they get zero.
 template <class T>
 struct Dropout {
   const T* x;
@@ -18,7 +18,7 @@ struct Dropout {
   std::uint32_t operation;  ///< layer and purpose, the low part of the counter's last word
   float factor;             ///< 1 / (1 - rate)
   std::uint64_t seed;
-  const std::uint64_t* draws;
+  const std::uint64_t* positions;
   const Scalars* scalars;
 
   MILLRACE_HOST_DEVICE void operator()(std::int64_t i) const {
@@ -28,26 +28,26 @@ struct Dropout {
     const std::int64_t first = chunk * kLanes;
     const std::int64_t counting = n < scalars->samples ? channels - first : 0;
     auto values = load_lanes<kLanes>(x + i * kLanes);
-    if (counting > 0) keep_some(values, pixel * channels + first, draws[n]);
+    if (counting > 0) keep_some(values, pixel * channels + first, positions[n]);
     store_lanes(y + i * kLanes, values, counting);
   }
 
   /// `element`: number of the first lane in its sample.
   template <int N>
   MILLRACE_HOST_DEVICE void keep_some(Lanes<N>& values, std::int64_t element,
-                                      std::uint64_t draw) const {
-    PhiloxWords block = block_of(element, draw);
+                                      std::uint64_t position) const {
+    PhiloxWords block = block_of(element, position);
     for (int k = 0; k < N; ++k) {
       const auto word = static_cast<unsigned>(element + k) % 4;
-      if (k > 0 && word == 0) block = block_of(element + k, draw);
+      if (k > 0 && word == 0) block = block_of(element + k, position);
       values[k] = chosen(block, word) >= threshold ? values[k] * factor : 0.0F;
     }
   }
-  MILLRACE_HOST_DEVICE PhiloxWords block_of(std::int64_t element, std::uint64_t draw) const {
-    return philox(
-        {{static_cast<std::uint32_t>(element / 4), scalars->pass, static_cast<std::uint32_t>(draw),
-          static_cast<std::uint32_t>(draw >> 32) << 24 | operation}},
-        seed);
+  MILLRACE_HOST_DEVICE PhiloxWords block_of(std::int64_t element, std::uint64_t position) const {
+    return philox({{static_cast<std::uint32_t>(element / 4), scalars->pass,
+                    static_cast<std::uint32_t>(position),
+                    static_cast<std::uint32_t>(position >> 32) << 24 | operation}},
+                  seed);
   }
   /// Without an address, so that the words stay in registers.
   MILLRACE_HOST_DEVICE static std::uint32_t chosen(const PhiloxWords& block, unsigned word) {
@@ -58,7 +58,7 @@ struct Dropout {
 };
 
 Launch dropout(Type type, const void* x, void* y, const DropoutSize& size,
-               const std::uint64_t* draws, const Scalars* scalars) {
+               const std::uint64_t* positions, const Scalars* scalars) {
   MILLRACE_CHECK(size.samples > 0 && size.pixels > 0, "dropout: no pixels");
   MILLRACE_CHECK(size.rate >= 0 && size.rate < 1, "dropout's rate is in [0, 1), not ", size.rate);
   MILLRACE_CHECK(size.layer >= 0 && size.layer < (1 << 16), "dropout knows 2^16 layers, not layer ",
@@ -74,10 +74,10 @@ Launch dropout(Type type, const void* x, void* y, const DropoutSize& size,
                                .stored = size.stored,
                                .threshold = static_cast<std::uint32_t>(std::ceil(rate * 0x1p32)),
                                .operation = static_cast<std::uint32_t>(size.layer) << 8 |
-                                            static_cast<std::uint32_t>(Draw::dropout),
+                                            static_cast<std::uint32_t>(Purpose::dropout),
                                .factor = static_cast<float>(1 / (1 - rate)),
                                .seed = size.seed,
-                               .draws = at.reads_any<std::uint64_t>(draws, size.samples),
+                               .positions = at.reads_any<std::uint64_t>(positions, size.samples),
                                .scalars = at.reads_any<Scalars>(scalars)},
                     n / kChunk<T>);
   });

@@ -17,6 +17,6 @@ struct DropoutSize {
   std::uint64_t seed = 0;
 };
 [[nodiscard]] Launch dropout(Type type, const void* x, void* y, const DropoutSize& size,
-                             const std::uint64_t* draws, const Scalars* scalars);
+                             const std::uint64_t* positions, const Scalars* scalars);
 
 }  // namespace millrace::gpu

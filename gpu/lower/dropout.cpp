@@ -20,7 +20,7 @@ void lower(Lowering& lowering, const nn::Op& op, const nn::Dropout& layer) {
   const SlotId from = lowering.slot_of(in);
   const SlotId to = lowering.make_in_place(out, in);
   lowering.append(op, [=](const Addresses& at) {
-    return dropout(image.type, at(from), at(to), size, at.input().draws, at.arenas().scalars);
+    return dropout(image.type, at(from), at(to), size, at.input().positions, at.arenas().scalars);
   });
 }
 

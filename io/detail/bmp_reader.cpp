@@ -198,13 +198,13 @@ Raster bmp_decode(std::span<const std::byte> file, std::size_t max_bytes,
   const std::size_t least = is_runs ? 2 * height : (height - 1) * stride + (bits + 7) / 8;
   if (header.pixels_at > file.size() || file.size() - header.pixels_at < least) fail_short();
 
-  Raster picture = new_raster(raster_header_of(header), max_bytes);
-  const auto channels = static_cast<std::size_t>(picture.header.channels);
+  Raster image = new_raster(raster_header_of(header), max_bytes);
+  const auto channels = static_cast<std::size_t>(image.header.channels);
   const auto* const from = reinterpret_cast<const std::uint8_t*>(file.data()) + header.pixels_at;
   Runs runs(header, file);
   for (std::size_t y = 0; y < height; ++y) {
     const std::size_t place = header.is_top_down ? y : height - 1 - y;
-    std::uint8_t* const row = picture.pixels.get() + place * width * channels;
+    std::uint8_t* const row = image.pixels.get() + place * width * channels;
     if (is_runs) {
       // The numbers lie at the end of the row, which the colours reach after they are read.
       std::uint8_t* const numbers = row + (channels - 1) * width;
@@ -214,7 +214,7 @@ Raster bmp_decode(std::span<const std::byte> file, std::size_t max_bytes,
       read_row(header, from + y * stride, row);
     }
   }
-  return picture;
+  return image;
 }
 
 }  // namespace millrace::detail

@@ -115,7 +115,7 @@ std::optional<DataLayout> FolderParts::layout() const {
     if (folder.kind && folder.has_folders) {
       named.emplace_back(*folder.kind, DataPart{folder.path, {}, true});
     } else if (folder.kind && holds_images(folder)) {
-      throw Error(concat(folder.path.string(), ": has pictures without class folders, though ",
+      throw Error(concat(folder.path.string(), ": has images without class folders, though ",
                          name_of(training->path),
                          "/ beside it has class folders; expected such as ", folder.path.string(),
                          "/cats/3.jpg; or name the part that has them: ", training->path.string()));
@@ -146,7 +146,7 @@ std::vector<std::string> FolderParts::notes() const {
   if (const Folder* const training = training_with_classes()) {
     return {concat(training->path.string(),
                    ": taken for a class, since there are no parts beside it ",
-                   "but other folders of pictures")};
+                   "but other folders of images")};
   }
   const bool are_all_parts =
       folders_.size() > 1 && std::all_of(folders_.begin(), folders_.end(),

@@ -105,7 +105,7 @@ Format sniff(std::span<const std::byte> file) {
   }
   if (is_bmp(file)) return Format::bmp;
   if (is_tga(file)) return Format::tga;
-  throw Error(concat("not a picture: it begins with ", beginning(text), "; remove it"));
+  throw Error(concat("not an image: it begins with ", beginning(text), "; remove it"));
 }
 
 }  // namespace millrace::detail

@@ -13,7 +13,7 @@ Inflated inflate(std::span<const std::byte> block, Wrapping wrapping, std::span<
   struct Free {
     void operator()(libdeflate_decompressor* it) const { libdeflate_free_decompressor(it); }
   };
-  // Scratch of one call, kept because pictures are small and many.
+  // Scratch of one call, kept because images are small and many.
   thread_local std::unique_ptr<libdeflate_decompressor, Free> scratch;
   if (!scratch) scratch.reset(libdeflate_alloc_decompressor());
   if (!scratch) return Inflated::no_memory;

@@ -3,7 +3,7 @@
 #include <millrace/core/bytes.h>
 #include <millrace/core/error.h>
 #include <millrace/io/detail/png_contents.h>
-#include <millrace/io/detail/stb_picture.h>
+#include <millrace/io/detail/stb_png.h>
 
 #include <algorithm>
 #include <array>

@@ -77,7 +77,7 @@ class Text {
 };
 
 struct Header {
-  RasterHeader picture{};
+  RasterHeader image{};
   bool is_plain = false;
   bool is_bits = false;
   std::uint32_t most = 1;  // that a sample may be
@@ -93,8 +93,8 @@ Header read_header(std::string_view file, Text& text) {
   if (width == 0 || height == 0 || width > kMost || height > kMost) {
     fail("its header claims pixels that cannot be");
   }
-  header.picture = {static_cast<int>(height), static_cast<int>(width),
-                    kind == '3' || kind == '6' ? 3 : 1};
+  header.image = {static_cast<int>(height), static_cast<int>(width),
+                  kind == '3' || kind == '6' ? 3 : 1};
   if (header.is_bits) return header;
   const std::uint64_t most = text.number();
   if (most == 0 || most > 65535) fail("the maximum of its samples is not 1 to 65535");
@@ -120,10 +120,10 @@ void read_plain(const Header& header, Text& text, std::span<std::uint8_t> sample
   }
 }
 
-void read_bits(const std::uint8_t* from, const RasterHeader& picture, std::uint8_t* to) {
-  const int width = picture.width;
+void read_bits(const std::uint8_t* from, const RasterHeader& image, std::uint8_t* to) {
+  const int width = image.width;
   const int stride = (width - 1) / 8 + 1;
-  for (int y = 0; y < picture.height; ++y, from += stride, to += width) {
+  for (int y = 0; y < image.height; ++y, from += stride, to += width) {
     for (int x = 0; x < width; ++x) {
       to[x] = (from[x / 8] >> (7 - x % 8) & 1) != 0 ? 0 : 255;
     }
@@ -144,7 +144,7 @@ void read_scaled(Value value_at, std::uint32_t most, std::span<std::uint8_t> to)
 
 void read_raw(const Header& header, const std::uint8_t* from, std::span<std::uint8_t> samples) {
   if (header.is_bits) {
-    read_bits(from, header.picture, samples.data());
+    read_bits(from, header.image, samples.data());
   } else if (header.most == 255) {
     std::memcpy(samples.data(), from, samples.size());
   } else if (header.most < 256) {
@@ -156,9 +156,9 @@ void read_raw(const Header& header, const std::uint8_t* from, std::span<std::uin
 }
 
 std::uint64_t least_bytes(const Header& header) {
-  const auto height = static_cast<std::uint64_t>(header.picture.height);
-  const auto width = static_cast<std::uint64_t>(header.picture.width);
-  const auto samples = width * height * static_cast<std::uint64_t>(header.picture.channels);
+  const auto height = static_cast<std::uint64_t>(header.image.height);
+  const auto width = static_cast<std::uint64_t>(header.image.width);
+  const auto samples = width * height * static_cast<std::uint64_t>(header.image.channels);
   if (header.is_plain) return header.is_bits ? samples : 2 * samples - 1;
   if (header.is_bits) return height * ((width + 7) / 8);
   return header.most < 256 ? samples : 2 * samples;
@@ -178,24 +178,23 @@ bool is_pnm(std::span<const std::byte> file) noexcept {
 
 RasterHeader pnm_header(std::span<const std::byte> file) {
   Text text(text_of(file));
-  return read_header(text_of(file), text).picture;
+  return read_header(text_of(file), text).image;
 }
 
 Raster pnm_decode(std::span<const std::byte> file, std::size_t max_bytes) {
   Text text(text_of(file));
   const Header header = read_header(text_of(file), text);
   if (file.size() - text.at() < least_bytes(header)) fail_short();
-  Raster picture = new_raster(header.picture, max_bytes);
-  const std::span samples(picture.pixels.get(),
-                          static_cast<std::size_t>(header.picture.height) *
-                              static_cast<std::size_t>(header.picture.width) *
-                              static_cast<std::size_t>(header.picture.channels));
+  Raster image = new_raster(header.image, max_bytes);
+  const std::span samples(image.pixels.get(), static_cast<std::size_t>(header.image.height) *
+                                                  static_cast<std::size_t>(header.image.width) *
+                                                  static_cast<std::size_t>(header.image.channels));
   if (header.is_plain) {
     read_plain(header, text, samples);
   } else {
     read_raw(header, reinterpret_cast<const std::uint8_t*>(file.data()) + text.at(), samples);
   }
-  return picture;
+  return image;
 }
 
 }  // namespace millrace::detail

@@ -9,7 +9,7 @@
 namespace millrace::detail {
 namespace {
 
-constexpr const char* kWhatToDo = " that a picture may; shrink it or raise --memory-budget";
+constexpr const char* kWhatToDo = " that an image may; shrink it or raise --memory-budget";
 
 }  // namespace
 

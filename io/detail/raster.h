@@ -1,5 +1,5 @@
 #pragma once
-// Pictures that are read whole: what every format but JPEG gives, which streams its rows. One file
+// Images that are read whole: what every format but JPEG gives, which streams its rows. One file
 // a format has a header function and a decode function; raster_readers.cpp knows which has which.
 
 #include <millrace/core/error.h>
@@ -45,7 +45,7 @@ void check_raster_bytes(std::uint64_t bytes, std::size_t max_bytes);
 /// Throws it where nobody knows how much it would take.
 [[noreturn]] void refuse_raster_bytes(std::size_t max_bytes);
 
-/// Zeroed memory for the pixels of a picture. Throws TooLittleMemory if that is more than
+/// Zeroed memory for the pixels of an image. Throws TooLittleMemory if that is more than
 /// `max_bytes`, std::bad_alloc.
 [[nodiscard]] Raster new_raster(const RasterHeader& header, std::size_t max_bytes);
 

@@ -13,7 +13,7 @@ namespace millrace::detail {
 [[nodiscard]] RasterHeader raster_header(Format format, std::span<const std::byte> file,
                                          Transparency transparency = Transparency::dropped);
 
-/// Decodes the first picture to 8 bits a sample; the header is raster_header()'s, if both are told
+/// Decodes the first image to 8 bits a sample; the header is raster_header()'s, if both are told
 /// the same of transparency. At no time is more than `max_bytes` allocated. Throws TooLittleMemory,
 /// Error (damaged, ends early, a kind that is not supported), std::bad_alloc. Requires: not
 /// Format::jpeg.

@@ -32,12 +32,12 @@ struct TiffLayout {
 [[nodiscard]] TiffLayout read_tiff_layout(const TiffFile& file, Transparency transparency);
 
 /// Brings samples of a row, or of a plane of it, to 8 bits and to their places in `pixels`, a row
-/// of the picture. `plane` is the sample that `row` has, -1: it has all. Samples of more than 8
+/// of the image. `plane` is the sample that `row` has, -1: it has all. Samples of more than 8
 /// bits are scaled by their maximum in grey and lose their low bits in colours, as in Pillow.
 void place_samples(const TiffLayout& layout, const std::uint8_t* row, int plane,
                    std::uint8_t* pixels);
 
-/// Once all samples of a row are in place: from those to the picture's channels.
+/// Once all samples of a row are in place: from those to the image's channels.
 void finish_row(const TiffLayout& layout, std::uint8_t* pixels);
 
 }  // namespace millrace::detail

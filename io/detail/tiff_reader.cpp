@@ -37,7 +37,7 @@ class Decoding {
       read_rows();
     }
     file_.check();
-    return std::move(picture_);
+    return std::move(image_);
   }
 
  private:
@@ -71,7 +71,7 @@ class Decoding {
     return most;
   }
 
-  // libtiff 4.5 takes a picture that is smaller than its strip or tile and leaves the rest as it
+  // libtiff 4.5 takes an image that is smaller than its strip or tile and leaves the rest as it
   // is.
   void check_webp(std::span<const std::byte> block, std::uint32_t index) const {
     const auto height = static_cast<std::uint64_t>(layout_.header.height);
@@ -98,13 +98,13 @@ class Decoding {
     buffer = std::min(buffer, kFar);
     check_raster_bytes(
         std::min<std::uint64_t>(raster_bytes(layout_.header), kFar) + buffer + packed, max_bytes_);
-    picture_ = new_raster(layout_.header, max_bytes_);
+    image_ = new_raster(layout_.header, max_bytes_);
     buffer_.resize(static_cast<std::size_t>(buffer));
   }
 
   [[nodiscard]] std::uint8_t* row(std::uint32_t y) const {
-    return picture_.pixels.get() + y * static_cast<std::size_t>(layout_.header.width) *
-                                       static_cast<std::size_t>(layout_.header.channels);
+    return image_.pixels.get() + y * static_cast<std::size_t>(layout_.header.width) *
+                                     static_cast<std::size_t>(layout_.header.channels);
   }
 
   // -1 for all samples at once, or the planes one after the other.
@@ -131,7 +131,7 @@ class Decoding {
   void read_tiles() {
     const auto height = static_cast<std::uint32_t>(layout_.header.height);
     const auto width = static_cast<std::uint32_t>(layout_.header.width);
-    TiffLayout part = layout_;  // of a tile's row: as much as lies in the picture
+    TiffLayout part = layout_;  // of a tile's row: as much as lies in the image
     part.header.width = static_cast<int>(std::min(block_width_, width));
     const int samples = layout_.has_planes ? 1 : layout_.samples;
     if (row_bytes_ < part.row_bytes(samples) || block_bytes_ / row_bytes_ < block_rows_)
@@ -171,7 +171,7 @@ class Decoding {
   std::uint32_t block_width_ = 0;
   std::uint64_t block_bytes_ = 0;
   std::uint64_t row_bytes_ = 0;
-  Raster picture_{{}, {nullptr, [](std::uint8_t*) {}}};
+  Raster image_{{}, {nullptr, [](std::uint8_t*) {}}};
   std::vector<std::uint8_t> buffer_;
 };
 
@@ -214,7 +214,7 @@ void Decoding::read_as_rgba() {
 }  // namespace
 
 RasterHeader tiff_header(std::span<const std::byte> file, Transparency transparency) {
-  // Tags that are larger belong to what is done with pictures elsewhere.
+  // Tags that are larger belong to what is done with images elsewhere.
   constexpr std::size_t kMost = 64U << 20;
   return read_tiff_layout(TiffFile(file, kMost), transparency).header;
 }

@@ -53,7 +53,7 @@ class FirstFrame {
  public:
   explicit FirstFrame(const WebPDemuxer* demuxer) {
     if (WebPDemuxGetFrame(demuxer, 1, &frame_) == 0 || frame_.complete == 0)
-      throw Error("it is damaged (no whole picture in it); get it again");
+      throw Error("it is damaged (no whole image in it); get it again");
   }
   ~FirstFrame() { WebPDemuxReleaseIterator(&frame_); }
   FirstFrame(const FirstFrame&) = delete;
@@ -79,7 +79,7 @@ void check(VP8StatusCode status) {
 }
 
 // What libwebp takes while it decodes, beside some rows and tables: all pixels of a lossless
-// picture before they are given out, and of one with alpha the whole of that.
+// image before they are given out, and of one with alpha the whole of that.
 std::uint64_t working_bytes(const WebPBitstreamFeatures& features) {
   const auto pixels =
       static_cast<std::uint64_t>(features.height) * static_cast<std::uint64_t>(features.width);
@@ -117,7 +117,7 @@ Raster webp_decode(std::span<const std::byte> file, std::size_t max_bytes,
   const std::size_t bytes = raster_bytes(container.canvas);
   check_raster_bytes(bytes + working_bytes(config.input), max_bytes);
 
-  Raster picture = new_raster(container.canvas, max_bytes);
+  Raster image = new_raster(container.canvas, max_bytes);
   const auto channels = static_cast<std::size_t>(container.canvas.channels);
   const std::size_t stride = static_cast<std::size_t>(container.canvas.width) * channels;
   const std::size_t offset = static_cast<std::size_t>(frame->y_offset) * stride +
@@ -125,11 +125,11 @@ Raster webp_decode(std::span<const std::byte> file, std::size_t max_bytes,
   if (offset >= bytes) throw Error("it is damaged (a frame beside its canvas); get it again");
   config.output.colorspace = channels == 4 ? MODE_RGBA : MODE_RGB;
   config.output.is_external_memory = 1;
-  config.output.u.RGBA.rgba = picture.pixels.get() + offset;
+  config.output.u.RGBA.rgba = image.pixels.get() + offset;
   config.output.u.RGBA.stride = static_cast<int>(stride);
   config.output.u.RGBA.size = bytes - offset;
   check(WebPDecode(frame->fragment.bytes, frame->fragment.size, &config));
-  return picture;
+  return image;
 }
 
 }  // namespace millrace::detail

@@ -105,7 +105,7 @@ Call GraphRunner::bind(const Op& op, const Batch& batch, std::uint64_t seed) {
             .seed = seed,
             .pass = batch.pass,
             .layer = op.layer,
-            .positions = batch.draws};
+            .positions = batch.positions};
   for (const std::vector<Argument>* list : {&op.inputs, &op.outputs}) {
     for (const auto& [operand, value] : *list) {
       call.operands.push_back({operand, rows(value).span()});

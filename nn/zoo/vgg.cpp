@@ -64,7 +64,7 @@ void add_classifier(ModelBuilder& builder, std::int64_t outputs, bool dropout) {
 
 Model vgg16(const Shape& input, std::int64_t outputs, const VggOptions& options) {
   if (input.rank() != 3 || std::min(input[0], input[1]) < kSmallestSide) {
-    throw UsageError(concat("model 'vgg16': needs pictures of at least ", kSmallestSide, 'x',
+    throw UsageError(concat("model 'vgg16': needs images of at least ", kSmallestSide, 'x',
                             kSmallestSide, " pixels, not ", input));
   }
   ModelBuilder builder("vgg16", input);

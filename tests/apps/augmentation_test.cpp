@@ -41,7 +41,7 @@ Arguments short_run(const Arguments& more) {
 
 TEST_CASE("every option of augmentation changes what is learned") {
   const Scratch scratch;
-  // 20 pixels wide: the rows of these pictures differ.
+  // 20 pixels wide: the rows of these images differ.
   const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10, 20);
   trained(data, scratch / "plain", short_run({}));
   const auto plain = read_file(scratch / "plain/model.safetensors");

@@ -139,7 +139,7 @@ TEST_CASE("bench train reads a data set, prints its stages and writes JSON besid
                                      "--epochs", "2", "--json", file}));
   INFO(outcome.err);
   CHECK(outcome.status == 0);
-  CHECK(holds(outcome.out, "12 pictures"));
+  CHECK(holds(outcome.out, "12 images"));
   CHECK(holds(outcome.out, "loading alone"));
   CHECK(holds(outcome.out, "bottleneck: "));
   CHECK(holds(outcome.out, "batch 4  their sum ms"));
@@ -152,7 +152,7 @@ TEST_CASE("bench train reads a data set, prints its stages and writes JSON besid
   CHECK(std::distance(begin(entries), end(entries)) == 1);  // no temporary file is left
 }
 
-TEST_CASE("bench augment tells what changes of pictures cost") {
+TEST_CASE("bench augment tells what changes of images cost") {
   const Outcome usual = run({"bench", "augment", "--input", "32x32x3", "--repeats", "1"});
   CHECK(usual.status == 0);
   CHECK(holds(usual.out, "32x32x3, uint8: "));

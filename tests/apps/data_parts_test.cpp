@@ -20,7 +20,7 @@ Arguments with(Arguments more) {
   return more;
 }
 
-/// A data set with as many pictures of each class in a part as are said.
+/// A data set with as many images of each class in a part as are said.
 fs::path write_parts(const fs::path& root, const std::vector<std::pair<std::string, int>>& parts) {
   for (const auto& [name, each] : parts) write_classes(root / name, {"dark", "light"}, each);
   return root;
@@ -39,8 +39,8 @@ TEST_CASE("training validates on the part that evaluate takes, unless another is
     return concat(result["samples"].get<int>(), ' ', result["measured"]["part"].get<std::string>());
   };
   CHECK_THAT(trained(data, run_dir, kQuick).out,
-             Contains("data        " + data.string() + ": 12 pictures in 2 classes") &&
-                 Contains("validation  6 pictures of the validation part of DATA"));
+             Contains("data        " + data.string() + ": 12 images in 2 classes") &&
+                 Contains("validation  6 images of the validation part of DATA"));
   CHECK(evaluated(data, {}) == "6 validation");
   for (const char* word : {"val", "validation", "Dev"}) {
     CHECK(evaluated(data, {"--part", word}) == "6 validation");
@@ -48,20 +48,20 @@ TEST_CASE("training validates on the part that evaluate takes, unless another is
   CHECK(evaluated(data, {"--part", "test"}) == "4 test");
   CHECK(evaluated(data, {"--part", "train"}) == "12 train");
   CHECK_THAT(trained(data, run_dir, with({"--part", "test"})).out,
-             Contains("validation  4 pictures of the test part of DATA"));
+             Contains("validation  4 images of the test part of DATA"));
   CHECK_THAT(text_of(run_dir / "config.ini"), Contains("part = test"));
 
   // Of another data set too.
   const fs::path other = write_parts(scratch / "other", {{"train", 5}, {"test", 1}});
   const std::string name = other.string();
   CHECK_THAT(trained(data, run_dir, with({"--validation", name})).out,
-             Contains("validation  2 pictures of the test part of " + name));
+             Contains("validation  2 images of the test part of " + name));
   CHECK(evaluated(other, {}) == "2 test");
   CHECK_THAT(trained(data, run_dir, with({"--validation", name, "--part", "train"})).out,
-             Contains("validation  10 pictures of the train part of " + name));
+             Contains("validation  10 images of the train part of " + name));
   const fs::path whole = write_classes(scratch / "whole", {"dark", "light"}, 2);
   CHECK_THAT(trained(data, run_dir, with({"--validation", whole.string()})).out,
-             Contains("validation  4 pictures of " + whole.string() + '\n'));
+             Contains("validation  4 images of " + whole.string() + '\n'));
   CHECK(evaluated(whole, {}) == "4 all");
 }
 
@@ -82,10 +82,10 @@ TEST_CASE("a part that is not there or cannot be meant is refused") {
 TEST_CASE("folders beside a class called train are classes too") {
   const Scratch scratch;
   for (const char* name : {"car", "plane", "train/steam", "train/electric"}) {
-    write_picture(scratch / "data" / name / "1.png", 50, 0);
+    write_image(scratch / "data" / name / "1.png", 50, 0);
   }
   const Outcome outcome = run({"inspect", "data", (scratch / "data").string()});
-  CHECK_THAT(outcome.out, Contains("4 pictures; 3 classes") && Contains("train        2") &&
+  CHECK_THAT(outcome.out, Contains("4 images; 3 classes") && Contains("train        2") &&
                               Contains("taken for a class"));
 }
 
@@ -98,7 +98,7 @@ TEST_CASE("folders that are called like parts, but none to train on, are classes
   write_classes(scratch / "parts/Training", {"a", "b"}, 2);
   write_classes(scratch / "parts/Testing", {"a", "b"}, 1);
   CHECK_THAT(run({"inspect", "data", (scratch / "parts").string()}).out,
-             Contains("4 pictures in Training, 2 pictures in Testing; 2 classes"));
+             Contains("4 images in Training, 2 images in Testing; 2 classes"));
 }
 
 TEST_CASE("inspect shows each part, and refuses what would be left out") {

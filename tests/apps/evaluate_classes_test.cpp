@@ -29,7 +29,7 @@ double accuracy(const fs::path& model, const fs::path& data, const Arguments& mo
 
 }  // namespace
 
-TEST_CASE("a model of folders called by numbers gives the same on the same pictures as IDX files") {
+TEST_CASE("a model of folders called by numbers gives the same on the same images as IDX files") {
   const Scratch scratch;
   write_twelve(scratch);
   const fs::path idx = scratch / "idx", folders = scratch / "folders";
@@ -55,7 +55,7 @@ TEST_CASE("numbers and names are not taken for each other") {
   write_idx(scratch / "idx", "train", {1, 0, 1});
   const std::string idx = (scratch / "idx").string();
   check_refused({"evaluate", model, idx}, 1, "--class-names A,B,...");
-  // The pictures are dark, all of them.
+  // The images are dark, all of them.
   CHECK(accuracy(model, idx, {"--class-names", "dark,light"}) == Approx(1.0 / 3));
   CHECK(accuracy(model, idx, {"--class-names", "light,dark"}) == Approx(2.0 / 3));
   check_refused({"evaluate", model, idx, "--class-names", "dark,grey"}, 1,
@@ -84,7 +84,7 @@ TEST_CASE("an evaluation set may lack classes, which is said where averages are"
     const Outcome outcome = run({"evaluate", model, data.string()});
     INFO(outcome.err);
     REQUIRE(outcome.status == 0);
-    CHECK_THAT(outcome.out, Contains("no pictures of the class 'dark'") &&
+    CHECK_THAT(outcome.out, Contains("no images of the class 'dark'") &&
                                 Contains("1 of 2 have samples; averages are over those\n"));
     const auto result = json_of(run({"evaluate", model, data.string(), "--json"}));
     CHECK(result["measured"]["classes_without_samples"] == nlohmann::json{"dark"});

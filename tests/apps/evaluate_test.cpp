@@ -76,7 +76,7 @@ TEST_CASE("evaluate prints its result as text, and with --quiet nothing but that
   CHECK(lines[1] == "accuracy  0.8000  (4 of 5)");
   CHECK(lines[2] == "samples   5");
   CHECK(holds(lines[3], "images/s on cpu"));
-  // Of three dark pictures the brightest is taken for light; both light ones are recognised, and no
+  // Of three dark images the brightest is taken for light; both light ones are recognised, and no
   // dark one is brighter than they are.
   const std::vector<std::string> expected{
       "",
@@ -113,11 +113,11 @@ TEST_CASE("evaluate gives the figures of each class as JSON") {
   CHECK(without["macro"]["f1"].get<double>() == Approx(0.8));
 }
 
-TEST_CASE("evaluate ends at a bad picture, or names it and leaves it out") {
+TEST_CASE("evaluate ends at a bad image, or names it and leaves it out") {
   const Scratch scratch;
   const std::string model = save_brightness_model(scratch / "model.safetensors").string();
   const std::string data = write_five(scratch / "data").string();
-  scratch.write("data/dark/broken.png", "no picture");
+  scratch.write("data/dark/broken.png", "no image");
   check_refused({"evaluate", model, data}, 1, "dark/broken.png");
   const Outcome outcome = run({"evaluate", model, data, "--on-bad-image", "skip", "--json"});
   const auto result = json_of(outcome);
@@ -127,7 +127,7 @@ TEST_CASE("evaluate ends at a bad picture, or names it and leaves it out") {
   CHECK(result["left_out_by_reason"] == nlohmann::json{{"not_decoded", 1}});
   CHECK(Outcome::lines(outcome.err).size() == 2);
   CHECK(holds(outcome.err, "left out: "));
-  CHECK(holds(outcome.err, "warning: 1 of 6 pictures could not be read, 16.7 %\n"));
+  CHECK(holds(outcome.err, "warning: 1 of 6 images could not be read, 16.7 %\n"));
   CHECK(holds(outcome.err, "dark/broken.png"));
 }
 
@@ -175,7 +175,7 @@ TEST_CASE("evaluate names the class that differs") {
   check_refused({"evaluate", model, (scratch / "table.csv").string()}, 1, "holds rows of 1");
 }
 
-TEST_CASE("a data set to evaluate may lack pictures of a class, and says so") {
+TEST_CASE("a data set to evaluate may lack images of a class, and says so") {
   const Scratch scratch;
   const std::string model = save_brightness_model(scratch / "model.safetensors").string();
   write_plain(scratch / "data/light/1.png", 200);
@@ -186,6 +186,6 @@ TEST_CASE("a data set to evaluate may lack pictures of a class, and says so") {
     const Outcome outcome = run({"evaluate", model, data, "--json"});
     CHECK(json_of(outcome)["samples"] == 1);
     CHECK(json_of(outcome)["accuracy"] == 1.0);
-    CHECK(outcome.err == "millrace: " + data + ": no pictures of the class 'dark'\n");
+    CHECK(outcome.err == "millrace: " + data + ": no images of the class 'dark'\n");
   }
 }

@@ -121,12 +121,12 @@ TEST_CASE("a signal while a file is read stops the run once it is read") {
   const fs::path training = write_classes(scratch / "training", {"dark", "light"}, 8);
   const fs::path validation = write_classes(scratch / "validation", {"dark", "light"}, 2);
   const fs::path file = (phase == "training" ? training : validation) / "light" / "1.png";
-  const std::vector<std::byte> picture = read_file(file);
+  const std::vector<std::byte> image = read_file(file);
   const auto meet = [&](pid_t program) {
     const int end = replace_by_pipe(file);
-    const std::span<const std::byte> bytes(picture);
+    const std::span<const std::byte> bytes(image);
     write_and_wait(end, bytes.first(1), program);
-    replace_by_file(file, picture);  // on a loaded machine another pass may begin before it stops
+    replace_by_file(file, image);  // on a loaded machine another pass may begin before it stops
     send_signal(program, signal);
     write_and_wait(end, bytes.subspan(1), program);
     ::close(end);
@@ -155,7 +155,7 @@ void check_signals_at_any_moment(const Arguments& more) {
   trained(data, scratch / "whole", options);
   const auto whole = std::chrono::duration_cast<std::chrono::microseconds>(
       std::chrono::steady_clock::now() - begin);
-  Random random(3, 0, static_cast<std::uint64_t>(signal), Draw::user);
+  Random random(3, 0, static_cast<std::uint64_t>(signal), Purpose::user);
   auto longest = static_cast<std::uint64_t>(whole.count());
   int stopped = 0;
   for (int i = 0; stopped < 8; ++i) {

@@ -17,8 +17,8 @@ TEST_CASE("other samples of the same names and classes are not taken for those o
   for (int i = 0; i < 6; ++i) {
     for (int label = 0; label < 2; ++label) {
       const std::string name = concat('c', label, '/', i, ".png");
-      write_picture(parts / "train" / name, 20 + i * 9 + label * 50, i, 8);
-      write_picture(parts / "val" / name, 30 + i * 9 + label * 50, i, 8);
+      write_image(parts / "train" / name, 20 + i * 9 + label * 50, i, 8);
+      write_image(parts / "val" / name, 30 + i * 9 + label * 50, i, 8);
     }
   }
   const Arguments quick = {"--model", "mlp:4", "--epochs", "1", "--overwrite"};

@@ -16,12 +16,12 @@ using Catch::Contains;
 
 namespace {
 
-/// Pictures that are hard to tell apart, so that losses differ.
+/// Images that are hard to tell apart, so that losses differ.
 fs::path write_hard(const fs::path& root) {
   for (int i = 0; i < 30; ++i) {
     for (int label = 0; label < 3; ++label) {
       const int brightness = (i * 37 + label * 23) % 160 + label * 25;
-      write_picture(root / concat("c", label) / concat(i, ".png"), brightness, i, 8);
+      write_image(root / concat("c", label) / concat(i, ".png"), brightness, i, 8);
     }
   }
   return root;
@@ -78,7 +78,7 @@ TEST_CASE("the held-out share is found in a copy of the data, and missed where t
   const std::string moved = (scratch / "moved").string();
   CHECK(held_out(run_dir, {moved})["samples"] == 36);
   CHECK(run({"evaluate", run_dir.string(), moved, "--held-out", "--quiet"}).err.empty());
-  write_picture(scratch / "moved/c1/new.png", 9, 9, 8);
+  write_image(scratch / "moved/c1/new.png", 9, 9, 8);
   check_refused({"evaluate", run_dir.string(), moved, "--held-out"}, 1, "is not what");
   fs::remove(scratch / "moved/c1/new.png");
   fs::rename(scratch / "moved/c1/7.png", scratch / "moved/c1/07.png");
@@ -115,7 +115,7 @@ TEST_CASE("measuring on what a model was trained on is said in one line") {
   trained(data, run_dir, kHard);
   const Outcome all = run({"evaluate", run_dir.string(), data.string(), "--json"});
   CHECK(all.err ==
-        "millrace: the model was trained on 54 of these 90 pictures; for what it kept "
+        "millrace: the model was trained on 54 of these 90 images; for what it kept "
         "back: millrace evaluate " +
             run_dir.string() + " --held-out\n");
   CHECK(json_of(all)["measured"]["trained_on"] == 54);
@@ -123,7 +123,7 @@ TEST_CASE("measuring on what a model was trained on is said in one line") {
                 "for the share that the run kept back: millrace evaluate " + run_dir.string() +
                     " --held-out");
   CHECK(json_of(all)["measured"]["part"] == "all");
-  write_picture(data / "c0/new.png", 9, 9, 8);
+  write_image(data / "c0/new.png", 9, 9, 8);
   const Outcome changed = run({"evaluate", run_dir.string(), data.string(), "--json"});
   CHECK_THAT(changed.err, Contains("was trained on this data, which changed since"));
   CHECK(json_of(changed)["measured"]["trained_on"].is_null());
@@ -135,7 +135,7 @@ TEST_CASE("measuring on what a model was trained on is said in one line") {
   const Outcome train_part =
       run({"evaluate", run_dir.string(), parts.string(), "--part", "train", "--json"});
   CHECK(train_part.err ==
-        "millrace: the model was trained on all of these 8 pictures, which says little of new "
+        "millrace: the model was trained on all of these 8 images, which says little of new "
         "ones\n");
   CHECK(json_of(train_part)["measured"]["trained_on"] == 8);
   const Outcome val = run({"evaluate", run_dir.string(), parts.string(), "--json"});

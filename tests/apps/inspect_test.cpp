@@ -46,7 +46,7 @@ TEST_CASE("inspect data counts classes and tells sizes and formats") {
     const Outcome outcome = run(words);
     CHECK(outcome.status == 0);
     CHECK(outcome.err.empty());
-    CHECK(holds(outcome.out, "4 pictures in train, 2 pictures in val; 2 classes"));
+    CHECK(holds(outcome.out, "4 images in train, 2 images in val; 2 classes"));
     CHECK(line_of(outcome.out, "a") == "a 3 1 75.0 % ########################");
     CHECK(line_of(outcome.out, "b") == "b 1 1 25.0 % ########");
     CHECK(line_of(outcome.out, "height") == "height 8 20 40");
@@ -56,7 +56,7 @@ TEST_CASE("inspect data counts classes and tells sizes and formats") {
   }
 }
 
-TEST_CASE("inspect data lists pictures whose header, or with --full whose content, is damaged") {
+TEST_CASE("inspect data lists images whose header, or with --full whose content, is damaged") {
   const Scratch scratch;
   write_plain(scratch / "d/a/1.png", 10);
   write_plain(scratch / "d/b/1.png", 10);
@@ -69,13 +69,13 @@ TEST_CASE("inspect data lists pictures whose header, or with --full whose conten
   CHECK(full.status == 1);
   CHECK(holds(full.out, "a/cut.png: "));
   CHECK(Outcome::lines(full.err).size() == 1);
-  CHECK(holds(full.err, "1 of 3 pictures cannot be read"));
+  CHECK(holds(full.err, "1 of 3 images cannot be read"));
 
-  scratch.write("d/b/text.png", "no picture");
+  scratch.write("d/b/text.png", "no image");
   const Outcome headers = run({"inspect", data});
   CHECK(headers.status == 1);
   CHECK(holds(headers.out, "b/text.png: "));
-  CHECK(holds(headers.err, "1 of 4 pictures"));
+  CHECK(holds(headers.err, "1 of 4 images"));
 }
 
 TEST_CASE("inspect data tells tables by their shape") {
@@ -99,7 +99,7 @@ TEST_CASE("inspect model tells layers, memory, preprocessing and classes of a tr
     CHECK(outcome.err.empty());
     CHECK(line_of(outcome.out, "dense1") == "dense1 dense 1 4 0.0");
     CHECK(!line_of(outcome.out, "memory at batch 32").empty());
-    CHECK(holds(line_of(outcome.out, "pictures resized"), "16x16 RGB, filter bilinear"));
+    CHECK(holds(line_of(outcome.out, "images resized"), "16x16 RGB, filter bilinear"));
     CHECK(line_of(outcome.out, "2 classes") == "2 classes: dark, light");
   }
 }

@@ -1,7 +1,7 @@
 #pragma once
 // Models whose answers can be worked out by hand, and checks that several tests share.
 
-#include "apps/pictures.h"
+#include "apps/images.h"
 #include "apps/run_program.h"
 #include "catch.h"
 #include "io/scratch.h"
@@ -37,7 +37,7 @@ inline std::filesystem::path save_brightness_model(const std::filesystem::path& 
   return path;
 }
 
-/// What that model says of a picture of one brightness.
+/// What that model says of an image of one brightness.
 inline double light_of(int brightness) {
   return 1 / (1 + std::exp(-(10 * brightness / 255.0 - 5)));
 }
@@ -66,7 +66,7 @@ inline std::filesystem::path save_difference(const std::filesystem::path& path,
 /// How the table of that model may be laid out.
 inline const TableForm kNamed{.columns = {"a", "b"}, .label = "y", .label_column = 3};
 
-/// A picture of one brightness, `size` pixels high and wide.
+/// An image of one brightness, `size` pixels high and wide.
 inline std::filesystem::path write_plain(const std::filesystem::path& path, int brightness,
                                          int size = 16) {
   const std::vector<std::uint8_t> pixels(static_cast<std::size_t>(size * size * 3),

@@ -1,4 +1,4 @@
-// What commands do with files in folders that are no pictures, or pictures of which the name does
+// What commands do with files in folders that are no images, or images of which the name does
 // not tell it: nothing vanishes without a word.
 
 #include "apps/known_model.h"
@@ -28,7 +28,7 @@ fs::path write_more(const Scratch& scratch) {
   const fs::path data = write_oddly_named(scratch);
   scratch.write("data/dark/notes.txt", "x");
   scratch.write("data/dark/Thumbs.db", "x");
-  scratch.write("data/dark/README", "no picture");
+  scratch.write("data/dark/README", "no image");
   scratch.write("data/dark/4.heic", std::string_view("\0\0\0\x18"
                                                      "ftypheic",
                                                      12));
@@ -49,14 +49,14 @@ const std::string kSummary =
 
 }  // namespace
 
-TEST_CASE("pictures are found by content and through links in train, evaluate, predict, inspect") {
+TEST_CASE("images are found by content and through links in train, evaluate, predict, inspect") {
   const Scratch scratch;
   const std::string data = write_oddly_named(scratch).string();
   const std::string model = save_brightness_model(scratch / "model.safetensors").string();
   const Outcome trained = run({"train", data, "--epochs", "1", "--model", "mlp:4", "--run-dir",
                                (scratch / "run").string(), "--validation-share", "0"});
   CHECK(trained.status == 0);
-  CHECK(holds(trained.out, "5 pictures in 2 classes"));
+  CHECK(holds(trained.out, "5 images in 2 classes"));
   CHECK(!holds(trained.out, "left out"));
   const auto evaluated = json_of(run({"evaluate", model, data, "--json"}));
   CHECK(evaluated["samples"] == 5);
@@ -69,7 +69,7 @@ TEST_CASE("pictures are found by content and through links in train, evaluate, p
   CHECK(Outcome::lines(predicted.out).size() == 5);
   const Outcome inspected = run({"inspect", "data", data});
   CHECK(inspected.status == 0);
-  CHECK(holds(inspected.out, "5 pictures"));
+  CHECK(holds(inspected.out, "5 images"));
 }
 
 TEST_CASE("what is left out of folders is counted and named by each command") {
@@ -175,7 +175,7 @@ TEST_CASE("predict counts what it leaves out of folders, on standard error and i
   fs::remove(scratch / "data/dark/4.heic");
   CHECK(run({"predict", model, data}).status == 0);
 
-  const std::string bad = scratch.write("bad.png", "no picture").string();
+  const std::string bad = scratch.write("bad.png", "no image").string();
   const std::vector<std::string> lines =
       Outcome::lines(run({"predict", model, data, bad, "--json"}).out);
   REQUIRE(lines.size() == 6);
@@ -223,26 +223,26 @@ TEST_CASE("a folder that cannot be read costs itself alone") {
   fs::permissions(scratch / "data/dark/locked", fs::perms::owner_all);
 }
 
-TEST_CASE("a run that leaves out a whole class, or many pictures, says so at its end") {
+TEST_CASE("a run that leaves out a whole class, or many images, says so at its end") {
   const Scratch scratch;
   write_classes(scratch / "data", {"cats", "dogs"}, 10);
-  for (int i = 0; i < 10; ++i) scratch.write(concat("data/birds/", i, ".png"), "no picture");
+  for (int i = 0; i < 10; ++i) scratch.write(concat("data/birds/", i, ".png"), "no image");
   const std::string data = (scratch / "data").string(), dir = (scratch / "run").string();
   const Outcome outcome = run({"train", data, "--epochs", "2", "--model", "mlp:4", "--run-dir", dir,
                                "--quiet", "--validation-share", "0.2", "--on-bad-image", "skip"});
   CHECK(outcome.status == 0);
   for (const char* line :
-       {"millrace: warning: none of the training pictures of the class 'birds' could be read\n",
-        "millrace: warning: 8 of 24 training pictures could not be read, 33.3 %\n",
-        "millrace: warning: none of the validation pictures of the class 'birds' could be read\n",
-        "millrace: warning: 2 of 6 validation pictures could not be read, 33.3 %\n"}) {
+       {"millrace: warning: none of the training images of the class 'birds' could be read\n",
+        "millrace: warning: 8 of 24 training images could not be read, 33.3 %\n",
+        "millrace: warning: none of the validation images of the class 'birds' could be read\n",
+        "millrace: warning: 2 of 6 validation images could not be read, 33.3 %\n"}) {
     CAPTURE(outcome.err, line);
     CHECK(holds(outcome.err, line));
   }
   const Outcome evaluated = run({"evaluate", dir, data, "--on-bad-image", "skip", "--json"});
   CHECK(json_of(evaluated)["left_out"] == 10);
   CHECK(json_of(evaluated)["left_out_by_reason"] == nlohmann::json{{"not_decoded", 10}});
-  CHECK(holds(evaluated.err, "warning: none of the pictures of the class 'birds' could be read\n"));
+  CHECK(holds(evaluated.err, "warning: none of the images of the class 'birds' could be read\n"));
 
   for (int i = 1; i < 10; ++i) fs::remove(scratch / concat("data/birds/", i, ".png"));
   write_plain(scratch / "data/birds/1.png", 90);

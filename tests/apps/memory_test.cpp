@@ -10,7 +10,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Grey pictures of 16x16 in two classes. A class is one file under many names: reading it is the
+/// Grey images of 16x16 in two classes. A class is one file under many names: reading it is the
 /// work of reading many, and making it is not.
 fs::path write_linked(const fs::path& root, int count) {
   for (const auto& [name, brightness] : {std::pair("dark", 40), std::pair("light", 200)}) {
@@ -67,7 +67,7 @@ Figures figures(const fs::path& data, const fs::path& run, Arguments options) {
   const std::string plan = trained(data, run, options).out;
   options.pop_back();
   const Outcome outcome = trained(data, run, options);
-  // These small pictures need none of what decoding may take.
+  // These small images need none of what decoding may take.
   const std::uint64_t planned = line_of_plan(plan, "total").count -
                                 line_of_plan(plan, "decode scratch").count -
                                 line_of_plan(plan, "decode shared scratch").count;
@@ -77,12 +77,12 @@ Figures figures(const fs::path& data, const fs::path& run, Arguments options) {
 
 }  // namespace
 
-TEST_CASE("ten times the pictures take no more memory but that of their index") {
+TEST_CASE("ten times the images take no more memory but that of their index") {
   const Scratch scratch;
   const double few = peak_without_index(scratch, 6000);
   const double many = peak_without_index(scratch, 60000);
-  // 2 % of about 44 MiB: 16 bytes for each further picture, about as much as its name would take.
-  INFO(few << " KiB with 6,000 pictures, " << many << " KiB with 60,000, both less the index");
+  // 2 % of about 44 MiB: 16 bytes for each further image, about as much as its name would take.
+  INFO(few << " KiB with 6,000 images, " << many << " KiB with 60,000, both less the index");
   CHECK(many == Approx(few).epsilon(0.02));
 }
 
@@ -108,12 +108,12 @@ TEST_CASE("a run takes what its plan says and a base that does not depend on the
   CHECK(small.base < 50);  // the README says about 35 or 45, by the system's libraries
 }
 
-TEST_CASE("large pictures take no more memory than the plan says, however many threads decode") {
+TEST_CASE("large images take no more memory than the plan says, however many threads decode") {
   const Scratch scratch;
-  constexpr int kHeight = 2000, kWidth = 3000, kThreads = 16, kPictures = 32;
+  constexpr int kHeight = 2000, kWidth = 3000, kThreads = 16, kImages = 32;
   const std::vector<std::uint8_t> pixels(std::size_t{kHeight} * kWidth * 3, 200);
   write_file(scratch / "large.png", encode_png({pixels.data(), kHeight, kWidth, 3}));
-  for (int i = 0; i < kPictures; ++i) {
+  for (int i = 0; i < kImages; ++i) {
     const fs::path folder = scratch / "data" / (i % 2 == 0 ? "a" : "b");
     fs::create_directories(folder);
     fs::create_hard_link(scratch / "large.png", folder / (std::to_string(i) + ".png"));

@@ -65,12 +65,12 @@ TEST_CASE("outputs that cannot be classes are refused by the layer's name, whate
   };
   for (const Case& c : cases) {
     const std::string model = saved(scratch, c.model);
-    const std::string picture = c.data + "/a/0.png";
+    const std::string image = c.data + "/a/0.png";
     check_refused({"train", c.data, "--model", model, "--run-dir", (scratch / "run").string()}, 2,
                   model + ": " + c.message);
     CHECK_FALSE(fs::exists(scratch / "run"));
     check_refused({"evaluate", model, c.data}, 1, model + ": " + c.message);
-    check_refused({"predict", model, picture}, 1, model + ": " + c.message);
+    check_refused({"predict", model, image}, 1, model + ": " + c.message);
   }
 }
 

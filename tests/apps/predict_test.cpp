@@ -16,7 +16,7 @@ std::vector<nlohmann::json> json_lines(const std::string& text) {
   return all;
 }
 
-/// Probabilities 0.2, 0.3, 0.5 for whatever picture; with `softmax` false it gives their
+/// Probabilities 0.2, 0.3, 0.5 for whatever image; with `softmax` false it gives their
 /// logarithms.
 std::filesystem::path save_constant_model(const std::filesystem::path& path, bool softmax) {
   nn::ModelBuilder builder("constant", {4, 4, 1});
@@ -61,13 +61,12 @@ TEST_CASE("predict gives path, class and the probability that arithmetic gives")
 
 TEST_CASE("predict orders the K likeliest classes, with softmax or from logits") {
   const Scratch scratch;
-  const std::string picture = write_plain(scratch / "x.png", 60).string();
+  const std::string image = write_plain(scratch / "x.png", 60).string();
   for (const bool softmax : {true, false}) {
     const std::string model = save_constant_model(scratch / "model.safetensors", softmax).string();
-    CHECK(run({"predict", model, picture, "--top", "9"}).out ==
-          picture + "\tc\t0.5000\tb\t0.3000\ta\t0.2000\n");
-    CHECK(run({"predict", model, picture, "--top", "2"}).out ==
-          picture + "\tc\t0.5000\tb\t0.3000\n");
+    CHECK(run({"predict", model, image, "--top", "9"}).out ==
+          image + "\tc\t0.5000\tb\t0.3000\ta\t0.2000\n");
+    CHECK(run({"predict", model, image, "--top", "2"}).out == image + "\tc\t0.5000\tb\t0.3000\n");
   }
 }
 
@@ -100,18 +99,18 @@ TEST_CASE("predict names what it cannot read, goes on, and ends with status 1") 
   const Scratch scratch;
   const std::string model = save_brightness_model(scratch / "model.safetensors").string();
   const std::string good = write_plain(scratch / "good.png", 60).string();
-  const std::string bad = scratch.write("bad.png", "no picture").string();
+  const std::string bad = scratch.write("bad.png", "no image").string();
   std::filesystem::create_directory(scratch / "empty");
   const Outcome outcome = run({"predict", model, bad, good, (scratch / "missing.png").string(),
                                (scratch / "empty").string(), (scratch / "*.gif").string()});
   CHECK(outcome.status == 1);
   CHECK(outcome.out == good + "\tdark\t0.9338\n");
   CHECK(Outcome::lines(outcome.err).size() == 4);
-  for (const char* name : {"bad.png", "missing.png", "empty: no pictures", "*.gif: matches no"}) {
+  for (const char* name : {"bad.png", "missing.png", "empty: no images", "*.gif: matches no"}) {
     CHECK(holds(outcome.err, name));
   }
   check_refused({"predict", model, bad}, 1, "bad.png");
-  check_refused({"predict", model, (scratch / "empty").string()}, 1, "empty: no pictures");
+  check_refused({"predict", model, (scratch / "empty").string()}, 1, "empty: no images");
 }
 
 TEST_CASE("what predict says of a data set is what evaluate sums up") {
@@ -140,8 +139,8 @@ TEST_CASE("what predict says of a data set is what evaluate sums up") {
 TEST_CASE("predict writes valid JSON for names that are not UTF-8") {
   const Scratch scratch;
   const std::string model = save_brightness_model(scratch / "model.safetensors").string();
-  const std::string picture = write_plain(scratch / "caf\xE9.png", 60).string();
-  const auto lines = json_lines(run({"predict", model, picture, "--json"}).out);
+  const std::string image = write_plain(scratch / "caf\xE9.png", 60).string();
+  const auto lines = json_lines(run({"predict", model, image, "--json"}).out);
   REQUIRE(lines.size() == 1);
   CHECK(holds(lines[0]["path"], "caf\xEF\xBF\xBD.png"));
 }
@@ -150,9 +149,9 @@ TEST_CASE("predict stops at a signal, with what it has printed so far") {
   const Scratch scratch;
   const std::string model = save_brightness_model(scratch / "model.safetensors").string();
   // Decoding one of these takes milliseconds, so that most are left when the first is printed.
-  const std::string picture = write_plain(scratch / "large.png", 60, 1500).string();
+  const std::string image = write_plain(scratch / "large.png", 60, 1500).string();
   std::vector<std::string> arguments{"predict", model, "--batch", "1", "--threads", "1"};
-  arguments.resize(arguments.size() + 1000, picture);
+  arguments.resize(arguments.size() + 1000, image);
   const Outcome outcome = run(arguments, {.signal = SIGINT, .signal_at = "large.png\tdark"});
   CHECK(outcome.status == 130);
   CHECK(Outcome::lines(outcome.err).size() == 1);
@@ -164,13 +163,13 @@ TEST_CASE("predict stops at a signal, with what it has printed so far") {
 TEST_CASE("predict refuses bad requests in one line") {
   const Scratch scratch;
   const std::string model = save_brightness_model(scratch / "model.safetensors").string();
-  const std::string picture = write_plain(scratch / "x.png", 60).string();
+  const std::string image = write_plain(scratch / "x.png", 60).string();
   check_refused({"predict"}, 2, "needs MODEL");
   check_refused({"predict", model}, 2, "at least one PATH");
-  check_refused({"predict", model, picture, "--top", "0"}, 2, "--top");
-  check_refused({"predict", model, picture, "--topp", "1"}, 2, "did you mean 'top'?");
-  check_refused({"predict", "none", picture}, 1, "none: no such model file");
-  check_refused({"predict", picture, picture}, 1, "x.png");
+  check_refused({"predict", model, image, "--top", "0"}, 2, "--top");
+  check_refused({"predict", model, image, "--topp", "1"}, 2, "did you mean 'top'?");
+  check_refused({"predict", "none", image}, 1, "none: no such model file");
+  check_refused({"predict", image, image}, 1, "x.png");
 }
 
 TEST_CASE("predict ends at devices and pipes, with a line and without reading gigabytes") {

@@ -1,4 +1,4 @@
-// How pictures are read belongs to the model: turned as EXIF says, put on a background. The bounds
+// How images are read belongs to the model: turned as EXIF says, put on a background. The bounds
 // on what one may cost are the command's. All of it alike in train, evaluate and predict.
 
 #include "apps/known_model.h"
@@ -64,8 +64,8 @@ fs::path save_model_of_halves(const fs::path& path, const nn::Preprocessing& pre
   return path;
 }
 
-std::string class_of(const fs::path& model, const fs::path& picture) {
-  const Outcome outcome = run({"predict", model.string(), picture.string()});
+std::string class_of(const fs::path& model, const fs::path& image) {
+  const Outcome outcome = run({"predict", model.string(), image.string()});
   INFO(outcome.err);
   REQUIRE(outcome.status == 0);
   const std::size_t at = outcome.out.find('\t') + 1;
@@ -74,15 +74,15 @@ std::string class_of(const fs::path& model, const fs::path& picture) {
 
 }  // namespace
 
-TEST_CASE("pictures are turned as EXIF says where the model was trained so, and else are not") {
+TEST_CASE("images are turned as EXIF says where the model was trained so, and else are not") {
   const Scratch scratch;
-  const fs::path picture = write_turned(scratch / "data/below/1.png");
+  const fs::path image = write_turned(scratch / "data/below/1.png");
   write_turned(scratch / "data/above/1.png");
   const fs::path turning =
       save_model_of_halves(scratch / "t.safetensors", {.exif_orientation = true});
   const fs::path older = save_model_of_halves(scratch / "o.safetensors", {});
-  CHECK(class_of(turning, picture) == "below");
-  CHECK(class_of(older, picture) == "above");  // the halves are left and right
+  CHECK(class_of(turning, image) == "below");
+  CHECK(class_of(older, image) == "above");  // the halves are left and right
   const auto confusion = [&](const fs::path& model) {
     const Outcome outcome =
         run({"evaluate", model.string(), (scratch / "data").string(), "--json", "--quiet"});
@@ -93,7 +93,7 @@ TEST_CASE("pictures are turned as EXIF says where the model was trained so, and 
   CHECK(confusion(older) == "[[0,1],[0,1]]");
 }
 
-TEST_CASE("training turns pictures and says so in the model, unless it is told not to") {
+TEST_CASE("training turns images and says so in the model, unless it is told not to") {
   const Scratch scratch;
   for (const char* name : {"above", "below"}) {
     for (const char* file : {"1.png", "2.png", "3.png", "4.png", "5.png"}) {
@@ -115,15 +115,15 @@ TEST_CASE("training turns pictures and says so in the model, unless it is told n
   CHECK(preprocessing_of({"--background", "white"}).background == Colour{255, 255, 255});
 }
 
-TEST_CASE("pictures with transparency are put on the model's background") {
+TEST_CASE("images with transparency are put on the model's background") {
   const Scratch scratch;
-  const fs::path picture = write_transparent(scratch / "clear.png");
+  const fs::path image = write_transparent(scratch / "clear.png");
   const auto light = [&](std::optional<Colour> background) {
     nn::Model model = load_model(save_brightness_model(scratch / "dropped.safetensors")).model;
     const std::vector<float> parameters = load_model(scratch / "dropped.safetensors").parameters;
     model.preprocessing.background = background;
     save_model(scratch / "model.safetensors", model, parameters);
-    return class_of(scratch / "model.safetensors", picture);
+    return class_of(scratch / "model.safetensors", image);
   };
   CHECK(light(std::nullopt) == "dark");
   CHECK(light(Colour{255, 255, 255}) == "light");
@@ -140,16 +140,16 @@ TEST_CASE("a background that is no colour is refused before anything is read") {
 TEST_CASE("the option max-image-pixels bounds what train, evaluate, predict and inspect read") {
   const Scratch scratch;
   const std::string data = write_classes(scratch / "data", {"dark", "light"}, 5).string();
-  const std::string picture = (fs::path(data) / "dark/0.png").string();
+  const std::string image = (fs::path(data) / "dark/0.png").string();
   const std::string model = save_brightness_model(scratch / "model.safetensors").string();
   const std::string told =
-      "16x16 pixels are more than the 255 that a picture may have; shrink it "
+      "16x16 pixels are more than the 255 that an image may have; shrink it "
       "or raise --max-image-pixels";
   const std::string run_dir = (scratch / "run").string();
   const std::vector<Arguments> commands{{"train", data, "--model", "mlp:4", "--epochs", "1",
                                          "--run-dir", run_dir, "--overwrite", "--quiet"},
                                         {"evaluate", model, data, "--quiet"},
-                                        {"predict", model, picture},
+                                        {"predict", model, image},
                                         {"inspect", "data", data, "--full", "--quiet"}};
   for (Arguments command : commands) {
     INFO(command.front());
@@ -166,7 +166,7 @@ TEST_CASE("the option max-image-pixels bounds what train, evaluate, predict and 
   }
 }
 
-TEST_CASE("a picture that no decoder could hold is read however many decoders there are") {
+TEST_CASE("an image that no decoder could hold is read however many decoders there are") {
   const Scratch scratch;
   constexpr int kHeight = 2000, kWidth = 3000;  // 18 MB, and twice that while a PNG is unpacked
   const std::vector<std::uint8_t> pixels(std::size_t{kHeight} * kWidth * 3, 200);

@@ -18,7 +18,7 @@ constexpr int kCopies = 0, kCasts = 1, kSteps = 2;  // streams in the order of t
 constexpr double kPatience = 0.1;
 
 apps::TrainOptions small_run(const Scratch& scratch) {
-  apps::TrainOptions options = options_for(write_pictures(scratch, 10), "cnn:4:8");
+  apps::TrainOptions options = options_for(write_images(scratch, 10), "cnn:4:8");
   options.epochs = 3;
   options.report_every = 1;  // so that a step that fails is heard of in its own stage
   return options;

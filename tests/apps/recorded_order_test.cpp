@@ -21,9 +21,9 @@ namespace {
 
 constexpr int kDeviceSlots = 2;  // of the program
 
-/// Pictures for 4 batches of 4 and one of 2, and for one of validation.
+/// Images for 4 batches of 4 and one of 2, and for one of validation.
 apps::TrainOptions whole_run(const Scratch& scratch, const std::string& model) {
-  apps::TrainOptions options = options_for(write_pictures(scratch, 11), model);
+  apps::TrainOptions options = options_for(write_images(scratch, 11), model);
   options.validation_share = 0.2;
   options.optimizer = "sgd";
   options.epochs = 4;
@@ -89,7 +89,7 @@ void check_run(const std::vector<Recorded>& record) {
 struct Fed {
   std::vector<std::byte> pixels;
   std::vector<std::int32_t> labels;
-  std::vector<std::uint64_t> draws;
+  std::vector<std::uint64_t> positions;
   std::uint32_t pass = 0;
 };
 std::vector<Fed> training_batches(const apps::Training& training) {
@@ -102,7 +102,7 @@ std::vector<Fed> training_batches(const apps::Training& training) {
     const std::size_t bytes = n * static_cast<std::size_t>(batch.sample.elements());
     fed.push_back({.pixels = {batch.pixels.data(), batch.pixels.data() + bytes},
                    .labels = {batch.labels.begin(), batch.labels.begin() + batch.size},
-                   .draws = {batch.draws.begin(), batch.draws.begin() + batch.size},
+                   .positions = {batch.positions.begin(), batch.positions.begin() + batch.size},
                    .pass = batch.passes[0]});
   });
   p.run();
@@ -129,7 +129,7 @@ std::vector<float> by_hand(const apps::Training& t, const nn::Engine& engine) {
         .labels = {reinterpret_cast<const std::byte*>(fed.labels.data()), Shape{n}, DType::i32},
         .samples = n,
         .pass = fed.pass,
-        .draws = fed.draws};
+        .positions = fed.positions};
     executor->train(batch, ++step, *t.options.learning_rate);
   }
   executor->read(nn::Arena::parameters, weights);
@@ -174,7 +174,7 @@ TEST_CASE("training on a device stops for nothing within steps and takes the pla
 
 TEST_CASE("between two reports nobody waits for a step") {
   const Scratch scratch;
-  apps::TrainOptions options = options_for(write_pictures(scratch, 16), "cnn:4:8");
+  apps::TrainOptions options = options_for(write_images(scratch, 16), "cnn:4:8");
   options.epochs = 4;
   const RecordedTraining recorded(options);
   recorded.allocate();
@@ -247,7 +247,7 @@ TEST_CASE("a run that prunes, and one that replays, are in order too") {
 
 TEST_CASE("a copy that does not wait for the step that reads its slot is found") {
   const Scratch scratch;
-  apps::TrainOptions options = options_for(write_pictures(scratch, 16), "mlp:8");
+  apps::TrainOptions options = options_for(write_images(scratch, 16), "mlp:8");
   gpu::Faults faults;
   faults.forgets = [](const Recorded& wait) { return wait.stream == 0; };  // that of copies
   const RecordedTraining recorded(options, {}, faults);

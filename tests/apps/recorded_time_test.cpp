@@ -16,8 +16,8 @@ constexpr int kReaders = 2;
 /// composes it, with all stages behind the step, and the model read at the end of each epoch.
 RecordedRun run_of(int host_slots, int device_slots, std::int64_t report_every) {
   const Scratch scratch;
-  // A ticket names 2 pictures of this size, so that two threads read a batch.
-  apps::TrainOptions options = options_for(write_pictures(scratch, 8, 48), "mlp:4");
+  // A ticket names 2 images of this size, so that two threads read a batch.
+  apps::TrainOptions options = options_for(write_images(scratch, 8, 48), "mlp:4");
   options.slots = host_slots;
   options.epochs = kBatches / 4;
   options.threads = kReaders;

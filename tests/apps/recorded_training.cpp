@@ -1,6 +1,6 @@
 #include "apps/recorded_training.h"
 
-#include "apps/pictures.h"
+#include "apps/images.h"
 #include "apps/prepare_training.h"
 #include "apps/replay.h"
 #include "apps/training_input.h"
@@ -68,8 +68,8 @@ apps::TrainingData open(const apps::TrainOptions& options,
 
 }  // namespace
 
-std::filesystem::path write_pictures(const Scratch& scratch, int pictures_each, int size) {
-  return write_classes(scratch / "data", {"dark", "light"}, pictures_each, size);
+std::filesystem::path write_images(const Scratch& scratch, int images_each, int size) {
+  return write_classes(scratch / "data", {"dark", "light"}, images_each, size);
 }
 
 apps::TrainOptions options_for(const std::filesystem::path& data, const std::string& model) {

@@ -1,5 +1,5 @@
 #pragma once
-// Training runs of the program's own pipeline on the recording device, over files of pictures.
+// Training runs of the program's own pipeline on the recording device, over files of images.
 
 #include "apps/training_input.h"
 #include "apps/training_pipeline.h"
@@ -17,16 +17,16 @@
 
 namespace millrace::test {
 
-/// Two classes of RGB pictures of `size` x `size` pixels.
-[[nodiscard]] std::filesystem::path write_pictures(const Scratch& scratch, int pictures_each,
-                                                   int size = 8);
+/// Two classes of RGB images of `size` x `size` pixels.
+[[nodiscard]] std::filesystem::path write_images(const Scratch& scratch, int images_each,
+                                                 int size = 8);
 
 /// Batches of 4 on 2 threads, without validation and checkpoints.
 [[nodiscard]] apps::TrainOptions options_for(const std::filesystem::path& data,
                                              const std::string& model);
 
 /// A training on a device of its own, ready to be composed. The record says what the bodies of
-/// stages do, with note_host(): "begin copy" and "end", and "load" where a picture is written.
+/// stages do, with note_host(): "begin copy" and "end", and "load" where an image is written.
 struct RecordedTraining {
   explicit RecordedTraining(const apps::TrainOptions& options,
                             const gpu::EngineOptions& engine = {}, gpu::Faults faults = {});

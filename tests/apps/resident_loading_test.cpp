@@ -62,7 +62,7 @@ TEST_CASE("loading resident samples ends at once when it is asked to stop") {
   CHECK_THROWS_AS(load_resident(t, {{}, stop.get_token()}), Stopped);
 }
 
-TEST_CASE("the same training can be loaded again, and a bad picture is told of once") {
+TEST_CASE("the same training can be loaded again, and a bad image is told of once") {
   const Scratch scratch;
   TrainOptions o = resident(options_in(scratch));
   o.on_bad_image = "skip";

@@ -114,7 +114,7 @@ TEST_CASE("a resident run is the run without it, to the bit") {
   TrainOptions o = options_in(scratch);
   std::set<std::uint32_t> bad;
   SECTION("epochs whose last step is short") {}
-  SECTION("pictures that are flipped and cropped, where they lie") {
+  SECTION("images that are flipped and cropped, where they lie") {
     o.augmentation.horizontal_flip = true;
     o.augmentation.vertical_flip = true;
     o.augmentation.crop_padding = 2;
@@ -138,7 +138,7 @@ TEST_CASE("a resident run is the run without it, to the bit") {
     o.labels.class_mode = "categorical";
     o.schedule.label_smoothing = 0.1;
   }
-  SECTION("pictures that cannot be read") {
+  SECTION("images that cannot be read") {
     o.on_bad_image = "skip";
     bad = {0, 1, 2, 11, 23, 40};
   }

@@ -92,7 +92,7 @@ TEST_CASE("a run killed at random moments and resumed each time ends as the one 
   REQUIRE(rows.size() >= 4);
   CHECK(std::stod(rows.back().at("sparsity")) > 0.3);  // so that there is something to keep
 
-  Random random(17, 0, 0, Draw::user);
+  Random random(17, 0, 0, Purpose::user);
   int kills = 0, resumes = 0;
   for (int run_number = 0; kills < 20; ++run_number) {
     const fs::path run_dir = scratch / ("run" + std::to_string(run_number));

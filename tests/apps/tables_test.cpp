@@ -108,7 +108,7 @@ TEST_CASE("columns of a table are not scaled, whatever describes the model") {
   for (const char* family : {"rescale", "tf", "torch", "caffe"}) {
     const Outcome outcome = train(data, scratch / "none", {"--preprocessing", family});
     CHECK(outcome.status == 2);
-    CHECK_THAT(outcome.err, Contains("--preprocessing is of pictures, the data are rows of 2"));
+    CHECK_THAT(outcome.err, Contains("--preprocessing is of images, the data are rows of 2"));
   }
 }
 
@@ -230,16 +230,16 @@ TEST_CASE("weights meet the columns that they were trained with, or are refused"
 TEST_CASE("options of tables are checked, and are for tables alone") {
   const Scratch scratch;
   const auto table = scratch.write("t.csv", rows_of("aby", 20)).string();
-  const auto pictures = write_classes(scratch / "pictures", {"a", "b"}, 2).string();
+  const auto images = write_classes(scratch / "pictures", {"a", "b"}, 2).string();
   const auto photo = save_brightness_model(scratch / "photo.safetensors").string();
   check_refused({"inspect", "data", table, "--header", "maybe"}, 2,
                 "inspect: --header must be yes or no, not 'maybe'");
   check_refused({"train", table, "--separator", "##"}, 2,
                 "train: --separator must be , ; | : or tab, not '##'");
-  check_refused({"train", pictures, "--header", "no"}, 2, "--header is of tables, and");
-  check_refused({"inspect", "data", pictures, "--separator", ";"}, 2, "--separator is of tables");
-  check_refused({"evaluate", photo, pictures, "--label-column", "2"}, 2, "--label-column is of");
-  check_refused({"predict", photo, pictures, "--label-column", "2"}, 2, "--label-column is of");
+  check_refused({"train", images, "--header", "no"}, 2, "--header is of tables, and");
+  check_refused({"inspect", "data", images, "--separator", ";"}, 2, "--separator is of tables");
+  check_refused({"evaluate", photo, images, "--label-column", "2"}, 2, "--label-column is of");
+  check_refused({"predict", photo, images, "--label-column", "2"}, 2, "--label-column is of");
   check_refused({"inspect", "model", photo, "--label-column", "2"}, 2, "--label-column is of");
   check_refused({"train", table, "--label-column", "4"}, 1,
                 "t.csv:1: has no column 4 for --label-column; it has 3 columns");

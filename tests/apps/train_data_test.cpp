@@ -12,7 +12,7 @@ using Catch::Contains;
 
 namespace {
 
-/// A model file for pictures of 16x16x3 in two classes.
+/// A model file for images of 16x16x3 in two classes.
 fs::path write_model(const Scratch& scratch, const std::string& classes) {
   return scratch.write("own.json",
                        R"({"name": "own", "input": [16, 16, 3],
@@ -37,13 +37,13 @@ TEST_CASE("IDX files and the class folders made of them are the same data to tra
   const std::string idx = (scratch / "idx").string(), folders = (scratch / "folders").string();
   const Outcome converted = run({"convert", "idx", idx, folders});
   REQUIRE(converted.status == 0);
-  CHECK_THAT(converted.out, Contains("27 pictures\n"));
+  CHECK_THAT(converted.out, Contains("27 images\n"));
   const Outcome again = run({"convert", "idx", idx, folders});
   CHECK(again.status == 0);
-  CHECK_THAT(again.out, Contains("27 pictures, there already\n"));
+  CHECK_THAT(again.out, Contains("27 images, there already\n"));
 
   const Arguments options = {"--model", "mlp:8", "--epochs", "2", "--batch", "4"};
-  const std::string validation = "validation  6 pictures of the test part of DATA\n";
+  const std::string validation = "validation  6 images of the test part of DATA\n";
   CHECK_THAT(trained(idx, scratch / "from_idx", options).out, Contains(validation));
   CHECK_THAT(trained(folders, scratch / "from_folders", options).out, Contains(validation));
   CHECK(column(scratch / "from_idx", "samples") == Arguments{"21", "21"});
@@ -106,8 +106,8 @@ TEST_CASE("IDX files with a label that no sample has train as the folders made o
   const Arguments options = {"--model", "mlp:8", "--epochs", "1"};
   for (const std::string& data : {idx, folders}) {
     const Outcome outcome = trained(data, scratch / "run", options);
-    CHECK_THAT(outcome.out, Contains("no pictures of the class '1'") &&
-                                Contains("no pictures of the class '0'"));
+    CHECK_THAT(outcome.out,
+               Contains("no images of the class '1'") && Contains("no images of the class '0'"));
     CHECK(load_model(scratch / "run/model.safetensors").model.classes ==
           Arguments{"0", "1", "2", "3"});
     fs::remove_all(scratch / "run");
@@ -155,7 +155,7 @@ TEST_CASE("numbers of IDX files get names that the model keeps") {
   const Outcome both = trained(idx, run_dir,
                                {"--model", "mlp:4", "--epochs", "1", "--overwrite", "--class-names",
                                 "cats,dogs,owls", "--validation", (scratch / "folders").string()});
-  CHECK_THAT(both.out, Contains("validation  9 pictures of "));
+  CHECK_THAT(both.out, Contains("validation  9 images of "));
   // In parts of which one has numbers and the other has names.
   write_classes(scratch / "parts/train", {"0", "1", "2"}, 3, 8);
   write_classes(scratch / "parts/val", {"owls", "dogs", "cats"}, 3, 8);

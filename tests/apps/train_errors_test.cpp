@@ -1,7 +1,7 @@
 // What `train` says when something is wrong: one clear line, the right exit status, nothing partial
 // left under its final name.
 
-#include "apps/pictures.h"
+#include "apps/images.h"
 #include "apps/train_failure.h"
 
 #include <csignal>
@@ -20,7 +20,7 @@ TEST_CASE("data that is not there") {
   CHECK_FALSE(fs::exists(folder / "run"));
 }
 
-TEST_CASE("a class without pictures") {
+TEST_CASE("a class without images") {
   const fs::path folder = scratch("empty_class");
   write_classes(folder / "data", {"cats", "dogs"}, 4);
   fs::create_directories(folder / "data" / "birds");
@@ -62,9 +62,9 @@ TEST_CASE("validation samples of another shape than those of training") {
   CHECK_FALSE(fs::exists(folder / "run"));
 }
 
-TEST_CASE("a flat folder of pictures is shown the tree that is expected") {
+TEST_CASE("a flat folder of images is shown the tree that is expected") {
   const fs::path folder = scratch("flat");
-  for (int i = 0; i < 3; ++i) write_picture(folder / "data" / (std::to_string(i) + ".png"), 100, i);
+  for (int i = 0; i < 3; ++i) write_image(folder / "data" / (std::to_string(i) + ".png"), 100, i);
   const Outcome outcome = train(folder, {});
   CHECK(outcome.status == 1);
   check_one_line(outcome);

@@ -18,7 +18,7 @@ using namespace millrace::test;
 using Catch::Contains;
 namespace fs = std::filesystem;
 
-/// A short run on pictures of 16x16 that ends with a validation on `data` itself.
+/// A short run on images of 16x16 that ends with a validation on `data` itself.
 Outcome trained_on(const fs::path& data, const fs::path& run_dir, Arguments more,
                    const char* epochs = "3") {
   more.insert(more.end(), {"--validation", data.string(), "--model", "mlp:8", "--epochs", epochs,
@@ -32,7 +32,7 @@ std::vector<float> weights_of(const fs::path& run_dir) {
 
 }  // namespace
 
-TEST_CASE("evaluate and predict see pictures as training did, whatever the preprocessing") {
+TEST_CASE("evaluate and predict see images as training did, whatever the preprocessing") {
   const Scratch scratch;
   const fs::path data = write_classes(scratch / "data", {"cats", "dogs", "emus"}, 5);
   const std::vector<Arguments> kinds = {
@@ -108,7 +108,7 @@ TEST_CASE("categorical labels train as sparse ones do, to the bit, and binary ha
   CHECK(outputs("binary") == 1);
 }
 
-TEST_CASE("class mode input learns to give the picture back") {
+TEST_CASE("class mode input learns to give the image back") {
   const Scratch scratch;
   const fs::path data = write_classes(scratch / "data", {"cats", "dogs"}, 5);
   trained_on(data, scratch / "run", {"--class-mode", "input", "--size", "8"}, "30");
@@ -156,7 +156,7 @@ TEST_CASE("class mode input takes no preprocessing that leaves 0 to 1, fitted or
 TEST_CASE("balanced classes weigh what the counts of training samples say") {
   const Scratch scratch;
   const fs::path data = write_classes(scratch / "data", {"cats", "dogs"}, 3);
-  for (int i = 3; i < 9; ++i) write_picture(data / "dogs" / (std::to_string(i) + ".png"), 220, i);
+  for (int i = 3; i < 9; ++i) write_image(data / "dogs" / (std::to_string(i) + ".png"), 220, i);
   // 12 samples: 3 cats and 9 dogs weigh 12 / (2 * 3) and 12 / (2 * 9).
   trained_on(data, scratch / "balanced", {"--class-weight", "balanced"});
   trained_on(data, scratch / "named", {"--class-weight", "dogs=0.6666667,cats=2"});
@@ -165,7 +165,7 @@ TEST_CASE("balanced classes weigh what the counts of training samples say") {
   CHECK(weights_of(scratch / "balanced") != weights_of(scratch / "plain"));
 }
 
-TEST_CASE("show-augmented writes a picture of what the model will see before it trains") {
+TEST_CASE("show-augmented writes an image of what the model will see before it trains") {
   const Scratch scratch;
   const fs::path data = write_classes(scratch / "data", {"cats", "dogs"}, 5);
   const Outcome outcome =
@@ -189,7 +189,7 @@ TEST_CASE("show-augmented writes a picture of what the model will see before it 
 
 TEST_CASE("preprocessing and labels that make no sense are refused in one line each") {
   const Scratch scratch;
-  const std::string pictures =
+  const std::string images =
       write_classes(scratch / "data", {"cats", "dogs", "emus"}, 4, 80).string();
   const std::string table = scratch.write("table.csv", "1,2,0\n3,4,1\n5,6,0\n7,8,1\n").string();
   struct Case {
@@ -199,30 +199,24 @@ TEST_CASE("preprocessing and labels that make no sense are refused in one line e
     std::string message;
   };
   const std::vector<Case> cases = {
-      {pictures,
-       {"--zca"},
-       1,
-       "a sample of 19200 elements wants a matrix of 19200 x 19200 numbers"},
-      {pictures, {"--zca", "--featurewise-std"}, 2, "leave out --featurewise-std"},
-      {pictures, {"--zca-epsilon", "-1"}, 2, "zca-epsilon must be 0 or more"},
-      {pictures, {"--fit-samples", "5"}, 2, "fit-samples wants something to fit"},
-      {pictures, {"--preprocessing", "coffee"}, 2, "there is no preprocessing 'coffee'"},
-      {pictures,
-       {"--preprocessing", "tf", "--mean", "1"},
-       2,
-       "preprocessing tf sets --mean itself"},
-      {pictures, {"--preprocessing", "caffe", "--channels", "1"}, 2, "wants RGB pictures"},
-      {pictures, {"--featurewise-center", "--mean", "1"}, 2, "would be replaced"},
-      {pictures, {"--class-mode", "binary"}, 2, "tells two classes apart, the data have 3"},
-      {pictures, {"--class-mode", "none"}, 2, "gives nothing to learn from"},
-      {pictures, {"--class-mode", "input", "--metrics", "auc"}, 2, "--metrics are of classes"},
-      {pictures, {"--class-mode", "many"}, 2, "there is no class mode 'many'"},
-      {pictures, {"--class-mode", "input", "--samplewise-std"}, 2, "compares outputs with pixels"},
-      {pictures, {"--class-weight", "owls=2"}, 2, "there is no class 'owls'; classes: cats, dogs"},
-      {pictures, {"--show-augmented", "5000"}, 2, "shows at most 1024"},
-      {table, {"--zca"}, 2, "--zca is of pictures, the data are rows of 2 numbers"},
-      {table, {"--samplewise-std"}, 2, "--samplewise-std is of pictures"},
-      {table, {"--show-augmented", "4"}, 2, "samples of 2 are no pictures to look at"},
+      {images, {"--zca"}, 1, "a sample of 19200 elements wants a matrix of 19200 x 19200 numbers"},
+      {images, {"--zca", "--featurewise-std"}, 2, "leave out --featurewise-std"},
+      {images, {"--zca-epsilon", "-1"}, 2, "zca-epsilon must be 0 or more"},
+      {images, {"--fit-samples", "5"}, 2, "fit-samples wants something to fit"},
+      {images, {"--preprocessing", "coffee"}, 2, "there is no preprocessing 'coffee'"},
+      {images, {"--preprocessing", "tf", "--mean", "1"}, 2, "preprocessing tf sets --mean itself"},
+      {images, {"--preprocessing", "caffe", "--channels", "1"}, 2, "wants RGB images"},
+      {images, {"--featurewise-center", "--mean", "1"}, 2, "would be replaced"},
+      {images, {"--class-mode", "binary"}, 2, "tells two classes apart, the data have 3"},
+      {images, {"--class-mode", "none"}, 2, "gives nothing to learn from"},
+      {images, {"--class-mode", "input", "--metrics", "auc"}, 2, "--metrics are of classes"},
+      {images, {"--class-mode", "many"}, 2, "there is no class mode 'many'"},
+      {images, {"--class-mode", "input", "--samplewise-std"}, 2, "compares outputs with pixels"},
+      {images, {"--class-weight", "owls=2"}, 2, "there is no class 'owls'; classes: cats, dogs"},
+      {images, {"--show-augmented", "5000"}, 2, "shows at most 1024"},
+      {table, {"--zca"}, 2, "--zca is of images, the data are rows of 2 numbers"},
+      {table, {"--samplewise-std"}, 2, "--samplewise-std is of images"},
+      {table, {"--show-augmented", "4"}, 2, "samples of 2 are no images to look at"},
   };
   for (const Case& c : cases) {
     const Outcome outcome = train(c.data, scratch / "run", c.options);

@@ -1,7 +1,7 @@
 #pragma once
 // Training runs of tests: what a run directory holds, read back.
 
-#include "apps/pictures.h"
+#include "apps/images.h"
 #include "apps/run_program.h"
 #include "catch.h"
 #include "io/scratch.h"

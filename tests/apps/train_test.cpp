@@ -125,14 +125,14 @@ TEST_CASE(
   const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
   // Classes the wrong way round: whoever has learned the training data gets all of these wrong.
   for (int i = 0; i < 3; ++i) {
-    write_picture(scratch / "other/dark" / (std::to_string(i) + ".png"), 220, i);
-    write_picture(scratch / "other/light" / (std::to_string(i) + ".png"), 20, i);
+    write_image(scratch / "other/dark" / (std::to_string(i) + ".png"), 220, i);
+    write_image(scratch / "other/light" / (std::to_string(i) + ".png"), 20, i);
   }
   const std::string other = (scratch / "other").string();
   const Outcome outcome = trained(data, scratch / "run",
                                   {"--model", "mlp:8", "--epochs", "10", "--batch", "4",
                                    "--learning-rate", "0.01", "--validation", other});
-  CHECK_THAT(outcome.out, Contains("6 pictures of " + other));
+  CHECK_THAT(outcome.out, Contains("6 images of " + other));
   const Row last = metrics(scratch / "run").back();
   CHECK(last.at("samples") == "20");
   CHECK(std::stod(last.at("accuracy")) == 1.0);

@@ -34,10 +34,10 @@ std::vector<std::istringstream> recorded(const std::string& kind) {
 Random stream_of(std::istringstream& words) {
   std::uint64_t seed = 0;
   std::uint32_t pass = 0;
-  std::uint64_t draw = 0;
-  unsigned operation = 0;
-  REQUIRE(words >> seed >> pass >> draw >> operation);
-  return {seed, pass, draw, static_cast<Draw>(operation)};
+  std::uint64_t position = 0;
+  unsigned purpose = 0;
+  REQUIRE(words >> seed >> pass >> position >> purpose);
+  return {seed, pass, position, static_cast<Purpose>(purpose)};
 }
 
 template <class T>
@@ -70,7 +70,7 @@ TEST_CASE("Philox gives the published known answers and TensorFlow's blocks") {
   }
 }
 
-TEST_CASE("streams give the recorded bits for seed, pass, draw and operation") {
+TEST_CASE("streams give the recorded bits for seed, pass, position and purpose") {
   std::vector<std::istringstream> lines = recorded("bits");
   REQUIRE(lines.size() == 8);
   for (std::istringstream& line : lines) {
@@ -116,27 +116,29 @@ TEST_CASE("shuffles are the recorded ones") {
 
 TEST_CASE("a permutation holds every number once") {
   for (const std::uint32_t n : {0U, 1U, 2U, 1000U}) {
-    std::vector<std::uint32_t> order = permutation(n, Random(1, 2, 3, Draw::shuffle));
+    std::vector<std::uint32_t> order = permutation(n, Random(1, 2, 3, Purpose::shuffle));
     REQUIRE(order.size() == n);
     std::sort(order.begin(), order.end());
     for (std::uint32_t i = 0; i < n; ++i) REQUIRE(order[i] == i);
   }
 }
 
-TEST_CASE("each of seed, pass, draw and operation gives numbers of its own") {
+TEST_CASE("each of seed, pass, position and purpose gives numbers of its own") {
   const auto first = [](Random random) { return random.bits(); };
-  const std::vector<std::uint32_t> bits = {
-      first(Random(1, 2, 3, Draw::flip)),          first(Random(2, 2, 3, Draw::flip)),
-      first(Random(1ULL << 32, 2, 3, Draw::flip)), first(Random(1, 3, 3, Draw::flip)),
-      first(Random(1, 2, 4, Draw::flip)),          first(Random(1, 2, 1ULL << 32, Draw::flip)),
-      first(Random(1, 2, 3, Draw::crop))};
+  const std::vector<std::uint32_t> bits = {first(Random(1, 2, 3, Purpose::flip)),
+                                           first(Random(2, 2, 3, Purpose::flip)),
+                                           first(Random(1ULL << 32, 2, 3, Purpose::flip)),
+                                           first(Random(1, 3, 3, Purpose::flip)),
+                                           first(Random(1, 2, 4, Purpose::flip)),
+                                           first(Random(1, 2, 1ULL << 32, Purpose::flip)),
+                                           first(Random(1, 2, 3, Purpose::crop))};
   for (std::size_t i = 0; i < bits.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) CHECK(bits[i] != bits[j]);
   }
 }
 
 TEST_CASE("a copy of a stream goes on from the same place") {
-  Random random(7, 0, 0, Draw::user);
+  Random random(7, 0, 0, Purpose::user);
   random.bits();
   Random copy = random;
   for (int i = 0; i < 10; ++i) CHECK(copy.bits() == random.bits());
@@ -145,7 +147,7 @@ TEST_CASE("a copy of a stream goes on from the same place") {
 TEST_CASE("bounded integers fall evenly") {
   // The draw is fixed, so this passes or fails for good. 99.9 % of fair dice of 6 sides stay under
   // 20.5 (chi squared with 5 degrees of freedom).
-  Random random(11, 0, 0, Draw::user);
+  Random random(11, 0, 0, Purpose::user);
   std::vector<int> counts(6);
   for (int i = 0; i < 60'000; ++i) ++counts[static_cast<std::size_t>(random.below(6))];
   CHECK(chi_squared(counts) < 20.5);
@@ -154,7 +156,7 @@ TEST_CASE("bounded integers fall evenly") {
 TEST_CASE("a bound that does not divide 2^64 has no favourite half") {
   // With a plain remainder, numbers under 2^62 would come twice as often as the others: half of all
   // instead of a third. The bound is 4 standard deviations.
-  Random random(12, 0, 0, Draw::user);
+  Random random(12, 0, 0, Purpose::user);
   const std::uint64_t n = 3ULL << 62;
   int small = 0;
   for (int i = 0; i < 10'000; ++i) small += random.below(n) < (1ULL << 62) ? 1 : 0;
@@ -163,7 +165,7 @@ TEST_CASE("a bound that does not divide 2^64 has no favourite half") {
 
 TEST_CASE("uniform and normal numbers have their moments") {
   // Means and variances within 4 standard errors of n = 40,000 draws.
-  Random random(13, 0, 0, Draw::user);
+  Random random(13, 0, 0, Purpose::user);
   constexpr int kDraws = 40'000;
   double uniform_sum = 0;
   double normal_sum = 0;
@@ -182,10 +184,10 @@ TEST_CASE("uniform and normal numbers have their moments") {
 }
 
 TEST_CASE("a coin falls as often as its probability says") {
-  Random random(14, 0, 0, Draw::flip);
+  Random random(14, 0, 0, Purpose::flip);
   int heads = 0;
   for (int i = 0; i < 10'000; ++i) heads += random.coin(0.3) ? 1 : 0;
   CHECK(heads == Approx(3000).margin(4 * std::sqrt(10'000 * 0.3 * 0.7)));
-  CHECK_FALSE(Random(1, 0, 0, Draw::flip).coin(0));
-  CHECK(Random(1, 0, 0, Draw::flip).coin(1));
+  CHECK_FALSE(Random(1, 0, 0, Purpose::flip).coin(0));
+  CHECK(Random(1, 0, 0, Purpose::flip).coin(1));
 }

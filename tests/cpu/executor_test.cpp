@@ -84,7 +84,7 @@ TEST_CASE("A batch in slices gives what all threads together give, to rounding")
   for (const std::int64_t samples : {8, 5, 2, 1}) {  // fewer than there are slices, too
     INFO(samples << " samples");
     OwnedBatch data(model, kSoftmax, samples, static_cast<std::uint64_t>(samples));
-    if (samples == 5) data.batch().draws = {};  // dropout then counts through the whole batch
+    if (samples == 5) data.batch().positions = {};  // dropout then counts through the whole batch
     const nn::StepResult result = a->gradients(data.batch());
     const nn::StepResult expected = b->gradients(data.batch());
     CHECK(result.loss_sum == Approx(expected.loss_sum).epsilon(1e-5));
@@ -135,7 +135,7 @@ TEST_CASE("What is written into an arena is what is read from it") {
   const auto executor = test::executor(*cpu::make_engine({.threads = 1}), model, adam(4));
   for (const Arena arena : {Arena::parameters, Arena::gradients, Arena::state0, Arena::state1}) {
     std::vector<float> values = read(*executor, arena);
-    Random random(9, 0, static_cast<std::uint64_t>(arena), Draw::user);
+    Random random(9, 0, static_cast<std::uint64_t>(arena), Purpose::user);
     for (const nn::Parameter& parameter : nn::parameters(model)) {
       if (arena != Arena::parameters && !parameter.trainable) continue;
       for (std::int64_t i = 0; i < parameter.shape.elements(); ++i) {

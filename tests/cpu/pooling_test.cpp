@@ -74,7 +74,7 @@ TEST_CASE("Maximum pooling is what its definition says, to the bit") {
       const cpu::Windows w{
           .images = 3, .rows = 17, .columns = 16 + size, .channels = channels, .size = size};
       INFO(size << "x" << size << ", " << channels << " channels");
-      Random random(1, 0, static_cast<std::uint64_t>(size * 100 + channels), Draw::user);
+      Random random(1, 0, static_cast<std::uint64_t>(size * 100 + channels), Purpose::user);
       std::vector<float> x(pixels(w)), dy(pooled_pixels(w));
       // Few different values: many windows have several that are largest.
       for (float& v : x) v = std::round(static_cast<float>(random.normal()) * 2);

@@ -38,7 +38,7 @@ std::size_t weight_place(const Winograd& w, std::int64_t in, std::int64_t out, s
 
 struct Data {
   explicit Data(const Winograd& w) {
-    Random random(5, 0, 0, Draw::user);
+    Random random(5, 0, 0, Purpose::user);
     const auto fill = [&](std::vector<float>& values, std::int64_t count, double scale) {
       values.resize(static_cast<std::size_t>(count));
       for (float& x : values) x = static_cast<float>(scale * random.normal());

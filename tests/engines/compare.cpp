@@ -41,7 +41,7 @@ void check_result(const nn::StepResult& result, const nn::StepResult& expected, 
 
 OwnedBatch::OwnedBatch(const nn::Model& model, nn::Loss loss, std::int64_t samples,
                        std::uint64_t seed) {
-  Random random(seed, 0, 0, Draw::user);
+  Random random(seed, 0, 0, Purpose::user);
   const Shape shape = model.input.with_front(samples);
   input_.resize(static_cast<std::size_t>(shape.elements()));
   for (float& x : input_) x = static_cast<float>(random.normal());
@@ -60,10 +60,10 @@ OwnedBatch::OwnedBatch(const nn::Model& model, nn::Loss loss, std::int64_t sampl
   }
   for (std::int64_t i = 0; i < samples; ++i) {
     weights_.push_back(static_cast<float>(random.uniform(0.5, 1.5)));
-    draws_.push_back(1000 + random.below(1000));
+    positions_.push_back(1000 + random.below(1000));
   }
   batch_.weights = weights_;
-  batch_.draws = draws_;
+  batch_.positions = positions_;
   batch_.samples = samples;
   batch_.pass = 3;
 }
@@ -72,7 +72,7 @@ std::vector<float> random_weights(const nn::Model& model, std::uint64_t seed) {
   const auto parameters = nn::parameters(model);
   std::vector<float> values(static_cast<std::size_t>(nn::arena_elements(parameters)));
   nn::initialize(model, seed, values);
-  Random random(seed, 1, 0, Draw::user);
+  Random random(seed, 1, 0, Purpose::user);
   for (const nn::Parameter& parameter : parameters) {
     if (parameter.role == nn::Role::kernel) continue;
     for (std::int64_t i = 0; i < parameter.shape.elements(); ++i) {

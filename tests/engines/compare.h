@@ -38,7 +38,7 @@ class OwnedBatch {
  private:
   std::vector<float> input_, dense_labels_, weights_;
   std::vector<std::int32_t> labels_;
-  std::vector<std::uint64_t> draws_;
+  std::vector<std::uint64_t> positions_;
   nn::Batch batch_;
 };
 

@@ -229,7 +229,7 @@ class ArenaSteps {
   ArenaOptions options_;
   Shared<gpu::Segment> segments_;
   std::size_t size_;
-  Random random_{7, 0, 0, Draw::user};
+  Random random_{7, 0, 0, Purpose::user};
   ArenaState state_;
   Stored gradients_;
   Shared<float> masks_, given_;

@@ -112,7 +112,7 @@ TEST_CASE("Steps of resident samples in one graph are the steps of their pixels,
     for (std::int64_t round = 0; round < 4; ++round) {
       std::vector<std::uint32_t> rows;
       std::vector<std::int32_t> labels;
-      std::vector<std::uint64_t> draws(kStep);
+      std::vector<std::uint64_t> positions(kStep);
       Buffer chosen = tested.engine->host_buffer(Bytes{all.bytes()});
       const std::size_t size = all.bytes() / kSamples;
       for (std::int64_t i = 0; i < kSamples; ++i) {
@@ -135,8 +135,8 @@ TEST_CASE("Steps of resident samples in one graph are the steps of their pixels,
                       DType::i32};
       for (std::int64_t i = 0; i < 5; ++i) {
         nn::Batch step = nn::slice(batch, kStep * i, kStep);
-        std::iota(draws.begin(), draws.end(), static_cast<std::uint64_t>(kStep * i));
-        step.draws = draws;
+        std::iota(positions.begin(), positions.end(), static_cast<std::uint64_t>(kStep * i));
+        step.positions = positions;
         executor->start_train(step, 5 * round + 1 + i, rates[static_cast<std::size_t>(i)]);
       }
     }

@@ -70,7 +70,7 @@ TEST_CASE("What is written into an arena is what is read from it") {
   const auto executor = test::executor(*tested.engine, model, adam(4));
   for (const Arena arena : {Arena::parameters, Arena::gradients, Arena::state0, Arena::state1}) {
     std::vector<float> values = read(*executor, arena);
-    Random random(9, 0, static_cast<std::uint64_t>(arena), Draw::user);
+    Random random(9, 0, static_cast<std::uint64_t>(arena), Purpose::user);
     for (const nn::Parameter& parameter : nn::parameters(model)) {
       if (arena != Arena::parameters && !parameter.trainable) continue;
       for (std::int64_t i = 0; i < parameter.shape.elements(); ++i) {

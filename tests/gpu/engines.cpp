@@ -49,7 +49,7 @@ void fill(nn::DeviceInput& slot, const nn::Batch& batch, const std::byte* pixels
   slot.upload({.pixels = pixels,
                .labels = batch.labels.as<std::int32_t>(),
                .weights = batch.weights,
-               .draws = batch.draws,
+               .positions = batch.positions,
                .pass = batch.pass,
                .samples = batch.samples})
       .wait();

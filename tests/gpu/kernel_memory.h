@@ -35,7 +35,7 @@ inline double rounded(Type type, double value) {
 /// Values of the type in [low, high).
 inline Doubles noise(Type type, std::int64_t count, std::uint64_t seed, double low = -1,
                      double high = 1) {
-  Random random(seed, 0, 0, Draw::user);
+  Random random(seed, 0, 0, Purpose::user);
   Doubles values(index(count));
   for (double& value : values) value = rounded(type, random.uniform(low, high));
   return values;

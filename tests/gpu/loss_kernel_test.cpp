@@ -21,7 +21,7 @@ struct Rows {
   std::int64_t valid;
 
   Rows(const gpu::LossSize& of, std::int64_t valid_rows) : size(of), valid(valid_rows) {
-    Random random(3, 0, 0, Draw::user);
+    Random random(3, 0, 0, Purpose::user);
     const auto count = [](std::int64_t n) { return static_cast<std::size_t>(n); };
     logits.resize(count(size.samples * size.stored));
     for (float& x : logits) x = static_cast<float>(6 * random.normal());

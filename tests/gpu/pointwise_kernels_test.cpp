@@ -188,7 +188,7 @@ TEST_CASE("The most parts of rows that a sum has are enough for all of them") {
 }
 
 TEST_CASE("Philox for host and device is that of the host") {
-  Random random(7, 0, 0, Draw::user);
+  Random random(7, 0, 0, Purpose::user);
   for (int i = 0; i < 100; ++i) {
     const std::array<std::uint32_t, 4> counter{random.bits(), random.bits(), random.bits(),
                                                random.bits()};
@@ -201,7 +201,8 @@ TEST_CASE("Philox for host and device is that of the host") {
 }
 
 TEST_CASE(
-    "Dropout keeps what the mask of each draw keeps, and nothing of samples that are not valid") {
+    "Dropout keeps what the mask of each position keeps, and nothing of samples that are not "
+    "valid") {
   const Type type = any_type();
   const std::int64_t channels = GENERATE(1, 3, 8, 11), pixels = 6, samples = 5, valid = 3;
   const Plane plane = plane_of(type, samples * pixels, channels);
@@ -215,20 +216,20 @@ TEST_CASE(
   KernelMemory memory;
   Scalars* const scalars = memory.scalars(valid);
   scalars->pass = 9;
-  auto* const draws = memory.take<std::uint64_t>(samples * sizeof(std::uint64_t));
-  for (std::uint64_t n = 0; n < valid; ++n) draws[n] = (n << 33) + 4'000'000'000 + n;
+  auto* const positions = memory.take<std::uint64_t>(samples * sizeof(std::uint64_t));
+  for (std::uint64_t n = 0; n < valid; ++n) positions[n] = (n << 33) + 4'000'000'000 + n;
   const Doubles x = noise(type, counting(plane), 1);
   const std::size_t features = index(pixels * channels);
   Doubles want(x.size(), 0.0);
   for (std::size_t n = 0; n < index(valid); ++n) {
     std::vector<std::uint8_t> bits(features);
-    nn::dropout_mask(size.seed, 9, draws[n], size.layer, size.rate, bits);
+    nn::dropout_mask(size.seed, 9, positions[n], size.layer, size.rate, bits);
     for (std::size_t i = n * features; i < (n + 1) * features; ++i) {
       want[i] = bits[i % features] != 0 ? x[i] / (1 - double{size.rate}) : 0.0;
     }
   }
   void* const y = memory.take(type, plane.elements());
-  memory.run(dropout(type, memory.put(type, plane, x), y, size, draws, scalars));
+  memory.run(dropout(type, memory.put(type, plane, x), y, size, positions, scalars));
   const Doubles got = memory.get(type, y, plane);
   check_near(type, got, want);
   CHECK(std::count(got.begin(), got.end(), 0.0) == std::count(want.begin(), want.end(), 0.0));

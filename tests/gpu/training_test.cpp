@@ -92,7 +92,7 @@ class Feed {
                       std::vector<float>(channels, -1.0F)};
     for (Turn& turn : turns_) {
       turn.pixels = engine.host_buffer(Bytes{static_cast<std::uint64_t>(bytes)});
-      Random random(3, 0, 0, Draw::user);
+      Random random(3, 0, 0, Purpose::user);
       for (std::byte& pixel : turn.pixels.as<std::byte>()) {
         pixel = static_cast<std::byte>(random.below(256));
       }

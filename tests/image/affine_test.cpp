@@ -13,7 +13,7 @@ using namespace millrace::test;
 namespace {
 
 Floats applied(const RecordedChange& c, bool keras_compat) {
-  Floats result = c.picture();
+  Floats result = c.image();
   Transformer(c.sampling, keras_compat).apply(c.transform, c.view(result));
   return result;
 }
@@ -82,12 +82,12 @@ TEST_CASE("the documented geometry gives what SciPy gives for the documented map
   for (const RecordedChange& c : changes) check_recorded(c, applied(c, false));
 }
 
-TEST_CASE("8-bit pictures get the float result rounded, to the bit") {
+TEST_CASE("8-bit images get the float result rounded, to the bit") {
   for (const char* name : {"augmentation_keras.csv", "augmentation_scipy.csv"}) {
     for (const RecordedChange& c : recorded_changes(name)) {
       if (c.kind != "whole") continue;
-      const Floats picture = c.picture();
-      Bytes8 result(picture.begin(), picture.end());
+      const Floats image = c.image();
+      Bytes8 result(image.begin(), image.end());
       const bool keras = name == std::string("augmentation_keras.csv");
       Transformer(c.sampling, keras).apply(c.transform, c.view(result));
       const Floats exact = applied(c, keras);
@@ -118,9 +118,9 @@ TEST_CASE("every instruction set gives the same pixels to the bit") {
       Bytes8 bytes(result.size());
       std::transform(result.begin(), result.end(), bytes.begin(),
                      [](float v) { return static_cast<std::uint8_t>(v + 0.5F); });
-      const Floats picture = changes[i].picture();
+      const Floats image = changes[i].image();
       if (changes[i].kind != "whole") continue;
-      Bytes8 rounded(picture.begin(), picture.end());
+      Bytes8 rounded(image.begin(), image.end());
       Transformer(changes[i].sampling, i % 2 == 0)
           .apply(changes[i].transform, changes[i].view(rounded));
       CHECK(rounded == bytes);
@@ -148,7 +148,7 @@ TEST_CASE("the documented vectors of Keras's geometry") {
       resampled(image, {.shear = 45}, {}),
       {3.818019F, 4.818019F, 5.757359F, 5.757359F, 5.93934F, 6.93934F, 7.93934F, 8.585786F,
        8.414214F, 9.06066F, 10.06066F, 11.06066F, 11.242641F, 11.242641F, 12.181981F, 13.181981F});
-  // A height shift moves columns, and the centre of a picture that is not square is wrong.
+  // A height shift moves columns, and the centre of an image that is not square is wrong.
   check_close(resampled(image, {.tx = 1}, {}),
               {2, 3, 4, 4, 6, 7, 8, 8, 10, 11, 12, 12, 14, 15, 16, 16});
   Floats wide(12);
@@ -189,7 +189,7 @@ TEST_CASE("each fill mode continues a row as documented") {
   CHECK(shifted({.fill = Fill::wrap, .keras_wrap = true}, 2) == Floats{3, 4, 2, 3});
 }
 
-TEST_CASE("pictures of one pixel, of two and of five channels, far outside and mirrored") {
+TEST_CASE("images of one pixel, of two and of five channels, far outside and mirrored") {
   for (const Fill fill : {Fill::nearest, Fill::reflect, Fill::wrap}) {
     for (const bool keras : {false, true}) {
       Floats pixel = {9};

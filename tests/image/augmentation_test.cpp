@@ -145,7 +145,7 @@ TEST_CASE("one option more changes no other's draws") {
 TEST_CASE("seed, pass and position each change every draw") {
   const std::vector<double> here = numbers(draw_transform(everything(), 20, 30, {1, 2, 3}));
   CHECK(here == numbers(draw_transform(everything(), 20, 30, {1, 2, 3})));
-  for (const DrawKey other : {DrawKey{2, 2, 3}, DrawKey{1, 3, 3}, DrawKey{1, 2, 4}}) {
+  for (const RandomKey other : {RandomKey{2, 2, 3}, RandomKey{1, 3, 3}, RandomKey{1, 2, 4}}) {
     const std::vector<double> there = numbers(draw_transform(everything(), 20, 30, other));
     for (const std::size_t place : {0U, 2U, 3U, 4U, 5U, 8U, 9U}) {  // those of real numbers
       CHECK(there[place] != here[place]);

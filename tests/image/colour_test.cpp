@@ -12,7 +12,7 @@ TEST_CASE("brightness of whole numbers is Keras's to the bit, behind shifts and 
   for (const RecordedChange& c : recorded_changes("augmentation_keras.csv")) {
     if (!c.transform.colour.brightness || !c.transform.affine.is_identity()) continue;
     if (c.kind != "whole") continue;
-    Floats result = c.picture();
+    Floats result = c.image();
     Transformer(c.sampling, true).apply(c.transform, c.view(result));
     INFO(describe(c) << " brightness " << *c.transform.colour.brightness);
     CHECK(weighted_sum(result) == c.sum);
@@ -30,7 +30,7 @@ TEST_CASE("brightness behind geometry is Keras's but where truncation meets anot
   int samples = 0, others = 0;
   for (const RecordedChange& c : recorded_changes("augmentation_keras.csv")) {
     if (!c.transform.colour.brightness || c.transform.affine.is_identity()) continue;
-    Floats result = c.picture();
+    Floats result = c.image();
     Transformer(c.sampling, true).apply(c.transform, c.view(result));
     INFO(describe(c));
     for (std::size_t i = 0; i < c.samples.size(); ++i) {
@@ -44,11 +44,11 @@ TEST_CASE("brightness behind geometry is Keras's but where truncation meets anot
   CHECK(others <= samples / 100);
 }
 
-TEST_CASE("pictures beyond 0 to 255 are stretched for brightness and back as Keras does") {
+TEST_CASE("images beyond 0 to 255 are stretched for brightness and back as Keras does") {
   int cases = 0;
   for (const RecordedChange& c : recorded_changes("augmentation_keras.csv")) {
     if (c.kind != "beyond") continue;
-    Floats result = c.picture();
+    Floats result = c.image();
     Transformer(c.sampling, true).apply(c.transform, c.view(result));
     INFO(describe(c));
     CHECK(weighted_sum(result) == Approx(c.sum).margin(1e-4 * static_cast<double>(c.size())));
@@ -81,10 +81,10 @@ TEST_CASE("8-bit colours are those of floats, rounded, for every value") {
   }
 }
 
-TEST_CASE("a channel shift stays within the picture's own extremes") {
-  Bytes8 picture = {10, 50, 200, 100};
-  change_colour(ImageView(picture.data(), 2, 2, 1), {.channel_shift = 60});
-  CHECK(picture == Bytes8{70, 110, 200, 160});
-  change_colour(ImageView(picture.data(), 2, 2, 1), {.channel_shift = -200});
-  CHECK(picture == Bytes8{70, 70, 70, 70});
+TEST_CASE("a channel shift stays within the image's own extremes") {
+  Bytes8 image = {10, 50, 200, 100};
+  change_colour(ImageView(image.data(), 2, 2, 1), {.channel_shift = 60});
+  CHECK(image == Bytes8{70, 110, 200, 160});
+  change_colour(ImageView(image.data(), 2, 2, 1), {.channel_shift = -200});
+  CHECK(image == Bytes8{70, 70, 70, 70});
 }

@@ -61,8 +61,8 @@ TEST_CASE("a crop shows the source where it is and the fill elsewhere, wherever 
 
 TEST_CASE("crops of 32 with padding 4 begin everywhere from -4 to 4, equally often") {
   std::vector<int> rows(9), columns(9);
-  for (std::uint64_t draw = 0; draw < 9000; ++draw) {
-    Random random(11, 0, draw, Draw::crop);
+  for (std::uint64_t position = 0; position < 9000; ++position) {
+    Random random(11, 0, position, Purpose::crop);
     const CropOrigin origin = draw_crop(random, 32, 32, 4, 32, 32);
     ++rows.at(static_cast<std::size_t>(origin.top + 4));
     ++columns.at(static_cast<std::size_t>(origin.left + 4));
@@ -73,7 +73,7 @@ TEST_CASE("crops of 32 with padding 4 begin everywhere from -4 to 4, equally oft
 }
 
 TEST_CASE("a crop larger than the padded image is refused") {
-  Random random(1, 0, 0, Draw::crop);
+  Random random(1, 0, 0, Purpose::crop);
   CHECK_THROWS_WITH(draw_crop(random, 28, 28, 1, 32, 32),
                     "a crop of 32x32 does not fit into 28x28 pixels with 1 pixels of padding");
 }

@@ -1,5 +1,5 @@
 #pragma once
-// Changes of pictures that Keras and SciPy recorded: tests/reference/record_augmentation.py.
+// Changes of images that Keras and SciPy recorded: tests/reference/record_augmentation.py.
 
 #include "catch.h"
 
@@ -19,7 +19,7 @@ using Floats = std::vector<float>;
 
 struct RecordedChange {
   std::string kind;
-  std::uint32_t number = 0;  ///< of the case, from 1: the seed of its picture
+  std::uint32_t number = 0;  ///< of the case, from 1: the seed of its image
   Sampling sampling;
   int height = 0, width = 0, channels = 0;
   Transform transform;
@@ -38,8 +38,8 @@ struct RecordedChange {
   [[nodiscard]] FloatImageView view(Floats& pixels) const {
     return {pixels.data(), height, width, channels};
   }
-  /// The picture before the change.
-  [[nodiscard]] Floats picture() const {
+  /// The image before the change.
+  [[nodiscard]] Floats image() const {
     Floats values(size());
     std::uint32_t state = number;
     for (float& value : values) {

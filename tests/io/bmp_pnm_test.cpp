@@ -33,7 +33,7 @@ std::vector<std::byte> bytes_of(const Case& one) {
   return read_file(MILLRACE_TEST_DATA "/io/bmp_pnm/" + one.file);
 }
 
-// The pixels of the whole picture at its own size.
+// The pixels of the whole image at its own size.
 std::vector<std::uint8_t> decoded(Decoder& decoder, std::span<const std::byte> file,
                                   const Case& one, int channels) {
   std::vector<std::uint8_t> target(static_cast<std::size_t>(one.height * one.width * channels));
@@ -116,7 +116,7 @@ TEST_CASE("BMP and PNM files of every kind that is read equal Pillow to the byte
   }
 }
 
-TEST_CASE("a picture whose colours are all grey has one channel") {
+TEST_CASE("an image whose colours are all grey has one channel") {
   const auto channels = [](const std::string& name) {
     return image_info(bytes_of({.file = name}), name).channels;
   };
@@ -235,10 +235,10 @@ TEST_CASE("a PNM file that is not what its format's text says is damaged") {
   }
 }
 
-TEST_CASE("what only begins with the letters of BMP or PNM is no picture") {
+TEST_CASE("what only begins with the letters of BMP or PNM is no image") {
   CHECK_THAT(decode_error("BMW drives as a text of more than a few bytes does."),
-             Contains("not a picture: it begins with the text 'BMW drives as a '"));
-  CHECK_THAT(decode_error("P1ease read me"), Contains("not a picture"));
+             Contains("not an image: it begins with the text 'BMW drives as a '"));
+  CHECK_THAT(decode_error("P1ease read me"), Contains("not an image"));
   CHECK_THAT(decode_error("Pf\n1 1\n-1.0\n\1\2\3\4"), Contains("a PFM file, which is not read"));
 }
 
@@ -271,7 +271,7 @@ TEST_CASE("BMP and PNM files with bytes that changed are survived") {
   for (const Case& one : recorded_cases()) {
     const std::vector<std::byte> whole = bytes_of(one);
     for (std::uint64_t i = 0; i < 200; ++i) {
-      Random random(kSeed, number++, i, Draw::user);
+      Random random(kSeed, number++, i, Purpose::user);
       std::vector<std::byte> file = whole;
       for (std::uint64_t changes = 1 + random.below(6); changes > 0; --changes) {
         // Every second one in the header, where it changes most.

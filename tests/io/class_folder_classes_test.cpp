@@ -47,9 +47,9 @@ TEST_CASE("a companion of other data may lack images of a class, which is noted"
   const ClassFolder set(scratch.path(), {}, {.is_companion = true});
   CHECK(set.classes() == std::vector<std::string>{"a", "b"});
   CHECK(set.notes() ==
-        std::vector<std::string>{scratch.path().string() + ": no pictures of the class 'b'"});
+        std::vector<std::string>{scratch.path().string() + ": no images of the class 'b'"});
   CHECK(folder_error(scratch) ==
-        "/b: no pictures in this class folder; add some or remove the folder");
+        "/b: no images in this class folder; add some or remove the folder");
   fs::remove(scratch / "b");
   CHECK(ClassFolder(scratch.path(), {}, {.is_companion = true}).size() == 1);
 }
@@ -63,10 +63,10 @@ TEST_CASE("a class that is known to be empty is one, and that is noted") {
   CHECK(set.classes() == std::vector<std::string>{"a", "b", "c"});
   CHECK(set.label(1) == 2);
   CHECK(set.notes() ==
-        std::vector<std::string>{scratch.path().string() + ": no pictures of the class 'b'"});
+        std::vector<std::string>{scratch.path().string() + ": no images of the class 'b'"});
   fs::create_directory(scratch / "d");
   CHECK(folder_error(scratch) ==
-        "/d: no pictures in this class folder; add some or remove the folder");
+        "/d: no images in this class folder; add some or remove the folder");
 }
 
 TEST_CASE("names of empty classes are read of a regular file of bounded size alone") {

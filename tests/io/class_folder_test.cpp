@@ -58,8 +58,8 @@ TEST_CASE("images are samples by their content where their ending does not tell"
   for (const char* name : {"a/1.jfif", "a/2.jpe", "a/3.webp", "a/4.tif", "b/1.png"}) {
     scratch.write(name, "x");
   }
-  scratch.write("a/5", picture("rgb.png"));
-  scratch.write("a/6.jpg_large", picture("444.jpg"));
+  scratch.write("a/5", image("rgb.png"));
+  scratch.write("a/6.jpg_large", image("444.jpg"));
   const ClassFolder set(scratch.path());
   CHECK(names(set, scratch) == std::vector<std::string>{"a/1.jfif", "a/2.jpe", "a/3.webp",
                                                         "a/4.tif", "a/5", "a/6.jpg_large",
@@ -93,23 +93,23 @@ TEST_CASE("a folder without the expected tree is an error that shows it") {
   CHECK(folder_error(scratch, "file") == "/file: is not a folder; " + tree);
   CHECK(folder_error(scratch) == ": no class folders; " + tree);
   scratch.write("1.jpg", "x");
-  CHECK(folder_error(scratch) == ": pictures without class folders; " + tree);
+  CHECK(folder_error(scratch) == ": images without class folders; " + tree);
   scratch.write("cats/1.jpg", "x");
   CHECK(folder_error(scratch) ==
         ": only one class, cats; nothing can be learnt from that; " + tree);
 }
 
-TEST_CASE("a class without pictures is named") {
+TEST_CASE("a class without images is named") {
   const Scratch scratch;
   scratch.write("cats/1.jpg", "x");
   fs::create_directories(scratch / "dogs/old");
   CHECK(folder_error(scratch) ==
-        "/dogs: no pictures in this class folder; add some or remove the folder");
+        "/dogs: no images in this class folder; add some or remove the folder");
   scratch.write("dogs/1.avif", std::string_view("\0\0\0\x18"
                                                 "ftypavif",
                                                 12));
   CHECK(folder_error(scratch) ==
-        "/dogs: no pictures in this class folder; add some or remove the folder; left out 1: 1 "
+        "/dogs: no images in this class folder; add some or remove the folder; left out 1: 1 "
         "AVIF, which is not read, convert with `avifdec in.avif out.png` (dogs/1.avif)");
 }
 
@@ -148,7 +148,7 @@ TEST_CASE("a folder that may not be read costs what is in it, and a class only i
   fs::permissions(scratch / "dogs", fs::perms::none);
   CHECK(holds_unprivileged([&] {
     return folder_error(scratch) ==
-           "/dogs: cannot be read: Permission denied; the class 'dogs' has no pictures without it";
+           "/dogs: cannot be read: Permission denied; the class 'dogs' has no images without it";
   }));
   fs::permissions(scratch.path(), fs::perms::none);
   CHECK(holds_unprivileged(
@@ -187,16 +187,16 @@ TEST_CASE("indexing can be stopped") {
 
 TEST_CASE("a sample is decoded into its place and errors name it") {
   const Scratch scratch;
-  scratch.write("a/1.png", picture("rgb.png"));
+  scratch.write("a/1.png", image("rgb.png"));
   scratch.write("b/1.jpg", "oops");
   const ClassFolder set(scratch.path());
   CHECK(set.natural_shape().rank() == 0);
   Decoder decoder;
   std::vector<std::uint8_t> direct(20 * 30 * 3), loaded(20 * 30 * 3);
-  decoder.decode(picture("rgb.png"), "", {direct.data(), 20, 30, 3}, Filter::bilinear);
+  decoder.decode(image("rgb.png"), "", {direct.data(), 20, 30, 3}, Filter::bilinear);
   set.load(0, TensorView(std::span(loaded), Shape{20, 30, 3}), Filter::bilinear, decoder);
   CHECK(loaded == direct);
   CHECK_THROWS_WITH(
       set.load(1, TensorView(std::span(loaded), Shape{20, 30, 3}), Filter::bilinear, decoder),
-      set.name(1) + ": not a picture: it begins with the text 'oops'; remove it");
+      set.name(1) + ": not an image: it begins with the text 'oops'; remove it");
 }

@@ -66,7 +66,7 @@ TEST_CASE("labels are matched by name whatever the order of the classes") {
   CHECK(matched.dataset->label(0) == 2);
   CHECK(matched.dataset->name(0) == set->name(0));
   CHECK(matched.dataset->notes() ==
-        Names{(scratch / "set").string() + ": no pictures of the class 'x'"});
+        Names{(scratch / "set").string() + ": no images of the class 'x'"});
   CHECK(match_classes(set, "DATA", {{"a", "b", "c"}, "the model"}).dataset == set);
 }
 
@@ -198,11 +198,11 @@ TEST_CASE("classes without samples are told alike of folders, IDX files and tabl
               ": no rows of 254 of the 256 classes ('1', '2', '3', ...)"});
   const IdxDataset idx(scratch.write("i", kImages),
                        scratch.write("l", idx_bytes({2}, std::string_view("\0\2", 2))));
-  CHECK(idx.notes() == Names{(scratch / "i").string() + ": no pictures of the class '1'"});
+  CHECK(idx.notes() == Names{(scratch / "i").string() + ": no images of the class '1'"});
   fs::create_directory(scratch / "set");
   fs::create_directory(scratch / "set/b");
   CHECK(folders(scratch, {"a", "c"})->notes() ==
-        Names{(scratch / "set").string() + ": no pictures of the class 'b'"});
+        Names{(scratch / "set").string() + ": no images of the class 'b'"});
 }
 
 TEST_CASE("notes of a matched data set keep what was left out at the end") {
@@ -211,7 +211,7 @@ TEST_CASE("notes of a matched data set keep what was left out at the end") {
   const auto set = match_classes(folders(scratch, {"a", "b"}), "DATA", {{"b", "c", "a"}, "it"});
   const Names notes = set.dataset->notes();
   REQUIRE(notes.size() == 2);
-  CHECK(notes[0] == (scratch / "set").string() + ": no pictures of the class 'c'");
+  CHECK(notes[0] == (scratch / "set").string() + ": no images of the class 'c'");
   CHECK(notes[1].find("left out 1") != std::string::npos);
   CHECK(set.dataset->left_out().total() == 1);
 }

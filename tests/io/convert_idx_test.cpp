@@ -72,7 +72,7 @@ TEST_CASE("labels that no sample has stay classes in the folders that are made o
   const Datasets png = open_datasets(find_data(out / "png"));
   const std::string train = (out / "png/train").string();
   CHECK(png.train->classes() == idx.train->classes());
-  CHECK(png.train->notes() == std::vector<std::string>{train + ": no pictures of the class '1'"});
+  CHECK(png.train->notes() == std::vector<std::string>{train + ": no images of the class '1'"});
   CHECK(png.validation->classes() == idx.validation->classes());
   CHECK(ClassFolder(out / "png/test").classes() == idx.train->classes());
 }

@@ -1,4 +1,4 @@
-// Damaged files at random: a decoder may refuse them or give some picture, but must neither crash
+// Damaged files at random: a decoder may refuse them or give some image, but must neither crash
 // nor read or write where it should not, which a build with sanitizers sees.
 
 #include <millrace/core/random.h>
@@ -27,12 +27,12 @@ std::vector<std::byte> damaged(std::vector<std::byte> file, Random random) {
 
 // Decodes `count` damaged copies; gives how many were refused.
 int refused(const char* name, std::uint64_t count, std::uint32_t pass) {
-  const std::vector<std::byte> whole = picture(name);
+  const std::vector<std::byte> whole = image(name);
   std::vector<std::uint8_t> target(24 * 24 * 3);
   Decoder decoder({.max_pixels = 1'000'000, .max_scratch = 16_MiB});
   int errors = 0;
   for (std::uint64_t i = 0; i < count; ++i) {
-    const auto file = damaged(whole, Random(kSeed, pass, i, Draw::user));
+    const auto file = damaged(whole, Random(kSeed, pass, i, Purpose::user));
     try {
       decoder.decode(file, name, {target.data(), 24, 24, 3}, Filter::bilinear);
     } catch (const Error& error) {

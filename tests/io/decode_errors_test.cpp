@@ -1,4 +1,4 @@
-// Pictures that end early, are damaged, too large or of kinds that are not read.
+// Images that end early, are damaged, too large or of kinds that are not read.
 
 #include <millrace/io/decode.h>
 
@@ -51,20 +51,20 @@ std::string grey_png(const std::string& rows, char change = 0) {
 }  // namespace
 
 TEST_CASE("a JPEG that ends early is an error wherever it is cut") {
-  const std::vector<std::byte> whole = picture("420.jpg");
+  const std::vector<std::byte> whole = image("420.jpg");
   for (const std::size_t length :
        {std::size_t{3}, std::size_t{100}, whole.size() / 2, whole.size() - 40}) {
     const std::string error = decode_error(std::span(whole).first(length), "cats/7.jpg");
     INFO(error);
     CHECK(error.starts_with("cats/7.jpg: damaged JPEG: "));
   }
-  const std::vector<std::byte> progressive = picture("progressive.jpg");
+  const std::vector<std::byte> progressive = image("progressive.jpg");
   CHECK(decode_error(std::span(progressive).first(progressive.size() / 2)) ==
         "a.jpg: damaged JPEG: Premature end of JPEG file; get it again");
 }
 
 TEST_CASE("a JPEG whose data stop in the middle and that then ends properly is an error too") {
-  std::vector<std::byte> file = picture("420.jpg");
+  std::vector<std::byte> file = image("420.jpg");
   file.resize(file.size() * 2 / 3);
   file.push_back(std::byte{0xFF});
   file.push_back(std::byte{0xD9});
@@ -72,13 +72,13 @@ TEST_CASE("a JPEG whose data stop in the middle and that then ends properly is a
 }
 
 TEST_CASE("bytes after the end of a JPEG are tolerated, as cameras append previews") {
-  std::vector<std::byte> file = picture("420.jpg");
+  std::vector<std::byte> file = image("420.jpg");
   file.resize(file.size() + 1000, std::byte{42});
   CHECK(decode_error(file).empty());
 }
 
 TEST_CASE("kinds of JPEG that are not read are named, and are not called damaged") {
-  const std::vector<std::byte> whole = picture("420.jpg");
+  const std::vector<std::byte> whole = image("420.jpg");
   // The part that tells kind and depth: FF C0, its length, bits a sample.
   const std::array<std::byte, 3> frame = {std::byte{0xFF}, std::byte{0xC0}, std::byte{0}};
   const auto at = std::search(whole.begin(), whole.end(), frame.begin(), frame.end());
@@ -100,7 +100,7 @@ TEST_CASE("kinds of JPEG that are not read are named, and are not called damaged
 TEST_CASE("other formats that end early are errors") {
   for (const char* name : {"rgb.png", "rgb.bmp", "rgb.tga", "grey_rle.tga", "rgb.ppm", "grey.pgm",
                            "rgb.psd", "palette.gif"}) {
-    const std::vector<std::byte> whole = picture(name);
+    const std::vector<std::byte> whole = image(name);
     for (const std::size_t length : {whole.size() / 2, whole.size() - whole.size() / 10}) {
       INFO(name << " cut to " << length << " of " << whole.size());
       CHECK_FALSE(decode_error(std::span(whole).first(length), name).empty());
@@ -109,7 +109,7 @@ TEST_CASE("other formats that end early are errors") {
 }
 
 TEST_CASE("a PNG with a damaged part is an error, not noise") {
-  std::vector<std::byte> file = picture("rgb.png");
+  std::vector<std::byte> file = image("rgb.png");
   file[file.size() / 2] ^= std::byte{1};
   CHECK(decode_error(file, "x.png") ==
         "x.png: a damaged PNG file: the checksum of its part IDAT is wrong; get it again");
@@ -125,8 +125,7 @@ TEST_CASE(
 }
 
 TEST_CASE("a PNG that unpacks to more than its pixels takes no more memory than it may") {
-  const std::string_view much =
-      "a.jpg: decoding it takes more than the 64 KiB that a picture may; ";
+  const std::string_view much = "a.jpg: decoding it takes more than the 64 KiB that an image may; ";
   const auto error = [](std::size_t bytes) {
     const std::string file = grey_png(std::string(bytes, '\0'));
     return decode_error(std::as_bytes(std::span(file)), "a.jpg", {.max_scratch = 64_KiB});
@@ -135,12 +134,12 @@ TEST_CASE("a PNG that unpacks to more than its pixels takes no more memory than 
   CHECK(error(10'000'000).starts_with(much));
 }
 
-TEST_CASE("what is no picture is named as what it looks like") {
+TEST_CASE("what is no image is named as what it looks like") {
   CHECK(decode_error("") == "a.jpg: the file is empty; remove it or get it again");
   CHECK(decode_error("<!DOCTYPE html><html>") ==
-        "a.jpg: not a picture: it begins with the text '<!DOCTYPE html><'; remove it");
+        "a.jpg: not an image: it begins with the text '<!DOCTYPE html><'; remove it");
   CHECK(decode_error(std::string_view("\0\1\2\3", 4)) ==
-        "a.jpg: not a picture: it begins with the bytes 00 01 02 03; remove it");
+        "a.jpg: not an image: it begins with the bytes 00 01 02 03; remove it");
 }
 
 TEST_CASE("formats that are not read are named with the program that converts them") {
@@ -157,20 +156,20 @@ TEST_CASE("formats that are not read are named with the program that converts th
   CHECK(decode_error("P7\nWIDTH 2\nHEIGHT 2\n"sv).find("pamtopng") != std::string::npos);
 }
 
-TEST_CASE("pictures beyond the limits are refused from their header") {
-  CHECK(decode_error(picture("420.jpg"), "big.jpg", {.max_pixels = 2000}) ==
-        "big.jpg: 61x47 pixels are more than the 2000 that a picture may have; shrink it or raise "
+TEST_CASE("images beyond the limits are refused from their header") {
+  CHECK(decode_error(image("420.jpg"), "big.jpg", {.max_pixels = 2000}) ==
+        "big.jpg: 61x47 pixels are more than the 2000 that an image may have; shrink it or raise "
         "--max-image-pixels");
-  CHECK(decode_error(picture("rgb.png"), "big.png", {.max_scratch = 4_KiB}) ==
-        "big.png: decoding it takes 8.4 KiB, more than the 4 KiB that a picture may; shrink it or "
+  CHECK(decode_error(image("rgb.png"), "big.png", {.max_scratch = 4_KiB}) ==
+        "big.png: decoding it takes 8.4 KiB, more than the 4 KiB that an image may; shrink it or "
         "raise --memory-budget");
-  CHECK(decode_error(picture("progressive.jpg"), "big.jpg", {.max_scratch = 4_KiB})
+  CHECK(decode_error(image("progressive.jpg"), "big.jpg", {.max_scratch = 4_KiB})
             .starts_with("big.jpg: decoding it takes "));
-  CHECK(decode_error(picture("420.jpg"), "big.jpg", {.max_scratch = 0_B}).empty());
+  CHECK(decode_error(image("420.jpg"), "big.jpg", {.max_scratch = 0_B}).empty());
 }
 
 TEST_CASE("a PNG that claims 65,000 by 65,000 pixels takes no memory for them") {
-  std::vector<std::byte> file = picture("rgb.png");
+  std::vector<std::byte> file = image("rgb.png");
   for (const std::size_t at : {16U, 20U}) {
     file[at] = file[at + 1] = std::byte{0};
     file[at + 2] = std::byte{0xFD};
@@ -179,7 +178,7 @@ TEST_CASE("a PNG that claims 65,000 by 65,000 pixels takes no memory for them") 
   const auto sum = ::crc32_z(0, reinterpret_cast<const Bytef*>(file.data() + 12), 17);
   for (std::size_t i = 0; i < 4; ++i) file[29 + i] = static_cast<std::byte>(sum >> (24 - 8 * i));
   CHECK(decode_error(file, "bomb.png") ==
-        "bomb.png: 65000x65000 pixels are more than the 178956970 that a picture may have; shrink "
+        "bomb.png: 65000x65000 pixels are more than the 178956970 that an image may have; shrink "
         "it or raise --max-image-pixels");
   CHECK(decode_error(file, "bomb.png",
                      {.max_pixels = UINT64_MAX, .max_scratch = Bytes{UINT64_MAX}}) ==

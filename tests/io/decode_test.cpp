@@ -26,8 +26,7 @@ void check_all(const std::vector<Case>& cases, Decoder& decoder) {
   for (const Case& one : cases) {
     std::vector<std::uint8_t> target(
         static_cast<std::size_t>(one.height * one.width * one.channels));
-    decoder.decode(picture(one.file), one.file,
-                   {target.data(), one.height, one.width, one.channels},
+    decoder.decode(image(one.file), one.file, {target.data(), one.height, one.width, one.channels},
                    filter_from_name(one.filter));
     INFO(one.file << ' ' << one.filter << ' ' << one.channels << " channels");
     CHECK(crc_of(target) == one.crc);
@@ -61,20 +60,20 @@ TEST_CASE("what is turned upright is resized afterwards, as by Pillow, and told 
     check_all({one}, decoder);
     std::vector<std::uint8_t> target(
         static_cast<std::size_t>(one.height * one.width * one.channels));
-    stored.decode(picture(one.file), one.file, {target.data(), one.height, one.width, one.channels},
+    stored.decode(image(one.file), one.file, {target.data(), one.height, one.width, one.channels},
                   filter_from_name(one.filter));
     unequal += crc_of(target) == one.crc ? 0 : 1;
   }
   // A decoder that is not told so leaves all but one of eight as they are, but turns the 24 TIFFs.
   CHECK(unequal == (336 - 24 * 6) / 8 * 7);
-  CHECK(image_info(picture("../orientation/mm_6.jpg"), "6").orientation == 6);
+  CHECK(image_info(image("../orientation/mm_6.jpg"), "6").orientation == 6);
 }
 
 TEST_CASE("a JPEG that is not large, and one that is not averaged, are decoded at their size") {
   std::vector<std::uint8_t> whole(5 * 7 * 3), target(5 * 7 * 3);
   const auto decode = [&](std::vector<std::uint8_t>& into, std::uint64_t large, Filter filter) {
     Decoder decoder({.large_jpeg = large});
-    decoder.decode(picture("420.jpg"), "a.jpg", {into.data(), 5, 7, 3}, filter);
+    decoder.decode(image("420.jpg"), "a.jpg", {into.data(), 5, 7, 3}, filter);
   };
   decode(whole, 47 * 61, Filter::bilinear);
   decode(target, DecoderOptions{}.large_jpeg, Filter::bilinear);
@@ -87,7 +86,7 @@ TEST_CASE("a JPEG that is not large, and one that is not averaged, are decoded a
 }
 
 TEST_CASE("the header tells format and size without decoding") {
-  const auto info = [](const char* name) { return image_info(picture(name), name); };
+  const auto info = [](const char* name) { return image_info(image(name), name); };
   for (const char* name : {"420.jpg", "progressive.jpg", "palette.gif", "rgb.bmp", "rgb.tga",
                            "rgb.ppm", "rgb.psd", "png_called.jpg", "rgb16.png"}) {
     INFO(name);
@@ -108,8 +107,8 @@ TEST_CASE("a decoder is as good after an error as before") {
   Decoder decoder;
   std::vector<std::uint8_t> first(12 * 12 * 3), second(12 * 12 * 3);
   const ImageView a(first.data(), 12, 12, 3), b(second.data(), 12, 12, 3);
-  const std::vector<std::byte> good = picture("422.jpg");
-  const std::vector<std::byte> png = picture("rgb.png");
+  const std::vector<std::byte> good = image("422.jpg");
+  const std::vector<std::byte> png = image("rgb.png");
   decoder.decode(good, "good", a, Filter::bicubic);
   CHECK_THROWS_AS(decoder.decode(std::span(good).first(600), "cut", b, Filter::bicubic), Error);
   CHECK_THROWS_AS(decoder.decode(std::span(png).first(99), "cut", b, Filter::box), Error);

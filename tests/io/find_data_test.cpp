@@ -78,7 +78,7 @@ TEST_CASE("a part is named by a word, and validation is what is validated on") {
   CHECK(part("test") == "Test");
 }
 
-TEST_CASE("a train folder alone is a part, and beside other folders of pictures a class") {
+TEST_CASE("a train folder alone is a part, and beside other folders of images a class") {
   const Scratch scratch;
   for (const char* name : {"train/steam/1.jpg", "train/electric/1.jpg"}) scratch.write(name, "x");
   scratch.write("labels.csv", "x");
@@ -88,7 +88,7 @@ TEST_CASE("a train folder alone is a part, and beside other folders of pictures 
   const DataLayout layout = find_data(scratch.path());
   CHECK(layout.train.samples == scratch.path());
   CHECK(layout.notes.size() == 1);
-  fs::remove_all(scratch / "docs");  // which as a class would be one without pictures
+  fs::remove_all(scratch / "docs");  // which as a class would be one without images
   CHECK(open_datasets(layout).train->classes() ==
         std::vector<std::string>{"car", "plane", "train"});
 }
@@ -101,7 +101,7 @@ TEST_CASE("classes may be called test and val") {
   CHECK(open_datasets(layout).train->classes() == std::vector<std::string>{"test", "val"});
 }
 
-TEST_CASE("a folder of pictures beside parts is an error that names it") {
+TEST_CASE("a folder of images beside parts is an error that names it") {
   const Scratch scratch;
   for (const char* name : {"train/a/1.jpg", "train/b/1.jpg", "val/a/1.jpg", "val/b/1.jpg"}) {
     scratch.write(name, "x");
@@ -131,7 +131,7 @@ TEST_CASE("a part that is there twice or has no class folders is an error") {
   fs::remove_all(scratch / "dev");
   scratch.write("test/1.jpg", "x");
   CHECK(error_of([&] { (void)find_data(scratch.path()); })
-            .find((scratch / "test").string() + ": has pictures without class folders, though "
+            .find((scratch / "test").string() + ": has images without class folders, though "
                                                 "train/ beside it has class folders") == 0);
 }
 
@@ -161,7 +161,7 @@ TEST_CASE("a validation folder may lack images of a class") {
     CHECK(sets.validation->classes() == sets.train->classes());
     CHECK(sets.validation->size() == 1);
     CHECK(sets.validation->notes() ==
-          std::vector<std::string>{(scratch / "val").string() + ": no pictures of the class 'b'"});
+          std::vector<std::string>{(scratch / "val").string() + ": no images of the class 'b'"});
   }
 }
 

@@ -27,11 +27,11 @@ std::vector<std::uint8_t> pixels_of(const GeneratedDataset& data, std::uint32_t 
 TEST_CASE("The word of generated samples says how many, their shape, classes and seed") {
   CHECK(is_generated("generated:10x4:2"));
   CHECK_FALSE(is_generated("photos/generated:10"));
-  const GeneratedOptions pictures = parse_generated("generated:1000x28x28x1:2");
-  CHECK(pictures.samples == 1000);
-  CHECK(pictures.sample == Shape{28, 28, 1});
-  CHECK(pictures.classes == 2);
-  CHECK(pictures.seed == 1);
+  const GeneratedOptions images = parse_generated("generated:1000x28x28x1:2");
+  CHECK(images.samples == 1000);
+  CHECK(images.sample == Shape{28, 28, 1});
+  CHECK(images.classes == 2);
+  CHECK(images.seed == 1);
   const GeneratedOptions rows = parse_generated("generated:50x7:3:99");
   CHECK(rows.sample == Shape{7});
   CHECK(rows.classes == 3);

@@ -92,7 +92,7 @@ TEST_CASE("kinds of GIF, TGA and PSD files that are not read are refused by thei
     // What is whole is not called damaged.
     const bool is_kind = error.find("which is not read; convert it with `convert ") < error.size();
     const bool is_fault = error.find("get it again") < error.size();
-    const bool is_none = error.find("not a picture") < error.size();
+    const bool is_none = error.find("not an image") < error.size();
     CHECK(is_kind + is_fault + is_none == 1);
   }
   CHECK(count > 45);
@@ -132,7 +132,7 @@ TEST_CASE("damaged GIF, TGA and PSD files are survived") {
   for (const Case& one : recorded_cases()) {
     const std::uint64_t copies = one.file.size() > 1000 ? 10 : 60;
     for (std::uint64_t i = 0; i < copies; ++i) {
-      Random random(kSeed, static_cast<std::uint32_t>(one.file.size()), i, Draw::user);
+      Random random(kSeed, static_cast<std::uint32_t>(one.file.size()), i, Purpose::user);
       std::vector<std::byte> file = one.file;
       for (std::uint64_t flips = 1 + random.below(4); flips > 0; --flips) {
         file[random.below(file.size())] = static_cast<std::byte>(random.below(256));
@@ -161,10 +161,9 @@ TEST_CASE("GIF, TGA and PSD files that claim many pixels are refused before memo
       claiming("tga 32 bits in runs from the top left", 12, {0xFF, 0xFF, 0xFF, 0xFF}),
       claiming("psd rgb", 14, {0, 0, 0x75, 0x30, 0, 0, 0x75, 0x30})};
   for (const std::vector<std::byte>& file : files) {
-    CHECK_THAT(refusal(file),
-               Contains("a picture may have; shrink it or raise --max-image-pixels"));
+    CHECK_THAT(refusal(file), Contains("an image may have; shrink it or raise --max-image-pixels"));
     CHECK_THAT(refusal(file, {.max_pixels = ~0ULL}),
-               Contains("that a picture may; shrink it or raise --memory-budget"));
+               Contains("that an image may; shrink it or raise --memory-budget"));
   }
   CHECK_THAT(refusal(claiming("psd rgb", 14, {0xFF, 0xFF, 0xFF, 0xFF})),
              Contains("it is damaged (its size)"));
@@ -207,6 +206,6 @@ TEST_CASE("what only resembles a TGA file is not taken for one") {
                                                                          {17, 0xA0},
                                                                          {17, 0x2C}}) {
     INFO(at << ' ' << byte);
-    CHECK_THAT(resembling(at, byte), Contains("not a picture"));
+    CHECK_THAT(resembling(at, byte), Contains("not an image"));
   }
 }

@@ -36,7 +36,7 @@ Tally read_damaged(const char* name, std::uint64_t count) {
   const Scratch scratch;
   Tally tally;
   for (std::uint64_t i = 0; i < count; ++i) {
-    const auto path = scratch.write("d.h5", damaged(whole, Random(kSeed, 0, i, Draw::user)));
+    const auto path = scratch.write("d.h5", damaged(whole, Random(kSeed, 0, i, Purpose::user)));
     try {
       const Hdf5File file(path, std::chrono::seconds(5));
       for (const Hdf5File::Dataset& dataset : file.datasets()) {

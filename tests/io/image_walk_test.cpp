@@ -63,9 +63,9 @@ TEST_CASE("files of other endings, or none, are images if their content is") {
   const Scratch scratch;
   for (const char* name : {"none", "1.image", "photo.jpg_large", "17.heic", "1.jpg~", "2020.12"}) {
     CAPTURE(name);
-    scratch.write(name, picture("rgb.png"));
+    scratch.write(name, image("rgb.png"));
     CHECK(kind(scratch, name) == "image");
-    scratch.write(name, picture("444.jpg"));
+    scratch.write(name, image("444.jpg"));
     CHECK(kind(scratch, name) == "image");
     scratch.write(name, "no image");
     CHECK(kind(scratch, name) == (std::string_view(name) == "17.heic"
@@ -74,7 +74,7 @@ TEST_CASE("files of other endings, or none, are images if their content is") {
   }
   for (const char* name :
        {"rgb.ppm", "rgb.bmp", "rgb.tga", "grey_rle.tga", "rgb.psd", "palette.gif"}) {
-    scratch.write("picture", picture(name));
+    scratch.write("picture", image(name));
     CHECK(kind(scratch, "picture") == "image");
   }
   for (const char* text :
@@ -97,7 +97,7 @@ TEST_CASE("files of other endings, or none, are images if their content is") {
 TEST_CASE("what cannot be an image by its ending is not opened") {
   const Scratch scratch;
   for (const char* name : {"1.txt", "Thumbs.db", "desktop.INI", "labels.csv", "x.json", "a.zip"}) {
-    scratch.write(name, picture("rgb.png"));
+    scratch.write(name, image("rgb.png"));
     CAPTURE(name);
     CHECK(kind(scratch, name) == "not_an_image_by_ending");
   }
@@ -106,7 +106,7 @@ TEST_CASE("what cannot be an image by its ending is not opened") {
 TEST_CASE("folders, links and what is no file are told apart") {
   const Scratch scratch;
   fs::create_directory(scratch / "folder.png");
-  scratch.write("target", picture("rgb.png"));
+  scratch.write("target", image("rgb.png"));
   fs::create_symlink(scratch / "target", scratch / "link");
   fs::create_directory_symlink(scratch / "folder.png", scratch / "linked");
   fs::create_symlink(scratch / "none.png", scratch / "dangling.png");
@@ -129,7 +129,7 @@ TEST_CASE("images below a folder are found through links, once round a circle") 
   const Scratch scratch, elsewhere;
   elsewhere.write("deep/2.png", "x");
   for (const char* name : {"1.png", "a/1.png", "a/notes.txt", "a/b/3", "a/.git/4.png"}) {
-    scratch.write(name, picture("rgb.png"));
+    scratch.write(name, image("rgb.png"));
   }
   fs::create_directory_symlink(elsewhere.path(), scratch / "a/linked");
   fs::create_directory_symlink(scratch.path(), scratch / "a/up");

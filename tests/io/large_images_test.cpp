@@ -29,7 +29,7 @@ constexpr int kSide = 40;
 using Pixels = std::array<std::uint8_t, kSide * kSide * 3>;
 
 // In the file's folder; all kinds of files, of 61 x 47 pixels.
-std::vector<fs::path> pictures() {
+std::vector<fs::path> images() {
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(MILLRACE_TEST_DATA "/io/pictures")) {
     files.push_back(entry.path());
@@ -103,9 +103,9 @@ TEST_CASE("a turn can be moved, and goes back once") {
   CHECK(shared.take(10_B).bytes() == 10_B);
 }
 
-TEST_CASE("files and pictures beyond a decoder's own memory are decoded in what all share") {
+TEST_CASE("files and images beyond a decoder's own memory are decoded in what all share") {
   Decoder usual;
-  for (const fs::path& file : pictures()) {
+  for (const fs::path& file : images()) {
     INFO(file);
     Decoder small({.max_scratch = 100_B, .large = std::make_shared<LargeImages>(64_KiB, 256_KiB)});
     CHECK(decoded(small, file) == decoded(usual, file));
@@ -115,7 +115,7 @@ TEST_CASE("files and pictures beyond a decoder's own memory are decoded in what 
 }
 
 TEST_CASE("decoders of many threads share memory that is enough for one of them at a time") {
-  const std::vector<fs::path> files = pictures();
+  const std::vector<fs::path> files = images();
   std::vector<Pixels> expected;
   Decoder usual;
   for (const fs::path& file : files) expected.push_back(decoded(usual, file));
@@ -136,7 +136,7 @@ TEST_CASE("decoders of many threads share memory that is enough for one of them 
   CHECK(large->images.take(40_KiB).bytes() == 40_KiB);
 }
 
-TEST_CASE("a picture that is too large for what all share is refused, and leaves it whole") {
+TEST_CASE("an image that is too large for what all share is refused, and leaves it whole") {
   const fs::path folder = MILLRACE_TEST_DATA "/io/pictures";
   const auto error = [&](const char* name, const std::shared_ptr<LargeImages>& large) {
     Decoder decoder({.max_scratch = 100_B, .large = large});
@@ -147,17 +147,17 @@ TEST_CASE("a picture that is too large for what all share is refused, and leaves
     const auto few_pixels = std::make_shared<LargeImages>(64_KiB, 4_KiB);
     const std::string text = error(name, few_pixels);
     CHECK(text.starts_with((folder / name).string() + ": decoding it takes "));
-    CHECK_THAT(text, Contains("more than the 4 KiB that a picture may; shrink it or raise "
+    CHECK_THAT(text, Contains("more than the 4 KiB that an image may; shrink it or raise "
                               "--memory-budget"));
     CHECK(few_pixels->files.take(64_KiB).bytes() == 64_KiB);
     CHECK(few_pixels->images.take(4_KiB).bytes() == 4_KiB);
     CHECK_THAT(error(name, std::make_shared<LargeImages>(200_B, 1_MiB)),
-               Contains("more than the 200 B that the file of a picture may be; shrink it or raise "
+               Contains("more than the 200 B that the file of an image may be; shrink it or raise "
                         "--memory-budget"));
   }
 }
 
-TEST_CASE("damage in a picture that took a turn is told as damage") {
+TEST_CASE("damage in an image that took a turn is told as damage") {
   const Scratch scratch;
   std::vector<std::byte> file = read_file(MILLRACE_TEST_DATA "/io/pictures/rgb.png");
   file.resize(file.size() / 2);

@@ -136,7 +136,7 @@ TEST_CASE("a file with damaged bytes has an orientation from 1 to 8") {
   for (const Case& one : recorded_cases()) {
     std::vector<std::byte> file = sample(one.file);
     const Format format = detail::sniff(file);
-    Random random(kSeed, ++pass, 0, Draw::user);
+    Random random(kSeed, ++pass, 0, Purpose::user);
     for (int i = 0; i < 50; ++i) {
       const auto place = random.below(file.size());
       file[place] = static_cast<std::byte>(random.bits());

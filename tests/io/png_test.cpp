@@ -12,7 +12,7 @@ using namespace millrace;
 
 TEST_CASE("a PNG that was written is read back equal") {
   Decoder decoder;
-  Random random(5, 0, 0, Draw::user);
+  Random random(5, 0, 0, Purpose::user);
   for (const int channels : {1, 3}) {
     for (const auto& [height, width] : {std::pair{1, 1}, std::pair{28, 28}, std::pair{33, 70}}) {
       std::vector<std::uint8_t> pixels(static_cast<std::size_t>(height * width * channels));

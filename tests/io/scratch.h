@@ -57,7 +57,7 @@ inline std::string text_of(const std::filesystem::path& path) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-inline std::vector<std::byte> picture(std::string_view name) {
+inline std::vector<std::byte> image(std::string_view name) {
   return read_file(std::filesystem::path(MILLRACE_TEST_DATA "/io/pictures") / name);
 }
 

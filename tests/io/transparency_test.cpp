@@ -182,7 +182,7 @@ TEST_CASE("damaged files with transparency are read or refused and no more") {
     const std::vector<std::byte> whole = file_of(one.file);
     for (int i = 0; i < 20; ++i) {
       std::vector<std::byte> file = whole;
-      Random random(kSeed, 0, n++, Draw::user);
+      Random random(kSeed, 0, n++, Purpose::user);
       for (std::uint64_t flips = 1 + random.below(3); flips > 0; --flips) {
         file[random.below(file.size())] ^= static_cast<std::byte>(1U << random.below(8));
       }

@@ -47,7 +47,7 @@ void append(std::string& text, std::uint64_t value, int bytes) {
 
 using Tags = std::map<std::uint16_t, std::uint32_t>;
 
-// A little-endian TIFF: `tags` over those of a grey picture of 4 x 4 bytes without compression, a
+// A little-endian TIFF: `tags` over those of a grey image of 4 x 4 bytes without compression, a
 // value each, as much as 16 bits can hold or 32 need.
 std::vector<std::byte> tiff(const Tags& tags, std::string_view data = "xxxxxxxxxxxxxxxx") {
   const auto size = static_cast<std::uint32_t>(data.size());
@@ -222,13 +222,13 @@ TEST_CASE("a TIFF without a size, a strip or rows in a strip is damaged") {
 
 TEST_CASE("a WebP or TIFF that claims 60,000 by 60,000 pixels takes no memory for them") {
   const std::string many =
-      "a: 60000x60000 pixels are more than the 178956970 that a picture may have; "
+      "a: 60000x60000 pixels are more than the 178956970 that an image may have; "
       "shrink it or raise --max-image-pixels";
   const DecoderOptions any_size = {.max_pixels = 10'000'000'000};
   const std::vector<std::byte> large_tiff = tiff({{256, 60000}, {257, 60000}, {278, 60000}});
   CHECK(decode_error(large_tiff) == many);
   CHECK(decode_error(large_tiff, any_size) ==
-        "a: decoding it takes 3.4 GiB, more than the 128 MiB that a picture may; shrink it or "
+        "a: decoding it takes 3.4 GiB, more than the 128 MiB that an image may; shrink it or "
         "raise --memory-budget");
 
   std::vector<std::byte> webp = sample("small_frame.webp");
@@ -285,7 +285,7 @@ TEST_CASE("damaged WebP and TIFF files are survived, and the libraries keep sile
       const std::vector<std::byte> whole = sample(one.file);
       ++pass;
       for (std::uint64_t i = 0; i < 40; ++i) {
-        const auto file = damaged(whole, Random(kSeed, pass, i, Draw::user));
+        const auto file = damaged(whole, Random(kSeed, pass, i, Purpose::user));
         const std::string error =
             decode_error(file, {.max_pixels = 1'000'000, .max_scratch = 16_MiB});
         if (!error.empty()) ++errors;

@@ -24,8 +24,8 @@ std::int64_t lower_bound(const std::vector<Interval>& intervals) {
   return most;
 }
 
-std::vector<Interval> random_intervals(std::uint64_t draw) {
-  Random random(11, 0, draw, Draw::user);
+std::vector<Interval> random_intervals(std::uint64_t position) {
+  Random random(11, 0, position, Purpose::user);
   std::vector<Interval> result(1 + random.below(40));
   for (Interval& each : result) {
     each.bytes = static_cast<std::int64_t>(random.below(5000));
@@ -36,8 +36,8 @@ std::vector<Interval> random_intervals(std::uint64_t draw) {
 }
 
 TEST_CASE("A plan never gives one byte to two values that live at a time") {
-  for (std::uint64_t draw = 0; draw < 500; ++draw) {
-    const std::vector<Interval> intervals = random_intervals(draw);
+  for (std::uint64_t position = 0; position < 500; ++position) {
+    const std::vector<Interval> intervals = random_intervals(position);
     const ArenaPlan plan = plan_arena(intervals);
     REQUIRE(plan.offsets.size() == intervals.size());
     for (std::size_t a = 0; a < intervals.size(); ++a) {
@@ -55,7 +55,7 @@ TEST_CASE("A plan never gives one byte to two values that live at a time") {
         const bool at_a_time = one.first <= other.last && other.first <= one.last;
         const bool apart = plan.offsets[a] + one.bytes <= plan.offsets[b] ||
                            plan.offsets[b] + other.bytes <= plan.offsets[a];
-        INFO("intervals " << a << " and " << b << " of draw " << draw);
+        INFO("intervals " << a << " and " << b << " of position " << position);
         REQUIRE((apart || !at_a_time));
       }
     }

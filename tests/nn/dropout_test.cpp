@@ -12,7 +12,7 @@ namespace {
 using namespace millrace;
 using namespace millrace::nn;
 
-TEST_CASE("Masks are the documented function of seed, pass, draw and layer") {
+TEST_CASE("Masks are the documented function of seed, pass, position and layer") {
   for (const auto& record : test::recorded("dropout.json")) {
     const auto expected = record["mask"].get<std::string>();
     std::vector<std::uint8_t> mask(expected.size());
@@ -31,10 +31,10 @@ TEST_CASE("A mask keeps the share of elements that it says") {
   CHECK(std::abs(kept - 0.7) < 4 * std::sqrt(0.3 * 0.7 / 100'000));
 }
 
-TEST_CASE("Masks of other layers, draws and passes are unrelated") {
-  const auto mask = [](std::uint32_t pass, std::uint64_t draw, int layer) {
+TEST_CASE("Masks of other layers, positions and passes are unrelated") {
+  const auto mask = [](std::uint32_t pass, std::uint64_t position, int layer) {
     std::vector<std::uint8_t> result(4096);
-    dropout_mask(1, pass, draw, layer, 0.5F, result);
+    dropout_mask(1, pass, position, layer, 0.5F, result);
     return result;
   };
   const auto one = mask(0, 0, 1);

@@ -20,8 +20,8 @@
 
 namespace millrace::test {
 
-/// Pictures in memory as the recipe has them: (pixel / 255 - 0.5) / 0.5.
-struct Pictures {
+/// Images in memory as the recipe has them: (pixel / 255 - 0.5) / 0.5.
+struct Images {
   std::vector<float> input;
   std::vector<std::int32_t> labels;
 };
@@ -46,29 +46,29 @@ class FashionMnist {
     return found;
   }
 
-  Pictures train, test;
+  Images train, test;
 
  private:
-  static Pictures read(const std::filesystem::path& folder, const std::string& part) {
+  static Images read(const std::filesystem::path& folder, const std::string& part) {
     const IdxDataset files(folder / (part + "-images-idx3-ubyte.gz"),
                            folder / (part + "-labels-idx1-ubyte.gz"));
-    Pictures pictures;
+    Images images;
     for (std::uint32_t i = 0; i < files.size(); ++i) {
       for (const std::uint8_t pixel : files.pixels(i)) {
-        pictures.input.push_back((static_cast<float>(pixel) / 255.0F - 0.5F) / 0.5F);
+        images.input.push_back((static_cast<float>(pixel) / 255.0F - 0.5F) / 0.5F);
       }
-      pictures.labels.push_back(files.label(i));
+      images.labels.push_back(files.label(i));
     }
-    return pictures;
+    return images;
   }
 };
 
 struct Trained {
-  double accuracy = 0;       ///< on the test pictures
+  double accuracy = 0;       ///< on the test images
   std::int64_t skipped = 0;  ///< steps that the loss scale cost
 };
 
-/// 784-500-10, batches of 100, SGD with momentum 0.9; five epochs over the first `count` pictures.
+/// 784-500-10, batches of 100, SGD with momentum 0.9; five epochs over the first `count` images.
 class FashionTraining {
  public:
   FashionTraining(const FashionMnist& data, const nn::ReferenceOptions& options)
@@ -86,7 +86,7 @@ class FashionTraining {
   Trained run(std::uint32_t count) {
     std::int64_t t = 0;
     for (std::uint32_t epoch = 0; epoch < 5; ++epoch) {
-      const auto order = permutation(count, Random(kSeed, epoch, 0, Draw::shuffle));
+      const auto order = permutation(count, Random(kSeed, epoch, 0, Purpose::shuffle));
       for (std::size_t begin = 0; begin < count; begin += kBatch) {
         executor_->train(batch(data_.train, std::span(order).subspan(begin, kBatch)), ++t, kRate);
       }
@@ -104,7 +104,7 @@ class FashionTraining {
     return nn::zoo_model("mlp:500", {28, 28, 1}, 10, nn::Initializer::torch);
   }
 
-  nn::Batch batch(const Pictures& from, std::span<const std::uint32_t> picked) {
+  nn::Batch batch(const Images& from, std::span<const std::uint32_t> picked) {
     input_.clear();
     labels_.clear();
     for (const std::uint32_t i : picked) {

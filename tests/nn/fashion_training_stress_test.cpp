@@ -4,7 +4,7 @@
 using namespace millrace;
 using namespace millrace::test;
 
-TEST_CASE("on all 60,000 pictures fp16 and bf16 end within half a point of fp32") {
+TEST_CASE("on all 60,000 images fp16 and bf16 end within half a point of fp32") {
   const auto data = FashionMnist::find();
   if (!data) return;
   const Trained fp32 = FashionTraining(*data, {}).run(60000);

@@ -4,7 +4,7 @@
 using namespace millrace;
 using namespace millrace::test;
 
-TEST_CASE("on 6,000 pictures fp16 ends within half a point of fp32") {
+TEST_CASE("on 6,000 images fp16 ends within half a point of fp32") {
   const auto data = FashionMnist::find();
   if (!data) return;
   const Trained fp32 = FashionTraining(*data, {}).run(6000);

@@ -23,7 +23,7 @@ class Fixture {
  public:
   explicit Fixture(Model model, double l2 = 0, double label_smoothing = 0)
       : model_(std::move(model)), all_(parameters(model_)) {
-    Random random(7, 0, 0, Draw::user);
+    Random random(7, 0, 0, Purpose::user);
     const std::int64_t k = summarize(model_).back().output.elements();
     input_.resize(static_cast<std::size_t>(kSamples * model_.input.elements()));
     labels_.resize(static_cast<std::size_t>(kSamples * k));
@@ -35,7 +35,7 @@ class Fixture {
         .weights = weights_,
         .samples = kSamples,
         .pass = 4,
-        .draws = draws_};
+        .positions = positions_};
     executor_ = ReferenceEngine().compile_reference(
         model_,
         {.batch = kSamples, .label_smoothing = label_smoothing, .gradient = {.l2 = l2}, .seed = 5});
@@ -83,7 +83,7 @@ class Fixture {
   std::vector<Parameter> all_;
   std::vector<float> input_, labels_;
   std::vector<float> weights_{0.5F, 2.0F, 1.25F};
-  std::vector<std::uint64_t> draws_{3, 9, 4};
+  std::vector<std::uint64_t> positions_{3, 9, 4};
   Batch batch_;
   std::unique_ptr<ReferenceExecutor> executor_;
 };

@@ -22,7 +22,7 @@ inline constexpr std::uint64_t kMeasuredSeed = 18;
 
 struct MeasuredCase {
   explicit MeasuredCase(int number)
-      : random_(kMeasuredSeed, 0, static_cast<std::uint64_t>(number), Draw::user) {
+      : random_(kMeasuredSeed, 0, static_cast<std::uint64_t>(number), Purpose::user) {
     const auto form = below(4);
     is_logit = form >= 2;
     classes = form % 2 == 1 ? 2 : 2 + below(6);

@@ -30,7 +30,7 @@ TEST_CASE("A family that does not exist or does not fit is refused") {
   CHECK_THROWS_WITH(preprocessing_named("coffee"),
                     "there is no preprocessing 'coffee'; known: caffe, tf, torch, rescale");
   CHECK_THROWS_WITH(preprocessing_named("caffe", 1),
-                    "preprocessing 'caffe' wants RGB pictures, not 1 channel");
+                    "preprocessing 'caffe' wants RGB images, not 1 channel");
 }
 
 TEST_CASE("A preprocessing is described in one line, by its family where it has one") {
@@ -42,7 +42,7 @@ TEST_CASE("A preprocessing is described in one line, by its family where it has 
         "pixel / 255, minus the sample's mean, whitened");
 }
 
-TEST_CASE("Pictures travel as bytes unless a step looks at whole samples") {
+TEST_CASE("Images travel as bytes unless a step looks at whole samples") {
   CHECK(host_dtype(preprocessing_named("torch"), DType::u8) == DType::u8);
   CHECK(host_dtype({.samplewise_center = true}, DType::u8) == DType::f32);
   CHECK(host_dtype({.whiten = true}, DType::u8) == DType::f32);
@@ -54,7 +54,7 @@ TEST_CASE("A preprocessing that cannot be is refused with its field") {
   CHECK_NOTHROW(check(preprocessing_named("caffe"), {8, 8, 3}));
   CHECK_THROWS_WITH(check(preprocessing_named("caffe"), {8, 8, 1}), Contains("preprocessing.mean"));
   CHECK_THROWS_WITH(check({.order = ChannelOrder::bgr}, {8, 8, 1}),
-                    "preprocessing.order: bgr wants pictures of 3 channels, not 8x8x1");
+                    "preprocessing.order: bgr wants images of 3 channels, not 8x8x1");
   CHECK_THROWS_WITH(check({.scale = std::numeric_limits<float>::infinity()}, {8}),
                     Contains("preprocessing.scale"));
   CHECK_THROWS_WITH(check({.deviation = {0}}, {8, 8, 1}), Contains("expected positive numbers"));

@@ -53,9 +53,9 @@ TEST_CASE("Steps begun in one go are the steps one by one, to the bit") {
   const Model model = ModelBuilder("m", {3}).dense(4).dropout(0.5F).dense(2).softmax().build();
   const CompileOptions options{.batch = 4, .optimizer = {.kind = OptimizerKind::adam}};
   const Samples ten(10, 12);  // two steps of four and one of two
-  const std::vector<std::uint64_t> draws{5, 3, 8, 1, 0, 9, 2, 7, 4, 6};
+  const std::vector<std::uint64_t> positions{5, 3, 8, 1, 0, 9, 2, 7, 4, 6};
   Batch whole = ten.batch();
-  whole.draws = draws;
+  whole.positions = positions;
   const std::vector<double> rates{0.1, 0.05, 0.01};
   const auto together = compiled(model, options), apart = compiled(model, options);
   together->start_steps(whole, 4, 7, rates);
@@ -124,7 +124,7 @@ TEST_CASE("predict gives probabilities, needs no labels, and agrees with evaluat
   CHECK(loss == Approx(evaluated.loss_sum).epsilon(1e-6));
 }
 
-TEST_CASE("Dropout acts in training alone and follows the draw, not the row") {
+TEST_CASE("Dropout acts in training alone and follows the position, not the row") {
   const Model model = ModelBuilder("m", {3}).dense(8).dropout(0.5F).dense(2).softmax().build();
   const auto executor = compiled(model, {.batch = 4, .seed = 3});
   const Samples samples(4);
@@ -134,13 +134,13 @@ TEST_CASE("Dropout acts in training alone and follows the draw, not the row") {
   CHECK(trained != evaluated);
   CHECK(executor->gradients(batch).loss_sum == trained);
 
-  const std::vector<std::uint64_t> draws{0, 1, 2, 3};
-  batch.draws = draws;
+  const std::vector<std::uint64_t> positions{0, 1, 2, 3};
+  batch.positions = positions;
   CHECK(executor->gradients(batch).loss_sum == trained);
   batch.pass = 1;
   CHECK(executor->gradients(batch).loss_sum != trained);
 
-  // The two halves of the batch, each on its own, under their own draws.
+  // The two halves of the batch, each on its own, under their own positions.
   batch.pass = 0;
   batch.samples = 2;
   double halves = executor->gradients(batch).loss_sum;
@@ -148,7 +148,7 @@ TEST_CASE("Dropout acts in training alone and follows the draw, not the row") {
   batch.labels.data += 2 * sizeof(std::int32_t);
   batch.input.shape = {2, 3};
   batch.labels.shape = {2};
-  batch.draws = std::span(draws).subspan(2);
+  batch.positions = std::span(positions).subspan(2);
   halves += executor->gradients(batch).loss_sum;
   CHECK(halves == Approx(trained).epsilon(1e-12));
 }
@@ -159,13 +159,13 @@ TEST_CASE("Dropout divides what it keeps by the share that it keeps") {
   std::ranges::fill(executor->parameters(), 0.125);  // so that the logit is far from saturation
   const std::vector<float> ones(40, 1.0F);
   const std::vector<std::int32_t> label{1};
-  const std::vector<std::uint64_t> draws{6};
+  const std::vector<std::uint64_t> positions{6};
   const StepResult result =
       executor->gradients({.input = ConstTensorView(std::span<const float>(ones), {1, 40}),
                            .labels = ConstTensorView(std::span<const std::int32_t>(label), {1}),
                            .samples = 1,
                            .pass = 2,
-                           .draws = draws});
+                           .positions = positions});
   std::vector<std::uint8_t> mask(40);
   dropout_mask(8, 2, 6, 0, 0.25F, mask);
   const double logit = 0.125 / 0.75 * static_cast<double>(std::ranges::count(mask, 1));

@@ -11,17 +11,17 @@ using namespace millrace;
 namespace {
 
 constexpr std::size_t kSide = 4;
-using Picture = std::vector<std::uint8_t>;
+using Image = std::vector<std::uint8_t>;
 
-Picture picture(std::uint32_t index) {
-  Picture pixels(kSide * kSide);
+Image image(std::uint32_t index) {
+  Image pixels(kSide * kSide);
   for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = Numbered::pixel(index, i);
   return pixels;
 }
 
-/// `picture` moved so that (top, left) comes to the corner, zeros around it.
-Picture moved(const Picture& from, int top, int left) {
-  Picture to(from.size(), 0);
+/// `image` moved so that (top, left) comes to the corner, zeros around it.
+Image moved(const Image& from, int top, int left) {
+  Image to(from.size(), 0);
   const int side = kSide;
   for (int y = 0; y < side; ++y) {
     for (int x = 0; x < side; ++x) {
@@ -34,7 +34,7 @@ Picture moved(const Picture& from, int top, int left) {
   return to;
 }
 
-Picture mirrored(Picture pixels) {
+Image mirrored(Image pixels) {
   for (auto row = pixels.begin(); row != pixels.end(); row += kSide) std::reverse(row, row + kSide);
   return pixels;
 }
@@ -52,24 +52,24 @@ std::vector<std::vector<Sample>> augmented_as(const AugmentOptions& options, std
   batch->size = samples;
   batch->tag.phase = phase;
   for (std::uint32_t i = 0; i < samples; ++i) {
-    const Picture pixels = picture(i);
+    const Image pixels = image(i);
     std::copy(pixels.begin(), pixels.end(), batch->row(i).as<Sample>().begin());
     batch->valid[i] = 1;
-    batch->draws[i] = i;
+    batch->positions[i] = i;
     batch->passes[i] = pass;
   }
   Augment(options, seed)({batch, 0, samples});
-  std::vector<std::vector<Sample>> pictures;
+  std::vector<std::vector<Sample>> images;
   for (std::uint32_t i = 0; i < samples; ++i) {
     const auto pixels = batch->row(i).as<Sample>();
-    pictures.emplace_back(pixels.begin(), pixels.end());
+    images.emplace_back(pixels.begin(), pixels.end());
   }
-  return pictures;
+  return images;
 }
 
-std::vector<Picture> augmented(const AugmentOptions& options, std::uint64_t seed,
-                               std::uint32_t samples, Phase phase = Phase::training,
-                               std::uint32_t pass = 0) {
+std::vector<Image> augmented(const AugmentOptions& options, std::uint64_t seed,
+                             std::uint32_t samples, Phase phase = Phase::training,
+                             std::uint32_t pass = 0) {
   return augmented_as<std::uint8_t>(options, seed, samples, phase, pass);
 }
 
@@ -87,27 +87,26 @@ const AugmentOptions kEverything = {.horizontal_flip = true,
 
 }  // namespace
 
-TEST_CASE("about half of the pictures are mirrored, the others left alone") {
-  const auto pictures = augmented({.horizontal_flip = true}, 3, 400);
+TEST_CASE("about half of the images are mirrored, the others left alone") {
+  const auto images = augmented({.horizontal_flip = true}, 3, 400);
   int flips = 0;
   for (std::uint32_t i = 0; i < 400; ++i) {
-    const bool is_flipped = pictures[i] == mirrored(picture(i));
-    CHECK((is_flipped || pictures[i] == picture(i)));
+    const bool is_flipped = images[i] == mirrored(image(i));
+    CHECK((is_flipped || images[i] == image(i)));
     flips += is_flipped ? 1 : 0;
   }
   CHECK(flips > 150);  // 200 +- 5 standard deviations of 10
   CHECK(flips < 250);
 }
 
-TEST_CASE(
-    "a padded crop moves the picture by up to the padding, to each place about equally often") {
-  const auto pictures = augmented({.crop_padding = 1}, 3, 900);
+TEST_CASE("a padded crop moves the image by up to the padding, to each place about equally often") {
+  const auto images = augmented({.crop_padding = 1}, 3, 900);
   std::vector<int> places(9);
   for (std::uint32_t i = 0; i < 900; ++i) {
     std::optional<std::size_t> place;
     for (std::size_t p = 0; p < 9 && !place; ++p) {
       const int top = static_cast<int>(p / 3) - 1, left = static_cast<int>(p % 3) - 1;
-      if (pictures[i] == moved(picture(i), top, left)) place = p;
+      if (images[i] == moved(image(i), top, left)) place = p;
     }
     REQUIRE(place);
     ++places[*place];
@@ -128,12 +127,12 @@ TEST_CASE("what is drawn depends on seed, pass and position, and on nothing else
   CHECK(std::equal(more.begin(), more.begin() + 64, augmented(both, 1, 64).begin()));
 }
 
-TEST_CASE("validation pictures are never changed") {
-  const auto pictures = augmented(kEverything, 1, 32, Phase::validation);
-  for (std::uint32_t i = 0; i < 32; ++i) CHECK(pictures[i] == picture(i));
+TEST_CASE("validation images are never changed") {
+  const auto images = augmented(kEverything, 1, 32, Phase::validation);
+  for (std::uint32_t i = 0; i < 32; ++i) CHECK(images[i] == image(i));
 }
 
-TEST_CASE("pictures of floats get the same change as 8-bit ones, unrounded") {
+TEST_CASE("images of floats get the same change as 8-bit ones, unrounded") {
   const auto rounded = augmented(kEverything, 5, 200);
   const auto exact = augmented_as<float>(kEverything, 5, 200, Phase::training, 0);
   int fractions = 0;
@@ -146,28 +145,28 @@ TEST_CASE("pictures of floats get the same change as 8-bit ones, unrounded") {
   CHECK(agrees);
   AugmentOptions geometry = kEverything;
   geometry.brightness_range.reset();  // which makes whole numbers
-  for (const auto& picture : augmented_as<float>(geometry, 5, 50, Phase::training, 0)) {
-    for (const float value : picture) fractions += value != static_cast<float>(int(value)) ? 1 : 0;
+  for (const auto& image : augmented_as<float>(geometry, 5, 50, Phase::training, 0)) {
+    for (const float value : image) fractions += value != static_cast<float>(int(value)) ? 1 : 0;
   }
   CHECK(fractions > 500);
 }
 
-TEST_CASE("a picture gets what is drawn for its seed, pass and position, in Keras's order") {
+TEST_CASE("an image gets what is drawn for its seed, pass and position, in Keras's order") {
   AugmentOptions options = kEverything;
   options.crop_padding = 0;
-  const auto pictures = augmented(options, 9, 40, Phase::training, 3);
+  const auto images = augmented(options, 9, 40, Phase::training, 3);
   for (std::uint32_t i = 0; i < 40; ++i) {
-    Picture expected = picture(i);
+    Image expected = image(i);
     Transformer({.fill = Fill::reflect})
         .apply(draw_transform(options, kSide, kSide, {9, 3, i}),
                ImageView(expected.data(), kSide, kSide, 1));
-    CHECK(pictures[i] == expected);
+    CHECK(images[i] == expected);
   }
 }
 
-TEST_CASE("options that change nothing leave pictures alone, to the bit") {
-  const auto pictures = augmented({.zoom_range = {1, 1}, .fill_mode = Fill::wrap}, 1, 32);
-  for (std::uint32_t i = 0; i < 32; ++i) CHECK(pictures[i] == picture(i));
+TEST_CASE("options that change nothing leave images alone, to the bit") {
+  const auto images = augmented({.zoom_range = {1, 1}, .fill_mode = Fill::wrap}, 1, 32);
+  for (std::uint32_t i = 0; i < 32; ++i) CHECK(images[i] == image(i));
 }
 
 TEST_CASE("scratch memory is known before the run, and none without geometry") {

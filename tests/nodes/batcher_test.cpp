@@ -16,7 +16,7 @@ Lease<HostBatch> ten_rows(Pool<HostBatch>& pool, const std::vector<std::size_t>&
     batch->row(static_cast<std::int64_t>(i)).as<std::uint8_t>()[0] = static_cast<std::uint8_t>(i);
     batch->labels[i] = static_cast<std::int32_t>(i);
     batch->index[i] = static_cast<std::uint32_t>(100 + i);
-    batch->draws[i] = 1000 + i;
+    batch->positions[i] = 1000 + i;
     batch->valid[i] = std::find(holes.begin(), holes.end(), i) == holes.end() ? 1 : 0;
   }
   return batch;
@@ -45,7 +45,7 @@ TEST_CASE("holes close in the order of the rows, and all that belongs to a row m
     const auto n = static_cast<std::size_t>(pixels_of(*batch)[i]);
     CHECK(batch->labels[i] == static_cast<std::int32_t>(n));
     CHECK(batch->index[i] == 100 + n);
-    CHECK(batch->draws[i] == 1000 + n);
+    CHECK(batch->positions[i] == 1000 + n);
   }
 }
 

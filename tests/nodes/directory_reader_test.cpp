@@ -13,7 +13,7 @@ namespace {
 struct Read {
   BatchTag tag;
   std::vector<std::uint32_t> index, passes;
-  std::vector<std::uint64_t> draws;
+  std::vector<std::uint64_t> positions;
   std::uint32_t tickets = 0;
   std::vector<std::int32_t> labels{};
   std::vector<float> weights{};
@@ -43,8 +43,9 @@ std::vector<Read> read_all(DirectoryReader reader, std::int64_t capacity = 64) {
                                             values.begin() + static_cast<std::ptrdiff_t>(n));
     };
     CHECK(count.samples == n);
-    batches.push_back({batch->tag, first(batch->index), first(batch->passes), first(batch->draws),
-                       count.tickets, first(batch->labels), first(batch->weights)});
+    batches.push_back({batch->tag, first(batch->index), first(batch->passes),
+                       first(batch->positions), count.tickets, first(batch->labels),
+                       first(batch->weights)});
   }
   return batches;
 }
@@ -147,7 +148,7 @@ TEST_CASE("a sample knows its pass and its position in the pass") {
   for (const Read& batch : batches) {
     for (std::size_t i = 0; i < batch.index.size(); ++i, ++at) {
       CHECK(batch.passes[i] == at / 25);
-      CHECK(batch.draws[i] == at % 25);
+      CHECK(batch.positions[i] == at % 25);
     }
   }
 }
@@ -211,7 +212,7 @@ TEST_CASE("a reader that starts behind any batch goes on as the one that made it
       const Read& expected = whole[i + 1 + k];
       CHECK(rest[k].index == expected.index);
       CHECK(rest[k].passes == expected.passes);
-      CHECK(rest[k].draws == expected.draws);
+      CHECK(rest[k].positions == expected.positions);
       CHECK(rest[k].tag.next == expected.tag.next);
       CHECK(rest[k].tag.ends_epoch == expected.tag.ends_epoch);
       CHECK(rest[k].tag.ends_run == expected.tag.ends_run);

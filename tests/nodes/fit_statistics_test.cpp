@@ -13,8 +13,8 @@ using Catch::Contains;
 
 namespace {
 
-SampleSet pictures(const nlohmann::json& set) {
-  return SampleSet::all(std::make_shared<const test::Pictures>(set));
+SampleSet images(const nlohmann::json& set) {
+  return SampleSet::all(std::make_shared<const test::Images>(set));
 }
 
 /// Rows of features: sample i, feature j is 1e6 (j + 1) + i.
@@ -54,7 +54,7 @@ TEST_CASE("mean, deviation and whitening are those of ImageDataGenerator.fit") {
                                .threads = 2};
       if (!options.center) continue;
       const nn::Preprocessing fitted = fit_statistics(
-          pictures(set), test::shape_of(set), {.scale = c.at("scale").get<float>()}, options);
+          images(set), test::shape_of(set), {.scale = c.at("scale").get<float>()}, options);
       CHECK(test::relative_error(fitted.mean, c.at("mean")) < 1e-6);
       if (options.deviation) {
         CHECK(test::relative_error(fitted.deviation, c.at("std")) < 1e-4);
@@ -70,7 +70,7 @@ TEST_CASE("mean, deviation and whitening are those of ImageDataGenerator.fit") {
 TEST_CASE("what is fitted is the same to the bit for any number of threads") {
   const auto& set = test::statistics_sets()[0];
   const auto fit = [&](int threads) {
-    return fit_statistics(pictures(set), test::shape_of(set), {},
+    return fit_statistics(images(set), test::shape_of(set), {},
                           {.center = true, .zca = true, .threads = threads});
   };
   const nn::Preprocessing one = fit(1);
@@ -100,7 +100,7 @@ TEST_CASE("features far from zero keep the digits of their deviation") {
 TEST_CASE("a model that sees BGR gets its statistics in that order") {
   const auto& set = test::statistics_sets()[0];
   const auto fit = [&](nn::ChannelOrder order) {
-    return fit_statistics(pictures(set), test::shape_of(set), {.order = order},
+    return fit_statistics(images(set), test::shape_of(set), {.order = order},
                           {.center = true, .zca = true});
   };
   const nn::Preprocessing rgb = fit(nn::ChannelOrder::rgb), bgr = fit(nn::ChannelOrder::bgr);
@@ -153,7 +153,7 @@ TEST_CASE("sums of pairs of pixels are exact, in any order of adding") {
 TEST_CASE("a fit that makes no sense is refused in one line") {
   const auto& set = test::statistics_sets()[0];
   const auto fit = [&](const FitOptions& options, Shape sample) {
-    return fit_statistics(pictures(set), sample, {}, options);
+    return fit_statistics(images(set), sample, {}, options);
   };
   CHECK_THROWS_WITH(fit({}, {4, 4, 3}), Contains("nothing to fit"));
   CHECK_THROWS_WITH(fit({.deviation = true, .zca = true}, {4, 4, 3}),

@@ -11,8 +11,8 @@ using namespace millrace;
 
 namespace {
 
-/// Two classes of pictures in other sizes; picture n of class c is all of value 100 c + n.
-std::filesystem::path pictures(const char* name, int each, bool with_a_bad_one) {
+/// Two classes of images in other sizes; image n of class c is all of value 100 c + n.
+std::filesystem::path images(const char* name, int each, bool with_a_bad_one) {
   const std::filesystem::path root =
       std::filesystem::path(MILLRACE_SCRATCH) / "image_folder_test" / name;
   std::filesystem::remove_all(root);
@@ -26,7 +26,7 @@ std::filesystem::path pictures(const char* name, int each, bool with_a_bad_one) 
     }
   }
   if (with_a_bad_one)
-    write_file(root / "cats" / "bad.png", std::as_bytes(std::span("not a picture", 13)));
+    write_file(root / "cats" / "bad.png", std::as_bytes(std::span("not an image", 13)));
   return root;
 }
 
@@ -35,7 +35,7 @@ std::filesystem::path pictures(const char* name, int each, bool with_a_bad_one) 
 TEST_CASE("a folder of class folders is a range of batches") {
   std::multiset<std::pair<int, int>> seen;
   for (const Lease<HostBatch>& batch :
-       image_folder(pictures("range", 9, false), {.size = 8, .batch = 4, .threads = 2})) {
+       image_folder(images("range", 9, false), {.size = 8, .batch = 4, .threads = 2})) {
     CHECK(batch->rows().shape.without_front() == Shape{8, 8, 3});
     for (std::int64_t i = 0; i < batch->size; ++i) {
       const auto row = batch->row(i).as<std::uint8_t>();
@@ -51,13 +51,13 @@ TEST_CASE("a folder of class folders is a range of batches") {
 }
 
 TEST_CASE("the class mode says what batches tell of their samples") {
-  const std::filesystem::path root = pictures("modes", 3, true);
+  const std::filesystem::path root = images("modes", 3, true);
   const auto check = [&](ClassMode mode, auto&& visit) {
     for (const Lease<HostBatch>& batch :
          image_folder(root, {.size = 4, .batch = 8, .class_mode = mode, .on_bad_image = skip()})) {
       REQUIRE(batch->size == 6);
       for (std::int64_t i = 0; i < batch->size; ++i) {
-        // Rows have moved over the hole of the bad picture, and their targets with them.
+        // Rows have moved over the hole of the bad image, and their targets with them.
         const bool is_dog = batch->row(i).as<std::uint8_t>()[0] >= 100;
         visit(*batch, i, is_dog ? 1 : 0);
       }
@@ -78,8 +78,8 @@ TEST_CASE("the class mode says what batches tell of their samples") {
   });
 }
 
-TEST_CASE("a bad picture ends the loop with its name, or is left out") {
-  const std::filesystem::path root = pictures("bad", 5, true);
+TEST_CASE("a bad image ends the loop with its name, or is left out") {
+  const std::filesystem::path root = images("bad", 5, true);
   const auto count = [&](OnError policy) {
     std::int64_t samples = 0;
     for (const Lease<HostBatch>& batch :

@@ -23,13 +23,13 @@ TEST_CASE("a class of which no sample could be read is named") {
   CHECK(lost.bytes() == Bytes{20});
   for (std::uint32_t i = 0; i < 20; ++i) lost.note(Phase::training, i, i % 2 == 1);
   CHECK(lost.count(set, Phase::training) == 10);
-  CHECK(lost.warnings(set, Phase::training, "training pictures") ==
-        Lines{"none of the training pictures of the class 'light' could be read",
-              "10 of 20 training pictures could not be read, 50.0 %"});
+  CHECK(lost.warnings(set, Phase::training, "training images") ==
+        Lines{"none of the training images of the class 'light' could be read",
+              "10 of 20 training images could not be read, 50.0 %"});
   // A sample that can be read at a later time is not lost, and the class not either.
   lost.note(Phase::training, 1, false);
   CHECK(lost.warnings(set, Phase::training, "pictures") ==
-        Lines{"9 of 20 pictures could not be read, 45.0 %"});
+        Lines{"9 of 20 images could not be read, 45.0 %"});
   lost.note(Phase::training, 1, true);
   CHECK(lost.count(set, Phase::training) == 9);
 }
@@ -41,7 +41,7 @@ TEST_CASE("more than a tenth of what was tried is told, a tenth is not") {
   CHECK(lost.warnings(set, Phase::training, "pictures").empty());
   lost.note(Phase::training, 30, true);
   CHECK(lost.warnings(set, Phase::training, "pictures") ==
-        Lines{"4 of 31 pictures could not be read, 12.9 %"});
+        Lines{"4 of 31 images could not be read, 12.9 %"});
 }
 
 TEST_CASE("training and validation samples are told apart, of one data set and of two") {
@@ -84,7 +84,7 @@ TEST_CASE("many lost classes are counted, not all named") {
   LostSamples lost(set, {});
   for (std::uint32_t i = 0; i < 8; ++i) lost.note(Phase::training, i, i != 3);
   CHECK(lost.warnings(set, Phase::training, "pictures").front() ==
-        "none of the pictures of the classes '0', '1', '2', '4', '5' and 2 more could be read");
+        "none of the images of the classes '0', '1', '2', '4', '5' and 2 more could be read");
 }
 
 TEST_CASE("decoding tells of the samples that it could not read") {

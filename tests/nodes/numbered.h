@@ -1,5 +1,5 @@
 #pragma once
-// A data set for tests: sample i is a picture whose pixels are functions of i, so that a test can
+// A data set for tests: sample i is an image whose pixels are functions of i, so that a test can
 // tell which sample a row holds. Some samples can be made to fail.
 
 #include <millrace/io/dataset.h>

@@ -28,7 +28,7 @@ class Recorded final : public Dataset {
     for (const Lease<HostBatch>& batch : kept) {
       for (std::int64_t row = 0; row < batch->size; ++row) {
         const auto pixels = batch->row(row).as<std::uint8_t>();
-        pictures_.emplace_back(pixels.begin(), pixels.end());
+        images_.emplace_back(pixels.begin(), pixels.end());
         labels_.push_back(batch->labels[static_cast<std::size_t>(row)]);
       }
     }
@@ -47,11 +47,11 @@ class Recorded final : public Dataset {
   [[nodiscard]] Shape natural_shape() const override { return kHost.sample; }
   [[nodiscard]] DType dtype() const noexcept override { return DType::u8; }
   void load(std::uint32_t index, TensorView target, Filter, Decoder&) const override {
-    std::copy(pictures_[index].begin(), pictures_[index].end(), target.as<std::uint8_t>().begin());
+    std::copy(images_[index].begin(), images_[index].end(), target.as<std::uint8_t>().begin());
   }
 
  private:
-  std::vector<std::vector<std::uint8_t>> pictures_;
+  std::vector<std::vector<std::uint8_t>> images_;
   std::vector<int> labels_;
   std::vector<std::string> classes_{"dark", "light"};
 };
@@ -87,7 +87,7 @@ struct Seen {
   std::vector<std::uint8_t> pixels;
   std::vector<std::int32_t> labels;
   std::vector<std::uint32_t> passes;
-  std::vector<std::uint64_t> draws;
+  std::vector<std::uint64_t> positions;
 };
 
 Stream<Lease<HostBatch>> add_replay(Pipeline& p, const std::shared_ptr<KeptBatches>& kept,
@@ -106,7 +106,7 @@ std::vector<Seen> see(Pipeline& p, Stream<Lease<HostBatch>> batches) {
                     {pixels.begin(), pixels.end()},
                     {batch->labels.begin(), batch->labels.begin() + n},
                     {batch->passes.begin(), batch->passes.begin() + n},
-                    {batch->draws.begin(), batch->draws.begin() + n}});
+                    {batch->positions.begin(), batch->positions.begin() + n}});
   });
   (void)p.run();
   return seen;
@@ -170,8 +170,8 @@ TEST_CASE("replayed batches come in order, with the steps of the epochs and roun
     CHECK(seen[g].tag.ends_phase == (g % 4 == 3));
     CHECK(seen[g].tag.ends_run == (g == 7));
     CHECK(seen[g].passes.front() == g / 3);
-    CHECK(seen[g].draws.front() == 8 * (g % 3));
-    CHECK(seen[g].draws.back() == seen[g].draws.front() + seen[g].labels.size() - 1);
+    CHECK(seen[g].positions.front() == 8 * (g % 3));
+    CHECK(seen[g].positions.back() == seen[g].positions.front() + seen[g].labels.size() - 1);
   }
   CHECK(seen[6].labels.size() == 8);
   CHECK(seen[5].labels.size() == 6);
@@ -189,7 +189,7 @@ TEST_CASE("what follows a replay sees the batches of a data set that holds just 
     CHECK(again[g].pixels == read[g].pixels);
     CHECK(again[g].labels == read[g].labels);
     CHECK(again[g].passes == read[g].passes);
-    CHECK(again[g].draws == read[g].draws);
+    CHECK(again[g].positions == read[g].positions);
     CHECK(again[g].tag.next == read[g].tag.next);
   }
 }
@@ -214,7 +214,7 @@ TEST_CASE("a replay that starts in the middle feeds what the whole one would hav
   for (std::size_t i = 0; i < rest.size(); ++i) {
     CHECK(rest[i].pixels == all[7 + i].pixels);
     CHECK(rest[i].passes == all[7 + i].passes);
-    CHECK(rest[i].draws == all[7 + i].draws);
+    CHECK(rest[i].positions == all[7 + i].positions);
     CHECK(rest[i].tag.next == all[7 + i].tag.next);
   }
 }

@@ -90,7 +90,7 @@ struct Step {
   std::vector<std::int32_t> labels{};
   std::vector<float> weights{};
   std::vector<std::uint32_t> passes{};
-  std::vector<std::uint64_t> draws{};
+  std::vector<std::uint64_t> positions{};
   friend bool operator==(const Step&, const Step&) = default;
 };
 
@@ -106,9 +106,9 @@ Step step_of(const HostBatch& batch, std::uint32_t number, std::int64_t first, s
   const auto part = [&]<class T>(const std::vector<T>& values) {
     return std::vector<T>(values.begin() + first, values.begin() + first + count);
   };
-  return {batch.tag.phase,    batch.tag.epoch,    number,
-          part(batch.index),  part(batch.labels), part(batch.weights),
-          part(batch.passes), part(batch.draws)};
+  return {batch.tag.phase,    batch.tag.epoch,      number,
+          part(batch.index),  part(batch.labels),   part(batch.weights),
+          part(batch.passes), part(batch.positions)};
 }
 
 Seen see(Pipeline& p, Stream<Lease<HostBatch>> batches) {

@@ -88,9 +88,9 @@ TEST_CASE("a row's whitening depends on that row alone, to the bit, and holes ar
   for (const std::int64_t i : {3, 6}) CHECK(together.at(i) == sample);
 }
 
-TEST_CASE("a picture in a float batch is its bytes as floats") {
+TEST_CASE("an image in a float batch is its bytes as floats") {
   const auto& set = test::statistics_sets()[0];
-  const auto data = std::make_shared<const test::Pictures>(set);
+  const auto data = std::make_shared<const test::Images>(set);
   const Rows rows(test::shape_of(set), 3);
   for (std::uint32_t i = 0; i < 3; ++i) rows.batch->index[i] = 10 + i;
   const Context::Skip fail = [](const std::string& what) { throw Error(what); };

@@ -43,16 +43,16 @@ double relative_error(const std::vector<Value>& values, const nlohmann::json& ex
   return error / largest;
 }
 
-/// The recorded pictures as a data set.
-class Pictures final : public Dataset {
+/// The recorded images as a data set.
+class Images final : public Dataset {
  public:
-  explicit Pictures(const nlohmann::json& set) : shape_(shape_of(set)) {
-    for (const auto& picture : set.at("pixels")) {
-      pictures_.push_back(picture.get<std::vector<std::uint8_t>>());
+  explicit Images(const nlohmann::json& set) : shape_(shape_of(set)) {
+    for (const auto& image : set.at("pixels")) {
+      images_.push_back(image.get<std::vector<std::uint8_t>>());
     }
   }
   [[nodiscard]] std::uint32_t size() const noexcept override {
-    return static_cast<std::uint32_t>(pictures_.size());
+    return static_cast<std::uint32_t>(images_.size());
   }
   [[nodiscard]] const std::vector<std::string>& classes() const noexcept override {
     return classes_;
@@ -65,12 +65,12 @@ class Pictures final : public Dataset {
   [[nodiscard]] Shape natural_shape() const override { return shape_; }
   [[nodiscard]] DType dtype() const noexcept override { return DType::u8; }
   void load(std::uint32_t index, TensorView target, Filter, Decoder&) const override {
-    std::copy(pictures_[index].begin(), pictures_[index].end(), target.as<std::uint8_t>().begin());
+    std::copy(images_[index].begin(), images_[index].end(), target.as<std::uint8_t>().begin());
   }
 
  private:
   Shape shape_;
-  std::vector<std::vector<std::uint8_t>> pictures_;
+  std::vector<std::vector<std::uint8_t>> images_;
   std::vector<std::string> classes_{"one"};
 };
 

@@ -17,7 +17,7 @@ namespace {
 using Pair = std::tuple<int, int>;
 
 int spin(int n) {
-  Random random(2, 0, static_cast<std::uint64_t>(n), Draw::user);
+  Random random(2, 0, static_cast<std::uint64_t>(n), Purpose::user);
   volatile unsigned sink = 0;
   for (std::uint64_t i = random.below(300); i > 0; --i) sink = sink + 1;
   return n;

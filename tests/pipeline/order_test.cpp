@@ -11,7 +11,7 @@ namespace {
 
 /// Work of a random length, so that concurrent items overtake each other.
 int spin(int n) {
-  Random random(1, 0, static_cast<std::uint64_t>(n), Draw::user);
+  Random random(1, 0, static_cast<std::uint64_t>(n), Purpose::user);
   volatile unsigned sink = 0;
   for (std::uint64_t i = random.below(400); i > 0; --i) sink = sink + 1;
   return n;

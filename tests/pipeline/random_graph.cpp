@@ -19,7 +19,7 @@ struct Branch {
 class Builder {
  public:
   explicit Builder(std::uint64_t seed)
-      : random_(seed, 0, 0, Draw::user), world_(std::make_shared<World>()) {
+      : random_(seed, 0, 0, Purpose::user), world_(std::make_shared<World>()) {
     world_->seed = seed;
     if (chance(2)) world_->fails_once_in = 3 + below(400);
     if (chance(4)) world_->stops_at_call = 1 + below(300);
@@ -238,7 +238,7 @@ class Builder {
 }  // namespace
 
 void delay(std::uint64_t seed, std::uint64_t number) {
-  Random random(seed, 1, number, Draw::user);
+  Random random(seed, 1, number, Purpose::user);
   const std::uint64_t kind = random.below(8);
   if (kind == 0) {
     for (std::uint64_t i = random.below(4); i > 0; --i) std::this_thread::yield();

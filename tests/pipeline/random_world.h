@@ -85,7 +85,7 @@ struct World {
       const std::scoped_lock lock(mutex_);
       return ++tries_[{stage, number}];
     }();
-    Random random(seed, static_cast<std::uint32_t>(stage), number << 8 | tries, Draw::user);
+    Random random(seed, static_cast<std::uint32_t>(stage), number << 8 | tries, Purpose::user);
     return random.below(fails_once_in) == 0;
   }
 

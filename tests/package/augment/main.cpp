@@ -1,4 +1,4 @@
-// A stranger's data set and a stranger's augmentation node in a training graph: pictures that are
+// A stranger's data set and a stranger's augmentation node in a training graph: images that are
 // bright in the left half or in the right one, told apart although half of them are inverted.
 
 #include <millrace/core/random.h>
@@ -32,7 +32,7 @@ class Halves : public Dataset {
   [[nodiscard]] Shape natural_shape() const override { return {8, 8, 1}; }
   [[nodiscard]] DType dtype() const noexcept override { return DType::u8; }
   void load(std::uint32_t index, TensorView target, Filter, Decoder&) const override {
-    Random random(7, 0, index, Draw::synthetic);
+    Random random(7, 0, index, Purpose::synthetic);
     const std::span<std::uint8_t> pixels = target.as<std::uint8_t>();
     for (std::size_t i = 0; i < pixels.size(); ++i) {
       const bool is_bright = (i % 8 < 4) == (index % 2 == 0);
@@ -44,14 +44,14 @@ class Halves : public Dataset {
   std::vector<std::string> classes_{"left", "right"};
 };
 
-/// The stranger's node: darkens a random row of a training picture.
+/// The stranger's node: darkens a random row of a training image.
 struct DarkenRow {
   std::uint64_t seed = 0;
   Ticket operator()(const Ticket& ticket) const {
     HostBatch& batch = *ticket.batch;
     for (std::uint32_t i = ticket.first; i < ticket.first + ticket.count; ++i) {
       if (batch.tag.phase != Phase::training) continue;
-      Random random(seed, batch.passes[i], batch.draws[i], Draw::user);
+      Random random(seed, batch.passes[i], batch.positions[i], Purpose::user);
       const auto row =
           batch.row(i).as<std::uint8_t>().subspan(8 * static_cast<std::size_t>(random.below(8)), 8);
       for (std::uint8_t& pixel : row) pixel = static_cast<std::uint8_t>(pixel / 2);

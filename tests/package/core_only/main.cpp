@@ -12,7 +12,8 @@ int main() {
       static_cast<std::uint64_t>(batch.elements()) * millrace::size_of(millrace::DType::f32);
   std::cout << "a batch of " << batch << " takes " << millrace::Bytes{bytes} << '\n';
 
-  const auto order = millrace::permutation(6, millrace::Random(1, 0, 0, millrace::Draw::shuffle));
+  const auto order =
+      millrace::permutation(6, millrace::Random(1, 0, 0, millrace::Purpose::shuffle));
   for (const std::uint32_t sample : order) std::cout << sample << ' ';
   std::cout << '\n';
   return millrace::to_string(millrace::Bytes{bytes}) == "8.2 MiB" ? 0 : 1;

@@ -1,4 +1,4 @@
-// Millrace's nodes and pools inside a plain oneTBB flow graph: pictures of a class folder are
+// Millrace's nodes and pools inside a plain oneTBB flow graph: images of a class folder are
 // decoded into batches of bounded number; a batch goes to the sum when its last ticket is decoded.
 
 #include <millrace/io/class_folder.h>
@@ -16,8 +16,8 @@
 using namespace millrace;
 namespace flow = oneapi::tbb::flow;
 
-/// 40 grey pictures of 6x6; those of class "dark" are 10, those of "light" 200.
-std::filesystem::path make_pictures() {
+/// 40 grey images of 6x6; those of class "dark" are 10, those of "light" 200.
+std::filesystem::path make_images() {
   const std::filesystem::path root = "pictures";
   for (const auto& [name, value] : {std::pair("dark", 10), std::pair("light", 200)}) {
     std::filesystem::create_directories(root / name);
@@ -29,7 +29,7 @@ std::filesystem::path make_pictures() {
 }
 
 int main() {
-  const auto folder = std::make_shared<const ClassFolder>(make_pictures());
+  const auto folder = std::make_shared<const ClassFolder>(make_images());
   Budget budget(1_MiB);
   Pool<HostBatch> pool("batches", 2, HostBatchFactory{.sample = {6, 6, 1}, .capacity = 8}, budget);
 

@@ -1,4 +1,4 @@
-// The lines of README.md, with pictures to run on.
+// The lines of README.md, with images to run on.
 
 #include <millrace/io/class_folder.h>
 #include <millrace/io/files.h>

@@ -24,7 +24,7 @@ int main() {
   constexpr std::int64_t kPoints = 64;
   std::vector<float> points;
   std::vector<std::int32_t> labels;
-  Random random(1, 0, 0, Draw::synthetic);
+  Random random(1, 0, 0, Purpose::synthetic);
   for (std::int64_t i = 0; i < kPoints; ++i) {
     points.push_back(static_cast<float>(random.uniform(-1, 1)));
     points.push_back(static_cast<float>(random.uniform(-1, 1)));

@@ -1,5 +1,5 @@
 #pragma once
-// Tiny data sets of pictures that are easy to tell apart: a class is a brightness.
+// Tiny data sets of images that are easy to tell apart: a class is a brightness.
 
 #include <millrace/io/files.h>
 #include <millrace/io/png.h>
@@ -11,9 +11,9 @@
 
 namespace millrace::test {
 
-/// A grey picture as an RGB PNG file, with a texture that depends on `variant`.
-inline void write_picture(const std::filesystem::path& path, int brightness, int variant,
-                          int size = 16) {
+/// A grey image as an RGB PNG file, with a texture that depends on `variant`.
+inline void write_image(const std::filesystem::path& path, int brightness, int variant,
+                        int size = 16) {
   constexpr int kTexture = 16;
   std::vector<std::uint8_t> pixels(static_cast<std::size_t>(size) * static_cast<std::size_t>(size) *
                                    3);
@@ -27,13 +27,13 @@ inline void write_picture(const std::filesystem::path& path, int brightness, int
 
 /// ROOT/CLASS/0.png, 1.png, ...: class i of n has the brightness 20 + 200 * i / (n - 1).
 inline std::filesystem::path write_classes(const std::filesystem::path& root,
-                                           const std::vector<std::string>& classes,
-                                           int pictures_each, int size = 16) {
+                                           const std::vector<std::string>& classes, int images_each,
+                                           int size = 16) {
   const int steps = classes.size() > 1 ? static_cast<int>(classes.size()) - 1 : 1;
   for (std::size_t label = 0; label < classes.size(); ++label) {
-    for (int i = 0; i < pictures_each; ++i) {
-      write_picture(root / classes[label] / (std::to_string(i) + ".png"),
-                    20 + 200 * static_cast<int>(label) / steps, i, size);
+    for (int i = 0; i < images_each; ++i) {
+      write_image(root / classes[label] / (std::to_string(i) + ".png"),
+                  20 + 200 * static_cast<int>(label) / steps, i, size);
     }
   }
   return root;

@@ -1,5 +1,5 @@
 // Compiled without warnings: this file instantiates stb_image, which is not written for ours.
-#include <millrace/io/detail/stb_picture.h>
+#include <millrace/io/detail/stb_png.h>
 
 #include <millrace/core/bytes.h>
 #include <millrace/core/error.h>
@@ -40,7 +40,7 @@ void* allocate(std::size_t size) {
     if (account != nullptr) account->is_overdrawn = true;
     return nullptr;
   }
-  // Zeroed, because stb_image leaves parts of damaged pictures unwritten.
+  // Zeroed, because stb_image leaves parts of damaged images unwritten.
   auto* const start = static_cast<std::byte*>(std::calloc(1, size + kPrefix));
   if (start == nullptr) {
     account->has_no_memory = true;
@@ -176,7 +176,7 @@ Raster stb_decode(std::span<const std::byte> file, std::size_t max_bytes, std::s
   RasterHeader header;
   std::uint8_t* const pixels = stbi_load_from_callbacks(&kCallbacks, &source, &header.width,
                                                         &header.height, &header.channels, 0);
-  Raster picture{header, {pixels, [](std::uint8_t* memory) { release(memory); }}};
+  Raster image{header, {pixels, [](std::uint8_t* memory) { release(memory); }}};
   if (scratch.is_overdrawn) refuse_raster_bytes(max_bytes);
   if (pixels == nullptr && scratch.has_no_memory) throw std::bad_alloc();
   if (pixels == nullptr && !source.has_ended_early) {
@@ -185,7 +185,7 @@ Raster stb_decode(std::span<const std::byte> file, std::size_t max_bytes, std::s
     throw Error(concat("it is damaged (", reason, "); get it again"));
   }
   if (pixels == nullptr || source.has_ended_early) throw Error("it ends early; get it again");
-  return picture;
+  return image;
 }
 
 }  // namespace millrace::detail

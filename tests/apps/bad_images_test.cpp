@@ -1,7 +1,7 @@
-// What `train` does with files that are no pictures: it ends and names one, or leaves them out, as
+// What `train` does with files that are no images: it ends and names one, or leaves them out, as
 // it is told.
 
-#include "apps/pictures.h"
+#include "apps/images.h"
 #include "apps/train_failure.h"
 
 using namespace millrace;
@@ -28,7 +28,7 @@ std::string truncated_jpeg() {
 
 }  // namespace
 
-TEST_CASE("files that are no pictures end the run with their names, and no model is left") {
+TEST_CASE("files that are no images end the run with their names, and no model is left") {
   const auto [name, file, content] = GENERATE(
       table<std::string, std::string, std::string>({{"zero", "zero.png", ""},
                                                     {"text", "text.jpg", "this is a text\n"},
@@ -41,7 +41,7 @@ TEST_CASE("files that are no pictures end the run with their names, and no model
   check_no_model(folder);
 }
 
-TEST_CASE("files that are no pictures can be left out, and are named") {
+TEST_CASE("files that are no images can be left out, and are named") {
   const fs::path folder = with_bad_file("skip", "text.jpg", "this is a text\n");
   const Outcome outcome = train(folder, {"--validation-share", "0", "--on-bad-image", "skip"});
   CHECK(outcome.status == 0);
@@ -59,12 +59,12 @@ TEST_CASE("more bad files than may be left out fail the run") {
   CHECK_THAT(outcome.err, Contains("one more than the 1 that may be skipped"));
 }
 
-TEST_CASE("data of which no picture can be read fails the run though bad ones may be left out") {
+TEST_CASE("data of which no image can be read fails the run though bad ones may be left out") {
   const auto [name, share] = GENERATE(
       table<std::string, std::string>({{"all_bad", "0"}, {"all_bad_and_validation", "0.5"}}));
   const fs::path folder = scratch(name);
   for (const char* file : {"cats/0.png", "cats/1.png", "dogs/0.png", "dogs/1.png"}) {
-    write_text(folder / "data" / file, "no picture");
+    write_text(folder / "data" / file, "no image");
   }
   const Outcome outcome = train(folder, {"--validation-share", share, "--on-bad-image", "skip"});
   CHECK(outcome.status == 1);

@@ -1,6 +1,6 @@
 #pragma once
-// stb_image behind a small fence: PNG from memory, with a bound on what it may allocate and an end of
-// file that is noticed. Errors are Error without the file's name.
+// stb_image behind a small fence: PNG from memory, with a bound on what it may allocate and an end
+// of file that is noticed. Errors are Error without the file's name.
 
 #include <millrace/io/detail/raster.h>
 
@@ -12,7 +12,7 @@ namespace millrace::detail {
 /// Reads the header only.
 [[nodiscard]] RasterHeader stb_header(std::span<const std::byte> file);
 
-/// Decodes the first picture to 8 bits a sample. At no time is more than `max_bytes` allocated, of
+/// Decodes the first image to 8 bits a sample. At no time is more than `max_bytes` allocated, of
 /// which `taken` are in use already. Throws Error, std::bad_alloc.
 [[nodiscard]] Raster stb_decode(std::span<const std::byte> file, std::size_t max_bytes,
                                 std::size_t taken = 0);
