@@ -33,21 +33,18 @@ struct AddBias {
 
 Launch add_bias(Type type, const void* x, const void* bias, void* y, const Plane& plane,
                 bool relu) {
-  const std::int64_t n = plane.elements();
   return typed("add_bias", type, plane, [&]<class T>(Launcher& at) {
-    return at.calls(AddBias<T, T>{at.reads<T>(x, n), at.reads<T>(bias, plane.stored),
-                                  at.writes<T>(y, n), plane.channels, plane.stored, relu},
-                    n / kChunk<T>);
+    return at.chunks<T>(AddBias<T, T>{at.reads<T>(x), at.reads<T>(bias, plane.stored),
+                                      at.writes<T>(y), plane.channels, plane.stored, relu});
   });
 }
 
 Launch add_bias_to_float(Type type, const float* x, const void* bias, float* y,
                          const Plane& plane) {
-  const std::int64_t n = plane.elements();
   return typed("add_bias_to_float", type, plane, [&]<class T>(Launcher& at) {
-    return at.calls(AddBias<float, T>{at.reads<float>(x, n), at.reads<T>(bias, plane.stored),
-                                      at.writes<float>(y, n), plane.channels, plane.stored, false},
-                    n / kChunk<T>);
+    return at.chunks<T>(AddBias<float, T>{at.reads<float>(x), at.reads<T>(bias, plane.stored),
+                                          at.writes<float>(y), plane.channels, plane.stored,
+                                          false});
   });
 }
 
@@ -137,10 +134,8 @@ struct SigmoidGradient {
 };
 
 Launch sigmoid_forward(Type type, const void* x, void* y, const Plane& plane) {
-  const std::int64_t n = plane.elements();
   return typed("sigmoid", type, plane, [&]<class T>(Launcher& at) {
-    return at.calls(Sigmoid<T>{at.reads<T>(x, n), at.writes<T>(y, n), plane.channels, plane.stored},
-                    n / kChunk<T>);
+    return at.chunks<T>(Sigmoid<T>{at.reads<T>(x), at.writes<T>(y), plane.channels, plane.stored});
   });
 }
 

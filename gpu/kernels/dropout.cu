@@ -64,22 +64,21 @@ Launch dropout(Type type, const void* x, void* y, const DropoutSize& size,
   MILLRACE_CHECK(size.layer >= 0 && size.layer < (1 << 16), "dropout knows 2^16 layers, not layer ",
                  size.layer);
   const Plane plane{size.samples * size.pixels, size.channels, size.stored};
-  const std::int64_t n = plane.elements();
   const double rate = size.rate;
   return typed("dropout", type, plane, [&]<class T>(Launcher& at) {
-    return at.calls(Dropout<T>{.x = at.reads<T>(x, n),
-                               .y = at.writes<T>(y, n),
-                               .pixels = size.pixels,
-                               .channels = size.channels,
-                               .stored = size.stored,
-                               .threshold = static_cast<std::uint32_t>(std::ceil(rate * 0x1p32)),
-                               .operation = static_cast<std::uint32_t>(size.layer) << 8 |
-                                            static_cast<std::uint32_t>(Draw::dropout),
-                               .factor = static_cast<float>(1 / (1 - rate)),
-                               .seed = size.seed,
-                               .draws = at.reads_any<std::uint64_t>(draws, size.samples),
-                               .scalars = at.reads_any<Scalars>(scalars)},
-                    n / kChunk<T>);
+    return at.chunks<T>(Dropout<T>{
+        .x = at.reads<T>(x),
+        .y = at.writes<T>(y),
+        .pixels = size.pixels,
+        .channels = size.channels,
+        .stored = size.stored,
+        .threshold = static_cast<std::uint32_t>(std::ceil(rate * 0x1p32)),
+        .operation =
+            static_cast<std::uint32_t>(size.layer) << 8 | static_cast<std::uint32_t>(Draw::dropout),
+        .factor = static_cast<float>(1 / (1 - rate)),
+        .seed = size.seed,
+        .draws = at.reads_any<std::uint64_t>(draws, size.samples),
+        .scalars = at.reads_any<Scalars>(scalars)});
   });
 }
 

@@ -1,7 +1,7 @@
 #include "catch.h"
 
 #include <millrace/gpu/cuda/cublas_lt_problem.h>
-#include <millrace/gpu/cuda/timing.h>
+#include <millrace/gpu/cuda/cuda_objects.h>
 
 #include <algorithm>
 #include <vector>
