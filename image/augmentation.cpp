@@ -105,10 +105,10 @@ CropOrigin draw_crop(const AugmentOptions& options, int height, int width, Rando
 
 Transform draw_transform(const AugmentOptions& o, int height, int width, RandomKey key) {
   const auto random = [key](Purpose purpose) {
-    return Random(key.seed, key.pass, key.position, operation);
+    return Random(key.seed, key.pass, key.position, purpose);
   };
   const auto around_zero = [&](double range, Purpose purpose) {
-    return range == 0 ? 0.0 : random(operation).uniform(-range, range);
+    return range == 0 ? 0.0 : random(purpose).uniform(-range, range);
   };
   Random shift = random(Purpose::shift), zoom = random(Purpose::zoom);
   Transform t;

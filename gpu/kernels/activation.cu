@@ -36,21 +36,18 @@ struct AddBias {
 
 Launch add_bias(Type type, const void* x, const void* bias, void* y, const Plane& plane,
                 bool relu) {
-  const std::int64_t n = plane.elements();
   return typed("add_bias", type, plane, [&]<class T>(Launcher& at) {
-    return at.calls(AddBias<T, T>{at.reads<T>(x, n), at.reads<T>(bias, plane.stored),
-                                  at.writes<T>(y, n), plane.channels, plane.stored, relu},
-                    n / kChunk<T>);
+    return at.chunks<T>(AddBias<T, T>{at.reads<T>(x), at.reads<T>(bias, plane.stored),
+                                      at.writes<T>(y), plane.channels, plane.stored, relu});
   });
 }
 
 Launch add_bias_to_float(Type type, const float* x, const void* bias, float* y,
                          const Plane& plane) {
-  const std::int64_t n = plane.elements();
   return typed("add_bias_to_float", type, plane, [&]<class T>(Launcher& at) {
-    return at.calls(AddBias<float, T>{at.reads<float>(x, n), at.reads<T>(bias, plane.stored),
-                                      at.writes<float>(y, n), plane.channels, plane.stored, false},
-                    n / kChunk<T>);
+    return at.chunks<T>(AddBias<float, T>{at.reads<float>(x), at.reads<T>(bias, plane.stored),
+                                          at.writes<float>(y), plane.channels, plane.stored,
+                                          false});
   });
 }
 
@@ -141,11 +138,9 @@ struct ElementwiseGradient {
 
 template <class Kind>
 Launch elementwise_forward(Type type, const void* x, void* y, const Plane& plane) {
-  const std::int64_t n = plane.elements();
   return typed(Kind::kFacts.name, type, plane, [&]<class T>(Launcher& at) {
-    return at.calls(
-        Elementwise<T, Kind>{at.reads<T>(x, n), at.writes<T>(y, n), plane.channels, plane.stored},
-        n / kChunk<T>);
+    return at.chunks<T>(
+        Elementwise<T, Kind>{at.reads<T>(x), at.writes<T>(y), plane.channels, plane.stored});
   });
 }
 
@@ -153,11 +148,9 @@ template <class Kind>
 Launch elementwise_backward(Type type, const void* dy, const void* y, void* dx,
                             const Plane& plane) {
   static const std::string name = concat(Kind::kFacts.name, "_backward");
-  const std::int64_t n = plane.elements();
   return typed(name.c_str(), type, plane, [&]<class T>(Launcher& at) {
-    return at.calls(ElementwiseGradient<T, Kind>{at.reads<T>(dy, n), at.reads<T>(y, n),
-                                                 at.writes<T>(dx, n), plane.channels, plane.stored},
-                    n / kChunk<T>);
+    return at.chunks<T>(ElementwiseGradient<T, Kind>{
+        at.reads<T>(dy), at.reads<T>(y), at.writes<T>(dx), plane.channels, plane.stored});
   });
 }
 

@@ -125,9 +125,8 @@ Launch global_avg_pool_backward(Type type, const void* dy, void* dx, std::int64_
   MILLRACE_CHECK(samples > 0 && pixels > 0, "global_avg_pool_backward: no pixels");
   const Plane plane{samples * pixels, stored, stored};
   return typed("global_avg_pool_backward", type, plane, [&]<class T>(Launcher& at) {
-    return at.calls(GlobalAverageGradient<T>{at.reads<T>(dy, samples * stored),
-                                             at.writes<T>(dx, plane.elements()), pixels, stored},
-                    plane.elements() / kChunk<T>);
+    return at.chunks<T>(GlobalAverageGradient<T>{at.reads<T>(dy, samples * stored),
+                                                 at.writes<T>(dx), pixels, stored});
   });
 }
 

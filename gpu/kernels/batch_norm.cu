@@ -113,7 +113,7 @@ Launch columns(const char* name, Type type, const void* x, const float* mean, fl
                const Plane& plane, const NormConstants& constants, const Scalars* scalars) {
   return typed(name, type, plane, [&]<class T>(Launcher& at) {
     const NormColumns<T, kSquares> rule{
-        .x = at.reads<T>(x, plane.elements()),
+        .x = at.reads<T>(x),
         .mean = kSquares ? at.reads<float>(mean, plane.stored) : nullptr,
         .valid = valid_rows(at, scalars, constants.pixels),
         .channels = plane.channels,
@@ -163,17 +163,16 @@ Launch norm_apply(Type type, const void* x, const float* mean, const float* vari
                   const float* gamma, const float* beta, void* y, const Plane& plane,
                   const NormConstants& constants, bool relu) {
   return typed("norm_apply", type, plane, [&]<class T>(Launcher& at) {
-    return at.calls(NormApply<T>{.x = at.reads<T>(x, plane.elements()),
-                                 .y = at.writes<T>(y, plane.elements()),
-                                 .mean = at.reads<float>(mean, plane.stored),
-                                 .variance = at.reads<float>(variance, plane.stored),
-                                 .gamma = at.reads<float>(gamma, plane.stored),
-                                 .beta = at.reads<float>(beta, plane.stored),
-                                 .channels = plane.channels,
-                                 .stored = plane.stored,
-                                 .epsilon = constants.epsilon,
-                                 .relu = relu},
-                    plane.elements() / kChunk<T>);
+    return at.chunks<T>(NormApply<T>{.x = at.reads<T>(x),
+                                     .y = at.writes<T>(y),
+                                     .mean = at.reads<float>(mean, plane.stored),
+                                     .variance = at.reads<float>(variance, plane.stored),
+                                     .gamma = at.reads<float>(gamma, plane.stored),
+                                     .beta = at.reads<float>(beta, plane.stored),
+                                     .channels = plane.channels,
+                                     .stored = plane.stored,
+                                     .epsilon = constants.epsilon,
+                                     .relu = relu});
   });
 }
 

@@ -115,8 +115,8 @@ Launch norm_backward_sums(Type type, const void* dy, const void* x, const float*
                           const float* variance, float* partials, const Plane& plane,
                           const NormConstants& constants, const Scalars* scalars) {
   return typed("norm_backward_sums", type, plane, [&]<class T>(Launcher& at) {
-    const NormGradientColumns<T> rule{.dy = at.reads<T>(dy, plane.elements()),
-                                      .x = at.reads<T>(x, plane.elements()),
+    const NormGradientColumns<T> rule{.dy = at.reads<T>(dy),
+                                      .x = at.reads<T>(x),
                                       .mean = at.reads<float>(mean, plane.stored),
                                       .variance = at.reads<float>(variance, plane.stored),
                                       .epsilon = constants.epsilon,
@@ -141,18 +141,17 @@ Launch norm_backward(Type type, const void* dy, const void* x, const float* mean
                      const float* variance, const float* gamma, const float* sums, void* dx,
                      const Plane& plane, const NormConstants& constants, const Scalars* scalars) {
   return typed("norm_backward", type, plane, [&]<class T>(Launcher& at) {
-    return at.calls(NormGradient<T>{.dy = at.reads<T>(dy, plane.elements()),
-                                    .x = at.reads<T>(x, plane.elements()),
-                                    .dx = at.writes<T>(dx, plane.elements()),
-                                    .mean = at.reads<float>(mean, plane.stored),
-                                    .variance = at.reads<float>(variance, plane.stored),
-                                    .gamma = at.reads<float>(gamma, plane.stored),
-                                    .sums = at.reads<float>(sums, 2 * plane.stored),
-                                    .epsilon = constants.epsilon,
-                                    .valid = valid_rows(at, scalars, constants.pixels),
-                                    .channels = plane.channels,
-                                    .stored = plane.stored},
-                    plane.elements() / kChunk<T>);
+    return at.chunks<T>(NormGradient<T>{.dy = at.reads<T>(dy),
+                                        .x = at.reads<T>(x),
+                                        .dx = at.writes<T>(dx),
+                                        .mean = at.reads<float>(mean, plane.stored),
+                                        .variance = at.reads<float>(variance, plane.stored),
+                                        .gamma = at.reads<float>(gamma, plane.stored),
+                                        .sums = at.reads<float>(sums, 2 * plane.stored),
+                                        .epsilon = constants.epsilon,
+                                        .valid = valid_rows(at, scalars, constants.pixels),
+                                        .channels = plane.channels,
+                                        .stored = plane.stored});
   });
 }
 
@@ -160,15 +159,14 @@ Launch frozen_norm_backward(Type type, const void* dy, const float* gamma,
                             const float* running_variance, void* dx, const Plane& plane,
                             const NormConstants& constants) {
   return typed("frozen_norm_backward", type, plane, [&]<class T>(Launcher& at) {
-    return at.calls(
-        FrozenNormGradient<T>{.dy = at.reads<T>(dy, plane.elements()),
-                              .dx = at.writes<T>(dx, plane.elements()),
+    return at.chunks<T>(
+        FrozenNormGradient<T>{.dy = at.reads<T>(dy),
+                              .dx = at.writes<T>(dx),
                               .gamma = at.reads<float>(gamma, plane.stored),
                               .variance = at.reads<float>(running_variance, plane.stored),
                               .epsilon = constants.epsilon,
                               .channels = plane.channels,
-                              .stored = plane.stored},
-        plane.elements() / kChunk<T>);
+                              .stored = plane.stored});
   });
 }
 

@@ -45,10 +45,9 @@ struct ColumnTotals {
 
 Launch column_sums(Type type, const void* dy, const void* y, void* dx, float* partials,
                    const Plane& plane) {
-  const std::int64_t n = plane.elements();
   if (y == nullptr) {
     return typed("column_sums", type, plane, [&]<class T>(Launcher& at) {
-      const GradientColumns<T, false> rule{.dy = at.reads<T>(dy, n),
+      const GradientColumns<T, false> rule{.dy = at.reads<T>(dy),
                                            .y = nullptr,
                                            .dx = nullptr,
                                            .row_count = plane.rows,
@@ -58,9 +57,9 @@ Launch column_sums(Type type, const void* dy, const void* y, void* dx, float* pa
     });
   }
   return typed("relu_backward_column_sums", type, plane, [&]<class T>(Launcher& at) {
-    const GradientColumns<T, true> rule{.dy = at.reads<T>(dy, n),
-                                        .y = at.reads<T>(y, n),
-                                        .dx = at.writes<T>(dx, n),
+    const GradientColumns<T, true> rule{.dy = at.reads<T>(dy),
+                                        .y = at.reads<T>(y),
+                                        .dx = at.writes<T>(dx),
                                         .row_count = plane.rows,
                                         .channels = plane.channels,
                                         .stored = plane.stored};

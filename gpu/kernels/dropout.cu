@@ -15,7 +15,7 @@ struct Dropout {
   T* y;
   std::int64_t pixels, channels, stored;
   std::uint32_t threshold;  ///< words from it on keep their element
-  std::uint32_t operation;  ///< layer and purpose, the low part of the counter's last word
+  std::uint32_t purpose;    ///< layer and purpose, the low part of the counter's last word
   float factor;             ///< 1 / (1 - rate)
   std::uint64_t seed;
   const std::uint64_t* positions;
@@ -46,7 +46,7 @@ struct Dropout {
   MILLRACE_HOST_DEVICE PhiloxWords block_of(std::int64_t element, std::uint64_t position) const {
     return philox({{static_cast<std::uint32_t>(element / 4), scalars->pass,
                     static_cast<std::uint32_t>(position),
-                    static_cast<std::uint32_t>(position >> 32) << 24 | operation}},
+                    static_cast<std::uint32_t>(position >> 32) << 24 | purpose}},
                   seed);
   }
   /// Without an address, so that the words stay in registers.
@@ -64,22 +64,21 @@ Launch dropout(Type type, const void* x, void* y, const DropoutSize& size,
   MILLRACE_CHECK(size.layer >= 0 && size.layer < (1 << 16), "dropout knows 2^16 layers, not layer ",
                  size.layer);
   const Plane plane{size.samples * size.pixels, size.channels, size.stored};
-  const std::int64_t n = plane.elements();
   const double rate = size.rate;
   return typed("dropout", type, plane, [&]<class T>(Launcher& at) {
-    return at.calls(Dropout<T>{.x = at.reads<T>(x, n),
-                               .y = at.writes<T>(y, n),
-                               .pixels = size.pixels,
-                               .channels = size.channels,
-                               .stored = size.stored,
-                               .threshold = static_cast<std::uint32_t>(std::ceil(rate * 0x1p32)),
-                               .operation = static_cast<std::uint32_t>(size.layer) << 8 |
-                                            static_cast<std::uint32_t>(Purpose::dropout),
-                               .factor = static_cast<float>(1 / (1 - rate)),
-                               .seed = size.seed,
-                               .positions = at.reads_any<std::uint64_t>(positions, size.samples),
-                               .scalars = at.reads_any<Scalars>(scalars)},
-                    n / kChunk<T>);
+    return at.chunks<T>(
+        Dropout<T>{.x = at.reads<T>(x),
+                   .y = at.writes<T>(y),
+                   .pixels = size.pixels,
+                   .channels = size.channels,
+                   .stored = size.stored,
+                   .threshold = static_cast<std::uint32_t>(std::ceil(rate * 0x1p32)),
+                   .purpose = static_cast<std::uint32_t>(size.layer) << 8 |
+                              static_cast<std::uint32_t>(Purpose::dropout),
+                   .factor = static_cast<float>(1 / (1 - rate)),
+                   .seed = size.seed,
+                   .positions = at.reads_any<std::uint64_t>(positions, size.samples),
+                   .scalars = at.reads_any<Scalars>(scalars)});
   });
 }
 

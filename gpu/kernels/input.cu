@@ -118,15 +118,14 @@ Launch from_pixels(const char* kernel, Type from, Type to, const Plane& plane,
 
 Launch normalize(Type from, Type to, const void* x, void* y, const Plane& plane,
                  const NormalizeArguments& how) {
-  return from_pixels(
-      "normalize", from, to, plane, how,
-      [&]<class From, class T>(Launcher& at, const NormalizeChunk<From, T>& chunk) {
-        return at.calls(Normalize<From, T>{.x = at.reads_any<From>(x, plane.rows * plane.channels),
-                                           .y = at.writes<T>(y, plane.elements()),
-                                           .stored = plane.stored,
-                                           .chunk = chunk},
-                        plane.elements() / kChunk<T>);
-      });
+  return from_pixels("normalize", from, to, plane, how,
+                     [&]<class From, class T>(Launcher& at, const NormalizeChunk<From, T>& chunk) {
+                       return at.chunks<T>(Normalize<From, T>{
+                           .x = at.reads_any<From>(x, plane.rows * plane.channels),
+                           .y = at.writes<T>(y),
+                           .stored = plane.stored,
+                           .chunk = chunk});
+                     });
 }
 
 Launch gather(Type from, Type to, const void* x, const Gathering& size, void* y, const Plane& plane,
@@ -139,32 +138,29 @@ Launch gather(Type from, Type to, const void* x, const Gathering& size, void* y,
     return from_pixels(
         "gather", from, to, plane, how,
         [&]<class From, class T>(Launcher& at, const NormalizeChunk<From, T>& chunk) {
-          return at.calls(
+          return at.chunks<T>(
               GatherNormalize<From, T>{.x = at.reads_any<From>(x, all),
                                        .rows = at.reads_any<std::uint32_t>(size.rows, size.samples),
-                                       .y = at.writes<T>(y, plane.elements()),
+                                       .y = at.writes<T>(y),
                                        .pixels = pixels,
                                        .stored = plane.stored,
-                                       .chunk = chunk},
-              plane.elements() / kChunk<T>);
+                                       .chunk = chunk});
         });
   }
   MILLRACE_CHECK(size.width > 0 && pixels % size.width == 0, "gather: ", pixels,
                  " pixels are no images ", size.width, " wide");
-  return from_pixels(
-      "gather_moved", from, to, plane, how,
-      [&]<class From, class T>(Launcher& at, const NormalizeChunk<From, T>& chunk) {
-        return at.calls(
-            GatherMoved<From, T>{.x = at.reads_any<From>(x, all),
-                                 .rows = at.reads_any<std::uint32_t>(size.rows, size.samples),
-                                 .moves = at.reads_any<nn::Move>(size.moves, size.samples),
-                                 .y = at.writes<T>(y, plane.elements()),
-                                 .height = pixels / size.width,
-                                 .width = size.width,
-                                 .stored = plane.stored,
-                                 .chunk = chunk},
-            plane.elements() / kChunk<T>);
-      });
+  return from_pixels("gather_moved", from, to, plane, how,
+                     [&]<class From, class T>(Launcher& at, const NormalizeChunk<From, T>& chunk) {
+                       return at.chunks<T>(GatherMoved<From, T>{
+                           .x = at.reads_any<From>(x, all),
+                           .rows = at.reads_any<std::uint32_t>(size.rows, size.samples),
+                           .moves = at.reads_any<nn::Move>(size.moves, size.samples),
+                           .y = at.writes<T>(y),
+                           .height = pixels / size.width,
+                           .width = size.width,
+                           .stored = plane.stored,
+                           .chunk = chunk});
+                     });
 }
 
 }  // namespace millrace::gpu

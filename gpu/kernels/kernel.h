@@ -71,12 +71,14 @@ inline void check_channels(const char* kernel, Type type, std::int64_t channels,
 class Launcher {
  public:
   explicit Launcher(const char* kernel) : kernel_(kernel) {}
-  Launcher(const char* kernel, Type type, const Plane& plane) : kernel_(kernel) {
+  Launcher(const char* kernel, Type type, const Plane& plane)
+      : kernel_(kernel), elements_(plane.elements()) {
     MILLRACE_CHECK(plane.rows > 0, kernel, ": no rows");
     check_channels(kernel, type, plane.channels, plane.stored);
   }
 
-  /// Memory of `count` T that must be there, at a multiple of 16 bytes.
+  /// Memory of `count` T that must be there, at a multiple of 16 bytes; of the plane's elements
+  /// where no count is said.
   template <class T>
   [[nodiscard]] const T* reads(const void* memory, std::int64_t count) {
     check(memory);
@@ -86,6 +88,14 @@ class Launcher {
   [[nodiscard]] T* writes(void* memory, std::int64_t count) {
     check(memory);
     return writes_any<T>(memory, count);
+  }
+  template <class T>
+  [[nodiscard]] const T* reads(const void* memory) {
+    return reads<T>(memory, elements_);
+  }
+  template <class T>
+  [[nodiscard]] T* writes(void* memory) {
+    return writes<T>(memory, elements_);
   }
   template <class T>
   [[nodiscard]] T* updates(void* memory, std::int64_t count) {
@@ -109,6 +119,11 @@ class Launcher {
   [[nodiscard]] Launch calls(const F& functor, std::int64_t count) const {
     return with_noted(launch_of(kernel_, functor, count));
   }
+  /// A call for each chunk of the plane's elements.
+  template <class T, class F>
+  [[nodiscard]] Launch chunks(const F& functor) const {
+    return calls(functor, elements_ / kChunk<T>);
+  }
   template <class F>
   [[nodiscard]] Launch teams(const F& functor, std::int64_t count) const {
     return with_noted(launch_of_teams(kernel_, functor, count));
@@ -131,6 +146,7 @@ class Launcher {
   }
 
   const char* kernel_;
+  std::int64_t elements_ = 0;  // of the plane
   Launch noted_;
 };
 

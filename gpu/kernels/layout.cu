@@ -90,9 +90,8 @@ Launch unpack(Type type, const void* x, float* y, const Plane& plane) {
 
 Launch pack(Type type, const float* x, void* y, const Plane& plane) {
   return typed("pack", type, plane, [&]<class T>(Launcher& at) {
-    return at.calls(Pack<T>{at.reads_any<float>(x, plane.rows * plane.channels),
-                            at.writes<T>(y, plane.elements()), plane.channels, plane.stored},
-                    plane.elements() / kChunk<T>);
+    return at.chunks<T>(Pack<T>{at.reads_any<float>(x, plane.rows * plane.channels),
+                                at.writes<T>(y), plane.channels, plane.stored});
   });
 }
 
