@@ -141,6 +141,19 @@ TEST_CASE("Sigmoid and softmax in the middle of a model agree with float64") {
   check_model(builder.build(), kSeven, kFullAndShort);
 }
 
+template <class Kind>
+void check_elementwise() {
+  INFO(Kind::kFacts.name);
+  ModelBuilder builder("m", {7, 6, 3});
+  builder.conv(5).add(Kind{}).conv(4).flatten().dense(6).add(Kind{}).dense(3).softmax();
+  check_model(builder.build(), kSeven, kFullAndShort);
+}
+
+TEST_CASE("Every elementwise kind in the middle of a model agrees with float64") {
+#define MILLRACE_CHECK_ELEMENTWISE(Kind) check_elementwise<nn::Kind>();
+  MILLRACE_ELEMENTWISE_KINDS(MILLRACE_CHECK_ELEMENTWISE)
+}
+
 TEST_CASE("Softmax over the channels of an image agrees with float64") {
   ModelBuilder builder("m", {6, 5, 3});
   check_model(classified(builder.conv(5).softmax()), kSeven, kFullAndShort);

@@ -105,7 +105,6 @@ TEST_CASE("Gradients of layers on images are those of finite differences") {
       {"average pool", AvgPool2D{.size = 2, .stride = 1}},
       {"average pool, same padding", AvgPool2D{.size = 3, .stride = 2, .padding = Padding::same}},
       {"relu", Relu{}},
-      {"sigmoid", Sigmoid{}},
       {"softmax", Softmax{}},
       {"dropout", Dropout{.rate = 0.4F}},
       {"batch norm", BatchNorm{}},
@@ -113,6 +112,14 @@ TEST_CASE("Gradients of layers on images are those of finite differences") {
   INFO(name);
   Fixture(between(kind)).check_all();
 }
+
+TEST_CASE("Gradients of every elementwise kind are those of finite differences"){
+#define MILLRACE_CHECK_ELEMENTWISE(Kind)  \
+  {                                       \
+    INFO(Kind::kFacts.name);              \
+    Fixture(between(Kind{})).check_all(); \
+  }
+    MILLRACE_ELEMENTWISE_KINDS(MILLRACE_CHECK_ELEMENTWISE)}
 
 TEST_CASE("Gradients of layers on features are those of finite differences") {
   Fixture(ModelBuilder("m", {4})
