@@ -14,6 +14,10 @@ constexpr dnnl::algorithm algorithm_of(const nn::Sigmoid&) {
   return dnnl::algorithm::eltwise_logistic_use_dst_for_bwd;
 }
 
+constexpr dnnl::algorithm algorithm_of(const nn::Tanh&) {
+  return dnnl::algorithm::eltwise_tanh_use_dst_for_bwd;
+}
+
 /// The layout of a value, then the logical order, which no padding makes difficult.
 std::vector<Layout> layouts(const Lowering& lowering, nn::ValueId id) {
   const Layout here = lowering.layout(lowering.slot_of(id));

@@ -13,6 +13,7 @@
 #include <millrace/nn/layers/relu.h>
 #include <millrace/nn/layers/sigmoid.h>
 #include <millrace/nn/layers/softmax.h>
+#include <millrace/nn/layers/tanh.h>
 
 #include <optional>
 #include <string_view>
@@ -20,7 +21,9 @@
 // Macros, because an engine declares a function a kind from them, which no template can.
 /// Kinds that are Elementwise, and nothing else to an engine. (A ReLU is: what makes its input can
 /// do its work.)
-#define MILLRACE_ELEMENTWISE_KINDS(KIND) KIND(Sigmoid)
+#define MILLRACE_ELEMENTWISE_KINDS(KIND) \
+  KIND(Sigmoid)                          \
+  KIND(Tanh)
 #define MILLRACE_LAYER_KINDS(KIND) \
   MILLRACE_ELEMENTWISE_KINDS(KIND) \
   KIND(AvgPool2D)                  \

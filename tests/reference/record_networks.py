@@ -62,6 +62,8 @@ NETWORKS = [
     ("torch", "a frozen convolution and batch norm in the middle", [6, 6, 2],
      [conv(3, 3, 3), conv(3, 2, 2, trainable=False), kind("batch_norm", trainable=False), RELU,
       FLATTEN, dense(3)]),
+    ("torch", "tanh on images and on features", [6, 5, 2],
+     [conv(3, 2, 2), kind("tanh"), FLATTEN, dense(6), kind("tanh"), dense(3)]),
 ]
 STATISTICS = ("running_mean", "running_var")
 
@@ -132,7 +134,7 @@ def torch_forward(layers, parameters, x, training):
             ).reshape(x.shape)
         else:
             x = {"flatten": lambda v: v.reshape(len(v), -1), "relu": torch.relu,
-                 "sigmoid": torch.sigmoid, "softmax": lambda v: torch.softmax(v, -1),
+                 "sigmoid": torch.sigmoid, "tanh": torch.tanh, "softmax": lambda v: torch.softmax(v, -1),
                  "global_avg_pool": lambda v: v.mean(dim=(1, 2))}[what](x)
     return x
 

@@ -1,0 +1,22 @@
+#pragma once
+// The hyperbolic tangent.
+
+#include <millrace/nn/layers/elementwise.h>
+
+#include <cmath>
+
+namespace millrace::nn {
+
+struct Tanh : Elementwise<Tanh> {
+  static constexpr LayerFacts kFacts{.name = "tanh", .stem = "tanh", .keeps_order = true};
+  template <class Real>
+  MILLRACE_HOST_DEVICE static Real value(Real x) {
+    return std::tanh(x);
+  }
+  template <class Real>
+  MILLRACE_HOST_DEVICE static Real gradient(Real dy, Real y) {
+    return dy * (1 - y * y);
+  }
+};
+
+}  // namespace millrace::nn
