@@ -10,10 +10,6 @@
 namespace millrace::nn {
 namespace {
 
-template <class... Kinds>
-constexpr std::array<OptimizerInfo, sizeof...(Kinds)> infos_of(TypeList<Kinds...>) {
-  return {Kinds::kInfo...};
-}
 constexpr auto kInfos = infos_of(Optimizers{});
 
 /// Calls use.template operator()<T>() with the T whose Rule and constants() these options mean.
