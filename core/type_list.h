@@ -2,6 +2,7 @@
 // A list of types, from which names, numbers and choices come: the kinds that a program knows stand
 // in one place.
 
+#include <array>
 #include <cstddef>
 #include <type_traits>
 
@@ -28,6 +29,12 @@ decltype(auto) with_type_at(TypeList<First, Rest...>, int index, Use&& use) {
     if (index > 0) return with_type_at(TypeList<Rest...>{}, index - 1, static_cast<Use&&>(use));
   }
   return use.template operator()<First>();
+}
+
+/// What the types of a list call kInfo.
+template <class... Types>
+constexpr auto infos_of(TypeList<Types...> /*list*/) {
+  return std::array{Types::kInfo...};
 }
 
 }  // namespace millrace

@@ -10,10 +10,6 @@
 namespace millrace::nn {
 namespace {
 
-template <class... Kinds>
-constexpr std::array<LossInfo, sizeof...(Kinds)> infos_of(TypeList<Kinds...>) {
-  return {Kinds::kInfo...};
-}
 constexpr auto kInfos = infos_of(Losses{});
 
 /// Labels of either form, row by row. The type and shape are checked once, values as they are read.

@@ -10,10 +10,6 @@
 namespace millrace::nn {
 namespace {
 
-template <class... Kinds>
-constexpr std::array<OptimizerInfo, sizeof...(Kinds)> infos_of(TypeList<Kinds...>) {
-  return {Kinds::kInfo...};
-}
 constexpr auto kInfos = infos_of(Optimizers{});
 
 /// Calls use.template operator()<T>() with the T whose Rule and constants() these options mean.
@@ -82,6 +78,9 @@ void validate(const OptimizerOptions& options) {
           "0 or more", options.weight_decay);
   require(!options.nesterov || options.momentum > 0, "nesterov", "a momentum above 0",
           options.momentum);
+  if (options.nesterov && !optimizer_info(options.kind).has_nesterov) {
+    throw UsageError(concat("nesterov: ", to_string(options.kind), " has none"));
+  }
 }
 
 UpdateOptions update_options(const OptimizerOptions& options) noexcept {

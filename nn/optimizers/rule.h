@@ -21,6 +21,7 @@
 #include <millrace/core/host_device.h>
 
 #include <cmath>
+#include <cstddef>
 #include <cstring>
 #include <optional>
 
@@ -66,6 +67,18 @@ struct FusedMath {
   }
 };
 
+/// What rules derive from whose steps differ in their rate alone.
+struct RateSteps {
+  template <class Real>
+  struct Step {
+    Real rate;
+  };
+  MILLRACE_HOST_DEVICE static Step<double> step(const UpdateOptions& /*options*/, double rate,
+                                                double /*t*/) {
+    return {rate};
+  }
+};
+
 /// Engines have an arena for each state.
 inline constexpr int kMostStates = 2;
 
@@ -96,7 +109,9 @@ class AnyConstants {
   template <template <class> class Constants>
   [[nodiscard]] MILLRACE_HOST_DEVICE Constants<float> get() const {
     Constants<float> constants;
-    std::memcpy(&constants, values_, sizeof(constants));
+    float values[sizeof(constants) / sizeof(float)];  // copied as floats: nvcc would load bytes
+    for (std::size_t i = 0; i < sizeof(constants) / sizeof(float); ++i) values[i] = values_[i];
+    std::memcpy(&constants, values, sizeof(values));
     return constants;
   }
 

@@ -36,6 +36,14 @@ TEST_CASE("rmsprop keeps one state, and with momentum a second one") {
   CHECK(state_arenas(options) == 2);
 }
 
+TEST_CASE("rmsprop has a momentum but not Nesterov's, and says so") {
+  OptimizerOptions options = kRmsprop;
+  options.momentum = 0.9;
+  CHECK_NOTHROW(validate(options));
+  options.nesterov = true;
+  CHECK_THROWS_WITH(validate(options), "nesterov: rmsprop has none");
+}
+
 TEST_CASE("The first step of rmsprop is of one size for every gradient but tiny ones") {
   // torch.optim.RMSprop 2.15.0 in float64
   CHECK(after_one_step(kRmsprop, 0.5) == Approx(0.900000019999996).epsilon(1e-14));
