@@ -28,7 +28,7 @@ TEST_CASE("a class of which no sample could be read is named") {
               "10 of 20 training images could not be read, 50.0 %"});
   // A sample that can be read at a later time is not lost, and the class not either.
   lost.note(Phase::training, 1, false);
-  CHECK(lost.warnings(set, Phase::training, "pictures") ==
+  CHECK(lost.warnings(set, Phase::training, "images") ==
         Lines{"9 of 20 images could not be read, 45.0 %"});
   lost.note(Phase::training, 1, true);
   CHECK(lost.count(set, Phase::training) == 9);
@@ -38,9 +38,9 @@ TEST_CASE("more than a tenth of what was tried is told, a tenth is not") {
   const SampleSet set = numbered(1000);
   LostSamples lost(set, {});
   for (std::uint32_t i = 0; i < 30; ++i) lost.note(Phase::training, i, i < 3);
-  CHECK(lost.warnings(set, Phase::training, "pictures").empty());
+  CHECK(lost.warnings(set, Phase::training, "images").empty());
   lost.note(Phase::training, 30, true);
-  CHECK(lost.warnings(set, Phase::training, "pictures") ==
+  CHECK(lost.warnings(set, Phase::training, "images") ==
         Lines{"4 of 31 images could not be read, 12.9 %"});
 }
 
@@ -83,7 +83,7 @@ TEST_CASE("many lost classes are counted, not all named") {
   const SampleSet set = SampleSet::all(std::make_shared<const Many>());
   LostSamples lost(set, {});
   for (std::uint32_t i = 0; i < 8; ++i) lost.note(Phase::training, i, i != 3);
-  CHECK(lost.warnings(set, Phase::training, "pictures").front() ==
+  CHECK(lost.warnings(set, Phase::training, "images").front() ==
         "none of the images of the classes '0', '1', '2', '4', '5' and 2 more could be read");
 }
 
