@@ -15,7 +15,6 @@ namespace {
 
 using onednn::Convolution;
 using onednn::Found;
-using onednn::Kernel;
 using onednn::Tag;
 
 bool may_be_winograd(const Lowering& lowering, const Convolution& shape) {
@@ -175,9 +174,10 @@ Lowering::KernelForRows for_rows(const Way& way, Convolution shape, Find find) {
 }
 
 void forward(Lowering& lowering, const nn::Op& op) {
-  const auto [x, y] = std::pair(op.x(), op.y());
-  const Convolution shape = shape_of(lowering, op, lowering.shape(x), lowering.shape(y));
-  const nn::ValueId relu = lowering.fuse_relu(y);
+  const nn::ValueId x = op.x();
+  const Convolution shape = shape_of(lowering, op, lowering.shape(x), lowering.shape(op.y()));
+  const Lowering::Made result = lowering.fuse_relu(op.y());
+  const bool relu = result.relu;
   const Layout weights = lowering.parameter_layout(op.parameter(nn::Role::kernel));
   Layout expected;  // by the neighbours: what the first way makes
   Pass pass{"forward", {DNNL_ARG_SRC, DNNL_ARG_DST, DNNL_ARG_WEIGHTS}, [&](const Way& way) {
@@ -189,28 +189,22 @@ void forward(Lowering& lowering, const nn::Op& op) {
             }};
   if (shape.bias) pass.arguments.push_back(DNNL_ARG_BIAS);
   const auto find = [&lowering, relu](const Convolution& c) {
-    return onednn::convolution_forward(lowering.engine(), c, lowering.purpose(), relu >= 0);
+    return onednn::convolution_forward(lowering.engine(), c, lowering.purpose(), relu);
   };
   // NHWC on both sides is what first layers with odd numbers of channels fall back to.
   const Way way =
-      lowering.choose(op, describe(lowering, pass, shape, relu >= 0),
+      lowering.choose(op, describe(lowering, pass, shape, relu),
                       ways(lowering, pass, shape, weights,
                            {{shape.source, shape.destination},
                             {image(shape.source, Tag::nhwc), image(shape.destination, Tag::nhwc)}},
-                           find, own_winograd(lowering, shape, pass, false, relu >= 0)));
-  const Layout source = way.at(DNNL_ARG_SRC);
-  const Layout destination = way.at(DNNL_ARG_DST);
-  lowering.forward(op) = {source, destination};
-  std::vector<Use> uses{{DNNL_ARG_SRC, lowering.in_layout(x, source)},
-                        {DNNL_ARG_DST, lowering.make(relu >= 0 ? relu : y, destination)},
-                        {DNNL_ARG_WEIGHTS, lowering.parameter(op.parameter(nn::Role::kernel),
-                                                              way.at(DNNL_ARG_WEIGHTS))}};
-  if (shape.bias) {
-    uses.push_back(
-        {DNNL_ARG_BIAS, lowering.parameter(op.parameter(nn::Role::bias), way.at(DNNL_ARG_BIAS))});
-  }
-  lowering.append(lowering.step_name(op, relu >= 0 ? "+ relu" : ""), way, std::move(uses));
-  lowering.can_be_cut(for_rows(way, shape, find));
+                           find, own_winograd(lowering, shape, pass, false, relu)));
+  lowering.forward(op) = {way.at(DNNL_ARG_SRC), way.at(DNNL_ARG_DST)};
+  lowering.append(op, way,
+                  {{DNNL_ARG_SRC, x},
+                   {DNNL_ARG_DST, result.value},
+                   {DNNL_ARG_WEIGHTS, op.parameter(nn::Role::kernel)},
+                   {DNNL_ARG_BIAS, op.parameter(nn::Role::bias)}},
+                  for_rows(way, shape, find), result.detail);
 }
 
 /// The layouts of the forward pass come first: then nothing has to be converted.
@@ -242,12 +236,11 @@ void backward_data(Lowering& lowering, const nn::Op& op) {
       lowering.choose(op, describe(lowering, pass, shape, false),
                       ways(lowering, pass, shape, weights, backward_images(lowering.forward(op)),
                            find, own_winograd(lowering, shape, pass, true, false)));
-  const SlotId from = lowering.in_layout(dy, way.at(DNNL_ARG_DIFF_DST));
-  const SlotId w = lowering.parameter(op.parameter(nn::Role::kernel), way.at(DNNL_ARG_WEIGHTS));
-  const SlotId to = lowering.make(dx, way.at(DNNL_ARG_DIFF_SRC));
-  lowering.append(lowering.step_name(op), way,
-                  {{DNNL_ARG_DIFF_SRC, to}, {DNNL_ARG_DIFF_DST, from}, {DNNL_ARG_WEIGHTS, w}});
-  lowering.can_be_cut(for_rows(way, shape, find));
+  lowering.append(op, way,
+                  {{DNNL_ARG_DIFF_SRC, dx},
+                   {DNNL_ARG_DIFF_DST, dy},
+                   {DNNL_ARG_WEIGHTS, op.parameter(nn::Role::kernel)}},
+                  for_rows(way, shape, find));
 }
 
 void backward_weights(Lowering& lowering, const nn::Op& op) {
@@ -272,10 +265,12 @@ void backward_weights(Lowering& lowering, const nn::Op& op) {
   const Way way = lowering.choose(
       op, describe(lowering, pass, shape, false),
       ways(lowering, pass, shape, weights, backward_images(lowering.forward(op)), find));
-  const SlotId source = lowering.in_layout(x, way.at(DNNL_ARG_SRC));
-  const SlotId destination = lowering.in_layout(dy, way.at(DNNL_ARG_DIFF_DST));
-  lowering.append_parameter_gradients(op, std::get<Kernel>(way.kernel), source, destination,
-                                      shape.bias, for_rows(way, shape, find));
+  lowering.append(op, way,
+                  {{DNNL_ARG_SRC, x},
+                   {DNNL_ARG_DIFF_DST, dy},
+                   {DNNL_ARG_DIFF_WEIGHTS, op.gradient(nn::Role::kernel)},
+                   {DNNL_ARG_DIFF_BIAS, op.gradient(nn::Role::bias)}},
+                  for_rows(way, shape, find));
 }
 
 }  // namespace
