@@ -24,6 +24,13 @@ void add(std::vector<nn::OpTiming>& all, const nn::OpTiming& step) {
 
 }  // namespace
 
+template <class Visit>
+void Programs::for_all(Visit&& visit) const {
+  for (const BySize* programs : {&training_, &evaluation_}) {
+    for (const auto& [rows, slices] : *programs) visit(slices);
+  }
+}
+
 Programs::Programs(const nn::Model& model, const nn::CompileOptions& options, const How& how,
                    const dnnl::engine& device, ParameterLayouts& layouts)
     : model_(model),
@@ -42,15 +49,13 @@ Programs::Programs(const nn::Model& model, const nn::CompileOptions& options, co
       evaluation_[rows(size)] = compile(size, nn::Mode::evaluation);
     }
   }
-  for (const BySize* programs : {&training_, &evaluation_}) {
-    for (const auto& [rows, slices] : *programs) {
-      for (const auto& program : slices) {
-        activations_ = std::max(activations_, program->activations());
-        scratch_ = std::max(scratch_, program->scratch());
-      }
-      shared_ = std::max(shared_, slices.front()->shared());
+  for_all([this](const Slices& slices) {
+    for (const auto& program : slices) {
+      activations_ = std::max(activations_, program->activations());
+      scratch_ = std::max(scratch_, program->scratch());
     }
-  }
+    shared_ = std::max(shared_, slices.front()->shared());
+  });
 }
 
 Lowered Programs::lower(std::int64_t samples, nn::Mode mode, std::int64_t slice) {
@@ -89,18 +94,14 @@ void Programs::bind(const Slices& slices) {
 
 void Programs::bind(std::vector<Arenas> arenas) {
   arenas_ = std::move(arenas);
-  for (const BySize* programs : {&training_, &evaluation_}) {
-    for (const auto& [rows, slices] : *programs) bind(slices);
-  }
+  for_all([this](const Slices& slices) { bind(slices); });
 }
 
 void Programs::unbind() {
   arenas_.clear();
-  for (const BySize* programs : {&training_, &evaluation_}) {
-    for (const auto& [rows, slices] : *programs) {
-      for (const auto& program : slices) program->unbind();
-    }
-  }
+  for_all([](const Slices& slices) {
+    for (const auto& program : slices) program->unbind();
+  });
 }
 
 const Programs::Slices& Programs::training(std::int64_t samples) {
@@ -124,25 +125,21 @@ const Programs::Slices& Programs::evaluation(std::int64_t samples) {
 
 std::vector<nn::OpTiming> Programs::timings() const {
   std::vector<nn::OpTiming> result;
-  for (const BySize* programs : {&training_, &evaluation_}) {
-    for (const auto& [rows, slices] : *programs) {
-      for (std::size_t i = 0; i < slices.size(); ++i) {
-        for (const Step& step : slices[i]->steps()) {
-          const double share = step.seconds / static_cast<double>(slices.size());
-          add(result, {step.name, step.implementation, share, i == 0 ? step.calls : 0});
-        }
+  for_all([&](const Slices& slices) {
+    for (std::size_t i = 0; i < slices.size(); ++i) {
+      for (const Step& step : slices[i]->steps()) {
+        const double share = step.seconds / static_cast<double>(slices.size());
+        add(result, {step.name, step.implementation, share, i == 0 ? step.calls : 0});
       }
     }
-  }
+  });
   return result;
 }
 
 void Programs::reset_timings() {
-  for (const BySize* programs : {&training_, &evaluation_}) {
-    for (const auto& [rows, slices] : *programs) {
-      for (const auto& program : slices) program->reset_timings();
-    }
-  }
+  for_all([](const Slices& slices) {
+    for (const auto& program : slices) program->reset_timings();
+  });
 }
 
 }  // namespace millrace::cpu

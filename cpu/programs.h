@@ -60,6 +60,8 @@ class Programs {
   Slices compile(std::int64_t samples, nn::Mode mode);
   Lowered lower(std::int64_t samples, nn::Mode mode, std::int64_t slice);
   void bind(const Slices& slices);
+  template <class Visit>
+  void for_all(Visit&& visit) const;
   /// Of the largest slice of a batch.
   [[nodiscard]] std::int64_t rows(std::int64_t samples) const {
     return (samples + how_.division.slices - 1) / how_.division.slices;
