@@ -34,7 +34,6 @@ struct Way {
 
   /// As onednn::Kernel has them.
   [[nodiscard]] onednn::Layout at(int argument) const;
-  [[nodiscard]] onednn::Layout scratch() const;
   [[nodiscard]] std::string implementation() const;
   [[nodiscard]] bool is_reference() const;
 };

@@ -1,7 +1,6 @@
 #include <millrace/cpu/lower/lowering.h>
 
 #include <millrace/core/error.h>
-#include <millrace/cpu/rounds.h>
 
 #include <algorithm>
 #include <functional>
@@ -149,7 +148,7 @@ void Lowering::append(std::string name, const Way& way, std::vector<Use> uses) {
               .is_main_work = kernel == nullptr || kernel->is_main_work(),
               .primitive = kernel != nullptr ? kernel->create() : dnnl::primitive(),
               .loop = kernel != nullptr ? Loop() : std::get<OwnKernel>(way.kernel).loop,
-              .scratch = way.scratch()});
+              .scratch = way.at(DNNL_ARG_SCRATCHPAD)});
 }
 
 void Lowering::append(const nn::Op& op, const Way& way, const std::vector<Argument>& arguments,
@@ -225,7 +224,7 @@ Way Lowering::choose(const nn::Op& op, const std::string& description,
   if (has_code) std::erase_if(ways, [](const Way& way) { return way.is_reference(); });
   if (ways.empty()) (void)choose(op, {});  // throws
   const auto fits = [this](const Way& way) {
-    return Bytes{way.scratch().get_size()} <= options_.most_scratch;
+    return Bytes{way.at(DNNL_ARG_SCRATCHPAD).get_size()} <= options_.most_scratch;
   };
   if (std::ranges::any_of(ways, fits)) std::erase_if(ways, std::not_fn(fits));
   if (options_.tuner == nullptr) return ways.front();
