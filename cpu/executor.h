@@ -42,7 +42,7 @@ class CpuExecutor : public nn::Executor {
   /// Compiles the programs so that memory() stays below the limit, if it can.
   void compile(const EngineOptions& engine);
   void plan_memory();
-  void check(const nn::Batch& batch) const;
+  void check(const nn::Batch& batch, bool needs_labels = true) const;
   void check_allocated() const;
   /// Forward, loss and backward of the data alone; leaves each slice's gradients.
   nn::StepResult differentiate(const nn::Batch& batch);
