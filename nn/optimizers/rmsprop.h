@@ -6,14 +6,10 @@
 namespace millrace::nn {
 
 /// What both rules begin with.
-struct RmspropBase {
+struct RmspropBase : StepOfRate {
   template <class Real>
   struct Fixed {
     Real decay, momentum, alpha, rest, epsilon;
-  };
-  template <class Real>
-  struct Step {
-    Real rate;
   };
 
   MILLRACE_HOST_DEVICE static Fixed<double> fixed(const UpdateOptions& options) {
@@ -22,10 +18,6 @@ struct RmspropBase {
             .alpha = options.beta2,
             .rest = 1 - options.beta2,
             .epsilon = options.epsilon};
-  }
-  MILLRACE_HOST_DEVICE static Step<double> step(const UpdateOptions& /*options*/, double rate,
-                                                double /*t*/) {
-    return {rate};
   }
 
   /// The gradient over the root of its average square.
@@ -45,8 +37,8 @@ struct RmspropWithMomentum : RmspropBase {
   template <class Math, class Real>
   MILLRACE_HOST_DEVICE static void apply(const Fixed<Real>& c, const Step<Real>& now, Real gradient,
                                          Real& weight, Real& square, Real& buffer) {
-    buffer = Math::multiply_add(c.momentum, buffer,
-                                scaled<Math, Real>(c, gradient, weight, square));
+    buffer =
+        Math::multiply_add(c.momentum, buffer, scaled<Math, Real>(c, gradient, weight, square));
     weight = Math::multiply_add(-now.rate, buffer, weight);
   }
 };

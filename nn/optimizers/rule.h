@@ -66,6 +66,18 @@ struct FusedMath {
   }
 };
 
+/// The base of a rule that knows no more of a step than its rate.
+struct StepOfRate {
+  template <class Real>
+  struct Step {
+    Real rate;
+  };
+  MILLRACE_HOST_DEVICE static Step<double> step(const UpdateOptions& /*options*/, double rate,
+                                                double /*t*/) {
+    return {rate};
+  }
+};
+
 /// Engines have an arena for each state.
 inline constexpr int kMostStates = 2;
 

@@ -7,7 +7,7 @@ namespace millrace::nn {
 
 /// The momentum starts at zero, so the first step makes it the gradient, as PyTorch does. The rate
 /// multiplies it when it is used: a schedule acts at once.
-struct SgdWithMomentum {
+struct SgdWithMomentum : StepOfRate {
   using Rule = SgdWithMomentum;
   static constexpr int kStates = 1;
   template <class Real>
@@ -15,20 +15,12 @@ struct SgdWithMomentum {
     Real decay, momentum;
     Real own, past;  ///< of the gradient and of the buffer in what is subtracted
   };
-  template <class Real>
-  struct Step {
-    Real rate;
-  };
 
   MILLRACE_HOST_DEVICE static Fixed<double> fixed(const UpdateOptions& options) {
     return {.decay = options.weight_decay,
             .momentum = options.momentum,
             .own = options.nesterov ? 1.0 : 0.0,
             .past = options.nesterov ? options.momentum : 1.0};
-  }
-  MILLRACE_HOST_DEVICE static Step<double> step(const UpdateOptions& /*options*/, double rate,
-                                                double /*t*/) {
-    return {rate};
   }
 
   template <class Math, class Real>
@@ -41,7 +33,7 @@ struct SgdWithMomentum {
   }
 };
 
-struct Sgd {
+struct Sgd : StepOfRate {
   static constexpr OptimizerInfo kInfo{
       .name = "sgd", .learning_rate = 0.01, .has_momentum = true, .has_nesterov = true};
   using Rule = Sgd;
@@ -51,17 +43,9 @@ struct Sgd {
   struct Fixed {
     Real decay;
   };
-  template <class Real>
-  struct Step {
-    Real rate;
-  };
 
   MILLRACE_HOST_DEVICE static Fixed<double> fixed(const UpdateOptions& options) {
     return {options.weight_decay};
-  }
-  MILLRACE_HOST_DEVICE static Step<double> step(const UpdateOptions& /*options*/, double rate,
-                                                double /*t*/) {
-    return {rate};
   }
 
   template <class Math, class Real>
