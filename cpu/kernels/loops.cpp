@@ -1,7 +1,7 @@
 #include <millrace/cpu/kernels/loops.h>
 
 #include <millrace/core/error.h>
-#include <millrace/nn/dropout.h>
+#include <millrace/nn/layers/dropout.h>
 
 #include <algorithm>
 #include <cmath>

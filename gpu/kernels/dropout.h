@@ -1,5 +1,5 @@
 #pragma once
-// Dropout with the masks of nn/dropout.h, made anew where they are needed: forward and backward.
+// Dropout with the masks of nn/layers/dropout.h, made anew where they are needed: forward and backward.
 
 #include <millrace/gpu/kernels/plane.h>
 #include <millrace/gpu/scalars.h>
@@ -8,7 +8,7 @@
 
 namespace millrace::gpu {
 
-/// y = x / (1 - rate) where the mask of nn/dropout.h keeps, else 0. Forward and backward are the
+/// y = x / (1 - rate) where the mask of nn/layers/dropout.h keeps, else 0. Forward and backward are the
 /// same function. Elements of a sample are numbered as nn's are: pixels, then channels that count.
 struct DropoutSize {
   std::int64_t samples = 0, pixels = 0, channels = 0, stored = 0;

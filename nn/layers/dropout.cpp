@@ -1,9 +1,10 @@
 #include <millrace/nn/layers/dropout.h>
 
-#include <millrace/nn/dropout.h>
+#include <millrace/core/random.h>
 #include <millrace/nn/reference/call.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace millrace::nn {
 
@@ -33,6 +34,27 @@ void Dropout::backward(const reference::Call& call) const {
   std::transform(
       dy.begin(), dy.end(), mask.begin(), call.dx().begin(),
       [this](double d, double keep) { return keep != 0 ? d / (1 - double{rate}) : 0.0; });
+}
+
+void dropout_mask(std::uint64_t seed, std::uint32_t pass, std::uint64_t position, int layer,
+                  float rate, std::span<std::uint8_t> mask) {
+  MILLRACE_CHECK(rate >= 0 && rate < 1, "dropout's rate is in [0, 1), not ", rate);
+  MILLRACE_CHECK(position < (std::uint64_t{1} << 40) && layer >= 0 && layer < (1 << 16),
+                 "dropout knows 2^40 positions and 2^16 layers, not position ", position,
+                 " of layer ", layer);
+  const std::uint32_t last_word = static_cast<std::uint32_t>(position >> 32) << 24 |
+                                  static_cast<std::uint32_t>(layer) << 8 |
+                                  static_cast<std::uint32_t>(Purpose::dropout);
+  const auto threshold = static_cast<std::uint32_t>(std::ceil(double{rate} * 0x1p32));
+  const std::array<std::uint32_t, 2> key{static_cast<std::uint32_t>(seed),
+                                         static_cast<std::uint32_t>(seed >> 32)};
+  for (std::size_t first = 0; first < mask.size(); first += 4) {
+    const auto words = philox({static_cast<std::uint32_t>(first / 4), pass,
+                               static_cast<std::uint32_t>(position), last_word},
+                              key);
+    const std::size_t count = std::min<std::size_t>(4, mask.size() - first);
+    for (std::size_t i = 0; i < count; ++i) mask[first + i] = words[i] >= threshold ? 1 : 0;
+  }
 }
 
 }  // namespace millrace::nn

@@ -3,7 +3,7 @@
 #include <millrace/core/random.h>
 #include <millrace/gpu/kernels.h>
 #include <millrace/gpu/kernels/philox.h>
-#include <millrace/nn/dropout.h>
+#include <millrace/nn/layers/dropout.h>
 
 #include "kernel_memory.h"
 

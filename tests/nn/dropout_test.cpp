@@ -1,4 +1,4 @@
-#include <millrace/nn/dropout.h>
+#include <millrace/nn/layers/dropout.h>
 
 #include "catch.h"
 #include "recorded.h"

@@ -1,4 +1,4 @@
-#include <millrace/nn/dropout.h>
+#include <millrace/nn/layers/dropout.h>
 #include <millrace/nn/initialize.h>
 #include <millrace/nn/layers/kinds.h>
 #include <millrace/nn/reference/engine.h>
