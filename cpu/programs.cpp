@@ -60,9 +60,9 @@ Programs::Programs(const nn::Model& model, const nn::CompileOptions& options, co
 
 Lowered Programs::lower(std::int64_t samples, nn::Mode mode, std::int64_t slice) {
   const ThreadScope scope(how_.threads);
-  nn::Graph graph = nn::build_graph(model_, rows(samples), mode,
-                                    options_.loss.value_or(nn::default_loss(model_)));
-  graph.label_smoothing = options_.label_smoothing;
+  const nn::Graph graph =
+      nn::build_graph(model_, rows(samples), mode, options_.loss.value_or(nn::default_loss(model_)),
+                      options_.label_smoothing);
   Lowering lowering(graph,
                     {.seed = options_.seed,
                      .threads = how_.threads,

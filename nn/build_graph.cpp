@@ -140,9 +140,11 @@ class Forward {
 
 }  // namespace
 
-Graph build_graph(const Model& model, std::int64_t batch, Mode mode, Loss loss) {
+Graph build_graph(const Model& model, std::int64_t batch, Mode mode, Loss loss,
+                  double label_smoothing) {
   MILLRACE_CHECK(batch > 0, "a graph is built for at least one sample, not ", batch);
   Graph graph = Forward(model, batch, mode, loss).run();
+  graph.label_smoothing = label_smoothing;
   if (mode == Mode::training) detail::append_backward(graph, graph.ops.back().dx());
   return graph;
 }
