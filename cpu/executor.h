@@ -17,8 +17,8 @@ namespace millrace::cpu {
 
 class CpuExecutor : public nn::Executor {
  public:
-  /// `engine.threads` is positive here; `timings` are those of the engine, null unless it times.
-  /// Throws Error where oneDNN cannot do an operation, and for options that fit no model.
+  /// Options are valid, and `engine.threads` is positive here; `timings` are those of the engine,
+  /// null unless it times. Throws Error where oneDNN cannot do an operation.
   CpuExecutor(const nn::Model& model, const nn::CompileOptions& options,
               const EngineOptions& engine, std::shared_ptr<Timings> timings);
 

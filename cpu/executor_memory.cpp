@@ -6,19 +6,11 @@
 #include <utility>
 
 namespace millrace::cpu {
-namespace {
-
-nn::CompileOptions checked(const nn::CompileOptions& options) {
-  nn::validate(options);
-  return options;
-}
-
-}  // namespace
 
 CpuExecutor::CpuExecutor(const nn::Model& model, const nn::CompileOptions& options,
                          const EngineOptions& engine, std::shared_ptr<Timings> timings)
     : model_(model),
-      options_(checked(options)),
+      options_(options),
       threads_(engine.threads),
       division_(divide(model_, options_, engine.threads, engine.sharing)),
       team_(threads_, division_.slices > 1),
