@@ -25,10 +25,10 @@ CpuExecutor::CpuExecutor(const nn::Model& model, const nn::CompileOptions& optio
 }
 
 void CpuExecutor::compile(const EngineOptions& engine) {
-  Programs::How how{.threads = division_.slices > 1 ? 1 : threads_,
-                    .division = division_,
-                    .algorithms = engine.algorithms,
-                    .tuner = tuner_ ? &*tuner_ : nullptr};
+  Lowering::Options how{.threads = division_.slices > 1 ? 1 : threads_,
+                        .division = division_,
+                        .algorithms = engine.algorithms,
+                        .tuner = tuner_ ? &*tuner_ : nullptr};
   if (engine.memory_limit.count > 0) {  // what can never fit is not tried either
     how.most_scratch = Bytes{engine.memory_limit.count / rows_.size()};
   }

@@ -1,7 +1,6 @@
 #include <millrace/cpu/programs.h>
 
 #include <millrace/core/error.h>
-#include <millrace/cpu/lower/lowering.h>
 #include <millrace/cpu/team.h>
 
 #include <algorithm>
@@ -31,14 +30,17 @@ void Programs::for_all(Visit&& visit) const {
   }
 }
 
-Programs::Programs(const nn::Model& model, const nn::CompileOptions& options, const How& how,
-                   const dnnl::engine& device, ParameterLayouts& layouts)
+Programs::Programs(const nn::Model& model, const nn::CompileOptions& options,
+                   const Lowering::Options& how, const dnnl::engine& device,
+                   ParameterLayouts& layouts)
     : model_(model),
       options_(options),
       how_(how),
       device_(device),
       layouts_(layouts),
       needs_exact_size_(nn::has_batch_statistics(model)) {
+  how_.seed = options.seed;
+  how_.timed_batch = rows(options.batch);
   std::vector<std::int64_t> sizes{options.batch};
   sizes.insert(sizes.end(), options.other_batches.begin(), options.other_batches.end());
   for (const std::int64_t size : sizes) {
@@ -63,19 +65,10 @@ Lowered Programs::lower(std::int64_t samples, nn::Mode mode, std::int64_t slice)
   const nn::Graph graph =
       nn::build_graph(model_, rows(samples), mode, options_.loss.value_or(nn::default_loss(model_)),
                       options_.label_smoothing);
-  Lowering lowering(graph,
-                    {.seed = options_.seed,
-                     .threads = how_.threads,
-                     .division = how_.division,
-                     .slice = slice,
-                     .algorithms = how_.algorithms,
-                     .tuner = how_.tuner,
-                     .timed_batch = rows(options_.batch),
-                     .may_time = rows(samples) == rows(options_.batch) &&
-                                 (mode == nn::Mode::training || !options_.training),
-                     .most_scratch = how_.most_scratch},
-                    layouts_, device_);
-  return std::move(lowering).run();
+  how_.slice = slice;
+  how_.may_time =
+      rows(samples) == how_.timed_batch && (mode == nn::Mode::training || !options_.training);
+  return Lowering(graph, how_, layouts_, device_).run();
 }
 
 Programs::Slices Programs::compile(std::int64_t samples, nn::Mode mode) {
