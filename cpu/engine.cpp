@@ -27,6 +27,7 @@ class CpuEngine : public nn::Engine {
   [[nodiscard]] bool shares_host_memory() const override { return true; }
   [[nodiscard]] std::unique_ptr<nn::Executor> compile(
       const nn::Model& model, const nn::CompileOptions& options) const override {
+    nn::validate(options);
     return std::make_unique<CpuExecutor>(model, options, options_, timings_);
   }
   [[nodiscard]] std::string choices() const override {

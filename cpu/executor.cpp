@@ -11,23 +11,9 @@ void CpuExecutor::check_allocated() const {
   MILLRACE_CHECK(parameters_.size() > 0, "allocate() comes before the first step");
 }
 
-void CpuExecutor::check(const nn::Batch& batch) const {
+void CpuExecutor::check(const nn::Batch& batch, bool needs_labels) const {
   check_allocated();
-  if (batch.samples < 1 || batch.samples > options_.batch) {
-    throw Error(
-        concat("cpu: a batch of ", batch.samples, " samples; compiled for 1 to ", options_.batch));
-  }
-  const Shape expected = model_.input.with_front(batch.samples);
-  const Shape& given = batch.input.shape;
-  const bool fits = batch.input.dtype == DType::f32 && given.rank() == expected.rank() &&
-                    given[0] >= batch.samples && given.without_front() == model_.input;
-  if (!fits) {
-    throw Error(concat("cpu: the input is ", to_string(batch.input.dtype), " ", given,
-                       "; the model '", model_.name, "' expects f32 ", expected));
-  }
-  MILLRACE_CHECK(
-      batch.positions.empty() || static_cast<std::int64_t>(batch.positions.size()) >= batch.samples,
-      "a position for each sample, or none");
+  nn::check_batch(batch, model_, options_.batch, needs_labels);
 }
 
 template <class Body>
@@ -139,7 +125,7 @@ nn::StepResult CpuExecutor::evaluate(const nn::Batch& batch, std::span<float> ou
 }
 
 void CpuExecutor::predict(const nn::Batch& batch, std::span<float> outputs) {
-  check(batch);
+  check(batch, false);
   MILLRACE_CHECK(!outputs.empty(), "outputs have a place");
   run(programs_->evaluation(batch.samples), Wanted::output, batch, outputs);
 }

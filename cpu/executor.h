@@ -17,8 +17,8 @@ namespace millrace::cpu {
 
 class CpuExecutor : public nn::Executor {
  public:
-  /// `engine.threads` is positive here; `timings` are those of the engine, null unless it times.
-  /// Throws Error where oneDNN cannot do an operation, and for options that fit no model.
+  /// Options are valid, and `engine.threads` is positive here; `timings` are those of the engine,
+  /// null unless it times. Throws Error where oneDNN cannot do an operation.
   CpuExecutor(const nn::Model& model, const nn::CompileOptions& options,
               const EngineOptions& engine, std::shared_ptr<Timings> timings);
 
@@ -42,7 +42,7 @@ class CpuExecutor : public nn::Executor {
   /// Compiles the programs so that memory() stays below the limit, if it can.
   void compile(const EngineOptions& engine);
   void plan_memory();
-  void check(const nn::Batch& batch) const;
+  void check(const nn::Batch& batch, bool needs_labels = true) const;
   void check_allocated() const;
   /// Forward, loss and backward of the data alone; leaves each slice's gradients.
   nn::StepResult differentiate(const nn::Batch& batch);

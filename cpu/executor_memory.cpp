@@ -6,19 +6,11 @@
 #include <utility>
 
 namespace millrace::cpu {
-namespace {
-
-nn::CompileOptions checked(const nn::CompileOptions& options) {
-  nn::validate(options);
-  return options;
-}
-
-}  // namespace
 
 CpuExecutor::CpuExecutor(const nn::Model& model, const nn::CompileOptions& options,
                          const EngineOptions& engine, std::shared_ptr<Timings> timings)
     : model_(model),
-      options_(checked(options)),
+      options_(options),
       threads_(engine.threads),
       division_(divide(model_, options_, engine.threads, engine.sharing)),
       team_(threads_, division_.slices > 1),
@@ -33,10 +25,10 @@ CpuExecutor::CpuExecutor(const nn::Model& model, const nn::CompileOptions& optio
 }
 
 void CpuExecutor::compile(const EngineOptions& engine) {
-  Programs::How how{.threads = division_.slices > 1 ? 1 : threads_,
-                    .division = division_,
-                    .algorithms = engine.algorithms,
-                    .tuner = tuner_ ? &*tuner_ : nullptr};
+  Lowering::Options how{.threads = division_.slices > 1 ? 1 : threads_,
+                        .division = division_,
+                        .algorithms = engine.algorithms,
+                        .tuner = tuner_ ? &*tuner_ : nullptr};
   if (engine.memory_limit.count > 0) {  // what can never fit is not tried either
     how.most_scratch = Bytes{engine.memory_limit.count / rows_.size()};
   }

@@ -20,6 +20,10 @@ Dims dims_of(const Shape& shape) {
   throw Error(concat("cpu: values of shape ", to_string(shape), " are not supported"));
 }
 
+Dims image_dims(const Shape& shape) {
+  return shape.rank() == 2 ? Dims{shape[0], shape[1], 1, 1} : dims_of(shape);
+}
+
 Layout plain_layout(const Shape& shape) {
   constexpr std::array tags{Tag::any, Tag::a, Tag::ab, Tag::any, Tag::nhwc};
   const Dims dims = dims_of(shape);

@@ -25,6 +25,8 @@ using onednn::Layout;
 [[nodiscard]] Layout byte_layout(std::size_t bytes);
 /// oneDNN's dimensions of a logical shape: {32, 150, 150, 3} is N 32, C 3, H 150, W 150.
 [[nodiscard]] onednn::Dims dims_of(const Shape& shape);
+/// The same of images, where [N][F] is an image of one pixel with F channels.
+[[nodiscard]] onednn::Dims image_dims(const Shape& shape);
 
 /// Other images in the order that `image` has; nothing for orders that are not known.
 [[nodiscard]] std::optional<Layout> in_order_of(const Layout& image, const onednn::Dims& dims);

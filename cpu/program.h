@@ -79,7 +79,7 @@ struct Step {
   /// The same for so many samples, in the same layouts; empty where that makes no sense.
   ForRows for_rows{};
   std::int64_t rounds = 1;    ///< that the steps inside take turns in, over some rows each
-  std::vector<Step> inner{};  ///< see rounds.h; then there is neither primitive nor loop
+  std::vector<Step> inner{};  ///< see compute_in_rounds(); then there is neither primitive nor loop
   double seconds = 0;         ///< since reset_timings
   std::int64_t calls = 0;
 };
@@ -103,6 +103,10 @@ struct Lowered {
   SlotId input = kNoSlot;
   SlotId output = kNoSlot;  ///< plain [N][K]; kNoSlot in training
 };
+
+/// Puts steps into rounds where what lies between them is large and nobody else uses it. Steps that
+/// can be cut have Step::for_rows. Throws Error where oneDNN fails.
+void compute_in_rounds(Lowered& lowered);
 
 /// Not thread-safe.
 class Program {

@@ -1,7 +1,6 @@
 #include <millrace/cpu/programs.h>
 
 #include <millrace/core/error.h>
-#include <millrace/cpu/lower/lowering.h>
 #include <millrace/cpu/team.h>
 
 #include <algorithm>
@@ -24,14 +23,24 @@ void add(std::vector<nn::OpTiming>& all, const nn::OpTiming& step) {
 
 }  // namespace
 
-Programs::Programs(const nn::Model& model, const nn::CompileOptions& options, const How& how,
-                   const dnnl::engine& device, ParameterLayouts& layouts)
+template <class Visit>
+void Programs::for_all(Visit&& visit) const {
+  for (const BySize* programs : {&training_, &evaluation_}) {
+    for (const auto& [rows, slices] : *programs) visit(slices);
+  }
+}
+
+Programs::Programs(const nn::Model& model, const nn::CompileOptions& options,
+                   const Lowering::Options& how, const dnnl::engine& device,
+                   ParameterLayouts& layouts)
     : model_(model),
       options_(options),
       how_(how),
       device_(device),
       layouts_(layouts),
       needs_exact_size_(nn::has_batch_statistics(model)) {
+  how_.seed = options.seed;
+  how_.timed_batch = rows(options.batch);
   std::vector<std::int64_t> sizes{options.batch};
   sizes.insert(sizes.end(), options.other_batches.begin(), options.other_batches.end());
   for (const std::int64_t size : sizes) {
@@ -42,35 +51,24 @@ Programs::Programs(const nn::Model& model, const nn::CompileOptions& options, co
       evaluation_[rows(size)] = compile(size, nn::Mode::evaluation);
     }
   }
-  for (const BySize* programs : {&training_, &evaluation_}) {
-    for (const auto& [rows, slices] : *programs) {
-      for (const auto& program : slices) {
-        activations_ = std::max(activations_, program->activations());
-        scratch_ = std::max(scratch_, program->scratch());
-      }
-      shared_ = std::max(shared_, slices.front()->shared());
+  for_all([this](const Slices& slices) {
+    for (const auto& program : slices) {
+      activations_ = std::max(activations_, program->activations());
+      scratch_ = std::max(scratch_, program->scratch());
     }
-  }
+    shared_ = std::max(shared_, slices.front()->shared());
+  });
 }
 
 Lowered Programs::lower(std::int64_t samples, nn::Mode mode, std::int64_t slice) {
   const ThreadScope scope(how_.threads);
-  nn::Graph graph = nn::build_graph(model_, rows(samples), mode,
-                                    options_.loss.value_or(nn::default_loss(model_)));
-  graph.label_smoothing = options_.label_smoothing;
-  Lowering lowering(graph,
-                    {.seed = options_.seed,
-                     .threads = how_.threads,
-                     .division = how_.division,
-                     .slice = slice,
-                     .algorithms = how_.algorithms,
-                     .tuner = how_.tuner,
-                     .timed_batch = rows(options_.batch),
-                     .may_time = rows(samples) == rows(options_.batch) &&
-                                 (mode == nn::Mode::training || !options_.training),
-                     .most_scratch = how_.most_scratch},
-                    layouts_, device_);
-  return std::move(lowering).run();
+  const nn::Graph graph =
+      nn::build_graph(model_, rows(samples), mode, options_.loss.value_or(nn::default_loss(model_)),
+                      options_.label_smoothing);
+  how_.slice = slice;
+  how_.may_time =
+      rows(samples) == how_.timed_batch && (mode == nn::Mode::training || !options_.training);
+  return Lowering(graph, how_, layouts_, device_).run();
 }
 
 Programs::Slices Programs::compile(std::int64_t samples, nn::Mode mode) {
@@ -89,18 +87,14 @@ void Programs::bind(const Slices& slices) {
 
 void Programs::bind(std::vector<Arenas> arenas) {
   arenas_ = std::move(arenas);
-  for (const BySize* programs : {&training_, &evaluation_}) {
-    for (const auto& [rows, slices] : *programs) bind(slices);
-  }
+  for_all([this](const Slices& slices) { bind(slices); });
 }
 
 void Programs::unbind() {
   arenas_.clear();
-  for (const BySize* programs : {&training_, &evaluation_}) {
-    for (const auto& [rows, slices] : *programs) {
-      for (const auto& program : slices) program->unbind();
-    }
-  }
+  for_all([](const Slices& slices) {
+    for (const auto& program : slices) program->unbind();
+  });
 }
 
 const Programs::Slices& Programs::training(std::int64_t samples) {
@@ -124,25 +118,21 @@ const Programs::Slices& Programs::evaluation(std::int64_t samples) {
 
 std::vector<nn::OpTiming> Programs::timings() const {
   std::vector<nn::OpTiming> result;
-  for (const BySize* programs : {&training_, &evaluation_}) {
-    for (const auto& [rows, slices] : *programs) {
-      for (std::size_t i = 0; i < slices.size(); ++i) {
-        for (const Step& step : slices[i]->steps()) {
-          const double share = step.seconds / static_cast<double>(slices.size());
-          add(result, {step.name, step.implementation, share, i == 0 ? step.calls : 0});
-        }
+  for_all([&](const Slices& slices) {
+    for (std::size_t i = 0; i < slices.size(); ++i) {
+      for (const Step& step : slices[i]->steps()) {
+        const double share = step.seconds / static_cast<double>(slices.size());
+        add(result, {step.name, step.implementation, share, i == 0 ? step.calls : 0});
       }
     }
-  }
+  });
   return result;
 }
 
 void Programs::reset_timings() {
-  for (const BySize* programs : {&training_, &evaluation_}) {
-    for (const auto& [rows, slices] : *programs) {
-      for (const auto& program : slices) program->reset_timings();
-    }
-  }
+  for_all([](const Slices& slices) {
+    for (const auto& program : slices) program->reset_timings();
+  });
 }
 
 }  // namespace millrace::cpu

@@ -4,13 +4,8 @@
 // Where a batch is computed in slices, a program is there once for each of them, with arenas of its
 // own.
 
-#include <millrace/cpu/division.h>
-#include <millrace/cpu/engine_options.h>
-#include <millrace/cpu/parameters.h>
-#include <millrace/cpu/program.h>
-#include <millrace/cpu/tuner.h>
+#include <millrace/cpu/lower/lowering.h>
 #include <millrace/nn/engine.h>
-#include <millrace/nn/graph.h>
 
 #include <cstdint>
 #include <map>
@@ -21,17 +16,10 @@ namespace millrace::cpu {
 
 class Programs {
  public:
-  struct How {
-    int threads = 1;      ///< of OpenMP, in one slice
-    Division division{};  ///< of a step
-    Algorithms algorithms = Algorithms::direct;
-    Tuner* tuner = nullptr;                 ///< with Algorithms::fastest
-    Bytes most_scratch{~std::uint64_t{0}};  ///< of an algorithm, if there is another
-  };
-
   /// Compiles for all sizes; the first decides the layouts of the parameters. What is passed by
-  /// reference outlives this, and so does the tuner.
-  Programs(const nn::Model& model, const nn::CompileOptions& options, const How& how,
+  /// reference outlives this, and so does the tuner. Of `how`, what belongs to a slice or to the
+  /// model's options is filled in here.
+  Programs(const nn::Model& model, const nn::CompileOptions& options, const Lowering::Options& how,
            const dnnl::engine& device, ParameterLayouts& layouts);
 
   /// Of a slice.
@@ -60,6 +48,8 @@ class Programs {
   Slices compile(std::int64_t samples, nn::Mode mode);
   Lowered lower(std::int64_t samples, nn::Mode mode, std::int64_t slice);
   void bind(const Slices& slices);
+  template <class Visit>
+  void for_all(Visit&& visit) const;
   /// Of the largest slice of a batch.
   [[nodiscard]] std::int64_t rows(std::int64_t samples) const {
     return (samples + how_.division.slices - 1) / how_.division.slices;
@@ -67,7 +57,7 @@ class Programs {
 
   const nn::Model& model_;
   const nn::CompileOptions& options_;
-  How how_;
+  Lowering::Options how_;
   const dnnl::engine& device_;
   ParameterLayouts& layouts_;
   bool needs_exact_size_;

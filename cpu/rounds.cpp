@@ -1,4 +1,8 @@
-#include <millrace/cpu/rounds.h>
+// Steps that follow each other, computed over a few samples at a time. What a convolution makes for
+// the pooling behind it, and the pooling's backward pass for the convolution's, is then read while
+// a core's cache holds it, and takes memory for these samples alone.
+
+#include <millrace/cpu/program.h>
 
 #include <algorithm>
 #include <optional>

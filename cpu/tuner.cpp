@@ -26,7 +26,7 @@ class Trial {
   Trial(const dnnl::engine& engine, const Way& way) : stream_(engine), name_(way.name) {
     Layouts layouts;
     for (const int argument : way.arguments) layouts.emplace_back(argument, way.at(argument));
-    layouts.emplace_back(DNNL_ARG_SCRATCHPAD, way.scratch());
+    layouts.emplace_back(DNNL_ARG_SCRATCHPAD, way.at(DNNL_ARG_SCRATCHPAD));
     if (const auto* kernel = std::get_if<onednn::Kernel>(&way.kernel)) {
       add(engine, *kernel, layouts);
     } else {
@@ -145,14 +145,10 @@ std::size_t Tuner::fastest(const dnnl::engine& engine, const std::string& operat
 
 onednn::Layout Way::at(int argument) const {
   if (const auto* found = std::get_if<onednn::Kernel>(&kernel)) return found->at(argument);
-  const auto& layouts = std::get<OwnKernel>(kernel).layouts;
+  const auto& [implementation, layouts, scratch, loop] = std::get<OwnKernel>(kernel);
+  if (argument == DNNL_ARG_SCRATCHPAD) return scratch;
   const auto it = std::ranges::find(layouts, argument, &std::pair<int, Layout>::first);
   return it == layouts.end() ? Layout() : it->second;
-}
-
-onednn::Layout Way::scratch() const {
-  if (const auto* own = std::get_if<OwnKernel>(&kernel)) return own->scratch;
-  return at(DNNL_ARG_SCRATCHPAD);
 }
 
 std::string Way::implementation() const {

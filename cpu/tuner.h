@@ -27,14 +27,13 @@ struct OwnKernel {
 
 struct Way {
   std::variant<onednn::Kernel, OwnKernel> kernel;
-  std::vector<int> arguments;  ///< that the kernel reads and writes
+  std::vector<int> arguments{};  ///< that the kernel reads and writes
   /// From, to: reorders that this way makes necessary, of the kernel's arguments or results.
-  std::vector<std::pair<onednn::Layout, onednn::Layout>> conversions;
-  std::string name;  ///< tells ways of an operation apart; the same on every run
+  std::vector<std::pair<onednn::Layout, onednn::Layout>> conversions{};
+  std::string name{};  ///< tells ways of an operation apart; the same on every run
 
   /// As onednn::Kernel has them.
   [[nodiscard]] onednn::Layout at(int argument) const;
-  [[nodiscard]] onednn::Layout scratch() const;
   [[nodiscard]] std::string implementation() const;
   [[nodiscard]] bool is_reference() const;
 };

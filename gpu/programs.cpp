@@ -37,9 +37,9 @@ Programs::Programs(const nn::Model& model, const nn::CompileOptions& options,
                                    .gradient = options.gradient,
                                    .loss_scale = engine.loss_scale};
   const auto compile = [&](std::int64_t batch, nn::Mode mode) {
-    nn::Graph graph =
-        nn::build_graph(model, batch, mode, options.loss.value_or(nn::default_loss(model)));
-    graph.label_smoothing = options.label_smoothing;
+    const nn::Graph graph =
+        nn::build_graph(model, batch, mode, options.loss.value_or(nn::default_loss(model)),
+                        options.label_smoothing);
     return std::make_unique<Program>(Lowering(graph, lowering, parameters, plans).run());
   };
   std::vector<std::int64_t> sizes{options.batch};

@@ -1,7 +1,6 @@
 #include <millrace/nn/graph.h>
 
 #include <millrace/core/error.h>
-#include <millrace/nn/backward.h>
 #include <millrace/nn/layers/sigmoid.h>
 #include <millrace/nn/layers/softmax.h>
 
@@ -11,6 +10,20 @@
 
 namespace millrace::nn {
 namespace {
+
+/// Adds a value and returns its id.
+ValueId add_value(Graph& graph, Value value) {
+  graph.values.push_back(std::move(value));
+  return static_cast<ValueId>(graph.values.size()) - 1;
+}
+
+/// The first layer that has something to train; model.layers.size() if none has. Layers before it
+/// get no backward operation.
+int first_trainable_layer(const Graph& graph) {
+  // Trainable parameters come first, in the order of the layers.
+  const bool any = !graph.parameters.empty() && graph.parameters.front().trainable;
+  return any ? graph.parameters.front().layer : static_cast<int>(graph.model.layers.size());
+}
 
 /// Walks the layers once and appends what each becomes.
 class Forward {
@@ -25,7 +38,7 @@ class Forward {
     shapes_ = infer_shapes(model);
     check_loss();
     add_inputs();
-    first_trainable_ = detail::first_trainable_layer(graph_);
+    first_trainable_ = first_trainable_layer(graph_);
     if (training() && first_trainable_ == layers()) {
       throw Error(concat("the model '", model.name, "' has nothing to train: no layer with ",
                          "parameters is trainable"));
@@ -79,15 +92,15 @@ class Forward {
     graph_.labels = add("labels", labels, ValueRole::labels);
     for (std::size_t p = 0; p < graph_.parameters.size(); ++p) {
       const Parameter& parameter = graph_.parameters[p];
-      detail::add_value(graph_, {.name = parameter.name,
-                                 .shape = parameter.shape,
-                                 .role = ValueRole::parameter,
-                                 .parameter = static_cast<int>(p)});
+      add_value(graph_, {.name = parameter.name,
+                         .shape = parameter.shape,
+                         .role = ValueRole::parameter,
+                         .parameter = static_cast<int>(p)});
     }
   }
 
   ValueId add(std::string name, Shape shape, ValueRole role) {
-    return detail::add_value(graph_, {.name = std::move(name), .shape = shape, .role = role});
+    return add_value(graph_, {.name = std::move(name), .shape = shape, .role = role});
   }
 
   ValueId append(int layer, ValueId input) {
@@ -138,12 +151,79 @@ class Forward {
   int first_trainable_ = 0;
 };
 
+/// Appends the operations that carry the gradient of the loss back to every trainable parameter,
+/// and no further. Walks the forward operations from the last to the first, with the gradient of
+/// the output of the one at hand. Models are chains, so one gradient is alive at a time.
+class Backward {
+ public:
+  Backward(Graph& graph, ValueId dlogits)
+      : graph_(graph), gradient_(dlogits), first_(first_trainable_layer(graph)) {}
+
+  void run() {
+    const auto loss = std::find_if(graph_.ops.begin(), graph_.ops.end(),
+                                   [](const Op& op) { return op.is_loss(); });
+    for (std::ptrdiff_t i = loss - graph_.ops.begin() - 1; i >= 0; --i) {
+      const Op forward = graph_.ops[static_cast<std::size_t>(i)];
+      if (forward.layer >= first_) append(forward);
+    }
+  }
+
+ private:
+  void append(const Op& forward) {
+    const Layer& layer = graph_.layer(forward);
+    const Derivative derivative = layer.kind->derivative(layer.trainable);
+    // Parameters first: once their gradient is there, the memory of `x` may be free for dx.
+    if (layer.trainable && !derivative.parameters.empty()) {
+      Op op = backward(forward, Pass::backward_parameters, derivative.parameters);
+      append_parameter_gradients(op, forward);
+      graph_.ops.push_back(std::move(op));
+    }
+    const ValueId dx = input_gradient(forward);
+    if (dx < 0 && !derivative.at_once) return;
+    Op op = backward(forward, Pass::backward_data, derivative.data);
+    if (dx >= 0) op.outputs = {{operand::dx, dx}};
+    if (derivative.at_once) append_parameter_gradients(op, forward);
+    graph_.ops.push_back(std::move(op));
+    gradient_ = dx;
+  }
+
+  Op backward(const Op& forward, Pass pass, const std::vector<Operand>& reads) const {
+    Op op{.pass = pass, .layer = forward.layer, .inputs = {{operand::dy, gradient_}}};
+    for (const Operand& operand : reads) op.inputs.push_back({operand, forward.at(operand)});
+    return op;
+  }
+  void append_parameter_gradients(Op& op, const Op& forward) {
+    for (const Argument& argument : forward.inputs) {
+      const Role role{argument.operand.which};
+      if (argument.operand.of != Operand::Of::parameter || is_statistic(role)) continue;
+      const Value& value = graph_.value(argument.value);
+      op.outputs.push_back(
+          {operand::gradient(role), add_value(graph_, {.name = "d " + value.name,
+                                                       .shape = value.shape,
+                                                       .role = ValueRole::parameter_gradient,
+                                                       .parameter = value.parameter})});
+    }
+  }
+  /// A value for the gradient of the operation's input, or -1 where nothing before it trains.
+  ValueId input_gradient(const Op& forward) {
+    if (forward.layer <= first_) return -1;
+    const Value& input = graph_.value(forward.x());
+    return add_value(
+        graph_, {.name = "d " + input.name, .shape = input.shape, .role = ValueRole::gradient});
+  }
+  Graph& graph_;
+  ValueId gradient_;
+  int first_;
+};
+
 }  // namespace
 
-Graph build_graph(const Model& model, std::int64_t batch, Mode mode, Loss loss) {
+Graph build_graph(const Model& model, std::int64_t batch, Mode mode, Loss loss,
+                  double label_smoothing) {
   MILLRACE_CHECK(batch > 0, "a graph is built for at least one sample, not ", batch);
   Graph graph = Forward(model, batch, mode, loss).run();
-  if (mode == Mode::training) detail::append_backward(graph, graph.ops.back().dx());
+  graph.label_smoothing = label_smoothing;
+  if (mode == Mode::training) Backward(graph, graph.ops.back().dx()).run();
   return graph;
 }
 

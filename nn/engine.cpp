@@ -53,14 +53,14 @@ void check_batch(const Batch& batch, const Model& model, std::int64_t max_sample
     throw Error(concat("batch: input: ", to_string(batch.input.dtype), " ", batch.input.shape,
                        "; the model '", model.name, "' needs f32 [samples]x", model.input));
   }
-  if (!needs_labels) return;
-  check_rows("labels", batch.labels, batch.samples);
   const auto samples = static_cast<std::size_t>(batch.samples);
-  if (!batch.weights.empty() && batch.weights.size() < samples) {
-    throw Error(concat("batch: ", batch.weights.size(), " weights for ", samples, " samples"));
-  }
   if (!batch.positions.empty() && batch.positions.size() < samples) {
     throw Error(concat("batch: ", batch.positions.size(), " positions for ", samples, " samples"));
+  }
+  if (!needs_labels) return;
+  check_rows("labels", batch.labels, batch.samples);
+  if (!batch.weights.empty() && batch.weights.size() < samples) {
+    throw Error(concat("batch: ", batch.weights.size(), " weights for ", samples, " samples"));
   }
 }
 

@@ -82,7 +82,7 @@ struct Graph {
   std::int64_t batch = 0;
   Mode mode = Mode::training;
   Loss loss = Loss::softmax_cross_entropy;
-  double label_smoothing = 0;       ///< CompileOptions::label_smoothing; engines write it
+  double label_smoothing = 0;       ///< CompileOptions::label_smoothing
   ValueId input = -1, labels = -1;  ///< labels have the shape [N][K] of the larger form
   ValueId logits = -1;              ///< what the loss reads
   ValueId output = -1;  ///< what predict returns: softmax or sigmoid of the logits, if the model
@@ -106,7 +106,8 @@ struct Graph {
 /// Derives the graph. A final softmax or sigmoid layer is folded into the loss; dropout of rate 0
 /// is left out. Throws Error when the model is not valid, its output is not one-dimensional, its
 /// last layer contradicts the loss, or there is nothing to train.
-[[nodiscard]] Graph build_graph(const Model& model, std::int64_t batch, Mode mode, Loss loss);
+[[nodiscard]] Graph build_graph(const Model& model, std::int64_t batch, Mode mode, Loss loss,
+                                double label_smoothing = 0);
 
 /// The step (index into Graph::ops) that makes a value and the last one that uses it; inputs are
 /// made at -1. Values that no operation touches have last < first.

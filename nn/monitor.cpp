@@ -18,6 +18,15 @@ bool is_top_k(std::string_view name) {
   return std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
+void require(bool holds, const char* option, const char* range, double value) {
+  if (!holds) throw UsageError(concat(option, ": expected ", range, ", not ", value));
+}
+
+void require_direction(Direction direction) {
+  if (direction != Direction::automatic) return;
+  throw UsageError("direction: expected min or max; direction_of() knows which");
+}
+
 }  // namespace
 
 Direction direction_named(std::string_view name) {
@@ -51,6 +60,65 @@ bool improved(double value, std::optional<double> best, Direction direction, dou
   const auto reference = static_cast<float>(*best);
   return direction == Direction::min ? static_cast<float>(value + delta) < reference
                                      : static_cast<float>(value - delta) > reference;
+}
+
+void validate(const EarlyStoppingOptions& options) {
+  require_direction(options.direction);
+  require(std::isfinite(options.min_delta), "min_delta", "a finite number", options.min_delta);
+}
+
+EarlyStopping::EarlyStopping(const EarlyStoppingOptions& options) : options_(options) {
+  validate(options);
+}
+
+// The order of these lines is Keras's, and it shows: wait counts before the comparison, and an
+// improvement that does not beat the baseline is kept but does not reset it.
+EarlyStopping::Decision EarlyStopping::update(std::uint32_t epoch, double value) {
+  if (epoch < options_.start_from_epoch) return {};
+  const auto is_better_than = [&](std::optional<double> reference) {
+    return improved(value, reference, options_.direction, options_.min_delta);
+  };
+  ++state_.wait;
+  if (is_better_than(state_.best)) {
+    state_.best = value;
+    state_.best_epoch = epoch;
+    if (!options_.baseline || is_better_than(options_.baseline)) state_.wait = 0;
+    return {.improved = true, .stop = false};
+  }
+  return {.improved = false, .stop = state_.wait >= options_.patience && epoch > 0};
+}
+
+void validate(const ReduceOnPlateauOptions& options) {
+  require_direction(options.direction);
+  require(options.factor > 0 && options.factor < 1, "factor", "0 < factor < 1", options.factor);
+  require(std::isfinite(options.min_delta), "min_delta", "a finite number", options.min_delta);
+  require(options.min_rate >= 0 && std::isfinite(options.min_rate), "min_rate", "0 or more",
+          options.min_rate);
+}
+
+ReduceOnPlateau::ReduceOnPlateau(const ReduceOnPlateauOptions& options) : options_(options) {
+  validate(options);
+}
+
+// Keras keeps the rate and compares it with its least value in float32, or a rate that has been
+// lowered to it would be lowered again for the sake of its last digits.
+double ReduceOnPlateau::update(double value, double rate) {
+  if (state_.cooldown > 0) {
+    --state_.cooldown;
+    state_.wait = 0;
+  }
+  if (improved(value, state_.best, options_.direction, options_.min_delta)) {
+    state_.best = value;
+    state_.wait = 0;
+    return rate;
+  }
+  if (state_.cooldown > 0) return rate;
+  ++state_.wait;
+  const bool can_fall = static_cast<float>(rate) > static_cast<float>(options_.min_rate);
+  if (state_.wait < options_.patience || !can_fall) return rate;
+  state_.cooldown = options_.cooldown;
+  state_.wait = 0;
+  return std::max(rate * options_.factor, options_.min_rate);
 }
 
 }  // namespace millrace::nn

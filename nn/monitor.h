@@ -1,7 +1,10 @@
 #pragma once
 // What callbacks watch: a figure of an epoch by its name, whether more of it is better, and whether
-// a value is better than the best so far. Early stopping, plateau and "keep the best" share this.
+// a value is better than the best so far. And what they decide when it no longer gets better: to
+// stop, or to lower the learning rate; the decisions of Keras's EarlyStopping and
+// ReduceLROnPlateau, epoch by epoch, without the training around them.
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -23,5 +26,78 @@ enum class Direction { automatic, min, max };
 /// than NaN. `direction` is min or max.
 [[nodiscard]] bool improved(double value, std::optional<double> best, Direction direction,
                             double min_delta = 0);
+
+struct EarlyStoppingOptions {
+  Direction direction = Direction::min;
+  double min_delta = 0;
+  /// So many epochs in a row without an improvement end training. 0 and 1 both stop at the first
+  /// one, but never after the first epoch of a run.
+  std::uint32_t patience = 0;
+  std::optional<double> baseline{};    ///< patience also runs out while this is not beaten
+  std::uint32_t start_from_epoch = 0;  ///< epochs before it are not looked at
+};
+
+/// Throws UsageError that names the first option out of its range; so does the other.
+void validate(const EarlyStoppingOptions& options);
+
+/// When to stop training. Thread safety: none. Its state is plain, for checkpoints.
+class EarlyStopping {
+ public:
+  struct State {
+    std::optional<double> best{};
+    std::uint32_t best_epoch = 0;
+    std::uint32_t wait = 0;  ///< epochs since the last improvement (that beat the baseline)
+  };
+  struct Decision {
+    bool improved = false;  ///< these are the best weights so far: keep them
+    bool stop = false;
+  };
+
+  explicit EarlyStopping(const EarlyStoppingOptions& options);
+
+  /// The value of epoch `epoch`, counted from 0.
+  Decision update(std::uint32_t epoch, double value);
+
+  [[nodiscard]] const State& state() const { return state_; }
+  void restore(const State& state) { state_ = state; }
+
+ private:
+  EarlyStoppingOptions options_;
+  State state_;
+};
+
+struct ReduceOnPlateauOptions {
+  Direction direction = Direction::min;
+  double factor = 0.1;          ///< below 1
+  std::uint32_t patience = 10;  ///< epochs without an improvement
+  double min_delta = 1e-4;
+  std::uint32_t cooldown = 0;  ///< epochs after a reduction that do not count
+  double min_rate = 0;
+};
+
+void validate(const ReduceOnPlateauOptions& options);
+
+/// Lowers the learning rate. Thread safety: none. Its state is plain, for checkpoints.
+class ReduceOnPlateau {
+ public:
+  struct State {
+    std::optional<double> best{};
+    std::uint32_t wait = 0;
+    std::uint32_t cooldown = 0;  ///< epochs of it that are left
+  };
+
+  explicit ReduceOnPlateau(const ReduceOnPlateauOptions& options);
+
+  /// The value at the end of an epoch and the rate that it was trained with (with a schedule: a
+  /// factor of its rates); returns the rate from here on.
+  double update(double value, double rate);
+
+  [[nodiscard]] const State& state() const { return state_; }
+  void restore(const State& state) { state_ = state; }
+
+ private:
+  ReduceOnPlateauOptions options_;
+  State state_;
+};
 
 }  // namespace millrace::nn

@@ -24,20 +24,6 @@ auto step_of(const OptimizerOptions& options, double learning_rate, std::int64_t
   return Optimizer::step(update_options(options), learning_rate, static_cast<double>(t));
 }
 
-template <class Rule, class Float, std::size_t... S>
-void run(const typename Rule::template Fixed<Float> fixed,
-         const typename Rule::template Step<Float> step, std::span<Float> weights,
-         std::span<const Float> gradients, const std::array<Float*, sizeof...(S)>& states,
-         std::index_sequence<S...> /*states*/) {
-  for (std::size_t i = 0; i < weights.size(); ++i) {
-    Float weight = weights[i];
-    std::array<Float, sizeof...(S)> now{states[S][i]...};
-    Rule::template apply<PlainMath, Float>(fixed, step, gradients[i], weight, now[S]...);
-    weights[i] = weight;
-    ((states[S][i] = now[S]), ...);
-  }
-}
-
 }  // namespace
 
 std::span<const OptimizerInfo> optimizers() noexcept {
@@ -110,32 +96,28 @@ UpdateConstants update_constants(const OptimizerOptions& options, double learnin
   });
 }
 
-template <class Float>
 void update(const OptimizerOptions& options, double learning_rate, std::int64_t t,
-            std::span<Float> weights, std::span<const Float> gradients,
-            std::span<const std::span<Float>> states) {
+            std::span<double> weights, std::span<const double> gradients,
+            std::span<const std::span<double>> states) {
   with_optimizer(options, [&]<class Optimizer>() {
     using Rule = typename Optimizer::Rule;
-    const auto fixed = converted<Float>(Optimizer::fixed(update_options(options)));
-    const auto step = converted<Float>(step_of<Optimizer>(options, learning_rate, t));
+    const auto fixed = Optimizer::fixed(update_options(options));
+    const auto step = step_of<Optimizer>(options, learning_rate, t);
     MILLRACE_CHECK(gradients.size() == weights.size(), "as many gradients as weights");
     const bool fits = states.size() == Rule::kStates &&
-                      std::all_of(states.begin(), states.end(), [&](std::span<Float> state) {
+                      std::all_of(states.begin(), states.end(), [&](std::span<double> state) {
                         return state.size() == weights.size();
                       });
     MILLRACE_CHECK(fits, to_string(options.kind), " keeps ", Rule::kStates,
                    " state arenas as long as the weights");
-    std::array<Float*, Rule::kStates> data{};
-    std::transform(states.begin(), states.end(), data.begin(),
-                   [](std::span<Float> state) { return state.data(); });
-    run<Rule, Float>(fixed, step, weights, gradients, data,
-                     std::make_index_sequence<Rule::kStates>());
+    const auto run = [&]<std::size_t... S>(std::index_sequence<S...>) {
+      for (std::size_t i = 0; i < weights.size(); ++i) {
+        Rule::template apply<PlainMath, double>(fixed, step, gradients[i], weights[i],
+                                                states[S][i]...);
+      }
+    };
+    run(std::make_index_sequence<Rule::kStates>());
   });
 }
-
-template void update<float>(const OptimizerOptions&, double, std::int64_t, std::span<float>,
-                            std::span<const float>, std::span<const std::span<float>>);
-template void update<double>(const OptimizerOptions&, double, std::int64_t, std::span<double>,
-                             std::span<const double>, std::span<const std::span<double>>);
 
 }  // namespace millrace::nn

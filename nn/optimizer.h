@@ -49,17 +49,9 @@ struct UpdateConstants {
 
 /// One step: t counts from 1; `learning_rate` is that of this step (a schedule's), not the
 /// options'. `states` are state_arenas(options). All spans are equally long. Element-wise: parts of
-/// an arena can be updated by different threads. Float computes in Float with constants from
-/// double.
-template <class Float>
+/// an arena can be updated by different threads. In float64, for the reference engine.
 void update(const OptimizerOptions& options, double learning_rate, std::int64_t t,
-            std::span<Float> weights, std::span<const Float> gradients,
-            std::span<const std::span<Float>> states);
-
-extern template void update<float>(const OptimizerOptions&, double, std::int64_t, std::span<float>,
-                                   std::span<const float>, std::span<const std::span<float>>);
-extern template void update<double>(const OptimizerOptions&, double, std::int64_t,
-                                    std::span<double>, std::span<const double>,
-                                    std::span<const std::span<double>>);
+            std::span<double> weights, std::span<const double> gradients,
+            std::span<const std::span<double>> states);
 
 }  // namespace millrace::nn

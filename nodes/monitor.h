@@ -3,8 +3,7 @@
 // keeping the best. What was best is kept in a checkpoint with the name of the figure: a run that
 // goes on with another figure, or with a callback that it did not have, begins its best anew.
 
-#include <millrace/nn/early_stopping.h>
-#include <millrace/nn/reduce_on_plateau.h>
+#include <millrace/nn/monitor.h>
 #include <millrace/nodes/callback.h>
 
 #include <memory>

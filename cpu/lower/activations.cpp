@@ -65,9 +65,7 @@ void lower(Lowering& lowering, const nn::Op& op, const nn::Softmax&) {
     return append_backward(lowering, op, lowering.choose(op, {found}));
   }
   const Kernel kernel = lowering.choose(op, {onednn::softmax_forward(lowering.engine(), plain)});
-  const SlotId x = lowering.in_layout(op.x(), plain);
-  const SlotId y = lowering.make(op.y(), plain);
-  lowering.append(lowering.step_name(op), kernel, {{DNNL_ARG_SRC, x}, {DNNL_ARG_DST, y}});
+  lowering.append(op, {.kernel = kernel}, {{DNNL_ARG_SRC, op.x()}, {DNNL_ARG_DST, op.y()}});
 }
 
 }  // namespace millrace::cpu

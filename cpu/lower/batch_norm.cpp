@@ -12,12 +12,6 @@ using onednn::Found;
 using onednn::Kernel;
 using onednn::Tag;
 
-/// [N][F] is an image of one pixel with F channels.
-onednn::Dims image_dims(const Shape& shape) {
-  if (shape.rank() == 2) return {shape[0], shape[1], 1, 1};
-  return dims_of(shape);
-}
-
 std::vector<Layout> layouts(const Lowering& lowering, nn::ValueId x) {
   const onednn::Dims dims = image_dims(lowering.shape(x));
   std::vector<Layout> result;

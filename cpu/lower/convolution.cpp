@@ -15,7 +15,6 @@ namespace {
 
 using onednn::Convolution;
 using onednn::Found;
-using onednn::Kernel;
 using onednn::Tag;
 
 bool may_be_winograd(const Lowering& lowering, const Convolution& shape) {
@@ -53,35 +52,44 @@ Layout image(const Layout& like, Tag tag) {
   return onednn::layout(onednn::dims(like), tag);
 }
 
+using Images = std::vector<std::pair<Layout, Layout>>;
+
 /// A pass of a convolution: what differs between the three.
 struct Pass {
   const char* name;
-  std::vector<int> arguments;  ///< of the kernel; the first two hold images, the third weights
+  /// Of the kernel; the first two hold images, the third weights.
+  std::vector<Lowering::Argument> arguments;
+  Convolution shape;  ///< layouts are left open
+  Layout weights;     ///< where they lie in the arena
+  bool relu = false;
   /// From, to: what a kernel's layouts make necessary; same_memory() needs nothing.
-  std::function<std::vector<std::pair<Layout, Layout>>(const Way&)> conversions;
+  std::function<Images(const Way&)> conversions;
 };
 
 /// What the ways of a pass are measured by; the same for all batch sizes, so that they take the
 /// same way.
-std::string describe(const Lowering& lowering, const Pass& pass, const Convolution& c, bool relu) {
-  const onednn::Dims x = onednn::dims(c.source);
-  const onednn::Window& w = c.window;
+std::string describe(const Lowering& lowering, const Pass& pass) {
+  const onednn::Dims x = onednn::dims(pass.shape.source);
+  const onednn::Window& w = pass.shape.window;
   return concat("convolution ", pass.name, ", ", w.rows, 'x', w.columns, " stride ", w.stride,
                 " padding ", w.top, ' ', w.left, ' ', w.bottom, ' ', w.right, ", ",
                 lowering.options().timed_batch, 'x', x[2], 'x', x[3], 'x', x[1], " to ",
-                onednn::dims(c.destination)[1], relu ? ", relu" : "", ", by ",
+                onednn::dims(pass.shape.destination)[1], pass.relu ? ", relu" : "", ", by ",
                 lowering.options().threads);
 }
 
 template <class AnyKernel>
 void add(std::vector<Way>& ways, const Pass& pass, const AnyKernel& kernel) {
-  Way way{.kernel = kernel, .arguments = pass.arguments, .conversions = {}, .name = {}};
+  Way way{.kernel = kernel};
+  for (const auto& [argument, value] : pass.arguments) {
+    if (value >= 0) way.arguments.push_back(argument);
+  }
   for (const auto& [from, to] : pass.conversions(way)) {
     if (from.get_size() == 0 || to.get_size() == 0) continue;
     for (auto& reorder : reorders(from, to)) way.conversions.push_back(std::move(reorder));
   }
-  way.name = concat(way.implementation(), ' ', name_of(way.at(pass.arguments[0])), ' ',
-                    name_of(way.at(pass.arguments[1])), way.conversions.empty() ? "" : " +",
+  way.name = concat(way.implementation(), ' ', name_of(way.at(way.arguments[0])), ' ',
+                    name_of(way.at(way.arguments[1])), way.conversions.empty() ? "" : " +",
                     way.conversions.empty() ? "" : std::to_string(way.conversions.size()));
   const auto same = [&way](const Way& other) { return other.name == way.name; };
   if (std::none_of(ways.begin(), ways.end(), same)) ways.push_back(std::move(way));
@@ -89,8 +97,9 @@ void add(std::vector<Way>& ways, const Pass& pass, const AnyKernel& kernel) {
 
 /// Winograd's algorithm by our own kernel, which one thread runs; nothing where it cannot be done
 /// so.
-std::optional<OwnKernel> own_winograd(const Lowering& lowering, const Convolution& shape,
-                                      const Pass& pass, bool is_backward, bool relu) {
+std::optional<OwnKernel> own_winograd(const Lowering& lowering, const Pass& pass,
+                                      bool is_backward) {
+  const Convolution& shape = pass.shape;
   if (!may_be_winograd(lowering, shape) || lowering.options().threads > 1) return std::nullopt;
   const onednn::Dims x = onednn::dims(shape.source);
   const onednn::Dims y = onednn::dims(shape.destination);
@@ -107,11 +116,11 @@ std::optional<OwnKernel> own_winograd(const Lowering& lowering, const Convolutio
                           .top = is_backward ? 2 - window.top : window.top,
                           .left = is_backward ? 2 - window.left : window.left,
                           .is_backward = is_backward,
-                          .relu = relu};
+                          .relu = pass.relu};
   if (!winograd.is_possible()) return std::nullopt;
   OwnKernel own{.implementation = "millrace:winograd",
-                .layouts = {{pass.arguments[0], image(shape.source, Tag::nChw16c)},
-                            {pass.arguments[1], image(shape.destination, Tag::nChw16c)},
+                .layouts = {{pass.arguments[0].argument, image(shape.source, Tag::nChw16c)},
+                            {pass.arguments[1].argument, image(shape.destination, Tag::nChw16c)},
                             {DNNL_ARG_WEIGHTS,
                              onednn::layout({y[1], x[1], 3, 3},
                                             is_backward ? Tag::OIhw16o16i : Tag::OIhw16i16o)}},
@@ -127,32 +136,6 @@ std::optional<OwnKernel> own_winograd(const Lowering& lowering, const Convolutio
              at(is_backward ? 0 : 1), memory.back());
   };
   return own;
-}
-
-using Images = std::vector<std::pair<Layout, Layout>>;
-
-/// Each algorithm with each pair of image layouts, with the weights as they lie in the arena where
-/// `weights` says so, then with weights as the kernel wants them.
-template <class Find>
-std::vector<Way> ways(const Lowering& lowering, const Pass& pass, Convolution shape,
-                      const Layout& weights, const Images& images, Find&& find,
-                      const std::optional<OwnKernel>& own = {}) {
-  std::vector<Way> result;
-  const bool is_wanted = lowering.options().algorithms == Algorithms::winograd;
-  if (own && is_wanted) add(result, pass, *own);
-  for (const dnnl::algorithm algorithm : algorithms(lowering, shape)) {
-    for (const auto& [source, destination] : images) {
-      for (const Layout& w : {weights, onednn::any(weights)}) {
-        shape.algorithm = algorithm;
-        shape.source = source;
-        shape.destination = destination;
-        shape.weights = w;
-        if (const Found kernel = find(shape)) add(result, pass, *kernel);
-      }
-    }
-  }
-  if (own && !is_wanted) add(result, pass, *own);
-  return result;
 }
 
 /// How a pass is done for fewer samples, in the same layouts: arguments are those of source,
@@ -174,43 +157,59 @@ Lowering::KernelForRows for_rows(const Way& way, Convolution shape, Find find) {
   };
 }
 
-void forward(Lowering& lowering, const nn::Op& op) {
-  const auto [x, y] = std::pair(op.x(), op.y());
-  const Convolution shape = shape_of(lowering, op, lowering.shape(x), lowering.shape(y));
-  const nn::ValueId relu = lowering.fuse_relu(y);
-  const Layout weights = lowering.parameter_layout(op.parameter(nn::Role::kernel));
-  Layout expected;  // by the neighbours: what the first way makes
-  Pass pass{"forward", {DNNL_ARG_SRC, DNNL_ARG_DST, DNNL_ARG_WEIGHTS}, [&](const Way& way) {
-              const Layout made = way.at(DNNL_ARG_DST);
-              if (expected.get_size() == 0) expected = made;
-              return Images{{lowering.layout(lowering.slot_of(x)), way.at(DNNL_ARG_SRC)},
-                            {weights, way.at(DNNL_ARG_WEIGHTS)},
-                            {made, expected}};
-            }};
-  if (shape.bias) pass.arguments.push_back(DNNL_ARG_BIAS);
-  const auto find = [&lowering, relu](const Convolution& c) {
-    return onednn::convolution_forward(lowering.engine(), c, lowering.purpose(), relu >= 0);
-  };
-  // NHWC on both sides is what first layers with odd numbers of channels fall back to.
-  const Way way =
-      lowering.choose(op, describe(lowering, pass, shape, relu >= 0),
-                      ways(lowering, pass, shape, weights,
-                           {{shape.source, shape.destination},
-                            {image(shape.source, Tag::nhwc), image(shape.destination, Tag::nhwc)}},
-                           find, own_winograd(lowering, shape, pass, false, relu >= 0)));
-  const Layout source = way.at(DNNL_ARG_SRC);
-  const Layout destination = way.at(DNNL_ARG_DST);
-  lowering.forward(op) = {source, destination};
-  std::vector<Use> uses{{DNNL_ARG_SRC, lowering.in_layout(x, source)},
-                        {DNNL_ARG_DST, lowering.make(relu >= 0 ? relu : y, destination)},
-                        {DNNL_ARG_WEIGHTS, lowering.parameter(op.parameter(nn::Role::kernel),
-                                                              way.at(DNNL_ARG_WEIGHTS))}};
-  if (shape.bias) {
-    uses.push_back(
-        {DNNL_ARG_BIAS, lowering.parameter(op.parameter(nn::Role::bias), way.at(DNNL_ARG_BIAS))});
+/// Appends the pass by the best of its ways, and returns that: each algorithm with each pair of
+/// image layouts, with the weights as they lie in the arena, then with weights as the kernel wants
+/// them.
+template <class Find>
+Way append(Lowering& lowering, const nn::Op& op, const Pass& pass, const Images& images, Find find,
+           const std::optional<OwnKernel>& own = {}, std::string_view detail = {}) {
+  std::vector<Way> ways;
+  const bool is_wanted = lowering.options().algorithms == Algorithms::winograd;
+  if (own && is_wanted) add(ways, pass, *own);
+  for (const dnnl::algorithm algorithm : algorithms(lowering, pass.shape)) {
+    for (const auto& [source, destination] : images) {
+      for (const Layout& weights : {pass.weights, onednn::any(pass.weights)}) {
+        const Convolution shape{algorithm, pass.shape.window, source,
+                                weights,   destination,       pass.shape.bias};
+        if (const Found kernel = find(shape)) add(ways, pass, *kernel);
+      }
+    }
   }
-  lowering.append(lowering.step_name(op, relu >= 0 ? "+ relu" : ""), way, std::move(uses));
-  lowering.can_be_cut(for_rows(way, shape, find));
+  if (own && !is_wanted) add(ways, pass, *own);
+  Way way = lowering.choose(op, describe(lowering, pass), std::move(ways));
+  lowering.append(op, way, pass.arguments, for_rows(way, pass.shape, find), detail);
+  return way;
+}
+
+void forward(Lowering& lowering, const nn::Op& op) {
+  const nn::ValueId x = op.x(), weights = op.parameter(nn::Role::kernel);
+  const Lowering::Made made = lowering.fuse_relu(op.y());
+  Layout expected;  // by the neighbours: what the first way makes
+  const Pass pass{.name = "forward",
+                  .arguments = {{DNNL_ARG_SRC, x},
+                                {DNNL_ARG_DST, made.value},
+                                {DNNL_ARG_WEIGHTS, weights},
+                                {DNNL_ARG_BIAS, op.parameter(nn::Role::bias)}},
+                  .shape = shape_of(lowering, op, lowering.shape(x), lowering.shape(op.y())),
+                  .weights = lowering.parameter_layout(weights),
+                  .relu = made.relu,
+                  .conversions = [&](const Way& way) {
+                    const Layout result = way.at(DNNL_ARG_DST);
+                    if (expected.get_size() == 0) expected = result;
+                    return Images{{lowering.layout(lowering.slot_of(x)), way.at(DNNL_ARG_SRC)},
+                                  {pass.weights, way.at(DNNL_ARG_WEIGHTS)},
+                                  {result, expected}};
+                  }};
+  const auto [source, destination] = std::pair(pass.shape.source, pass.shape.destination);
+  // NHWC on both sides is what first layers with odd numbers of channels fall back to.
+  const Way way = append(
+      lowering, op, pass,
+      {{source, destination}, {image(source, Tag::nhwc), image(destination, Tag::nhwc)}},
+      [&lowering, relu = made.relu](const Convolution& c) {
+        return onednn::convolution_forward(lowering.engine(), c, lowering.purpose(), relu);
+      },
+      own_winograd(lowering, pass, false), made.detail);
+  lowering.forward(op) = {way.at(DNNL_ARG_SRC), way.at(DNNL_ARG_DST)};
 }
 
 /// The layouts of the forward pass come first: then nothing has to be converted.
@@ -223,59 +222,47 @@ Images backward_images(const Lowering::Forward& forward) {
 }
 
 void backward_data(Lowering& lowering, const nn::Op& op) {
-  const auto [dy, dx] = std::pair(op.dy(), op.dx());
-  const Convolution shape = shape_of(lowering, op, lowering.shape(dx), lowering.shape(dy));
-  const Layout weights = lowering.parameter_layout(op.parameter(nn::Role::kernel));
-  const Layout expected = lowering.forward(op).source;
-  const Pass pass{"backward data",
-                  {DNNL_ARG_DIFF_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS},
-                  [&](const Way& way) {
-                    return Images{
-                        {lowering.layout(lowering.slot_of(dy)), way.at(DNNL_ARG_DIFF_DST)},
-                        {weights, way.at(DNNL_ARG_WEIGHTS)},
-                        {way.at(DNNL_ARG_DIFF_SRC), expected}};
-                  }};
-  const auto find = [&lowering](const Convolution& c) {
-    return onednn::convolution_backward_data(lowering.engine(), c);
-  };
-  const Way way =
-      lowering.choose(op, describe(lowering, pass, shape, false),
-                      ways(lowering, pass, shape, weights, backward_images(lowering.forward(op)),
-                           find, own_winograd(lowering, shape, pass, true, false)));
-  const SlotId from = lowering.in_layout(dy, way.at(DNNL_ARG_DIFF_DST));
-  const SlotId w = lowering.parameter(op.parameter(nn::Role::kernel), way.at(DNNL_ARG_WEIGHTS));
-  const SlotId to = lowering.make(dx, way.at(DNNL_ARG_DIFF_SRC));
-  lowering.append(lowering.step_name(op), way,
-                  {{DNNL_ARG_DIFF_SRC, to}, {DNNL_ARG_DIFF_DST, from}, {DNNL_ARG_WEIGHTS, w}});
-  lowering.can_be_cut(for_rows(way, shape, find));
+  const nn::ValueId dy = op.dy(), dx = op.dx(), weights = op.parameter(nn::Role::kernel);
+  const Pass pass{
+      .name = "backward data",
+      .arguments = {{DNNL_ARG_DIFF_SRC, dx}, {DNNL_ARG_DIFF_DST, dy}, {DNNL_ARG_WEIGHTS, weights}},
+      .shape = shape_of(lowering, op, lowering.shape(dx), lowering.shape(dy)),
+      .weights = lowering.parameter_layout(weights),
+      .conversions = [&](const Way& way) {
+        return Images{{lowering.layout(lowering.slot_of(dy)), way.at(DNNL_ARG_DIFF_DST)},
+                      {pass.weights, way.at(DNNL_ARG_WEIGHTS)},
+                      {way.at(DNNL_ARG_DIFF_SRC), lowering.forward(op).source}};
+      }};
+  append(
+      lowering, op, pass, backward_images(lowering.forward(op)),
+      [&lowering](const Convolution& c) {
+        return onednn::convolution_backward_data(lowering.engine(), c);
+      },
+      own_winograd(lowering, pass, true));
 }
 
 void backward_weights(Lowering& lowering, const nn::Op& op) {
-  const auto [x, dy] = std::pair(op.x(), op.dy());
-  const Convolution shape = shape_of(lowering, op, lowering.shape(x), lowering.shape(dy));
-  const Layout weights = lowering.parameter_layout(op.gradient(nn::Role::kernel));
-  Pass pass{"backward weights",
-            {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS},
-            [&](const Way& way) {
-              const Layout source = way.at(DNNL_ARG_SRC);
-              Images all{{lowering.layout(lowering.slot_of(dy)), way.at(DNNL_ARG_DIFF_DST)},
-                         {way.at(DNNL_ARG_DIFF_WEIGHTS), weights}};
-              if (!lowering.has_layout(x, source)) {
-                all.emplace_back(lowering.layout(lowering.slot_of(x)), source);
-              }
-              return all;
-            }};
-  if (shape.bias) pass.arguments.push_back(DNNL_ARG_DIFF_BIAS);
-  const auto find = [&lowering](const Convolution& c) {
-    return onednn::convolution_backward_weights(lowering.engine(), c);
-  };
-  const Way way = lowering.choose(
-      op, describe(lowering, pass, shape, false),
-      ways(lowering, pass, shape, weights, backward_images(lowering.forward(op)), find));
-  const SlotId source = lowering.in_layout(x, way.at(DNNL_ARG_SRC));
-  const SlotId destination = lowering.in_layout(dy, way.at(DNNL_ARG_DIFF_DST));
-  lowering.append_parameter_gradients(op, std::get<Kernel>(way.kernel), source, destination,
-                                      shape.bias, for_rows(way, shape, find));
+  const nn::ValueId x = op.x(), dy = op.dy(), weights = op.gradient(nn::Role::kernel);
+  const Pass pass{.name = "backward weights",
+                  .arguments = {{DNNL_ARG_SRC, x},
+                                {DNNL_ARG_DIFF_DST, dy},
+                                {DNNL_ARG_DIFF_WEIGHTS, weights},
+                                {DNNL_ARG_DIFF_BIAS, op.gradient(nn::Role::bias)}},
+                  .shape = shape_of(lowering, op, lowering.shape(x), lowering.shape(dy)),
+                  .weights = lowering.parameter_layout(weights),
+                  .conversions = [&](const Way& way) {
+                    const Layout source = way.at(DNNL_ARG_SRC);
+                    Images all{{lowering.layout(lowering.slot_of(dy)), way.at(DNNL_ARG_DIFF_DST)},
+                               {way.at(DNNL_ARG_DIFF_WEIGHTS), pass.weights}};
+                    if (!lowering.has_layout(x, source)) {
+                      all.emplace_back(lowering.layout(lowering.slot_of(x)), source);
+                    }
+                    return all;
+                  }};
+  append(lowering, op, pass, backward_images(lowering.forward(op)),
+         [&lowering](const Convolution& c) {
+           return onednn::convolution_backward_weights(lowering.engine(), c);
+         });
 }
 
 }  // namespace

@@ -25,63 +25,54 @@ Dense shape_of(const Lowering& lowering, const nn::Op& op, nn::ValueId x, nn::Va
   return shape;
 }
 
-/// With the weights as they lie in the arena, then as the kernel wants them.
+/// With the weights as they lie in the arena, if there is such a kernel, else as it wants them.
 template <class Find>
-std::vector<Found> candidates(Dense shape, const Layout& weights, Find&& find) {
+Kernel choose(const Lowering& lowering, const nn::Op& op, Dense shape, const Layout& weights,
+              Find&& find) {
   std::vector<Found> found;
   for (const Layout& w : {weights, onednn::any(weights)}) {
     shape.weights = w;
     found.push_back(find(shape));
   }
-  return found;
+  return lowering.choose(op, found);
 }
 
 void forward(Lowering& lowering, const nn::Op& op) {
-  const nn::ValueId y = op.y();
-  const Dense shape = shape_of(lowering, op, op.x(), y);
-  const nn::ValueId relu = lowering.fuse_relu(y);
-  const Kernel kernel = lowering.choose(
-      op, candidates(shape, lowering.parameter_layout(op.parameter(nn::Role::kernel)),
-                     [&](const Dense& d) {
-                       return onednn::dense_forward(lowering.engine(), d, lowering.purpose(),
-                                                    relu >= 0);
-                     }));
-  std::vector<Use> uses{{DNNL_ARG_SRC, lowering.in_layout(op.x(), shape.source)},
-                        {DNNL_ARG_WEIGHTS, lowering.parameter(op.parameter(nn::Role::kernel),
-                                                              kernel.at(DNNL_ARG_WEIGHTS))},
-                        {DNNL_ARG_DST, lowering.make(relu >= 0 ? relu : y, shape.destination)}};
-  if (shape.bias) {
-    uses.push_back({DNNL_ARG_BIAS,
-                    lowering.parameter(op.parameter(nn::Role::bias), kernel.at(DNNL_ARG_BIAS))});
-  }
-  lowering.append(lowering.step_name(op, relu >= 0 ? "+ relu" : ""), kernel, std::move(uses));
+  const nn::ValueId weights = op.parameter(nn::Role::kernel);
+  const Lowering::Made made = lowering.fuse_relu(op.y());
+  const Kernel kernel =
+      choose(lowering, op, shape_of(lowering, op, op.x(), op.y()),
+             lowering.parameter_layout(weights), [&](const Dense& d) {
+               return onednn::dense_forward(lowering.engine(), d, lowering.purpose(), made.relu);
+             });
+  lowering.append(op, {.kernel = kernel},
+                  {{DNNL_ARG_SRC, op.x()},
+                   {DNNL_ARG_WEIGHTS, weights},
+                   {DNNL_ARG_DST, made.value},
+                   {DNNL_ARG_BIAS, op.parameter(nn::Role::bias)}},
+                  {}, made.detail);
 }
 
 void backward_data(Lowering& lowering, const nn::Op& op) {
-  const auto [dy, dx] = std::pair(op.dy(), op.dx());
-  const Dense shape = shape_of(lowering, op, dx, dy);
-  const Kernel kernel = lowering.choose(
-      op, candidates(
-              shape, lowering.parameter_layout(op.parameter(nn::Role::kernel)),
-              [&](const Dense& d) { return onednn::dense_backward_data(lowering.engine(), d); }));
-  const SlotId from = lowering.in_layout(dy, shape.destination);
-  const SlotId w = lowering.parameter(op.parameter(nn::Role::kernel), kernel.at(DNNL_ARG_WEIGHTS));
-  const SlotId to = lowering.make(dx, shape.source);
-  lowering.append(lowering.step_name(op), kernel,
-                  {{DNNL_ARG_DIFF_DST, from}, {DNNL_ARG_WEIGHTS, w}, {DNNL_ARG_DIFF_SRC, to}});
+  const nn::ValueId weights = op.parameter(nn::Role::kernel);
+  const Kernel kernel = choose(
+      lowering, op, shape_of(lowering, op, op.dx(), op.dy()), lowering.parameter_layout(weights),
+      [&](const Dense& d) { return onednn::dense_backward_data(lowering.engine(), d); });
+  lowering.append(
+      op, {.kernel = kernel},
+      {{DNNL_ARG_DIFF_DST, op.dy()}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DIFF_SRC, op.dx()}});
 }
 
 void backward_weights(Lowering& lowering, const nn::Op& op) {
-  const auto [x, dy] = std::pair(op.x(), op.dy());
-  const Dense shape = shape_of(lowering, op, x, dy);
-  const Kernel kernel = lowering.choose(
-      op, candidates(shape, lowering.parameter_layout(op.gradient(nn::Role::kernel)),
-                     [&](const Dense& d) {
-                       return onednn::dense_backward_weights(lowering.engine(), d);
-                     }));
-  const SlotId source = lowering.in_layout(x, shape.source);
-  const SlotId destination = lowering.in_layout(dy, shape.destination);
-  lowering.append_parameter_gradients(op, kernel, source, destination, shape.bias);
+  const nn::ValueId weights = op.gradient(nn::Role::kernel);
+  const Kernel kernel = choose(
+      lowering, op, shape_of(lowering, op, op.x(), op.dy()), lowering.parameter_layout(weights),
+      [&](const Dense& d) { return onednn::dense_backward_weights(lowering.engine(), d); });
+  lowering.append(op, {.kernel = kernel},
+                  {{DNNL_ARG_SRC, op.x()},
+                   {DNNL_ARG_DIFF_DST, op.dy()},
+                   {DNNL_ARG_DIFF_WEIGHTS, weights},
+                   {DNNL_ARG_DIFF_BIAS, op.gradient(nn::Role::bias)}});
 }
 
 /// Layouts of weights that can be cut between blocks of outputs: what belongs to some outputs is
@@ -156,11 +147,10 @@ void forward_by_outputs(Lowering& lowering, const nn::Op& op) {
   const nn::ValueId y = op.y();
   const Columns columns(lowering, op, op.x(), y, op.parameter(nn::Role::kernel));
   const Dense shape = columns.shape();
-  const nn::ValueId relu = lowering.fuse_relu(y);
-  const Kernel kernel = lowering.choose(op, candidates(shape, shape.weights, [&](const Dense& d) {
-                                          return onednn::dense_forward(
-                                              lowering.engine(), d, lowering.purpose(), relu >= 0);
-                                        }));
+  const Lowering::Made result = lowering.fuse_relu(y);
+  const Kernel kernel = choose(lowering, op, shape, shape.weights, [&](const Dense& d) {
+    return onednn::dense_forward(lowering.engine(), d, lowering.purpose(), result.relu);
+  });
   const SlotId rows = lowering.in_layout(op.x(), plain_layout(lowering.shape(op.x())));
   lowering.begin_section();
   const SlotId own = lowering.temporary(shape.destination);
@@ -171,8 +161,8 @@ void forward_by_outputs(Lowering& lowering, const nn::Op& op) {
       {DNNL_ARG_DST, own}};
   if (shape.bias)
     uses.push_back({DNNL_ARG_BIAS, columns.bias(lowering, op.parameter(nn::Role::bias))});
-  lowering.append(lowering.step_name(op, relu >= 0 ? "+ relu" : ""), kernel, std::move(uses));
-  const SlotId made = lowering.make(relu >= 0 ? relu : y, plain_layout(lowering.shape(y)));
+  lowering.append(lowering.step_name(op, result.detail), kernel, std::move(uses));
+  const SlotId made = lowering.make(result.value, plain_layout(lowering.shape(y)));
   lowering.append(lowering.step_name(op, "columns"), "copy", {own, lowering.whole(made)},
                   columns.copy(false));
   lowering.begin_section();
@@ -182,10 +172,9 @@ void backward_weights_by_outputs(Lowering& lowering, const nn::Op& op) {
   const auto [x, dy] = std::pair(op.x(), op.dy());
   const Columns columns(lowering, op, x, dy, op.gradient(nn::Role::kernel));
   const Dense shape = columns.shape();
-  const Kernel kernel =
-      lowering.choose(op, candidates(shape, shape.weights, [&](const Dense& d) {
-                        return onednn::dense_backward_weights(lowering.engine(), d);
-                      }));
+  const Kernel kernel = choose(lowering, op, shape, shape.weights, [&](const Dense& d) {
+    return onednn::dense_backward_weights(lowering.engine(), d);
+  });
   const SlotId source = lowering.in_layout(x, plain_layout(lowering.shape(x)));
   const SlotId derivative = lowering.in_layout(dy, plain_layout(lowering.shape(dy)));
   if (lowering.section_has_others()) lowering.begin_section();

@@ -24,21 +24,15 @@ std::pair<SlotId, ChannelBlocks> in_blocks(Lowering& lowering, nn::ValueId id) {
 void lower(Lowering& lowering, const nn::Op& op, const nn::Dropout& layer) {
   const auto [from, blocks] = in_blocks(lowering, op.source());
   const SlotId to = lowering.make_in_place(op.result(), from);
-  if (op.pass != nn::Pass::forward) {
-    const auto loop = [blocks = blocks, rate = layer.rate](std::span<std::byte* const> memory,
-                                                           Run&) {
-      apply_dropout(blocks, rate, memory[0], memory[1], memory[2]);
-    };
-    const SlotId mask = lowering.slot_of(op.saved(nn::Dropout::kMask));
-    return lowering.append(lowering.step_name(op), "mask", {from, mask, to}, loop);
-  }
+  const bool is_forward = op.pass == nn::Pass::forward;
+  const nn::ValueId saved = op.saved(nn::Dropout::kMask);
+  const auto bytes = static_cast<std::size_t>(lowering.shape(op.source()).elements());
   const SlotId mask =
-      lowering.make(op.saved(nn::Dropout::kMask),
-                    byte_layout(static_cast<std::size_t>(lowering.shape(op.x()).elements())));
+      is_forward ? lowering.make(saved, byte_layout(bytes)) : lowering.slot_of(saved);
   const DropoutMask how{lowering.options().seed, op.layer, layer.rate};
-  lowering.append(lowering.step_name(op), "philox", {from, mask, to},
-                  [blocks = blocks, how](std::span<std::byte* const> memory, Run& run) {
-                    draw_masks(blocks, how, *run.batch, memory[1]);
+  lowering.append(lowering.step_name(op), is_forward ? "philox" : "mask", {from, mask, to},
+                  [=, blocks = blocks](std::span<std::byte* const> memory, Run& run) {
+                    if (is_forward) draw_masks(blocks, how, *run.batch, memory[1]);
                     apply_dropout(blocks, how.rate, memory[0], memory[1], memory[2]);
                   });
 }

@@ -1,7 +1,6 @@
 #include <millrace/cpu/lower/lowering.h>
 
 #include <millrace/core/error.h>
-#include <millrace/cpu/rounds.h>
 
 #include <algorithm>
 #include <functional>
@@ -122,11 +121,11 @@ Lowering::Forward& Lowering::forward(const nn::Op& op) {
   return forward_[static_cast<std::size_t>(op.layer)];
 }
 
-nn::ValueId Lowering::fuse_relu(nn::ValueId id) {
+Lowering::Made Lowering::fuse_relu(nn::ValueId id) {
   const nn::Op* relu = uses_.relu_of(id);
-  if (relu == nullptr) return -1;
+  if (relu == nullptr) return {id, false, ""};
   leave_out(*relu);
-  return relu->y();
+  return {relu->y(), true, "+ relu"};
 }
 
 void Lowering::begin_section() {
@@ -141,28 +140,37 @@ void Lowering::append(Step step) {
   lowered_.steps.push_back(std::move(step));
 }
 
-void Lowering::append(std::string name, const onednn::Kernel& kernel, std::vector<Use> uses) {
+void Lowering::append(std::string name, const Way& way, std::vector<Use> uses) {
+  const auto* kernel = std::get_if<onednn::Kernel>(&way.kernel);
   append(Step{.name = std::move(name),
-              .implementation = kernel.implementation(),
+              .implementation = way.implementation(),
               .uses = std::move(uses),
-              .is_main_work = kernel.is_main_work(),
-              .primitive = kernel.create(),
-              .loop = {},
-              .scratch = kernel.at(DNNL_ARG_SCRATCHPAD)});
+              .is_main_work = kernel == nullptr || kernel->is_main_work(),
+              .primitive = kernel != nullptr ? kernel->create() : dnnl::primitive(),
+              .loop = kernel != nullptr ? Loop() : std::get<OwnKernel>(way.kernel).loop,
+              .scratch = way.at(DNNL_ARG_SCRATCHPAD)});
 }
 
-void Lowering::append(std::string name, const Way& way, std::vector<Use> uses) {
-  if (const auto* kernel = std::get_if<onednn::Kernel>(&way.kernel)) {
-    return append(std::move(name), *kernel, std::move(uses));
+void Lowering::append(const nn::Op& op, const Way& way, const std::vector<Argument>& arguments,
+                      const KernelForRows& for_rows, std::string_view detail) {
+  std::vector<Use> uses;
+  std::vector<std::pair<nn::ValueId, SlotId>> gradients;
+  for (const auto& [argument, id] : arguments) {
+    if (id < 0) continue;
+    const Layout wanted = way.at(argument);
+    SlotId slot = kNoSlot;
+    switch (graph_.value(id).role) {
+      case nn::ValueRole::parameter: slot = parameter(id, wanted); break;
+      case nn::ValueRole::parameter_gradient:
+        slot = gradients.emplace_back(id, gradient(id, wanted)).second;
+        break;
+      default: slot = slots_[index(id)] == kNoSlot ? make(id, wanted) : in_layout(id, wanted);
+    }
+    uses.push_back({argument, slot});
   }
-  const auto& own = std::get<OwnKernel>(way.kernel);
-  append(Step{.name = std::move(name),
-              .implementation = own.implementation,
-              .uses = std::move(uses),
-              .is_main_work = true,
-              .primitive = {},
-              .loop = own.loop,
-              .scratch = own.scratch});
+  append(step_name(op, detail), way, std::move(uses));
+  if (for_rows) can_be_cut(for_rows);
+  for (const auto& [id, written] : gradients) store(written, slot_of(id));
 }
 
 void Lowering::can_be_cut(const KernelForRows& find) {
@@ -216,7 +224,7 @@ Way Lowering::choose(const nn::Op& op, const std::string& description,
   if (has_code) std::erase_if(ways, [](const Way& way) { return way.is_reference(); });
   if (ways.empty()) (void)choose(op, {});  // throws
   const auto fits = [this](const Way& way) {
-    return Bytes{way.scratch().get_size()} <= options_.most_scratch;
+    return Bytes{way.at(DNNL_ARG_SCRATCHPAD).get_size()} <= options_.most_scratch;
   };
   if (std::ranges::any_of(ways, fits)) std::erase_if(ways, std::not_fn(fits));
   if (options_.tuner == nullptr) return ways.front();

@@ -82,9 +82,15 @@ class Lowering {
   /// All slices' rows of what lies row by row in `slot`. Whoever reads rows that others have
   /// written begins a section before.
   SlotId whole(SlotId slot);
+  /// What a kernel makes, and what its step's name has behind it.
+  struct Made {
+    nn::ValueId value;
+    bool relu;
+    const char* detail;
+  };
   /// If only a ReLU reads the value: what this makes. Its step is then left out, because the kernel
-  /// at hand does its work. Otherwise -1.
-  [[nodiscard]] nn::ValueId fuse_relu(nn::ValueId id);
+  /// at hand does its work. Otherwise the value itself.
+  [[nodiscard]] Made fuse_relu(nn::ValueId id);
 
   /// For a maximum pooling's backward pass whose result only the backward pass of the ReLU before
   /// it reads: that pass, and what the pooling made. A maximum is above zero where the pixel that
@@ -102,9 +108,8 @@ class Lowering {
   [[nodiscard]] Layout parameter_layout(nn::ValueId id) const;
   SlotId parameter(nn::ValueId id, const Layout& wanted);
   /// Where a kernel writes a parameter's gradient: its place in the arena, if `written` is the
-  /// layout there, else memory that store_gradient() converts from.
+  /// layout there, else memory that store() converts from.
   SlotId gradient(nn::ValueId id, const Layout& written);
-  void store_gradient(nn::ValueId id, SlotId written);
   /// A piece of a parameter whose layout is `all`, or of its gradient: what has the layout `piece`
   /// and lies `within` bytes from its beginning.
   SlotId piece(nn::ValueId id, const Layout& all, const Layout& piece, std::size_t within);
@@ -123,19 +128,25 @@ class Lowering {
   /// as above. `description` is what its times are kept by.
   [[nodiscard]] Way choose(const nn::Op& op, const std::string& description,
                            std::vector<Way> ways) const;
-  void append(std::string name, const onednn::Kernel& kernel, std::vector<Use> uses);
   /// `uses` in the order of the way's arguments.
   void append(std::string name, const Way& way, std::vector<Use> uses);
-  /// Says how the step appended last is done for fewer samples: by which kernel, or by which step.
+  void append(std::string name, const onednn::Kernel& kernel, std::vector<Use> uses) {
+    append(std::move(name), Way{.kernel = kernel}, std::move(uses));
+  }
+  /// An argument of a kernel and the value that it is; left out where there is none (-1).
+  struct Argument {
+    int argument;
+    nn::ValueId value;
+  };
+  /// The same from values, in the layouts that the way works in: a value that was made before is
+  /// read, a parameter too; another is made, a parameter's gradient in its place. `for_rows` as
+  /// can_be_cut() has it.
   using KernelForRows = std::function<onednn::Found(std::int64_t rows)>;
+  void append(const nn::Op& op, const Way& way, const std::vector<Argument>& arguments,
+              const KernelForRows& for_rows = {}, std::string_view detail = {});
+  /// Says how the step appended last is done for fewer samples: by which kernel, or by which step.
   void can_be_cut(const KernelForRows& kernel);
   void can_be_cut_into(ForRows step);
-  /// The gradients {dw, [db]} of a dense or convolution layer, from its source and the derivative
-  /// by its destination, each in the layout that the kernel reads. `kernel_for_rows` as
-  /// can_be_cut() has it.
-  void append_parameter_gradients(const nn::Op& op, const onednn::Kernel& kernel, SlotId source,
-                                  SlotId destination, bool has_bias,
-                                  const KernelForRows& kernel_for_rows = {});
   /// A loop of our own; timings call it "millrace:<implementation>".
   void append(std::string name, std::string implementation, const std::vector<SlotId>& uses,
               Loop loop, bool is_main_work = false);

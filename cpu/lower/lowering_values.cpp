@@ -103,25 +103,6 @@ SlotId Lowering::piece(nn::ValueId id, const Layout& all, const Layout& piece, s
               .within = static_cast<std::int64_t>(within)});
 }
 
-void Lowering::store_gradient(nn::ValueId id, SlotId written) {
-  store(written, slot_of(id));
-}
-
-void Lowering::append_parameter_gradients(const nn::Op& op, const onednn::Kernel& kernel,
-                                          SlotId source, SlotId destination, bool has_bias,
-                                          const KernelForRows& kernel_for_rows) {
-  const SlotId weights = gradient(op.gradient(nn::Role::kernel), kernel.at(DNNL_ARG_DIFF_WEIGHTS));
-  std::vector<Use> uses{
-      {DNNL_ARG_SRC, source}, {DNNL_ARG_DIFF_DST, destination}, {DNNL_ARG_DIFF_WEIGHTS, weights}};
-  if (has_bias) {
-    const Layout layout = kernel.at(DNNL_ARG_DIFF_BIAS);
-    uses.push_back({DNNL_ARG_DIFF_BIAS, gradient(op.gradient(nn::Role::bias), layout)});
-  }
-  append(step_name(op), kernel, std::move(uses));
-  if (kernel_for_rows) can_be_cut(kernel_for_rows);
-  store_gradient(op.gradient(nn::Role::kernel), weights);
-}
-
 SlotId Lowering::make(nn::ValueId id, const Layout& layout) {
   const SlotId slot = temporary(layout);
   if (id >= 0) place(id, slot);

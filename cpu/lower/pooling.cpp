@@ -8,6 +8,7 @@
 #include <array>
 #include <functional>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 namespace millrace::cpu {
@@ -26,40 +27,33 @@ onednn::Window window_of(const Layer& layer, const Shape& x) {
           across.before, down.after, across.after};
 }
 
+onednn::Window window_of(const nn::GlobalAvgPool&, const Shape& x) {
+  return {.rows = x[1], .columns = x[2]};
+}
+
 // `x` and `y` are the shapes of the forward operation.
-Pooling shape_of(const nn::MaxPool2D& layer, const Shape& x, const Shape& y) {
+template <class Layer>
+Pooling shape_of(const Layer& layer, const Shape& x, const Shape& y) {
   Pooling shape;
+  if (!std::is_same_v<Layer, nn::MaxPool2D>) {
+    shape.algorithm = dnnl::algorithm::pooling_avg_exclude_padding;
+  }
   shape.window = window_of(layer, x);
-  shape.destination = onednn::layout(dims_of(y), Tag::any);
-  return shape;
-}
-Pooling shape_of(const nn::AvgPool2D& layer, const Shape& x, const Shape& y) {
-  Pooling shape;
-  shape.algorithm = dnnl::algorithm::pooling_avg_exclude_padding;
-  shape.window = window_of(layer, x);
-  shape.destination = onednn::layout(dims_of(y), Tag::any);
-  return shape;
-}
-Pooling shape_of(const nn::GlobalAvgPool&, const Shape& x, const Shape& y) {
-  Pooling shape;
-  shape.algorithm = dnnl::algorithm::pooling_avg_exclude_padding;
-  shape.window = {.rows = x[1], .columns = x[2]};
-  shape.destination = onednn::layout({y[0], y[1], 1, 1}, Tag::any);
+  shape.destination = onednn::layout(image_dims(y), Tag::any);
   return shape;
 }
 
-/// How the pass that was appended last is done for fewer samples, in the layouts of the forward
-/// one.
+/// How a pass is done for fewer samples, in the layouts of the forward one.
 template <class Find>
-void can_be_cut(Lowering& lowering, Pooling shape, const Lowering::Forward& layouts, Find find) {
-  lowering.can_be_cut([=](std::int64_t rows) mutable -> Found {
+Lowering::KernelForRows for_rows(Pooling shape, const Lowering::Forward& layouts, Find find) {
+  return [=](std::int64_t rows) mutable -> Found {
     const auto source = with_rows(layouts.source, rows);
     const auto destination = with_rows(layouts.destination, rows);
     if (!source || !destination) return std::nullopt;
     shape.source = *source;
     shape.destination = *destination;
     return find(shape);
-  });
+  };
 }
 
 /// What our own kernels need to know, where they can do the training of a pooling: windows beside
@@ -156,12 +150,10 @@ void backward_by_own(Lowering& lowering, const nn::Op& op, const Windows& window
 
 template <class Layer>
 void forward(Lowering& lowering, const nn::Op& op, const Layer& layer) {
-  const auto [x, y] = std::pair(op.x(), op.y());
   const nn::ValueId saved = op.saved(nn::MaxPool2D::kIndices);  // a maximum's alone
-  const bool saves = saved >= 0;
-  const auto purpose = saves ? onednn::Purpose::training : onednn::Purpose::inference;
-  Pooling shape = shape_of(layer, lowering.shape(x), lowering.shape(y));
-  const Layout here = lowering.layout(lowering.slot_of(x));
+  const auto purpose = saved >= 0 ? onednn::Purpose::training : onednn::Purpose::inference;
+  Pooling shape = shape_of(layer, lowering.shape(op.x()), lowering.shape(op.y()));
+  const Layout here = lowering.layout(lowering.slot_of(op.x()));
   std::vector<Found> found;
   for (const Layout& source :
        {here, plain_layout(here), onednn::layout(onednn::dims(here), Tag::nChw16c)}) {
@@ -169,18 +161,12 @@ void forward(Lowering& lowering, const nn::Op& op, const Layer& layer) {
     found.push_back(onednn::pooling_forward(lowering.engine(), shape, purpose));
   }
   const Kernel kernel = lowering.choose(op, found);
-  const Layout source = kernel.at(DNNL_ARG_SRC);
-  lowering.forward(op) = {source, kernel.at(DNNL_ARG_DST)};
-  std::vector<Use> uses{{DNNL_ARG_SRC, lowering.in_layout(x, source)},
-                        {DNNL_ARG_DST, lowering.make(y, kernel.at(DNNL_ARG_DST))}};
-  if (saves) {
-    const SlotId indices = lowering.make(saved, kernel.at(DNNL_ARG_WORKSPACE));
-    uses.push_back({DNNL_ARG_WORKSPACE, indices});
-  }
-  lowering.append(lowering.step_name(op), kernel, std::move(uses));
-  can_be_cut(lowering, shape, lowering.forward(op), [&lowering, purpose](const Pooling& p) {
-    return onednn::pooling_forward(lowering.engine(), p, purpose);
-  });
+  lowering.forward(op) = {kernel.at(DNNL_ARG_SRC), kernel.at(DNNL_ARG_DST)};
+  lowering.append(op, {.kernel = kernel},
+                  {{DNNL_ARG_SRC, op.x()}, {DNNL_ARG_DST, op.y()}, {DNNL_ARG_WORKSPACE, saved}},
+                  for_rows(shape, lowering.forward(op), [&lowering, purpose](const Pooling& p) {
+                    return onednn::pooling_forward(lowering.engine(), p, purpose);
+                  }));
 }
 
 /// Does the work of the ReLU before the pooling on the derivative by what the pooling made. Returns
@@ -216,9 +202,9 @@ void backward(Lowering& lowering, const nn::Op& op, const Layer& layer) {
   const nn::ValueId saved = op.saved(nn::MaxPool2D::kIndices);
   if (saved >= 0) uses.push_back({DNNL_ARG_WORKSPACE, lowering.slot_of(saved)});
   lowering.append(lowering.step_name(op), kernel, std::move(uses));
-  can_be_cut(lowering, shape, lowering.forward(op), [&lowering](const Pooling& p) {
+  lowering.can_be_cut(for_rows(shape, lowering.forward(op), [&lowering](const Pooling& p) {
     return onednn::pooling_backward(lowering.engine(), p);
-  });
+  }));
 }
 
 template <class Layer>

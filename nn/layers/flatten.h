@@ -2,6 +2,9 @@
 // Images as rows of features.
 
 #include <millrace/nn/layers/layer.h>
+#include <millrace/nn/reference/call.h>
+
+#include <algorithm>
 
 namespace millrace::nn {
 
@@ -12,8 +15,12 @@ struct Flatten {  ///< [N][H][W][C] -> [N][H*W*C], channels fastest
     return {.output = {input.shape().elements()}};
   }
   [[nodiscard]] Derivative derivative(bool) const { return {}; }
-  void forward(const reference::Call& call) const;
-  void backward(const reference::Call& call) const;
+  void forward(const reference::Call& call) const {
+    std::copy(call.x().begin(), call.x().end(), call.y().begin());
+  }
+  void backward(const reference::Call& call) const {
+    std::copy(call.dy().begin(), call.dy().end(), call.dx().begin());
+  }
   friend bool operator==(const Flatten&, const Flatten&) = default;
 };
 

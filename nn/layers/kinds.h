@@ -40,7 +40,13 @@
 namespace millrace::nn {
 
 /// The kind of that name with the options that it has by itself; nothing if there is none.
-[[nodiscard]] std::optional<LayerKind> layer_kind(std::string_view name);
+[[nodiscard]] inline std::optional<LayerKind> layer_kind(std::string_view name) {
+#define MILLRACE_KIND(Kind) \
+  if (name == Kind::kFacts.name) return LayerKind(Kind{});
+  MILLRACE_LAYER_KINDS(MILLRACE_KIND)
+#undef MILLRACE_KIND
+  return std::nullopt;
+}
 
 /// Calls visit(const Kind&) with what the layer is; false if it is none of these kinds.
 template <class Visit>

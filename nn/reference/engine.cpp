@@ -114,9 +114,7 @@ class Executor64 final : public ReferenceExecutor {
 };
 
 Graph Executor64::graph_of(const Model& model, Mode mode) const {
-  Graph graph = build_graph(model, options_.batch, mode, loss_);
-  graph.label_smoothing = options_.label_smoothing;
-  return graph;
+  return build_graph(model, options_.batch, mode, loss_, options_.label_smoothing);
 }
 
 std::vector<MemoryLine> Executor64::memory() const {

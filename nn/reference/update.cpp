@@ -71,9 +71,9 @@ void clip(Arenas& arenas, std::span<const Parameter> parameters, const GradientO
 void update(Arenas& arenas, const OptimizerOptions& options, double learning_rate, std::int64_t t) {
   std::array<std::span<double>, kMostStates> states;
   std::copy(arenas.states.begin(), arenas.states.end(), states.begin());
-  nn::update<double>(options, learning_rate, t,
-                     std::span(arenas.parameters).first(arenas.gradients.size()), arenas.gradients,
-                     std::span(states).first(static_cast<std::size_t>(state_arenas(options))));
+  nn::update(options, learning_rate, t, std::span(arenas.parameters).first(arenas.gradients.size()),
+             arenas.gradients,
+             std::span(states).first(static_cast<std::size_t>(state_arenas(options))));
 }
 
 void clear_masks(Arenas& arenas, std::span<const Parameter> parameters) {

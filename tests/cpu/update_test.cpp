@@ -1,11 +1,14 @@
 // What happens to gradients and weights between two steps, on oneDNN's layouts.
 
 #include <millrace/core/error.h>
+#include <millrace/cpu/kernels/update.h>
 
 #include <algorithm>
+#include <array>
 
 #include "catch.h"
 #include "cpu/compare.h"
+#include "nn/recorded_optimizers.h"
 #include "nn/recorded_steps.h"
 
 using namespace millrace;
@@ -51,6 +54,21 @@ std::vector<float> times(std::vector<float> values, std::span<const float> masks
 }
 
 }  // namespace
+
+TEST_CASE("Steps in float are PyTorch's and Keras's but for rounding") {
+  const auto update = [](const nn::OptimizerOptions& options, double rate, std::int64_t t,
+                         std::span<float> weights, std::span<const float> gradients,
+                         std::span<const std::span<float>> states) {
+    std::array<std::span<float>, nn::kMostStates> all;
+    std::copy(states.begin(), states.end(), all.begin());
+    cpu::update_weights(options, nn::update_constants(options, rate, t), weights, gradients, all);
+  };
+  for (const auto& record : test::recorded("optimizers.json")) {
+    DYNAMIC_SECTION(record["options"]) {
+      test::check_recorded<float>(record, 1e-6, 1e-6, update);
+    }
+  }
+}
 
 TEST_CASE("Steps with L2, clips and label smoothing are Keras's on this engine") {
   const auto engine = cpu::make_engine({.threads = 1});

@@ -134,8 +134,7 @@ class ArenaSteps {
     clip_exactly();
     const std::vector<std::span<double>> states(
         exact_.states.begin(), exact_.states.begin() + nn::state_arenas(options_.optimizer));
-    nn::update<double>(options_.optimizer, learning_rate, t, exact_.weights, exact_.gradients,
-                       states);
+    nn::update(options_.optimizer, learning_rate, t, exact_.weights, exact_.gradients, states);
     for_each([&](std::size_t i) {
       if (masked && options_.masks) exact_.weights[i] *= static_cast<double>(masks_[i]);
     });

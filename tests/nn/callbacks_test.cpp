@@ -1,9 +1,7 @@
 // What callbacks decide, against recorded runs of Keras's.
 
 #include <millrace/core/error.h>
-#include <millrace/nn/early_stopping.h>
 #include <millrace/nn/monitor.h>
-#include <millrace/nn/reduce_on_plateau.h>
 
 #include "catch.h"
 #include "recorded.h"

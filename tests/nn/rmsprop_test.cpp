@@ -15,7 +15,7 @@ double after_one_step(const OptimizerOptions& options, double gradient) {
   std::vector<double> weights{1}, gradients{gradient}, square{0}, buffer{0};
   std::vector<std::span<double>> states{square, buffer};
   states.resize(static_cast<std::size_t>(state_arenas(options)));
-  update<double>(options, 0.01, 1, weights, gradients, states);
+  update(options, 0.01, 1, weights, gradients, states);
   return weights[0];
 }
 
