@@ -7,19 +7,15 @@
 namespace millrace::gpu {
 namespace {
 
-std::size_t count_of(std::int64_t elements) {
-  return static_cast<std::size_t>(elements);
-}
-
-Targets targets_of(const void* labels, const LossSize& size) {
+Targets targets_of(Launcher& at, const void* labels, const LossSize& size) {
   const nn::LossInfo& info = nn::loss_info(size.loss);
   MILLRACE_CHECK(!size.labels_are_indices || info.takes_class_numbers(size.outputs),
                  "labels by number are for a softmax or one output, not for ", size.outputs);
   Targets targets;
   if (size.labels_are_indices) {
-    targets.indices = static_cast<const std::int32_t*>(labels);
+    targets.indices = at.reads_any<std::int32_t>(labels, size.samples);
   } else {
-    targets.rows = static_cast<const float*>(labels);
+    targets.rows = at.reads_any<float>(labels, size.samples * size.outputs);
   }
   targets.outputs = size.outputs;
   targets.classes = info.classes(size.outputs);
@@ -31,46 +27,30 @@ Targets targets_of(const void* labels, const LossSize& size) {
 
 Launch loss(Type type, const float* logits, const void* labels, const float* weights, void* dlogits,
             double* losses, std::uint8_t* right, const LossSize& size, const Scalars* scalars) {
-  const std::size_t rows = count_of(size.samples);
-  const std::size_t stored = rows * count_of(size.stored);
-  const std::size_t label_bytes = size.labels_are_indices
-                                      ? rows * sizeof(std::int32_t)
-                                      : rows * count_of(size.outputs) * sizeof(float);
-  return with_type(type,
-                   [&]<class T>() {
-                     return nn::with_loss(size.loss, [&]<class Kind>() {
-                       const LossRows<T, Kind> kernel{.logits = logits,
-                                                      .targets = targets_of(labels, size),
-                                                      .weights = weights,
-                                                      .dlogits = static_cast<T*>(dlogits),
-                                                      .losses = losses,
-                                                      .right = right,
-                                                      .stored = size.stored,
-                                                      .scalars = scalars};
-                       return launch_of(Kind::kInfo.kernel, kernel, size.samples);
-                     });
-                   })
-      .reads(logits, stored * sizeof(float))
-      .reads(labels, label_bytes)
-      .reads(weights, rows * sizeof(float))
-      .reads(scalars, sizeof(Scalars))
-      .writes(dlogits, stored * size_of(type))
-      .writes(losses, rows * sizeof(double))
-      .writes(right, rows);
+  const std::int64_t elements = size.samples * size.stored;
+  return nn::with_loss(size.loss, [&]<class Kind>() {
+    return typed(Kind::kInfo.kernel, type, elements, [&]<class T>(Launcher& at) {
+      return at.calls(LossRows<T, Kind>{.logits = at.reads_any<float>(logits, elements),
+                                        .targets = targets_of(at, labels, size),
+                                        .weights = at.reads_any<float>(weights, size.samples),
+                                        .dlogits = at.writes_any<T>(dlogits, elements),
+                                        .losses = at.writes_any<double>(losses, size.samples),
+                                        .right = at.writes_any<std::uint8_t>(right, size.samples),
+                                        .stored = size.stored,
+                                        .scalars = at.reads_any<Scalars>(scalars)},
+                      size.samples);
+    });
+  });
 }
 
 Launch loss_totals(const double* losses, const float* weights, const std::uint8_t* right,
                    const LossSize& size, Scalars* scalars) {
-  const std::size_t rows = count_of(size.samples);
-  Launch launch =
-      weights != nullptr
-          ? launch_of("loss_totals", LossTotals<true>{losses, weights, right, scalars}, 1)
-          : launch_of("loss_totals", LossTotals<false>{losses, weights, right, scalars}, 1);
-  return launch.reads(losses, rows * sizeof(double))
-      .reads(weights, rows * sizeof(float))
-      .reads(right, rows)
-      .reads(scalars, sizeof(Scalars))
-      .writes(scalars, sizeof(Scalars));
+  Launcher at("loss_totals");
+  const LossTotals<true> totals{
+      at.reads_any<double>(losses, size.samples), at.reads_any<float>(weights, size.samples),
+      at.reads_any<std::uint8_t>(right, size.samples), at.updates_any<Scalars>(scalars)};
+  if (weights != nullptr) return at.calls(totals, 1);
+  return at.calls(LossTotals<false>{losses, weights, right, scalars}, 1);
 }
 
 }  // namespace millrace::gpu

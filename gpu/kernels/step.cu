@@ -9,16 +9,14 @@
 namespace millrace::gpu {
 
 Launch begin_step(Scalars* scalars, const StepNumbers& step) {
-  return launch_of("begin_step", BeginStep{step, scalars}, 1)
-      .reads(scalars, sizeof(Scalars))
-      .writes(scalars, sizeof(Scalars));
+  Launcher at("begin_step");
+  return at.calls(BeginStep{step, at.updates_any<Scalars>(scalars)}, 1);
 }
 
 Launch begin_step(Scalars* scalars, const StepNumbers* step) {
-  return launch_of("begin_kept_step", BeginKeptStep{step, scalars}, 1)
-      .reads(step, sizeof(StepNumbers))
-      .reads(scalars, sizeof(Scalars))
-      .writes(scalars, sizeof(Scalars));
+  Launcher at("begin_kept_step");
+  return at.calls(BeginKeptStep{at.reads_any<StepNumbers>(step), at.updates_any<Scalars>(scalars)},
+                  1);
 }
 
 std::vector<Launch> keep_steps(StepNumbers* steps, StepNumbers first, std::int64_t samples,
@@ -30,12 +28,12 @@ std::vector<Launch> keep_steps(StepNumbers* steps, StepNumbers first, std::int64
   std::vector<Launch> launches;
   for (std::int64_t done = 0; done < count; done += kRatesOfLaunch) {
     const std::int64_t now = std::min<std::int64_t>(kRatesOfLaunch, count - done);
-    KeepSteps keep{steps + done, first, samples - done * first.samples, {}};
+    Launcher at("keep_steps");
+    KeepSteps keep{
+        at.writes_any<StepNumbers>(steps + done, now), first, samples - done * first.samples, {}};
     keep.first.t += done;
     std::copy_n(learning_rates.begin() + done, now, keep.learning_rates);
-    launches.push_back(
-        launch_of("keep_steps", keep, now)
-            .writes(keep.steps, static_cast<std::size_t>(now) * sizeof(StepNumbers)));
+    launches.push_back(at.calls(keep, now));
   }
   return launches;
 }
