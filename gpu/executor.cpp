@@ -1,6 +1,7 @@
 #include <millrace/gpu/gpu_executor.h>
 
 #include <millrace/core/error.h>
+#include <millrace/gpu/kernels/step.h>
 #include <millrace/gpu/update_arenas.h>
 
 #include <algorithm>

@@ -1,10 +1,98 @@
-#include <millrace/gpu/kernels.h>
-#include <millrace/gpu/kernels/kernel.h>
 #include <millrace/gpu/kernels/loss.h>
 
-#include <millrace/core/error.h>
+#include <millrace/gpu/kernels/kernel.h>
+#include <millrace/nn/losses/loss_row.h>
+
+#include <cmath>
 
 namespace millrace::gpu {
+
+/// What the rows of a batch are compared with: one class each by number, or a value an output.
+struct Targets {
+  const std::int32_t* indices = nullptr;  ///< [samples], or null
+  const float* rows = nullptr;            ///< [samples][outputs]
+  std::int64_t outputs = 0, classes = 0;
+  nn::Smoothing smoothing{};
+
+  MILLRACE_HOST_DEVICE bool has_class(std::int64_t n) const {
+    return indices == nullptr || (indices[n] >= 0 && indices[n] < classes);
+  }
+  MILLRACE_HOST_DEVICE nn::Target of(std::int64_t n) const {
+    if (indices == nullptr) return {rows + n * outputs, 0, smoothing};
+    return {nullptr, indices[n], smoothing};
+  }
+};
+
+/// Where the derivatives of a row go; null: nowhere.
+template <class T>
+struct StoredRow {
+  T* values;
+  MILLRACE_HOST_DEVICE explicit operator bool() const { return values != nullptr; }
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t j, double value) const {
+    store(values + j, static_cast<float>(value));
+  }
+};
+
+/// A row a call. T is the storage type of dlogits.
+template <class T, class Loss>
+struct LossRows {
+  const float* logits;
+  Targets targets;
+  const float* weights;  ///< or null: all 1
+  T* dlogits;            ///< or null
+  double* losses;
+  std::uint8_t* right;
+  std::int64_t stored;
+  const Scalars* scalars;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t n) const {
+    const bool is_valid = n < scalars->samples;
+    T* const row = dlogits == nullptr ? nullptr : dlogits + n * stored;
+    if (!is_valid || !targets.has_class(n)) {
+      losses[n] = is_valid ? static_cast<double>(NAN) : 0.0;
+      right[n] = 0;
+      clear(row, 0);
+      return;
+    }
+    const double weight = weights == nullptr ? 1.0 : static_cast<double>(weights[n]);
+    const double scale = weight / static_cast<double>(scalars->samples) * scalars->loss_scale.scale;
+    const nn::LossRow result = Loss::template evaluate<nn::FastMath>(
+        logits + n * stored, targets.outputs, targets.of(n), scale, StoredRow<T>{row});
+    losses[n] = weight * result.loss;
+    right[n] = result.is_right ? 1 : 0;
+    clear(row, targets.outputs);
+  }
+  MILLRACE_HOST_DEVICE void clear(T* row, std::int64_t first) const {
+    if (row == nullptr) return;
+    for (std::int64_t j = first; j < stored; ++j) store(row + j, 0.0F);
+  }
+};
+
+/// One call. Rows are added in order.
+template <bool kHasWeights>
+struct LossTotals {
+  const double* losses;
+  const float* weights;
+  const std::uint8_t* right;
+  Scalars* scalars;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t) const {
+    const std::int64_t samples = scalars->samples;
+    double loss = 0, weight = 0;
+    std::int64_t correct = 0;
+#pragma unroll 16  // loads of many rows at a time
+    for (std::int64_t n = 0; n < samples; ++n) {
+      loss += losses[n];
+      weight += kHasWeights ? static_cast<double>(weights[n]) : 1.0;
+      correct += right[n];
+    }
+    scalars->loss_sum += loss + scalars->penalty * static_cast<double>(samples);
+    scalars->weight_sum += weight;
+    scalars->correct += correct;
+    scalars->counted += samples;
+  }
+};
+
 namespace {
 
 Targets targets_of(Launcher& at, const void* labels, const LossSize& size) {

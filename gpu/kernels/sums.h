@@ -3,9 +3,8 @@
 // of squares for L2 and for clips. Sums are float64, in fixed parts whose threads read next to each
 // other, then folded twice: results depend on the arena alone.
 
-#include <millrace/gpu/kernels.h>
 #include <millrace/gpu/kernels/chunk.h>
-#include <millrace/gpu/kernels/element.h>
+#include <millrace/gpu/kernels/update.h>
 
 #include <cmath>
 #include <cstdint>

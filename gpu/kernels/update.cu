@@ -1,8 +1,7 @@
-#include <millrace/gpu/kernels.h>
-#include <millrace/gpu/kernels/kernel.h>
 #include <millrace/gpu/kernels/update.h>
 
-#include <millrace/core/error.h>
+#include <millrace/gpu/kernels/apply.h>
+#include <millrace/gpu/kernels/kernel.h>
 
 #include <utility>
 

@@ -2,6 +2,7 @@
 
 #include <millrace/gpu/lower/convolution.h>
 
+#include <millrace/gpu/kernels/activation.h>
 #include <millrace/gpu/lower/lowering.h>
 #include <millrace/nn/window.h>
 

@@ -1,6 +1,7 @@
 // Dense layers: three products, with bias, ReLU and their gradients in the epilogues where the
 // library has them, and kernels of our own where it has not.
 
+#include <millrace/gpu/kernels/activation.h>
 #include <millrace/gpu/lower/lowering.h>
 
 #include <millrace/core/buffer.h>

@@ -1,6 +1,8 @@
 #include <millrace/gpu/lower/lowering.h>
 
 #include <millrace/core/error.h>
+#include <millrace/gpu/kernels/column_sums.h>
+#include <millrace/gpu/kernels/layout.h>
 
 #include <algorithm>
 #include <utility>

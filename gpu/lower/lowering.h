@@ -3,6 +3,7 @@
 // form, fuses what the libraries can do at once, and appends steps. The kinds of layers (the files
 // beside this one) are written with these words.
 
+#include <millrace/gpu/kernels/loss.h>
 #include <millrace/gpu/parameters.h>
 #include <millrace/gpu/plans.h>
 #include <millrace/gpu/program.h>

@@ -6,7 +6,8 @@
 
 #include <millrace/core/half.h>
 #include <millrace/core/random.h>
-#include <millrace/gpu/kernels.h>
+#include <millrace/gpu/kernels/step.h>
+#include <millrace/gpu/kernels/update.h>
 
 #include <array>
 #include <cmath>
