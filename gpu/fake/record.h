@@ -6,7 +6,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -56,13 +55,5 @@ struct Faults {
   bool has_fused_epilogues = true;       ///< false: plan() has only Epilogue::none
   bool has_fused_convolutions = true;    ///< false: plan() has no convolution with bias or ReLU
 };
-
-namespace recording {
-
-/// RecordingDevice::replay() of a record.
-[[nodiscard]] double replay(std::span<const Recorded> record,
-                            const std::function<double(const Recorded&)>& duration);
-
-}  // namespace recording
 
 }  // namespace millrace::gpu
