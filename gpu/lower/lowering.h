@@ -100,6 +100,9 @@ class Lowering {
   [[nodiscard]] const MatmulPlan& require(const nn::Op& op, const Matmul& matmul);
   void append(std::string name, Bind bind);
   void append(const nn::Op& op, Bind bind) { append(step_name(op), std::move(bind)); }
+  /// What follows a convolution or product that has neither bias nor ReLU inside.
+  void append_bias_and_relu(const nn::Op& op, SlotId y, SlotId bias, const Layout& layout,
+                            bool relu);
   /// Sums of columns of a gradient into db; with `y`, masks dy into dx on the way.
   void append_column_sums(const nn::Op& op, SlotId dy, SlotId y, SlotId dx, const Layout& layout,
                           nn::ValueId db);
