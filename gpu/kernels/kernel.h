@@ -51,13 +51,6 @@ void run_on_host(const void* arguments, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) functor(i);
 }
 
-/// A launch of `count` calls. A functor type has one name.
-template <class F>
-Launch launch_of(const char* name, const F& functor, std::int64_t count) {
-  static const Kernel kernel{name, &launch_on_device<F>, &run_on_host<F>};
-  return Launch::of(kernel, functor, count);
-}
-
 /// Stored channels are whole chunks of 16 bytes of the storage type, which is what a call handles.
 inline void check_channels(const char* kernel, Type type, std::int64_t channels,
                            std::int64_t stored) {
@@ -121,10 +114,11 @@ class Launcher {
     return writes_any<T>(memory, count);
   }
 
-  /// When all memory is noted: `count` calls of the functor, or as many teams (team_sums.h).
+  /// When all memory is noted: `count` calls of the functor. A functor type has one name.
   template <class F>
   [[nodiscard]] Launch calls(const F& functor, std::int64_t count) const {
-    return with_noted(launch_of(kernel_, functor, count));
+    static const Kernel kernel{kernel_, &launch_on_device<F>, &run_on_host<F>};
+    return launch(kernel, functor, count);
   }
   /// A call for each chunk of the elements.
   template <class T, class F>
@@ -132,8 +126,11 @@ class Launcher {
     return calls(functor, chunks_of(elements_, kChunk<T>));
   }
   template <class F>
-  [[nodiscard]] Launch teams(const F& functor, std::int64_t count) const {
-    return with_noted(launch_of_teams(kernel_, functor, count));
+  [[nodiscard]] Launch launch(const Kernel& kernel, const F& functor, std::int64_t count) const {
+    Launch made = Launch::of(kernel, functor, count);
+    made.accesses = noted_.accesses;
+    made.access_count = noted_.access_count;
+    return made;
   }
   [[nodiscard]] const char* kernel() const { return kernel_; }
 
@@ -141,11 +138,6 @@ class Launcher {
   template <class T>
   static std::size_t bytes(std::int64_t count) {
     return static_cast<std::size_t>(count) * sizeof(T);
-  }
-  [[nodiscard]] Launch with_noted(Launch launch) const {
-    launch.accesses = noted_.accesses;
-    launch.access_count = noted_.access_count;
-    return launch;
   }
   void check(const void* memory) const {
     MILLRACE_CHECK(memory != nullptr && reinterpret_cast<std::uintptr_t>(memory) % 16 == 0, kernel_,

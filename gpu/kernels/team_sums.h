@@ -67,11 +67,11 @@ void run_teams_on_host(const void* arguments, std::int64_t teams) {
   }
 }
 
-/// As launch_of(), with a team where that has a call.
+/// As Launcher::calls(), with a team where that has a call.
 template <class F>
-Launch launch_of_teams(const char* name, const F& functor, std::int64_t teams) {
-  static const Kernel kernel{name, &launch_teams_on_device<F>, &run_teams_on_host<F>};
-  return Launch::of(kernel, functor, teams);
+Launch launch_of_teams(const Launcher& at, const F& functor, std::int64_t teams) {
+  static const Kernel kernel{at.kernel(), &launch_teams_on_device<F>, &run_teams_on_host<F>};
+  return at.launch(kernel, functor, teams);
 }
 
 /// Chunks of a row that a team adds up side by side: a line of a GPU's cache.
@@ -187,7 +187,8 @@ Launch part_sums(Launcher& at, const Rule& rule, const Plane& plane, float* part
   const std::int64_t chunks = plane.stored / Rule::kLanes;
   const std::int64_t parts = sum_parts(plane.rows);
   const std::int32_t width = team_width(chunks);
-  return at.teams(
+  return launch_of_teams(
+      at,
       PartSums<Rule>{.rule = rule,
                      .parts = parts,
                      .rows_of_part = (plane.rows + parts - 1) / parts,
@@ -202,7 +203,8 @@ Launch total_sums(Launcher& at, const Rule& rule, const Plane& plane, const floa
   const std::int64_t chunks = plane.stored / Rule::kLanes;
   const std::int64_t parts = sum_parts(plane.rows);
   const std::int32_t width = team_width(chunks);
-  return at.teams(
+  return launch_of_teams(
+      at,
       TotalSums<Rule>{.rule = rule,
                       .partials = at.reads<float>(partials, Rule::kSums * parts * plane.stored),
                       .parts = parts,
