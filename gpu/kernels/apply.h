@@ -3,6 +3,8 @@
 // nn/gradient.h, each arena read and written once.
 
 #include <millrace/gpu/kernels/sums.h>
+#include <millrace/nn/loss_scale.h>
+#include <millrace/nn/optimizer.h>
 
 #include <cmath>
 #include <cstdint>

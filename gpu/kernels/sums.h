@@ -4,7 +4,8 @@
 // other, then folded twice: results depend on the arena alone.
 
 #include <millrace/gpu/kernels/chunk.h>
-#include <millrace/gpu/kernels/update.h>
+#include <millrace/gpu/parameters.h>
+#include <millrace/gpu/scalars.h>
 
 #include <cmath>
 #include <cstdint>

@@ -2,6 +2,7 @@
 // The update of all parameters at once: one flat arena.
 
 #include <millrace/gpu/kernels/plane.h>
+#include <millrace/gpu/parameters.h>
 #include <millrace/gpu/scalars.h>
 #include <millrace/nn/gradient.h>
 #include <millrace/nn/loss_scale.h>
@@ -17,12 +18,6 @@ namespace millrace::gpu {
 [[nodiscard]] std::int64_t arena_parts() noexcept;
 [[nodiscard]] std::int64_t norm_parts() noexcept;
 
-/// A parameter of the arena, in device memory, in the order of offsets. Offsets and counts are
-/// physical; offsets are multiples of 16. What lies between segments is zero in every arena.
-struct Segment {
-  std::int64_t offset = 0, count = 0;
-  std::uint32_t is_penalised = 0;  ///< a kernel, where L2 is on
-};
 /// What the update works on, each at a multiple of 16 bytes; absent parts are null. `gradients` are
 /// of the storage type and still scaled.
 struct UpdateArenas {
