@@ -13,7 +13,8 @@
 //   static constexpr int kLanes, kSums;
 //   std::int64_t rows() const;                       // that count
 //   void add(std::int64_t row, std::int64_t channel, Sums<kSums, kLanes>& sums) const;
-//   void finish(std::int64_t channel, Sums<kSums, kLanes>& sums) const;
+//   void finish(std::int64_t channel, Sums<kSums, kLanes>& sums) const;  // parts may do without
+//   std::int64_t channels;                           // that count: parts of others are zero
 
 #include <millrace/gpu/kernels/kernel.h>
 #include <millrace/gpu/scalars.h>
@@ -126,9 +127,10 @@ struct PartSums {
     const TeamPlace place = place_of(team, thread, stored / Rule::kLanes, width);
     const std::int64_t channel = place.chunk * Rule::kLanes;
     if (channel >= stored) return;
-    rule.finish(channel, sum);
+    if constexpr (requires { rule.finish(channel, sum); }) rule.finish(channel, sum);
     for (int s = 0; s < Rule::kSums; ++s) {
-      store_lanes(partials + (s * parts + place.part) * stored + channel, sum.of[s]);
+      store_lanes(partials + (s * parts + place.part) * stored + channel, sum.of[s],
+                  rule.channels - channel);
     }
   }
 };
