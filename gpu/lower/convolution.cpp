@@ -1,7 +1,5 @@
 // Convolutions, with bias and ReLU in one plan where the library has it.
 
-#include <millrace/gpu/lower/convolution.h>
-
 #include <millrace/gpu/lower/lowering.h>
 #include <millrace/nn/window.h>
 

@@ -142,6 +142,11 @@ class Lowering {
 MILLRACE_LAYER_KINDS(MILLRACE_LOWER)
 #undef MILLRACE_LOWER
 
+/// The pass of a convolution that `op` is, with stored channels and filters, without bias and ReLU,
+/// which the lowering adds where there is such a plan. Requires: the layer is a Conv2D.
+[[nodiscard]] Convolution convolution_of(const nn::Graph& graph, const nn::Op& op,
+                                         nn::Precision precision);
+
 /// What lowering the loss leaves for later: totals come after the penalty is known.
 struct LossSlots {
   SlotId losses = kNoSlot, right = kNoSlot;
