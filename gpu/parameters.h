@@ -25,6 +25,9 @@ struct Segment {
   std::uint32_t is_penalised = 0;  ///< a kernel, where L2 is on
 };
 
+/// Fixed parts for sums over a whole arena, and over one parameter: partials are float64.
+inline constexpr std::int64_t kArenaParts = 16384, kNormParts = 1024;
+
 /// Channels and features are stored in multiples of 16 bytes, which tensor cores ask for.
 [[nodiscard]] std::int64_t padded(std::int64_t channels, nn::Precision precision) noexcept;
 

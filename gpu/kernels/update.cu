@@ -160,13 +160,6 @@ Launch copy_as(Launcher at, const float* from, void* to, std::int64_t elements) 
 
 }  // namespace
 
-std::int64_t arena_parts() noexcept {
-  return kArenaParts;
-}
-std::int64_t norm_parts() noexcept {
-  return kNormParts;
-}
-
 std::vector<Launch> update(Type type, const UpdateArenas& arenas,
                            const nn::OptimizerOptions& optimizer,
                            const nn::GradientOptions& gradient,

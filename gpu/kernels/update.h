@@ -14,10 +14,6 @@
 
 namespace millrace::gpu {
 
-/// Fixed parts for sums over a whole arena, and over one parameter: partials are float64.
-[[nodiscard]] std::int64_t arena_parts() noexcept;
-[[nodiscard]] std::int64_t norm_parts() noexcept;
-
 /// What the update works on, each at a multiple of 16 bytes; absent parts are null. `gradients` are
 /// of the storage type and still scaled.
 struct UpdateArenas {
@@ -32,8 +28,8 @@ struct UpdateArenas {
   float* given = nullptr;
   const Segment* segments = nullptr;
   std::int64_t segment_count = 0;
-  double* partials = nullptr;  ///< [2][arena_parts()], for L2 and clip_global_norm
-  double* norms = nullptr;     ///< [segment_count][norm_parts()], for clip_norm
+  double* partials = nullptr;  ///< [2][kArenaParts], for L2 and clip_global_norm
+  double* norms = nullptr;     ///< [segment_count][kNormParts], for clip_norm
 };
 /// From gradients to new weights, in this order: are all finite; unscale, L2, clip, optimizer,
 /// mask, working copy; then the loss scale advances. With loss scaling a step with a gradient that
