@@ -1,7 +1,7 @@
 #include <millrace/gpu/gpu_executor.h>
 
 #include <millrace/core/error.h>
-#include <millrace/gpu/update_arenas.h>
+#include <millrace/gpu/kernels/step.h>
 
 #include <algorithm>
 #include <exception>
@@ -13,6 +13,20 @@ namespace {
 nn::CompileOptions checked(const nn::CompileOptions& options) {
   nn::validate(options);
   return options;
+}
+
+/// What the trainable parameters are to the kernels.
+std::vector<Segment> segments_of(const ParameterPlaces& parameters,
+                                 const nn::GradientOptions& gradient) {
+  std::vector<Segment> segments;
+  for (std::size_t p = 0; p < parameters.parameters().size(); ++p) {
+    const nn::Parameter& parameter = parameters.parameters()[p];
+    if (!parameter.trainable) continue;
+    const auto& place = parameters.place(static_cast<int>(p));
+    const bool is_penalised = gradient.l2 > 0 && parameter.role == nn::Role::kernel;
+    segments.push_back({place.offset, place.count(), is_penalised ? 1U : 0U});
+  }
+  return segments;
 }
 
 }  // namespace

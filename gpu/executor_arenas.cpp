@@ -1,7 +1,7 @@
 #include <millrace/gpu/gpu_executor.h>
 
 #include <millrace/core/error.h>
-#include <millrace/gpu/kernels.h>
+#include <millrace/gpu/kernels/layout.h>
 #include <millrace/gpu/update_arenas.h>
 
 #include <cstddef>

@@ -48,7 +48,7 @@ MemoryNeeds memory_needs(const Programs& programs, const ParameterPlaces& parame
                     .activations = programs.activations().count,
                     .workspace = programs.workspace().count,
                     .segments = segments * sizeof(Segment),
-                    .partials = 2 * static_cast<std::uint64_t>(arena_parts()) * sizeof(double)};
+                    .partials = 2 * kArenaParts * sizeof(double)};
   if (!options.training) return needs;
   needs.gradients = aligned(trainable * storage);
   needs.steps = kMostSteps * sizeof(StepNumbers);
@@ -57,7 +57,7 @@ MemoryNeeds memory_needs(const Programs& programs, const ParameterPlaces& parame
   if (options.gradient.l2 > 0) needs.given = trainable * sizeof(float);
   if (options.masks) needs.masks = trainable * sizeof(float);
   if (options.gradient.clip_norm > 0) {
-    needs.norms = segments * static_cast<std::uint64_t>(norm_parts()) * sizeof(double);
+    needs.norms = segments * kNormParts * sizeof(double);
   }
   // Between steps the activations are where gradients are put for the host, as float32.
   needs.activations = std::max(needs.activations, trainable * sizeof(float));

@@ -1,7 +1,6 @@
 #include <millrace/gpu/input_slot.h>
 
 #include <millrace/core/error.h>
-#include <millrace/gpu/kernels/input.h>
 #include <millrace/gpu/kernels/layout.h>
 #include <millrace/gpu/parameters.h>
 #include <millrace/gpu/resident.h>

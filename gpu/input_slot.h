@@ -5,6 +5,7 @@
 
 #include <millrace/core/buffer.h>
 #include <millrace/gpu/context.h>
+#include <millrace/gpu/kernels/input.h>
 #include <millrace/gpu/program.h>
 #include <millrace/gpu/resident.h>
 #include <millrace/nn/device_input.h>

@@ -18,6 +18,16 @@
 
 namespace millrace::gpu {
 
+/// A parameter of the arena, in device memory, in the order of offsets. Offsets and counts are
+/// physical; offsets are multiples of 16. What lies between segments is zero in every arena.
+struct Segment {
+  std::int64_t offset = 0, count = 0;
+  std::uint32_t is_penalised = 0;  ///< a kernel, where L2 is on
+};
+
+/// Fixed parts for sums over a whole arena, and over one parameter: partials are float64.
+inline constexpr std::int64_t kArenaParts = 16384, kNormParts = 1024;
+
 /// Channels and features are stored in multiples of 16 bytes, which tensor cores ask for.
 [[nodiscard]] std::int64_t padded(std::int64_t channels, nn::Precision precision) noexcept;
 

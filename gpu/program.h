@@ -7,7 +7,7 @@
 #include <millrace/core/bytes.h>
 #include <millrace/gpu/context.h>
 #include <millrace/gpu/device.h>
-#include <millrace/gpu/kernels.h>
+#include <millrace/gpu/kernels/update.h>
 #include <millrace/gpu/scalars.h>
 #include <millrace/nn/engine.h>
 

@@ -5,7 +5,6 @@
 #include <millrace/gpu/program.h>
 
 #include <cstdint>
-#include <vector>
 
 namespace millrace::gpu {
 
@@ -32,9 +31,5 @@ struct UpdateSize {
           .partials = arenas.partials,
           .norms = arenas.norms};
 }
-
-/// What the trainable parameters are to the kernels.
-[[nodiscard]] std::vector<Segment> segments_of(const ParameterPlaces& parameters,
-                                               const nn::GradientOptions& gradient);
 
 }  // namespace millrace::gpu

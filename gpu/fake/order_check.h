@@ -5,7 +5,7 @@
 // the host that synchronized to all that it queues later. For each run of bytes it is remembered
 // who wrote it last and who has read it since; whoever touches it next has to know them.
 
-#include <millrace/gpu/fake/record.h>
+#include <millrace/gpu/fake/recording_device.h>
 
 #include <cstdint>
 #include <map>

@@ -3,12 +3,40 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstring>
+#include <map>
 
 namespace millrace::gpu {
 namespace recording {
 namespace {
 
 constexpr std::size_t kMostViolations = 200;
+
+/// Eight bytes at a time; any change of one word changes it.
+std::uint64_t hash_of(const void* memory, std::size_t bytes) {
+  std::uint64_t hash = bytes;
+  const auto* const from = static_cast<const std::byte*>(memory);
+  for (std::size_t at = 0; at < bytes; at += sizeof(std::uint64_t)) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, from + at, std::min(sizeof word, bytes - at));
+    hash = (hash ^ word) * 0x9E3779B97F4A7C15U;
+    hash ^= hash >> 32;
+  }
+  return hash;
+}
+
+/// Virtual seconds since the beginning.
+struct Clocks {
+  std::map<int, double> streams;                 // when what was queued so far has ended
+  std::map<std::pair<int, int>, double> events;  // by number and generation
+  std::map<std::uint64_t, double> threads;       // until when they have waited
+
+  /// An event recorded before the record began is past.
+  [[nodiscard]] double time_of_event(const Recorded& r) const {
+    const auto it = events.find({r.event, r.generation});
+    return it == events.end() ? 0 : it->second;
+  }
+};
 
 }  // namespace
 
@@ -155,6 +183,44 @@ void HostDevice::settle(std::uint64_t thread) {
       });
 }
 
+// ---- copies -------------------------------------------------------------------------------------
+
+void PendingCopies::reads(Place place, const void* from, std::size_t bytes) {
+  sources_.push_back({place, from, bytes, hash_of(from, bytes)});
+}
+
+void PendingCopies::writes(Place place, void* to, const void* from, std::size_t bytes) {
+  const auto* const begin = static_cast<const std::byte*>(from);
+  results_.push_back({place, to, {begin, begin + bytes}});
+  std::memset(to, 0xFF, bytes);
+}
+
+void PendingCopies::settle(const std::function<bool(Place)>& has_ended,
+                           const std::function<void(const void* from)>& changed) {
+  std::erase_if(sources_, [&](const Source& source) {
+    if (!has_ended(source.place)) return false;
+    if (hash_of(source.from, source.bytes) != source.hash) changed(source.from);
+    return true;
+  });
+  std::erase_if(results_, [&](const Result& result) {
+    if (!has_ended(result.place)) return false;
+    std::memcpy(result.to, result.bytes.data(), result.bytes.size());
+    return true;
+  });
+}
+
+void PendingCopies::deliver(const void* begin, std::size_t bytes) {
+  const auto from = reinterpret_cast<std::uintptr_t>(begin);
+  std::erase_if(results_, [&](const Result& result) {
+    const auto to = reinterpret_cast<std::uintptr_t>(result.to);
+    if (to >= from + bytes || from >= to + result.bytes.size()) return false;
+    std::memcpy(result.to, result.bytes.data(), result.bytes.size());
+    return true;
+  });
+}
+
+// ---- time ---------------------------------------------------------------------------------------
+
 double HostDevice::seconds_between(const Event& begin, const Event& end) {
   const std::lock_guard lock(mutex_);
   const auto& from = static_cast<const HostEvent&>(begin);
@@ -165,6 +231,44 @@ double HostDevice::seconds_between(const Event& begin, const Event& end) {
     }
   }
   return std::chrono::duration<double>(to.time - from.time).count();
+}
+
+double HostDevice::replay(const std::function<double(const Recorded&)>& duration) const {
+  Clocks clocks;
+  double end = 0;
+  for (const Recorded& r : record()) {
+    if (r.captured) continue;
+    double& thread = clocks.threads[r.thread];
+    switch (r.kind) {
+      case Kind::launch:
+      case Kind::convolution:
+      case Kind::matmul:
+      case Kind::copy:
+      case Kind::fill:
+      case Kind::graph: {
+        double& stream = clocks.streams[r.stream];
+        stream = std::max(stream, thread) + duration(r);
+        end = std::max(end, stream);
+        break;
+      }
+      case Kind::record:
+        clocks.events[{r.event, r.generation}] = std::max(clocks.streams[r.stream], thread);
+        break;
+      case Kind::wait: {
+        double& stream = clocks.streams[r.stream];
+        stream = std::max({stream, thread, clocks.time_of_event(r)});
+        break;
+      }
+      case Kind::synchronize: thread = std::max(thread, clocks.time_of_event(r)); break;
+      case Kind::allocate:
+      case Kind::release:
+      case Kind::begin_capture:
+      case Kind::end_capture:
+      case Kind::plan:
+      case Kind::host: break;
+    }
+  }
+  return end;
 }
 
 }  // namespace recording

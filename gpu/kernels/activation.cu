@@ -87,17 +87,15 @@ struct ReluGradient {
 };
 
 Launch relu_forward(Type type, const void* x, void* y, std::int64_t elements) {
-  return typed("relu", type, [&]<class T>(Launcher& at) {
-    return at.calls(Relu<T>{at.reads<T>(x, elements), at.writes<T>(y, elements), elements},
-                    chunks_of(elements, kChunk<T>));
+  return typed("relu", type, elements, [&]<class T>(Launcher& at) {
+    return at.chunks<T>(Relu<T>{at.reads<T>(x), at.writes<T>(y), elements});
   });
 }
 
 Launch relu_backward(Type type, const void* dy, const void* y, void* dx, std::int64_t elements) {
-  return typed("relu_backward", type, [&]<class T>(Launcher& at) {
-    return at.calls(ReluGradient<T>{at.reads<T>(dy, elements), at.reads<T>(y, elements),
-                                    at.writes<T>(dx, elements), elements},
-                    chunks_of(elements, kChunk<T>));
+  return typed("relu_backward", type, elements, [&]<class T>(Launcher& at) {
+    return at.chunks<T>(
+        ReluGradient<T>{at.reads<T>(dy), at.reads<T>(y), at.writes<T>(dx), elements});
   });
 }
 

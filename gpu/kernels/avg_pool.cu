@@ -54,19 +54,16 @@ struct AveragePoolGradient {
 
 Launch avg_pool_forward(Type type, const void* x, void* y, const Pooling& size) {
   const PoolGeometry geometry = geometry_of("avg_pool", type, size);
-  return typed("avg_pool", type, [&]<class T>(Launcher& at) {
-    return at.calls(
-        AveragePool<T>{geometry, at.reads<T>(x, inputs(size)), at.writes<T>(y, outputs(size))},
-        outputs(size) / kChunk<T>);
+  return typed("avg_pool", type, outputs(size), [&]<class T>(Launcher& at) {
+    return at.chunks<T>(AveragePool<T>{geometry, at.reads<T>(x, inputs(size)), at.writes<T>(y)});
   });
 }
 
 Launch avg_pool_backward(Type type, const void* dy, void* dx, const Pooling& size) {
   const PoolGeometry geometry = geometry_of("avg_pool_backward", type, size);
-  return typed("avg_pool_backward", type, [&]<class T>(Launcher& at) {
-    return at.calls(AveragePoolGradient<T>{geometry, at.reads<T>(dy, outputs(size)),
-                                           at.writes<T>(dx, inputs(size))},
-                    inputs(size) / kChunk<T>);
+  return typed("avg_pool_backward", type, inputs(size), [&]<class T>(Launcher& at) {
+    return at.chunks<T>(
+        AveragePoolGradient<T>{geometry, at.reads<T>(dy, outputs(size)), at.writes<T>(dx)});
   });
 }
 
@@ -114,9 +111,8 @@ Launch global_avg_pool_forward(Type type, const void* x, void* y, std::int64_t s
   MILLRACE_CHECK(samples > 0 && pixels > 0, "global_avg_pool: no pixels");
   const Plane plane{samples, stored, stored};
   return typed("global_avg_pool", type, plane, [&]<class T>(Launcher& at) {
-    return at.calls(GlobalAverage<T>{at.reads<T>(x, samples * pixels * stored),
-                                     at.writes<T>(y, samples * stored), pixels, stored},
-                    samples * stored / kChunk<T>);
+    return at.chunks<T>(GlobalAverage<T>{at.reads<T>(x, samples * pixels * stored), at.writes<T>(y),
+                                         pixels, stored});
   });
 }
 

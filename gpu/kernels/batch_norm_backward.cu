@@ -30,12 +30,7 @@ struct NormGradientColumns {
   }
   MILLRACE_HOST_DEVICE void finish(std::int64_t channel, Sums<2, kLanes>& sums) const {
     const auto spread = load_lanes<kLanes>(variance + channel);
-    for (int k = 0; k < kLanes; ++k) {
-      sums.of[1][k] *= inverse_root(spread[k] + epsilon);
-      if (channel + k < channels) continue;
-      sums.of[0][k] = 0;
-      sums.of[1][k] = 0;
-    }
+    for (int k = 0; k < kLanes; ++k) sums.of[1][k] *= inverse_root(spread[k] + epsilon);
   }
 };
 

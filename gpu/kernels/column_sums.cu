@@ -25,11 +25,6 @@ struct GradientColumns {
     }
     for (int k = 0; k < kLanes; ++k) sums.of[0][k] += values[k];
   }
-  MILLRACE_HOST_DEVICE void finish(std::int64_t channel, Sums<1, kLanes>& sums) const {
-    for (int k = 0; k < kLanes; ++k) {
-      if (channel + k >= channels) sums.of[0][k] = 0;
-    }
-  }
 };
 
 template <class T>

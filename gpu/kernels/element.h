@@ -67,7 +67,7 @@ MILLRACE_HOST_DEVICE inline void store(BF16* at, float value) {
 }
 
 /// Calls body.template operator()<T>() with the C++ type of a storage type:
-/// with_type(type, [&]<class T>() { return launch_of("relu", Relu<T>{...}, count); }).
+/// with_type(type, [&]<class T>() { return at.calls(Relu<T>{...}, count); }).
 template <class Body>
 auto with_type(DType type, Body&& body) {
   switch (type) {

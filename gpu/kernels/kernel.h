@@ -51,13 +51,6 @@ void run_on_host(const void* arguments, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) functor(i);
 }
 
-/// A launch of `count` calls. A functor type has one name.
-template <class F>
-Launch launch_of(const char* name, const F& functor, std::int64_t count) {
-  static const Kernel kernel{name, &launch_on_device<F>, &run_on_host<F>};
-  return Launch::of(kernel, functor, count);
-}
-
 /// Stored channels are whole chunks of 16 bytes of the storage type, which is what a call handles.
 inline void check_channels(const char* kernel, Type type, std::int64_t channels,
                            std::int64_t stored) {
@@ -71,14 +64,16 @@ inline void check_channels(const char* kernel, Type type, std::int64_t channels,
 class Launcher {
  public:
   explicit Launcher(const char* kernel) : kernel_(kernel) {}
+  Launcher(const char* kernel, Type /*type*/, std::int64_t elements)
+      : kernel_(kernel), elements_(elements) {}
   Launcher(const char* kernel, Type type, const Plane& plane)
       : kernel_(kernel), elements_(plane.elements()) {
     MILLRACE_CHECK(plane.rows > 0, kernel, ": no rows");
     check_channels(kernel, type, plane.channels, plane.stored);
   }
 
-  /// Memory of `count` T that must be there, at a multiple of 16 bytes; of the plane's elements
-  /// where no count is said.
+  /// Memory of `count` T that must be there, at a multiple of 16 bytes; of the elements where no
+  /// count is said.
   template <class T>
   [[nodiscard]] const T* reads(const void* memory, std::int64_t count) {
     check(memory);
@@ -99,8 +94,8 @@ class Launcher {
   }
   template <class T>
   [[nodiscard]] T* updates(void* memory, std::int64_t count) {
-    noted_.reads(memory, bytes<T>(count));
-    return writes<T>(memory, count);
+    check(memory);
+    return updates_any<T>(memory, count);
   }
   /// Memory that may lie anywhere, or be absent.
   template <class T>
@@ -109,24 +104,33 @@ class Launcher {
     return static_cast<const T*>(memory);
   }
   template <class T>
-  [[nodiscard]] T* writes_any(void* memory, std::int64_t count) {
+  [[nodiscard]] T* writes_any(void* memory, std::int64_t count = 1) {
     noted_.writes(memory, bytes<T>(count));
     return static_cast<T*>(memory);
   }
+  template <class T>
+  [[nodiscard]] T* updates_any(void* memory, std::int64_t count = 1) {
+    noted_.reads(memory, bytes<T>(count));
+    return writes_any<T>(memory, count);
+  }
 
-  /// When all memory is noted: `count` calls of the functor, or as many teams (team_sums.h).
+  /// When all memory is noted: `count` calls of the functor. A functor type has one name.
   template <class F>
   [[nodiscard]] Launch calls(const F& functor, std::int64_t count) const {
-    return with_noted(launch_of(kernel_, functor, count));
+    static const Kernel kernel{kernel_, &launch_on_device<F>, &run_on_host<F>};
+    return launch(kernel, functor, count);
   }
-  /// A call for each chunk of the plane's elements.
+  /// A call for each chunk of the elements.
   template <class T, class F>
   [[nodiscard]] Launch chunks(const F& functor) const {
-    return calls(functor, elements_ / kChunk<T>);
+    return calls(functor, chunks_of(elements_, kChunk<T>));
   }
   template <class F>
-  [[nodiscard]] Launch teams(const F& functor, std::int64_t count) const {
-    return with_noted(launch_of_teams(kernel_, functor, count));
+  [[nodiscard]] Launch launch(const Kernel& kernel, const F& functor, std::int64_t count) const {
+    Launch made = Launch::of(kernel, functor, count);
+    made.accesses = noted_.accesses;
+    made.access_count = noted_.access_count;
+    return made;
   }
   [[nodiscard]] const char* kernel() const { return kernel_; }
 
@@ -135,36 +139,25 @@ class Launcher {
   static std::size_t bytes(std::int64_t count) {
     return static_cast<std::size_t>(count) * sizeof(T);
   }
-  [[nodiscard]] Launch with_noted(Launch launch) const {
-    launch.accesses = noted_.accesses;
-    launch.access_count = noted_.access_count;
-    return launch;
-  }
   void check(const void* memory) const {
     MILLRACE_CHECK(memory != nullptr && reinterpret_cast<std::uintptr_t>(memory) % 16 == 0, kernel_,
                    ": memory must begin at a multiple of 16 bytes, not at ", memory);
   }
 
   const char* kernel_;
-  std::int64_t elements_ = 0;  // of the plane
+  std::int64_t elements_ = 0;  // of the plane, or as said
   Launch noted_;
 };
 
 /// Calls body.template operator()<T>(launcher) with the C++ type of a storage type:
-/// typed("relu", type, [&]<class T>(Launcher& at) {
-///   return at.calls(Relu<T>{at.reads<T>(x, n), at.writes<T>(y, n), n}, chunks_of(n, kChunk<T>));
-/// }). Braces keep the order in which memory is checked. `plane` is checked too.
-template <class Body>
-Launch typed(const char* kernel, Type type, const Body& body) {
+/// typed("relu", type, n, [&]<class T>(Launcher& at) {
+///   return at.chunks<T>(Relu<T>{at.reads<T>(x), at.writes<T>(y), n});
+/// }). Braces keep the order in which memory is checked. `size`: how many elements, or a plane of
+/// them, which is checked too.
+template <class Size, class Body>
+Launch typed(const char* kernel, Type type, const Size& size, const Body& body) {
   return with_type(type, [&]<class T>() {
-    Launcher at(kernel);
-    return body.template operator()<T>(at);
-  });
-}
-template <class Body>
-Launch typed(const char* kernel, Type type, const Plane& plane, const Body& body) {
-  return with_type(type, [&]<class T>() {
-    Launcher at(kernel, type, plane);
+    Launcher at(kernel, type, size);
     return body.template operator()<T>(at);
   });
 }

@@ -107,23 +107,20 @@ void check(const char* kernel, Type type, const Flattening& size) {
 
 Launch flatten(Type type, const void* x, void* y, const Flattening& size) {
   check("flatten", type, size);
-  const std::int64_t features = size.samples * size.width;
-  return typed("flatten", type, [&]<class T>(Launcher& at) {
-    return at.calls(
-        Flatten<T>{at.reads_any<T>(x, size.samples * size.pixels * size.stored),
-                   at.writes<T>(y, features), size.pixels, size.channels, size.stored, size.width},
-        features / kChunk<T>);
+  return typed("flatten", type, size.samples * size.width, [&]<class T>(Launcher& at) {
+    return at.chunks<T>(Flatten<T>{at.reads_any<T>(x, size.samples * size.pixels * size.stored),
+                                   at.writes<T>(y), size.pixels, size.channels, size.stored,
+                                   size.width});
   });
 }
 
 Launch unflatten(Type type, const void* dy, void* dx, const Flattening& size) {
   check("unflatten", type, size);
   const std::int64_t elements = size.samples * size.pixels * size.stored;
-  return typed("unflatten", type, [&]<class T>(Launcher& at) {
-    return at.calls(
-        Unflatten<T>{at.reads_any<T>(dy, size.samples * size.width), at.writes<T>(dx, elements),
-                     size.pixels, size.channels, size.stored, size.width},
-        elements / kChunk<T>);
+  return typed("unflatten", type, elements, [&]<class T>(Launcher& at) {
+    return at.chunks<T>(Unflatten<T>{at.reads_any<T>(dy, size.samples * size.width),
+                                     at.writes<T>(dx), size.pixels, size.channels, size.stored,
+                                     size.width});
   });
 }
 

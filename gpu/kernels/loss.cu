@@ -1,25 +1,109 @@
-#include <millrace/gpu/kernels.h>
-#include <millrace/gpu/kernels/kernel.h>
 #include <millrace/gpu/kernels/loss.h>
 
-#include <millrace/core/error.h>
+#include <millrace/gpu/kernels/kernel.h>
+#include <millrace/nn/losses/loss_row.h>
+
+#include <cmath>
 
 namespace millrace::gpu {
+
+/// What the rows of a batch are compared with: one class each by number, or a value an output.
+struct Targets {
+  const std::int32_t* indices = nullptr;  ///< [samples], or null
+  const float* rows = nullptr;            ///< [samples][outputs]
+  std::int64_t outputs = 0, classes = 0;
+  nn::Smoothing smoothing{};
+
+  MILLRACE_HOST_DEVICE bool has_class(std::int64_t n) const {
+    return indices == nullptr || (indices[n] >= 0 && indices[n] < classes);
+  }
+  MILLRACE_HOST_DEVICE nn::Target of(std::int64_t n) const {
+    if (indices == nullptr) return {rows + n * outputs, 0, smoothing};
+    return {nullptr, indices[n], smoothing};
+  }
+};
+
+/// Where the derivatives of a row go; null: nowhere.
+template <class T>
+struct StoredRow {
+  T* values;
+  MILLRACE_HOST_DEVICE explicit operator bool() const { return values != nullptr; }
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t j, double value) const {
+    store(values + j, static_cast<float>(value));
+  }
+};
+
+/// A row a call. T is the storage type of dlogits.
+template <class T, class Loss>
+struct LossRows {
+  const float* logits;
+  Targets targets;
+  const float* weights;  ///< or null: all 1
+  T* dlogits;            ///< or null
+  double* losses;
+  std::uint8_t* right;
+  std::int64_t stored;
+  const Scalars* scalars;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t n) const {
+    const bool is_valid = n < scalars->samples;
+    T* const row = dlogits == nullptr ? nullptr : dlogits + n * stored;
+    if (!is_valid || !targets.has_class(n)) {
+      losses[n] = is_valid ? static_cast<double>(NAN) : 0.0;
+      right[n] = 0;
+      clear(row, 0);
+      return;
+    }
+    const double weight = weights == nullptr ? 1.0 : static_cast<double>(weights[n]);
+    const double scale = weight / static_cast<double>(scalars->samples) * scalars->loss_scale.scale;
+    const nn::LossRow result = Loss::template evaluate<nn::FastMath>(
+        logits + n * stored, targets.outputs, targets.of(n), scale, StoredRow<T>{row});
+    losses[n] = weight * result.loss;
+    right[n] = result.is_right ? 1 : 0;
+    clear(row, targets.outputs);
+  }
+  MILLRACE_HOST_DEVICE void clear(T* row, std::int64_t first) const {
+    if (row == nullptr) return;
+    for (std::int64_t j = first; j < stored; ++j) store(row + j, 0.0F);
+  }
+};
+
+/// One call. Rows are added in order.
+template <bool kHasWeights>
+struct LossTotals {
+  const double* losses;
+  const float* weights;
+  const std::uint8_t* right;
+  Scalars* scalars;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t) const {
+    const std::int64_t samples = scalars->samples;
+    double loss = 0, weight = 0;
+    std::int64_t correct = 0;
+#pragma unroll 16  // loads of many rows at a time
+    for (std::int64_t n = 0; n < samples; ++n) {
+      loss += losses[n];
+      weight += kHasWeights ? static_cast<double>(weights[n]) : 1.0;
+      correct += right[n];
+    }
+    scalars->loss_sum += loss + scalars->penalty * static_cast<double>(samples);
+    scalars->weight_sum += weight;
+    scalars->correct += correct;
+    scalars->counted += samples;
+  }
+};
+
 namespace {
 
-std::size_t count_of(std::int64_t elements) {
-  return static_cast<std::size_t>(elements);
-}
-
-Targets targets_of(const void* labels, const LossSize& size) {
+Targets targets_of(Launcher& at, const void* labels, const LossSize& size) {
   const nn::LossInfo& info = nn::loss_info(size.loss);
   MILLRACE_CHECK(!size.labels_are_indices || info.takes_class_numbers(size.outputs),
                  "labels by number are for a softmax or one output, not for ", size.outputs);
   Targets targets;
   if (size.labels_are_indices) {
-    targets.indices = static_cast<const std::int32_t*>(labels);
+    targets.indices = at.reads_any<std::int32_t>(labels, size.samples);
   } else {
-    targets.rows = static_cast<const float*>(labels);
+    targets.rows = at.reads_any<float>(labels, size.samples * size.outputs);
   }
   targets.outputs = size.outputs;
   targets.classes = info.classes(size.outputs);
@@ -31,46 +115,30 @@ Targets targets_of(const void* labels, const LossSize& size) {
 
 Launch loss(Type type, const float* logits, const void* labels, const float* weights, void* dlogits,
             double* losses, std::uint8_t* right, const LossSize& size, const Scalars* scalars) {
-  const std::size_t rows = count_of(size.samples);
-  const std::size_t stored = rows * count_of(size.stored);
-  const std::size_t label_bytes = size.labels_are_indices
-                                      ? rows * sizeof(std::int32_t)
-                                      : rows * count_of(size.outputs) * sizeof(float);
-  return with_type(type,
-                   [&]<class T>() {
-                     return nn::with_loss(size.loss, [&]<class Kind>() {
-                       const LossRows<T, Kind> kernel{.logits = logits,
-                                                      .targets = targets_of(labels, size),
-                                                      .weights = weights,
-                                                      .dlogits = static_cast<T*>(dlogits),
-                                                      .losses = losses,
-                                                      .right = right,
-                                                      .stored = size.stored,
-                                                      .scalars = scalars};
-                       return launch_of(Kind::kInfo.kernel, kernel, size.samples);
-                     });
-                   })
-      .reads(logits, stored * sizeof(float))
-      .reads(labels, label_bytes)
-      .reads(weights, rows * sizeof(float))
-      .reads(scalars, sizeof(Scalars))
-      .writes(dlogits, stored * size_of(type))
-      .writes(losses, rows * sizeof(double))
-      .writes(right, rows);
+  const std::int64_t elements = size.samples * size.stored;
+  return nn::with_loss(size.loss, [&]<class Kind>() {
+    return typed(Kind::kInfo.kernel, type, elements, [&]<class T>(Launcher& at) {
+      return at.calls(LossRows<T, Kind>{.logits = at.reads_any<float>(logits, elements),
+                                        .targets = targets_of(at, labels, size),
+                                        .weights = at.reads_any<float>(weights, size.samples),
+                                        .dlogits = at.writes_any<T>(dlogits, elements),
+                                        .losses = at.writes_any<double>(losses, size.samples),
+                                        .right = at.writes_any<std::uint8_t>(right, size.samples),
+                                        .stored = size.stored,
+                                        .scalars = at.reads_any<Scalars>(scalars)},
+                      size.samples);
+    });
+  });
 }
 
 Launch loss_totals(const double* losses, const float* weights, const std::uint8_t* right,
                    const LossSize& size, Scalars* scalars) {
-  const std::size_t rows = count_of(size.samples);
-  Launch launch =
-      weights != nullptr
-          ? launch_of("loss_totals", LossTotals<true>{losses, weights, right, scalars}, 1)
-          : launch_of("loss_totals", LossTotals<false>{losses, weights, right, scalars}, 1);
-  return launch.reads(losses, rows * sizeof(double))
-      .reads(weights, rows * sizeof(float))
-      .reads(right, rows)
-      .reads(scalars, sizeof(Scalars))
-      .writes(scalars, sizeof(Scalars));
+  Launcher at("loss_totals");
+  const LossTotals<true> totals{
+      at.reads_any<double>(losses, size.samples), at.reads_any<float>(weights, size.samples),
+      at.reads_any<std::uint8_t>(right, size.samples), at.updates_any<Scalars>(scalars)};
+  if (weights != nullptr) return at.calls(totals, 1);
+  return at.calls(LossTotals<false>{losses, weights, right, scalars}, 1);
 }
 
 }  // namespace millrace::gpu

@@ -1,101 +1,32 @@
 #pragma once
-// Loss, gradient and right answers of a row of logits, for host and device: the losses of
-// nn/losses/ for the rows of a batch, and their totals.
+// Loss, gradient and right answers of a row of logits: the losses of nn/losses/ for the rows of a
+// batch, and their totals.
 
-#include <millrace/core/host_device.h>
-#include <millrace/gpu/kernels/element.h>
+#include <millrace/gpu/kernels/plane.h>
 #include <millrace/gpu/scalars.h>
-#include <millrace/nn/losses/loss_row.h>
+#include <millrace/nn/loss.h>
 
-#include <cmath>
 #include <cstdint>
 
 namespace millrace::gpu {
 
-/// What the rows of a batch are compared with: one class each by number, or a value an output.
-struct Targets {
-  const std::int32_t* indices = nullptr;  ///< [samples], or null
-  const float* rows = nullptr;            ///< [samples][outputs]
-  std::int64_t outputs = 0, classes = 0;
-  nn::Smoothing smoothing{};
-
-  MILLRACE_HOST_DEVICE bool has_class(std::int64_t n) const {
-    return indices == nullptr || (indices[n] >= 0 && indices[n] < classes);
-  }
-  MILLRACE_HOST_DEVICE nn::Target of(std::int64_t n) const {
-    if (indices == nullptr) return {rows + n * outputs, 0, smoothing};
-    return {nullptr, indices[n], smoothing};
-  }
+struct LossSize {
+  nn::Loss loss{};
+  std::int64_t samples = 0;  ///< rows there are; scalars->samples of them are valid
+  std::int64_t outputs = 0, stored = 0;
+  double label_smoothing = 0;
+  bool labels_are_indices = true;  ///< i32 [samples], else f32 [samples][outputs]
 };
-
-/// Where the derivatives of a row go; null: nowhere.
-template <class T>
-struct StoredRow {
-  T* values;
-  MILLRACE_HOST_DEVICE explicit operator bool() const { return values != nullptr; }
-  MILLRACE_HOST_DEVICE void operator()(std::int64_t j, double value) const {
-    store(values + j, static_cast<float>(value));
-  }
-};
-
-/// A row a call. T is the storage type of dlogits.
-template <class T, class Loss>
-struct LossRows {
-  const float* logits;
-  Targets targets;
-  const float* weights;  ///< or null: all 1
-  T* dlogits;            ///< or null
-  double* losses;
-  std::uint8_t* right;
-  std::int64_t stored;
-  const Scalars* scalars;
-
-  MILLRACE_HOST_DEVICE void operator()(std::int64_t n) const {
-    const bool is_valid = n < scalars->samples;
-    T* const row = dlogits == nullptr ? nullptr : dlogits + n * stored;
-    if (!is_valid || !targets.has_class(n)) {
-      losses[n] = is_valid ? static_cast<double>(NAN) : 0.0;
-      right[n] = 0;
-      clear(row, 0);
-      return;
-    }
-    const double weight = weights == nullptr ? 1.0 : static_cast<double>(weights[n]);
-    const double scale = weight / static_cast<double>(scalars->samples) * scalars->loss_scale.scale;
-    const nn::LossRow result = Loss::template evaluate<nn::FastMath>(
-        logits + n * stored, targets.outputs, targets.of(n), scale, StoredRow<T>{row});
-    losses[n] = weight * result.loss;
-    right[n] = result.is_right ? 1 : 0;
-    clear(row, targets.outputs);
-  }
-  MILLRACE_HOST_DEVICE void clear(T* row, std::int64_t first) const {
-    if (row == nullptr) return;
-    for (std::int64_t j = first; j < stored; ++j) store(row + j, 0.0F);
-  }
-};
-
-/// One call. Rows are added in order.
-template <bool kHasWeights>
-struct LossTotals {
-  const double* losses;
-  const float* weights;
-  const std::uint8_t* right;
-  Scalars* scalars;
-
-  MILLRACE_HOST_DEVICE void operator()(std::int64_t) const {
-    const std::int64_t samples = scalars->samples;
-    double loss = 0, weight = 0;
-    std::int64_t correct = 0;
-#pragma unroll 16  // loads of many rows at a time
-    for (std::int64_t n = 0; n < samples; ++n) {
-      loss += losses[n];
-      weight += kHasWeights ? static_cast<double>(weights[n]) : 1.0;
-      correct += right[n];
-    }
-    scalars->loss_sum += loss + scalars->penalty * static_cast<double>(samples);
-    scalars->weight_sum += weight;
-    scalars->correct += correct;
-    scalars->counted += samples;
-  }
-};
+/// From float32 logits [samples][stored], a row a call, formulas of nn/loss.h: dlogits (of `type`,
+/// null outside training) = scale * weight / valid * d loss, zero in rows that are not valid;
+/// losses float64 [samples], weights included, and right answers u8 [samples]. An index that is no
+/// class makes its row's loss NaN and its gradient zero.
+[[nodiscard]] Launch loss(Type type, const float* logits, const void* labels, const float* weights,
+                          void* dlogits, double* losses, std::uint8_t* right, const LossSize& size,
+                          const Scalars* scalars);
+/// Adds up the rows in order, and scalars->penalty for each sample, into the results: after
+/// update() or penalty() where L2 is on.
+[[nodiscard]] Launch loss_totals(const double* losses, const float* weights,
+                                 const std::uint8_t* right, const LossSize& size, Scalars* scalars);
 
 }  // namespace millrace::gpu

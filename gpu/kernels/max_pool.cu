@@ -80,22 +80,20 @@ Launch max_pool_forward(Type type, const void* x, void* y, std::uint8_t* winners
   MILLRACE_CHECK(winners == nullptr || size.size <= 16,
                  "max_pool: a byte tells the places of windows up to 16, not of ", size.size);
   const PoolGeometry geometry = geometry_of("max_pool", type, size);
-  return typed("max_pool", type, [&]<class T>(Launcher& at) {
-    return at.calls(
-        MaxPool<T>{geometry, at.reads<T>(x, inputs(size)), at.writes<T>(y, outputs(size)),
-                   winners != nullptr ? at.writes<std::uint8_t>(winners, outputs(size)) : nullptr},
-        outputs(size) / kChunk<T>);
+  return typed("max_pool", type, outputs(size), [&]<class T>(Launcher& at) {
+    return at.chunks<T>(
+        MaxPool<T>{geometry, at.reads<T>(x, inputs(size)), at.writes<T>(y),
+                   winners != nullptr ? at.writes<std::uint8_t>(winners) : nullptr});
   });
 }
 
 Launch max_pool_backward(Type type, const void* dy, const std::uint8_t* winners, void* dx,
                          const Pooling& size) {
   const PoolGeometry geometry = geometry_of("max_pool_backward", type, size);
-  return typed("max_pool_backward", type, [&]<class T>(Launcher& at) {
-    return at.calls(MaxPoolGradient<T>{geometry, at.reads<T>(dy, outputs(size)),
-                                       at.reads<std::uint8_t>(winners, outputs(size)),
-                                       at.writes<T>(dx, inputs(size))},
-                    inputs(size) / kChunk<T>);
+  return typed("max_pool_backward", type, inputs(size), [&]<class T>(Launcher& at) {
+    return at.chunks<T>(MaxPoolGradient<T>{geometry, at.reads<T>(dy, outputs(size)),
+                                           at.reads<std::uint8_t>(winners, outputs(size)),
+                                           at.writes<T>(dx)});
   });
 }
 

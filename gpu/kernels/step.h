@@ -1,52 +1,25 @@
 #pragma once
-// What a step is about, for host and device: it is told to the kernels before the step.
+// What a step is about: it is told to the kernels before the step.
 
-#include <millrace/core/host_device.h>
-#include <millrace/gpu/kernels.h>
+#include <millrace/gpu/launch.h>
+#include <millrace/gpu/scalars.h>
 
 #include <cstdint>
+#include <span>
+#include <vector>
 
 namespace millrace::gpu {
 
-MILLRACE_HOST_DEVICE inline void begin(const StepNumbers& step, Scalars* scalars) {
-  scalars->learning_rate = step.learning_rate;
-  scalars->t = step.t;
-  scalars->samples = step.samples;
-  scalars->pass = step.pass;
-  scalars->is_masked = step.is_masked;
-  scalars->unscale = static_cast<float>(1 / scalars->loss_scale.scale);
-  scalars->found_infinite = 0;
-}
-
-struct BeginStep {
-  StepNumbers step;
-  Scalars* scalars;
-
-  MILLRACE_HOST_DEVICE void operator()(std::int64_t) const { begin(step, scalars); }
-};
-
-struct BeginKeptStep {
-  const StepNumbers* step;
-  Scalars* scalars;
-
-  MILLRACE_HOST_DEVICE void operator()(std::int64_t) const { begin(*step, scalars); }
-};
-
-/// A step a call.
-struct KeepSteps {
-  StepNumbers* steps;
-  StepNumbers first;
-  std::int64_t rest;  ///< samples of this step and all behind it
-  double learning_rates[kRatesOfLaunch];
-
-  MILLRACE_HOST_DEVICE void operator()(std::int64_t i) const {
-    StepNumbers step = first;
-    const std::int64_t left = rest - i * first.samples;
-    step.learning_rate = learning_rates[i];
-    step.t += i;
-    step.samples = left < first.samples ? left : first.samples;
-    steps[i] = step;
-  }
-};
+/// Sets what a step is about. Arguments travel with the launch; or they lie on the device, so that
+/// the launch stays the same.
+[[nodiscard]] Launch begin_step(Scalars* scalars, const StepNumbers& step);
+[[nodiscard]] Launch begin_step(Scalars* scalars, const StepNumbers* step);
+/// Puts a series of steps there, one for each learning rate: each of first.samples samples, the
+/// last of what is left of `samples`; t counts from that of the first. Arguments travel with the
+/// launches, one for so many steps.
+inline constexpr int kRatesOfLaunch = 16;
+[[nodiscard]] std::vector<Launch> keep_steps(StepNumbers* steps, StepNumbers first,
+                                             std::int64_t samples,
+                                             std::span<const double> learning_rates);
 
 }  // namespace millrace::gpu

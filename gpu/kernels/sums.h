@@ -3,9 +3,9 @@
 // of squares for L2 and for clips. Sums are float64, in fixed parts whose threads read next to each
 // other, then folded twice: results depend on the arena alone.
 
-#include <millrace/gpu/kernels.h>
 #include <millrace/gpu/kernels/chunk.h>
-#include <millrace/gpu/kernels/element.h>
+#include <millrace/gpu/parameters.h>
+#include <millrace/gpu/scalars.h>
 
 #include <cmath>
 #include <cstdint>
@@ -14,8 +14,8 @@ namespace millrace::gpu {
 
 // A thread that adds up N numbers alone waits for memory about N / 16 times, so sums are folded in
 // steps that are about equally long.
-inline constexpr std::int64_t kArenaParts = 16384, kArenaTotals = 128;
-inline constexpr std::int64_t kNormParts = 1024, kNormTotals = 32;
+inline constexpr std::int64_t kArenaTotals = 128;  // of kArenaParts
+inline constexpr std::int64_t kNormTotals = 32;    // of kNormParts
 
 MILLRACE_HOST_DEVICE inline bool is_finite(float value) {
   return std::fabs(value) <= 3.4028234663852886e38F;  // a NaN is not
@@ -162,7 +162,7 @@ struct GradientSquares {
   }
 };
 
-/// norm_parts() calls a segment: squares of its unscaled, penalised gradients.
+/// kNormParts calls a segment: squares of its unscaled, penalised gradients.
 template <class T>
 struct NormSquares {
   const T* gradients;

@@ -13,7 +13,8 @@
 //   static constexpr int kLanes, kSums;
 //   std::int64_t rows() const;                       // that count
 //   void add(std::int64_t row, std::int64_t channel, Sums<kSums, kLanes>& sums) const;
-//   void finish(std::int64_t channel, Sums<kSums, kLanes>& sums) const;
+//   void finish(std::int64_t channel, Sums<kSums, kLanes>& sums) const;  // parts may do without
+//   std::int64_t channels;                           // that count: parts of others are zero
 
 #include <millrace/gpu/kernels/kernel.h>
 #include <millrace/gpu/scalars.h>
@@ -67,11 +68,11 @@ void run_teams_on_host(const void* arguments, std::int64_t teams) {
   }
 }
 
-/// As launch_of(), with a team where that has a call.
+/// As Launcher::calls(), with a team where that has a call.
 template <class F>
-Launch launch_of_teams(const char* name, const F& functor, std::int64_t teams) {
-  static const Kernel kernel{name, &launch_teams_on_device<F>, &run_teams_on_host<F>};
-  return Launch::of(kernel, functor, teams);
+Launch launch_of_teams(const Launcher& at, const F& functor, std::int64_t teams) {
+  static const Kernel kernel{at.kernel(), &launch_teams_on_device<F>, &run_teams_on_host<F>};
+  return at.launch(kernel, functor, teams);
 }
 
 /// Chunks of a row that a team adds up side by side: a line of a GPU's cache.
@@ -126,9 +127,10 @@ struct PartSums {
     const TeamPlace place = place_of(team, thread, stored / Rule::kLanes, width);
     const std::int64_t channel = place.chunk * Rule::kLanes;
     if (channel >= stored) return;
-    rule.finish(channel, sum);
+    if constexpr (requires { rule.finish(channel, sum); }) rule.finish(channel, sum);
     for (int s = 0; s < Rule::kSums; ++s) {
-      store_lanes(partials + (s * parts + place.part) * stored + channel, sum.of[s]);
+      store_lanes(partials + (s * parts + place.part) * stored + channel, sum.of[s],
+                  rule.channels - channel);
     }
   }
 };
@@ -187,7 +189,8 @@ Launch part_sums(Launcher& at, const Rule& rule, const Plane& plane, float* part
   const std::int64_t chunks = plane.stored / Rule::kLanes;
   const std::int64_t parts = sum_parts(plane.rows);
   const std::int32_t width = team_width(chunks);
-  return at.teams(
+  return launch_of_teams(
+      at,
       PartSums<Rule>{.rule = rule,
                      .parts = parts,
                      .rows_of_part = (plane.rows + parts - 1) / parts,
@@ -202,7 +205,8 @@ Launch total_sums(Launcher& at, const Rule& rule, const Plane& plane, const floa
   const std::int64_t chunks = plane.stored / Rule::kLanes;
   const std::int64_t parts = sum_parts(plane.rows);
   const std::int32_t width = team_width(chunks);
-  return at.teams(
+  return launch_of_teams(
+      at,
       TotalSums<Rule>{.rule = rule,
                       .partials = at.reads<float>(partials, Rule::kSums * parts * plane.stored),
                       .parts = parts,

@@ -1,8 +1,7 @@
-#include <millrace/gpu/kernels.h>
-#include <millrace/gpu/kernels/kernel.h>
 #include <millrace/gpu/kernels/update.h>
 
-#include <millrace/core/error.h>
+#include <millrace/gpu/kernels/apply.h>
+#include <millrace/gpu/kernels/kernel.h>
 
 #include <utility>
 
@@ -16,36 +15,39 @@ struct Plan {
   const UpdateArenas& arenas;
   const nn::GradientOptions& gradient;
   Scalars* scalars;
+  std::int64_t elements = arenas.elements;
 
   [[nodiscard]] bool sums_squares() const {
     return gradient.l2 > 0 || gradient.clip_global_norm > 0;
   }
+  /// Of partial sums in the arena: squares of weights, and of gradients.
+  [[nodiscard]] int groups() const { return gradient.clip_global_norm > 0 ? 2 : 1; }
+  [[nodiscard]] std::int64_t norms() const { return arenas.segment_count * kNormParts; }
   [[nodiscard]] float slope() const { return static_cast<float>(2 * gradient.l2); }
-  /// Null without L2, when nothing is penalised.
-  [[nodiscard]] const Segment* penalised() const {
-    return gradient.l2 > 0 ? arenas.segments : nullptr;
+
+  template <class T>
+  [[nodiscard]] const T* gradients(Launcher& at) const {
+    return at.reads_any<T>(arenas.gradients, elements);
   }
-  [[nodiscard]] GradientRule rule(bool clips) const {
+  [[nodiscard]] const Segment* segments(Launcher& at) const {
+    return at.reads_any<Segment>(arenas.segments, arenas.segment_count);
+  }
+  /// Null without L2, when nothing is penalised.
+  [[nodiscard]] const float* penalised_weights(Launcher& at) const {
+    return gradient.l2 > 0 ? at.reads_any<float>(arenas.weights, elements) : nullptr;
+  }
+  [[nodiscard]] const Segment* penalised(Launcher& at) const {
+    return gradient.l2 > 0 ? segments(at) : nullptr;
+  }
+  [[nodiscard]] GradientRule rule(Launcher& at, bool clips) const {
     const bool has_norms = clips && gradient.clip_norm > 0;
-    return {.segments = has_norms ? arenas.segments : penalised(),
+    return {.segments = has_norms ? segments(at) : penalised(at),
             .segment_count = arenas.segment_count,
-            .norms = has_norms ? arenas.norms : nullptr,
+            .norms = has_norms ? at.reads_any<double>(arenas.norms, norms()) : nullptr,
             .slope = slope(),
             .clip_value = clips ? static_cast<float>(gradient.clip_value) : 0.0F};
   }
-
-  [[nodiscard]] std::size_t elements() const { return static_cast<std::size_t>(arenas.elements); }
-  [[nodiscard]] std::size_t floats() const { return elements() * sizeof(float); }
-  [[nodiscard]] std::size_t stored() const { return elements() * size_of(type); }
-  [[nodiscard]] std::size_t segment_bytes() const {
-    return static_cast<std::size_t>(arenas.segment_count) * sizeof(Segment);
-  }
-  [[nodiscard]] std::size_t norm_bytes() const {
-    return static_cast<std::size_t>(arenas.segment_count * kNormParts) * sizeof(double);
-  }
 };
-
-constexpr std::size_t kPartialBytes = kArenaParts * sizeof(double);
 
 void check(const Plan& plan) {
   const UpdateArenas& arenas = plan.arenas;
@@ -60,152 +62,103 @@ void check(const Plan& plan) {
 }
 
 Launch fold(double* values, std::int64_t parts, std::int64_t totals, std::int64_t groups) {
-  const std::size_t bytes = static_cast<std::size_t>(groups * parts) * sizeof(double);
-  return launch_of("fold_sums", Fold{values, parts, totals}, groups * totals)
-      .reads(values, bytes)
-      .writes(values, bytes);
+  Launcher at("fold_sums");
+  return at.calls(Fold{at.updates_any<double>(values, groups * parts), parts, totals},
+                  groups * totals);
 }
 
 Launch finite_check(const Plan& plan) {
-  const UpdateArenas& arenas = plan.arenas;
-  return with_type(plan.type,
-                   [&]<class T>() {
-                     return launch_of("finite_check",
-                                      FiniteCheck<T>{static_cast<const T*>(arenas.gradients),
-                                                     arenas.elements, plan.scalars},
-                                      chunks_of(arenas.elements, kChunk<T>));
-                   })
-      .reads(arenas.gradients, plan.stored())
-      .writes(plan.scalars, sizeof(Scalars));
+  return typed("finite_check", plan.type, plan.elements, [&]<class T>(Launcher& at) {
+    return at.chunks<T>(
+        FiniteCheck<T>{plan.gradients<T>(at), plan.elements, at.writes_any<Scalars>(plan.scalars)});
+  });
 }
 
 Launch gradient_squares(const Plan& plan) {
-  const UpdateArenas& arenas = plan.arenas;
-  const float* const weights = plan.gradient.l2 > 0 ? arenas.weights : nullptr;
-  return with_type(plan.type,
-                   [&]<class T>() {
-                     return launch_of(
-                         "gradient_squares",
-                         GradientSquares<T>{.gradients = static_cast<const T*>(arenas.gradients),
-                                            .weights = weights,
-                                            .elements = arenas.elements,
-                                            .segments = plan.penalised(),
-                                            .segment_count = arenas.segment_count,
-                                            .slope = plan.slope(),
-                                            .partials = arenas.partials,
-                                            .scalars = plan.scalars},
-                         kArenaParts);
-                   })
-      .reads(arenas.gradients, plan.stored())
-      .reads(weights, plan.floats())
-      .reads(plan.penalised(), plan.segment_bytes())
-      .reads(plan.scalars, sizeof(Scalars))
-      .writes(arenas.partials, 2 * kPartialBytes)
-      .writes(plan.scalars, sizeof(Scalars));
+  return typed("gradient_squares", plan.type, plan.elements, [&]<class T>(Launcher& at) {
+    return at.calls(
+        GradientSquares<T>{.gradients = plan.gradients<T>(at),
+                           .weights = plan.penalised_weights(at),
+                           .elements = plan.elements,
+                           .segments = plan.penalised(at),
+                           .segment_count = plan.arenas.segment_count,
+                           .slope = plan.slope(),
+                           .partials = at.writes_any<double>(plan.arenas.partials, 2 * kArenaParts),
+                           .scalars = at.updates_any<Scalars>(plan.scalars)},
+        kArenaParts);
+  });
 }
 
 Launch norm_squares(const Plan& plan) {
-  const UpdateArenas& arenas = plan.arenas;
-  const float* const weights = plan.gradient.l2 > 0 ? arenas.weights : nullptr;
-  return with_type(plan.type,
-                   [&]<class T>() {
-                     return launch_of(
-                         "norm_squares",
-                         NormSquares<T>{.gradients = static_cast<const T*>(arenas.gradients),
-                                        .weights = weights,
-                                        .segments = arenas.segments,
-                                        .slope = plan.slope(),
-                                        .norms = arenas.norms,
-                                        .scalars = plan.scalars},
-                         arenas.segment_count * kNormParts);
-                   })
-      .reads(arenas.gradients, plan.stored())
-      .reads(weights, plan.floats())
-      .reads(arenas.segments, plan.segment_bytes())
-      .reads(plan.scalars, sizeof(Scalars))
-      .writes(arenas.norms, plan.norm_bytes());
+  return typed("norm_squares", plan.type, plan.elements, [&]<class T>(Launcher& at) {
+    return at.calls(NormSquares<T>{.gradients = plan.gradients<T>(at),
+                                   .weights = plan.penalised_weights(at),
+                                   .segments = plan.segments(at),
+                                   .slope = plan.slope(),
+                                   .norms = at.writes_any<double>(plan.arenas.norms, plan.norms()),
+                                   .scalars = at.reads_any<Scalars>(plan.scalars)},
+                    plan.norms());
+  });
 }
 
 Launch norm_factors(const Plan& plan) {
-  const UpdateArenas& arenas = plan.arenas;
-  return launch_of("norm_factors", NormFactors{arenas.norms, plan.gradient.clip_norm},
-                   arenas.segment_count)
-      .reads(arenas.norms, plan.norm_bytes())
-      .writes(arenas.norms, plan.norm_bytes());
+  Launcher at("norm_factors");
+  return at.calls(
+      NormFactors{at.updates_any<double>(plan.arenas.norms, plan.norms()), plan.gradient.clip_norm},
+      plan.arenas.segment_count);
 }
 
 Launch decide(const Plan& plan, const nn::OptimizerOptions& options,
               const nn::LossScaleOptions* loss_scale) {
   const double* const partials = plan.sums_squares() ? plan.arenas.partials : nullptr;
-  const int groups = plan.gradient.clip_global_norm > 0 ? 2 : 1;
-  return nn::with_optimizer(options.kind, options.momentum,
-                            [&]<class Optimizer>() {
-                              const Decide<Optimizer> decide{
-                                  .partials = partials,
-                                  .l2 = plan.gradient.l2,
-                                  .clip_global_norm = plan.gradient.clip_global_norm,
-                                  .optimizer = nn::update_options(options),
-                                  .loss_scale = loss_scale != nullptr
-                                                    ? *loss_scale
-                                                    : nn::LossScaleOptions::keras(),
-                                  .scales = loss_scale != nullptr,
-                                  .scalars = plan.scalars};
-                              return launch_of("update_decide", decide, 1);
-                            })
-      .reads(partials, static_cast<std::size_t>(groups) * kPartialBytes)
-      .reads(plan.scalars, sizeof(Scalars))
-      .writes(plan.scalars, sizeof(Scalars));
+  Launcher at("update_decide");
+  return nn::with_optimizer(options.kind, options.momentum, [&]<class Optimizer>() {
+    return at.calls(
+        Decide<Optimizer>{
+            .partials = at.reads_any<double>(partials, plan.groups() * kArenaParts),
+            .l2 = plan.gradient.l2,
+            .clip_global_norm = plan.gradient.clip_global_norm,
+            .optimizer = nn::update_options(options),
+            .loss_scale = loss_scale != nullptr ? *loss_scale : nn::LossScaleOptions::keras(),
+            .scales = loss_scale != nullptr,
+            .scalars = at.updates_any<Scalars>(plan.scalars)},
+        1);
+  });
 }
 
 template <class T, class Optimizer, int... S>
-Launch apply(const Plan& plan, const nn::OptimizerOptions& options, const GradientRule& rule,
+Launch apply(Launcher& at, const Plan& plan, const nn::OptimizerOptions& options,
              std::integer_sequence<int, S...> /*states*/) {
   const UpdateArenas& arenas = plan.arenas;
-  const Update<T, typename Optimizer::Rule, S...> update{
-      .elements = arenas.elements,
-      .weights = arenas.weights,
-      .working = static_cast<T*>(arenas.working),
-      .gradients = static_cast<const T*>(arenas.gradients),
-      .states = {arenas.states[S]...},
-      .masks = arenas.masks,
-      .given = plan.gradient.l2 > 0 ? arenas.given : nullptr,
-      .rule = rule,
+  return at.chunks<T>(Update<T, typename Optimizer::Rule, S...>{
+      .elements = plan.elements,
+      .weights = at.updates_any<float>(arenas.weights, plan.elements),
+      .working = at.writes_any<T>(arenas.working, plan.elements),
+      .gradients = plan.gradients<T>(at),
+      .states = {at.updates_any<float>(arenas.states[S], plan.elements)...},
+      .masks = at.reads_any<float>(arenas.masks, plan.elements),
+      .given = plan.gradient.l2 > 0 ? at.writes_any<float>(arenas.given, plan.elements) : nullptr,
+      .rule = plan.rule(at, true),
       .fixed = nn::converted<float>(Optimizer::fixed(nn::update_options(options))),
-      .scalars = plan.scalars};
-  Launch launch = launch_of("update", update, chunks_of(arenas.elements, kChunk<T>));
-  (launch.reads(arenas.states[S], plan.floats()).writes(arenas.states[S], plan.floats()), ...);
-  return launch;
+      .scalars = at.reads_any<Scalars>(plan.scalars)});
 }
 
 Launch apply(const Plan& plan, const nn::OptimizerOptions& options) {
-  const UpdateArenas& arenas = plan.arenas;
-  const GradientRule rule = plan.rule(true);
-  const auto with_storage = [&]<class T>() {
+  return typed("update", plan.type, plan.elements, [&]<class T>(Launcher& at) {
     return nn::with_optimizer(options.kind, options.momentum, [&]<class Optimizer>() {
-      return apply<T, Optimizer>(plan, options, rule,
+      return apply<T, Optimizer>(at, plan, options,
                                  std::make_integer_sequence<int, Optimizer::Rule::kStates>());
     });
-  };
-  return with_type(plan.type, with_storage)
-      .reads(arenas.weights, plan.floats())
-      .reads(arenas.gradients, plan.stored())
-      .reads(arenas.masks, plan.floats())
-      .reads(rule.segments, plan.segment_bytes())
-      .reads(rule.norms, plan.norm_bytes())
-      .reads(plan.scalars, sizeof(Scalars))
-      .writes(arenas.weights, plan.floats())
-      .writes(arenas.working, plan.stored())
-      .writes(plan.gradient.l2 > 0 ? arenas.given : nullptr, plan.floats());
+  });
+}
+
+template <class T>
+Launch copy_as(Launcher at, const float* from, void* to, std::int64_t elements) {
+  return at.chunks<T>(
+      CopyAs<T>{elements, at.reads_any<float>(from, elements), at.writes_any<T>(to, elements)});
 }
 
 }  // namespace
-
-std::int64_t arena_parts() noexcept {
-  return kArenaParts;
-}
-std::int64_t norm_parts() noexcept {
-  return kNormParts;
-}
 
 std::vector<Launch> update(Type type, const UpdateArenas& arenas,
                            const nn::OptimizerOptions& optimizer,
@@ -217,9 +170,8 @@ std::vector<Launch> update(Type type, const UpdateArenas& arenas,
                  "L2 keeps the gradients that the optimizer was given: no memory for them");
   std::vector<Launch> launches;
   if (plan.sums_squares()) {
-    const int groups = gradient.clip_global_norm > 0 ? 2 : 1;
     launches.push_back(gradient_squares(plan));
-    launches.push_back(fold(arenas.partials, kArenaParts, kArenaTotals, groups));
+    launches.push_back(fold(arenas.partials, kArenaParts, kArenaTotals, plan.groups()));
   } else if (loss_scale != nullptr) {
     launches.push_back(finite_check(plan));
   }
@@ -238,57 +190,39 @@ std::vector<Launch> penalty(const UpdateArenas& arenas, const nn::GradientOption
   if (gradient.l2 == 0) return {};
   const Plan plan{Type::f32, arenas, gradient, scalars};
   check(plan);
-  const WeightSquares squares{arenas.weights, arenas.elements, arenas.segments,
-                              arenas.segment_count, arenas.partials};
-  return {launch_of("weight_squares", squares, kArenaParts)
-              .reads(arenas.weights, plan.floats())
-              .reads(arenas.segments, plan.segment_bytes())
-              .writes(arenas.partials, kPartialBytes),
+  Launcher squares("weight_squares"), at("penalty");
+  return {squares.calls(WeightSquares{squares.reads_any<float>(arenas.weights, arenas.elements),
+                                      arenas.elements, plan.segments(squares), arenas.segment_count,
+                                      squares.writes_any<double>(arenas.partials, kArenaParts)},
+                        kArenaParts),
           fold(arenas.partials, kArenaParts, kArenaTotals, 1),
-          launch_of("penalty", Penalty{arenas.partials, gradient.l2, scalars}, 1)
-              .reads(arenas.partials, kPartialBytes)
-              .writes(scalars, sizeof(Scalars))};
+          at.calls(Penalty{at.reads_any<double>(arenas.partials, kArenaParts), gradient.l2,
+                           at.writes_any<Scalars>(scalars)},
+                   1)};
 }
 
 Launch read_gradients(Type type, const UpdateArenas& arenas, const nn::GradientOptions& gradient,
                       bool after_update, float* seen, const Scalars* scalars) {
   const Plan plan{type, arenas, gradient, nullptr};
   if (after_update && gradient.l2 > 0) {
-    return launch_of("copy_floats", CopyAs<float>{arenas.elements, arenas.given, seen},
-                     chunks_of(arenas.elements, kChunk<float>))
-        .reads(arenas.given, plan.floats())
-        .writes(seen, plan.floats());
+    return copy_as<float>(Launcher("copy_floats", type, arenas.elements), arenas.given, seen,
+                          arenas.elements);
   }
-  const GradientRule rule = plan.rule(after_update);
-  return with_type(
-             type,
-             [&]<class T>() {
-               const ReadGradients<T> read{.elements = arenas.elements,
-                                           .gradients = static_cast<const T*>(arenas.gradients),
-                                           .weights = arenas.weights,
-                                           .rule = rule,
-                                           .clips = after_update,
-                                           .seen = seen,
-                                           .scalars = scalars};
-               return launch_of("read_gradients", read, chunks_of(arenas.elements, kChunk<T>));
-             })
-      .reads(arenas.gradients, plan.stored())
-      .reads(arenas.weights, plan.floats())
-      .reads(rule.segments, plan.segment_bytes())
-      .reads(rule.norms, plan.norm_bytes())
-      .reads(scalars, sizeof(Scalars))
-      .writes(seen, plan.floats());
+  return typed("read_gradients", type, arenas.elements, [&]<class T>(Launcher& at) {
+    return at.chunks<T>(
+        ReadGradients<T>{.elements = arenas.elements,
+                         .gradients = plan.gradients<T>(at),
+                         .weights = at.reads_any<float>(arenas.weights, arenas.elements),
+                         .rule = plan.rule(at, after_update),
+                         .clips = after_update,
+                         .seen = at.writes_any<float>(seen, arenas.elements),
+                         .scalars = at.reads_any<Scalars>(scalars)});
+  });
 }
 
 Launch refresh_working(Type type, const float* weights, void* working, std::int64_t elements) {
-  return with_type(type,
-                   [&]<class T>() {
-                     return launch_of("refresh_working",
-                                      CopyAs<T>{elements, weights, static_cast<T*>(working)},
-                                      chunks_of(elements, kChunk<T>));
-                   })
-      .reads(weights, static_cast<std::size_t>(elements) * sizeof(float))
-      .writes(working, static_cast<std::size_t>(elements) * size_of(type));
+  return typed("refresh_working", type, elements,
+               [&]<class T>(Launcher& at) { return copy_as<T>(at, weights, working, elements); });
 }
 
 }  // namespace millrace::gpu

@@ -1,5 +1,6 @@
 // Activations: functions of elements one by one, and softmax.
 
+#include <millrace/gpu/kernels/activation.h>
 #include <millrace/gpu/lower/lowering.h>
 
 #include <utility>

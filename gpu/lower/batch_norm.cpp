@@ -1,5 +1,6 @@
 // Batch norm, over valid rows only. Its parameters and statistics are float32.
 
+#include <millrace/gpu/kernels/batch_norm.h>
 #include <millrace/gpu/lower/lowering.h>
 
 #include <utility>

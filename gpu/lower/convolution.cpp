@@ -1,7 +1,5 @@
 // Convolutions, with bias and ReLU in one plan where the library has it.
 
-#include <millrace/gpu/lower/convolution.h>
-
 #include <millrace/gpu/lower/lowering.h>
 #include <millrace/nn/window.h>
 
@@ -29,20 +27,6 @@ Bind call(const ConvolutionPlan& plan, const Memory& memory) {
   };
 }
 
-/// What follows a convolution that has neither bias nor ReLU inside.
-void append_bias_and_relu(Lowering& lowering, const nn::Op& op, SlotId y, SlotId bias,
-                          const Layout& to, bool relu) {
-  if (bias != kNoSlot) {
-    lowering.append(lowering.step_name(op, "bias"), [=](const Addresses& at) {
-      return add_bias(to.type, at(y), at(bias), at(y), to.plane(), relu);
-    });
-  } else if (relu) {
-    lowering.append(lowering.step_name(op, "relu"), [=](const Addresses& at) {
-      return relu_forward(to.type, at(y), at(y), to.elements());
-    });
-  }
-}
-
 void forward(Lowering& lowering, const nn::Op& op) {
   const nn::ValueId relu = lowering.fuse_relu(op.y());
   const bool has_bias = op.parameter(nn::Role::bias) >= 0;
@@ -61,7 +45,7 @@ void forward(Lowering& lowering, const nn::Op& op) {
     return lowering.append(lowering.step_name(op, relu >= 0 ? "+ relu" : ""), call(*plan, memory));
   }
   lowering.append(op, call(lowering.require(op, plain), memory));
-  append_bias_and_relu(lowering, op, memory.y, bias, lowering.layout(target), relu >= 0);
+  lowering.append_bias_and_relu(op, memory.y, bias, lowering.layout(target), relu >= 0);
 }
 
 void backward_data(Lowering& lowering, const nn::Op& op) {

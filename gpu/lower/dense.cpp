@@ -115,23 +115,6 @@ bool forward_with_signs(Lowering& lowering, const nn::Op& op, nn::ValueId relu) 
   return true;
 }
 
-void append_bias_and_relu(Lowering& lowering, const nn::Op& op, SlotId y, SlotId bias,
-                          const Layout& to, bool relu) {
-  if (bias == kNoSlot && !relu) return;
-  const Type type = lowering.type();
-  if (bias == kNoSlot) {
-    return lowering.append(lowering.step_name(op, "relu"), [=](const Addresses& at) {
-      return relu_forward(type, at(y), at(y), to.elements());
-    });
-  }
-  const bool are_logits = to.type != type;  // float32 beside a bias of 16 bits
-  lowering.append(lowering.step_name(op, "bias"), [=](const Addresses& at) {
-    return are_logits
-               ? add_bias_to_float(type, at.as<float>(y), at(bias), at.as<float>(y), to.plane())
-               : add_bias(type, at(y), at(bias), at(y), to.plane(), relu);
-  });
-}
-
 void forward(Lowering& lowering, const nn::Op& op) {
   const nn::ValueId relu = lowering.fuse_relu(op.y());
   const bool has_bias = op.parameter(nn::Role::bias) >= 0;
@@ -152,7 +135,7 @@ void forward(Lowering& lowering, const nn::Op& op) {
     return lowering.append(lowering.step_name(op, relu >= 0 ? "+ relu" : ""), call(*fused, memory));
   }
   lowering.append(op, call(lowering.require(op, product), memory));
-  append_bias_and_relu(lowering, op, memory.d, bias, to, relu >= 0);
+  lowering.append_bias_and_relu(op, memory.d, bias, to, relu >= 0);
 }
 
 void backward_data(Lowering& lowering, const nn::Op& op) {

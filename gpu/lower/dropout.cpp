@@ -1,5 +1,6 @@
 // Dropout, by a kernel of our own.
 
+#include <millrace/gpu/kernels/dropout.h>
 #include <millrace/gpu/lower/lowering.h>
 
 #include <utility>

@@ -1,5 +1,6 @@
 // Images as rows: another name where no padding lies between the channels.
 
+#include <millrace/gpu/kernels/layout.h>
 #include <millrace/gpu/lower/lowering.h>
 
 #include <utility>

@@ -1,6 +1,9 @@
 #include <millrace/gpu/lower/lowering.h>
 
 #include <millrace/core/error.h>
+#include <millrace/gpu/kernels/activation.h>
+#include <millrace/gpu/kernels/column_sums.h>
+#include <millrace/gpu/kernels/layout.h>
 
 #include <algorithm>
 #include <utility>
@@ -204,6 +207,22 @@ void Lowering::append(std::string name, Bind bind) {
                             .implementation = {},
                             .purposes = purposes_,
                             .bind = std::move(bind)});
+}
+
+void Lowering::append_bias_and_relu(const nn::Op& op, SlotId y, SlotId bias, const Layout& to,
+                                    bool relu) {
+  if (bias == kNoSlot && !relu) return;
+  if (bias == kNoSlot) {
+    return append(step_name(op, "relu"), [=, type = type()](const Addresses& at) {
+      return relu_forward(type, at(y), at(y), to.elements());
+    });
+  }
+  const bool are_logits = to.type != type();  // float32 beside a bias of 16 bits
+  append(step_name(op, "bias"), [=, type = type()](const Addresses& at) {
+    return are_logits
+               ? add_bias_to_float(type, at.as<float>(y), at(bias), at.as<float>(y), to.plane())
+               : add_bias(type, at(y), at(bias), at(y), to.plane(), relu);
+  });
 }
 
 void Lowering::append_column_sums(const nn::Op& op, SlotId dy, SlotId y, SlotId dx,

@@ -3,6 +3,7 @@
 // form, fuses what the libraries can do at once, and appends steps. The kinds of layers (the files
 // beside this one) are written with these words.
 
+#include <millrace/gpu/kernels/loss.h>
 #include <millrace/gpu/parameters.h>
 #include <millrace/gpu/plans.h>
 #include <millrace/gpu/program.h>
@@ -99,6 +100,9 @@ class Lowering {
   [[nodiscard]] const MatmulPlan& require(const nn::Op& op, const Matmul& matmul);
   void append(std::string name, Bind bind);
   void append(const nn::Op& op, Bind bind) { append(step_name(op), std::move(bind)); }
+  /// What follows a convolution or product that has neither bias nor ReLU inside.
+  void append_bias_and_relu(const nn::Op& op, SlotId y, SlotId bias, const Layout& layout,
+                            bool relu);
   /// Sums of columns of a gradient into db; with `y`, masks dy into dx on the way.
   void append_column_sums(const nn::Op& op, SlotId dy, SlotId y, SlotId dx, const Layout& layout,
                           nn::ValueId db);
@@ -137,6 +141,11 @@ class Lowering {
   void lower(Lowering& lowering, const nn::Op& op, const nn::Kind& layer);
 MILLRACE_LAYER_KINDS(MILLRACE_LOWER)
 #undef MILLRACE_LOWER
+
+/// The pass of a convolution that `op` is, with stored channels and filters, without bias and ReLU,
+/// which the lowering adds where there is such a plan. Requires: the layer is a Conv2D.
+[[nodiscard]] Convolution convolution_of(const nn::Graph& graph, const nn::Op& op,
+                                         nn::Precision precision);
 
 /// What lowering the loss leaves for later: totals come after the penalty is known.
 struct LossSlots {

@@ -1,5 +1,6 @@
 // Maximum, average and global average pooling.
 
+#include <millrace/gpu/kernels/pooling.h>
 #include <millrace/gpu/lower/lowering.h>
 
 #include <millrace/core/error.h>

@@ -1,6 +1,6 @@
 // Biases and activations, against float64.
 
-#include <millrace/gpu/kernels.h>
+#include <millrace/gpu/kernels/activation.h>
 
 #include "gpu/reference_ops.h"
 #include "kernel_memory.h"

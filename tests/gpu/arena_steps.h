@@ -6,7 +6,8 @@
 
 #include <millrace/core/half.h>
 #include <millrace/core/random.h>
-#include <millrace/gpu/kernels.h>
+#include <millrace/gpu/kernels/step.h>
+#include <millrace/gpu/kernels/update.h>
 
 #include <array>
 #include <cmath>
@@ -92,8 +93,8 @@ class ArenaSteps {
         gradients_(options.type, size_),
         masks_(shared(size_, 1.0F)),
         given_(shared<float>(size_)),
-        partials_(shared<double>(2 * static_cast<std::size_t>(gpu::arena_parts()))),
-        norms_(shared<double>(segments_.size() * static_cast<std::size_t>(gpu::norm_parts()))) {
+        partials_(shared<double>(2 * gpu::kArenaParts)),
+        norms_(shared<double>(segments_.size() * gpu::kNormParts)) {
     for_each([&](std::size_t i) {
       state_.weights[i] = static_cast<float>(random_.normal());
       if (options.masks && random_.coin(0.4)) masks_[i] = 0;

@@ -1,7 +1,7 @@
 #pragma once
 // What a training step asks of cuDNN.
 
-#include <millrace/gpu/lower/convolution.h>
+#include <millrace/gpu/lower/lowering.h>
 #include <millrace/nn/layers/conv2d.h>
 #include <millrace/nn/value_uses.h>
 

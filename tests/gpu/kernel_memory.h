@@ -4,7 +4,8 @@
 
 #include <millrace/core/half.h>
 #include <millrace/core/random.h>
-#include <millrace/gpu/kernels.h>
+#include <millrace/gpu/kernels/plane.h>
+#include <millrace/gpu/scalars.h>
 
 #include "catch.h"
 #include "gpu/kernel_device.h"

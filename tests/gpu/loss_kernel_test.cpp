@@ -1,6 +1,7 @@
 #include "arena_steps.h"
 #include "catch.h"
 
+#include <millrace/gpu/kernels/loss.h>
 #include <millrace/nn/loss.h>
 
 #include <limits>

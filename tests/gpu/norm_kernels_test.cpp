@@ -1,6 +1,6 @@
 // Batch norm against the float64 reference, whose batch has the valid rows alone.
 
-#include <millrace/gpu/kernels.h>
+#include <millrace/gpu/kernels/batch_norm.h>
 
 #include "kernel_memory.h"
 

@@ -1,7 +1,10 @@
 // The input, layouts, sums of columns and dropout, against float64.
 
 #include <millrace/core/random.h>
-#include <millrace/gpu/kernels.h>
+#include <millrace/gpu/kernels/column_sums.h>
+#include <millrace/gpu/kernels/dropout.h>
+#include <millrace/gpu/kernels/input.h>
+#include <millrace/gpu/kernels/layout.h>
 #include <millrace/gpu/kernels/philox.h>
 #include <millrace/nn/layers/dropout.h>
 

@@ -1,7 +1,7 @@
 // Pooling against the loops of the reference engine, for windows that overlap, leave pixels out, or
 // hang over the padding.
 
-#include <millrace/gpu/kernels.h>
+#include <millrace/gpu/kernels/pooling.h>
 
 #include "kernel_memory.h"
 

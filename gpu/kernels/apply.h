@@ -1,0 +1,170 @@
+#pragma once
+// The update, for host and device: the rules of nn/optimizers/ and the formulas of
+// nn/gradient.h, each arena read and written once.
+
+#include <millrace/gpu/kernels/sums.h>
+#include <millrace/nn/loss_scale.h>
+#include <millrace/nn/optimizer.h>
+
+#include <cmath>
+#include <cstdint>
+
+namespace millrace::gpu {
+
+/// One call: l2 times the folded squares.
+struct Penalty {
+  const double* partials;
+  double l2;
+  Scalars* scalars;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t) const {
+    scalars->penalty = l2 * total(partials, kArenaTotals);
+  }
+};
+
+/// One call between gradients and update. What the optimizer multiplies by depends on t, and t on
+/// the steps that were skipped, which only the device knows.
+template <class Optimizer>
+struct Decide {
+  const double* partials;  ///< folded; null with neither L2 nor clip_global_norm
+  double l2, clip_global_norm;
+  nn::UpdateOptions optimizer;
+  nn::LossScaleOptions loss_scale;
+  bool scales;
+  Scalars* scalars;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t) const {
+    scalars->penalty = l2 > 0 ? l2 * total(partials, kArenaTotals) : 0.0;
+    scalars->clip = clip_global_norm > 0 ? global_factor() : 1.0;
+    set_constants();
+    if (!scales) {
+      scalars->found_infinite = 0;
+    } else {
+      nn::advance(scalars->loss_scale, loss_scale, scalars->found_infinite == 0);
+    }
+  }
+
+  /// nn::global_norm_factor().
+  MILLRACE_HOST_DEVICE double global_factor() const {
+    const double norm = std::sqrt(total(partials + kArenaParts, kArenaTotals));
+    if (!(norm < static_cast<double>(INFINITY))) return static_cast<double>(NAN);
+    const double shorter = 1 / norm, most = 1 / clip_global_norm;
+    return clip_global_norm * (shorter < most ? shorter : most);
+  }
+
+  MILLRACE_HOST_DEVICE void set_constants() const {
+    const auto t = static_cast<double>(scalars->t - scalars->loss_scale.skipped);
+    scalars->of_optimizer.set(Optimizer::step(optimizer, scalars->learning_rate, t));
+  }
+};
+
+/// From a stored gradient to that which the optimizer is given.
+struct GradientRule {
+  const Segment* segments;  ///< null with neither L2 nor clip_norm
+  std::int64_t segment_count;
+  const double* norms;  ///< factors of segments; null without clip_norm
+  float slope;          ///< of L2: 2 l2
+  float clip_value;     ///< 0: none
+
+  /// What holds for all elements of a chunk.
+  struct Local {
+    float unscale, slope, most, factor;
+
+    MILLRACE_HOST_DEVICE float operator()(float stored, float w) const {
+      float g = stored * unscale;
+      if (slope != 0) g += slope * w;
+      if (most == 0) return g * factor;
+      return g < -most ? -most : (most < g ? most : g);
+    }
+  };
+  MILLRACE_HOST_DEVICE Local at(std::int64_t element, const Scalars& scalars) const {
+    Local local{scalars.unscale, 0, clip_value, static_cast<float>(scalars.clip)};
+    if (segments == nullptr) return local;
+    const std::int64_t s = SegmentCursor(segments, segment_count).find(element);
+    if (segments[s].is_penalised != 0) local.slope = slope;
+    if (norms != nullptr) local.factor = static_cast<float>(norms[s * kNormParts]);
+    return local;
+  }
+};
+
+/// A chunk a call.
+template <class T, class Rule, int... S>
+struct Update {
+  std::int64_t elements;
+  float* weights;
+  T* working;  ///< or null
+  const T* gradients;
+  float* states[nn::kMostStates];
+  const float* masks;  ///< or null
+  float* given;        ///< or null
+  GradientRule rule;
+  typename Rule::template Fixed<float> fixed;
+  const Scalars* scalars;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t i) const {
+    if (scalars->found_infinite != 0) return;
+    constexpr int kSize = kChunk<T>;
+    const std::int64_t begin = i * kSize;
+    auto g = floats(read_chunk<kSize>(gradients, begin, elements));
+    auto w = read_chunk<kSize>(weights, begin, elements);
+    [[maybe_unused]] Chunk<float, kSize> state[nn::kMostStates];
+    ((state[S] = read_chunk<kSize>(states[S], begin, elements)), ...);
+
+    const auto gradient = rule.at(begin, *scalars);
+    const auto step = scalars->of_optimizer.get<Rule::template Step>();
+    for (int k = 0; k < kSize; ++k) {
+      g.values[k] = gradient(g.values[k], w.values[k]);
+      Rule::template apply<nn::PlainMath, float>(fixed, step, g.values[k], w.values[k],
+                                                 state[S].values[k]...);
+    }
+    if (masks != nullptr && scalars->is_masked != 0) {
+      const auto mask = read_chunk<kSize>(masks, begin, elements);
+      // Plus zero: what is masked is +0, never -0, so that files of pruned weights compress.
+      for (int k = 0; k < kSize; ++k) w.values[k] = w.values[k] * mask.values[k] + 0.0F;
+    }
+
+    write_chunk(weights, begin, elements, w);
+    (write_chunk(states[S], begin, elements, state[S]), ...);
+    if (given != nullptr) write_chunk(given, begin, elements, g);
+    if (working != nullptr) write_chunk(working, begin, elements, rounded<T>(w));
+  }
+};
+
+/// A chunk a call: what GradientRule makes of the gradients.
+template <class T>
+struct ReadGradients {
+  std::int64_t elements;
+  const T* gradients;
+  const float* weights;
+  GradientRule rule;
+  bool clips;
+  float* seen;
+  const Scalars* scalars;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t i) const {
+    constexpr int kSize = kChunk<T>;
+    const std::int64_t begin = i * kSize;
+    auto g = floats(read_chunk<kSize>(gradients, begin, elements));
+    const auto w = read_chunk<kSize>(weights, begin, elements);
+    auto gradient = rule.at(begin, *scalars);
+    if (!clips) gradient.factor = 1;
+    for (int k = 0; k < kSize; ++k) g.values[k] = gradient(g.values[k], w.values[k]);
+    write_chunk(seen, begin, elements, g);
+  }
+};
+
+/// A chunk of 16 bytes of T a call: float32 in the storage type, or as it is.
+template <class T>
+struct CopyAs {
+  std::int64_t elements;
+  const float* from;
+  T* to;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t i) const {
+    constexpr int kSize = kChunk<T>;
+    const auto values = read_chunk<kSize>(from, i * kSize, elements);
+    write_chunk(to, i * kSize, elements, rounded<T>(values));
+  }
+};
+
+}  // namespace millrace::gpu
