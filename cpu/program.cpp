@@ -190,12 +190,9 @@ nn::StepResult Program::run(std::size_t section, Wanted wanted, bool timed) {
   for (std::size_t i = sections_[section]; i < sections_[section + 1]; ++i) {
     Step& step = steps_[i];
     if (wanted != Wanted::both && step.wanted != Wanted::both && step.wanted != wanted) continue;
-    if (!timed) {
-      run_step(i, run_);
-      continue;
-    }
-    const double start = compute_time();
+    const double start = timed ? compute_time() : 0;
     run_step(i, run_);
+    if (!timed) continue;
     step.seconds += compute_time() - start;
     ++step.calls;
   }

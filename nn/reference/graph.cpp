@@ -45,6 +45,7 @@ void GraphRunner::release() {
 
 StepResult GraphRunner::run(const Batch& batch, std::uint64_t seed, bool with_loss,
                             double loss_scale) {
+  using Clock = std::chrono::steady_clock;
   samples_ = batch.samples;
   loss_scale_ = loss_scale;
   refresh_working_copies();
@@ -56,15 +57,11 @@ StepResult GraphRunner::run(const Batch& batch, std::uint64_t seed, bool with_lo
   for (std::size_t i = 0; i < graph_.ops.size(); ++i) {
     const Op& op = graph_.ops[i];
     if (op.is_loss() && !with_loss) continue;
-    if (timings_.empty()) {
-      run_op(op, batch, seed, result);
-      round_outputs(op);
-      continue;
-    }
-    const auto begin = std::chrono::steady_clock::now();
+    const auto begin = timings_.empty() ? Clock::time_point() : Clock::now();
     run_op(op, batch, seed, result);
     round_outputs(op);
-    const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begin;
+    if (timings_.empty()) continue;
+    const std::chrono::duration<double> spent = Clock::now() - begin;
     timings_[i].seconds += spent.count();
     ++timings_[i].calls;
   }
