@@ -8,7 +8,7 @@
 #include <millrace/gpu/input_slot.h>
 #include <millrace/gpu/programs.h>
 #include <millrace/gpu/step_group.h>
-#include <millrace/gpu/transfer.h>
+#include <millrace/gpu/arena_transfer.h>
 #include <millrace/nn/engine.h>
 
 #include <cstdint>

@@ -2,7 +2,7 @@
 // Optimizers as one pass over flat arenas, so that an update knows nothing of layers. What each of
 // them does is in optimizers/, one file a rule.
 
-#include <millrace/nn/optimizers/rules.h>
+#include <millrace/nn/optimizers/optimizers.h>
 
 #include <cstdint>
 #include <optional>

@@ -1,4 +1,4 @@
-#include <millrace/gpu/transfer.h>
+#include <millrace/gpu/arena_transfer.h>
 
 #include <algorithm>
 #include <cstring>
