@@ -13,7 +13,8 @@
 //   static constexpr OptimizerInfo kInfo
 //   using Rule
 //   MILLRACE_HOST_DEVICE static Rule::Fixed<double> fixed(const UpdateOptions&)
-//   MILLRACE_HOST_DEVICE static Rule::Step<double> step(const UpdateOptions&, double rate, double t)
+//   MILLRACE_HOST_DEVICE static Rule::Step<double> step(const UpdateOptions&, double rate,
+//                                                       double t)
 //   using WithMomentum                    what it is where a momentum is given: a struct with a Rule
 //                                         and constants of its own; left out if it has none
 // and a line in optimizers.h.
