@@ -3,12 +3,12 @@
 // that a batch lies where a step can read it, executor_arenas.cpp brings weights and the like in
 // and out.
 
+#include <millrace/gpu/arena_transfer.h>
 #include <millrace/gpu/context.h>
 #include <millrace/gpu/executor_memory.h>
 #include <millrace/gpu/input_slot.h>
 #include <millrace/gpu/programs.h>
 #include <millrace/gpu/step_group.h>
-#include <millrace/gpu/arena_transfer.h>
 #include <millrace/nn/engine.h>
 
 #include <cstdint>

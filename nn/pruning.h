@@ -63,8 +63,8 @@ void validate(const PruneSchedule& schedule);
 
 /// Writes the mask (1 keeps, 0 prunes) of one tensor: the `count` smallest magnitudes are pruned,
 /// of equal ones those that come first, so zeros that are there are part of the count. Returns the
-/// smallest magnitude that is kept, or the largest of all where none is. mask.size() == weights.size() > 0, and
-/// no weight is NaN. Allocates nothing. Thread-safe.
+/// smallest magnitude that is kept, or the largest of all where none is. mask.size() ==
+/// weights.size() > 0, and no weight is NaN. Allocates nothing. Thread-safe.
 float prune_smallest(std::span<const float> weights, std::size_t count, std::span<float> mask);
 
 /// tfmot's count: of n weights a sparsity keeps n (1 - sparsity) in float32, rounded half to even,

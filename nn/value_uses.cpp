@@ -21,8 +21,8 @@ std::size_t ValueUses::last_use(ValueId id) const {
 
 const Op* ValueUses::relu_of(ValueId id) const {
   const Op* reader = only_reader(id);
-  const bool is_relu = reader != nullptr && reader->pass == Pass::forward &&
-                       graph_.kind<Relu>(*reader) != nullptr;
+  const bool is_relu =
+      reader != nullptr && reader->pass == Pass::forward && graph_.kind<Relu>(*reader) != nullptr;
   return is_relu ? reader : nullptr;
 }
 

@@ -53,9 +53,9 @@ class TrainingState {
   void unfreeze();
   [[nodiscard]] bool is_unfrozen() const noexcept { return is_unfrozen_; }
 
-  /// Everything above but the executor itself and device_s; its arenas as arrays of their names, and the state
-  /// of its loss scale, if it has one. Arrays that are there already and large enough are written
-  /// in place. A validation under way is not kept: it learns nothing, and begins anew.
+  /// Everything above but the executor itself and device_s; its arenas as arrays of their names,
+  /// and the state of its loss scale, if it has one. Arrays that are there already and large enough
+  /// are written in place. A validation under way is not kept: it learns nothing, and begins anew.
   void save(Checkpoint& checkpoint) const;
   /// Requires: the executor is allocated and of the model that was saved, with `unfrozen` if it had
   /// one, and with a loss scale if it had one. Throws Error where a value is missing or does not

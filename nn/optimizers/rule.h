@@ -15,8 +15,8 @@
 //   MILLRACE_HOST_DEVICE static Rule::Fixed<double> fixed(const UpdateOptions&)
 //   MILLRACE_HOST_DEVICE static Rule::Step<double> step(const UpdateOptions&, double rate,
 //                                                       double t)
-//   using WithMomentum                    what it is where a momentum is given: a struct with a Rule
-//                                         and constants of its own; left out if it has none
+//   using WithMomentum                    what it is where a momentum is given: a struct with a
+//                                         Rule and constants of its own; may be left out
 // and a line in optimizers.h.
 
 #include <millrace/core/host_device.h>

@@ -133,10 +133,13 @@ const std::map<std::string, Shortened>& shortened() {
             }}},
       {"prune-fashion-mnist.ini",
        {.data = clothes,
-        .options = with({"--epochs", "1", "--limit-batches", "2", "--prune-begin", "0", "--prune-end",
-                         "1", "--prune-frequency", "1"}),
+        .options = with({"--epochs", "1", "--limit-batches", "2", "--prune-begin", "0",
+                         "--prune-end", "1", "--prune-frequency", "1"}),
         .samples = {"200"},
-        .check = [](const nn::Model& model) { CHECK(model.input == Shape{28, 28, 1}); }}},
+        .check =
+            [](const nn::Model& model) {
+              CHECK(model.input == Shape{28, 28, 1});
+            }}},
   };
   return recipes;
 }

@@ -1,8 +1,8 @@
 // Training is held against the memory of the device before anything is taken.
 
-#include "apps/training_memory.h"
 #include "apps/prepare_training.h"
 #include "apps/synthetic.h"
+#include "apps/training_memory.h"
 #include "apps/training_pipeline.h"
 
 #include <millrace/core/error.h>

@@ -27,9 +27,8 @@ TEST_CASE("The description of the card has plans wherever the card itself has") 
   const int capability = gpu::test::device_under_test()->facts().capability;
   const auto here = gpu::Cudnn::for_current_device(capability);
   int all = 0, same = 0;
-  for (const gpu::Convolution& convolution :
-       gpu::test::asked_convolutions(nn::zoo_model("cnn", {150, 150, 3}, 10), 32,
-                                     nn::Precision::fp16)) {
+  for (const gpu::Convolution& convolution : gpu::test::asked_convolutions(
+           nn::zoo_model("cnn", {150, 150, 3}, 10), 32, nn::Precision::fp16)) {
     INFO(to_string(convolution));
     const auto plans = here->plans(convolution, 16_MiB, 1);
     const gpu::PlanReport described = gpu::check_plan(convolution, json, 16_MiB);

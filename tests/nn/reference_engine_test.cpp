@@ -1,5 +1,5 @@
-#include <millrace/nn/layers/dropout.h>
 #include <millrace/nn/initialize.h>
+#include <millrace/nn/layers/dropout.h>
 #include <millrace/nn/layers/kinds.h>
 #include <millrace/nn/reference/engine.h>
 

@@ -5,9 +5,9 @@
 #include "nodes/small_network.h"
 #include "nodes/vgg16_rule.h"
 
+#include <millrace/nn/initialize.h>
 #include <millrace/nn/layers/batch_norm.h>
 #include <millrace/nn/layers/conv2d.h>
-#include <millrace/nn/initialize.h>
 #include <millrace/nn/preprocessing.h>
 #include <millrace/nn/transfer.h>
 
