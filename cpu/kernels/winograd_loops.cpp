@@ -66,8 +66,7 @@ void read_weights(const WinogradPlan& plan, const float* weights, std::int64_t r
   const std::int64_t next_made = w.is_backward ? 1 : plan.from_blocks;
   const std::int64_t next_read = w.is_backward ? w.to_channels / kBlock : 1;
   constexpr std::int64_t kPixel = kBlock * kBlock;
-  const Vec k0 = value(kWinogradG[row][0]), k1 = value(kWinogradG[row][1]),
-            k2 = value(kWinogradG[row][2]);
+  const Vec k0 = value(kG[row][0]), k1 = value(kG[row][1]), k2 = value(kG[row][2]);
   const std::int64_t next = w.from_channels * kGroup;
   for (std::int64_t from = 0; from < w.from_channels; ++from) {
     for (std::int64_t c = 0; c < kGroup; c += kLanes) {

@@ -19,14 +19,14 @@ inline constexpr std::int64_t kGroup = 32;  // channels whose weights do
 inline constexpr std::int64_t kPanel = 14;  // tiles of a product, at best
 
 /// The G of the paper.
-inline constexpr double kWinogradG[kPoints][3] = {{1, 0, 0},
-                                                  {-2.0 / 9, -2.0 / 9, -2.0 / 9},
-                                                  {-2.0 / 9, 2.0 / 9, -2.0 / 9},
-                                                  {1.0 / 90, 1.0 / 45, 2.0 / 45},
-                                                  {1.0 / 90, -1.0 / 45, 2.0 / 45},
-                                                  {32.0 / 45, 16.0 / 45, 8.0 / 45},
-                                                  {32.0 / 45, -16.0 / 45, 8.0 / 45},
-                                                  {0, 0, 1}};
+inline constexpr double kG[kPoints][3] = {{1, 0, 0},
+                                          {-2.0 / 9, -2.0 / 9, -2.0 / 9},
+                                          {-2.0 / 9, 2.0 / 9, -2.0 / 9},
+                                          {1.0 / 90, 1.0 / 45, 2.0 / 45},
+                                          {1.0 / 90, -1.0 / 45, 2.0 / 45},
+                                          {32.0 / 45, 16.0 / 45, 8.0 / 45},
+                                          {32.0 / 45, -16.0 / 45, 8.0 / 45},
+                                          {0, 0, 1}};
 
 struct WinogradPlan {
   explicit WinogradPlan(const Winograd& w) : shape(w) {
