@@ -60,16 +60,16 @@ void read_into(std::map<std::string, Ways>& operations, const json& all) {
 }
 
 void write_anew(const std::filesystem::path& file, const json& content) {
-  const std::filesystem::path slice = file.string() + ".slice." + std::to_string(getpid());
+  const std::filesystem::path part = file.string() + ".part." + std::to_string(getpid());
   std::error_code error;
   bool is_written = false;
   {
-    std::ofstream out(slice);
+    std::ofstream out(part);
     out << content.dump(1) << '\n';
     is_written = static_cast<bool>(out.flush());
   }
-  if (is_written) std::filesystem::rename(slice, file, error);
-  if (!is_written || error) std::filesystem::remove(slice, error);
+  if (is_written) std::filesystem::rename(part, file, error);
+  if (!is_written || error) std::filesystem::remove(part, error);
 }
 
 /// Keeps other processes from measuring at the same time, which would disturb both. A lock that
