@@ -8,11 +8,11 @@
 
 namespace millrace::apps {
 
-/// "sgd, adam (default), keras_adam, adamw".
+/// "sgd, adam (default), ...".
 [[nodiscard]] std::string optimizer_help();
-/// "default 0.01 for sgd, else 0.001".
+/// "default 0.01 for sgd and rmsprop, else 0.001".
 [[nodiscard]] std::string learning_rate_help();
-/// "of sgd; default 0".
+/// "of sgd, rmsprop; default 0".
 [[nodiscard]] std::string momentum_help();
 /// "of adam; default 1e-8, keras_adam 1e-7", for beta1, beta2 or epsilon.
 [[nodiscard]] std::string usual_help(std::optional<double> nn::OptimizerInfo::*option);

@@ -21,12 +21,11 @@ enum class Algorithms {
 /// How a step is shared out between threads.
 enum class Sharing {
   /// All threads work on each operation, one operation after the other: OpenMP's. They wait for
-  /// each
-  /// other behind every operation, which costs milliseconds where other threads want the cores.
+  /// each other behind every operation, which costs milliseconds where others want the cores.
   together,
   /// Each thread takes a slice of the batch through all operations: oneTBB's. A slice that nobody
-  /// has
-  /// begun is anybody's. Gradients are kept once a slice and added up by the update. Large dense
+  /// has begun is anybody's. Gradients are kept once a slice and added up by the update. Large
+  /// dense
   /// layers are trained by outputs, some of them for all samples, with gradients once. Models that
   /// train batch normalisation, or whose slices would need more than 256 MiB of further gradients,
   /// are computed together.

@@ -133,8 +133,11 @@ class Forward {
   /// Whether a backward operation of the layer exists and reads what forward saves as the i-th.
   [[nodiscard]] bool saves(int layer, int i) const {
     if (!training() || layer < first_trainable_) return false;
-    const std::vector<Operand> read = at(layer).kind->derivative(at(layer).trainable).data;
-    return std::ranges::find(read, operand::saved(i)) != read.end();
+    const Derivative read = at(layer).kind->derivative(at(layer).trainable);
+    const auto has = [i](const std::vector<Operand>& operands) {
+      return std::ranges::find(operands, operand::saved(i)) != operands.end();
+    };
+    return has(read.data) || has(read.parameters);
   }
 
   void append_loss() {
@@ -189,7 +192,11 @@ class Backward {
 
   Op backward(const Op& forward, Pass pass, const std::vector<Operand>& reads) const {
     Op op{.pass = pass, .layer = forward.layer, .inputs = {{operand::dy, gradient_}}};
-    for (const Operand& operand : reads) op.inputs.push_back({operand, forward.at(operand)});
+    for (const Operand& operand : reads) {
+      op.inputs.push_back({operand, forward.at(operand)});
+      MILLRACE_CHECK(op.inputs.back().value >= 0, "the backward pass of ",
+                     kind_name(graph_.layer(forward).kind), " reads what its forward pass has not");
+    }
     return op;
   }
   void append_parameter_gradients(Op& op, const Op& forward) {
@@ -223,6 +230,7 @@ Graph build_graph(const Model& model, std::int64_t batch, Mode mode, Loss loss,
   MILLRACE_CHECK(batch > 0, "a graph is built for at least one sample, not ", batch);
   Graph graph = Forward(model, batch, mode, loss).run();
   graph.label_smoothing = label_smoothing;
+  (void)smoothing_of(loss, graph.value(graph.logits).shape[1], label_smoothing);  // throws
   if (mode == Mode::training) Backward(graph, graph.ops.back().dx()).run();
   return graph;
 }

@@ -46,8 +46,7 @@ struct Batch {
   std::span<const float> weights{};  ///< [N] in host memory, or empty: all 1
   std::int64_t samples = 0;          ///< 1 <= samples <= CompileOptions::batch
   std::uint32_t pass = 0;            ///< with `positions`, what dropout's masks are a function of
-  std::span<const std::uint64_t>
-      positions{};  ///< [N] positions in the pass, or empty: 0, 1, 2, ...
+  std::span<const std::uint64_t> positions{};  ///< [N] in the pass, or empty: 0, 1, 2, ...
   /// Where all this lies on the device already (made by this engine; uploaded and cast), or null:
   /// then what is above is read, and only `samples` and `pass` otherwise.
   DeviceInput* device = nullptr;

@@ -26,7 +26,7 @@ struct OptimizerOptions {
 [[nodiscard]] std::span<const OptimizerInfo> optimizers() noexcept;
 [[nodiscard]] const OptimizerInfo& optimizer_info(OptimizerKind kind) noexcept;
 
-/// "sgd", "adam", "keras_adam", "adamw". Throws UsageError that lists them.
+/// By name: "sgd", "adam", ... Throws UsageError that lists them.
 [[nodiscard]] OptimizerKind optimizer_kind(std::string_view name);
 [[nodiscard]] const char* to_string(OptimizerKind kind) noexcept;
 

@@ -54,19 +54,17 @@ struct HostBatch {
   Shape sample;  ///< {H, W, C} or {F}
   DType dtype;   ///< u8 or f32
   Buffer pixels;
-  std::vector<std::uint32_t> index;  ///< [capacity] which sample of the data set; or, in a batch
-                                     ///< without pixels, which resident one
-  std::vector<std::int32_t> labels;  ///< [capacity]; -1 where there are none
-  std::int64_t target_width = 0;     ///< K, or 0: labels alone say what samples are
-  std::vector<float> targets;        ///< [capacity][K] what the model should give
-  std::vector<float>
-      weights;  ///< [capacity] of the sample in the loss; 1 unless classes are weighted
+  std::vector<std::uint32_t> index;   ///< [capacity] which sample of the data set; or, in a batch
+                                      ///< without pixels, which resident one
+  std::vector<std::int32_t> labels;   ///< [capacity]; -1 where there are none
+  std::int64_t target_width = 0;      ///< K, or 0: labels alone say what samples are
+  std::vector<float> targets;         ///< [capacity][K] what the model should give
+  std::vector<float> weights;         ///< [capacity] of the sample in the loss
   std::vector<std::uint8_t> valid;    ///< [capacity] 1: decoded
   std::vector<std::uint32_t> passes;  ///< [capacity] the pass through the data, and
-  std::vector<std::uint64_t>
-      positions;           ///< [capacity] the position in it: what random numbers depend on
-  std::int64_t size = 0;   ///< rows in use
-  std::int64_t holes = 0;  ///< rows that the batcher closed
+  std::vector<std::uint64_t> positions;  ///< [capacity] the position in it, for random numbers
+  std::int64_t size = 0;                 ///< rows in use
+  std::int64_t holes = 0;                ///< rows that the batcher closed
   BatchTag tag;
 
   [[nodiscard]] std::int64_t capacity() const noexcept {

@@ -17,13 +17,13 @@ Buffer no_pixels(Bytes size) {
 }
 
 std::vector<std::uint32_t> first_positions(const KeptBatches& kept) {
-  std::vector<std::uint32_t> draws;
+  std::vector<std::uint32_t> positions;
   std::uint32_t samples = 0;
   for (const Lease<HostBatch>& batch : kept) {
-    draws.push_back(samples);
+    positions.push_back(samples);
     samples += static_cast<std::uint32_t>(batch->size);
   }
-  return draws;
+  return positions;
 }
 
 }  // namespace

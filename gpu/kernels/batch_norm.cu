@@ -1,4 +1,4 @@
-// The formulas of nn/reference/forward.cpp. Statistics are of valid rows.
+// The formulas of nn/layers/batch_norm.cpp. Statistics are of valid rows.
 #include <millrace/gpu/kernels/batch_norm.h>
 
 #include <millrace/gpu/kernels/team_sums.h>

@@ -1,4 +1,4 @@
-// The formulas of nn/reference/backward.cpp.
+// The formulas of nn/layers/batch_norm.cpp.
 #include <millrace/gpu/kernels/batch_norm.h>
 
 #include <millrace/gpu/kernels/team_sums.h>

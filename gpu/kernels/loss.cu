@@ -98,7 +98,7 @@ namespace {
 Targets targets_of(Launcher& at, const void* labels, const LossSize& size) {
   const nn::LossInfo& info = nn::loss_info(size.loss);
   MILLRACE_CHECK(!size.labels_are_indices || info.takes_class_numbers(size.outputs),
-                 "labels by number are for a softmax or one output, not for ", size.outputs);
+                 "labels by number are not for ", info.name, " of ", size.outputs, " outputs");
   Targets targets;
   if (size.labels_are_indices) {
     targets.indices = at.reads_any<std::int32_t>(labels, size.samples);

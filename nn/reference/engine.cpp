@@ -17,8 +17,8 @@ const char* name_of(Arena arena) {
   switch (arena) {
     case Arena::parameters: return "parameters";
     case Arena::gradients: return "gradients";
-    case Arena::state0: return "first moment";
-    case Arena::state1: return "second moment";
+    case Arena::state0: return "state 0";
+    case Arena::state1: return "state 1";
     case Arena::masks: return "masks";
   }
   return "?";

@@ -28,7 +28,7 @@ inline apps::TrainingData data_with(const std::set<std::uint32_t>& bad = {}) {
   return data;
 }
 
-/// A model whose steps depend on all that a batch carries: dropout on pass and draws, batch norm on
+/// A model whose steps depend on all that a batch carries: dropout on pass and positions, batch norm on
 /// how many samples there are.
 inline apps::TrainOptions options_in(const Scratch& scratch, bool freezes = false) {
   nn::ModelBuilder builder("small", {6, 6, 1});

@@ -1,8 +1,10 @@
 #include <millrace/nn/layers/kinds.h>
+
 #include <algorithm>
 
 #include "catch.h"
 #include "cpu/compare.h"
+#include "engines/foreign_kind.h"
 #include "engines/optimizers.h"
 
 using namespace millrace;
@@ -255,4 +257,11 @@ TEST_CASE("Every optimizer takes the parameters where float64 takes them") {
     const nn::Model model = classified(builder.conv(20).relu().max_pool());
     check_model(model, {.batch = 7, .optimizer = optimizer}, {7});
   }
+}
+
+TEST_CASE("A kind that the engine does not know is refused by the layer's name") {
+  const nn::Model model = ModelBuilder("m", {4}).dense(3).add(test::Foreign{}).dense(2).build();
+  CHECK_NOTHROW(nn::ReferenceEngine().compile(model, {.batch = 2}));
+  CHECK_THROWS_WITH(cpu::make_engine()->compile(model, {.batch = 2}),
+                    "cpu: this engine cannot do 'foreign1 forward'");
 }

@@ -26,7 +26,10 @@ inline std::vector<nn::OptimizerOptions> optimizer_cases() {
     if (info.has_momentum) add(usual, momentum, decay);
     if (info.has_nesterov) add(usual, momentum, [](auto& o) { o.nesterov = true; });
     if (info.epsilon) add(usual, [](auto& o) { o.epsilon = 1e-3; });
-    if (info.beta1) add(usual, [](auto& o) { o.beta1 = 0.8; });
+    if (info.beta1) {
+      add(usual, [](auto& o) { o.beta1 = 0.8; });
+      add(usual, [](auto& o) { o.beta1 = 0.8, o.weight_decay = 0.1; });
+    }
     if (info.beta2) add(usual, [](auto& o) { o.beta2 = 0.9; });
   }
   return cases;

@@ -2,9 +2,11 @@
 // precision.
 
 #include <millrace/nn/layers/kinds.h>
+
 #include <algorithm>
 
 #include "catch.h"
+#include "engines/foreign_kind.h"
 #include "engines/optimizers.h"
 #include "gpu/engines.h"
 
@@ -243,4 +245,10 @@ TEST_CASE("L2, clips and label smoothing agree with float64") {
                  .gradient = gradient},
                 {6, 4}, kFp32);
   }
+}
+
+TEST_CASE("A kind that the engine does not know is refused by the layer's name") {
+  const nn::Model model = ModelBuilder("m", {4}).dense(3).add(test::Foreign{}).dense(2).build();
+  CHECK_THROWS_WITH(test::TestedEngine(Precision::fp32).engine->compile(model, {.batch = 2}),
+                    "gpu: this engine cannot do 'foreign1 forward'");
 }

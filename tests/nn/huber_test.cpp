@@ -35,6 +35,12 @@ TEST_CASE("Huber takes targets that are numbers, and refuses classes and smoothi
                     "label_smoothing: expected 0, not 0.1: labels of Huber are not of classes");
 }
 
+TEST_CASE("Huber with label smoothing is refused when the graph is built") {
+  CHECK_THROWS_WITH(
+      build_graph(ModelBuilder("m", {4}).dense(3).build(), 2, Mode::training, Loss::huber, 0.1),
+      "label_smoothing: expected 0, not 0.1: labels of Huber are not of classes");
+}
+
 TEST_CASE("Huber is for models that end in no activation") {
   const auto graph_of = [](ModelBuilder builder) {
     return build_graph(builder.build(), 2, Mode::training, Loss::huber);

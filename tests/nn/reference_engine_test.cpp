@@ -184,7 +184,7 @@ TEST_CASE("Arenas read back what was written, and those that do not exist are re
   CHECK(back == arena);
   CHECK_THROWS_WITH(
       executor->read(Arena::state1, back),
-      "no second moment to read or write: sgd keeps 1 state arenas with these options");
+      "no state 1 to read or write: sgd keeps 1 state arenas with these options");
   CHECK_THROWS_AS(executor->read(Arena::parameters, std::span(back).first(3)), std::logic_error);
 }
 

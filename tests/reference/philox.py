@@ -43,8 +43,8 @@ def tensorflow_philox(counter, key):
 class Stream:
     """Random of random.h: words 1 to 3 of the counter say whose numbers these are."""
 
-    def __init__(self, seed, pass_, draw, operation):
-        self.counter = [0, pass_, draw & MASK, (draw >> 32 << 8 & MASK) | operation]
+    def __init__(self, seed, pass_, position, purpose):
+        self.counter = [0, pass_, position & MASK, (position >> 32 << 8 & MASK) | purpose]
         self.key = [seed & MASK, seed >> 32]
         self.words = []
 

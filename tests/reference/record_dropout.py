@@ -10,7 +10,7 @@ import random
 
 import philox
 
-DROPOUT = 4  # Draw::dropout
+DROPOUT = 4  # Purpose::dropout
 
 
 def mask(seed, epoch, draw, layer, rate, elements):

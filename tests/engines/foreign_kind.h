@@ -1,0 +1,20 @@
+#pragma once
+// A kind of layer that no engine knows, as a user may write one.
+
+#include <millrace/nn/layers/elementwise.h>
+
+namespace millrace::test {
+
+struct Foreign : nn::Elementwise<Foreign> {
+  static constexpr nn::LayerFacts kFacts{.name = "foreign", .stem = "foreign"};
+  template <class Real>
+  static Real value(Real x) {
+    return 2 * x;
+  }
+  template <class Real>
+  static Real gradient(Real dy, Real) {
+    return 2 * dy;
+  }
+};
+
+}  // namespace millrace::test
