@@ -9,6 +9,7 @@
 
 namespace millrace::nn {
 
+/// Thread-safe once it is made. Ids are those of the graph, and not -1.
 class ValueUses {
  public:
   /// The graph outlives this.

@@ -9,7 +9,8 @@
 //   void forward(const reference::Call&) const  the float64 loops; so backward(), once for each
 //                                               operation of the backward pass
 //   operator==
-// LayerKind holds one of any kind. docs/adding-a-layer.md walks through a kind.
+// LayerKind holds one of any kind. What is const is thread-safe: it reads the options and what it
+// is given. docs/adding-a-layer.md walks through a kind.
 
 #include <millrace/core/error.h>
 #include <millrace/core/shape.h>
@@ -139,7 +140,8 @@ class FieldList {
   virtual void field(const char* name, Field value, bool is_required) = 0;
 };
 
-/// A kind of layer with its options: a value, of which copies share what never changes.
+/// A kind of layer with its options: a value, of which copies share what never changes. All but the
+/// default one is of a kind; asking that one for anything but get_if() and == is a logic_error.
 class LayerKind {
  public:
   /// The members that a kind has.

@@ -34,6 +34,7 @@ class Flat {
 using In = Flat<const double>;
 using Out = Flat<double>;
 
+/// One operation of a layer. Plain data; the memory is its maker's and outlives it.
 struct Call {
   struct Bound {
     Operand operand;

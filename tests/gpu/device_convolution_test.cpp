@@ -39,21 +39,6 @@ Convolution convolution(Pass pass, nn::Precision precision, const Sizes& s) {
   return c;
 }
 
-nn::reference::Sliding sliding(const Convolution& c) {
-  return {.samples = c.batch,
-          .height = c.height,
-          .width = c.width,
-          .channels = c.channels,
-          .out_height = c.out_height,
-          .out_width = c.out_width,
-          .filters = c.filters,
-          .rows = c.rows,
-          .columns = c.columns,
-          .stride = c.stride,
-          .top = c.top,
-          .left = c.left};
-}
-
 // The reference's kernels are [filters][channels][rows][columns], a device's have the channels
 // last.
 Numbers channels_first(const Convolution& c, const Numbers& w) {
@@ -127,17 +112,18 @@ class Convolutions {
     const auto out = [](Numbers& numbers) { return Out(std::span(numbers)); };
     switch (c.pass) {
       case Pass::forward:
-        nn::reference::conv2d_forward(sliding(c), in(x), in(w), c.bias ? in(bias) : no_bias,
-                                      out(y));
+        nn::reference::conv2d_forward(nn::reference::sliding(c), in(x), in(w),
+                                      c.bias ? in(bias) : no_bias, out(y));
         if (c.relu) {
           for (double& value : y) value = std::max(value, 0.0);
         }
         break;
       case Pass::backward_data:
-        nn::reference::conv2d_backward_data(sliding(c), in(y), in(w), out(x));
+        nn::reference::conv2d_backward_data(nn::reference::sliding(c), in(y), in(w), out(x));
         break;
       case Pass::backward_weights:
-        nn::reference::conv2d_backward_parameters(sliding(c), in(x), in(y), out(w), Out());
+        nn::reference::conv2d_backward_parameters(nn::reference::sliding(c), in(x), in(y), out(w),
+                                                  Out());
         break;
     }
   }

@@ -26,21 +26,6 @@ Doubles to_nn(const Convolution& c, const Doubles& w) {
   return result;
 }
 
-reference::Sliding sliding(const Convolution& c) {
-  return {.samples = c.batch,
-          .height = c.height,
-          .width = c.width,
-          .channels = c.channels,
-          .out_height = c.out_height,
-          .out_width = c.out_width,
-          .filters = c.filters,
-          .rows = c.rows,
-          .columns = c.columns,
-          .stride = c.stride,
-          .top = c.top,
-          .left = c.left};
-}
-
 /// Odd in every direction: padding that differs on each side, a window that is not square.
 Convolution odd_convolution(Precision precision) {
   return {.precision = precision,
@@ -99,7 +84,7 @@ TEST_CASE("convolutions forward, with and without bias and ReLU, match the refer
   const Doubles w = to_nn(c, t.w);
   Doubles wanted(t.y.size());
   reference::conv2d_forward(
-      sliding(c), std::span<const double>(t.x), std::span<const double>(w),
+      reference::sliding(c), std::span<const double>(t.x), std::span<const double>(w),
       c.bias ? reference::In(std::span<const double>(t.bias)) : reference::In(), std::span(wanted));
   if (c.relu) {
     for (double& value : wanted) value = value < 0 ? 0 : value;
@@ -119,7 +104,7 @@ TEST_CASE("the data gradient of convolutions matches the reference engine") {
 
   const Doubles w = to_nn(c, t.w);
   Doubles wanted(t.x.size());
-  reference::conv2d_backward_data(sliding(c), std::span<const double>(t.y),
+  reference::conv2d_backward_data(reference::sliding(c), std::span<const double>(t.y),
                                   std::span<const double>(w), std::span(wanted));
   CHECK(distance(bench.get(t.type, dx), wanted) < tolerance(c.precision));
 }
@@ -134,7 +119,7 @@ TEST_CASE("the weight gradient of convolutions matches the reference engine") {
   run(bench, c, bench.put(t.type, t.x), dw, bench.put(t.type, t.y), {});
 
   Doubles wanted(t.w.size());
-  reference::conv2d_backward_parameters(sliding(c), std::span<const double>(t.x),
+  reference::conv2d_backward_parameters(reference::sliding(c), std::span<const double>(t.x),
                                         std::span<const double>(t.y), std::span(wanted), {});
   CHECK(distance(to_nn(c, bench.get(t.type, dw)), wanted) < tolerance(c.precision));
 }

@@ -2,6 +2,7 @@
 // What kernels are compared with: the float64 loops of nn's layers, called with bare memory, and
 // loops over windows with any padding, which no layer has yet.
 
+#include <millrace/gpu/operations.h>
 #include <millrace/nn/layers/kinds.h>
 #include <millrace/nn/reference/sliding.h>
 
@@ -80,6 +81,21 @@ inline void frozen_batch_norm_backward(const Pixels& size, const BatchNorm& norm
                                {operand::parameter(Role::gamma), gamma},
                                {operand::parameter(Role::running_variance), running_variance},
                                {operand::dx, in(dx)}}));
+}
+
+inline Sliding sliding(const gpu::Convolution& c) {
+  return {.samples = c.batch,
+          .height = c.height,
+          .width = c.width,
+          .channels = c.channels,
+          .out_height = c.out_height,
+          .out_width = c.out_width,
+          .filters = c.filters,
+          .rows = c.rows,
+          .columns = c.columns,
+          .stride = c.stride,
+          .top = c.top,
+          .left = c.left};
 }
 
 /// Calls body(x index, w index, y index) for each product of a convolution.
