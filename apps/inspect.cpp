@@ -42,6 +42,8 @@ void declare(CommandLine& line, InspectOptions& o) {
   line("optimizer", o.optimizer, "NAME", optimizer_help().c_str());
   line("input", o.input, "HxWxC|F", "of a model that is named: cnn, mlp:500, ...");
   line("outputs", o.outputs, "K", "of a model that is named");
+  line("dot", o.dot, "",
+       "print the graph of layers for Graphviz: ... --dot | dot -Tsvg > MODEL.svg");
 }
 
 /// "model" or "data" for a path or name that stands alone.
@@ -77,6 +79,9 @@ void check(InspectOptions& o) {
   }
   if (!o.against.empty() && o.what != "model") {
     throw UsageError("inspect: --against compares models");
+  }
+  if (o.dot && (o.what != "model" || !o.against.empty())) {
+    throw UsageError("inspect: --dot draws one model: inspect model MODEL --dot");
   }
   check_max_image_pixels("inspect", o.max_image_pixels);
   if (o.json && o.what != "data") throw UsageError("inspect: --json is for data");

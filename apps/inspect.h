@@ -25,6 +25,7 @@ struct InspectOptions {
   std::uint64_t max_image_pixels = kMaxImagePixels;  ///< data
   bool quiet = false;
   bool json = false;  ///< data: one object instead of text
+  bool dot = false;   ///< model: a drawing instead of text
   TableOptions table;
 };
 

@@ -8,6 +8,7 @@
 #include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
 #include <millrace/nn/engine.h>
+#include <millrace/nn/model_dot.h>
 
 #include <algorithm>
 #include <iostream>
@@ -71,6 +72,10 @@ void print_columns(const TableForm& table) {
 void inspect_model(const InspectOptions& o) {
   const Shape input = o.input.empty() ? Shape{} : parse_sample_shape(o.input, "inspect: --input");
   const nn::Model model = describe_model("inspect", o.path, input, o.outputs);
+  if (o.dot) {
+    std::cout << nn::to_dot(model);
+    return;
+  }
   std::cout << nn::summary_table(model);
 
   const auto engine = engine_for({});

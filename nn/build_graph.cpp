@@ -1,6 +1,7 @@
 #include <millrace/nn/graph.h>
 
 #include <millrace/core/error.h>
+#include <millrace/nn/build_backward.h>
 #include <millrace/nn/layers/sigmoid.h>
 #include <millrace/nn/layers/softmax.h>
 
@@ -10,20 +11,6 @@
 
 namespace millrace::nn {
 namespace {
-
-/// Adds a value and returns its id.
-ValueId add_value(Graph& graph, Value value) {
-  graph.values.push_back(std::move(value));
-  return static_cast<ValueId>(graph.values.size()) - 1;
-}
-
-/// The first layer that has something to train; model.layers.size() if none has. Layers before it
-/// get no backward operation.
-int first_trainable_layer(const Graph& graph) {
-  // Trainable parameters come first, in the order of the layers.
-  const bool any = !graph.parameters.empty() && graph.parameters.front().trainable;
-  return any ? graph.parameters.front().layer : static_cast<int>(graph.model.layers.size());
-}
 
 /// Walks the layers once and appends what each becomes.
 class Forward {
@@ -36,10 +23,11 @@ class Forward {
     graph_.mode = mode;
     graph_.loss = loss;
     shapes_ = infer_shapes(model);
+    inputs_ = input_layers(model);
     check_loss();
     add_inputs();
-    first_trainable_ = first_trainable_layer(graph_);
-    if (training() && first_trainable_ == layers()) {
+    is_fed_ = layers_fed_by_training(graph_);
+    if (training() && !is_fed_.back()) {
       throw Error(concat("the model '", model.name, "' has nothing to train: no layer with ",
                          "parameters is trainable"));
     }
@@ -47,14 +35,14 @@ class Forward {
 
   Graph run() && {
     const int folded = layers() - (ends_in_activation() ? 1 : 0);
-    ValueId current = graph_.input;
-    for (int layer = 0; layer < folded; ++layer) {
-      if (!at(layer).kind->is_identity(training())) current = append(layer, current);
-    }
-    graph_.logits = current;
-    graph_.output = current;
+    for (int layer = 0; layer < folded; ++layer) append(layer);
+    graph_.logits = folded < layers() ? inputs_of(folded).front() : outputs_.back();
+    graph_.output = graph_.logits;
     append_loss();
-    if (!training() && folded < layers()) graph_.output = append(folded, current);
+    if (!training() && folded < layers()) {
+      append(folded);
+      graph_.output = outputs_.back();
+    }
     return std::move(graph_);
   }
 
@@ -103,11 +91,29 @@ class Forward {
     return add_value(graph_, {.name = std::move(name), .shape = shape, .role = role});
   }
 
-  ValueId append(int layer, ValueId input) {
+  /// The values that a layer takes.
+  [[nodiscard]] std::vector<ValueId> inputs_of(int layer) const {
+    std::vector<ValueId> result;
+    for (const int input : inputs_[static_cast<std::size_t>(layer)]) {
+      result.push_back(input < 0 ? graph_.input : outputs_[static_cast<std::size_t>(input)]);
+    }
+    return result;
+  }
+
+  /// Layers come in their order.
+  void append(int layer) {
+    const std::vector<ValueId> inputs = inputs_of(layer);
+    if (at(layer).kind->is_identity(training())) {
+      outputs_.push_back(inputs.front());
+      return;
+    }
     const LayerShape& shape = shapes_[static_cast<std::size_t>(layer)];
     const std::string& name = at(layer).name;
     const ValueId output = add(name, shape.output.with_front(graph_.batch), ValueRole::activation);
-    Op op{.layer = layer, .inputs = {{operand::x, input}}, .outputs = {{operand::y, output}}};
+    Op op{.layer = layer, .outputs = {{operand::y, output}}};
+    for (int i = 0; i < static_cast<int>(inputs.size()); ++i) {
+      op.inputs.push_back({operand::input(i), inputs[static_cast<std::size_t>(i)]});
+    }
     append_parameters(op);
     for (int i = 0; i < static_cast<int>(shape.saved.size()); ++i) {
       if (!saves(layer, i)) continue;
@@ -117,7 +123,7 @@ class Forward {
           {operand::saved(i), add(concat(name, '.', saved.suffix), all, ValueRole::saved)});
     }
     graph_.ops.push_back(std::move(op));
-    return output;
+    outputs_.push_back(output);
   }
 
   void append_parameters(Op& op) const {
@@ -132,7 +138,7 @@ class Forward {
 
   /// Whether a backward operation of the layer exists and reads what forward saves as the i-th.
   [[nodiscard]] bool saves(int layer, int i) const {
-    if (!training() || layer < first_trainable_) return false;
+    if (!training() || !is_fed_[static_cast<std::size_t>(layer)]) return false;
     const Derivative read = at(layer).kind->derivative(at(layer).trainable);
     const auto has = [i](const std::vector<Operand>& operands) {
       return std::ranges::find(operands, operand::saved(i)) != operands.end();
@@ -151,76 +157,9 @@ class Forward {
 
   Graph graph_;
   std::vector<LayerShape> shapes_;
-  int first_trainable_ = 0;
-};
-
-/// Appends the operations that carry the gradient of the loss back to every trainable parameter,
-/// and no further. Walks the forward operations from the last to the first, with the gradient of
-/// the output of the one at hand. Models are chains, so one gradient is alive at a time.
-class Backward {
- public:
-  Backward(Graph& graph, ValueId dlogits)
-      : graph_(graph), gradient_(dlogits), first_(first_trainable_layer(graph)) {}
-
-  void run() {
-    const auto loss = std::find_if(graph_.ops.begin(), graph_.ops.end(),
-                                   [](const Op& op) { return op.is_loss(); });
-    for (std::ptrdiff_t i = loss - graph_.ops.begin() - 1; i >= 0; --i) {
-      const Op forward = graph_.ops[static_cast<std::size_t>(i)];
-      if (forward.layer >= first_) append(forward);
-    }
-  }
-
- private:
-  void append(const Op& forward) {
-    const Layer& layer = graph_.layer(forward);
-    const Derivative derivative = layer.kind->derivative(layer.trainable);
-    // Parameters first: once their gradient is there, the memory of `x` may be free for dx.
-    if (layer.trainable && !derivative.parameters.empty()) {
-      Op op = backward(forward, Pass::backward_parameters, derivative.parameters);
-      append_parameter_gradients(op, forward);
-      graph_.ops.push_back(std::move(op));
-    }
-    const ValueId dx = input_gradient(forward);
-    if (dx < 0 && !derivative.at_once) return;
-    Op op = backward(forward, Pass::backward_data, derivative.data);
-    if (dx >= 0) op.outputs = {{operand::dx, dx}};
-    if (derivative.at_once) append_parameter_gradients(op, forward);
-    graph_.ops.push_back(std::move(op));
-    gradient_ = dx;
-  }
-
-  Op backward(const Op& forward, Pass pass, const std::vector<Operand>& reads) const {
-    Op op{.pass = pass, .layer = forward.layer, .inputs = {{operand::dy, gradient_}}};
-    for (const Operand& operand : reads) {
-      op.inputs.push_back({operand, forward.at(operand)});
-      MILLRACE_CHECK(op.inputs.back().value >= 0, "the backward pass of ",
-                     kind_name(graph_.layer(forward).kind), " reads what its forward pass has not");
-    }
-    return op;
-  }
-  void append_parameter_gradients(Op& op, const Op& forward) {
-    for (const Argument& argument : forward.inputs) {
-      const Role role{argument.operand.which};
-      if (argument.operand.of != Operand::Of::parameter || is_statistic(role)) continue;
-      const Value& value = graph_.value(argument.value);
-      op.outputs.push_back(
-          {operand::gradient(role), add_value(graph_, {.name = "d " + value.name,
-                                                       .shape = value.shape,
-                                                       .role = ValueRole::parameter_gradient,
-                                                       .parameter = value.parameter})});
-    }
-  }
-  /// A value for the gradient of the operation's input, or -1 where nothing before it trains.
-  ValueId input_gradient(const Op& forward) {
-    if (forward.layer <= first_) return -1;
-    const Value& input = graph_.value(forward.x());
-    return add_value(
-        graph_, {.name = "d " + input.name, .shape = input.shape, .role = ValueRole::gradient});
-  }
-  Graph& graph_;
-  ValueId gradient_;
-  int first_;
+  std::vector<std::vector<int>> inputs_;
+  std::vector<bool> is_fed_;
+  std::vector<ValueId> outputs_;  // by layer, as far as they are there
 };
 
 }  // namespace
@@ -231,7 +170,7 @@ Graph build_graph(const Model& model, std::int64_t batch, Mode mode, Loss loss,
   Graph graph = Forward(model, batch, mode, loss).run();
   graph.label_smoothing = label_smoothing;
   (void)smoothing_of(loss, graph.value(graph.logits).shape[1], label_smoothing);  // throws
-  if (mode == Mode::training) Backward(graph, graph.ops.back().dx()).run();
+  if (mode == Mode::training) append_backward(graph);
   return graph;
 }
 

@@ -2,6 +2,8 @@
 
 #include <millrace/core/error.h>
 
+#include <algorithm>
+
 namespace millrace::nn {
 
 ValueId Op::at(const Operand& operand) const noexcept {
@@ -13,11 +15,19 @@ ValueId Op::at(const Operand& operand) const noexcept {
   return -1;
 }
 
+const Op& Graph::forward_of(const Op& op) const {
+  const auto forward = std::ranges::find_if(
+      ops, [&](const Op& other) { return other.layer == op.layer && other.pass == Pass::forward; });
+  MILLRACE_CHECK(!op.is_loss() && forward != ops.end(), "the loss has no forward operation");
+  return *forward;
+}
+
 const char* to_string(Pass pass) noexcept {
   switch (pass) {
     case Pass::forward: return "forward";
     case Pass::backward_data: return "backward_data";
     case Pass::backward_parameters: return "backward_parameters";
+    case Pass::gradient_sum: return "gradient_sum";
   }
   return "?";
 }
@@ -41,9 +51,8 @@ std::string to_string(const Graph& graph) {
 
 std::string step_name(const Graph& graph, const Op& op, std::string_view detail) {
   const std::string_view of = op.is_loss() ? "loss" : std::string_view(graph.layer(op).name);
-  const char* const pass = op.pass == Pass::forward         ? "forward"
-                           : op.pass == Pass::backward_data ? "backward data"
-                                                            : "backward parameters";
+  std::string pass = to_string(op.pass);
+  std::ranges::replace(pass, '_', ' ');
   return concat(of, " ", pass, detail.empty() ? "" : " ", detail);
 }
 

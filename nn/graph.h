@@ -1,7 +1,7 @@
 #pragma once
 // A model as operations on values, forward and backward, for one batch size. Engines lower this
-// graph; they never look at how it was derived. Backward operations of a frozen prefix do not
-// exist.
+// graph; they never look at how it was derived. What no trainable parameter feeds has no backward
+// operations.
 
 #include <millrace/nn/loss.h>
 #include <millrace/nn/model.h>
@@ -33,7 +33,7 @@ struct Value {
   int parameter = -1;  ///< index into Graph::parameters, for the last two roles
 };
 
-enum class Pass { forward, backward_data, backward_parameters };
+enum class Pass { forward, backward_data, backward_parameters, gradient_sum };
 
 /// What an operation reads or makes, and which value that is.
 struct Argument {
@@ -48,9 +48,12 @@ struct Argument {
 ///   backward_data        {dy, Derivative::data} -> {dx}, and the gradients of parameters where the
 ///                        kind makes them at once
 ///   backward_parameters  {dy, Derivative::parameters} -> {gradients of parameters}
+///   gradient_sum         {x, input 1} -> {y}: two gradients of the layer's output that meet,
+///                        where several layers take it
 ///   the loss             {x: logits, labels} -> {dx, in training}: loss and right answers go to
 ///                        the StepResult
-/// dx is absent where nothing before the layer trains, what is saved where nobody reads it.
+/// A layer with several inputs has an x and a dx for each. dx is absent where nothing before the
+/// layer trains, what is saved where nobody reads it.
 struct Op {
   Pass pass = Pass::forward;
   int layer = -1;  ///< index into Model::layers; -1 for the loss
@@ -60,10 +63,12 @@ struct Op {
   [[nodiscard]] bool is_loss() const { return layer < 0; }
   /// -1 where it is absent.
   [[nodiscard]] ValueId at(const Operand& operand) const noexcept;
-  [[nodiscard]] ValueId x() const noexcept { return at(operand::x); }
+  [[nodiscard]] ValueId x(int which = 0) const noexcept { return at(operand::input(which)); }
   [[nodiscard]] ValueId y() const noexcept { return at(operand::y); }
   [[nodiscard]] ValueId dy() const noexcept { return at(operand::dy); }
-  [[nodiscard]] ValueId dx() const noexcept { return at(operand::dx); }
+  [[nodiscard]] ValueId dx(int which = 0) const noexcept {
+    return at(operand::input_gradient(which));
+  }
   [[nodiscard]] ValueId parameter(Role role) const noexcept { return at(operand::parameter(role)); }
   [[nodiscard]] ValueId gradient(Role role) const noexcept { return at(operand::gradient(role)); }
   [[nodiscard]] ValueId saved(int which) const noexcept { return at(operand::saved(which)); }
@@ -96,10 +101,13 @@ struct Graph {
   [[nodiscard]] const Layer& layer(const Op& op) const {
     return model.layers[static_cast<std::size_t>(op.layer)];
   }
-  /// The options of an operation's layer, if it is of that kind; else null.
+  /// The forward operation of the same layer.
+  [[nodiscard]] const Op& forward_of(const Op& op) const;
+  /// The options of an operation's layer, if it is a pass of one of that kind; else null.
   template <class Kind>
   [[nodiscard]] const Kind* kind(const Op& op) const {
-    return op.is_loss() ? nullptr : layer(op).kind.get_if<Kind>();
+    const bool is_pass = !op.is_loss() && op.pass != Pass::gradient_sum;
+    return is_pass ? layer(op).kind.get_if<Kind>() : nullptr;
   }
 };
 

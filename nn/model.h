@@ -1,6 +1,6 @@
 #pragma once
-// What a model is: its layers in order, the preprocessing of its input and the names of its
-// classes, independent of any device. A model is made by ModelBuilder, by the zoo (zoo.h) or from
+// What a model is: a graph of layers, the preprocessing of its input and the names of its classes,
+// independent of any device. A model is made by ModelBuilder, by the zoo (zoo.h) or from
 // JSON (model_json.h), and turned into operations by graph.h. It holds no weights. The kinds of
 // layers are in layers/, one file each; layers/kinds.h has them all.
 
@@ -10,6 +10,7 @@
 #include <millrace/nn/layers/layer.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,9 +37,15 @@ enum class Initializer {
 /// Throws UsageError that lists the names.
 [[nodiscard]] Initializer initializer_named(std::string_view name);
 
+/// What Layer::inputs calls the model's own input, unless a layer has that name.
+inline constexpr std::string_view kModelInput = "input";
+
 struct Layer {
   std::string name;  ///< unique in the model; parameters are "<name>.weight", "<name>.bias", ...
   LayerKind kind;
+  /// The layers before it, by name, whose outputs it takes. None: the one right before it, or the
+  /// model's input.
+  std::vector<std::string> inputs{};
   Initializer initializer = Initializer::glorot_uniform;
   bool trainable = true;  ///< false: the layer is frozen; its batch norm uses running statistics
 
@@ -98,9 +105,17 @@ struct Parameter {
   bool trainable = true;
 };
 
+/// Of each layer the places in Model::layers of those whose outputs it takes, -1 for the model's
+/// input. Throws Error that names the layer where an input is no layer before it.
+[[nodiscard]] std::vector<std::vector<int>> input_layers(const Model& model);
+
 /// One LayerShape a layer. Throws Error naming the layer where shapes do not fit ("layer 3 'conv2':
 /// a 3x3 window does not fit into 2x2").
 [[nodiscard]] std::vector<LayerShape> infer_shapes(const Model& model);
+
+/// The shapes of each layer's inputs, of one sample.
+[[nodiscard]] std::vector<std::vector<Shape>> input_shapes(const Model& model,
+                                                           const std::vector<LayerShape>& layers);
 
 /// What a table says of a layer.
 struct LayerSummary {
@@ -124,7 +139,8 @@ struct LayerSummary {
 [[nodiscard]] std::int64_t arena_elements(const std::vector<Parameter>& parameters);
 [[nodiscard]] std::int64_t trainable_elements(const std::vector<Parameter>& parameters);
 
-/// Throws Error unless names are unique, shapes fit, and preprocessing and classes match: see
+/// Throws Error unless names are unique, every layer but the last is an input of another, shapes
+/// fit, and preprocessing and classes match: see
 /// check_preprocessing(); classes are empty or one an output (two for one output), columns of a
 /// table empty or one an element of the input.
 void validate(const Model& model);
@@ -132,8 +148,11 @@ void validate(const Model& model);
 /// Keras's summary(): a table of layers, output shapes and parameters, with FLOPs.
 [[nodiscard]] std::string summary_table(const Model& model);
 
-/// Builds a model layer by layer:
+/// Builds a model layer by layer, each on the one before:
 ///   Model m = ModelBuilder("mlp", {28, 28, 1}).flatten().dense(500).relu().dense(10).build();
+/// Branches begin at the same place, and what comes next takes all their ends:
+///   .branches({[](ModelBuilder& b) { b.conv(8, 1); }, [](ModelBuilder& b) { b.conv(8, 3, same);
+///   }}) .concat()
 struct BatchNorm;
 class ModelBuilder {
  public:
@@ -152,6 +171,16 @@ class ModelBuilder {
   ModelBuilder& batch_norm();
   ModelBuilder& batch_norm(const BatchNorm& options);
   ModelBuilder& add(LayerKind kind);
+  using Branch = std::function<void(ModelBuilder&)>;
+  /// A branch that appends nothing is the place where they begin.
+  ModelBuilder& branches(const std::vector<Branch>& branches);
+  ModelBuilder& add();       ///< the sum of the ends
+  ModelBuilder& concat();    ///< their channels side by side
+  ModelBuilder& multiply();  ///< their product: of two of one shape, or of an image and [channels]
+  /// x + branch(x), and shortcut(x) + branch(x).
+  ModelBuilder& residual(const Branch& branch);
+  ModelBuilder& residual(const Branch& branch, const Branch& shortcut);
+  ModelBuilder& inputs(std::vector<std::string> names);  ///< of the last layer; see Layer::inputs
   ModelBuilder& named(std::string name);               ///< names the last layer ("conv1" otherwise)
   ModelBuilder& initializer(Initializer initializer);  ///< of all kernels from here on
   ModelBuilder& preprocessing(Preprocessing preprocessing);
@@ -159,7 +188,11 @@ class ModelBuilder {
   [[nodiscard]] Model build() const;  ///< validates
 
  private:
+  /// The only end; throws Error if there are several.
+  [[nodiscard]] std::string end() const;
+
   Model model_;
+  std::vector<std::string> ends_;  ///< what the next layer takes; empty: the last layer
   Initializer initializer_ = Initializer::glorot_uniform;
 };
 

@@ -19,9 +19,60 @@ ModelBuilder& ModelBuilder::add(LayerKind kind) {
   const auto earlier = std::ranges::count_if(model_.layers, [&](const Layer& layer) {
     return layer.kind.facts().name == std::string_view(facts.name);
   });
-  model_.layers.push_back({.name = concat(facts.stem, earlier + 1), .kind = std::move(kind)});
+  const bool follows =
+      ends_.size() == 1 && !model_.layers.empty() && ends_.front() == model_.layers.back().name;
+  if (follows) ends_.clear();
+  model_.layers.push_back({.name = millrace::concat(facts.stem, earlier + 1),
+                           .kind = std::move(kind),
+                           .inputs = std::exchange(ends_, {})});
   if (facts.has_kernel) model_.layers.back().initializer = initializer_;
   return *this;
+}
+
+std::string ModelBuilder::end() const {
+  if (ends_.size() > 1) {
+    throw Error(millrace::concat("the model '", model_.name, "': ", ends_.size(),
+                                 " branches end side by side; join them with add(), concat() or "
+                                 "multiply()"));
+  }
+  if (!ends_.empty()) return ends_.front();
+  return model_.layers.empty() ? std::string(kModelInput) : model_.layers.back().name;
+}
+
+ModelBuilder& ModelBuilder::branches(const std::vector<Branch>& branches) {
+  const std::string begin = end();
+  std::vector<std::string> ends;
+  for (const Branch& branch : branches) {
+    ends_ = {begin};
+    branch(*this);
+    ends.push_back(end());
+  }
+  ends_ = std::move(ends);
+  return *this;
+}
+
+ModelBuilder& ModelBuilder::residual(const Branch& branch) {
+  return residual(branch, [](ModelBuilder&) {});
+}
+
+ModelBuilder& ModelBuilder::residual(const Branch& branch, const Branch& shortcut) {
+  return branches({branch, shortcut}).add();
+}
+
+ModelBuilder& ModelBuilder::inputs(std::vector<std::string> names) {
+  MILLRACE_CHECK(!model_.layers.empty(), "inputs() are those of the last layer; there is none yet");
+  model_.layers.back().inputs = std::move(names);
+  return *this;
+}
+
+ModelBuilder& ModelBuilder::add() {
+  return add(Add{});
+}
+ModelBuilder& ModelBuilder::concat() {
+  return add(Concat{});
+}
+ModelBuilder& ModelBuilder::multiply() {
+  return add(Multiply{});
 }
 
 ModelBuilder& ModelBuilder::dense(std::int64_t units, bool bias) {
@@ -73,6 +124,7 @@ ModelBuilder& ModelBuilder::batch_norm(const BatchNorm& options) {
 
 ModelBuilder& ModelBuilder::named(std::string name) {
   MILLRACE_CHECK(!model_.layers.empty(), "named() names the last layer; there is none yet");
+  std::ranges::replace(ends_, model_.layers.back().name, name);
   model_.layers.back().name = std::move(name);
   return *this;
 }
@@ -93,6 +145,7 @@ ModelBuilder& ModelBuilder::classes(std::vector<std::string> names) {
 }
 
 Model ModelBuilder::build() const {
+  (void)end();
   validate(model_);
   return model_;
 }

@@ -70,6 +70,7 @@ Json json_of(const Layer& layer) {
   Json json;
   json["name"] = layer.name;
   json["kind"] = kind_name(layer.kind);
+  if (!layer.inputs.empty()) json["inputs"] = layer.inputs;
   FieldWriter writer(json);
   layer.kind.list(writer);
   if (layer.kind.facts().has_kernel || layer.initializer != Layer{}.initializer) {
@@ -88,6 +89,7 @@ Layer layer_from(const Json& json, std::string where) {
   const auto known = layer_kind(kind);
   if (!known) fields.fail("kind", concat("unknown kind of layer '", kind, "'"));
   layer.kind = *known;
+  fields.optional("inputs", layer.inputs);
   FieldReader reader(fields);
   layer.kind.list(reader);
   fields.optional("initializer", layer.initializer);

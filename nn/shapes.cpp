@@ -6,6 +6,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
+#include <string_view>
+#include <utility>
 
 namespace millrace::nn {
 namespace {
@@ -38,14 +41,54 @@ std::int64_t end_of(const Parameter& parameter) {
   return aligned(parameter.offset + parameter.shape.elements());
 }
 
+std::vector<Shape> shapes_of(const Model& model, const std::vector<int>& inputs,
+                             const std::vector<LayerShape>& layers) {
+  std::vector<Shape> result;
+  for (const int input : inputs) {
+    result.push_back(input < 0 ? model.input : layers[static_cast<std::size_t>(input)].output);
+  }
+  return result;
+}
+
 }  // namespace
+
+std::vector<std::vector<int>> input_layers(const Model& model) {
+  std::map<std::string_view, int> places;
+  std::vector<std::vector<int>> result;
+  for (const Layer& layer : model.layers) {
+    const auto here = static_cast<int>(result.size());
+    std::vector<int>& inputs = result.emplace_back();
+    for (const std::string& name : layer.inputs) {
+      const auto found = places.find(name);
+      if (found == places.end() && name != kModelInput) {
+        throw Error(concat("layer ", here, " '", layer.name, "': its input '", name,
+                           "' is no layer before it"));
+      }
+      inputs.push_back(found == places.end() ? -1 : found->second);
+    }
+    if (inputs.empty()) inputs.push_back(here - 1);
+    places.emplace(layer.name, here);
+  }
+  return result;
+}
 
 std::vector<LayerShape> infer_shapes(const Model& model) {
   check_input(model.input);
+  const std::vector<std::vector<int>> inputs = input_layers(model);
   std::vector<LayerShape> result;
   for (const Layer& layer : model.layers) {
-    const Shape& input = result.empty() ? model.input : result.back().output;
-    result.push_back(layer.kind->infer({result.size(), layer.name, kind_name(layer.kind), input}));
+    const std::size_t i = result.size();
+    result.push_back(layer.kind->infer(
+        {i, layer.name, layer.kind.facts(), shapes_of(model, inputs[i], result)}));
+  }
+  return result;
+}
+
+std::vector<std::vector<Shape>> input_shapes(const Model& model,
+                                             const std::vector<LayerShape>& layers) {
+  std::vector<std::vector<Shape>> result;
+  for (const std::vector<int>& inputs : input_layers(model)) {
+    result.push_back(shapes_of(model, inputs, layers));
   }
   return result;
 }

@@ -6,11 +6,13 @@
 #include <algorithm>
 #include <array>
 #include <iomanip>
+#include <sstream>
+#include <tuple>
 
 namespace millrace::nn {
 namespace {
 
-using Row = std::array<std::string, 5>;  // layer, kind, output, parameters, MFLOP
+using Row = std::array<std::string, 6>;  // layer, kind, inputs, output, parameters, MFLOP
 
 std::string with_separators(std::int64_t count) {
   std::string digits = std::to_string(count);
@@ -27,15 +29,16 @@ std::string mega(std::int64_t flops) {
 }
 
 std::string aligned(const std::vector<Row>& rows) {
-  std::array<std::size_t, 5> widths{};
+  std::array<std::size_t, std::tuple_size_v<Row>> widths{};
   for (const Row& row : rows) {
     for (std::size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], row[c].size());
   }
   std::string text;
   for (const Row& row : rows) {
     for (std::size_t c = 0; c < row.size(); ++c) {
+      if (widths[c] == 0) continue;  // the inputs of a chain
       const std::string gap(widths[c] - row[c].size(), ' ');
-      const bool is_number = c >= 3;
+      const bool is_number = c >= 4;
       text += is_number ? "  " + gap + row[c] : row[c] + gap + "  ";
     }
     text += '\n';
@@ -45,17 +48,27 @@ std::string aligned(const std::vector<Row>& rows) {
 
 Row row_of(const Layer& layer, const LayerSummary& summary) {
   const bool is_frozen = !layer.trainable && summary.parameters > 0;
-  return {shown(layer.name), concat(kind_name(layer.kind), is_frozen ? " (frozen)" : ""),
+  std::string inputs;
+  for (const std::string& name : layer.inputs) {
+    inputs += concat(inputs.empty() ? "" : ", ", shown(name));
+  }
+  return {shown(layer.name),
+          concat(kind_name(layer.kind), is_frozen ? " (frozen)" : ""),
+          inputs,
           to_string(summary.output),
-          summary.parameters == 0 ? "-" : with_separators(summary.parameters), mega(summary.flops)};
+          summary.parameters == 0 ? "-" : with_separators(summary.parameters),
+          mega(summary.flops)};
 }
 
 }  // namespace
 
 std::string summary_table(const Model& model) {
   const std::vector<LayerSummary> layers = summarize(model);
-  std::vector<Row> rows{{"layer", "kind", "output", "parameters", "MFLOP"},
-                        {"input", "", to_string(model.input), "-", "-"}};
+  const bool is_chain =
+      std::ranges::all_of(model.layers, [](const Layer& layer) { return layer.inputs.empty(); });
+  std::vector<Row> rows{
+      {"layer", "kind", is_chain ? "" : "inputs", "output", "parameters", "MFLOP"},
+      {"input", "", "", to_string(model.input), "-", "-"}};
   LayerSummary sum;
   for (std::size_t i = 0; i < layers.size(); ++i) {
     rows.push_back(row_of(model.layers[i], layers[i]));

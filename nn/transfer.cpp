@@ -95,10 +95,16 @@ bool has_parameters(const LayerSummary& layer) {
 }  // namespace
 
 std::size_t base_layers(const Model& model) {
-  const auto end = std::find_if(model.layers.begin(), model.layers.end(), [](const Layer& layer) {
-    return layer.kind.is<Flatten>() || layer.kind.is<GlobalAvgPool>();
-  });
-  return static_cast<std::size_t>(end - model.layers.begin());
+  const std::vector<std::vector<int>> inputs = input_layers(model);
+  std::size_t result = model.layers.size();
+  auto earliest = static_cast<int>(result);  // of what later layers take
+  for (std::size_t i = result; i-- > 0;) {
+    const LayerKind& kind = model.layers[i].kind;
+    const bool ends_images = kind.is<Flatten>() || kind.is<GlobalAvgPool>();
+    if (ends_images && earliest >= static_cast<int>(i)) result = i;
+    earliest = std::min(earliest, *std::ranges::min_element(inputs[i]));
+  }
+  return result;
 }
 
 Model with_head(const Model& model, std::string_view head, std::int64_t outputs,

@@ -4,6 +4,7 @@
 #include <millrace/core/shown_text.h>
 #include <millrace/nn/preprocessing.h>
 
+#include <algorithm>
 #include <set>
 
 namespace millrace::nn {
@@ -17,6 +18,22 @@ void check_names(const std::vector<Layer>& layers) {
       throw Error(concat("layer ", i, ": the name '", layers[i].name, "' is taken"));
     }
   }
+}
+
+/// What nobody takes would be computed for nothing, and is a wrong name more likely.
+void check_ends(const Model& model) {
+  std::vector<bool> is_taken(model.layers.size(), false);
+  is_taken.back() = true;
+  for (const std::vector<int>& inputs : input_layers(model)) {
+    for (const int input : inputs) {
+      if (input >= 0) is_taken[static_cast<std::size_t>(input)] = true;
+    }
+  }
+  const auto end = std::ranges::find(is_taken, false);
+  if (end == is_taken.end()) return;
+  const auto i = static_cast<std::size_t>(end - is_taken.begin());
+  throw Error(concat("layer ", i, " '", model.layers[i].name,
+                     "': no layer takes its output, and only the last one's is the model's"));
 }
 
 void check_classes(const std::vector<std::string>& classes, const Shape& output) {
@@ -51,6 +68,7 @@ void check_table(const TableForm& table, const Shape& input) {
 void validate(const Model& model) {
   if (model.layers.empty()) throw Error(concat("the model '", model.name, "' has no layers"));
   check_names(model.layers);
+  check_ends(model);
   const Shape output = summarize(model).back().output;
   check_preprocessing(model.preprocessing, model.input);
   check_classes(model.classes, output);

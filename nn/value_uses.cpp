@@ -19,11 +19,19 @@ std::size_t ValueUses::last_use(ValueId id) const {
   return at(id).reader == nullptr ? 0 : index_of(*at(id).reader);
 }
 
-const Op* ValueUses::relu_of(ValueId id) const {
+const Op* ValueUses::only_relu(ValueId id, Pass pass) const {
   const Op* reader = only_reader(id);
   const bool is_relu =
-      reader != nullptr && reader->pass == Pass::forward && graph_.kind<Relu>(*reader) != nullptr;
+      reader != nullptr && reader->pass == pass && graph_.kind<Relu>(*reader) != nullptr;
   return is_relu ? reader : nullptr;
+}
+
+const Op* ValueUses::relu_of(ValueId id) const {
+  return only_relu(id, Pass::forward);
+}
+
+const Op* ValueUses::relu_gradient_of(ValueId id) const {
+  return only_relu(id, Pass::backward_data);
 }
 
 }  // namespace millrace::nn

@@ -26,6 +26,8 @@ class ValueUses {
   /// If a ReLU alone reads the value, forward: that operation. Whoever makes the value can do its
   /// work at once and make op->y() instead. Else null.
   [[nodiscard]] const Op* relu_of(ValueId id) const;
+  /// If a ReLU's backward pass alone reads the value: that operation. Else null.
+  [[nodiscard]] const Op* relu_gradient_of(ValueId id) const;
   [[nodiscard]] std::size_t index_of(const Op& op) const {
     return static_cast<std::size_t>(&op - graph_.ops.data());
   }
@@ -36,6 +38,7 @@ class ValueUses {
     const Op* reader = nullptr;  // the last one
     int readers = 0;
   };
+  [[nodiscard]] const Op* only_relu(ValueId id, Pass pass) const;
   [[nodiscard]] const Uses& at(ValueId id) const { return uses_[static_cast<std::size_t>(id)]; }
 
   const Graph& graph_;

@@ -77,16 +77,19 @@ std::vector<float> to_channels_first(const Shape& image, std::span<const float> 
 
 std::vector<Shape> flattened_images(const Model& model) {
   const std::vector<LayerSummary> layers = summarize(model);
+  const std::vector<std::vector<int>> inputs = input_layers(model);
   std::vector<Shape> result(model.layers.size());
-  Shape image;  // the one that was flattened, while its order lasts
+  std::vector<Shape> images(model.layers.size());  // whose pixels an output is, in their order
   for (std::size_t i = 0; i < model.layers.size(); ++i) {
     const LayerKind& kind = model.layers[i].kind;
-    const Shape& input = i == 0 ? model.input : layers[i - 1].output;
-    result[i] = image;
+    const auto before = static_cast<std::size_t>(inputs[i].front());
+    const bool is_first = inputs[i].front() < 0;
+    const Shape& input = is_first ? model.input : layers[before].output;
+    if (!is_first) result[i] = images[before];
     if (kind.is<Flatten>() && input.rank() == 3) {
-      image = input;
-    } else if (!kind.facts().keeps_order) {
-      image = Shape{};
+      images[i] = input;
+    } else if (kind.facts().keeps_order) {
+      images[i] = result[i];
     }
   }
   return result;

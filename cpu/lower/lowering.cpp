@@ -42,9 +42,7 @@ void Lowering::find_pooled_relus() {
   const auto& ops = graph_.ops;
   for (std::size_t i = 0; i < ops.size(); ++i) {
     if (graph_.kind<nn::MaxPool2D>(ops[i]) == nullptr || ops[i].pass == nn::Pass::forward) continue;
-    const auto pooling = std::ranges::find_if(ops, [&](const nn::Op& op) {
-      return op.layer == ops[i].layer && op.pass == nn::Pass::forward;
-    });
+    const nn::Op* pooling = &graph_.forward_of(ops[i]);
     const nn::Op* relu = uses_.only_reader(ops[i].dx());
     if (relu == nullptr || graph_.kind<nn::Relu>(*relu) == nullptr ||
         relu->at(nn::operand::y) != pooling->x()) {
@@ -88,6 +86,7 @@ Lowered Lowering::run() && {
 
 void Lowering::lower(const nn::Op& op) {
   if (op.is_loss()) return lower_loss(*this, op);
+  if (op.pass == nn::Pass::gradient_sum) return lower_gradient_sum(*this, op);
   const bool is_known = nn::visit_kind(graph_.layer(op).kind,
                                        [&](const auto& layer) { cpu::lower(*this, op, layer); });
   if (!is_known) throw Error(concat("cpu: this engine cannot do '", step_name(op), "'"));

@@ -102,6 +102,7 @@ class Lowering {
   };
   [[nodiscard]] PooledRelu relu_before(const nn::Op& pooling) const;
   void leave_out(const nn::Op& op);
+  [[nodiscard]] const nn::ValueUses& uses() const { return uses_; }
 
   // Parameters.
   /// The layout that the parameter has; Tag::any before the first kernel has asked for it.
@@ -191,5 +192,6 @@ class Lowering {
 MILLRACE_LAYER_KINDS(MILLRACE_LOWER)
 #undef MILLRACE_LOWER
 void lower_loss(Lowering& lowering, const nn::Op& op);
+void lower_gradient_sum(Lowering& lowering, const nn::Op& op);
 
 }  // namespace millrace::cpu

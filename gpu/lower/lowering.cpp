@@ -62,6 +62,7 @@ Lowered Lowering::run() && {
 }
 
 void Lowering::lower(const nn::Op& op) {
+  if (op.pass == nn::Pass::gradient_sum) return lower_gradient_sum(*this, op);
   const bool is_known = nn::visit_kind(graph_.layer(op).kind,
                                        [&](const auto& layer) { gpu::lower(*this, op, layer); });
   if (!is_known) throw Error(concat("gpu: this engine cannot do '", step_name(op), "'"));

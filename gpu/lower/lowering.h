@@ -147,6 +147,8 @@ MILLRACE_LAYER_KINDS(MILLRACE_LOWER)
 [[nodiscard]] Convolution convolution_of(const nn::Graph& graph, const nn::Op& op,
                                          nn::Precision precision);
 
+void lower_gradient_sum(Lowering& lowering, const nn::Op& op);
+
 /// What lowering the loss leaves for later: totals come after the penalty is known.
 struct LossSlots {
   SlotId losses = kNoSlot, right = kNoSlot;

@@ -79,7 +79,7 @@ LayerShape Dense::infer(const LayerInput& input) const {
 void Dense::forward(const Call& call) const {
   constexpr std::int64_t kAbreast = 8;
   const In x = call.x(), w = call.parameter(Role::kernel), b = call.parameter(Role::bias);
-  const std::int64_t inputs = call.input[0];
+  const std::int64_t inputs = call.input()[0];
   for (std::int64_t n = 0; n < call.samples; ++n) {
     const double* const in = x.begin() + n * inputs;
     double* const out = call.y().begin() + n * units;
@@ -91,8 +91,8 @@ void Dense::forward(const Call& call) const {
 
 void Dense::backward(const Call& call) const {
   const Out dx = call.dx(), dw = call.gradient(Role::kernel);
-  if (!dx.empty()) data_gradient(call, call.input[0], units, dx);
-  if (!dw.empty()) parameter_gradients(call, call.input[0], units, dw, call.gradient(Role::bias));
+  if (!dx.empty()) data_gradient(call, call.input()[0], units, dx);
+  if (!dw.empty()) parameter_gradients(call, call.input()[0], units, dw, call.gradient(Role::bias));
 }
 
 }  // namespace millrace::nn

@@ -18,7 +18,7 @@ LayerShape Dropout::infer(const LayerInput& input) const {
 void Dropout::forward(const reference::Call& call) const {
   const reference::In x = call.x();
   const reference::Out y = call.y(), saved = call.saved(kMask);
-  const auto elements = static_cast<std::size_t>(call.input.elements());
+  const auto elements = static_cast<std::size_t>(call.input().elements());
   std::vector<std::uint8_t> mask(elements);
   for (std::size_t n = 0; n < static_cast<std::size_t>(call.samples); ++n) {
     const std::uint64_t position = call.positions.empty() ? n : call.positions[n];

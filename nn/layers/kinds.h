@@ -2,14 +2,17 @@
 // All kinds of layers. Whoever must do something for each of them - JSON's reader, the lowerings of
 // the engines - goes over this list, so that none can be forgotten.
 
+#include <millrace/nn/layers/add.h>
 #include <millrace/nn/layers/avg_pool2d.h>
 #include <millrace/nn/layers/batch_norm.h>
+#include <millrace/nn/layers/concat.h>
 #include <millrace/nn/layers/conv2d.h>
 #include <millrace/nn/layers/dense.h>
 #include <millrace/nn/layers/dropout.h>
 #include <millrace/nn/layers/flatten.h>
 #include <millrace/nn/layers/global_avg_pool.h>
 #include <millrace/nn/layers/max_pool2d.h>
+#include <millrace/nn/layers/multiply.h>
 #include <millrace/nn/layers/relu.h>
 #include <millrace/nn/layers/sigmoid.h>
 #include <millrace/nn/layers/softmax.h>
@@ -26,14 +29,17 @@
   KIND(Tanh)
 #define MILLRACE_LAYER_KINDS(KIND) \
   MILLRACE_ELEMENTWISE_KINDS(KIND) \
+  KIND(Add)                        \
   KIND(AvgPool2D)                  \
   KIND(BatchNorm)                  \
+  KIND(Concat)                     \
   KIND(Conv2D)                     \
   KIND(Dense)                      \
   KIND(Dropout)                    \
   KIND(Flatten)                    \
   KIND(GlobalAvgPool)              \
   KIND(MaxPool2D)                  \
+  KIND(Multiply)                   \
   KIND(Relu)                       \
   KIND(Softmax)
 

@@ -1,6 +1,7 @@
 #include <millrace/nn/layers/layer.h>
 
 #include <limits>
+#include <utility>
 
 namespace millrace::nn {
 namespace {
@@ -26,8 +27,18 @@ class TextOfFields final : public FieldList {
 
 }  // namespace
 
+LayerInput::LayerInput(std::size_t index, std::string_view layer, const LayerFacts& facts,
+                       std::vector<Shape> shapes)
+    : index_(index), layer_(layer), kind_(facts.name), shapes_(std::move(shapes)) {
+  const auto count = static_cast<int>(shapes_.size());
+  const bool is_open = facts.most_inputs == kAnyNumber;
+  require(count >= facts.least_inputs && count <= facts.most_inputs, kind_, " takes ",
+          facts.least_inputs, is_open ? " or more" : "",
+          facts.least_inputs == 1 && !is_open ? " input, not " : " inputs, not ", count);
+}
+
 void LayerInput::require_image() const {
-  require(shape_.rank() == 3, kind_, " needs [height][width][channels], not ", shape_);
+  require(shape().rank() == 3, kind_, " needs [height][width][channels], not ", shape());
 }
 
 std::int64_t LayerInput::positive(const char* what, std::int64_t value) const {
@@ -48,10 +59,10 @@ std::int64_t LayerInput::product(std::initializer_list<std::int64_t> extents) co
 Shape LayerInput::slide(std::int64_t rows, std::int64_t columns, std::int64_t stride,
                         Padding padding, std::int64_t channels) const {
   require_image();
-  const std::int64_t height = window(shape_[0], rows, stride, padding).output;
-  const std::int64_t width = window(shape_[1], columns, stride, padding).output;
+  const std::int64_t height = window(shape()[0], rows, stride, padding).output;
+  const std::int64_t width = window(shape()[1], columns, stride, padding).output;
   require(height > 0 && width > 0, "a ", rows, "x", columns, " window does not fit into ",
-          shape_[0], "x", shape_[1]);
+          shape()[0], "x", shape()[1]);
   product({height, width, channels});
   return {height, width, channels};
 }

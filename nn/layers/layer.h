@@ -37,7 +37,10 @@ struct LayerFacts {
   bool has_kernel = false;   ///< parameters that an Initializer fills
   bool keeps_order = false;  ///< an element comes from the same place of the input, or its channel
   bool mixes_rows = false;   ///< in training a row of the output depends on all rows of the batch
+  int least_inputs = 1, most_inputs = 1;
 };
+inline constexpr int kAnyNumber = 1 << 20;  ///< of inputs
+
 
 /// What a parameter is for: engines and optimizers go by it, not by names.
 enum class Role { kernel, bias, gamma, beta, running_mean, running_variance };
@@ -45,18 +48,24 @@ enum class Role { kernel, bias, gamma, beta, running_mean, running_variance };
   return role == Role::running_mean || role == Role::running_variance;
 }
 
-/// What an operation reads or makes, by name: the layer's input and output, their gradients, a
+/// What an operation reads or makes, by name: the layer's inputs and output, their gradients, a
 /// parameter or its gradient, or the i-th of what forward saves for backward.
 struct Operand {
   enum class Of : std::uint8_t { x, y, dy, dx, labels, parameter, gradient, saved };
   Of of = Of::x;
-  int which = 0;  ///< a Role, or the number of what is saved
+  int which = 0;  ///< the number of an input (x, dx) or of what is saved, or a Role
 
   friend bool operator==(const Operand&, const Operand&) = default;
 };
 namespace operand {
 inline constexpr Operand x{Operand::Of::x}, y{Operand::Of::y}, dy{Operand::Of::dy},
-    dx{Operand::Of::dx}, labels{Operand::Of::labels};
+    dx{Operand::Of::dx}, labels{Operand::Of::labels};  // x, dx: of the only input, or the first
+[[nodiscard]] constexpr Operand input(int which) {
+  return {Operand::Of::x, which};
+}
+[[nodiscard]] constexpr Operand input_gradient(int which) {
+  return {Operand::Of::dx, which};
+}
 [[nodiscard]] constexpr Operand parameter(Role role) {
   return {Operand::Of::parameter, static_cast<int>(role)};
 }
@@ -97,15 +106,19 @@ struct Derivative {
   std::vector<Operand> data{};        ///< read by the operation that makes dx
   std::vector<Operand> parameters{};  ///< read by the one that makes gradients of parameters
   bool at_once = false;               ///< one operation makes both
+  bool passes_on = false;             ///< dy is the gradient of each input: there is no operation
 };
 
-/// The input of a layer, for infer(): with checks whose errors name the layer.
+/// The inputs of a layer, for infer(): with checks whose errors name the layer.
 class LayerInput {
  public:
-  LayerInput(std::size_t index, std::string_view layer, std::string_view kind, const Shape& shape)
-      : index_(index), layer_(layer), kind_(kind), shape_(shape) {}
+  /// Throws Error where the kind takes another number of inputs.
+  LayerInput(std::size_t index, std::string_view layer, const LayerFacts& facts,
+             std::vector<Shape> shapes);
 
-  [[nodiscard]] const Shape& shape() const { return shape_; }
+  /// Of the only input, or the first.
+  [[nodiscard]] const Shape& shape() const { return shapes_.front(); }
+  [[nodiscard]] const std::vector<Shape>& shapes() const { return shapes_; }
   template <class... Parts>
   void require(bool condition, const Parts&... parts) const {
     if (!condition) throw Error(concat("layer ", index_, " '", layer_, "': ", parts...));
@@ -123,7 +136,7 @@ class LayerInput {
  private:
   std::size_t index_;
   std::string_view layer_, kind_;
-  const Shape& shape_;
+  std::vector<Shape> shapes_;
 };
 
 /// Somebody who wants to know a kind's options, or to set them: JSON's reader and writer, the text

@@ -42,7 +42,8 @@ struct Call {
   };
 
   std::int64_t samples = 0;       ///< valid rows
-  Shape input{}, output{};        ///< of the layer, of one sample
+  std::vector<Shape> inputs{};    ///< of the layer, of one sample
+  Shape output{};
   std::vector<Bound> operands{};  ///< what the operation reads and makes
   // What the layer's random numbers are a function of.
   std::uint64_t seed = 0;
@@ -61,17 +62,18 @@ struct Call {
   [[nodiscard]] In in(const Operand& operand) const {
     return std::span<const double>(out(operand).span());
   }
-  [[nodiscard]] In x() const { return in(operand::x); }
+  [[nodiscard]] In x(int which = 0) const { return in(operand::input(which)); }
   [[nodiscard]] In dy() const { return in(operand::dy); }
   [[nodiscard]] Out y() const { return out(operand::y); }
-  [[nodiscard]] Out dx() const { return out(operand::dx); }
+  [[nodiscard]] Out dx(int which = 0) const { return out(operand::input_gradient(which)); }
   [[nodiscard]] In parameter(Role role) const { return in(operand::parameter(role)); }
   [[nodiscard]] Out gradient(Role role) const { return out(operand::gradient(role)); }
   [[nodiscard]] Out saved(int which) const { return out(operand::saved(which)); }
 
+  [[nodiscard]] const Shape& input() const { return inputs.front(); }
   /// The input as a list of pixels: an image's, or one of all features.
-  [[nodiscard]] std::int64_t channels() const { return input[-1]; }
-  [[nodiscard]] std::int64_t pixels() const { return input.elements() / channels(); }
+  [[nodiscard]] std::int64_t channels() const { return input()[-1]; }
+  [[nodiscard]] std::int64_t pixels() const { return input().elements() / channels(); }
 };
 
 }  // namespace millrace::nn::reference

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <utility>
 
 namespace millrace::nn::reference {
@@ -19,7 +20,8 @@ GraphRunner::GraphRunner(Graph graph, Arenas& arenas, Precision precision)
     : graph_(std::move(graph)),
       arenas_(arenas),
       precision_(precision),
-      shapes_(infer_shapes(graph_.model)) {}
+      shapes_(infer_shapes(graph_.model)),
+      inputs_(input_shapes(graph_.model, shapes_)) {}
 
 std::uint64_t GraphRunner::bytes() const {
   std::uint64_t sum = 0;
@@ -87,6 +89,7 @@ void GraphRunner::run_op(const Op& op, const Batch& batch, std::uint64_t seed, S
     result = loss(op, batch);
     return;
   }
+  if (op.pass == Pass::gradient_sum) return add_gradients(op);
   const bool is_forward = op.pass == Pass::forward;
   const Call call = bind(op, batch, seed);
   const LayerKind& kind = graph_.layer(op).kind;
@@ -96,8 +99,7 @@ void GraphRunner::run_op(const Op& op, const Batch& batch, std::uint64_t seed, S
 Call GraphRunner::bind(const Op& op, const Batch& batch, std::uint64_t seed) {
   const LayerShape& shape = shapes_[static_cast<std::size_t>(op.layer)];
   Call call{.samples = samples_,
-            .input = op.layer == 0 ? graph_.model.input
-                                   : shapes_[static_cast<std::size_t>(op.layer) - 1].output,
+            .inputs = inputs_[static_cast<std::size_t>(op.layer)],
             .output = shape.output,
             .seed = seed,
             .pass = batch.pass,
@@ -109,6 +111,11 @@ Call GraphRunner::bind(const Op& op, const Batch& batch, std::uint64_t seed) {
     }
   }
   return call;
+}
+
+void GraphRunner::add_gradients(const Op& op) {
+  const In a = std::span<const double>(rows(op.x(0)).span()), b = std::span<const double>(rows(op.x(1)).span());
+  std::transform(a.begin(), a.end(), b.begin(), rows(op.y()).begin(), std::plus<>());
 }
 
 StepResult GraphRunner::loss(const Op& op, const Batch& batch) {

@@ -46,6 +46,7 @@ class GraphRunner {
  private:
   void run_op(const Op& op, const Batch& batch, std::uint64_t seed, StepResult& result);
   [[nodiscard]] Call bind(const Op& op, const Batch& batch, std::uint64_t seed);
+  void add_gradients(const Op& op);
   StepResult loss(const Op& op, const Batch& batch);
 
   [[nodiscard]] bool rounds() const { return storage_of(precision_) != DType::f32; }
@@ -60,6 +61,7 @@ class GraphRunner {
   Arenas& arenas_;
   Precision precision_;
   std::vector<LayerShape> shapes_;  ///< by layer
+  std::vector<std::vector<Shape>> inputs_;
   std::vector<std::vector<double>> values_;
   std::vector<OpTiming> timings_;  ///< empty: not measured
   std::int64_t samples_ = 0;       ///< of the batch at hand

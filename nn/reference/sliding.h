@@ -50,17 +50,17 @@ struct Sliding {
 [[nodiscard]] inline Sliding sliding(const Call& call, std::int64_t rows, std::int64_t columns,
                                      std::int64_t stride, Padding padding) {
   return {.samples = call.samples,
-          .height = call.input[0],
-          .width = call.input[1],
-          .channels = call.input[2],
+          .height = call.input()[0],
+          .width = call.input()[1],
+          .channels = call.input()[2],
           .out_height = call.output[0],
           .out_width = call.output[1],
           .filters = call.output[2],
           .rows = rows,
           .columns = columns,
           .stride = stride,
-          .top = window(call.input[0], rows, stride, padding).before,
-          .left = window(call.input[1], columns, stride, padding).before};
+          .top = window(call.input()[0], rows, stride, padding).before,
+          .left = window(call.input()[1], columns, stride, padding).before};
 }
 
 }  // namespace millrace::nn::reference

@@ -4,6 +4,7 @@
 
 #include "catch.h"
 #include "cpu/compare.h"
+#include "engines/branches.h"
 #include "engines/foreign_kind.h"
 #include "engines/optimizers.h"
 
@@ -264,4 +265,13 @@ TEST_CASE("A kind that the engine does not know is refused by the layer's name")
   CHECK_NOTHROW(nn::ReferenceEngine().compile(model, {.batch = 2}));
   CHECK_THROWS_WITH(cpu::make_engine()->compile(model, {.batch = 2}),
                     "cpu: this engine cannot do 'foreign1 forward'");
+}
+
+TEST_CASE("Values that meet and part agree with float64") {
+  for (const std::int64_t channels : {5, 16}) {
+    for (const nn::Model& model : test::branch_models(channels)) {
+      INFO(model.name << ", " << channels << " channels");
+      check_model(model, kSeven, {7, 3});
+    }
+  }
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "catch.h"
+#include "engines/branches.h"
 #include "engines/foreign_kind.h"
 #include "engines/optimizers.h"
 #include "gpu/engines.h"
@@ -251,4 +252,13 @@ TEST_CASE("A kind that the engine does not know is refused by the layer's name")
   const nn::Model model = ModelBuilder("m", {4}).dense(3).add(test::Foreign{}).dense(2).build();
   CHECK_THROWS_WITH(test::TestedEngine(Precision::fp32).engine->compile(model, {.batch = 2}),
                     "gpu: this engine cannot do 'foreign1 forward'");
+}
+
+TEST_CASE("Values that meet and part agree with float64") {
+  for (const std::int64_t channels : {5, 16}) {
+    for (const nn::Model& model : test::branch_models(channels)) {
+      INFO(model.name << ", " << channels << " channels");
+      check_model(model, kSeven, {7, 3});
+    }
+  }
 }

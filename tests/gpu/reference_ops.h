@@ -23,7 +23,7 @@ using Operands = std::vector<std::pair<Operand, In>>;  // that are written are n
 
 inline Call call_of(const Pixels& size, const Operands& operands) {
   const Shape shape{size.pixels, 1, size.channels};
-  Call call{.samples = size.samples, .input = shape, .output = shape};
+  Call call{.samples = size.samples, .inputs = {shape}, .output = shape};
   for (const auto& [operand, values] : operands) {
     call.operands.push_back(
         {operand, {const_cast<double*>(values.begin()), static_cast<std::size_t>(values.size())}});

@@ -147,6 +147,36 @@ TEST_CASE("Gradients with L2 and label smoothing are those of finite differences
       .check_all();
 }
 
+TEST_CASE("Gradients of branches that meet are those of finite differences") {
+  const auto conv = [](ModelBuilder& b) { b.conv(2, 3, Padding::same); };
+  const auto gate = [](ModelBuilder& b) { b.global_avg_pool().dense(2).sigmoid(); };
+  const auto nothing = [](ModelBuilder&) {};
+  const auto with = [&](auto&& join) {
+    ModelBuilder builder("m", {5, 4, 2});
+    builder.conv(2, 2);
+    join(builder);
+    return builder.flatten().dense(3).softmax().build();
+  };
+  Fixture(with([&](ModelBuilder& b) { b.residual(conv).relu(); })).check_all();
+  Fixture(with([&](ModelBuilder& b) { b.branches({conv, nothing, conv}).add(); })).check_all();
+  Fixture(with([&](ModelBuilder& b) { b.branches({nothing, conv, conv}).concat(); })).check_all();
+  Fixture(with([&](ModelBuilder& b) { b.branches({conv, conv}).multiply(); })).check_all();
+  Fixture(with([&](ModelBuilder& b) { b.branches({nothing, gate}).multiply(); })).check_all();
+  // The same value twice: x + x, and its square.
+  Fixture(with([&](ModelBuilder& b) { b.residual(nothing); })).check_all();
+  Fixture(with([&](ModelBuilder& b) { b.branches({nothing, nothing}).multiply(); })).check_all();
+  // Shortcuts over shortcuts, one value for four layers.
+  Fixture(with([&](ModelBuilder& b) {
+    b.residual([&](ModelBuilder& inner) { inner.residual(conv).branches({conv, nothing}).add(); });
+  })).check_all();
+  // A frozen branch passes the gradient on.
+  Model model = with([&](ModelBuilder& b) { b.branches({conv, conv}).add(); });
+  model.layers[1].trainable = false;
+  Fixture(model).check_all();
+  model.layers[0].trainable = false;  // nothing before the other branch trains
+  Fixture(model).check_all();
+}
+
 TEST_CASE("Gradients before frozen layers are those of finite differences") {
   Model model = ModelBuilder("m", {5, 5, 2})
                     .conv(3, 2)

@@ -57,6 +57,7 @@ void check() {
 
   ModelBuilder builder("m", {12, 12, 2});
   if (std::string_view(Kind::kFacts.name) == "dense") builder.flatten();
+  if (Kind::kFacts.least_inputs > 1) builder.branches({[](auto&) {}, [](auto&) {}});
   builder.add(changed);
   const Model model = builder.build();
   CHECK(model.layers.back().name == concat(Kind::kFacts.stem, 1));

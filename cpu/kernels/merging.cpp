@@ -1,0 +1,161 @@
+#include <millrace/cpu/kernels/merging.h>
+
+#include <algorithm>
+#include <cstddef>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "millrace/cpu/kernels/merging.cpp"
+#include <hwy/foreach_target.h>  // compiles this file once for every instruction set
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace millrace::cpu::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// Calls body(tag, i) for as many lanes at a time as there are, then for one.
+template <class Body>
+void for_lanes(std::int64_t begin, std::int64_t end, Body&& body) {
+  const hn::ScalableTag<float> wide;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(wide));
+  std::int64_t i = begin;
+  for (; i + lanes <= end; i += lanes) body(wide, i);
+  for (; i < end; ++i) body(hn::CappedTag<float, 1>(), i);
+}
+
+void Add(std::int64_t begin, std::int64_t end, const float* a, const float* b, AfterSum after,
+         const float* relu, float* y) {
+  const auto run = [&](auto&& finish) {
+    for_lanes(begin, end, [&](auto d, std::int64_t i) {
+      hn::StoreU(finish(d, i, hn::Add(hn::LoadU(d, a + i), hn::LoadU(d, b + i))), d, y + i);
+    });
+  };
+  switch (after) {
+    case AfterSum::nothing: return run([](auto, std::int64_t, auto sum) { return sum; });
+    case AfterSum::relu:  // a sum that is not a number stays
+      return run([](auto d, std::int64_t, auto sum) {
+        return hn::IfThenElseZero(hn::Not(hn::Lt(sum, hn::Zero(d))), sum);
+      });
+    case AfterSum::relu_gradient:
+      return run([relu](auto d, std::int64_t i, auto sum) {
+        return hn::IfThenElseZero(hn::Gt(hn::LoadU(d, relu + i), hn::Zero(d)), sum);
+      });
+  }
+}
+
+void Multiply(std::int64_t begin, std::int64_t end, const float* a, const float* b, float* y) {
+  for_lanes(begin, end, [&](auto d, std::int64_t i) {
+    hn::StoreU(hn::Mul(hn::LoadU(d, a + i), hn::LoadU(d, b + i)), d, y + i);
+  });
+}
+
+// Of the pixels of a run of channels that lie `stride` apart.
+void MultiplyRun(std::int64_t pixels, std::int64_t channels, std::int64_t stride, const float* x,
+                 const float* factors, float* y) {
+  for (std::int64_t p = 0; p < pixels; ++p, x += stride, y += stride) {
+    Multiply(0, channels, x, factors, y);
+    std::fill(y + channels, y + stride, 0.0F);
+  }
+}
+
+void SumRun(std::int64_t pixels, std::int64_t channels, std::int64_t stride, const float* a,
+            const float* b, float* sums) {
+  for_lanes(0, channels, [&](auto d, std::int64_t c) {
+    auto sum = hn::Zero(d);
+    for (std::int64_t p = 0; p < pixels; ++p) {
+      sum = hn::MulAdd(hn::LoadU(d, a + p * stride + c), hn::LoadU(d, b + p * stride + c), sum);
+    }
+    hn::StoreU(sum, d, sums + c);
+  });
+}
+
+}  // namespace millrace::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace millrace::cpu {
+
+HWY_EXPORT(Add);
+HWY_EXPORT(Multiply);
+HWY_EXPORT(MultiplyRun);
+HWY_EXPORT(SumRun);
+
+namespace {
+
+/// Calls body(begin, end) for pieces of [0, count).
+template <class Body>
+void in_pieces(std::int64_t count, Body&& body) {
+  constexpr std::int64_t kPiece = 1 << 14;
+#pragma omp parallel for schedule(static)
+  for (std::int64_t begin = 0; begin < count; begin += kPiece) {
+    body(begin, std::min(begin + kPiece, count));
+  }
+}
+
+/// Calls body(first element in the image, first element in [samples][channels], channels) for each
+/// block of channels of each sample.
+template <class Body>
+void for_blocks(const ChannelBlocks& image, Body&& body) {
+#pragma omp parallel for schedule(static)
+  for (std::int64_t n = 0; n < image.samples; ++n) {
+    for (std::int64_t c = 0; c < image.channels; c += image.block) {
+      body(n * image.sample_stride() + c * image.pixels, n * image.channels + c,
+           std::min(image.block, image.channels - c));
+    }
+  }
+}
+
+}  // namespace
+
+void add(std::int64_t count, const float* a, const float* b, AfterSum after, const float* relu,
+         float* y) {
+  in_pieces(count, [&](std::int64_t begin, std::int64_t end) {
+    HWY_DYNAMIC_DISPATCH(Add)(begin, end, a, b, after, relu, y);
+  });
+}
+
+void multiply(std::int64_t count, const float* a, const float* b, float* y) {
+  in_pieces(count, [&](std::int64_t begin, std::int64_t end) {
+    HWY_DYNAMIC_DISPATCH(Multiply)(begin, end, a, b, y);
+  });
+}
+
+void multiply_channels(const ChannelBlocks& image, const float* x, const float* factors, float* y) {
+  for_blocks(image, [&](std::int64_t at, std::int64_t factor, std::int64_t channels) {
+    HWY_DYNAMIC_DISPATCH(MultiplyRun)
+    (image.pixels, channels, image.block, x + at, factors + factor, y + at);
+  });
+}
+
+void sum_channel_products(const ChannelBlocks& image, const float* a, const float* b, float* sums) {
+  for_blocks(image, [&](std::int64_t at, std::int64_t sum, std::int64_t channels) {
+    HWY_DYNAMIC_DISPATCH(SumRun)
+    (image.pixels, channels, image.block, a + at, b + at, sums + sum);
+  });
+}
+
+void join(const SideBySide& how, std::span<const float* const> parts, float* whole) {
+  std::int64_t row_size = 0;
+  for (const std::int64_t size : how.sizes) row_size += size;
+#pragma omp parallel for schedule(static)
+  for (std::int64_t row = 0; row < how.rows; ++row) {
+    float* to = whole + row * row_size;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      to = std::copy_n(parts[i] + row * how.sizes[i], how.sizes[i], to);
+    }
+  }
+}
+
+void split(const SideBySide& how, const float* whole, std::span<float* const> parts) {
+  std::int64_t row_size = 0;
+  for (const std::int64_t size : how.sizes) row_size += size;
+#pragma omp parallel for schedule(static)
+  for (std::int64_t row = 0; row < how.rows; ++row) {
+    const float* from = whole + row * row_size;
+    for (std::size_t i = 0; i < parts.size(); from += how.sizes[i++]) {
+      if (parts[i] != nullptr) std::copy_n(from, how.sizes[i], parts[i] + row * how.sizes[i]);
+    }
+  }
+}
+
+}  // namespace millrace::cpu
+#endif
