@@ -245,17 +245,6 @@ nn::OptimizerOptions optimizer_options(const TrainOptions& o) {
           .weight_decay = o.weight_decay};
 }
 
-int compute_threads_for(const nn::Model& model, std::int64_t batch) {
-  constexpr double kSmallStep = 0.5e9;  // a few milliseconds on one core
-  if (!nn::has_batch_statistics(model)) return available_threads();
-  double flops = 0;
-  for (const nn::LayerSummary& layer : nn::summarize(model)) {
-    flops += 3.0 * static_cast<double>(layer.flops * batch);  // forward and two gradients
-  }
-  const int cores = available_threads();
-  return flops < kSmallStep ? std::max(1, cores / 2) : cores;
-}
-
 DecoderOptions decoder_options(Bytes budget, int threads, std::uint64_t max_pixels,
                                const nn::Preprocessing& preprocessing) {
   const Bytes share{budget.count / 32 / static_cast<std::uint64_t>(std::max(threads, 1))};

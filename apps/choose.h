@@ -32,11 +32,6 @@ void choose(TrainOptions& options, const Dataset& training);
 
 [[nodiscard]] nn::OptimizerOptions optimizer_options(const TrainOptions& options);
 
-/// The threads of a step where the user does not say: the cores one may use; half of them where
-/// steps are small and need the whole batch at every operation (batch normalisation), since they
-/// wait at each of many barriers for a core that reads the next batch.
-[[nodiscard]] int compute_threads_for(const nn::Model& model, std::int64_t batch);
-
 /// How much memory decoding may take, for the decoders of one pipeline: each of `threads` has up to
 /// 32 MiB for a file and 32 MiB for an image, within a sixteenth of the budget; what is larger
 /// takes turns for a sixteenth (files) and three sixteenths (images) of it, or for as much as a

@@ -11,6 +11,7 @@
 #include "apps/training_input.h"
 
 #include <millrace/nodes/class_weights.h>
+#include <millrace/pipeline/threads.h>
 
 #include <utility>
 
@@ -57,9 +58,7 @@ Training prepare_training(TrainOptions options, TrainingData data, const Watch& 
                      .budget = budget,
                      .watch = watch,
                      .stall = stall_watch(options.stall_timeout)});
-  if (options.compute_threads == 0) {
-    options.compute_threads = compute_threads_for(t.model, options.batch);
-  }
+  if (options.compute_threads == 0) options.compute_threads = available_threads();
   t.pretrained = open_weights(options.transfer, t.model);
   EngineChoice choice = options.engine();
   choice.on_timing = std::move(on_timing);

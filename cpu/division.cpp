@@ -22,7 +22,7 @@ bool is_mostly_weights(const nn::Parameter& kernel, std::int64_t batch) {
 Division divide(const nn::Model& model, const nn::CompileOptions& options, int threads,
                 Sharing sharing) {
   constexpr std::int64_t kMostElements = std::int64_t{64} << 20;  // 256 MiB of gradients
-  if (sharing == Sharing::together || nn::has_batch_statistics(model)) return {};
+  if (sharing == Sharing::together) return {};
   Division division{.slices = std::min<std::int64_t>(threads, options.batch)};
   if (division.slices == 1 || !options.training) return division;
 

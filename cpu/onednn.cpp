@@ -70,20 +70,6 @@ dnnl::inner_product_forward::primitive_desc dense_hint(const dnnl::engine& engin
                                               any(shape.destination));
 }
 
-const auto kScaleAndShift =
-    dnnl::normalization_flags::use_scale | dnnl::normalization_flags::use_shift;
-
-dnnl::batch_normalization_forward::primitive_desc batch_norm_description(const dnnl::engine& engine,
-                                                                         const Layout& data,
-                                                                         float epsilon,
-                                                                         bool given_statistics) {
-  const auto kind = given_statistics ? prop_kind::forward_inference : prop_kind::forward_training;
-  const auto flags = given_statistics ? kScaleAndShift | dnnl::normalization_flags::use_global_stats
-                                      : kScaleAndShift;
-  return forward<dnnl::batch_normalization_forward>(engine, attributes(), kind, data,
-                                                    MILLRACE_SINCE_3(data) epsilon, flags);
-}
-
 dnnl::pooling_forward::primitive_desc pooling_description(const dnnl::engine& engine,
                                                           const Pooling& p, prop_kind kind) {
   const auto [strides, low, high] = frame(p.window);
@@ -125,8 +111,7 @@ Layout Kernel::at(int argument) const {
 
 bool Kernel::is_main_work() const {
   using Kind = dnnl::primitive::kind;
-  constexpr std::array kMain{Kind::convolution, Kind::inner_product, Kind::matmul, Kind::pooling,
-                             Kind::batch_normalization};
+  constexpr std::array kMain{Kind::convolution, Kind::inner_product, Kind::matmul, Kind::pooling};
   return std::find(kMain.begin(), kMain.end(), description_.get_kind()) != kMain.end();
 }
 
@@ -223,26 +208,9 @@ Found softmax_backward(const dnnl::engine& engine, const Layout& data) {
   });
 }
 
-Found batch_norm_forward(const dnnl::engine& engine, const Layout& data, float epsilon,
-                         bool given_statistics) {
-  return find([&] { return batch_norm_description(engine, data, epsilon, given_statistics); });
-}
-
-Found batch_norm_backward(const dnnl::engine& engine, const Layout& data, float epsilon) {
-  return find([&] {
-    return backward<dnnl::batch_normalization_backward>(
-        engine, attributes(), batch_norm_description(engine, data, epsilon, false),
-        prop_kind::backward, data, MILLRACE_SINCE_3(data) data, epsilon, kScaleAndShift);
-  });
-}
-
 Found reorder(const dnnl::engine& engine, const Layout& from, const Layout& to) {
   return find(
       [&] { return dnnl::reorder::primitive_desc(engine, from, engine, to, attributes()); });
-}
-
-bool batch_norm_backward_takes_shift() {
-  return DNNL_VERSION_MAJOR < 3;
 }
 
 void copy(const dnnl::engine& engine, const Layout& from, const void* source, const Layout& to,

@@ -93,17 +93,6 @@ struct Pooling {
 [[nodiscard]] Found softmax_forward(const dnnl::engine& engine, const Layout& data);
 [[nodiscard]] Found softmax_backward(const dnnl::engine& engine, const Layout& data);
 
-/// Batch normalisation over all dimensions but the second; `given_statistics`: mean and variance
-/// are inputs rather than outputs.
-[[nodiscard]] Found batch_norm_forward(const dnnl::engine& engine, const Layout& data,
-                                       float epsilon, bool given_statistics);
-[[nodiscard]] Found batch_norm_backward(const dnnl::engine& engine, const Layout& data,
-                                        float epsilon);
-
-/// No gradient depends on the shift, but oneDNN 2 demands it. oneDNN 3 refuses it, and says of its
-/// layout what it says of the scale's.
-[[nodiscard]] bool batch_norm_backward_takes_shift();
-
 [[nodiscard]] Found reorder(const dnnl::engine& engine, const Layout& from, const Layout& to);
 
 /// Copies now, outside a step.

@@ -149,6 +149,7 @@ void Program::bind_step(std::size_t index, const dnnl::memory& scratch) {
 // in the caller's memory may be anything, even nothing.
 void Program::begin(const nn::Batch& rows, const nn::Batch& all) {
   run_ = {.batch = &rows,
+          .samples = all.samples,
           .share = static_cast<float>(static_cast<double>(rows.samples) /
                                       static_cast<double>(all.samples)),
           .result = {}};

@@ -40,7 +40,8 @@ struct Slot {
 /// What a step's own loops see of the run.
 struct Run {
   const nn::Batch* batch = nullptr;  ///< the slice's rows
-  float share = 1;                   ///< of the whole batch's samples that they are
+  std::int64_t samples = 0;          ///< of the whole batch
+  float share = 1;                   ///< of them that are these rows
   nn::StepResult result;
 };
 

@@ -33,12 +33,7 @@ void Programs::for_all(Visit&& visit) const {
 Programs::Programs(const nn::Model& model, const nn::CompileOptions& options,
                    const Lowering::Options& how, const dnnl::engine& device,
                    ParameterLayouts& layouts)
-    : model_(model),
-      options_(options),
-      how_(how),
-      device_(device),
-      layouts_(layouts),
-      needs_exact_size_(nn::has_batch_statistics(model)) {
+    : model_(model), options_(options), how_(how), device_(device), layouts_(layouts) {
   how_.seed = options.seed;
   how_.timed_batch = rows(options.batch);
   std::vector<std::int64_t> sizes{options.batch};
@@ -101,15 +96,7 @@ const Programs::Slices& Programs::training(std::int64_t samples) {
   if (!options_.training) {
     throw Error("cpu: the model was compiled without training; set CompileOptions::training");
   }
-  const auto fitting = training_.lower_bound(rows(samples));
-  if (!needs_exact_size_ || fitting->first == samples) return fitting->second;
-  Slices slices = compile(samples, nn::Mode::training);
-  if (slices.front()->activations() > activations_ || slices.front()->scratch() > scratch_) {
-    throw Error(concat("cpu: a step of ", samples, " samples needs more memory than was planned; ",
-                       "name ", samples, " in CompileOptions::other_batches"));
-  }
-  bind(slices);
-  return training_[samples] = std::move(slices);
+  return training_.lower_bound(rows(samples))->second;
 }
 
 const Programs::Slices& Programs::evaluation(std::int64_t samples) {

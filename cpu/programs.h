@@ -60,7 +60,6 @@ class Programs {
   Lowering::Options how_;
   const dnnl::engine& device_;
   ParameterLayouts& layouts_;
-  bool needs_exact_size_;
   BySize training_, evaluation_;
   Bytes activations_, shared_, scratch_;
   std::vector<Arenas> arenas_;

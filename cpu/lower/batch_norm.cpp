@@ -1,6 +1,9 @@
 // Batch normalisation: statistics of the batch in training, running ones otherwise and when frozen.
+// A slice finds the sums of its rows; the next section begins when all have theirs. What comes
+// right after - a shortcut that is added, a ReLU - is done on the way, and so is the ReLU's part of
+// the backward pass.
 
-#include <millrace/cpu/kernels/loops.h>
+#include <millrace/cpu/kernels/batch_norm.h>
 #include <millrace/cpu/lower/lowering.h>
 
 #include <utility>
@@ -8,123 +11,193 @@
 namespace millrace::cpu {
 namespace {
 
-using onednn::Found;
-using onednn::Kernel;
 using onednn::Tag;
+using Memory = std::span<std::byte* const>;
 
-std::vector<Layout> layouts(const Lowering& lowering, nn::ValueId x) {
-  const onednn::Dims dims = image_dims(lowering.shape(x));
-  std::vector<Layout> result;
-  const Layout here = lowering.layout(lowering.slot_of(x));
-  if (onednn::dims(here) == dims) result.push_back(here);
-  for (const Tag tag : {Tag::nhwc, Tag::nChw16c, Tag::nChw8c, Tag::nchw}) {
-    result.push_back(onednn::layout(dims, tag));
-  }
+float* floats(Memory memory, std::size_t i) {
+  return reinterpret_cast<float*>(memory[i]);
+}
+
+Layout row_of(std::int64_t count) {
+  return onednn::layout({1, count}, Tag::ab);
+}
+
+/// The layout of a value if its channels lie beside each other, else the logical order.
+Layout layout_of(const Lowering& lowering, nn::ValueId id) {
+  const Layout here = lowering.layout(lowering.slot_of(id));
+  const Layout plain = plain_layout(lowering.shape(id));  // a flattened image lies as the image does
+  if (onednn::dims(here) != onednn::dims(plain)) return plain;
+  const auto blocks = channel_blocks(here);
+  return blocks && (blocks->block > 1 || blocks->channels == 1) ? here : plain;
+}
+
+NormRows rows_of(const Layout& layout) {
+  return {.image = channel_blocks(layout).value()};
+}
+NormRows valid(NormRows rows, const Run& run) {
+  rows.rows = run.batch->samples;
+  return rows;
+}
+
+SlotId channel_parameter(Lowering& lowering, const nn::Op& op, nn::Role role) {
+  const nn::ValueId id = op.parameter(role);
+  return lowering.parameter(id, plain_layout(lowering.shape(id)));
+}
+
+/// All threads' rows of floats, of which `whole` has one for each.
+std::span<const float> all_of(Memory memory, std::size_t i, std::int64_t slices, std::int64_t row) {
+  return {floats(memory, i), static_cast<std::size_t>(slices * row)};
+}
+
+/// What is done behind a normalisation at once: operations that are left out then, and what is
+/// made.
+struct Fused {
+  nn::ValueId other = -1;
+  Lowering::Made made;
+};
+
+Fused fuse(Lowering& lowering, const nn::Op& op) {
+  const nn::Op* sum = lowering.uses().only_reader(op.y());
+  const bool is_sum = sum != nullptr && lowering.graph().kind<nn::Add>(*sum) != nullptr &&
+                      sum->x(2) < 0 && sum->x(0) != sum->x(1);
+  const nn::ValueId other = !is_sum ? -1 : sum->x(0) == op.y() ? sum->x(1) : sum->x(0);
+  if (other < 0 || !lowering.is_made(other)) return {-1, lowering.fuse_relu(op.y())};
+  lowering.leave_out(*sum);
+  Fused result{other, lowering.fuse_relu(sum->y())};
+  result.made.detail = result.made.relu ? "+ add + relu" : "+ add";
   return result;
 }
 
-Layout channel_layout(const Lowering& lowering, nn::ValueId id) {
-  return plain_layout(lowering.shape(id));
-}
-
-/// `slots`: mean and variance of the batch, then the running ones.
-void append_running(Lowering& lowering, const nn::Op& op, const std::vector<SlotId>& slots) {
-  const Shape& shape = lowering.shape(op.x());
-  const std::int64_t channels = shape[-1];
-  const RunningAverage average{*lowering.graph().kind<nn::BatchNorm>(op), channels,
-                               shape.elements() / channels};
-  lowering.append(lowering.step_name(op, "running"), "average", slots,
-                  [average](std::span<std::byte* const> memory, Run&) {
-                    update_running(average, memory[0], memory[1], memory[2], memory[3]);
-                  });
-}
-
-void forward(Lowering& lowering, const nn::Op& op) {
-  const auto& options = *lowering.graph().kind<nn::BatchNorm>(op);
-  const bool is_given = op.saved(nn::BatchNorm::kMean) < 0;
-  std::vector<Found> found;
-  for (const Layout& layout : layouts(lowering, op.x())) {
-    found.push_back(
-        onednn::batch_norm_forward(lowering.engine(), layout, options.epsilon, is_given));
-  }
-  const Kernel kernel = lowering.choose(op, found);
-  const Layout data = kernel.at(DNNL_ARG_SRC);
-  lowering.forward(op) = {data, data};
-
-  const auto parameter = [&](nn::Role role) {
-    const nn::ValueId id = op.parameter(role);
-    return lowering.parameter(id, channel_layout(lowering, id));
-  };
+/// `constants` are there.
+void append_normalise(Lowering& lowering, const nn::Op& op, const Layout& data, SlotId constants) {
+  const Fused fused = fuse(lowering, op);
   const SlotId x = lowering.in_layout(op.x(), data);
-  std::vector<Use> uses{{DNNL_ARG_SRC, x},
-                        {DNNL_ARG_SCALE, parameter(nn::Role::gamma)},
-                        {DNNL_ARG_SHIFT, parameter(nn::Role::beta)},
-                        {DNNL_ARG_DST, lowering.make(op.y(), data)}};
-  const SlotId running_mean = parameter(nn::Role::running_mean);
-  const SlotId running_variance = parameter(nn::Role::running_variance);
-  if (is_given) {
-    uses.insert(uses.end(), {{DNNL_ARG_MEAN, running_mean}, {DNNL_ARG_VARIANCE, running_variance}});
-    return lowering.append(lowering.step_name(op), kernel, std::move(uses));
-  }
-  const SlotId mean = lowering.make(op.saved(nn::BatchNorm::kMean), kernel.at(DNNL_ARG_MEAN));
-  const SlotId variance =
-      lowering.make(op.saved(nn::BatchNorm::kVariance), kernel.at(DNNL_ARG_VARIANCE));
-  uses.insert(uses.end(), {{DNNL_ARG_MEAN, mean}, {DNNL_ARG_VARIANCE, variance}});
-  lowering.append(lowering.step_name(op), kernel, std::move(uses));
-  append_running(lowering, op, {mean, variance, running_mean, running_variance});
+  std::vector<SlotId> uses{x, constants, kNoSlot};
+  if (fused.other >= 0) uses.push_back(lowering.in_layout(fused.other, data));
+  uses[2] = fused.other >= 0 ? lowering.make_in_place(fused.made.value, uses[3])
+                             : lowering.make_in_place(fused.made.value, x);
+  lowering.append(
+      lowering.step_name(op, fused.made.detail), "normalise", uses,
+      [rows = rows_of(data), relu = fused.made.relu](Memory memory, Run& run) {
+        const float* other = memory.size() > 3 ? floats(memory, 3) : nullptr;
+        normalise(valid(rows, run), floats(memory, 0), floats(memory, 1),
+                  {.relu = relu, .other = other}, floats(memory, 2));
+      },
+      true);
+}
+
+void forward_of_batch(Lowering& lowering, const nn::Op& op, const nn::BatchNorm& norm,
+                      const Layout& data) {
+  const NormRows rows = rows_of(data);
+  const std::int64_t padded = rows.padded(), slices = lowering.options().division.slices;
+  const SlotId own = lowering.temporary(row_of(statistics_size(padded)));
+  lowering.append(
+      lowering.step_name(op, "statistics"), "statistics", {lowering.in_layout(op.x(), data), own},
+      [rows](Memory memory, Run& run) {
+        find_statistics(valid(rows, run), floats(memory, 0), floats(memory, 1));
+      },
+      true);
+  if (slices > 1) lowering.begin_section();
+  const SlotId constants =
+      lowering.make(op.saved(nn::BatchNorm::kMean), row_of(kNormConstants * padded));
+  const bool is_first = lowering.options().slice == 0;
+  lowering.append(
+      lowering.step_name(op, "constants"), "constants",
+      {lowering.whole(own), channel_parameter(lowering, op, nn::Role::gamma),
+       channel_parameter(lowering, op, nn::Role::beta), constants,
+       channel_parameter(lowering, op, nn::Role::running_mean),
+       channel_parameter(lowering, op, nn::Role::running_variance)},
+      [norm, padded, slices, is_first, channels = rows.image.channels](Memory memory, Run&) {
+        const auto all = all_of(memory, 0, slices, statistics_size(padded));
+        set_constants(norm, channels, padded, all, floats(memory, 1), floats(memory, 2),
+                      floats(memory, 3));
+        if (!is_first) return;  // the running ones are everybody's
+        move_running(norm, channels, padded, all, floats(memory, 4), floats(memory, 5));
+      });
+  append_normalise(lowering, op, data, constants);
+}
+
+SlotId append_running_constants(Lowering& lowering, const nn::Op& op, const nn::BatchNorm& norm,
+                                const NormRows& rows) {
+  const SlotId constants = lowering.temporary(row_of(kNormConstants * rows.padded()));
+  lowering.append(
+      lowering.step_name(op, "constants"), "constants",
+      {channel_parameter(lowering, op, nn::Role::running_mean),
+       channel_parameter(lowering, op, nn::Role::running_variance),
+       channel_parameter(lowering, op, nn::Role::gamma),
+       channel_parameter(lowering, op, nn::Role::beta), constants},
+      [norm, padded = rows.padded(), channels = rows.image.channels](Memory memory, Run&) {
+        const auto at = [&](std::size_t i) { return floats(memory, i); };
+        set_constants(norm, channels, padded, at(0), at(1), at(2), at(3), at(4));
+      });
+  return constants;
+}
+
+void forward(Lowering& lowering, const nn::Op& op, const nn::BatchNorm& norm) {
+  const Layout data = layout_of(lowering, op.x());
+  lowering.forward(op) = {data, data};
+  if (op.saved(nn::BatchNorm::kMean) >= 0) return forward_of_batch(lowering, op, norm, data);
+  append_normalise(lowering, op, data, append_running_constants(lowering, op, norm, rows_of(data)));
 }
 
 void backward(Lowering& lowering, const nn::Op& op) {
-  const auto& options = *lowering.graph().kind<nn::BatchNorm>(op);
-  std::vector<Found> found{
-      onednn::batch_norm_backward(lowering.engine(), lowering.forward(op).source, options.epsilon)};
-  for (const Layout& layout : layouts(lowering, op.x())) {
-    found.push_back(onednn::batch_norm_backward(lowering.engine(), layout, options.epsilon));
-  }
-  const Kernel kernel = lowering.choose(op, found);
-  const Layout data = kernel.at(DNNL_ARG_SRC);
-  const Layout channels = channel_layout(lowering, op.parameter(nn::Role::gamma));
-  const SlotId dy = lowering.in_layout(op.dy(), data);
-  const SlotId gamma = lowering.parameter(op.parameter(nn::Role::gamma), channels);
-  std::vector<Use> uses{
-      {DNNL_ARG_DIFF_DST, dy},
-      {DNNL_ARG_SRC, lowering.in_layout(op.x(), data)},
-      {DNNL_ARG_SCALE, gamma},
-      {DNNL_ARG_MEAN, lowering.slot_of(op.saved(nn::BatchNorm::kMean))},
-      {DNNL_ARG_VARIANCE, lowering.slot_of(op.saved(nn::BatchNorm::kVariance))},
-      {DNNL_ARG_DIFF_SRC, lowering.make(op.dx(), data)},
-      {DNNL_ARG_DIFF_SCALE, lowering.gradient(op.gradient(nn::Role::gamma), channels)},
-      {DNNL_ARG_DIFF_SHIFT, lowering.gradient(op.gradient(nn::Role::beta), channels)}};
-  if (onednn::batch_norm_backward_takes_shift()) uses.push_back({DNNL_ARG_SHIFT, gamma});
-  lowering.append(lowering.step_name(op), kernel, std::move(uses));
+  const Layout data = lowering.forward(op).source;
+  const NormRows rows = rows_of(data);
+  const std::int64_t padded = rows.padded(), channels = rows.image.channels;
+  const std::int64_t slices = lowering.options().division.slices;
+  const nn::Op* relu = lowering.relu_behind_norm(op);
+  const bool masks = relu != nullptr;
+  const char* const detail = masks ? "+ relu" : "";
+  const SlotId dy = lowering.in_layout(masks ? relu->dy() : op.dy(), data);
+  const SlotId x = lowering.in_layout(op.x(), data);
+  const SlotId constants = lowering.slot_of(op.saved(nn::BatchNorm::kMean));
+  const SlotId own = lowering.temporary(row_of(2 * padded));
+  const Layout of_channels = plain_layout(Shape{channels});
+  lowering.append(
+      lowering.step_name(op, masks ? "sums + relu" : "sums"), "norm_sums",
+      {x, dy, constants, own, lowering.gradient(op.gradient(nn::Role::gamma), of_channels),
+       lowering.gradient(op.gradient(nn::Role::beta), of_channels)},
+      [rows, padded, channels, masks](Memory memory, Run& run) {
+        float* const sums = floats(memory, 3);
+        find_gradient_sums(valid(rows, run), floats(memory, 0), floats(memory, 1),
+                           floats(memory, 2), masks, sums);
+        std::copy_n(sums + padded, channels, floats(memory, 4));
+        std::copy_n(sums, channels, floats(memory, 5));
+      },
+      true);
+  if (op.dx() < 0) return;
+  if (slices > 1) lowering.begin_section();
+  lowering.append(
+      lowering.step_name(op, detail), "norm_gradient",
+      {x, dy, constants, lowering.whole(own), lowering.make_in_place(op.dx(), dy)},
+      [rows, slices, padded, masks](Memory memory, Run& run) {
+        normalise_gradient(valid(rows, run), floats(memory, 0), floats(memory, 1),
+                           floats(memory, 2), all_of(memory, 3, slices, 2 * padded),
+                           run.samples * rows.image.pixels, masks, floats(memory, 4));
+      },
+      true);
 }
 
 // With given statistics the operation is a factor a channel.
-void frozen_backward(Lowering& lowering, const nn::Op& op) {
-  const float epsilon = lowering.graph().kind<nn::BatchNorm>(op)->epsilon;
+void frozen_backward(Lowering& lowering, const nn::Op& op, const nn::BatchNorm& norm) {
   const Layout data = lowering.forward(op).source;
-  const auto blocks = channel_blocks(data);
-  MILLRACE_CHECK(blocks, "batch norm runs in a layout of channel blocks");
-  const Layout channels = channel_layout(lowering, op.parameter(nn::Role::gamma));
+  const NormRows rows = rows_of(data);
   const SlotId dy = lowering.in_layout(op.dy(), data);
-  const SlotId gamma = lowering.parameter(op.parameter(nn::Role::gamma), channels);
-  const SlotId variance = lowering.parameter(op.parameter(nn::Role::running_variance), channels);
-  const SlotId factors = lowering.temporary(channels);
-  const SlotId dx = lowering.make_in_place(op.dx(), dy);
-  lowering.append(lowering.step_name(op), "factor", {dy, gamma, variance, factors, dx},
-                  [blocks = *blocks, epsilon](std::span<std::byte* const> memory, Run&) {
-                    normalisation_factors(blocks.channels, epsilon, memory[1], memory[2],
-                                          memory[3]);
-                    scale_channels(blocks, memory[0], memory[3], memory[4]);
-                  });
+  const nn::Op& forward = lowering.graph().forward_of(op);
+  const SlotId constants = append_running_constants(lowering, forward, norm, rows);
+  lowering.append(
+      lowering.step_name(op), "factor", {dy, constants, lowering.make_in_place(op.dx(), dy)},
+      [rows](Memory memory, Run& run) {
+        scale_gradient(valid(rows, run), floats(memory, 0), floats(memory, 1), floats(memory, 2));
+      });
 }
 
 }  // namespace
 
-void lower(Lowering& lowering, const nn::Op& op, const nn::BatchNorm&) {
-  if (op.pass == nn::Pass::forward) return forward(lowering, op);
+void lower(Lowering& lowering, const nn::Op& op, const nn::BatchNorm& norm) {
+  if (op.pass == nn::Pass::forward) return forward(lowering, op, norm);
   if (op.gradient(nn::Role::gamma) >= 0) return backward(lowering, op);
-  frozen_backward(lowering, op);
+  frozen_backward(lowering, op, norm);
 }
 
 }  // namespace millrace::cpu

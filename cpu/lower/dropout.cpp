@@ -1,6 +1,6 @@
 // Dropout, by loops of our own.
 
-#include <millrace/cpu/kernels/loops.h>
+#include <millrace/cpu/kernels/dropout.h>
 #include <millrace/cpu/lower/lowering.h>
 
 #include <utility>

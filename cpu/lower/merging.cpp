@@ -18,7 +18,8 @@ float* floats(Memory memory, std::size_t i) {
 /// The layout of a value if it has blocks of channels, else the logical order.
 Layout layout_of(const Lowering& lowering, nn::ValueId id) {
   const Layout here = lowering.layout(lowering.slot_of(id));
-  return channel_blocks(here) ? here : plain_layout(here);
+  const Layout plain = plain_layout(lowering.shape(id));  // a flattened image lies as the image does
+  return onednn::dims(here) == onednn::dims(plain) && channel_blocks(here) ? here : plain;
 }
 
 /// With the padding of blocks.
@@ -49,7 +50,7 @@ SideBySide side_by_side(const std::vector<Layout>& parts) {
 /// How the parts of a concat lie: in blocks of channels as the first does where all of them are
 /// whole blocks, else in the logical order.
 std::vector<Layout> part_layouts(const Lowering& lowering, const nn::Op& forward, int count) {
-  const Layout first = lowering.layout(lowering.slot_of(forward.x()));
+  const Layout first = layout_of(lowering, forward.x());
   const auto blocks = channel_blocks(first);
   std::vector<Layout> ordered, plain;
   for (int i = 0; i < count; ++i) {
@@ -106,7 +107,8 @@ void lower(Lowering& lowering, const nn::Op& op, const nn::Add&) {
 // What comes before a ReLU is often taken by several layers: then its part of the backward pass is
 // done on the way.
 void lower_gradient_sum(Lowering& lowering, const nn::Op& op) {
-  const nn::Op* const relu = lowering.uses().relu_gradient_of(op.y());
+  const nn::Op* relu = lowering.uses().relu_gradient_of(op.y());
+  if (relu != nullptr && lowering.is_left_out(*relu)) relu = nullptr;
   const Layout layout = layout_of(lowering, op.x());
   const SlotId a = lowering.in_layout(op.x(), layout);
   const SlotId b = lowering.in_layout(op.x(1), layout);

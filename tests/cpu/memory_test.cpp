@@ -77,7 +77,7 @@ nn::Model model_with_everything() {
   return builder.flatten().dense(500).relu().dropout(0.5F).dense(10).softmax().build();
 }
 
-/// Computed in slices where there is more than one thread: nothing in it needs the whole batch.
+/// Nothing in it needs the whole batch.
 nn::Model model_in_parts() {
   ModelBuilder builder("m", {40, 36, 3});
   builder.conv(32).relu().max_pool().dropout(0.2F).conv(32).relu().avg_pool();
@@ -117,8 +117,10 @@ TEST_CASE("Compiling allocates nothing large, and allocate() takes what memory()
 TEST_CASE("A step allocates nothing but the tables of arguments inside the library") {
   constexpr std::int64_t kThreads = 2;
   const bool in_slices = GENERATE(false, true);
-  const nn::Model model = in_slices ? model_in_parts() : model_with_everything();
-  const auto executor = test::executor(*cpu::make_engine({.threads = kThreads}), model, options());
+  const nn::Model model = GENERATE(model_in_parts(), model_with_everything());
+  const cpu::Sharing sharing = in_slices ? cpu::Sharing::slices : cpu::Sharing::together;
+  const auto executor = test::executor(
+      *cpu::make_engine({.threads = kThreads, .sharing = sharing}), model, options());
   for (const std::int64_t samples : {16, 6}) {
     const test::OwnedBatch data(model, kSoftmax, samples, 1);
     for (std::int64_t t = 1; t <= 2; ++t) executor->train(data.batch(), t, 1e-3);
@@ -140,7 +142,8 @@ TEST_CASE("A step allocates nothing but the tables of arguments inside the libra
 }
 
 TEST_CASE("Parameters, gradients and both moments are as large as each other but for padding") {
-  const auto executor = cpu::make_engine()->compile(model_with_everything(), options());
+  const auto executor =
+      cpu::make_engine({.threads = 1})->compile(model_with_everything(), options());
   const auto lines = executor->memory();
   REQUIRE(lines.size() == 5);
   CHECK(lines[0].name == "parameters");

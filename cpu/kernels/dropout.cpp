@@ -1,4 +1,4 @@
-#include <millrace/cpu/kernels/loops.h>
+#include <millrace/cpu/kernels/dropout.h>
 
 #include <millrace/core/error.h>
 #include <millrace/nn/layers/dropout.h>
@@ -69,40 +69,6 @@ void apply_dropout(const ChannelBlocks& image, float rate, const std::byte* x,
       const float factor = keep[i] != 0 ? scale : 0.0F;
       to[i] = from[i] * factor;
     }
-    clear_padding(image, channels, to);
-  });
-}
-
-void update_running(const RunningAverage& average, const std::byte* mean, const std::byte* variance,
-                    std::byte* running_mean, std::byte* running_variance) {
-  const float keep = average.options.momentum;
-  const float take = 1.0F - keep;
-  const auto count = static_cast<double>(average.count);
-  const bool is_biased = average.options.biased_variance || average.count < 2;
-  const auto correction = static_cast<float>(is_biased ? 1.0 : count / (count - 1.0));
-  for (std::int64_t c = 0; c < average.channels; ++c) {
-    float& m = floats(running_mean)[c];
-    float& v = floats(running_variance)[c];
-    m = keep * m + take * floats(mean)[c];
-    v = keep * v + take * (floats(variance)[c] * correction);
-  }
-}
-
-void normalisation_factors(std::int64_t channels, float epsilon, const std::byte* gamma,
-                           const std::byte* variance, std::byte* factors) {
-  for (std::int64_t c = 0; c < channels; ++c) {
-    floats(factors)[c] = floats(gamma)[c] / std::sqrt(floats(variance)[c] + epsilon);
-  }
-}
-
-void scale_channels(const ChannelBlocks& image, const std::byte* x, const std::byte* factors,
-                    std::byte* y) {
-  for_each_run(image, [&](std::int64_t, std::int64_t c, std::int64_t channels, std::int64_t,
-                          std::int64_t offset) {
-    const float* const from = floats(x) + offset;
-    const float* const factor = floats(factors) + c;
-    float* const to = floats(y) + offset;
-    for (std::int64_t i = 0; i < channels; ++i) to[i] = from[i] * factor[i];
     clear_padding(image, channels, to);
   });
 }
