@@ -43,9 +43,11 @@ class Executor64 final : public ReferenceExecutor {
         numbers_(numbers),
         loss_(options_.loss.value_or(default_loss(model))),
         parameters_(nn::parameters(model)),
-        evaluation_(graph_of(model, Mode::evaluation), arenas_, numbers.precision) {
+        evaluation_(graph_of(model, Mode::evaluation), arenas_, numbers.precision,
+                    numbers.stores_floats) {
     if (!options_.training) return;
-    training_.emplace(graph_of(model, Mode::training), arenas_, numbers.precision);
+    training_.emplace(graph_of(model, Mode::training), arenas_, numbers.precision,
+                      numbers.stores_floats);
   }
 
   [[nodiscard]] const Model& model() const override { return evaluation_.graph().model; }
@@ -71,6 +73,7 @@ class Executor64 final : public ReferenceExecutor {
 
   [[nodiscard]] std::span<double> parameters() override { return arenas_.parameters; }
   [[nodiscard]] std::span<const double> gradient() const override { return arenas_.gradients; }
+  [[nodiscard]] std::span<const double> outputs() const override { return evaluation_.output(); }
 
  private:
   [[nodiscard]] std::size_t trainable() const {
@@ -219,12 +222,9 @@ void Executor64::predict(const Batch& batch, std::span<float> outputs) {
 }
 
 void Executor64::copy_outputs(std::int64_t samples, std::span<float> outputs) const {
-  const ValueId id = evaluation_.graph().output;
-  const std::int64_t k = evaluation_.graph().values[static_cast<std::size_t>(id)].shape[1];
-  const auto count = static_cast<std::size_t>(samples * k);
-  MILLRACE_CHECK(outputs.size() >= count, "outputs of ", samples, " samples are ", count,
-                 " values, not ", outputs.size());
-  const std::span<const double> result = evaluation_.value(id).first(count);
+  const std::span<const double> result = evaluation_.output();
+  MILLRACE_CHECK(outputs.size() >= result.size(), "outputs of ", samples, " samples are ",
+                 result.size(), " values, not ", outputs.size());
   std::transform(result.begin(), result.end(), outputs.begin(),
                  [](double value) { return static_cast<float>(value); });
 }

@@ -16,10 +16,11 @@ bool lives_in_arena(const Value& value) {
 
 }  // namespace
 
-GraphRunner::GraphRunner(Graph graph, Arenas& arenas, Precision precision)
+GraphRunner::GraphRunner(Graph graph, Arenas& arenas, Precision precision, bool stores_floats)
     : graph_(std::move(graph)),
       arenas_(arenas),
       precision_(precision),
+      stores_floats_(stores_floats),
       shapes_(infer_shapes(graph_.model)),
       inputs_(input_shapes(graph_.model, shapes_)) {}
 
@@ -70,8 +71,10 @@ StepResult GraphRunner::run(const Batch& batch, std::uint64_t seed, bool with_lo
   return result;
 }
 
-std::span<const double> GraphRunner::value(ValueId id) const {
-  return values_[static_cast<std::size_t>(id)];
+std::span<const double> GraphRunner::output() const {
+  const std::int64_t row = graph_.value(graph_.output).shape.without_front().elements();
+  return std::span(values_[static_cast<std::size_t>(graph_.output)])
+      .first(static_cast<std::size_t>(samples_ * row));
 }
 
 void GraphRunner::measure(bool enabled) {
@@ -114,7 +117,8 @@ Call GraphRunner::bind(const Op& op, const Batch& batch, std::uint64_t seed) {
 }
 
 void GraphRunner::add_gradients(const Op& op) {
-  const In a = std::span<const double>(rows(op.x(0)).span()), b = std::span<const double>(rows(op.x(1)).span());
+  const In a = std::span<const double>(rows(op.x(0)).span()),
+           b = std::span<const double>(rows(op.x(1)).span());
   std::transform(a.begin(), a.end(), b.begin(), rows(op.y()).begin(), std::plus<>());
 }
 
@@ -157,6 +161,11 @@ void GraphRunner::round(std::span<double> values) const {
 /// Rounding behind a dense layer and again behind its ReLU is rounding once: the second changes
 /// nothing.
 void GraphRunner::round_outputs(const Op& op) {
+  if (stores_floats_) {
+    for (const Argument& made : op.outputs) {
+      for (double& value : rows(made.value).span()) value = double{static_cast<float>(value)};
+    }
+  }
   if (!rounds()) return;
   for (const Argument& made : op.outputs) {
     const ValueId id = made.value;

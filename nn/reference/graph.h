@@ -24,8 +24,9 @@ struct Arenas {
 
 class GraphRunner {
  public:
-  /// `arenas` must outlive the runner. Rounds as `precision` does (precision.h); fp32: not at all.
-  GraphRunner(Graph graph, Arenas& arenas, Precision precision);
+  /// `arenas` must outlive the runner. Rounds as `precision` does (precision.h); fp32: not at all,
+  /// or with `stores_floats` what operations make to float32.
+  GraphRunner(Graph graph, Arenas& arenas, Precision precision, bool stores_floats);
 
   [[nodiscard]] const Graph& graph() const { return graph_; }
   [[nodiscard]] std::uint64_t bytes() const;  ///< of all values that are not in arenas
@@ -37,8 +38,8 @@ class GraphRunner {
   StepResult run(const Batch& batch, std::uint64_t seed, bool with_loss = true,
                  double loss_scale = 1);
 
-  /// A value of the last run; rows from Batch::samples on are left over from earlier ones.
-  [[nodiscard]] std::span<const double> value(ValueId id) const;
+  /// The model's, of the samples of the last run: [samples][K].
+  [[nodiscard]] std::span<const double> output() const;
 
   void measure(bool enabled);
   [[nodiscard]] const std::vector<OpTiming>& timings() const { return timings_; }
@@ -60,6 +61,7 @@ class GraphRunner {
   Graph graph_;
   Arenas& arenas_;
   Precision precision_;
+  bool stores_floats_;
   std::vector<LayerShape> shapes_;  ///< by layer
   std::vector<std::vector<Shape>> inputs_;
   std::vector<std::vector<double>> values_;
