@@ -166,6 +166,7 @@ class ModelBuilder {
   ModelBuilder& flatten();
   ModelBuilder& relu();
   ModelBuilder& sigmoid();
+  ModelBuilder& tanh();
   ModelBuilder& softmax();
   ModelBuilder& dropout(float rate);
   ModelBuilder& batch_norm();

@@ -109,6 +109,9 @@ ModelBuilder& ModelBuilder::relu() {
 ModelBuilder& ModelBuilder::sigmoid() {
   return add(Sigmoid{});
 }
+ModelBuilder& ModelBuilder::tanh() {
+  return add(Tanh{});
+}
 ModelBuilder& ModelBuilder::softmax() {
   return add(Softmax{});
 }

@@ -41,7 +41,6 @@ struct LayerFacts {
 };
 inline constexpr int kAnyNumber = 1 << 20;  ///< of inputs
 
-
 /// What a parameter is for: engines and optimizers go by it, not by names.
 enum class Role { kernel, bias, gamma, beta, running_mean, running_variance };
 [[nodiscard]] constexpr bool is_statistic(Role role) {

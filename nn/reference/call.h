@@ -41,8 +41,8 @@ struct Call {
     std::span<double> values;
   };
 
-  std::int64_t samples = 0;       ///< valid rows
-  std::vector<Shape> inputs{};    ///< of the layer, of one sample
+  std::int64_t samples = 0;     ///< valid rows
+  std::vector<Shape> inputs{};  ///< of the layer, of one sample
   Shape output{};
   std::vector<Bound> operands{};  ///< what the operation reads and makes
   // What the layer's random numbers are a function of.

@@ -8,11 +8,11 @@ namespace millrace::test {
 struct Foreign : nn::Elementwise<Foreign> {
   static constexpr nn::LayerFacts kFacts{.name = "foreign", .stem = "foreign"};
   template <class Real>
-  static Real value(Real x) {
+  Real value(Real x) const {
     return 2 * x;
   }
   template <class Real>
-  static Real gradient(Real dy, Real) {
+  Real gradient(Real dy, Real) const {
     return 2 * dy;
   }
 };
