@@ -165,6 +165,7 @@ class ModelBuilder {
   ModelBuilder& global_avg_pool();
   ModelBuilder& flatten();
   ModelBuilder& relu();
+  ModelBuilder& relu6();
   ModelBuilder& sigmoid();
   ModelBuilder& tanh();
   ModelBuilder& softmax();

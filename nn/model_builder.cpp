@@ -106,6 +106,9 @@ ModelBuilder& ModelBuilder::flatten() {
 ModelBuilder& ModelBuilder::relu() {
   return add(Relu{});
 }
+ModelBuilder& ModelBuilder::relu6() {
+  return add(Relu6{});
+}
 ModelBuilder& ModelBuilder::sigmoid() {
   return add(Sigmoid{});
 }

@@ -14,6 +14,7 @@
 #include <millrace/nn/layers/max_pool2d.h>
 #include <millrace/nn/layers/multiply.h>
 #include <millrace/nn/layers/relu.h>
+#include <millrace/nn/layers/relu6.h>
 #include <millrace/nn/layers/sigmoid.h>
 #include <millrace/nn/layers/softmax.h>
 #include <millrace/nn/layers/tanh.h>
@@ -25,6 +26,7 @@
 /// Kinds that are Elementwise, and nothing else to an engine. (A ReLU is: what makes its input can
 /// do its work.)
 #define MILLRACE_ELEMENTWISE_KINDS(KIND) \
+  KIND(Relu6)                            \
   KIND(Sigmoid)                          \
   KIND(Tanh)
 #define MILLRACE_LAYER_KINDS(KIND) \

@@ -13,6 +13,7 @@ import zlib
 
 import numpy
 import torch
+import torch.nn.functional as functional
 
 SAMPLES = 2
 
@@ -21,6 +22,7 @@ ELEMENTWISE = [
     ({"kind": "relu"}, torch.relu),
     ({"kind": "sigmoid"}, torch.sigmoid),
     ({"kind": "tanh"}, torch.tanh),
+    ({"kind": "relu6"}, functional.relu6),
 ]
 
 
