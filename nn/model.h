@@ -165,6 +165,7 @@ class ModelBuilder {
   ModelBuilder& global_avg_pool();
   ModelBuilder& flatten();
   ModelBuilder& relu();
+  ModelBuilder& leaky_relu(float negative_slope = 0.01F);
   ModelBuilder& relu6();
   ModelBuilder& sigmoid();
   ModelBuilder& tanh();

@@ -109,6 +109,11 @@ ModelBuilder& ModelBuilder::relu() {
 ModelBuilder& ModelBuilder::relu6() {
   return add(Relu6{});
 }
+ModelBuilder& ModelBuilder::leaky_relu(float negative_slope) {
+  LeakyRelu kind;
+  kind.negative_slope = negative_slope;
+  return add(kind);
+}
 ModelBuilder& ModelBuilder::sigmoid() {
   return add(Sigmoid{});
 }

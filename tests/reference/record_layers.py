@@ -18,11 +18,18 @@ import torch.nn.functional as functional
 SAMPLES = 2
 
 
+def float32(option):
+    """What an option is that Millrace keeps as float32."""
+    return float(numpy.float32(option))
+
+
 ELEMENTWISE = [
     ({"kind": "relu"}, torch.relu),
     ({"kind": "sigmoid"}, torch.sigmoid),
     ({"kind": "tanh"}, torch.tanh),
     ({"kind": "relu6"}, functional.relu6),
+    ({"kind": "leaky_relu"}, lambda x: functional.leaky_relu(x, float32(0.01))),
+    ({"kind": "leaky_relu", "negative_slope": 0.25}, lambda x: functional.leaky_relu(x, 0.25)),
 ]
 
 
