@@ -167,6 +167,7 @@ class ModelBuilder {
   ModelBuilder& relu();
   ModelBuilder& leaky_relu(float negative_slope = 0.01F);
   ModelBuilder& relu6();
+  ModelBuilder& silu();
   ModelBuilder& sigmoid();
   ModelBuilder& tanh();
   ModelBuilder& softmax();

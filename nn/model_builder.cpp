@@ -114,6 +114,9 @@ ModelBuilder& ModelBuilder::leaky_relu(float negative_slope) {
   kind.negative_slope = negative_slope;
   return add(kind);
 }
+ModelBuilder& ModelBuilder::silu() {
+  return add(Silu{});
+}
 ModelBuilder& ModelBuilder::sigmoid() {
   return add(Sigmoid{});
 }

@@ -26,6 +26,10 @@ constexpr std::optional<onednn::Eltwise> eltwise_of(const nn::Tanh&) {
   return onednn::Eltwise{dnnl::algorithm::eltwise_tanh_use_dst_for_bwd};
 }
 
+constexpr std::optional<onednn::Eltwise> eltwise_of(const nn::Silu&) {
+  return onednn::Eltwise{dnnl::algorithm::eltwise_swish, 1.0F};
+}
+
 /// The layout of a value, then the logical order, which no padding makes difficult.
 std::vector<Layout> layouts(const Lowering& lowering, nn::ValueId id) {
   const Layout here = lowering.layout(lowering.slot_of(id));

@@ -17,6 +17,7 @@
 #include <millrace/nn/layers/relu.h>
 #include <millrace/nn/layers/relu6.h>
 #include <millrace/nn/layers/sigmoid.h>
+#include <millrace/nn/layers/silu.h>
 #include <millrace/nn/layers/softmax.h>
 #include <millrace/nn/layers/tanh.h>
 
@@ -30,6 +31,7 @@
   KIND(LeakyRelu)                        \
   KIND(Relu6)                            \
   KIND(Sigmoid)                          \
+  KIND(Silu)                             \
   KIND(Tanh)
 #define MILLRACE_LAYER_KINDS(KIND) \
   MILLRACE_ELEMENTWISE_KINDS(KIND) \
