@@ -168,6 +168,7 @@ class ModelBuilder {
   ModelBuilder& leaky_relu(float negative_slope = 0.01F);
   ModelBuilder& relu6();
   ModelBuilder& silu();
+  ModelBuilder& gelu();
   ModelBuilder& sigmoid();
   ModelBuilder& tanh();
   ModelBuilder& softmax();

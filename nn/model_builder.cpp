@@ -117,6 +117,9 @@ ModelBuilder& ModelBuilder::leaky_relu(float negative_slope) {
 ModelBuilder& ModelBuilder::silu() {
   return add(Silu{});
 }
+ModelBuilder& ModelBuilder::gelu() {
+  return add(Gelu{});
+}
 ModelBuilder& ModelBuilder::sigmoid() {
   return add(Sigmoid{});
 }

@@ -30,6 +30,10 @@ constexpr std::optional<onednn::Eltwise> eltwise_of(const nn::Silu&) {
   return onednn::Eltwise{dnnl::algorithm::eltwise_swish, 1.0F};
 }
 
+constexpr std::optional<onednn::Eltwise> eltwise_of(const nn::Gelu&) {
+  return onednn::Eltwise{dnnl::algorithm::eltwise_gelu_erf};
+}
+
 /// The layout of a value, then the logical order, which no padding makes difficult.
 std::vector<Layout> layouts(const Lowering& lowering, nn::ValueId id) {
   const Layout here = lowering.layout(lowering.slot_of(id));

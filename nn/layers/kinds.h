@@ -10,6 +10,7 @@
 #include <millrace/nn/layers/dense.h>
 #include <millrace/nn/layers/dropout.h>
 #include <millrace/nn/layers/flatten.h>
+#include <millrace/nn/layers/gelu.h>
 #include <millrace/nn/layers/global_avg_pool.h>
 #include <millrace/nn/layers/leaky_relu.h>
 #include <millrace/nn/layers/max_pool2d.h>
@@ -28,6 +29,7 @@
 /// Kinds that are Elementwise, and nothing else to an engine. (A ReLU is: what makes its input can
 /// do its work.)
 #define MILLRACE_ELEMENTWISE_KINDS(KIND) \
+  KIND(Gelu)                             \
   KIND(LeakyRelu)                        \
   KIND(Relu6)                            \
   KIND(Sigmoid)                          \

@@ -31,6 +31,7 @@ ELEMENTWISE = [
     ({"kind": "leaky_relu"}, lambda x: functional.leaky_relu(x, float32(0.01))),
     ({"kind": "leaky_relu", "negative_slope": 0.25}, lambda x: functional.leaky_relu(x, 0.25)),
     ({"kind": "silu"}, functional.silu),
+    ({"kind": "gelu"}, functional.gelu),
 ]
 
 
