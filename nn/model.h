@@ -169,6 +169,7 @@ class ModelBuilder {
   ModelBuilder& relu6();
   ModelBuilder& silu();
   ModelBuilder& gelu();
+  ModelBuilder& hard_swish();
   ModelBuilder& sigmoid();
   ModelBuilder& tanh();
   ModelBuilder& softmax();

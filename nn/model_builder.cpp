@@ -120,6 +120,9 @@ ModelBuilder& ModelBuilder::silu() {
 ModelBuilder& ModelBuilder::gelu() {
   return add(Gelu{});
 }
+ModelBuilder& ModelBuilder::hard_swish() {
+  return add(HardSwish{});
+}
 ModelBuilder& ModelBuilder::sigmoid() {
   return add(Sigmoid{});
 }

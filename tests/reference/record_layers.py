@@ -32,6 +32,7 @@ ELEMENTWISE = [
     ({"kind": "leaky_relu", "negative_slope": 0.25}, lambda x: functional.leaky_relu(x, 0.25)),
     ({"kind": "silu"}, functional.silu),
     ({"kind": "gelu"}, functional.gelu),
+    ({"kind": "hard_swish"}, functional.hardswish),
 ]
 
 
