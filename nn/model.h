@@ -170,6 +170,7 @@ class ModelBuilder {
   ModelBuilder& silu();
   ModelBuilder& gelu();
   ModelBuilder& hard_swish();
+  ModelBuilder& hard_sigmoid();
   ModelBuilder& sigmoid();
   ModelBuilder& tanh();
   ModelBuilder& softmax();

@@ -123,6 +123,9 @@ ModelBuilder& ModelBuilder::gelu() {
 ModelBuilder& ModelBuilder::hard_swish() {
   return add(HardSwish{});
 }
+ModelBuilder& ModelBuilder::hard_sigmoid() {
+  return add(HardSigmoid{});
+}
 ModelBuilder& ModelBuilder::sigmoid() {
   return add(Sigmoid{});
 }

@@ -12,6 +12,7 @@
 #include <millrace/nn/layers/flatten.h>
 #include <millrace/nn/layers/gelu.h>
 #include <millrace/nn/layers/global_avg_pool.h>
+#include <millrace/nn/layers/hard_sigmoid.h>
 #include <millrace/nn/layers/hard_swish.h>
 #include <millrace/nn/layers/leaky_relu.h>
 #include <millrace/nn/layers/max_pool2d.h>
@@ -31,6 +32,7 @@
 /// do its work.)
 #define MILLRACE_ELEMENTWISE_KINDS(KIND) \
   KIND(Gelu)                             \
+  KIND(HardSigmoid)                      \
   KIND(HardSwish)                        \
   KIND(LeakyRelu)                        \
   KIND(Relu6)                            \

@@ -23,6 +23,11 @@ def float32(option):
     return float(numpy.float32(option))
 
 
+def hard_sigmoid(x):
+    # functional.hardsigmoid's gradient is a sixth of float32, also in float64.
+    return functional.relu6(x + 3) / 6
+
+
 ELEMENTWISE = [
     ({"kind": "relu"}, torch.relu),
     ({"kind": "sigmoid"}, torch.sigmoid),
@@ -33,6 +38,7 @@ ELEMENTWISE = [
     ({"kind": "silu"}, functional.silu),
     ({"kind": "gelu"}, functional.gelu),
     ({"kind": "hard_swish"}, functional.hardswish),
+    ({"kind": "hard_sigmoid"}, hard_sigmoid),
 ]
 
 
