@@ -1,5 +1,7 @@
 #include <millrace/cpu/division.h>
 
+#include <millrace/nn/layers/batch_norm.h>
+
 #include <algorithm>
 
 namespace millrace::cpu {
@@ -17,12 +19,20 @@ bool is_mostly_weights(const nn::Parameter& kernel, std::int64_t batch) {
   return 2 * outputs * inputs > batch * (outputs + inputs);
 }
 
+/// Whether a layer of a kind that is not the library's wants the rows of a batch together. Batch
+/// norm lets slices meet.
+bool mixes_rows_by_itself(const nn::Model& model) {
+  return std::ranges::any_of(model.layers, [](const nn::Layer& layer) {
+    return layer.kind.facts().mixes_rows && !layer.kind.is<nn::BatchNorm>();
+  });
+}
+
 }  // namespace
 
 Division divide(const nn::Model& model, const nn::CompileOptions& options, int threads,
                 Sharing sharing) {
   constexpr std::int64_t kMostElements = std::int64_t{64} << 20;  // 256 MiB of gradients
-  if (sharing == Sharing::together) return {};
+  if (sharing == Sharing::together || mixes_rows_by_itself(model)) return {};
   Division division{.slices = std::min<std::int64_t>(threads, options.batch)};
   if (division.slices == 1 || !options.training) return division;
 

@@ -128,8 +128,9 @@ struct Interval {
 /// live in arenas of their own.
 [[nodiscard]] std::vector<Interval> lifetimes(const Graph& graph);
 
-/// Places for intervals in one arena such that no two live at a time overlap (greedy by size, best
-/// fit). Offsets are multiples of 64; an interval of 0 bytes or last < first gets offset 0.
+/// Places for intervals in one arena such that no two live at a time overlap: best fit in several
+/// orders (size, time, both), each again with what came out on top placed first, until nothing is
+/// lost. Offsets are multiples of 64; an interval of 0 bytes or last < first gets offset 0.
 struct ArenaPlan {
   std::vector<std::int64_t> offsets;
   std::int64_t bytes = 0;

@@ -2,7 +2,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/nn/json_fields.h>
-#include <millrace/nn/layers/kinds.h>
+#include <millrace/nn/layers/registry.h>
 #include <millrace/nn/preprocessing.h>
 
 #include <nlohmann/json.hpp>

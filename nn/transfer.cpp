@@ -2,6 +2,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/nn/layers/kinds.h>
+#include <millrace/nn/layers/registry.h>
 
 #include <algorithm>
 #include <array>

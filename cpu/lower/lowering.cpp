@@ -116,7 +116,7 @@ void Lowering::lower(const nn::Op& op) {
   if (op.pass == nn::Pass::gradient_sum) return lower_gradient_sum(*this, op);
   const bool is_known = nn::visit_kind(graph_.layer(op).kind,
                                        [&](const auto& layer) { cpu::lower(*this, op, layer); });
-  if (!is_known) throw Error(concat("cpu: this engine cannot do '", step_name(op), "'"));
+  if (!is_known) lower_foreign(*this, op);
 }
 
 // A change of name: who wants the values in a row converts them.

@@ -204,5 +204,7 @@ MILLRACE_LAYER_KINDS(MILLRACE_LOWER)
 #undef MILLRACE_LOWER
 void lower_loss(Lowering& lowering, const nn::Op& op);
 void lower_gradient_sum(Lowering& lowering, const nn::Op& op);
+/// A layer that is of none of these kinds.
+void lower_foreign(Lowering& lowering, const nn::Op& op);
 
 }  // namespace millrace::cpu

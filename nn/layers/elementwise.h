@@ -16,7 +16,8 @@ namespace millrace::nn {
 /// where y is what value() made; or, with kFromInput,
 ///   static constexpr bool kFromInput = true
 ///   template <class Real> MILLRACE_HOST_DEVICE Real gradient(Real dy, Real x) const
-/// What it makes of a NaN is one: a diverged run must not look healthy. A kind with options has
+/// A kind that is none of the library's then has loops for the CPU engine too. What is made of a NaN
+/// is one: a diverged run must not look healthy. A kind with options has
 /// list() and == of its own, and check(), which refuses what they must not be.
 template <class Kind>
 struct Elementwise {
@@ -31,15 +32,17 @@ struct Elementwise {
     return {.output = input.shape()};
   }
   [[nodiscard]] Derivative derivative(bool) const { return {.data = {read_by_gradient()}}; }
-  void forward(const reference::Call& call) const {
-    const reference::In x = call.x();
+  template <class Real>
+  void forward(const reference::BasicCall<Real>& call) const {
+    const auto x = call.x();
     std::transform(x.begin(), x.end(), call.y().begin(),
-                   [this](double v) { return kind().value(v); });
+                   [this](Real v) { return kind().value(v); });
   }
-  void backward(const reference::Call& call) const {
-    const reference::In dy = call.dy(), read = call.in(read_by_gradient());
+  template <class Real>
+  void backward(const reference::BasicCall<Real>& call) const {
+    const auto dy = call.dy(), read = call.in(read_by_gradient());
     std::transform(dy.begin(), dy.end(), read.begin(), call.dx().begin(),
-                   [this](double d, double v) { return kind().gradient(d, v); });
+                   [this](Real d, Real v) { return kind().gradient(d, v); });
   }
   friend bool operator==(const Elementwise&, const Elementwise&) = default;
 

@@ -24,9 +24,6 @@
 #include <millrace/nn/layers/softmax.h>
 #include <millrace/nn/layers/tanh.h>
 
-#include <optional>
-#include <string_view>
-
 // Macros, because an engine declares a function a kind from them, which no template can.
 /// Kinds that are Elementwise, and nothing else to an engine. (A ReLU is: what makes its input can
 /// do its work.)
@@ -56,15 +53,6 @@
   KIND(Softmax)
 
 namespace millrace::nn {
-
-/// The kind of that name with the options that it has by itself; nothing if there is none.
-[[nodiscard]] inline std::optional<LayerKind> layer_kind(std::string_view name) {
-#define MILLRACE_KIND(Kind) \
-  if (name == Kind::kFacts.name) return LayerKind(Kind{});
-  MILLRACE_LAYER_KINDS(MILLRACE_KIND)
-#undef MILLRACE_KIND
-  return std::nullopt;
-}
 
 /// Calls visit(const Kind&) with what the layer is; false if it is none of these kinds.
 template <class Visit>

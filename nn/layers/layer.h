@@ -9,11 +9,15 @@
 //   void forward(const reference::Call&) const  the float64 loops; so backward(), once for each
 //                                               operation of the backward pass
 //   operator==
+// A kind that is none of the library's runs on the CPU engine too if its loops are templates:
+//   template <class Real> void forward(const reference::BasicCall<Real>&) const
 // LayerKind holds one of any kind. What is const is thread-safe: it reads the options and what it
 // is given. docs/adding-a-layer.md walks through a kind.
 
 #include <millrace/core/error.h>
 #include <millrace/core/shape.h>
+#include <millrace/nn/layers/operand.h>
+#include <millrace/nn/reference/call.h>
 #include <millrace/nn/window.h>
 
 #include <concepts>
@@ -27,9 +31,6 @@
 #include <vector>
 
 namespace millrace::nn {
-namespace reference {
-struct Call;  // reference/call.h
-}
 
 struct LayerFacts {
   const char* name;          ///< "max_pool2d": in JSON files and tables
@@ -40,41 +41,6 @@ struct LayerFacts {
   int least_inputs = 1, most_inputs = 1;
 };
 inline constexpr int kAnyNumber = 1 << 20;  ///< of inputs
-
-/// What a parameter is for: engines and optimizers go by it, not by names.
-enum class Role { kernel, bias, gamma, beta, running_mean, running_variance };
-[[nodiscard]] constexpr bool is_statistic(Role role) {
-  return role == Role::running_mean || role == Role::running_variance;
-}
-
-/// What an operation reads or makes, by name: the layer's inputs and output, their gradients, a
-/// parameter or its gradient, or the i-th of what forward saves for backward.
-struct Operand {
-  enum class Of : std::uint8_t { x, y, dy, dx, labels, parameter, gradient, saved };
-  Of of = Of::x;
-  int which = 0;  ///< the number of an input (x, dx) or of what is saved, or a Role
-
-  friend bool operator==(const Operand&, const Operand&) = default;
-};
-namespace operand {
-inline constexpr Operand x{Operand::Of::x}, y{Operand::Of::y}, dy{Operand::Of::dy},
-    dx{Operand::Of::dx}, labels{Operand::Of::labels};  // x, dx: of the only input, or the first
-[[nodiscard]] constexpr Operand input(int which) {
-  return {Operand::Of::x, which};
-}
-[[nodiscard]] constexpr Operand input_gradient(int which) {
-  return {Operand::Of::dx, which};
-}
-[[nodiscard]] constexpr Operand parameter(Role role) {
-  return {Operand::Of::parameter, static_cast<int>(role)};
-}
-[[nodiscard]] constexpr Operand gradient(Role role) {
-  return {Operand::Of::gradient, static_cast<int>(role)};
-}
-[[nodiscard]] constexpr Operand saved(int which) {
-  return {Operand::Of::saved, which};
-}
-}  // namespace operand
 
 struct ParameterShape {
   const char* suffix;  ///< PyTorch's word: "weight", "bias", "running_mean", "running_var"
@@ -168,6 +134,11 @@ class LayerKind {
     [[nodiscard]] virtual bool is_identity(bool training) const = 0;
     virtual void forward(const reference::Call& call) const = 0;
     virtual void backward(const reference::Call& call) const = 0;
+    /// Whether the kind has its loops for float32 too: then the CPU engine runs them where it does
+    /// not know the kind.
+    [[nodiscard]] virtual bool has_float_loops() const = 0;
+    virtual void forward(const reference::FloatCall& call) const = 0;
+    virtual void backward(const reference::FloatCall& call) const = 0;
     [[nodiscard]] virtual bool equals(const Rule& other) const = 0;
   };
 
@@ -219,6 +190,17 @@ class LayerKind {
     }
     void forward(const reference::Call& call) const override { kind.forward(call); }
     void backward(const reference::Call& call) const override { kind.backward(call); }
+    static constexpr bool kHasFloatLoops = requires(const Kind& k, const reference::FloatCall& c) {
+      k.forward(c);
+      k.backward(c);
+    };
+    [[nodiscard]] bool has_float_loops() const override { return kHasFloatLoops; }
+    void forward(const reference::FloatCall& call) const override {
+      if constexpr (kHasFloatLoops) kind.forward(call);
+    }
+    void backward(const reference::FloatCall& call) const override {
+      if constexpr (kHasFloatLoops) kind.backward(call);
+    }
     [[nodiscard]] bool equals(const Rule& other) const override {
       const auto* same = dynamic_cast<const Held*>(&other);
       return same != nullptr && same->kind == kind;

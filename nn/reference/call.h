@@ -1,10 +1,11 @@
 #pragma once
-// What the float64 loops of a layer work on: the operands of one operation, for the valid rows of a
-// batch, as [samples][height][width][channels] or [samples][features], row-major. What the
-// operation makes is overwritten.
+// What the loops of a layer work on: the operands of one operation, for the valid rows of a batch
+// or of a slice of it, as [samples][height][width][channels] or [samples][features], row-major.
+// What the operation makes is overwritten. In float64 for the reference engine, in float32 for
+// kinds that the CPU engine does not know.
 
 #include <millrace/core/shape.h>
-#include <millrace/nn/layers/layer.h>
+#include <millrace/nn/layers/operand.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -35,10 +36,13 @@ using In = Flat<const double>;
 using Out = Flat<double>;
 
 /// One operation of a layer. Plain data; the memory is its maker's and outlives it.
-struct Call {
+template <class Real>
+struct BasicCall {
+  using In = Flat<const Real>;
+  using Out = Flat<Real>;
   struct Bound {
     Operand operand;
-    std::span<double> values;
+    std::span<Real> values;
   };
 
   std::int64_t samples = 0;     ///< valid rows
@@ -60,7 +64,7 @@ struct Call {
     return {};
   }
   [[nodiscard]] In in(const Operand& operand) const {
-    return std::span<const double>(out(operand).span());
+    return std::span<const Real>(out(operand).span());
   }
   [[nodiscard]] In x(int which = 0) const { return in(operand::input(which)); }
   [[nodiscard]] In dy() const { return in(operand::dy); }
@@ -75,5 +79,8 @@ struct Call {
   [[nodiscard]] std::int64_t channels() const { return input()[-1]; }
   [[nodiscard]] std::int64_t pixels() const { return input().elements() / channels(); }
 };
+
+using Call = BasicCall<double>;
+using FloatCall = BasicCall<float>;
 
 }  // namespace millrace::nn::reference

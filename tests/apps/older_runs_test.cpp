@@ -51,6 +51,12 @@ bool repeats_to_the_bit(const std::string& device) {
   return to_the_bit;
 }
 
+/// These runs' models normalise by batch, which was oneDNN's work then and is a loop of our own now
+/// (docs/decisions.md): the same formula, in another order of sums.
+bool has_batch_norm(const std::string& name) {
+  return name == "convnet" || name == "frozen";
+}
+
 std::string line_with(const std::string& text, const std::string& part) {
   for (const std::string& line : Outcome::lines(text)) {
     if (holds(line, part)) return line;
@@ -157,7 +163,7 @@ TEST_CASE("runs of an older program are gone on with, and end as they ended then
     REQUIRE(outcome.status == 0);
     const std::string step = checkpoints[i].stem().string().substr(5);
     CHECK_THAT(outcome.out, Contains("goes on    behind step " + std::to_string(std::stoi(step))));
-    if (repeats_to_the_bit(line_with(outcome.out, "device "))) {
+    if (repeats_to_the_bit(line_with(outcome.out, "device ")) && !has_batch_norm(name)) {
       CHECK(read_file(now / "model.safetensors") == read_file(then / "model.safetensors"));
       CHECK(read_file(now / "best.safetensors") == read_file(then / "best.safetensors"));
       CHECK(figures(now) == figures(then));
@@ -221,7 +227,9 @@ TEST_CASE("models of an older program evaluate as they did then") {
       now.erase(of_the_machine);
     }
     now.erase("measured");  // which older programs did not tell
-    check_alike(now, nlohmann::json::parse(said(name + ".evaluation.json")), to_the_bit ? 0 : 1e-4);
+    const double rounding = has_batch_norm(name) ? 1e-6 : 0;
+    check_alike(now, nlohmann::json::parse(said(name + ".evaluation.json")),
+                to_the_bit ? rounding : 1e-4);
   }
 }
 

@@ -263,8 +263,10 @@ TEST_CASE("Every optimizer takes the parameters where float64 takes them") {
 TEST_CASE("A kind that the engine does not know is refused by the layer's name") {
   const nn::Model model = ModelBuilder("m", {4}).dense(3).add(test::Foreign{}).dense(2).build();
   CHECK_NOTHROW(nn::ReferenceEngine().compile(model, {.batch = 2}));
-  CHECK_THROWS_WITH(cpu::make_engine()->compile(model, {.batch = 2}),
-                    "cpu: this engine cannot do 'foreign1 forward'");
+  CHECK_THROWS_WITH(
+      cpu::make_engine()->compile(model, {.batch = 2}),
+      "cpu: this engine cannot do 'foreign1 forward': the kind 'foreign' has no loops for "
+      "float32");
 }
 
 TEST_CASE("Values that meet and part agree with float64") {
@@ -273,5 +275,49 @@ TEST_CASE("Values that meet and part agree with float64") {
       INFO(model.name << ", " << channels << " channels");
       check_model(model, kSeven, {7, 3});
     }
+  }
+}
+
+namespace {
+
+/// A user's own: x^3 / 3 - c x.
+struct Cubic : nn::Elementwise<Cubic> {
+  float slope = 1;
+
+  static constexpr nn::LayerFacts kFacts{.name = "cubic", .stem = "cubic"};
+  static constexpr bool kFromInput = true;
+  void list(nn::FieldList& fields) { fields.optional("slope", &slope); }
+  template <class Real>
+  Real value(Real x) const {
+    return x * x * x / 3 - Real(slope) * x;
+  }
+  template <class Real>
+  Real gradient(Real dy, Real x) const {
+    return dy * (x * x - Real(slope));
+  }
+  friend bool operator==(const Cubic&, const Cubic&) = default;
+};
+
+}  // namespace
+
+TEST_CASE("An elementwise kind of a user's own needs its formulas alone") {
+  Cubic kind;
+  kind.slope = 0.5F;
+  ModelBuilder builder("m", {7, 6, 3});
+  builder.conv(20).add(kind).conv(4).flatten().dense(6).add(kind).dense(3).softmax();
+  check_model(builder.build(), kSeven, kFullAndShort);
+}
+
+TEST_CASE("Kinds of a user's own agree with float64") {
+  const nn::CompileOptions options{.batch = 7, .optimizer = {.learning_rate = 0.1}, .seed = 3};
+  for (const int threads : {1, 3}) {
+    const cpu::EngineOptions engine{.threads = threads};
+    ModelBuilder builder("m", {9, 8, 3});
+    builder.conv(20).add(test::SlopedRelu{.strength = 3}).max_pool();
+    builder.residual([](ModelBuilder& b) { b.conv(20, 3, Padding::same).add(test::SlopedRelu{}); });
+    check_model(classified(builder), options, kFullAndShort, engine);
+    ModelBuilder first("m", {6});
+    first.add(test::SlopedRelu{}).dense(20).add(test::Centred{}).relu();
+    check_model(first.dense(3).softmax().build(), options, kFullAndShort, engine);
   }
 }

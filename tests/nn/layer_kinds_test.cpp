@@ -1,10 +1,12 @@
 // What holds for every kind of layer, over the list of them.
 
 #include <millrace/nn/layers/kinds.h>
+#include <millrace/nn/layers/registry.h>
 #include <millrace/nn/model.h>
 #include <millrace/nn/model_json.h>
 
 #include "catch.h"
+#include "engines/foreign_kind.h"
 
 #include <set>
 #include <type_traits>
@@ -14,6 +16,7 @@ namespace {
 
 using namespace millrace;
 using namespace millrace::nn;
+using Catch::Contains;
 
 struct AnyValue {
   template <class T>
@@ -96,6 +99,26 @@ TEST_CASE("A kind and its options are told as text") {
 
 TEST_CASE("A name that no kind has is told as unknown") {
   CHECK_FALSE(layer_kind("conv3d").has_value());
+}
+
+struct Other : test::SlopedRelu {
+  static constexpr LayerFacts kFacts{.name = "sloped_relu", .stem = "other"};
+};
+
+TEST_CASE("A kind of a user's own is read from JSON once it is registered, and refused before") {
+  const Model model = ModelBuilder("m", {4})
+                          .dense(3)
+                          .add(test::SlopedRelu{.first = 0.5F, .strength = 2})
+                          .dense(2)
+                          .build();
+  const std::string text = to_json(model);
+  CHECK_THROWS_WITH(model_from_json(text),
+                    Contains("layers[1]") && Contains("unknown kind of layer 'sloped_relu'"));
+  register_layer_kind(test::SlopedRelu{});
+  register_layer_kind(test::SlopedRelu{});
+  CHECK(model_from_json(text) == model);
+
+  CHECK_THROWS_WITH(register_layer_kind(Other{}), Contains("'sloped_relu'"));
 }
 
 }  // namespace

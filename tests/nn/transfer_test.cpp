@@ -1,4 +1,5 @@
 #include <millrace/nn/layers/kinds.h>
+#include <millrace/nn/layers/registry.h>
 #include <millrace/nn/transfer.h>
 
 #include <millrace/core/error.h>

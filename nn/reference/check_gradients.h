@@ -1,0 +1,46 @@
+#pragma once
+// Whether a backward pass is the derivative of its forward pass: gradients of the float64 reference
+// engine beside finite differences of its loss. For who writes a layer or a loss:
+//   REQUIRE(nn::check_gradients(Mish{}, {4, 4, 3}).largest_error < 1e-6);
+
+#include <millrace/nn/loss.h>
+#include <millrace/nn/model.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace millrace::nn {
+
+struct GradientCheckOptions {
+  std::uint64_t seed = 1;  ///< of parameters, samples, labels and directions
+  std::int64_t samples = 3;
+  std::optional<Loss> loss{};  ///< default_loss(model) if absent
+  double label_smoothing = 0;
+  double l2 = 0;
+  /// Along each of so many random directions a parameter; 0: along each of its elements.
+  int directions = 0;
+};
+
+struct GradientCheck {
+  /// |gradient - difference|, by the largest of all that were compared.
+  double largest_error = 0;
+  std::string where;        ///< the parameter where it is that large
+  std::int64_t checks = 0;  ///< how many derivatives were compared
+  int drawn_again = 0;      ///< how often parameters and samples were drawn anew: see below
+};
+
+/// Of all trainable parameters of a model. Central differences of step h = 1e-5 are compared with
+/// those of h / 2: where they differ, something stands at a kink (a ReLU at 0, two pixels that are
+/// equally large), and parameters and samples are drawn anew. Throws Error where that does not help
+/// in 20 tries, because the loss jumps or depends on something else than parameters and samples.
+[[nodiscard]] GradientCheck check_gradients(const Model& model,
+                                            const GradientCheckOptions& options = {});
+
+/// Of a kind of layer: its own parameters, and what it passes on to layers before it, one for each
+/// of its inputs. Throws as infer_shapes() where the kind cannot take images or features of this
+/// shape.
+[[nodiscard]] GradientCheck check_gradients(const LayerKind& kind, const Shape& input,
+                                            const GradientCheckOptions& options = {});
+
+}  // namespace millrace::nn

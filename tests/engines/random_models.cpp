@@ -1,0 +1,130 @@
+#include "engines/random_models.h"
+
+#include <millrace/core/random.h>
+#include <millrace/nn/layers/kinds.h>
+
+#include <vector>
+
+namespace millrace::test {
+namespace {
+
+using nn::ModelBuilder;
+using nn::Padding;
+
+struct Image {
+  std::int64_t rows, columns, channels;
+};
+
+class Grower {
+ public:
+  explicit Grower(std::uint64_t seed) : random_(seed, 0, 0, Purpose::user) {}
+
+  nn::Model model(std::uint64_t seed) {
+    Image image{5 + below(3), 5 + below(3), 2 + below(3)};
+    ModelBuilder builder(concat("random ", seed), {image.rows, image.columns, image.channels});
+    for (std::int64_t i = 3 + below(5); i > 0; --i) image = grow(builder, image, 2);
+    below(2) == 0 ? builder.flatten() : builder.global_avg_pool();
+    if (below(3) == 0) builder.residual([](ModelBuilder& b) { b.relu(); });
+    nn::Model result = builder.dense(3).build();
+    for (std::size_t i = 0; i + 1 < result.layers.size(); ++i) {
+      result.layers[i].trainable = below(5) != 0;
+    }
+    return result;
+  }
+
+ private:
+  std::int64_t below(std::int64_t n) {
+    return static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(n)));
+  }
+
+  /// Appends something to an image; `depth`: how deep branches may still go. Returns what comes
+  /// out.
+  Image grow(ModelBuilder& b, Image image, int depth) {
+    const std::int64_t choice = below(depth > 0 ? 12 : 7);
+    switch (choice) {
+      case 0:
+      case 1: return convolution(b, image, 2 + below(4));
+      case 2:
+      case 3: activation(b); return image;
+      case 4: b.batch_norm(); return image;
+      case 5: return pooling(b, image);
+      case 6: anything(b, image); return image;
+      case 7:
+      case 8: b.residual([&](ModelBuilder& c) { chain(c, image, depth - 1); }); break;
+      case 9: return side_by_side(b, image, depth - 1);
+      case 10: {
+        const auto grown = [&](ModelBuilder& c) { chain(c, image, depth - 1); };
+        b.branches({grown, grown}).multiply();
+        break;
+      }
+      default: gate(b, image);
+    }
+    return image;
+  }
+
+  Image convolution(ModelBuilder& b, Image image, std::int64_t filters) {
+    b.conv(filters, 1 + below(3), Padding::same, 1, below(2) == 0);
+    image.channels = filters;
+    return image;
+  }
+
+  void activation(ModelBuilder& b) {
+    switch (below(3)) {
+      case 0: b.relu(); break;
+      case 1: b.sigmoid(); break;
+      default: b.add(nn::Tanh{});
+    }
+  }
+
+  /// Keeps the shape.
+  void anything(ModelBuilder& b, const Image&) { below(2) == 0 ? b.dropout(0.3F) : b.softmax(); }
+
+  Image pooling(ModelBuilder& b, Image image) {
+    if (image.rows < 4 || image.columns < 4) return image;
+    below(2) == 0 ? b.max_pool() : b.avg_pool();
+    return {image.rows / 2, image.columns / 2, image.channels};
+  }
+
+  /// Something that ends in the shape that it begins with.
+  void chain(ModelBuilder& b, const Image& image, int depth) {
+    Image now = image;
+    for (std::int64_t i = below(3); i > 0; --i) {
+      const std::int64_t choice = below(4);
+      if (choice == 0) now = convolution(b, now, 2 + below(4));
+      if (choice == 1) activation(b);
+      if (choice == 2) b.batch_norm();
+      if (choice == 3 && depth > 0) {
+        b.residual([&](ModelBuilder& c) { chain(c, now, depth - 1); });
+      }
+    }
+    if (now.channels != image.channels) convolution(b, now, image.channels);
+  }
+
+  Image side_by_side(ModelBuilder& b, const Image& image, int depth) {
+    std::vector<ModelBuilder::Branch> branches;
+    const std::int64_t count = 2 + below(2);
+    for (std::int64_t i = 0; i < count; ++i) {
+      branches.emplace_back([this, image, depth](ModelBuilder& c) { chain(c, image, depth); });
+    }
+    b.branches(branches).concat();
+    return {image.rows, image.columns, image.channels * count};
+  }
+
+  void gate(ModelBuilder& b, const Image& image) {
+    b.branches({[](ModelBuilder&) {},
+                [&](ModelBuilder& c) {
+                  c.global_avg_pool().dense(2).relu().dense(image.channels).sigmoid();
+                }});
+    b.multiply();
+  }
+
+  Random random_;
+};
+
+}  // namespace
+
+nn::Model random_model(std::uint64_t seed) {
+  return Grower(seed).model(seed);
+}
+
+}  // namespace millrace::test

@@ -1,0 +1,15 @@
+#pragma once
+// Models that nobody would write: random graphs of all kinds of layers, small enough for float64.
+
+#include <millrace/nn/model.h>
+
+#include <cstdint>
+
+namespace millrace::test {
+
+/// A function of the seed: branches within branches, sums, products and parts side by side, values
+/// that several layers take, frozen layers. Takes images of about 6x6 and ends in a dense layer of
+/// 3 outputs.
+[[nodiscard]] nn::Model random_model(std::uint64_t seed);
+
+}  // namespace millrace::test
