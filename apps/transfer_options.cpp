@@ -63,8 +63,8 @@ void declare(CommandLine& line, TransferOptions& o) {
   line("flatten-order", o.flatten_order, "NAME", kFlattenOrderHelp);
   line("head", o.head, "WORDS",
        "replace the model from its first flatten or global pooling on, as in "
-       "gap,dense:1024:relu,dense; words: gap, flatten, dense:UNITS[:relu|:sigmoid], relu, "
-       "dropout:RATE, batch_norm, and dense at the end");
+       "gap,dense:1024:relu,dense; words: gap, flatten, dense:UNITS[:ACTIVATION], dropout:RATE, "
+       "batch_norm, an activation (relu, sigmoid, tanh, ...), and dense at the end");
   line(
       "freeze", o.freeze, "PREFIX,...",
       "layers whose names begin so keep their weights, as in features; they have no backward pass");

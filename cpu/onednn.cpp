@@ -79,9 +79,11 @@ dnnl::pooling_forward::primitive_desc pooling_description(const dnnl::engine& en
 }
 
 dnnl::eltwise_forward::primitive_desc eltwise_description(const dnnl::engine& engine,
-                                                          algorithm kind, const Layout& data) {
-  return forward<dnnl::eltwise_forward>(engine, attributes(), prop_kind::forward_training, kind,
-                                        MILLRACE_SINCE_3(data) data);
+                                                          const Eltwise& function,
+                                                          const Layout& data) {
+  return forward<dnnl::eltwise_forward>(engine, attributes(), prop_kind::forward_training,
+                                        function.algorithm, MILLRACE_SINCE_3(data) data,
+                                        function.alpha);
 }
 
 dnnl::softmax_forward::primitive_desc softmax_description(const dnnl::engine& engine,
@@ -184,15 +186,15 @@ Found pooling_backward(const dnnl::engine& engine, const Pooling& shape) {
   });
 }
 
-Found eltwise_forward(const dnnl::engine& engine, algorithm kind, const Layout& data) {
-  return find([&] { return eltwise_description(engine, kind, data); });
+Found eltwise_forward(const dnnl::engine& engine, const Eltwise& function, const Layout& data) {
+  return find([&] { return eltwise_description(engine, function, data); });
 }
 
-Found eltwise_backward(const dnnl::engine& engine, algorithm kind, const Layout& data) {
+Found eltwise_backward(const dnnl::engine& engine, const Eltwise& function, const Layout& data) {
   return find([&] {
-    return backward<dnnl::eltwise_backward>(engine, attributes(),
-                                            eltwise_description(engine, kind, data), kind,
-                                            MILLRACE_SINCE_3(data) data, data);
+    return backward<dnnl::eltwise_backward>(
+        engine, attributes(), eltwise_description(engine, function, data), function.algorithm,
+        MILLRACE_SINCE_3(data) data, data, function.alpha);
   });
 }
 

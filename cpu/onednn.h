@@ -83,10 +83,15 @@ struct Pooling {
 /// them.
 [[nodiscard]] Found pooling_backward(const dnnl::engine& engine, const Pooling& shape);
 
-/// ReLU and sigmoid; the backward ones read the result of the forward ones.
-[[nodiscard]] Found eltwise_forward(const dnnl::engine& engine, dnnl::algorithm algorithm,
+/// Functions of elements one by one; the backward ones read what the algorithm says: the source, or
+/// the destination. `alpha` means what oneDNN says of the algorithm.
+struct Eltwise {
+  dnnl::algorithm algorithm = dnnl::algorithm::eltwise_relu;
+  float alpha = 0;
+};
+[[nodiscard]] Found eltwise_forward(const dnnl::engine& engine, const Eltwise& function,
                                     const Layout& data);
-[[nodiscard]] Found eltwise_backward(const dnnl::engine& engine, dnnl::algorithm algorithm,
+[[nodiscard]] Found eltwise_backward(const dnnl::engine& engine, const Eltwise& function,
                                      const Layout& data);
 
 /// Softmax over the last dimension of [N][K].

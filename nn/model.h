@@ -165,7 +165,14 @@ class ModelBuilder {
   ModelBuilder& global_avg_pool();
   ModelBuilder& flatten();
   ModelBuilder& relu();
+  ModelBuilder& leaky_relu(float negative_slope = 0.01F);
+  ModelBuilder& relu6();
+  ModelBuilder& silu();
+  ModelBuilder& gelu();
+  ModelBuilder& hard_swish();
+  ModelBuilder& hard_sigmoid();
   ModelBuilder& sigmoid();
+  ModelBuilder& tanh();
   ModelBuilder& softmax();
   ModelBuilder& dropout(float rate);
   ModelBuilder& batch_norm();

@@ -106,8 +106,31 @@ ModelBuilder& ModelBuilder::flatten() {
 ModelBuilder& ModelBuilder::relu() {
   return add(Relu{});
 }
+ModelBuilder& ModelBuilder::relu6() {
+  return add(Relu6{});
+}
+ModelBuilder& ModelBuilder::leaky_relu(float negative_slope) {
+  LeakyRelu kind;
+  kind.negative_slope = negative_slope;
+  return add(kind);
+}
+ModelBuilder& ModelBuilder::silu() {
+  return add(Silu{});
+}
+ModelBuilder& ModelBuilder::gelu() {
+  return add(Gelu{});
+}
+ModelBuilder& ModelBuilder::hard_swish() {
+  return add(HardSwish{});
+}
+ModelBuilder& ModelBuilder::hard_sigmoid() {
+  return add(HardSigmoid{});
+}
 ModelBuilder& ModelBuilder::sigmoid() {
   return add(Sigmoid{});
+}
+ModelBuilder& ModelBuilder::tanh() {
+  return add(Tanh{});
 }
 ModelBuilder& ModelBuilder::softmax() {
   return add(Softmax{});

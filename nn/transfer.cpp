@@ -1,10 +1,11 @@
 #include <millrace/nn/transfer.h>
 
 #include <millrace/core/error.h>
-#include <millrace/nn/layers/flatten.h>
-#include <millrace/nn/layers/global_avg_pool.h>
+#include <millrace/nn/layers/kinds.h>
+#include <millrace/nn/layers/registry.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <vector>
 
@@ -24,6 +25,12 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
+
+// What may follow a dense layer, or stand alone.
+#define MILLRACE_NAME(Kind) , std::string_view(Kind::kFacts.name)
+constexpr std::array kActivations{std::string_view(Relu::kFacts.name)
+                                      MILLRACE_ELEMENTWISE_KINDS(MILLRACE_NAME)};
+#undef MILLRACE_NAME
 
 /// Reads the words of a head into a builder.
 class HeadReader {
@@ -59,15 +66,14 @@ class HeadReader {
   }
 
   void add_activation(std::string_view word, std::string_view name) {
-    if (name == "relu") {
-      builder_.relu();
-    } else if (name == "sigmoid") {
-      builder_.sigmoid();
-    } else {
-      refuse(word,
-             "known: gap, flatten, relu, batch_norm, dropout:RATE, dense:UNITS[:relu|:sigmoid], "
-             "and dense at the end");
+    if (std::ranges::find(kActivations, name) == kActivations.end()) {
+      std::string known;
+      for (const std::string_view one : kActivations) known += concat(", ", one);
+      refuse(word, concat("known: gap, flatten, batch_norm, dropout:RATE", known,
+                          ", dense:UNITS with one of these activations behind it, as in "
+                          "dense:64:relu, or without, and dense at the end"));
     }
+    builder_.add(layer_kind(name).value());
   }
 
   template <class T>
@@ -79,7 +85,7 @@ class HeadReader {
     return value;
   }
 
-  [[noreturn]] void refuse(std::string_view word, const char* why) const {
+  [[noreturn]] void refuse(std::string_view word, std::string_view why) const {
     throw UsageError(concat("head '", head_, "': '", word, "': ", why));
   }
 

@@ -1,5 +1,7 @@
 #include <millrace/cpu/kernels/merging.h>
 
+#include <millrace/cpu/kernels/pieces.h>
+
 #include <algorithm>
 #include <cstddef>
 
@@ -80,16 +82,6 @@ HWY_EXPORT(MultiplyRun);
 HWY_EXPORT(SumRun);
 
 namespace {
-
-/// Calls body(begin, end) for pieces of [0, count).
-template <class Body>
-void in_pieces(std::int64_t count, Body&& body) {
-  constexpr std::int64_t kPiece = 1 << 14;
-#pragma omp parallel for schedule(static)
-  for (std::int64_t begin = 0; begin < count; begin += kPiece) {
-    body(begin, std::min(begin + kPiece, count));
-  }
-}
 
 /// Calls body(first element in the image, first element in [samples][channels], channels) for each
 /// block of channels of each sample.

@@ -175,7 +175,7 @@ SlotId append_relu(Lowering& lowering, const Lowering::PooledRelu& relu, SlotId 
                    const Layout& layout) {
   if (relu.op == nullptr) return kNoSlot;
   const Found kernel = onednn::eltwise_backward(
-      lowering.engine(), dnnl::algorithm::eltwise_relu_use_dst_for_bwd, layout);
+      lowering.engine(), {dnnl::algorithm::eltwise_relu_use_dst_for_bwd}, layout);
   if (!kernel || kernel->is_reference()) return kNoSlot;
   const SlotId y = lowering.in_layout(relu.pooled, layout);
   const SlotId dx = lowering.make_in_place(-1, dy);

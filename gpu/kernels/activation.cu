@@ -104,6 +104,7 @@ Launch relu_backward(Type type, const void* dy, const void* y, void* dx, std::in
 /// A chunk of channels a call.
 template <class T, class Kind>
 struct Elementwise {
+  Kind kind;
   const T* x;
   T* y;
   std::int64_t channels, stored;
@@ -112,15 +113,16 @@ struct Elementwise {
     constexpr int kLanes = kChunk<T>;
     const std::int64_t first = divide(i, stored / kLanes).remainder * kLanes;
     auto values = load_lanes<kLanes>(x + i * kLanes);
-    for (int k = 0; k < kLanes; ++k) values[k] = Kind::value(values[k]);
+    for (int k = 0; k < kLanes; ++k) values[k] = kind.value(values[k]);
     store_lanes(y + i * kLanes, values, channels - first);
   }
 };
 
 template <class T, class Kind>
 struct ElementwiseGradient {
+  Kind kind;
   const T* dy;
-  const T* y;
+  const T* read;
   T* dx;
   std::int64_t channels, stored;
 
@@ -128,34 +130,35 @@ struct ElementwiseGradient {
     constexpr int kLanes = kChunk<T>;
     const std::int64_t first = divide(i, stored / kLanes).remainder * kLanes;
     auto values = load_lanes<kLanes>(dy + i * kLanes);
-    const auto made = load_lanes<kLanes>(y + i * kLanes);
-    for (int k = 0; k < kLanes; ++k) values[k] = Kind::gradient(values[k], made[k]);
+    const auto at = load_lanes<kLanes>(read + i * kLanes);
+    for (int k = 0; k < kLanes; ++k) values[k] = kind.gradient(values[k], at[k]);
     store_lanes(dx + i * kLanes, values, channels - first);
   }
 };
 
 template <class Kind>
-Launch elementwise_forward(Type type, const void* x, void* y, const Plane& plane) {
+Launch elementwise_forward(const Kind& kind, Type type, const void* x, void* y,
+                           const Plane& plane) {
   return typed(Kind::kFacts.name, type, plane, [&]<class T>(Launcher& at) {
     return at.chunks<T>(
-        Elementwise<T, Kind>{at.reads<T>(x), at.writes<T>(y), plane.channels, plane.stored});
+        Elementwise<T, Kind>{kind, at.reads<T>(x), at.writes<T>(y), plane.channels, plane.stored});
   });
 }
 
 template <class Kind>
-Launch elementwise_backward(Type type, const void* dy, const void* y, void* dx,
+Launch elementwise_backward(const Kind& kind, Type type, const void* dy, const void* read, void* dx,
                             const Plane& plane) {
   static const std::string name = concat(Kind::kFacts.name, "_backward");
   return typed(name.c_str(), type, plane, [&]<class T>(Launcher& at) {
     return at.chunks<T>(ElementwiseGradient<T, Kind>{
-        at.reads<T>(dy), at.reads<T>(y), at.writes<T>(dx), plane.channels, plane.stored});
+        kind, at.reads<T>(dy), at.reads<T>(read), at.writes<T>(dx), plane.channels, plane.stored});
   });
 }
 
-#define MILLRACE_ELEMENTWISE_LAUNCHES(Kind)                                              \
-  template Launch elementwise_forward<nn::Kind>(Type, const void*, void*, const Plane&); \
-  template Launch elementwise_backward<nn::Kind>(Type, const void*, const void*, void*,  \
-                                                 const Plane&);
+#define MILLRACE_ELEMENTWISE_LAUNCHES(Kind)                                                     \
+  template Launch elementwise_forward(const nn::Kind&, Type, const void*, void*, const Plane&); \
+  template Launch elementwise_backward(const nn::Kind&, Type, const void*, const void*, void*,  \
+                                       const Plane&);
 MILLRACE_ELEMENTWISE_KINDS(MILLRACE_ELEMENTWISE_LAUNCHES)
 
 // ---- softmax ------------------------------------------------------------------------------------

@@ -17,12 +17,14 @@ namespace millrace::gpu {
 /// dx = y > 0 ? dy : 0; dx may be dy.
 [[nodiscard]] Launch relu_backward(Type type, const void* dy, const void* y, void* dx,
                                    std::int64_t elements);
-/// Of a kind in nn::MILLRACE_ELEMENTWISE_KINDS: y = value(x), dx = gradient(dy, y).
+/// Of a kind in nn::MILLRACE_ELEMENTWISE_KINDS: y = value(x), dx = gradient(dy, read), where `read`
+/// is what read_by_gradient() says. y may be x, and dx may be dy.
 template <class Kind>
-[[nodiscard]] Launch elementwise_forward(Type type, const void* x, void* y, const Plane& plane);
+[[nodiscard]] Launch elementwise_forward(const Kind& kind, Type type, const void* x, void* y,
+                                         const Plane& plane);
 template <class Kind>
-[[nodiscard]] Launch elementwise_backward(Type type, const void* dy, const void* y, void* dx,
-                                          const Plane& plane);
+[[nodiscard]] Launch elementwise_backward(const Kind& kind, Type type, const void* dy,
+                                          const void* read, void* dx, const Plane& plane);
 /// Over the channels that count. `from` and `to`: storage type or f32 (the model's output).
 [[nodiscard]] Launch softmax_forward(Type from, Type to, const void* x, void* y,
                                      const Plane& plane);

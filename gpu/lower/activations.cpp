@@ -9,17 +9,18 @@ namespace millrace::gpu {
 
 namespace {
 
-/// `forward`(type, x, y, plane) and `backward`(type, dy, y, dx, plane) make the launches.
+/// `forward`(type, x, y, plane) and `backward`(type, dy, `data`, dx, plane) make the launches.
 template <class Forward, class Backward>
-void lower_by_rows(Lowering& lowering, const nn::Op& op, Forward forward, Backward backward) {
+void lower_by_rows(Lowering& lowering, const nn::Op& op, const nn::Operand& data, Forward forward,
+                   Backward backward) {
   const auto [in, out] = std::pair(op.source(), op.result());
   const Layout size = lowering.layout(out);
   if (op.pass != nn::Pass::forward) {
     const SlotId from = lowering.slot_of(in);
-    const SlotId y = lowering.slot_of(op.at(nn::operand::y));
+    const SlotId read = lowering.slot_of(op.at(data));
     const SlotId to = lowering.make(out);
     return lowering.append(op, [=](const Addresses& at) {
-      return backward(size.type, at(from), at(y), at(to), size.plane());
+      return backward(size.type, at(from), at(read), at(to), size.plane());
     });
   }
   // The model's output is float32, whatever the logits are stored as.
@@ -51,9 +52,21 @@ void lower(Lowering& lowering, const nn::Op& op, const nn::Relu&) {
   });
 }
 
-#define MILLRACE_LOWER_ELEMENTWISE(Kind)                                                        \
-  void lower(Lowering& lowering, const nn::Op& op, const nn::Kind&) {                           \
-    lower_by_rows(lowering, op, elementwise_forward<nn::Kind>, elementwise_backward<nn::Kind>); \
+namespace {
+
+template <class Kind>
+void lower_elementwise(Lowering& lowering, const nn::Op& op, const Kind& kind) {
+  lower_by_rows(
+      lowering, op, Kind::read_by_gradient(),
+      [kind](auto... arguments) { return elementwise_forward(kind, arguments...); },
+      [kind](auto... arguments) { return elementwise_backward(kind, arguments...); });
+}
+
+}  // namespace
+
+#define MILLRACE_LOWER_ELEMENTWISE(Kind)                                    \
+  void lower(Lowering& lowering, const nn::Op& op, const nn::Kind& layer) { \
+    lower_elementwise(lowering, op, layer);                                 \
   }
 MILLRACE_ELEMENTWISE_KINDS(MILLRACE_LOWER_ELEMENTWISE)
 
@@ -61,7 +74,7 @@ void lower(Lowering& lowering, const nn::Op& op, const nn::Softmax&) {
   const auto forward = [](Type type, const void* x, void* y, const Plane& plane) {
     return softmax_forward(type, type, x, y, plane);
   };
-  lower_by_rows(lowering, op, forward, softmax_backward);
+  lower_by_rows(lowering, op, nn::operand::y, forward, softmax_backward);
 }
 
 }  // namespace millrace::gpu

@@ -10,11 +10,17 @@
 #include <millrace/nn/layers/dense.h>
 #include <millrace/nn/layers/dropout.h>
 #include <millrace/nn/layers/flatten.h>
+#include <millrace/nn/layers/gelu.h>
 #include <millrace/nn/layers/global_avg_pool.h>
+#include <millrace/nn/layers/hard_sigmoid.h>
+#include <millrace/nn/layers/hard_swish.h>
+#include <millrace/nn/layers/leaky_relu.h>
 #include <millrace/nn/layers/max_pool2d.h>
 #include <millrace/nn/layers/multiply.h>
 #include <millrace/nn/layers/relu.h>
+#include <millrace/nn/layers/relu6.h>
 #include <millrace/nn/layers/sigmoid.h>
+#include <millrace/nn/layers/silu.h>
 #include <millrace/nn/layers/softmax.h>
 #include <millrace/nn/layers/tanh.h>
 
@@ -22,7 +28,13 @@
 /// Kinds that are Elementwise, and nothing else to an engine. (A ReLU is: what makes its input can
 /// do its work.)
 #define MILLRACE_ELEMENTWISE_KINDS(KIND) \
+  KIND(Gelu)                             \
+  KIND(HardSigmoid)                      \
+  KIND(HardSwish)                        \
+  KIND(LeakyRelu)                        \
+  KIND(Relu6)                            \
   KIND(Sigmoid)                          \
+  KIND(Silu)                             \
   KIND(Tanh)
 #define MILLRACE_LAYER_KINDS(KIND) \
   MILLRACE_ELEMENTWISE_KINDS(KIND) \

@@ -10,11 +10,11 @@ namespace millrace::nn {
 struct Sigmoid : Elementwise<Sigmoid> {
   static constexpr LayerFacts kFacts{.name = "sigmoid", .stem = "sigmoid", .keeps_order = true};
   template <class Real>
-  MILLRACE_HOST_DEVICE static Real value(Real x) {
+  MILLRACE_HOST_DEVICE Real value(Real x) const {
     return 1 / (1 + std::exp(-x));
   }
   template <class Real>
-  MILLRACE_HOST_DEVICE static Real gradient(Real dy, Real y) {
+  MILLRACE_HOST_DEVICE Real gradient(Real dy, Real y) const {
     return dy * y * (1 - y);
   }
 };

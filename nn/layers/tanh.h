@@ -10,11 +10,11 @@ namespace millrace::nn {
 struct Tanh : Elementwise<Tanh> {
   static constexpr LayerFacts kFacts{.name = "tanh", .stem = "tanh", .keeps_order = true};
   template <class Real>
-  MILLRACE_HOST_DEVICE static Real value(Real x) {
+  MILLRACE_HOST_DEVICE Real value(Real x) const {
     return std::tanh(x);
   }
   template <class Real>
-  MILLRACE_HOST_DEVICE static Real gradient(Real dy, Real y) {
+  MILLRACE_HOST_DEVICE Real gradient(Real dy, Real y) const {
     return dy * (1 - y * y);
   }
 };

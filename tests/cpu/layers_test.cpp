@@ -278,6 +278,36 @@ TEST_CASE("Values that meet and part agree with float64") {
   }
 }
 
+namespace {
+
+/// A user's own: x^3 / 3 - c x.
+struct Cubic : nn::Elementwise<Cubic> {
+  float slope = 1;
+
+  static constexpr nn::LayerFacts kFacts{.name = "cubic", .stem = "cubic"};
+  static constexpr bool kFromInput = true;
+  void list(nn::FieldList& fields) { fields.optional("slope", &slope); }
+  template <class Real>
+  Real value(Real x) const {
+    return x * x * x / 3 - Real(slope) * x;
+  }
+  template <class Real>
+  Real gradient(Real dy, Real x) const {
+    return dy * (x * x - Real(slope));
+  }
+  friend bool operator==(const Cubic&, const Cubic&) = default;
+};
+
+}  // namespace
+
+TEST_CASE("An elementwise kind of a user's own needs its formulas alone") {
+  Cubic kind;
+  kind.slope = 0.5F;
+  ModelBuilder builder("m", {7, 6, 3});
+  builder.conv(20).add(kind).conv(4).flatten().dense(6).add(kind).dense(3).softmax();
+  check_model(builder.build(), kSeven, kFullAndShort);
+}
+
 TEST_CASE("Kinds of a user's own agree with float64") {
   const nn::CompileOptions options{.batch = 7, .optimizer = {.learning_rate = 0.1}, .seed = 3};
   for (const int threads : {1, 3}) {

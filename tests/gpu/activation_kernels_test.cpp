@@ -60,23 +60,37 @@ TEST_CASE("A ReLU lets a NaN through") {
   CHECK(std::isnan(memory.get(Type::f16, x, 1)[0]));
 }
 
-TEST_CASE("Sigmoid and its gradient") {
-  const Type type = any_type();
-  const Plane plane = any_plane(type);
+template <class Kind>
+void check_elementwise(Type type, const Plane& plane) {
+  INFO(Kind::kFacts.name);
   KernelMemory memory;
-  const Doubles x = noise(type, counting(plane), 1, -12, 12), dy = noise(type, counting(plane), 2);
+  Doubles x = noise(type, counting(plane), 1, -12, 12);
+  for (std::size_t i = 0; i < x.size(); i += 5) x[i] = static_cast<double>(i % 4) * 3 - 3;  // kinks
+  const Doubles dy = noise(type, counting(plane), 2);
   Doubles want(x.size());
-  reference::forward<nn::Sigmoid>(1, std::span<const double>(x), std::span(want));
+  reference::forward<Kind>(1, std::span<const double>(x), std::span(want));
+  void* const stored = memory.put(type, plane, x);
   void* const y = memory.take(type, plane.elements());
-  memory.run(elementwise_forward<nn::Sigmoid>(type, memory.put(type, plane, x), y, plane));
+  memory.run(elementwise_forward(Kind{}, type, stored, y, plane));
   check_near(type, memory.get(type, y, plane), want);
 
-  const Doubles p = memory.get(type, y, plane);
-  reference::backward<nn::Sigmoid>(1, std::span<const double>(dy), std::span<const double>(p),
-                                   std::span(want));
-  void* const dx = memory.take(type, plane.elements());
-  memory.run(elementwise_backward<nn::Sigmoid>(type, memory.put(type, plane, dy), y, dx, plane));
+  const Doubles read = Kind::kFromInput ? x : memory.get(type, y, plane);
+  reference::backward<Kind>(1, std::span<const double>(dy), std::span<const double>(read),
+                            std::span(want));
+  void* const dx = memory.put(type, plane, dy);  // in place
+  memory.run(elementwise_backward(Kind{}, type, dx, Kind::kFromInput ? stored : y, dx, plane));
   check_near(type, memory.get(type, dx, plane), want);
+
+  x.assign(x.size(), NAN);
+  memory.run(elementwise_forward(Kind{}, type, memory.put(type, plane, x), y, plane));
+  CHECK(std::isnan(memory.get(type, y, plane)[0]));  // a diverged run must not look healthy
+}
+
+TEST_CASE("Every elementwise kind and its gradient, also at kinks and for a NaN") {
+  const Type type = any_type();
+  const Plane plane = any_plane(type);
+#define MILLRACE_CHECK_ELEMENTWISE(Kind) check_elementwise<nn::Kind>(type, plane);
+  MILLRACE_ELEMENTWISE_KINDS(MILLRACE_CHECK_ELEMENTWISE)
 }
 
 TEST_CASE("Softmax of large logits and its gradient, over the channels that count") {
@@ -120,7 +134,7 @@ TEST_CASE("Memory, channels and types that a kernel cannot do are refused") {
   CHECK_THROWS_AS(relu_forward(Type::u8, x, x, 8), std::logic_error);
   CHECK_THROWS_AS(add_bias(Type::f16, x, x, x, Plane{4, 3, 4}, false), std::logic_error);
   CHECK_THROWS_AS(add_bias(Type::f16, x, x, x, Plane{0, 3, 8}, false), std::logic_error);
-  CHECK_THROWS_AS(elementwise_forward<nn::Sigmoid>(Type::f32, x, x, Plane{4, 9, 8}),
+  CHECK_THROWS_AS(elementwise_forward(nn::Sigmoid{}, Type::f32, x, x, Plane{4, 9, 8}),
                   std::logic_error);
 }
 

@@ -40,9 +40,11 @@ void forward(std::int64_t channels, In x, Out y) {
       call_of({x.size() / channels, 1, channels}, {{operand::x, x}, {operand::y, in(y)}}));
 }
 template <class Kind>
-void backward(std::int64_t channels, In dy, In y, Out dx) {
+void backward(std::int64_t channels, In dy, In read, Out dx) {
+  Operand read_by_gradient = operand::y;
+  if constexpr (requires { Kind::read_by_gradient(); }) read_by_gradient = Kind::read_by_gradient();
   Kind().backward(call_of({dy.size() / channels, 1, channels},
-                          {{operand::dy, dy}, {operand::y, y}, {operand::dx, in(dx)}}));
+                          {{operand::dy, dy}, {read_by_gradient, read}, {operand::dx, in(dx)}}));
 }
 
 inline void global_avg_pool_forward(const Pixels& size, In x, Out y) {

@@ -22,13 +22,17 @@ struct AnyValue {
   template <class T>
   operator T() const;  // NOLINT(google-explicit-constructor): stands for any member
 };
-/// How many members an aggregate has.
+/// How many members an aggregate has, and bases.
 template <class T, class... Values>
-constexpr std::size_t members() {
+constexpr std::size_t elements() {
   if constexpr (requires { T{std::declval<Values>()..., AnyValue{}}; }) {
-    return members<T, Values..., AnyValue>();
+    return elements<T, Values..., AnyValue>();
   }
   return sizeof...(Values);
+}
+template <class T>
+constexpr std::size_t members() {
+  return elements<T>() - (std::is_base_of_v<Elementwise<T>, T> ? 1 : 0);
 }
 
 /// Sets every option to another value, and counts them.

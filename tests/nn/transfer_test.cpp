@@ -1,4 +1,5 @@
 #include <millrace/nn/layers/kinds.h>
+#include <millrace/nn/layers/registry.h>
 #include <millrace/nn/transfer.h>
 
 #include <millrace/core/error.h>
@@ -47,13 +48,25 @@ TEST_CASE("all words of a head become layers") {
   CHECK(model.layers.back().kind.is<Sigmoid>());
 }
 
+TEST_CASE("every activation is a word of a head, alone and behind dense") {
+  const Model base = zoo_model("cnn", {64, 64, 3}, 2);
+#define MILLRACE_NAME(Kind) Kind::kFacts.name,
+  for (const std::string_view name : {"relu", MILLRACE_ELEMENTWISE_KINDS(MILLRACE_NAME)}) {
+#undef MILLRACE_NAME
+    INFO(name);
+    const Model model = with_head(base, concat("gap,", name, ",dense:8:", name, ",dense"), 2);
+    CHECK(model.layers[base_layers(base) + 1].kind == layer_kind(name));
+    CHECK(model.layers[base_layers(base) + 3].kind == layer_kind(name));
+  }
+}
+
 TEST_CASE("a head that cannot be read is refused by the word") {
   const Model base = zoo_model("cnn", {64, 64, 3}, 2);
   for (const auto& [head, problem] :
        {std::pair("gap", "'gap': the last word must be dense"),
         std::pair("", "the last word must be dense"),
         std::pair("gap,dense:7", "the last word must be dense"),
-        std::pair("gap,dense:7:tanh,dense", "'dense:7:tanh': known"),
+        std::pair("gap,dense:7:mish,dense", "'dense:7:mish': known"),
         std::pair("gap,dense:x,dense", "'dense:x': expected a number"),
         std::pair("gap,dropout:2,dense", "rate must be in [0, 1)"),
         std::pair("gap,dense,dense", "'dense': known"),
