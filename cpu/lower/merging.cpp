@@ -18,7 +18,8 @@ float* floats(Memory memory, std::size_t i) {
 /// The layout of a value if it has blocks of channels, else the logical order.
 Layout layout_of(const Lowering& lowering, nn::ValueId id) {
   const Layout here = lowering.layout(lowering.slot_of(id));
-  const Layout plain = plain_layout(lowering.shape(id));  // a flattened image lies as the image does
+  const Layout plain =
+      plain_layout(lowering.shape(id));  // a flattened image lies as the image does
   return onednn::dims(here) == onednn::dims(plain) && channel_blocks(here) ? here : plain;
 }
 

@@ -44,10 +44,10 @@ class Executor64 final : public ReferenceExecutor {
         loss_(options_.loss.value_or(default_loss(model))),
         parameters_(nn::parameters(model)),
         evaluation_(graph_of(model, Mode::evaluation), arenas_, numbers.precision,
-                    numbers.stores_floats) {
+                    numbers.float_loops) {
     if (!options_.training) return;
     training_.emplace(graph_of(model, Mode::training), arenas_, numbers.precision,
-                      numbers.stores_floats);
+                      numbers.float_loops);
   }
 
   [[nodiscard]] const Model& model() const override { return evaluation_.graph().model; }

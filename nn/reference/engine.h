@@ -26,9 +26,9 @@ struct ReferenceOptions {
   /// precision.h keeps in float32, the parameters among it, is float64 here.
   Precision precision = Precision::fp32;
   LossScaleOptions loss_scale{};  ///< of fp16
-  /// With fp32: each value that an operation makes is rounded to float32, once. No loops over
-  /// float32 can be nearer to float64, so it is what engines are measured by.
-  bool stores_floats = false;
+  /// With fp32: the same loops over float32, sums included: what engines are measured by, which may
+  /// be a little further from float64 but not much. Kinds that have no such loops are rounded.
+  bool float_loops = false;
 };
 
 /// A step of fp16 whose gradients are not all finite changes neither weights nor optimizer state,

@@ -10,17 +10,38 @@
 namespace millrace::nn::reference {
 namespace {
 
+/// The operation over float32; what it writes comes back.
+void run_floats(const LayerKind& kind, bool is_forward, const Call& call) {
+  FloatCall floats{.samples = call.samples,
+                   .inputs = call.inputs,
+                   .output = call.output,
+                   .operands = {},
+                   .seed = call.seed,
+                   .pass = call.pass,
+                   .layer = call.layer,
+                   .positions = call.positions};
+  std::vector<std::vector<float>> memory;
+  for (const Call::Bound& bound : call.operands) {
+    memory.emplace_back(bound.values.begin(), bound.values.end());
+    floats.operands.push_back({bound.operand, memory.back()});
+  }
+  is_forward ? kind->forward(floats) : kind->backward(floats);
+  for (std::size_t i = 0; i < memory.size(); ++i) {
+    std::copy(memory[i].begin(), memory[i].end(), call.operands[i].values.begin());
+  }
+}
+
 bool lives_in_arena(const Value& value) {
   return value.parameter >= 0;
 }
 
 }  // namespace
 
-GraphRunner::GraphRunner(Graph graph, Arenas& arenas, Precision precision, bool stores_floats)
+GraphRunner::GraphRunner(Graph graph, Arenas& arenas, Precision precision, bool float_loops)
     : graph_(std::move(graph)),
       arenas_(arenas),
       precision_(precision),
-      stores_floats_(stores_floats),
+      float_loops_(float_loops),
       shapes_(infer_shapes(graph_.model)),
       inputs_(input_shapes(graph_.model, shapes_)) {}
 
@@ -96,6 +117,7 @@ void GraphRunner::run_op(const Op& op, const Batch& batch, std::uint64_t seed, S
   const bool is_forward = op.pass == Pass::forward;
   const Call call = bind(op, batch, seed);
   const LayerKind& kind = graph_.layer(op).kind;
+  if (float_loops_ && kind->has_float_loops()) return run_floats(kind, is_forward, call);
   is_forward ? kind->forward(call) : kind->backward(call);
 }
 
@@ -161,7 +183,7 @@ void GraphRunner::round(std::span<double> values) const {
 /// Rounding behind a dense layer and again behind its ReLU is rounding once: the second changes
 /// nothing.
 void GraphRunner::round_outputs(const Op& op) {
-  if (stores_floats_) {
+  if (float_loops_) {
     for (const Argument& made : op.outputs) {
       for (double& value : rows(made.value).span()) value = double{static_cast<float>(value)};
     }

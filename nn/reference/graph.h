@@ -25,8 +25,8 @@ struct Arenas {
 class GraphRunner {
  public:
   /// `arenas` must outlive the runner. Rounds as `precision` does (precision.h); fp32: not at all,
-  /// or with `stores_floats` what operations make to float32.
-  GraphRunner(Graph graph, Arenas& arenas, Precision precision, bool stores_floats);
+  /// or with `float_loops` all loops are over float32.
+  GraphRunner(Graph graph, Arenas& arenas, Precision precision, bool float_loops);
 
   [[nodiscard]] const Graph& graph() const { return graph_; }
   [[nodiscard]] std::uint64_t bytes() const;  ///< of all values that are not in arenas
@@ -61,7 +61,7 @@ class GraphRunner {
   Graph graph_;
   Arenas& arenas_;
   Precision precision_;
-  bool stores_floats_;
+  bool float_loops_;
   std::vector<LayerShape> shapes_;  ///< by layer
   std::vector<std::vector<Shape>> inputs_;
   std::vector<std::vector<double>> values_;
