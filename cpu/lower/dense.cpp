@@ -204,6 +204,7 @@ void lower(Lowering& lowering, const nn::Op& op, const nn::Dense&) {
     case nn::Pass::backward_parameters:
       return by_outputs ? backward_weights_by_outputs(lowering, op)
                         : backward_weights(lowering, op);
+    case nn::Pass::gradient_sum: break;  // no pass of a layer
   }
 }
 

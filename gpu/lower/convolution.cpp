@@ -103,6 +103,7 @@ void lower(Lowering& lowering, const nn::Op& op, const nn::Conv2D&) {
     case nn::Pass::forward: return forward(lowering, op);
     case nn::Pass::backward_data: return backward_data(lowering, op);
     case nn::Pass::backward_parameters: return backward_parameters(lowering, op);
+    case nn::Pass::gradient_sum: break;  // no pass of a layer
   }
 }
 
