@@ -2,13 +2,14 @@
 // All optimizers: their names, options, states and loops come from this list.
 
 #include <millrace/core/type_list.h>
+#include <millrace/nn/optimizers/adagrad.h>
 #include <millrace/nn/optimizers/adam.h>
 #include <millrace/nn/optimizers/rmsprop.h>
 #include <millrace/nn/optimizers/sgd.h>
 
 namespace millrace::nn {
 
-using Optimizers = TypeList<Sgd, Adam, KerasAdam, AdamW, Rmsprop>;
+using Optimizers = TypeList<Sgd, Adam, KerasAdam, AdamW, Rmsprop, Adagrad>;
 
 /// Formulas: docs/optimizers.md.
 enum class OptimizerKind {
@@ -17,6 +18,7 @@ enum class OptimizerKind {
   keras_adam = Optimizers::index_of<KerasAdam>(),
   adamw = Optimizers::index_of<AdamW>(),
   rmsprop = Optimizers::index_of<Rmsprop>(),
+  adagrad = Optimizers::index_of<Adagrad>(),
 };
 
 /// Calls use.template operator()<T>() with the T whose Rule and constants() are to be used.
