@@ -4,12 +4,13 @@
 #include <millrace/core/type_list.h>
 #include <millrace/nn/optimizers/adagrad.h>
 #include <millrace/nn/optimizers/adam.h>
+#include <millrace/nn/optimizers/lion.h>
 #include <millrace/nn/optimizers/rmsprop.h>
 #include <millrace/nn/optimizers/sgd.h>
 
 namespace millrace::nn {
 
-using Optimizers = TypeList<Sgd, Adam, KerasAdam, AdamW, Rmsprop, Adagrad>;
+using Optimizers = TypeList<Sgd, Adam, KerasAdam, AdamW, Rmsprop, Adagrad, Lion>;
 
 /// Formulas: docs/optimizers.md.
 enum class OptimizerKind {
@@ -19,6 +20,7 @@ enum class OptimizerKind {
   adamw = Optimizers::index_of<AdamW>(),
   rmsprop = Optimizers::index_of<Rmsprop>(),
   adagrad = Optimizers::index_of<Adagrad>(),
+  lion = Optimizers::index_of<Lion>(),
 };
 
 /// Calls use.template operator()<T>() with the T whose Rule and constants() are to be used.
