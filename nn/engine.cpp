@@ -17,6 +17,12 @@ void check_rows(const char* what, const ConstTensorView& view, std::int64_t samp
   }
 }
 
+/// One for each value of its label, or one.
+std::size_t weights_a_sample(const Batch& batch) {
+  if (!batch.weighs_outputs || batch.labels.shape.rank() == 0) return 1;
+  return static_cast<std::size_t>(batch.labels.shape.without_front().elements());
+}
+
 }  // namespace
 
 void validate(const CompileOptions& options) {
@@ -59,8 +65,10 @@ void check_batch(const Batch& batch, const Model& model, std::int64_t max_sample
   }
   if (!needs_labels) return;
   check_rows("labels", batch.labels, batch.samples);
-  if (!batch.weights.empty() && batch.weights.size() < samples) {
-    throw Error(concat("batch: ", batch.weights.size(), " weights for ", samples, " samples"));
+  const std::size_t weights = samples * weights_a_sample(batch);
+  if (!batch.weights.empty() && batch.weights.size() < weights) {
+    throw Error(concat("batch: ", batch.weights.size(), " weights for ", samples, " samples",
+                       batch.weighs_outputs ? concat(", which have ", weights, " outputs") : ""));
   }
 }
 
@@ -83,8 +91,8 @@ Batch slice(const Batch& batch, std::int64_t first, std::int64_t count) {
   Batch part = batch;
   part.input = rows_of(batch.input);
   part.labels = rows_of(batch.labels);
-  part.weights = part_of(batch.weights);
-  part.positions = part_of(batch.positions);
+  part.weights = part_of(batch.weights, weights_a_sample(batch));
+  part.positions = part_of(batch.positions, 1);
   part.samples = count;
   return part;
 }

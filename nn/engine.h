@@ -41,11 +41,15 @@ struct CompileOptions {
 /// A batch in the engine's memory. Rows [0, samples) are valid; the rest of the memory is ignored
 /// and need not be initialised.
 struct Batch {
-  ConstTensorView input{};           ///< f32 [N][H][W][C] or [N][F], N >= samples
-  ConstTensorView labels{};          ///< i32 [N] or f32 [N][K]; data may be null for predict
-  std::span<const float> weights{};  ///< [N] in host memory, or empty: all 1
-  std::int64_t samples = 0;          ///< 1 <= samples <= CompileOptions::batch
-  std::uint32_t pass = 0;            ///< with `positions`, what dropout's masks are a function of
+  ConstTensorView input{};   ///< f32 [N][H][W][C] or [N][F], N >= samples
+  ConstTensorView labels{};  ///< i32 [N] or f32 [N][K]; data may be null for predict
+  /// [N] in host memory, or empty: all 1; with `weighs_outputs` [N][K], one an output.
+  std::span<const float> weights{};
+  /// For losses that are means over outputs (LossInfo::weighs_outputs): what an output adds to the
+  /// mean is multiplied by its weight. A weight of 0 masks it, and its label may be anything.
+  bool weighs_outputs = false;
+  std::int64_t samples = 0;  ///< 1 <= samples <= CompileOptions::batch
+  std::uint32_t pass = 0;    ///< with `positions`, what dropout's masks are a function of
   std::span<const std::uint64_t> positions{};  ///< [N] in the pass, or empty: 0, 1, 2, ...
   /// Where all this lies on the device already (made by this engine; uploaded and cast), or null:
   /// then what is above is read, and only `samples` and `pass` otherwise.

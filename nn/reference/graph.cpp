@@ -114,7 +114,8 @@ Call GraphRunner::bind(const Op& op, const Batch& batch, std::uint64_t seed) {
 }
 
 void GraphRunner::add_gradients(const Op& op) {
-  const In a = std::span<const double>(rows(op.x(0)).span()), b = std::span<const double>(rows(op.x(1)).span());
+  const In a = std::span<const double>(rows(op.x(0)).span()),
+           b = std::span<const double>(rows(op.x(1)).span());
   std::transform(a.begin(), a.end(), b.begin(), rows(op.y()).begin(), std::plus<>());
 }
 
@@ -123,7 +124,7 @@ StepResult GraphRunner::loss(const Op& op, const Batch& batch) {
   const Out dlogits = op.dx() < 0 ? Out() : rows(op.dx());
   const StepResult result =
       evaluate_loss<double>(graph_.loss, rows(op.x()).span(), batch.labels, batch.weights, samples_,
-                            k, dlogits.span(), graph_.label_smoothing);
+                            k, dlogits.span(), graph_.label_smoothing, batch.weighs_outputs);
   for (double& slope : dlogits) slope *= loss_scale_;
   return result;
 }
