@@ -3,13 +3,15 @@
 
 #include <millrace/core/type_list.h>
 #include <millrace/nn/losses/huber.h>
+#include <millrace/nn/losses/mean_absolute_error.h>
 #include <millrace/nn/losses/mean_squared_error.h>
 #include <millrace/nn/losses/sigmoid_cross_entropy.h>
 #include <millrace/nn/losses/softmax_cross_entropy.h>
 
 namespace millrace::nn {
 
-using Losses = TypeList<SoftmaxCrossEntropy, SigmoidCrossEntropy, Huber, MeanSquaredError>;
+using Losses = TypeList<SoftmaxCrossEntropy, SigmoidCrossEntropy, Huber, MeanSquaredError,
+                        MeanAbsoluteError>;
 
 enum class Loss {
   /// labels int32 [N] or float32 [N][K]
@@ -20,6 +22,7 @@ enum class Loss {
   /// like any other
   huber = Losses::index_of<Huber>(),
   mean_squared_error = Losses::index_of<MeanSquaredError>(),
+  mean_absolute_error = Losses::index_of<MeanAbsoluteError>(),
 };
 
 /// Calls use.template operator()<T>() with the T of the loss.
