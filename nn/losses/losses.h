@@ -7,11 +7,12 @@
 #include <millrace/nn/losses/mean_squared_error.h>
 #include <millrace/nn/losses/sigmoid_cross_entropy.h>
 #include <millrace/nn/losses/softmax_cross_entropy.h>
+#include <millrace/nn/losses/softmax_focal.h>
 
 namespace millrace::nn {
 
 using Losses = TypeList<SoftmaxCrossEntropy, SigmoidCrossEntropy, Huber, MeanSquaredError,
-                        MeanAbsoluteError>;
+                        MeanAbsoluteError, SoftmaxFocal>;
 
 enum class Loss {
   /// labels int32 [N] or float32 [N][K]
@@ -23,6 +24,8 @@ enum class Loss {
   huber = Losses::index_of<Huber>(),
   mean_squared_error = Losses::index_of<MeanSquaredError>(),
   mean_absolute_error = Losses::index_of<MeanAbsoluteError>(),
+  /// of classes, where what is learnt well counts little; labels as for the cross-entropies
+  softmax_focal = Losses::index_of<SoftmaxFocal>(),
 };
 
 /// Calls use.template operator()<T>() with the T of the loss.
