@@ -6,13 +6,14 @@
 #include <millrace/nn/losses/mean_absolute_error.h>
 #include <millrace/nn/losses/mean_squared_error.h>
 #include <millrace/nn/losses/sigmoid_cross_entropy.h>
+#include <millrace/nn/losses/sigmoid_focal.h>
 #include <millrace/nn/losses/softmax_cross_entropy.h>
 #include <millrace/nn/losses/softmax_focal.h>
 
 namespace millrace::nn {
 
 using Losses = TypeList<SoftmaxCrossEntropy, SigmoidCrossEntropy, Huber, MeanSquaredError,
-                        MeanAbsoluteError, SoftmaxFocal>;
+                        MeanAbsoluteError, SoftmaxFocal, SigmoidFocal>;
 
 enum class Loss {
   /// labels int32 [N] or float32 [N][K]
@@ -26,6 +27,7 @@ enum class Loss {
   mean_absolute_error = Losses::index_of<MeanAbsoluteError>(),
   /// of classes, where what is learnt well counts little; labels as for the cross-entropies
   softmax_focal = Losses::index_of<SoftmaxFocal>(),
+  sigmoid_focal = Losses::index_of<SigmoidFocal>(),
 };
 
 /// Calls use.template operator()<T>() with the T of the loss.
