@@ -149,7 +149,7 @@ StepResult GraphRunner::loss(const Op& op, const Batch& batch) {
   const Out dlogits = op.dx() < 0 ? Out() : rows(op.dx());
   const StepResult result =
       evaluate_loss<double>(graph_.loss, rows(op.x()).span(), batch.labels, batch.weights, samples_,
-                            k, dlogits.span(), graph_.label_smoothing);
+                            k, dlogits.span(), graph_.label_smoothing, batch.weighs_outputs);
   for (double& slope : dlogits) slope *= loss_scale_;
   return result;
 }

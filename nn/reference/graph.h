@@ -18,6 +18,7 @@ struct Arenas {
   std::vector<double> parameters;
   std::vector<double> working;  ///< 16-bit precisions: parameters as operations read them
   std::vector<double> gradients;
+  std::vector<double> sums;  ///< of the gradients of a group, each times its batch's samples
   std::array<std::vector<double>, kMostStates> states;
   std::vector<double> masks;
 };
