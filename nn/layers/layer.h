@@ -6,11 +6,13 @@
 //   LayerShape infer(const LayerInput&) const   shapes, parameters and cost; throws what is wrong
 //   Derivative derivative(bool) const           what its backward pass reads
 //   bool is_identity(bool training) const       left out of the graph then; may be missing: never
-//   void forward(const reference::Call&) const  the float64 loops; so backward(), once for each
-//                                               operation of the backward pass
+//   template <class Real>
+//   void forward(const reference::BasicCall<Real>&) const
+//                                               the loops; so backward(), once for each operation
+//                                               of the backward pass
 //   operator==
-// A kind that is none of the library's runs on the CPU engine too if its loops are templates:
-//   template <class Real> void forward(const reference::BasicCall<Real>&) const
+// A kind whose loops are for float64 alone (reference::Call) cannot be run by the CPU engine, which
+// runs kinds that it does not know by their loops for float32.
 // LayerKind holds one of any kind. What is const is thread-safe: it reads the options and what it
 // is given. docs/adding-a-layer.md walks through a kind.
 
