@@ -22,6 +22,7 @@ namespace {
 const nn::CompileOptions kSeven{.batch = 7, .optimizer = {.learning_rate = 0.1}};
 const std::vector<std::int64_t> kFullAndShort{7, 3, 1};
 const std::vector<Precision> kFp32{Precision::fp32};
+const std::vector<Precision> kStorage{Precision::fp32, Precision::fp16, Precision::bf16};
 
 /// What every model of images ends in here.
 nn::Model classified(ModelBuilder& builder) {
@@ -258,7 +259,10 @@ TEST_CASE("Values that meet and part agree with float64") {
   for (const std::int64_t channels : {5, 16}) {
     for (const nn::Model& model : test::branch_models(channels)) {
       INFO(model.name << ", " << channels << " channels");
-      check_model(model, kSeven, {7, 3});
+      // A rounding turns the sign of what a norm has brought near zero, and a ReLU behind it lets
+      // through another gradient: in 16 bits a matter of chance.
+      const bool is_steady = !nn::has_batch_statistics(model);
+      check_model(model, kSeven, {7, 3}, is_steady ? kStorage : kFp32);
     }
   }
 }
