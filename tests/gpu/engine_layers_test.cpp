@@ -9,6 +9,7 @@
 #include "engines/branches.h"
 #include "engines/foreign_kind.h"
 #include "engines/optimizers.h"
+#include "engines/windows.h"
 #include "gpu/engines.h"
 
 using namespace millrace;
@@ -83,6 +84,36 @@ TEST_CASE("A convolution agrees with float64 for every padding, stride and kerne
         builder.conv(8, 3, Padding::same).relu().conv(6, size, padding, stride, false);
         check_model(classified(builder), kSeven, {7}, kFp32);
       }
+    }
+  }
+}
+
+TEST_CASE("Convolutions in groups, depthwise or dilated agree with float64") {
+  for (const nn::Model& model : test::window_models()) {
+    INFO(model.name);
+    check_model(model, kSeven, {7, 3});
+  }
+}
+
+TEST_CASE("Groups that stored channels do not hold whole are refused by the layer's name") {
+  const auto compile = [](std::int64_t channels, std::int64_t filters, Precision precision) {
+    const nn::Model model =
+        ModelBuilder("m", {5, 5, channels}).conv({.filters = filters, .groups = 2}).build();
+    (void)test::TestedEngine(precision).engine->compile(model, {.batch = 2});
+  };
+  CHECK_THROWS_WITH(compile(6, 4, Precision::fp16),
+                    "gpu: conv1 forward: 2 groups of 3 channels and 2 filters do not fill the 8 "
+                    "channels and 8 filters that are stored, which is not supported; have "
+                    "multiples of 8 channels and filters, or one filter a channel");
+  CHECK_THROWS_WITH(compile(8, 12, Precision::fp16), Catch::Contains("conv1 forward: 2 groups of"));
+  CHECK_NOTHROW(compile(8, 12, Precision::fp32));
+}
+
+TEST_CASE("Pooling of rectangles, padded, counted or with ceil agrees with float64") {
+  for (const std::int64_t channels : {5, 16}) {
+    for (const nn::Model& model : test::pooling_models(channels)) {
+      INFO(model.name << ", " << channels << " channels");
+      check_model(model, kSeven, {7, 3});
     }
   }
 }
