@@ -8,7 +8,14 @@
 namespace millrace::cpu {
 namespace {
 
-Layout parameter_layout(const nn::Parameter& parameter) {
+/// The order of nn/engine.h.
+Layout outside_layout(const Layout& inside) {
+  return onednn::row_major(onednn::dims(inside));
+}
+
+}  // namespace
+
+Layout plain_layout(const nn::Parameter& parameter) {
   const auto extents = parameter.shape.extents();
   onednn::Dims dims{extents.begin(), extents.end()};
   if (parameter.groups > 1) {
@@ -17,13 +24,6 @@ Layout parameter_layout(const nn::Parameter& parameter) {
   }
   return onednn::row_major(dims);
 }
-
-/// The order of nn/engine.h.
-Layout outside_layout(const Layout& inside) {
-  return onednn::row_major(onednn::dims(inside));
-}
-
-}  // namespace
 
 ParameterLayouts::ParameterLayouts(std::vector<nn::Parameter> parameters)
     : parameters_(std::move(parameters)), layouts_(parameters_.size()) {}
@@ -36,7 +36,7 @@ const Layout& ParameterLayouts::choose(int parameter, const Layout& preferred) {
 
 Layout ParameterLayouts::layout(int parameter) const {
   const auto p = static_cast<std::size_t>(parameter);
-  return layouts_.at(p).value_or(onednn::any(parameter_layout(parameters_.at(p))));
+  return layouts_.at(p).value_or(onednn::any(plain_layout(parameters_.at(p))));
 }
 
 void ParameterLayouts::place(const Division& division) {
@@ -46,7 +46,7 @@ void ParameterLayouts::place(const Division& division) {
   const auto place_where = [&](auto&& is_next) {
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
       if (!is_next(parameters_[i])) continue;
-      if (!layouts_[i]) layouts_[i] = parameter_layout(parameters_[i]);
+      if (!layouts_[i]) layouts_[i] = plain_layout(parameters_[i]);
       offsets_[i] = static_cast<std::int64_t>(bytes);
       bytes += round_up(layouts_[i]->get_size(), kAlignment);
     }
