@@ -64,6 +64,7 @@ struct InputMemory {
   const std::uint64_t* positions = nullptr;
   bool labels_are_indices = true;
   friend bool operator==(const InputMemory&, const InputMemory&) = default;
+  bool weighs_outputs = false;  ///< weights are [N][K]
 };
 
 /// What a step's work finds its memory by. A slot that a step asks for is one that it uses.

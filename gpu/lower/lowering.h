@@ -154,6 +154,7 @@ struct LossSlots {
   SlotId losses = kNoSlot, right = kNoSlot;
   LossSize size;
 };
+  [[nodiscard]] LossSize size_for(const InputMemory& input) const;
 LossSlots lower_loss(Lowering& lowering, const nn::Op& op);
 void append_loss_totals(Lowering& lowering, const LossSlots& loss);
 void append_update(Lowering& lowering);
