@@ -100,10 +100,8 @@ struct LossTotals {
       weight += kHasWeights ? static_cast<double>(weights[n]) : 1.0;
       correct += right[n];
     }
-    scalars->loss_sum += loss + scalars->penalty * static_cast<double>(samples);
-    scalars->weight_sum += weight;
-    scalars->correct += correct;
-    scalars->counted += samples;
+    Results& results = scalars->in_group != 0 ? scalars->of_group : scalars->results;
+    results.add({loss + scalars->penalty * static_cast<double>(samples), weight, correct, samples});
   }
 };
 
@@ -123,20 +121,20 @@ Targets targets_of(Launcher& at, const void* labels, const LossSize& size) {
   targets.classes = info.classes(size.outputs);
   targets.smoothing = nn::smoothing_of(size.loss, size.outputs, size.label_smoothing);
   return targets;
-bool has_weights_of_outputs(const float* weights, const LossSize& size) {
-  return weights != nullptr && size.weighs_outputs;
 }
 
+bool has_weights_of_outputs(const float* weights, const LossSize& size) {
+  return weights != nullptr && size.weighs_outputs;
 }
 
 }  // namespace
 
 Launch loss(Type type, const float* logits, const void* labels, const float* weights, void* dlogits,
+            double* losses, std::uint8_t* right, const LossSize& size, const Scalars* scalars) {
+  const std::int64_t elements = size.samples * size.stored;
   const bool weighs = has_weights_of_outputs(weights, size);
   if (weighs) nn::check_weighs_outputs(size.loss);
   const std::int64_t weight_count = size.samples * (weighs ? size.outputs : 1);
-            double* losses, std::uint8_t* right, const LossSize& size, const Scalars* scalars) {
-  const std::int64_t elements = size.samples * size.stored;
   return nn::with_loss(size.loss, [&]<class Kind>() {
     return typed(Kind::kInfo.kernel, type, elements, [&]<class T>(Launcher& at) {
       return at.calls(LossRows<T, Kind>{.logits = at.reads_any<float>(logits, elements),
@@ -145,9 +143,9 @@ Launch loss(Type type, const float* logits, const void* labels, const float* wei
                                         .weighs_outputs = weighs,
                                         .dlogits = at.writes_any<T>(dlogits, elements),
                                         .losses = at.writes_any<double>(
-                                        .rows = size.samples,
                                             losses, size.samples * (weighs ? 2 : 1)),
                                         .right = at.writes_any<std::uint8_t>(right, size.samples),
+                                        .rows = size.samples,
                                         .stored = size.stored,
                                         .scalars = at.reads_any<Scalars>(scalars)},
                       size.samples);
