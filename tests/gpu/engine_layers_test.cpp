@@ -297,3 +297,25 @@ TEST_CASE("Values that meet and part agree with float64") {
     }
   }
 }
+
+TEST_CASE("A group of batches takes the step of one batch that holds them all") {
+  ModelBuilder builder("m", {12, 12, 3});
+  builder.conv(16).relu().avg_pool().conv(12).relu().flatten().dropout(0.3F);
+  const nn::Model model = builder.dense(20).relu().dense(5).softmax().build();
+  for (const Precision precision : {Precision::fp32, Precision::fp16, Precision::bf16}) {
+    if (!test::computes(precision)) continue;
+    for (const nn::GradientOptions& gradient : {nn::GradientOptions{},
+                                                {.l2 = 0.01},
+                                                {.l2 = 0.01, .clip_norm = 0.2},
+                                                {.clip_global_norm = 0.3}}) {
+      INFO(nn::to_string(precision) << ", l2 " << gradient.l2 << ", clips " << gradient.clip_norm
+                                    << ' ' << gradient.clip_global_norm);
+      const test::TestedEngine tested(precision);
+      test::check_groups(
+          *tested.engine, test::reference_for(precision), model,
+          {.batch = 6, .optimizer = {.learning_rate = 0.1, .momentum = 0.9}, .gradient = gradient},
+          test::nearness_of(precision));
+      tested.check_device();
+    }
+  }
+}
