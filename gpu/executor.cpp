@@ -10,8 +10,18 @@
 namespace millrace::gpu::detail {
 namespace {
 
+/// Losses and update rules of a program's own were not compiled for the device.
 nn::CompileOptions checked(const nn::CompileOptions& options) {
   nn::validate(options);
+  if (options.loss && !nn::is_of_library(*options.loss)) {
+    throw Error(concat("gpu: this engine cannot do the loss '", nn::loss_info(*options.loss).option,
+                       "', which is none of Millrace's own; train on the CPU engine"));
+  }
+  if (options.training && !nn::is_of_library(options.optimizer.kind)) {
+    throw Error(concat("gpu: this engine cannot do the optimizer '",
+                       nn::to_string(options.optimizer.kind),
+                       "', which is none of Millrace's own; train on the CPU engine"));
+  }
   return options;
 }
 

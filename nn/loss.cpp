@@ -3,17 +3,31 @@
 #include <millrace/core/error.h>
 #include <millrace/nn/layers/sigmoid.h>
 #include <millrace/nn/layers/softmax.h>
+#include <millrace/nn/losses/registry.h>
 #include <millrace/nn/model.h>
+#include <millrace/nn/registry.h>
 
 #include <algorithm>
-#include <array>
+#include <deque>
 #include <numeric>
 #include <string_view>
 
 namespace millrace::nn {
 namespace {
 
-constexpr auto kInfos = infos_of(Losses{});
+template <class... All>
+std::deque<LossEntry> entries_of(TypeList<All...> /*list*/) {
+  return {LossEntry::of<All>()...};
+}
+
+Registry<LossEntry>& registry() {
+  static Registry<LossEntry> all("loss", entries_of(Losses{}));
+  return all;
+}
+
+const LossEntry& entry_of(Loss loss) {
+  return registry().at(static_cast<std::size_t>(loss));
+}
 
 /// Labels of either form, row by row. The type and shape are checked once, values as they are read.
 class Labels {
@@ -84,27 +98,18 @@ class Weights {
   bool of_outputs_;
 };
 
-/// Where the derivatives of a row go; null: nowhere.
-template <class Float>
-struct GradientRow {
-  Float* values;
-  explicit operator bool() const { return values != nullptr; }
-  void operator()(std::int64_t j, double value) const { values[j] = static_cast<Float>(value); }
-};
-
 }  // namespace
 
-const LossInfo& loss_info(Loss loss) noexcept {
-  return kInfos[static_cast<std::size_t>(loss)];
+Loss register_loss(const LossEntry& entry) {
+  return static_cast<Loss>(registry().add(entry));
+}
+
+const LossInfo& loss_info(Loss loss) {
+  return entry_of(loss).info;
 }
 
 Loss loss_named(std::string_view option) {
-  std::string known;
-  for (std::size_t i = 0; i < kInfos.size(); ++i) {
-    if (option == kInfos[i].option) return static_cast<Loss>(i);
-    known += concat(i == 0 ? "" : ", ", kInfos[i].option);
-  }
-  throw UsageError(concat("unknown loss '", option, "'; known: ", known));
+  return static_cast<Loss>(registry().find(option));
 }
 
 bool folds_end(Loss loss, const Model& model) {
@@ -121,9 +126,10 @@ bool fits_end(Loss loss, const Model& model) {
 
 std::string fitting_losses(const Model& model) {
   std::string names;
-  for (std::size_t i = 0; i < kInfos.size(); ++i) {
-    if (!fits_end(static_cast<Loss>(i), model)) continue;
-    names += concat(names.empty() ? "" : ", ", kInfos[i].option);
+  for (std::size_t i = 0; i < registry().size(); ++i) {
+    const auto loss = static_cast<Loss>(i);
+    if (!fits_end(loss, model)) continue;
+    names += concat(names.empty() ? "" : ", ", loss_info(loss).option);
   }
   return names;
 }
@@ -141,9 +147,11 @@ Smoothing smoothing_of(Loss loss, std::int64_t outputs, double label_smoothing) 
 Loss default_loss(const Model& model) {
   MILLRACE_CHECK(!model.layers.empty(), "a model without layers has no loss");
   const std::string_view last = kind_name(model.layers.back().kind);
-  for (std::size_t i = 0; i < kInfos.size(); ++i) {
-    if (kInfos[i].activation != nullptr && last == kInfos[i].activation)
-      return static_cast<Loss>(i);
+  // Of the library's: what a program registers changes no other model.
+  for (std::size_t i = 0; i < Losses::size; ++i) {
+    const auto loss = static_cast<Loss>(i);
+    const char* const activation = loss_info(loss).activation;
+    if (activation != nullptr && last == activation) return loss;
   }
   const bool is_one = summarize(model).back().output.elements() == 1;
   return is_one ? Loss::sigmoid_cross_entropy : Loss::softmax_cross_entropy;
@@ -188,19 +196,18 @@ StepResult evaluate_loss(Loss loss, std::span<const Float> logits, ConstTensorVi
   const Labels targets(labels, loss, samples, k, label_smoothing);
   const Weights of(weights, samples, k, weighs_outputs);
   StepResult result{.samples = samples};
-  with_loss(loss, [&]<class Kind>() {
-    for (std::size_t n = 0; n < rows; ++n) {
-      const double weight = of.of_sample(n);
-      Target target = targets(n);
-      target.weights = of.of_outputs(n);
-      const GradientRow<Float> row{gradient.empty() ? nullptr : gradient.data() + n * width};
-      const LossRow one = Kind::template evaluate<ExactMath>(
-          logits.data() + n * width, k, target, weight / static_cast<double>(samples), row);
-      result.loss_sum += weight * one.loss;
-      result.weight_sum += of.mean(n);
-      result.correct += one.is_right ? 1 : 0;
-    }
-  });
+  const LossEntry::Evaluate<Float> evaluate = entry_of(loss).evaluate_of<Float>();
+  for (std::size_t n = 0; n < rows; ++n) {
+    const double weight = of.of_sample(n);
+    Target target = targets(n);
+    target.weights = of.of_outputs(n);
+    const GradientRow<Float> row{gradient.empty() ? nullptr : gradient.data() + n * width};
+    const LossRow one =
+        evaluate(logits.data() + n * width, k, target, weight / static_cast<double>(samples), row);
+    result.loss_sum += weight * one.loss;
+    result.weight_sum += of.mean(n);
+    result.correct += one.is_right ? 1 : 0;
+  }
   if (!gradient.empty()) {
     const auto unused = gradient.subspan(rows * width);
     std::fill(unused.begin(), unused.end(), Float{0});

@@ -15,7 +15,8 @@ namespace millrace::nn {
 
 struct Model;
 
-[[nodiscard]] const LossInfo& loss_info(Loss loss) noexcept;
+/// Of the library's, or a registered one.
+[[nodiscard]] const LossInfo& loss_info(Loss loss);
 
 /// By what the command line calls it. Throws UsageError that lists the names.
 [[nodiscard]] Loss loss_named(std::string_view option);

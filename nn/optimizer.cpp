@@ -1,49 +1,78 @@
 #include <millrace/nn/optimizer.h>
 
 #include <millrace/core/error.h>
+#include <millrace/nn/optimizers/registry.h>
+#include <millrace/nn/registry.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <utility>
+#include <deque>
 
 namespace millrace::nn {
 namespace {
 
-constexpr auto kInfos = infos_of(Optimizers{});
-
-/// Calls use.template operator()<T>() with the T whose Rule and constants() these options mean.
-template <class Use>
-decltype(auto) with_optimizer(const OptimizerOptions& options, Use&& use) {
-  return nn::with_optimizer(options.kind, options.momentum, std::forward<Use>(use));
+template <class... All>
+std::deque<OptimizerEntry> entries_of(TypeList<All...> /*list*/) {
+  return {OptimizerEntry::of<All>()...};
 }
 
-template <class Optimizer>
-auto step_of(const OptimizerOptions& options, double learning_rate, std::int64_t t) {
+Registry<OptimizerEntry>& registry() {
+  static Registry<OptimizerEntry> all("optimizer", entries_of(Optimizers{}));
+  return all;
+}
+
+const OptimizerEntry& entry_of(OptimizerKind kind) {
+  return registry().at(static_cast<std::size_t>(kind));
+}
+
+double counted(std::int64_t t) {
   MILLRACE_CHECK(t >= 1, "steps count from 1, not ", t);
-  return Optimizer::step(update_options(options), learning_rate, static_cast<double>(t));
+  return static_cast<double>(t);
+}
+
+/// Gaps of arenas are updated with all else. The library's rules are known to leave them 0.
+void check_zeros(const OptimizerOptions& options) {
+  if (is_of_library(options.kind)) return;
+  for (const std::int64_t t : {1, 2, 1000}) {
+    double weight = 0;
+    std::array<double, kMostStates> values{};
+    std::array<std::span<double>, kMostStates> states;
+    for (std::size_t i = 0; i < states.size(); ++i) states[i] = {&values[i], 1};
+    const double gradient = 0;
+    update(options, options.learning_rate, t, {&weight, 1}, {&gradient, 1},
+           std::span(states).first(static_cast<std::size_t>(state_arenas(options))));
+    const auto is_zero = [](double value) { return value == 0; };
+    if (is_zero(weight) && std::ranges::all_of(values, is_zero)) continue;
+    throw UsageError(concat("optimizer '", to_string(options.kind),
+                            "': of a weight, a gradient and states that are 0 it must make zeros, "
+                            "as gaps between parameters are updated too; at step ",
+                            t, " the weight is ", weight, ", the states are ", values[0], " and ",
+                            values[1]));
+  }
 }
 
 }  // namespace
 
-std::span<const OptimizerInfo> optimizers() noexcept {
-  return kInfos;
+OptimizerKind register_optimizer(const OptimizerEntry& entry) {
+  return static_cast<OptimizerKind>(registry().add(entry));
 }
 
-const OptimizerInfo& optimizer_info(OptimizerKind kind) noexcept {
-  return kInfos[static_cast<std::size_t>(kind)];
+std::vector<OptimizerInfo> optimizers() {
+  std::vector<OptimizerInfo> infos;
+  for (std::size_t i = 0; i < registry().size(); ++i) infos.push_back(registry().at(i).info);
+  return infos;
+}
+
+const OptimizerInfo& optimizer_info(OptimizerKind kind) {
+  return entry_of(kind).info;
 }
 
 OptimizerKind optimizer_kind(std::string_view name) {
-  std::string known;
-  for (std::size_t i = 0; i < kInfos.size(); ++i) {
-    if (name == kInfos[i].name) return static_cast<OptimizerKind>(i);
-    known += concat(i == 0 ? "" : ", ", kInfos[i].name);
-  }
-  throw UsageError(concat("unknown optimizer '", name, "'; known: ", known));
+  return static_cast<OptimizerKind>(registry().find(name));
 }
 
-const char* to_string(OptimizerKind kind) noexcept {
+const char* to_string(OptimizerKind kind) {
   return optimizer_info(kind).name;
 }
 
@@ -67,9 +96,10 @@ void validate(const OptimizerOptions& options) {
   if (options.nesterov && !optimizer_info(options.kind).has_nesterov) {
     throw UsageError(concat("nesterov: ", to_string(options.kind), " has none"));
   }
+  check_zeros(options);
 }
 
-UpdateOptions update_options(const OptimizerOptions& options) noexcept {
+UpdateOptions update_options(const OptimizerOptions& options) {
   const OptimizerInfo& usual = optimizer_info(options.kind);
   return {.momentum = options.momentum,
           .nesterov = options.nesterov,
@@ -79,45 +109,33 @@ UpdateOptions update_options(const OptimizerOptions& options) noexcept {
           .weight_decay = options.weight_decay};
 }
 
-int state_arenas(const OptimizerOptions& options) noexcept {
-  return with_optimizer(options, []<class Optimizer>() {
-    static_assert(Optimizer::Rule::kStates <= kMostStates);
-    return Optimizer::Rule::kStates;
-  });
+int state_arenas(const OptimizerOptions& options) {
+  return entry_of(options.kind).states(update_options(options));
 }
 
 UpdateConstants update_constants(const OptimizerOptions& options, double learning_rate,
                                  std::int64_t t) {
-  return with_optimizer(options, [&]<class Optimizer>() {
-    UpdateConstants constants;
-    constants.fixed.set(Optimizer::fixed(update_options(options)));
-    constants.step.set(step_of<Optimizer>(options, learning_rate, t));
-    return constants;
-  });
+  return entry_of(options.kind).constants(update_options(options), learning_rate, counted(t));
 }
 
 void update(const OptimizerOptions& options, double learning_rate, std::int64_t t,
             std::span<double> weights, std::span<const double> gradients,
             std::span<const std::span<double>> states) {
-  with_optimizer(options, [&]<class Optimizer>() {
-    using Rule = typename Optimizer::Rule;
-    const auto fixed = Optimizer::fixed(update_options(options));
-    const auto step = step_of<Optimizer>(options, learning_rate, t);
-    MILLRACE_CHECK(gradients.size() == weights.size(), "as many gradients as weights");
-    const bool fits = states.size() == Rule::kStates &&
-                      std::all_of(states.begin(), states.end(), [&](std::span<double> state) {
-                        return state.size() == weights.size();
-                      });
-    MILLRACE_CHECK(fits, to_string(options.kind), " keeps ", Rule::kStates,
-                   " state arenas as long as the weights");
-    const auto run = [&]<std::size_t... S>(std::index_sequence<S...>) {
-      for (std::size_t i = 0; i < weights.size(); ++i) {
-        Rule::template apply<PlainMath, double>(fixed, step, gradients[i], weights[i],
-                                                states[S][i]...);
-      }
-    };
-    run(std::make_index_sequence<Rule::kStates>());
-  });
+  const auto kept = static_cast<std::size_t>(state_arenas(options));
+  MILLRACE_CHECK(gradients.size() == weights.size(), "as many gradients as weights");
+  const bool fits = states.size() == kept &&
+                    std::all_of(states.begin(), states.end(),
+                                [&](const auto& state) { return state.size() == weights.size(); });
+  MILLRACE_CHECK(fits, to_string(options.kind), " keeps ", kept,
+                 " state arenas as long as the weights");
+  entry_of(options.kind)
+      .of_doubles(update_options(options), learning_rate, counted(t), weights, gradients, states);
+}
+
+void update(const OptimizerOptions& options, const UpdateConstants& constants,
+            std::span<float> weights, std::span<const float> gradients,
+            std::span<const std::span<float>> states) {
+  entry_of(options.kind).of_floats(update_options(options), constants, weights, gradients, states);
 }
 
 }  // namespace millrace::nn

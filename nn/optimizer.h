@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace millrace::nn {
 
@@ -22,28 +23,26 @@ struct OptimizerOptions {
   double weight_decay = 0.0;               ///< added to the gradient; adamw: decoupled
 };
 
-/// All of them, in the order of OptimizerKind.
-[[nodiscard]] std::span<const OptimizerInfo> optimizers() noexcept;
-[[nodiscard]] const OptimizerInfo& optimizer_info(OptimizerKind kind) noexcept;
+/// All of them, in the order of OptimizerKind, and then those that were registered.
+[[nodiscard]] std::vector<OptimizerInfo> optimizers();
+[[nodiscard]] const OptimizerInfo& optimizer_info(OptimizerKind kind);
 
 /// By name: "sgd", "adam", ... Throws UsageError that lists them.
 [[nodiscard]] OptimizerKind optimizer_kind(std::string_view name);
-[[nodiscard]] const char* to_string(OptimizerKind kind) noexcept;
+[[nodiscard]] const char* to_string(OptimizerKind kind);
 
-/// Throws UsageError that names the first option out of its range. Engines call it in compile().
+/// Throws UsageError that names the first option out of its range, or a registered rule that makes
+/// something of zeros. Engines call it in compile().
 void validate(const OptimizerOptions& options);
 
 /// With what is usual for the kind where an option is left open.
-[[nodiscard]] UpdateOptions update_options(const OptimizerOptions& options) noexcept;
+[[nodiscard]] UpdateOptions update_options(const OptimizerOptions& options);
 
 /// How many state arenas (each as long as the trainable parameters) the optimizer keeps: 0 to
 /// kMostStates.
-[[nodiscard]] int state_arenas(const OptimizerOptions& options) noexcept;
+[[nodiscard]] int state_arenas(const OptimizerOptions& options);
 
-/// The numbers of step t, for engines with loops of their own.
-struct UpdateConstants {
-  AnyConstants fixed, step;
-};
+/// The numbers of step t.
 [[nodiscard]] UpdateConstants update_constants(const OptimizerOptions& options,
                                                double learning_rate, std::int64_t t);
 
@@ -53,5 +52,11 @@ struct UpdateConstants {
 void update(const OptimizerOptions& options, double learning_rate, std::int64_t t,
             std::span<double> weights, std::span<const double> gradients,
             std::span<const std::span<double>> states);
+
+/// The same in float32 with the constants of a step, for engines without a loop of their own for
+/// the rule. `states` are state_arenas(options) or more. Allocates nothing.
+void update(const OptimizerOptions& options, const UpdateConstants& constants,
+            std::span<float> weights, std::span<const float> gradients,
+            std::span<const std::span<float>> states);
 
 }  // namespace millrace::nn

@@ -5,7 +5,8 @@
 //   MILLRACE_HOST_DEVICE static LossRow evaluate(const Real* x, std::int64_t outputs,
 //                                                const Target& target, double scale,
 //                                                const Gradient& gradient)
-// and a line in losses.h. evaluate() is given a row of logits and writes `scale` times the
+// and a line in losses.h, or, outside the library, a call of register_loss() (registry.h), and none
+// of MILLRACE_HOST_DEVICE. evaluate() is given a row of logits and writes `scale` times the
 // derivative by each of them with gradient(j, value), unless `gradient` is false. It is what the
 // engines on the CPU call, in double, and the CUDA kernel.
 
@@ -19,7 +20,7 @@ namespace millrace::nn {
 /// What is known of a loss beside its formula.
 struct LossInfo {
   const char* name;
-  const char* option;      ///< what the command line calls it, and Keras
+  const char* option;      ///< what the command line calls it, files, and Keras
   const char* kernel;      ///< what a profiler calls it
   const char* activation;  ///< the kind of layer at a model's end that belongs to it; null: none
   /// How many classes there are for so many outputs; 0: labels are numbers, not classes.

@@ -1,6 +1,7 @@
 #pragma once
 // All losses: what is known of them, and their loops, come from this list.
 
+#include <millrace/core/error.h>
 #include <millrace/core/type_list.h>
 #include <millrace/nn/losses/huber.h>
 #include <millrace/nn/losses/mean_absolute_error.h>
@@ -30,9 +31,15 @@ enum class Loss {
   sigmoid_focal = Losses::index_of<SigmoidFocal>(),
 };
 
-/// Calls use.template operator()<T>() with the T of the loss.
+/// Whether it is one of the above, and none that a program brings along (registry.h).
+[[nodiscard]] constexpr bool is_of_library(Loss loss) noexcept {
+  return static_cast<std::size_t>(loss) < Losses::size;
+}
+
+/// Calls use.template operator()<T>() with the T of the loss, which is one of the library's.
 template <class Use>
 decltype(auto) with_loss(Loss loss, Use&& use) {
+  MILLRACE_CHECK(is_of_library(loss), "no loss of the library's: ", static_cast<int>(loss));
   return with_type_at(Losses{}, static_cast<int>(loss), static_cast<Use&&>(use));
 }
 

@@ -17,7 +17,9 @@
 //                                                       double t)
 //   using WithMomentum                    what it is where a momentum is given: a struct with a
 //                                         Rule and constants of its own; may be left out
-// and a line in optimizers.h.
+// and a line in optimizers.h, or, outside the library, a call of register_optimizer() (registry.h),
+// and none of MILLRACE_HOST_DEVICE. Arenas have gaps, which stay 0: of a weight, a gradient and
+// states that are 0 a rule makes zeros.
 
 #include <millrace/core/host_device.h>
 
@@ -103,7 +105,7 @@ class AnyConstants {
   template <template <class> class Constants>
   MILLRACE_HOST_DEVICE void set(const Constants<double>& exact) {
     const Constants<float> constants = converted<float>(exact);
-    static_assert(sizeof(constants) <= sizeof(values_));
+    static_assert(sizeof(constants) <= sizeof(values_), "a rule has eight constants of a kind");
     std::memcpy(values_, &constants, sizeof(constants));
   }
   /// Those that were set.
@@ -118,6 +120,11 @@ class AnyConstants {
 
  private:
   float values_[8];
+};
+
+/// The numbers of a step, for engines with loops of their own.
+struct UpdateConstants {
+  AnyConstants fixed, step;
 };
 
 }  // namespace millrace::nn
