@@ -223,7 +223,7 @@ def main():
     parser.add_argument("--seed", type=int, required=True)
     seed = parser.parse_args().seed
     torch.set_num_threads(1)
-    networks = [record(model, seed) for model in [residual(), fire()]]
+    networks = [record(model, seed) for model in [residual(), inverted_residual(), fire()]]
     print("[" + ",\n".join(json.dumps(network) for network in networks) + "]")
 
 
