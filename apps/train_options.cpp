@@ -65,7 +65,8 @@ void declare(CommandLine& line, TrainOptions& o) {
   line("beta1", o.beta1, "X", usual_help(&nn::OptimizerInfo::beta1).c_str());
   line("beta2", o.beta2, "X", usual_help(&nn::OptimizerInfo::beta2).c_str());
   line("epsilon", o.epsilon, "X", usual_help(&nn::OptimizerInfo::epsilon).c_str());
-  line("weight-decay", o.weight_decay, "X", "added to the gradient; adamw: decoupled; default 0");
+  line("weight-decay", o.weight_decay, "X",
+       "added to the gradient; adamw, lion: decoupled; default 0");
   line("seed", o.seed, "N", "of the split, the weights, the order and the augmentation; default 1");
   line("no-shuffle", o.no_shuffle, "", "train in the order of the data set");
   declare(line, o.schedule);

@@ -101,26 +101,63 @@ nn::StepResult CpuExecutor::gradients(const nn::Batch& batch) {
   return result;
 }
 
-nn::StepResult CpuExecutor::train(const nn::Batch& batch, std::int64_t t, double learning_rate) {
+template <class Update>
+double CpuExecutor::timed_update(Update&& update) {
   using Clock = std::chrono::steady_clock;
-  nn::StepResult result = differentiate(batch);
   const auto start = is_timed_ ? Clock::now() : Clock::time_point{};
-  const double penalty = updater_->update(learning_rate, t, trainable_arenas());
-  result.loss_sum += penalty * static_cast<double>(batch.samples);
+  const double penalty = update();
   penalty_.reset();
   if (is_timed_) {
     update_seconds_ += std::chrono::duration<double>(Clock::now() - start).count();
     ++updates_;
   }
+  return penalty;
+}
+
+nn::StepResult CpuExecutor::train(const nn::Batch& batch, std::int64_t t, double learning_rate) {
+  nn::StepResult result = differentiate(batch);
+  const double penalty =
+      timed_update([&] { return updater_->update(learning_rate, t, trainable_arenas()); });
+  result.loss_sum += penalty * static_cast<double>(batch.samples);
   return result;
+}
+
+void CpuExecutor::start_accumulate(const nn::Batch& batch, bool begins_group) {
+  nn::check_accumulates(options_);
+  if (begins_group) {
+    group_ = {.sums = sums_.as<float>()};
+    in_group_ = {};
+  }
+  nn::StepResult result = differentiate(batch);
+  updater_->accumulate(batch.samples, group_, trainable_arenas());
+  result.loss_sum += penalty() * static_cast<double>(batch.samples);
+  in_group_ += result;
+}
+
+void CpuExecutor::start_update(std::int64_t t, double learning_rate) {
+  nn::check_accumulates(options_);
+  nn::check_group(group_.samples);
+  timed_update([&] { return updater_->update(learning_rate, t, group_, trainable_arenas()); });
+  group_.samples = 0;
+  updated_ += std::exchange(in_group_, {});
+}
+
+nn::StepResult CpuExecutor::finish() {
+  nn::StepResult result = nn::Executor::finish();
+  result += std::exchange(updated_, {});
+  return result;
+}
+
+double CpuExecutor::penalty() {
+  if (!penalty_) penalty_ = updater_->penalty(parameters_.as<float>());
+  return *penalty_;
 }
 
 nn::StepResult CpuExecutor::evaluate(const nn::Batch& batch, std::span<float> outputs) {
   check(batch);
   nn::StepResult result = run(programs_->evaluation(batch.samples),
                               outputs.empty() ? Wanted::loss : Wanted::both, batch, outputs);
-  if (!penalty_) penalty_ = updater_->penalty(parameters_.as<float>());
-  result.loss_sum += *penalty_ * static_cast<double>(batch.samples);
+  result.loss_sum += penalty() * static_cast<double>(batch.samples);
   return result;
 }
 

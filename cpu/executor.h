@@ -27,6 +27,10 @@ class CpuExecutor : public nn::Executor {
   void allocate() override;
   void release() override;
   nn::StepResult train(const nn::Batch& batch, std::int64_t t, double learning_rate) override;
+  void start_accumulate(const nn::Batch& batch, bool begins_group) override;
+  void start_update(std::int64_t t, double learning_rate) override;
+  nn::StepResult finish() override;
+  [[nodiscard]] std::int64_t accumulates() const override { return options_.accumulate; }
   nn::StepResult gradients(const nn::Batch& batch) override;
   nn::StepResult evaluate(const nn::Batch& batch, std::span<float> outputs) override;
   void predict(const nn::Batch& batch, std::span<float> outputs) override;
@@ -46,6 +50,11 @@ class CpuExecutor : public nn::Executor {
   void check_allocated() const;
   /// Forward, loss and backward of the data alone; leaves each slice's gradients.
   nn::StepResult differentiate(const nn::Batch& batch);
+  /// Calls update(), which takes the step from gradients to new weights, and times it.
+  template <class Update>
+  double timed_update(Update&& update);
+  /// Of L2, on the weights as they are.
+  [[nodiscard]] double penalty();
   /// Runs the programs of a batch's slices, and copies their outputs unless there is no place.
   nn::StepResult run(const Programs::Slices& slices, Wanted wanted, const nn::Batch& batch,
                      std::span<float> outputs = {});
@@ -67,8 +76,9 @@ class CpuExecutor : public nn::Executor {
   ParameterLayouts layouts_;
   std::optional<Programs> programs_;  // once compile() has come to an end
   std::optional<Updater> updater_;    // once the layouts are placed
-  Bytes parameter_bytes_, gradient_bytes_, divided_gradient_bytes_, state_bytes_, mask_bytes_;
-  Buffer parameters_, masks_, shared_;
+  Bytes parameter_bytes_, gradient_bytes_, divided_gradient_bytes_, state_bytes_, mask_bytes_,
+      sum_bytes_;
+  Buffer parameters_, masks_, shared_, sums_;
   std::array<Buffer, nn::kMostStates> states_;
   struct SliceMemory {
     Buffer gradients, activations, scratch;
@@ -81,6 +91,8 @@ class CpuExecutor : public nn::Executor {
   std::vector<std::span<float>> gradients_;  // likewise
   std::size_t active_slices_ = 1;            // that the last step had
   std::optional<double> penalty_;            // of the weights as they are, if it is known
+  Group group_;                              // under way
+  nn::StepResult in_group_, updated_;        // of its batches; of groups since finish()
   bool masks_updates_ = true;
   bool is_timed_ = false;
   double update_seconds_ = 0;

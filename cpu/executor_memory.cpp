@@ -55,11 +55,12 @@ void CpuExecutor::plan_memory() {
   divided_gradient_bytes_ = bytes(layouts_.divided_elements());
   state_bytes_ = static_cast<std::uint64_t>(nn::state_arenas(options_.optimizer)) * gradient_bytes_;
   if (options_.masks) mask_bytes_ = gradient_bytes_;
+  if (options_.accumulate > 1) sum_bytes_ = gradient_bytes_;
 }
 
 std::vector<nn::MemoryLine> CpuExecutor::memory() const {
   const auto slices = static_cast<std::uint64_t>(division_.slices);
-  const Bytes all_gradients = gradient_bytes_ + (slices - 1) * divided_gradient_bytes_;
+  const Bytes all_gradients = gradient_bytes_ + (slices - 1) * divided_gradient_bytes_ + sum_bytes_;
   std::vector<nn::MemoryLine> lines{{"parameters", parameter_bytes_},
                                     {"gradients", all_gradients},
                                     {"optimizer state", state_bytes_}};
@@ -77,6 +78,9 @@ void CpuExecutor::allocate() {
     states_.at(static_cast<std::size_t>(i)) = Buffer(gradient_bytes_);
   }
   masks_ = Buffer(mask_bytes_);
+  sums_ = Buffer(sum_bytes_);
+  group_ = {};
+  in_group_ = updated_ = {};
   std::ranges::fill(masks_.as<float>(), 1.0F);
   shared_ = Buffer(programs_->shared());
   std::vector<Arenas> arenas;
@@ -101,7 +105,7 @@ void CpuExecutor::release() {
   programs_->unbind();
   memory_.clear();
   gradients_.clear();
-  for (Buffer* memory : {&parameters_, &masks_, &shared_}) *memory = Buffer();
+  for (Buffer* memory : {&parameters_, &masks_, &shared_, &sums_}) *memory = Buffer();
   states_ = {};
 }
 

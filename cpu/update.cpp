@@ -57,13 +57,40 @@ double Updater::summed_penalty() const {
   return gradient_.l2 * std::accumulate(weight_squares_.begin(), weight_squares_.end(), 0.0);
 }
 
-void Updater::gather(std::size_t index, const FlatArenas& arenas) {
-  const Piece& piece = pieces_[index];
+void Updater::sum(const Piece& piece, const FlatArenas& arenas) const {
   const std::span<float> sum = arenas.gradients().subspan(piece.offset, piece.count);
   for (const std::span<float> other : arenas.partial.subspan(1)) {
     if (piece.offset < other.size()) add(sum, other.subspan(piece.offset, piece.count));
   }
+}
+
+void Updater::gather(std::size_t index, const FlatArenas& arenas) {
+  sum(pieces_[index], arenas);
   penalise(index, arenas);
+}
+
+void Updater::divide(std::size_t index, const Group& group, const FlatArenas& arenas) {
+  const Piece& piece = pieces_[index];
+  const std::span<float> gradients = arenas.gradients().subspan(piece.offset, piece.count);
+  const std::span<const float> sums = group.sums.subspan(piece.offset, piece.count);
+  const auto samples = static_cast<float>(group.samples);
+  for (std::size_t i = 0; i < sums.size(); ++i) gradients[i] = sums[i] / samples;
+  penalise(index, arenas);
+}
+
+void Updater::accumulate(std::int64_t samples, Group& group, const FlatArenas& arenas) {
+  const auto weight = static_cast<float>(samples);
+  const bool is_first = group.samples == 0;
+  for_each_piece([&](std::size_t index) {
+    const Piece& piece = pieces_[index];
+    sum(piece, arenas);
+    const std::span<const float> gradients = arenas.gradients().subspan(piece.offset, piece.count);
+    const std::span<float> sums = group.sums.subspan(piece.offset, piece.count);
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+      sums[i] = (is_first ? 0.0F : sums[i]) + weight * gradients[i];
+    }
+  });
+  group.samples += samples;
 }
 
 void Updater::penalise(std::size_t index, const FlatArenas& arenas) {
@@ -104,10 +131,21 @@ void Updater::limit(const Piece& piece, std::span<float> gradients) const {
 }
 
 double Updater::update(double learning_rate, std::int64_t t, const FlatArenas& arenas) {
+  return step(learning_rate, t, arenas, [&](std::size_t i) { gather(i, arenas); });
+}
+
+double Updater::update(double learning_rate, std::int64_t t, const Group& group,
+                       const FlatArenas& arenas) {
+  return step(learning_rate, t, arenas, [&](std::size_t i) { divide(i, group, arenas); });
+}
+
+template <class MakeGradients>
+double Updater::step(double learning_rate, std::int64_t t, const FlatArenas& arenas,
+                     MakeGradients&& make_gradients) {
   const nn::UpdateConstants constants = nn::update_constants(optimizer_, learning_rate, t);
   if (has_norm_clip()) {
     for_each_piece([&](std::size_t i) {
-      gather(i, arenas);
+      make_gradients(i);
       const Piece& piece = pieces_[i];
       gradient_squares_[i] = sum_of_squares(arenas.gradients().subspan(piece.offset, piece.count));
     });
@@ -120,7 +158,7 @@ double Updater::update(double learning_rate, std::int64_t t, const FlatArenas& a
     };
     const std::span<float> weights = of(arenas.weights);
     const std::span<float> gradients = of(arenas.gradients());
-    if (!has_norm_clip()) gather(i, arenas);
+    if (!has_norm_clip()) make_gradients(i);
     limit(piece, gradients);
     FlatArenas::States states;
     std::transform(arenas.states.begin(), arenas.states.end(), states.begin(), of);

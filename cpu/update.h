@@ -30,6 +30,12 @@ struct FlatArenas {
   [[nodiscard]] std::span<float> gradients() const { return partial.front(); }
 };
 
+/// Batches whose gradients one update takes.
+struct Group {
+  std::span<float> sums;     ///< of their gradients, each times its batch's samples
+  std::int64_t samples = 0;  ///< of those that were added
+};
+
 class Updater {
  public:
   /// The options are valid, the layouts placed.
@@ -40,6 +46,11 @@ class Updater {
   /// what the optimizer was given; returns penalty() of the weights as they were. Allocates
   /// nothing.
   double update(double learning_rate, std::int64_t t, const FlatArenas& arenas);
+
+  /// Adds the gradients of a batch of so many samples to those of its group.
+  void accumulate(std::int64_t samples, Group& group, const FlatArenas& arenas);
+  /// update() by the mean over the group's samples.
+  double update(double learning_rate, std::int64_t t, const Group& group, const FlatArenas& arenas);
 
   /// Adds up the partial gradients, with the part of L2; returns the penalty.
   double add_up(const FlatArenas& arenas);
@@ -55,8 +66,16 @@ class Updater {
   };
   template <class Body>
   void for_each_piece(Body&& body);
-  /// Makes a piece's gradients of the partial ones, with those of L2.
+  /// Makes a piece's gradients of the partial ones.
+  void sum(const Piece& piece, const FlatArenas& arenas) const;
+  /// The same, with those of L2.
   void gather(std::size_t piece, const FlatArenas& arenas);
+  /// Instead of gather(), from the sums of a group.
+  void divide(std::size_t piece, const Group& group, const FlatArenas& arenas);
+  /// From gradients, which make_gradients(piece) makes, to new weights.
+  template <class MakeGradients>
+  double step(double learning_rate, std::int64_t t, const FlatArenas& arenas,
+              MakeGradients&& make_gradients);
   void penalise(std::size_t piece, const FlatArenas& arenas);
   void find_factors();
   void limit(const Piece& piece, std::span<float> gradients) const;

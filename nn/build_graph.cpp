@@ -2,11 +2,8 @@
 
 #include <millrace/core/error.h>
 #include <millrace/nn/build_backward.h>
-#include <millrace/nn/layers/sigmoid.h>
-#include <millrace/nn/layers/softmax.h>
 
 #include <algorithm>
-#include <string_view>
 #include <utility>
 
 namespace millrace::nn {
@@ -34,7 +31,7 @@ class Forward {
   }
 
   Graph run() && {
-    const int folded = layers() - (ends_in_activation() ? 1 : 0);
+    const int folded = layers() - (folds_end(graph_.loss, graph_.model) ? 1 : 0);
     for (int layer = 0; layer < folded; ++layer) append(layer);
     graph_.logits = folded < layers() ? inputs_of(folded).front() : outputs_.back();
     graph_.output = graph_.logits;
@@ -52,25 +49,17 @@ class Forward {
   [[nodiscard]] const Layer& at(int layer) const {
     return graph_.model.layers[static_cast<std::size_t>(layer)];
   }
-  [[nodiscard]] bool ends_in_activation() const {
-    const LayerKind& last = graph_.model.layers.back().kind;
-    return last.is<Softmax>() || last.is<Sigmoid>();
-  }
-
   void check_loss() const {
     const Shape& output = shapes_.back().output;
     if (output.rank() != 1) {
       throw Error(concat("the model '", graph_.model.name, "' ends in ", output,
                          "; a loss needs [classes]: add flatten or global_avg_pool and dense"));
     }
-    const LayerKind& last = graph_.model.layers.back().kind;
-    const LossInfo& loss = loss_info(graph_.loss);
-    const bool belongs =
-        loss.activation != nullptr && std::string_view(kind_name(last)) == loss.activation;
-    if (ends_in_activation() && !belongs) {
-      throw Error(concat("the model '", graph_.model.name, "' ends in ", kind_name(last),
-                         ", but the loss is ", loss.name));
-    }
+    if (fits_end(graph_.loss, graph_.model)) return;
+    throw Error(concat("the model '", graph_.model.name, "' ends in ",
+                       kind_name(graph_.model.layers.back().kind), ", but the loss is ",
+                       loss_info(graph_.loss).name, "; those that fit are ",
+                       fitting_losses(graph_.model)));
   }
 
   void add_inputs() {

@@ -17,6 +17,12 @@ void check_rows(const char* what, const ConstTensorView& view, std::int64_t samp
   }
 }
 
+/// One for each value of its label, or one.
+std::size_t weights_a_sample(const Batch& batch) {
+  if (!batch.weighs_outputs || batch.labels.shape.rank() == 0) return 1;
+  return static_cast<std::size_t>(batch.labels.shape.without_front().elements());
+}
+
 }  // namespace
 
 void validate(const CompileOptions& options) {
@@ -28,6 +34,9 @@ void validate(const CompileOptions& options) {
   for (const std::int64_t other : options.other_batches) {
     require_batch(other, "other batches", options.batch);
   }
+  if (options.accumulate < 1) {
+    throw UsageError(concat("accumulate: expected 1 or more batches, not ", options.accumulate));
+  }
   if (!(options.label_smoothing >= 0 && options.label_smoothing < 1)) {
     throw UsageError(concat("label_smoothing: expected 0 <= label_smoothing < 1, not ",
                             options.label_smoothing));
@@ -36,10 +45,29 @@ void validate(const CompileOptions& options) {
   validate(options.gradient);
 }
 
+void check_accumulates(const CompileOptions& options) {
+  if (options.accumulate > 1 && options.training) return;
+  throw Error("the model was compiled for one update a batch; set CompileOptions::accumulate");
+}
+
+void check_group(std::int64_t samples) {
+  if (samples > 0) return;
+  throw Error("an update without gradients: start_accumulate() comes before start_update()");
+}
+
 Bytes total(const std::vector<MemoryLine>& lines) {
   Bytes sum;
   for (const MemoryLine& line : lines) sum += line.bytes;
   return sum;
+}
+
+void check_steps(std::int64_t samples, std::int64_t rows, std::int64_t accumulate,
+                 std::size_t learning_rates) {
+  const std::int64_t of_update = rows * accumulate;
+  MILLRACE_CHECK(rows > 0 && static_cast<std::int64_t>(learning_rates) ==
+                                 (samples + of_update - 1) / of_update,
+                 "a learning rate for each of the updates by ", of_update, " of ", samples,
+                 " samples, not ", learning_rates);
 }
 
 void check_batch(const Batch& batch, const Model& model, std::int64_t max_samples,
@@ -59,8 +87,10 @@ void check_batch(const Batch& batch, const Model& model, std::int64_t max_sample
   }
   if (!needs_labels) return;
   check_rows("labels", batch.labels, batch.samples);
-  if (!batch.weights.empty() && batch.weights.size() < samples) {
-    throw Error(concat("batch: ", batch.weights.size(), " weights for ", samples, " samples"));
+  const std::size_t weights = samples * weights_a_sample(batch);
+  if (!batch.weights.empty() && batch.weights.size() < weights) {
+    throw Error(concat("batch: ", batch.weights.size(), " weights for ", samples, " samples",
+                       batch.weighs_outputs ? concat(", which have ", weights, " outputs") : ""));
   }
 }
 
@@ -75,16 +105,16 @@ Batch slice(const Batch& batch, std::int64_t first, std::int64_t count) {
     return ConstTensorView(all.data + first * row, all.shape.without_front().with_front(count),
                            all.dtype);
   };
-  const auto part_of = [&](auto all) {
-    return all.empty()
-               ? all
-               : all.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
+  const auto part_of = [&](auto all, std::size_t width) {
+    return all.empty() ? all
+                       : all.subspan(static_cast<std::size_t>(first) * width,
+                                     static_cast<std::size_t>(count) * width);
   };
   Batch part = batch;
   part.input = rows_of(batch.input);
   part.labels = rows_of(batch.labels);
-  part.weights = part_of(batch.weights);
-  part.positions = part_of(batch.positions);
+  part.weights = part_of(batch.weights, weights_a_sample(batch));
+  part.positions = part_of(batch.positions, 1);
   part.samples = count;
   return part;
 }
@@ -99,15 +129,27 @@ void Executor::start_evaluate(const Batch& batch) {
 
 void Executor::start_steps(const Batch& batch, std::int64_t rows, std::int64_t t,
                            std::span<const double> learning_rates) {
-  MILLRACE_CHECK(rows > 0 && static_cast<std::int64_t>(learning_rates.size()) ==
-                                 (batch.samples + rows - 1) / rows,
-                 "a learning rate for each of the steps of ", rows, " of ", batch.samples,
-                 " samples, not ", learning_rates.size());
+  check_steps(batch.samples, rows, accumulates(), learning_rates.size());
   for (std::int64_t first = 0; first < batch.samples; first += rows) {
-    const std::int64_t step = first / rows;
-    start_train(slice(batch, first, std::min(rows, batch.samples - first)), t + step,
-                learning_rates[static_cast<std::size_t>(step)]);
+    const std::int64_t step = first / rows, update = step / accumulates();
+    const Batch part = slice(batch, first, std::min(rows, batch.samples - first));
+    const double rate = learning_rates[static_cast<std::size_t>(update)];
+    if (accumulates() == 1) {
+      start_train(part, t + step, rate);
+      continue;
+    }
+    start_accumulate(part, step % accumulates() == 0);
+    const bool is_last = first + rows >= batch.samples;
+    if (is_last || (step + 1) % accumulates() == 0) start_update(t + update, rate);
   }
+}
+
+void Executor::start_accumulate(const Batch& /*batch*/, bool /*begins_group*/) {
+  check_accumulates({});
+}
+
+void Executor::start_update(std::int64_t /*t*/, double /*learning_rate*/) {
+  check_accumulates({});
 }
 
 StepResult Executor::finish() {

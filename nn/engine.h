@@ -34,18 +34,25 @@ struct CompileOptions {
   double label_smoothing = 0;
   OptimizerOptions optimizer{};
   GradientOptions gradient{};
-  bool masks = false;      ///< keep Arena::masks
+  bool masks = false;  ///< keep Arena::masks
+  /// The most batches whose gradients one update takes together: above 1 memory is kept for their
+  /// sum, and Executor::start_accumulate() may be called.
+  std::int64_t accumulate = 1;
   std::uint64_t seed = 0;  ///< of dropout
 };
 
 /// A batch in the engine's memory. Rows [0, samples) are valid; the rest of the memory is ignored
 /// and need not be initialised.
 struct Batch {
-  ConstTensorView input{};           ///< f32 [N][H][W][C] or [N][F], N >= samples
-  ConstTensorView labels{};          ///< i32 [N] or f32 [N][K]; data may be null for predict
-  std::span<const float> weights{};  ///< [N] in host memory, or empty: all 1
-  std::int64_t samples = 0;          ///< 1 <= samples <= CompileOptions::batch
-  std::uint32_t pass = 0;            ///< with `positions`, what dropout's masks are a function of
+  ConstTensorView input{};   ///< f32 [N][H][W][C] or [N][F], N >= samples
+  ConstTensorView labels{};  ///< i32 [N] or f32 [N][K]; data may be null for predict
+  /// [N] in host memory, or empty: all 1; with `weighs_outputs` [N][K], one an output.
+  std::span<const float> weights{};
+  /// For losses that are means over outputs (LossInfo::weighs_outputs): what an output adds to the
+  /// mean is multiplied by its weight. A weight of 0 masks it, and its label may be anything.
+  bool weighs_outputs = false;
+  std::int64_t samples = 0;  ///< 1 <= samples <= CompileOptions::batch
+  std::uint32_t pass = 0;    ///< with `positions`, what dropout's masks are a function of
   std::span<const std::uint64_t> positions{};  ///< [N] in the pass, or empty: 0, 1, 2, ...
   /// Where all this lies on the device already (made by this engine; uploaded and cast), or null:
   /// then what is above is read, and only `samples` and `pass` otherwise.
@@ -114,12 +121,24 @@ class Executor {
   virtual void start_train(const Batch& batch, std::int64_t t, double learning_rate);
   virtual void start_evaluate(const Batch& batch);
   /// Several training steps in one go: step i is rows [i * rows, (i + 1) * rows) of the batch, the
-  /// last one what is left of it. `learning_rates` has one a step; `t` is that of the first. The
+  /// last one what is left of it. `learning_rates` has one an update; `t` is that of the first. The
   /// result is that of as many start_train(), to the bit. `rows` is at most CompileOptions::batch;
-  /// the batch itself may hold more.
+  /// the batch itself may hold more. Where accumulates() is above 1 the steps are grouped by so
+  /// many, from the first on, and the last group is what is left.
   virtual void start_steps(const Batch& batch, std::int64_t rows, std::int64_t t,
                            std::span<const double> learning_rates);
   virtual StepResult finish();
+
+  /// Gradient accumulation. A batch of a group: forward and backward, and its gradients are added
+  /// to those of the group. `begins_group`: what the group before it has left is forgotten.
+  /// Throws Error unless CompileOptions::accumulate is above 1.
+  virtual void start_accumulate(const Batch& batch, bool begins_group);
+  /// The update of the group, by the gradient of the mean over all its samples: that of one batch
+  /// which holds them all, but for rounding, and for batch norm, whose statistics are those of each
+  /// batch. L2, clips, loss scale and masks act once. finish() tells of a group's batches when
+  /// their update has been started, and not before. Throws Error where there is no group.
+  virtual void start_update(std::int64_t t, double learning_rate);
+  [[nodiscard]] virtual std::int64_t accumulates() const { return 1; }  ///< CompileOptions'
 
   /// Forward and backward without the update; gradients are then readable: those of the loss that
   /// is returned, L2 included, not clipped. Batch norm's running statistics are updated as in
@@ -156,6 +175,14 @@ class Executor {
 
 /// Throws UsageError that names the first option out of its range. Engines call it in compile().
 void validate(const CompileOptions& options);
+
+/// For engines, before they add to a group or update by it. Throws Error as start_accumulate() and
+/// start_update() say.
+void check_accumulates(const CompileOptions& options);
+void check_group(std::int64_t samples);
+/// Of start_steps(): there is a learning rate for each update.
+void check_steps(std::int64_t samples, std::int64_t rows, std::int64_t accumulate,
+                 std::size_t learning_rates);
 
 [[nodiscard]] Bytes total(const std::vector<MemoryLine>& lines);
 

@@ -90,9 +90,9 @@ struct Graph {
   double label_smoothing = 0;       ///< CompileOptions::label_smoothing
   ValueId input = -1, labels = -1;  ///< labels have the shape [N][K] of the larger form
   ValueId logits = -1;              ///< what the loss reads
-  ValueId output = -1;  ///< what predict returns: softmax or sigmoid of the logits, if the model
-                        ///< ends in one. Its op comes after the loss in evaluation graphs and
-                        ///< is absent from training graphs, where output equals logits.
+  ValueId output = -1;  ///< what predict returns: softmax or sigmoid of the logits, where the loss
+                        ///< computes it on its own. Its op comes after the loss in evaluation
+                        ///< graphs and is absent from training graphs, where output equals logits.
 
   [[nodiscard]] bool trains() const { return mode == Mode::training; }
   [[nodiscard]] const Value& value(ValueId id) const {
@@ -111,9 +111,9 @@ struct Graph {
   }
 };
 
-/// Derives the graph. A final softmax or sigmoid layer is folded into the loss; dropout of rate 0
-/// is left out. Throws Error when the model is not valid, its output is not one-dimensional, its
-/// last layer contradicts the loss, or there is nothing to train.
+/// Derives the graph. A final softmax or sigmoid layer is folded into the loss that it belongs to;
+/// dropout of rate 0 is left out. Throws Error when the model is not valid, its output is not
+/// one-dimensional, its last layer contradicts the loss, or there is nothing to train.
 [[nodiscard]] Graph build_graph(const Model& model, std::int64_t batch, Mode mode, Loss loss,
                                 double label_smoothing = 0);
 

@@ -1,10 +1,13 @@
 #include <millrace/nn/loss.h>
 
 #include <millrace/core/error.h>
+#include <millrace/nn/layers/sigmoid.h>
+#include <millrace/nn/layers/softmax.h>
 #include <millrace/nn/model.h>
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 #include <string_view>
 
 namespace millrace::nn {
@@ -52,6 +55,35 @@ class Labels {
   std::span<const float> rows_;
 };
 
+/// Weights of samples, or of their outputs.
+class Weights {
+ public:
+  Weights(std::span<const float> all, std::int64_t samples, std::int64_t k, bool of_outputs)
+      : all_(all), width_(of_outputs ? static_cast<std::size_t>(k) : 1), of_outputs_(of_outputs) {
+    MILLRACE_CHECK(all.empty() || all.size() >= static_cast<std::size_t>(samples) * width_,
+                   "a weight for each ", of_outputs ? "output" : "sample", ", or none");
+  }
+
+  /// What all outputs of a sample are multiplied by.
+  [[nodiscard]] double of_sample(std::size_t n) const {
+    return all_.empty() || of_outputs_ ? 1.0 : static_cast<double>(all_[n]);
+  }
+  /// Null where outputs have none of their own.
+  [[nodiscard]] const float* of_outputs(std::size_t n) const {
+    return all_.empty() || !of_outputs_ ? nullptr : all_.data() + n * width_;
+  }
+  [[nodiscard]] double mean(std::size_t n) const {
+    const float* const outputs = of_outputs(n);
+    if (outputs == nullptr) return of_sample(n);
+    return std::accumulate(outputs, outputs + width_, 0.0) / static_cast<double>(width_);
+  }
+
+ private:
+  std::span<const float> all_;
+  std::size_t width_;
+  bool of_outputs_;
+};
+
 /// Where the derivatives of a row go; null: nowhere.
 template <class Float>
 struct GradientRow {
@@ -64,6 +96,36 @@ struct GradientRow {
 
 const LossInfo& loss_info(Loss loss) noexcept {
   return kInfos[static_cast<std::size_t>(loss)];
+}
+
+Loss loss_named(std::string_view option) {
+  std::string known;
+  for (std::size_t i = 0; i < kInfos.size(); ++i) {
+    if (option == kInfos[i].option) return static_cast<Loss>(i);
+    known += concat(i == 0 ? "" : ", ", kInfos[i].option);
+  }
+  throw UsageError(concat("unknown loss '", option, "'; known: ", known));
+}
+
+bool folds_end(Loss loss, const Model& model) {
+  const char* const activation = loss_info(loss).activation;
+  return activation != nullptr &&
+         std::string_view(kind_name(model.layers.back().kind)) == activation;
+}
+
+bool fits_end(Loss loss, const Model& model) {
+  const LayerKind& last = model.layers.back().kind;
+  if (last.is<Softmax>()) return folds_end(loss, model);
+  return !last.is<Sigmoid>() || folds_end(loss, model) || loss_info(loss).activation == nullptr;
+}
+
+std::string fitting_losses(const Model& model) {
+  std::string names;
+  for (std::size_t i = 0; i < kInfos.size(); ++i) {
+    if (!fits_end(static_cast<Loss>(i), model)) continue;
+    names += concat(names.empty() ? "" : ", ", kInfos[i].option);
+  }
+  return names;
 }
 
 Smoothing smoothing_of(Loss loss, std::int64_t outputs, double label_smoothing) {
@@ -104,29 +166,38 @@ double StepResult::accuracy() const noexcept {
   return samples == 0 ? 0 : static_cast<double>(correct) / static_cast<double>(samples);
 }
 
+void check_weighs_outputs(Loss loss) {
+  if (loss_info(loss).weighs_outputs) return;
+  throw Error(concat("weights: outputs have none of their own in ", loss_info(loss).name,
+                     ", which is no mean over them; give a weight a sample, [N]"));
+}
+
 template <class Float>
 StepResult evaluate_loss(Loss loss, std::span<const Float> logits, ConstTensorView labels,
                          std::span<const float> weights, std::int64_t samples, std::int64_t k,
-                         std::span<Float> gradient, double label_smoothing) {
+                         std::span<Float> gradient, double label_smoothing, bool weighs_outputs) {
+  if (weighs_outputs) check_weighs_outputs(loss);
   const auto width = static_cast<std::size_t>(k);
   const auto rows = static_cast<std::size_t>(samples);
   MILLRACE_CHECK(samples >= 0 && k > 0 && logits.size() >= rows * width, "logits hold fewer than ",
                  samples, " x ", k, " values: ", logits.size());
   MILLRACE_CHECK(gradient.empty() || gradient.size() >= rows * width,
                  "the gradient must be as large as the logits, or empty");
-  MILLRACE_CHECK(weights.empty() || weights.size() >= rows, "a weight for each sample, or none");
   MILLRACE_CHECK(label_smoothing >= 0 && label_smoothing < 1, "label smoothing in [0, 1), not ",
                  label_smoothing);
   const Labels targets(labels, loss, samples, k, label_smoothing);
+  const Weights of(weights, samples, k, weighs_outputs);
   StepResult result{.samples = samples};
   with_loss(loss, [&]<class Kind>() {
     for (std::size_t n = 0; n < rows; ++n) {
-      const double weight = weights.empty() ? 1.0 : static_cast<double>(weights[n]);
+      const double weight = of.of_sample(n);
+      Target target = targets(n);
+      target.weights = of.of_outputs(n);
       const GradientRow<Float> row{gradient.empty() ? nullptr : gradient.data() + n * width};
       const LossRow one = Kind::template evaluate<ExactMath>(
-          logits.data() + n * width, k, targets(n), weight / static_cast<double>(samples), row);
+          logits.data() + n * width, k, target, weight / static_cast<double>(samples), row);
       result.loss_sum += weight * one.loss;
-      result.weight_sum += weight;
+      result.weight_sum += of.mean(n);
       result.correct += one.is_right ? 1 : 0;
     }
   });
@@ -139,9 +210,9 @@ StepResult evaluate_loss(Loss loss, std::span<const Float> logits, ConstTensorVi
 
 template StepResult evaluate_loss<float>(Loss, std::span<const float>, ConstTensorView,
                                          std::span<const float>, std::int64_t, std::int64_t,
-                                         std::span<float>, double);
+                                         std::span<float>, double, bool);
 template StepResult evaluate_loss<double>(Loss, std::span<const double>, ConstTensorView,
                                           std::span<const float>, std::int64_t, std::int64_t,
-                                          std::span<double>, double);
+                                          std::span<double>, double, bool);
 
 }  // namespace millrace::nn

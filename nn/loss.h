@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace millrace::nn {
@@ -15,6 +16,18 @@ namespace millrace::nn {
 struct Model;
 
 [[nodiscard]] const LossInfo& loss_info(Loss loss) noexcept;
+
+/// By what the command line calls it. Throws UsageError that lists the names.
+[[nodiscard]] Loss loss_named(std::string_view option);
+
+/// Whether the model ends in the activation that belongs to the loss, which then computes it from
+/// the logits.
+[[nodiscard]] bool folds_end(Loss loss, const Model& model);
+/// Whether the loss is of outputs such as the model ends in: its own activation, or none; for a
+/// loss that has none also a sigmoid.
+[[nodiscard]] bool fits_end(Loss loss, const Model& model);
+/// The names of all losses that fit the model, with commas between them.
+[[nodiscard]] std::string fitting_losses(const Model& model);
 
 /// What label smoothing makes of labels of so many outputs. Throws UsageError where they are not of
 /// classes and `label_smoothing` is not 0.
@@ -43,17 +56,24 @@ struct StepResult {
 /// any size. Soft labels need not sum to one. `label_smoothing` s makes a label y
 /// y (1 - s) + s / K (softmax) or y (1 - s) + s / 2 (sigmoid); right answers are counted without
 /// it. Float (float or double) accumulates in double. Thread-safe. Throws Error where labels have
-/// another type or shape, or a class that does not exist.
+/// another type or shape, or a class that does not exist. With `weighs_outputs` the weights are
+/// [N][K], of outputs: an output of weight 0 asks nothing, its label may be no number, and neither
+/// it nor a sample without another one counts as a right answer; a sample's weight is then the mean
+/// of its outputs'. Throws Error where the loss is no mean over outputs.
 template <class Float>
 StepResult evaluate_loss(Loss loss, std::span<const Float> logits, ConstTensorView labels,
                          std::span<const float> weights, std::int64_t samples, std::int64_t k,
-                         std::span<Float> gradient, double label_smoothing = 0);
+                         std::span<Float> gradient, double label_smoothing = 0,
+                         bool weighs_outputs = false);
+
+/// Throws Error unless outputs may have weights of their own in this loss.
+void check_weighs_outputs(Loss loss);
 
 extern template StepResult evaluate_loss<float>(Loss, std::span<const float>, ConstTensorView,
                                                 std::span<const float>, std::int64_t, std::int64_t,
-                                                std::span<float>, double);
+                                                std::span<float>, double, bool);
 extern template StepResult evaluate_loss<double>(Loss, std::span<const double>, ConstTensorView,
                                                  std::span<const float>, std::int64_t, std::int64_t,
-                                                 std::span<double>, double);
+                                                 std::span<double>, double, bool);
 
 }  // namespace millrace::nn

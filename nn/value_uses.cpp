@@ -1,6 +1,9 @@
 #include <millrace/nn/value_uses.h>
 
 #include <millrace/nn/layers/relu.h>
+#include <millrace/nn/layers/relu6.h>
+
+#include <limits>
 
 namespace millrace::nn {
 
@@ -24,6 +27,19 @@ const Op* ValueUses::only_relu(ValueId id, Pass pass) const {
   const bool is_relu =
       reader != nullptr && reader->pass == pass && graph_.kind<Relu>(*reader) != nullptr;
   return is_relu ? reader : nullptr;
+}
+
+ValueUses::Rectifier ValueUses::as_rectifier(const Op* op) const {
+  if (op == nullptr) return {};
+  if (graph_.kind<Relu>(*op) != nullptr) return {op, std::numeric_limits<float>::infinity()};
+  if (graph_.kind<Relu6>(*op) != nullptr) return {op, 6.0F};
+  return {};
+}
+
+ValueUses::Rectifier ValueUses::rectifier_of(ValueId id) const {
+  const Op* reader = only_reader(id);
+  const bool is_forward = reader != nullptr && reader->pass == Pass::forward;
+  return is_forward ? as_rectifier(reader) : Rectifier{};
 }
 
 const Op* ValueUses::relu_of(ValueId id) const {

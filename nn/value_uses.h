@@ -26,6 +26,14 @@ class ValueUses {
   /// If a ReLU alone reads the value, forward: that operation. Whoever makes the value can do its
   /// work at once and make op->y() instead. Else null.
   [[nodiscard]] const Op* relu_of(ValueId id) const;
+  /// The same for a ReLU or a ReLU6: both are 0 below 0, and their ceiling is that of the second.
+  struct Rectifier {
+    const Op* op = nullptr;  ///< null: there is none
+    float ceiling = 0;       ///< infinity, or 6
+  };
+  [[nodiscard]] Rectifier rectifier_of(ValueId id) const;
+  /// What the operation is, forward or backward, if it is one of these.
+  [[nodiscard]] Rectifier as_rectifier(const Op* op) const;
   /// If a ReLU's backward pass alone reads the value: that operation. Else null.
   [[nodiscard]] const Op* relu_gradient_of(ValueId id) const;
   [[nodiscard]] std::size_t index_of(const Op& op) const {

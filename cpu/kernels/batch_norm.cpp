@@ -67,8 +67,9 @@ void FindStatistics(const NormStrip& s, const float* x, float* means, float* squ
 }
 
 template <class D, class V>
-HWY_INLINE V rectified(D d, V value) {  // what is not a number stays
-  return hn::IfThenElseZero(hn::Not(hn::Lt(value, hn::Zero(d))), value);
+HWY_INLINE V rectified(D d, V value, V ceiling) {  // what is not a number stays
+  const V bounded = hn::IfThenElse(hn::Gt(value, ceiling), ceiling, value);
+  return hn::IfThenElseZero(hn::Not(hn::Lt(value, hn::Zero(d))), bounded);
 }
 
 template <bool kRelu, bool kAdds>
@@ -78,7 +79,7 @@ void Normalise(const NormStrip& s, const float* x, const StripConstants k, const
     const std::int64_t first = n * s.sample_stride;
     for_channels(s.width, [&](auto d, std::int64_t c) {
       const auto mean = hn::LoadU(d, k.mean() + c), factor = hn::LoadU(d, k.factor() + c);
-      const auto shift = hn::LoadU(d, k.shift() + c);
+      const auto shift = hn::LoadU(d, k.shift() + c), ceiling = hn::Set(d, k.ceiling);
       std::int64_t at = first + c;
       if (n >= s.rows) {
         for (std::int64_t p = 0; p < s.pixels; ++p, at += s.stride) {
@@ -89,26 +90,27 @@ void Normalise(const NormStrip& s, const float* x, const StripConstants k, const
       for (std::int64_t p = 0; p < s.pixels; ++p, at += s.stride) {
         auto value = hn::MulAdd(hn::Sub(hn::LoadU(d, x + at), mean), factor, shift);
         if constexpr (kAdds) value = hn::Add(value, hn::LoadU(d, other + at));
-        if constexpr (kRelu) value = rectified(d, value);
+        if constexpr (kRelu) value = rectified(d, value, ceiling);
         hn::StoreU(value, d, y + at);
       }
     });
   }
 }
 
-void NormaliseAny(const NormStrip& s, const float* x, const StripConstants& k,
-                  const AfterNorm& after, float* y) {
-  const auto run =
-      after.relu ? (after.other != nullptr ? Normalise<true, true> : Normalise<true, false>)
-                 : (after.other != nullptr ? Normalise<false, true> : Normalise<false, false>);
-  run(s, x, k, after.other, y);
+void NormaliseAny(const NormStrip& s, const float* x, const StripConstants& k, const float* other,
+                  float* y) {
+  const auto run = k.ceiling > 0
+                       ? (other != nullptr ? Normalise<true, true> : Normalise<true, false>)
+                       : (other != nullptr ? Normalise<false, true> : Normalise<false, false>);
+  run(s, x, k, other, y);
 }
 
-// dy, or zero where a ReLU has made zero of what was normalised.
+// dy, or zero where a rectifier has cut off what was normalised.
 template <bool kRelu, class D, class V>
-HWY_INLINE V masked(D d, V dy, V difference, V factor, V shift) {
+HWY_INLINE V masked(D d, V dy, V difference, V factor, V shift, V ceiling) {
   if constexpr (!kRelu) return dy;
-  return hn::IfThenElseZero(hn::Gt(hn::MulAdd(difference, factor, shift), hn::Zero(d)), dy);
+  const V value = hn::MulAdd(difference, factor, shift);
+  return hn::IfThenElseZero(hn::And(hn::Gt(value, hn::Zero(d)), hn::Lt(value, ceiling)), dy);
 }
 
 template <bool kRelu>
@@ -116,14 +118,14 @@ void GradientSums(const NormStrip& s, const float* x, const float* dy, const Str
                   float* sums, float* products) {
   for_channels(s.width, [&](auto d, std::int64_t c) {
     const auto mean = hn::LoadU(d, k.mean() + c), factor = hn::LoadU(d, k.factor() + c);
-    const auto shift = hn::LoadU(d, k.shift() + c);
+    const auto shift = hn::LoadU(d, k.shift() + c), ceiling = hn::Set(d, k.ceiling);
     auto sum = hn::Zero(d), product = sum;
     for (std::int64_t n = 0; n < s.rows; ++n) {
       std::int64_t at = n * s.sample_stride + c;
       auto sum0 = hn::Zero(d), sum1 = sum0, product0 = sum0, product1 = sum0;
       const auto add = [&](std::int64_t i, auto& to, auto& to_product) {
         const auto difference = hn::Sub(hn::LoadU(d, x + i), mean);
-        const auto g = masked<kRelu>(d, hn::LoadU(d, dy + i), difference, factor, shift);
+        const auto g = masked<kRelu>(d, hn::LoadU(d, dy + i), difference, factor, shift, ceiling);
         to = hn::Add(to, g);
         to_product = hn::MulAdd(g, difference, to_product);
       };
@@ -149,7 +151,7 @@ void NormaliseGradient(const NormStrip& s, const float* x, const float* dy, cons
     const std::int64_t first = n * s.sample_stride;
     for_channels(s.width, [&](auto d, std::int64_t c) {
       const auto mean = hn::LoadU(d, k.mean() + c), factor = hn::LoadU(d, k.factor() + c);
-      const auto shift = hn::LoadU(d, k.shift() + c);
+      const auto shift = hn::LoadU(d, k.shift() + c), ceiling = hn::Set(d, k.ceiling);
       const auto slope = hn::LoadU(d, slopes + c), rest = hn::LoadU(d, rests + c);
       std::int64_t at = first + c;
       if (n >= s.rows) {
@@ -160,7 +162,7 @@ void NormaliseGradient(const NormStrip& s, const float* x, const float* dy, cons
       }
       for (std::int64_t p = 0; p < s.pixels; ++p, at += s.stride) {
         const auto difference = hn::Sub(hn::LoadU(d, x + at), mean);
-        const auto g = masked<kRelu>(d, hn::LoadU(d, dy + at), difference, factor, shift);
+        const auto g = masked<kRelu>(d, hn::LoadU(d, dy + at), difference, factor, shift, ceiling);
         hn::StoreU(hn::MulAdd(factor, g, hn::MulAdd(slope, difference, rest)), d, dx + at);
       }
     });
@@ -180,14 +182,15 @@ void ScaleGradient(const NormStrip& s, const float* dy, const float* factors, fl
 }
 
 void GradientSumsAny(const NormStrip& s, const float* x, const float* dy, const StripConstants& k,
-                     bool relu, float* sums, float* products) {
-  (relu ? GradientSums<true> : GradientSums<false>)(s, x, dy, k, sums, products);
+                     float* sums, float* products) {
+  (k.ceiling > 0 ? GradientSums<true> : GradientSums<false>)(s, x, dy, k, sums, products);
 }
 
 void NormaliseGradientAny(const NormStrip& s, const float* x, const float* dy,
-                          const StripConstants& k, bool relu, const float* slopes,
-                          const float* rests, float* dx) {
-  (relu ? NormaliseGradient<true> : NormaliseGradient<false>)(s, x, dy, k, slopes, rests, dx);
+                          const StripConstants& k, const float* slopes, const float* rests,
+                          float* dx) {
+  (k.ceiling > 0 ? NormaliseGradient<true> : NormaliseGradient<false>)(s, x, dy, k, slopes, rests,
+                                                                       dx);
 }
 
 }  // namespace millrace::cpu::HWY_NAMESPACE
@@ -238,26 +241,25 @@ void find_statistics(const NormRows& rows, const float* x, float* statistics) {
 void normalise(const NormRows& rows, const float* x, const float* constants, const AfterNorm& after,
                float* y) {
   for_strips(rows, [&](const NormStrip& strip, std::int64_t first, std::int64_t channel) {
-    AfterNorm of_strip = after;
-    if (after.other != nullptr) of_strip.other += first;
+    const float* const other = after.other != nullptr ? after.other + first : nullptr;
     HWY_DYNAMIC_DISPATCH(NormaliseAny)
-    (strip, x + first, {constants + channel, rows.padded()}, of_strip, y + first);
+    (strip, x + first, {constants + channel, rows.padded(), after.ceiling}, other, y + first);
   });
 }
 
 void find_gradient_sums(const NormRows& rows, const float* x, const float* dy,
-                        const float* constants, bool relu, float* sums) {
+                        const float* constants, float ceiling, float* sums) {
   const std::int64_t padded = rows.padded();
   for_strips(rows, [&](const NormStrip& strip, std::int64_t first, std::int64_t channel) {
     HWY_DYNAMIC_DISPATCH(GradientSumsAny)
-    (strip, x + first, dy + first, {constants + channel, padded}, relu, sums + channel,
+    (strip, x + first, dy + first, {constants + channel, padded, ceiling}, sums + channel,
      sums + padded + channel);
   });
 }
 
 void normalise_gradient(const NormRows& rows, const float* x, const float* dy,
                         const float* constants, std::span<const float> sums, std::int64_t count,
-                        bool relu, float* dx) {
+                        float ceiling, float* dx) {
   const std::int64_t padded = rows.padded();
   for_strips(rows, [&](const NormStrip& strip, std::int64_t first, std::int64_t channel) {
     std::array<float, kWidestStrip> slopes{}, rests{};
@@ -274,8 +276,8 @@ void normalise_gradient(const NormRows& rows, const float* x, const float* dy,
       rests[i] = static_cast<float>(-factor * sum / static_cast<double>(count));
     }
     HWY_DYNAMIC_DISPATCH(NormaliseGradientAny)
-    (strip, x + first, dy + first, {constants + channel, padded}, relu, slopes.data(), rests.data(),
-     dx + first);
+    (strip, x + first, dy + first, {constants + channel, padded, ceiling}, slopes.data(),
+     rests.data(), dx + first);
   });
 }
 

@@ -22,9 +22,12 @@ struct NormRows {
   [[nodiscard]] std::int64_t padded() const { return image.blocks() * image.block; }
 };
 
+/// The ceiling of a rectifier: infinity (ReLU), 6 (ReLU6); this where there is none.
+inline constexpr float kNoRectifier = 0;
+
 /// What is done with values right after they are normalised.
 struct AfterNorm {
-  bool relu = false;
+  float ceiling = kNoRectifier;
   const float* other = nullptr;  ///< added before that; or null
 };
 
@@ -53,15 +56,15 @@ void move_running(const nn::BatchNorm& options, std::int64_t channels, std::int6
 void normalise(const NormRows& rows, const float* x, const float* constants, const AfterNorm& after,
                float* y);
 
-/// Sums of dy, and of dy (x - mean) / deviation, each [padded]. With `relu`, dy counts where what
-/// normalise() made is above zero.
+/// Sums of dy, and of dy (x - mean) / deviation, each [padded]. With a rectifier, dy counts where
+/// what was normalised is above zero and below the ceiling.
 void find_gradient_sums(const NormRows& rows, const float* x, const float* dy,
-                        const float* constants, bool relu, float* sums);
+                        const float* constants, float ceiling, float* sums);
 /// dx of the rows, from sums of all threads, [threads][2][padded], over `count` values a channel.
 /// dx may be dy.
 void normalise_gradient(const NormRows& rows, const float* x, const float* dy,
                         const float* constants, std::span<const float> sums, std::int64_t count,
-                        bool relu, float* dx);
+                        float ceiling, float* dx);
 /// The same where statistics are constants: dx = dy gamma / deviation.
 void scale_gradient(const NormRows& rows, const float* dy, const float* constants, float* dx);
 

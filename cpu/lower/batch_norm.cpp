@@ -1,8 +1,9 @@
 // Batch normalisation: statistics of the batch in training, running ones otherwise and when frozen.
 // A slice finds the sums of its rows; the next section begins when all have theirs. What comes
-// right after - a shortcut that is added, a ReLU - is done on the way, and so is the ReLU's part of
-// the backward pass.
+// right after - a shortcut that is added, a ReLU or ReLU6 - is done on the way, and so is the
+// ReLU's part of the backward pass.
 
+#include <millrace/core/error.h>
 #include <millrace/cpu/kernels/batch_norm.h>
 #include <millrace/cpu/lower/lowering.h>
 
@@ -25,7 +26,8 @@ Layout row_of(std::int64_t count) {
 /// The layout of a value if its channels lie beside each other, else the logical order.
 Layout layout_of(const Lowering& lowering, nn::ValueId id) {
   const Layout here = lowering.layout(lowering.slot_of(id));
-  const Layout plain = plain_layout(lowering.shape(id));  // a flattened image lies as the image does
+  const Layout plain =
+      plain_layout(lowering.shape(id));  // a flattened image lies as the image does
   if (onednn::dims(here) != onednn::dims(plain)) return plain;
   const auto blocks = channel_blocks(here);
   return blocks && (blocks->block > 1 || blocks->channels == 1) ? here : plain;
@@ -52,8 +54,9 @@ std::span<const float> all_of(Memory memory, std::size_t i, std::int64_t slices,
 /// What is done behind a normalisation at once: operations that are left out then, and what is
 /// made.
 struct Fused {
-  nn::ValueId other = -1;
-  Lowering::Made made;
+  nn::ValueId other = -1;  ///< is added
+  nn::ValueId made = -1;
+  float ceiling = kNoRectifier;
 };
 
 Fused fuse(Lowering& lowering, const nn::Op& op) {
@@ -61,10 +64,17 @@ Fused fuse(Lowering& lowering, const nn::Op& op) {
   const bool is_sum = sum != nullptr && lowering.graph().kind<nn::Add>(*sum) != nullptr &&
                       sum->x(2) < 0 && sum->x(0) != sum->x(1);
   const nn::ValueId other = !is_sum ? -1 : sum->x(0) == op.y() ? sum->x(1) : sum->x(0);
-  if (other < 0 || !lowering.is_made(other)) return {-1, lowering.fuse_relu(op.y())};
-  lowering.leave_out(*sum);
-  Fused result{other, lowering.fuse_relu(sum->y())};
-  result.made.detail = result.made.relu ? "+ add + relu" : "+ add";
+  Fused result{.made = op.y()};
+  if (other >= 0 && lowering.is_made(other)) {
+    lowering.leave_out(*sum);
+    result.other = other;
+    result.made = sum->y();
+  }
+  const auto rectifier = lowering.uses().rectifier_of(result.made);
+  if (rectifier.op == nullptr) return result;
+  lowering.leave_out(*rectifier.op);
+  result.made = rectifier.op->y();
+  result.ceiling = rectifier.ceiling;
   return result;
 }
 
@@ -74,14 +84,16 @@ void append_normalise(Lowering& lowering, const nn::Op& op, const Layout& data, 
   const SlotId x = lowering.in_layout(op.x(), data);
   std::vector<SlotId> uses{x, constants, kNoSlot};
   if (fused.other >= 0) uses.push_back(lowering.in_layout(fused.other, data));
-  uses[2] = fused.other >= 0 ? lowering.make_in_place(fused.made.value, uses[3])
-                             : lowering.make_in_place(fused.made.value, x);
+  uses[2] = lowering.make_in_place(fused.made, fused.other >= 0 ? uses[3] : x);
+  const bool adds = fused.other >= 0, rectifies = fused.ceiling != kNoRectifier;
+  const std::string detail =
+      concat(adds ? "+ add" : "", adds && rectifies ? " " : "", rectifies ? "+ relu" : "");
   lowering.append(
-      lowering.step_name(op, fused.made.detail), "normalise", uses,
-      [rows = rows_of(data), relu = fused.made.relu](Memory memory, Run& run) {
+      lowering.step_name(op, detail), "normalise", uses,
+      [rows = rows_of(data), ceiling = fused.ceiling](Memory memory, Run& run) {
         const float* other = memory.size() > 3 ? floats(memory, 3) : nullptr;
         normalise(valid(rows, run), floats(memory, 0), floats(memory, 1),
-                  {.relu = relu, .other = other}, floats(memory, 2));
+                  {.ceiling = ceiling, .other = other}, floats(memory, 2));
       },
       true);
 }
@@ -145,10 +157,10 @@ void backward(Lowering& lowering, const nn::Op& op) {
   const NormRows rows = rows_of(data);
   const std::int64_t padded = rows.padded(), channels = rows.image.channels;
   const std::int64_t slices = lowering.options().division.slices;
-  const nn::Op* relu = lowering.relu_behind_norm(op);
-  const bool masks = relu != nullptr;
-  const char* const detail = masks ? "+ relu" : "";
-  const SlotId dy = lowering.in_layout(masks ? relu->dy() : op.dy(), data);
+  const auto rectifier = lowering.rectifier_behind_norm(op);
+  const bool masks = rectifier.op != nullptr;
+  const float ceiling = masks ? rectifier.ceiling : kNoRectifier;
+  const SlotId dy = lowering.in_layout(masks ? rectifier.op->dy() : op.dy(), data);
   const SlotId x = lowering.in_layout(op.x(), data);
   const SlotId constants = lowering.slot_of(op.saved(nn::BatchNorm::kMean));
   const SlotId own = lowering.temporary(row_of(2 * padded));
@@ -157,10 +169,10 @@ void backward(Lowering& lowering, const nn::Op& op) {
       lowering.step_name(op, masks ? "sums + relu" : "sums"), "norm_sums",
       {x, dy, constants, own, lowering.gradient(op.gradient(nn::Role::gamma), of_channels),
        lowering.gradient(op.gradient(nn::Role::beta), of_channels)},
-      [rows, padded, channels, masks](Memory memory, Run& run) {
+      [rows, padded, channels, ceiling](Memory memory, Run& run) {
         float* const sums = floats(memory, 3);
         find_gradient_sums(valid(rows, run), floats(memory, 0), floats(memory, 1),
-                           floats(memory, 2), masks, sums);
+                           floats(memory, 2), ceiling, sums);
         std::copy_n(sums + padded, channels, floats(memory, 4));
         std::copy_n(sums, channels, floats(memory, 5));
       },
@@ -168,12 +180,12 @@ void backward(Lowering& lowering, const nn::Op& op) {
   if (op.dx() < 0) return;
   if (slices > 1) lowering.begin_section();
   lowering.append(
-      lowering.step_name(op, detail), "norm_gradient",
+      lowering.step_name(op, masks ? "+ relu" : ""), "norm_gradient",
       {x, dy, constants, lowering.whole(own), lowering.make_in_place(op.dx(), dy)},
-      [rows, slices, padded, masks](Memory memory, Run& run) {
+      [rows, slices, padded, ceiling](Memory memory, Run& run) {
         normalise_gradient(valid(rows, run), floats(memory, 0), floats(memory, 1),
                            floats(memory, 2), all_of(memory, 3, slices, 2 * padded),
-                           run.samples * rows.image.pixels, masks, floats(memory, 4));
+                           run.samples * rows.image.pixels, ceiling, floats(memory, 4));
       },
       true);
 }

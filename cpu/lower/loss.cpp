@@ -20,8 +20,9 @@ void lower_loss(Lowering& lowering, const nn::Op& op) {
         std::span<float> gradient;
         if (memory.size() > 1) gradient = {reinterpret_cast<float*>(memory[1]), elements};
         const nn::Batch& batch = *run.batch;
-        run.result = nn::evaluate_loss<float>(loss, logits, batch.labels, batch.weights,
-                                              batch.samples, k, gradient, smoothing);
+        run.result =
+            nn::evaluate_loss<float>(loss, logits, batch.labels, batch.weights, batch.samples, k,
+                                     gradient, smoothing, batch.weighs_outputs);
         if (run.share != 1) {  // of what is divided by the whole batch's samples
           for (float& g : gradient) g *= run.share;
         }

@@ -36,7 +36,7 @@ Lowering::Lowering(const nn::Graph& graph, const Options& options, ParameterLayo
   lowered_.slice = options_.slice;
   lowered_.slices = options_.division.slices;
   find_pooled_relus();
-  find_norm_relus();
+  find_norm_rectifiers();
 }
 
 void Lowering::find_pooled_relus() {
@@ -54,30 +54,30 @@ void Lowering::find_pooled_relus() {
   }
 }
 
-void Lowering::find_norm_relus() {
+void Lowering::find_norm_rectifiers() {
   for (std::size_t i = 0; i < graph_.ops.size(); ++i) {
     const nn::Op& op = graph_.ops[i];
     const bool uses_batch = graph_.kind<nn::BatchNorm>(op) != nullptr &&
                             op.pass == nn::Pass::backward_data && op.gradient(nn::Role::gamma) >= 0;
     if (!uses_batch || uses_.only_reader(op.dy()) != &op) continue;
-    const nn::Op* relu = uses_.maker(op.dy());
+    const auto behind = uses_.as_rectifier(uses_.maker(op.dy()));
     // What a shortcut has been added to has another sign.
-    if (graph_.kind<nn::Relu>(*relu) == nullptr ||
-        graph_.forward_of(*relu).x() != graph_.forward_of(op).y()) {
+    if (behind.op == nullptr || graph_.forward_of(*behind.op).x() != graph_.forward_of(op).y()) {
       continue;
     }
     const bool is_done = std::ranges::any_of(
-        pooled_relus_, [&](const auto& pooled) { return pooled.second.op == relu; });
+        pooled_relus_, [&](const auto& pooled) { return pooled.second.op == behind.op; });
     if (is_done) continue;
-    norm_relus_[i] = relu;
-    leave_out(*relu);
-    last_use_[index(relu->dy())] = std::max(last_use_[index(relu->dy())], i);
+    norm_rectifiers_[i] = behind;
+    leave_out(*behind.op);
+    std::size_t& last = last_use_[index(behind.op->dy())];
+    last = std::max(last, i);
   }
 }
 
-const nn::Op* Lowering::relu_behind_norm(const nn::Op& op) const {
-  const auto it = norm_relus_.find(uses_.index_of(op));
-  return it == norm_relus_.end() ? nullptr : it->second;
+nn::ValueUses::Rectifier Lowering::rectifier_behind_norm(const nn::Op& op) const {
+  const auto it = norm_rectifiers_.find(uses_.index_of(op));
+  return it == norm_rectifiers_.end() ? nn::ValueUses::Rectifier() : it->second;
 }
 
 Lowering::PooledRelu Lowering::relu_before(const nn::Op& pooling) const {

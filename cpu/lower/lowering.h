@@ -106,10 +106,10 @@ class Lowering {
   [[nodiscard]] PooledRelu relu_before(const nn::Op& pooling) const;
   void leave_out(const nn::Op& op);
   [[nodiscard]] bool is_left_out(const nn::Op& op) const { return left_out_[uses_.index_of(op)]; }
-  /// The backward pass of the ReLU right behind a batch norm that uses the batch's statistics, if
-  /// the norm's backward pass, which is `op`, does its work: the sign of what was normalised is
-  /// known again from what goes in. Else null.
-  [[nodiscard]] const nn::Op* relu_behind_norm(const nn::Op& op) const;
+  /// The backward pass of the ReLU or ReLU6 right behind a batch norm that uses the batch's
+  /// statistics, if the norm's backward pass, which is `op`, does its work: what was normalised is
+  /// known again from what goes in.
+  [[nodiscard]] nn::ValueUses::Rectifier rectifier_behind_norm(const nn::Op& op) const;
   /// Whether the value has a place.
   [[nodiscard]] bool is_made(nn::ValueId id) const {
     return slots_[static_cast<std::size_t>(id)] != kNoSlot;
@@ -174,7 +174,7 @@ class Lowering {
   [[nodiscard]] bool is_put_off(const nn::Op& op) const;
   void append(Step step);
   void find_pooled_relus();
-  void find_norm_relus();
+  void find_norm_rectifiers();
   void begin(Wanted wanted);
   [[nodiscard]] bool may_overwrite(SlotId slot) const;
   void place(nn::ValueId id, SlotId slot);
@@ -192,12 +192,12 @@ class Lowering {
   std::size_t op_ = 0;         // the operation at hand
   std::vector<SlotId> slots_;  // by value
   nn::ValueUses uses_;
-  std::vector<std::size_t> last_use_;                // by value: an operation
-  std::vector<bool> left_out_;                       // by operation
-  std::map<std::size_t, PooledRelu> pooled_relus_;   // by operation
-  std::map<std::size_t, const nn::Op*> norm_relus_;  // likewise
-  std::vector<Forward> forward_;                     // by layer
-  std::vector<Conversion> conversions_;              // so that a layout of a value is made once
+  std::vector<std::size_t> last_use_;                                // by value: an operation
+  std::vector<bool> left_out_;                                       // by operation
+  std::map<std::size_t, PooledRelu> pooled_relus_;                   // by operation
+  std::map<std::size_t, nn::ValueUses::Rectifier> norm_rectifiers_;  // likewise
+  std::vector<Forward> forward_;                                     // by layer
+  std::vector<Conversion> conversions_;  // so that a layout of a value is made once
 };
 
 // One a kind of layer, in the files beside this one.

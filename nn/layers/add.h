@@ -14,8 +14,10 @@ struct Add {  ///< of two or more inputs of one shape
 
   [[nodiscard]] LayerShape infer(const LayerInput& input) const;
   [[nodiscard]] Derivative derivative(bool) const { return {.passes_on = true}; }
-  void forward(const reference::Call& call) const;
-  void backward(const reference::Call&) const {}  // there is no operation
+  template <class Real>
+  void forward(const reference::BasicCall<Real>& call) const;
+  template <class Real>
+  void backward(const reference::BasicCall<Real>&) const {}  // there is no operation
   friend bool operator==(const Add&, const Add&) = default;
 };
 

@@ -22,8 +22,10 @@ struct BatchNorm {
   void list(FieldList& fields);
   [[nodiscard]] LayerShape infer(const LayerInput& input) const;
   [[nodiscard]] Derivative derivative(bool trains) const;
-  void forward(const reference::Call& call) const;
-  void backward(const reference::Call& call) const;
+  template <class Real>
+  void forward(const reference::BasicCall<Real>& call) const;
+  template <class Real>
+  void backward(const reference::BasicCall<Real>& call) const;
   friend bool operator==(const BatchNorm&, const BatchNorm&) = default;
 };
 

@@ -5,12 +5,14 @@
 #include <algorithm>
 
 namespace millrace::nn {
+
+using reference::BasicCall;
 namespace {
 
 /// Calls body(input, its pixel's first element, y's) for all pixels; an input has
 /// inputs[input][-1] channels there.
-template <class Body>
-void for_each_run(const reference::Call& call, Body body) {
+template <class Real, class Body>
+void for_each_run(const BasicCall<Real>& call, Body body) {
   const std::int64_t pixels = call.samples * call.pixels(), all = call.output[-1];
   std::int64_t before = 0;
   for (std::size_t i = 0; i < call.inputs.size(); ++i) {
@@ -38,18 +40,22 @@ LayerShape Concat::infer(const LayerInput& input) const {
   return {.output = output};
 }
 
-void Concat::forward(const reference::Call& call) const {
+template <class Real>
+void Concat::forward(const BasicCall<Real>& call) const {
   for_each_run(call, [&](std::size_t i, std::int64_t from, std::int64_t to) {
-    const reference::In x = call.x(static_cast<int>(i));
+    const auto x = call.x(static_cast<int>(i));
     std::copy_n(x.begin() + from, call.inputs[i][-1], call.y().begin() + to);
   });
 }
 
-void Concat::backward(const reference::Call& call) const {
+template <class Real>
+void Concat::backward(const BasicCall<Real>& call) const {
   for_each_run(call, [&](std::size_t i, std::int64_t to, std::int64_t from) {
-    const reference::Out dx = call.dx(static_cast<int>(i));
+    const auto dx = call.dx(static_cast<int>(i));
     if (!dx.empty()) std::copy_n(call.dy().begin() + from, call.inputs[i][-1], dx.begin() + to);
   });
 }
+
+MILLRACE_LOOPS_OF(Concat)
 
 }  // namespace millrace::nn

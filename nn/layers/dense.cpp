@@ -8,19 +8,19 @@
 namespace millrace::nn {
 namespace {
 
-using reference::Call;
-using reference::In;
-using reference::Out;
+using reference::BasicCall;
+using reference::Flat;
 
 /// Outputs `first` to `first` + count of one sample. Several sums at a time, because an addition
 /// waits for the one before it in its own sum alone; each sum has the order of the inputs.
-template <std::int64_t count>
-void some_units(std::int64_t inputs, const double* x, In w, In b, double* y, std::int64_t first) {
-  std::array<double, static_cast<std::size_t>(count)> sums{};
+template <std::int64_t count, class Real>
+void some_units(std::int64_t inputs, const Real* x, Flat<const Real> w, Flat<const Real> b, Real* y,
+                std::int64_t first) {
+  std::array<Real, static_cast<std::size_t>(count)> sums{};
   for (std::int64_t u = 0; u < count && !b.empty(); ++u) {
     sums[static_cast<std::size_t>(u)] = b[first + u];
   }
-  const double* const rows = w.begin() + first * inputs;
+  const Real* const rows = w.begin() + first * inputs;
   for (std::int64_t i = 0; i < inputs; ++i) {
     for (std::int64_t u = 0; u < count; ++u) {
       sums[static_cast<std::size_t>(u)] += x[i] * rows[u * inputs + i];
@@ -29,26 +29,29 @@ void some_units(std::int64_t inputs, const double* x, In w, In b, double* y, std
   std::copy(sums.begin(), sums.end(), y + first);
 }
 
-void data_gradient(const Call& call, std::int64_t inputs, std::int64_t units, Out dx) {
-  const In dy = call.dy(), w = call.parameter(Role::kernel);
+template <class Real>
+void data_gradient(const BasicCall<Real>& call, std::int64_t inputs, std::int64_t units,
+                   Flat<Real> dx) {
+  const auto dy = call.dy(), w = call.parameter(Role::kernel);
   for (std::int64_t n = 0; n < call.samples; ++n) {
     for (std::int64_t i = 0; i < inputs; ++i) {
-      double sum = 0;
+      Real sum = 0;
       for (std::int64_t u = 0; u < units; ++u) sum += dy[n * units + u] * w[u * inputs + i];
       dx[n * inputs + i] = sum;
     }
   }
 }
 
-void parameter_gradients(const Call& call, std::int64_t inputs, std::int64_t units, Out dw,
-                         Out db) {
-  const In x = call.x(), dy = call.dy();
-  std::fill(dw.begin(), dw.end(), 0.0);
-  std::fill(db.begin(), db.end(), 0.0);
+template <class Real>
+void parameter_gradients(const BasicCall<Real>& call, std::int64_t inputs, std::int64_t units,
+                         Flat<Real> dw, Flat<Real> db) {
+  const auto x = call.x(), dy = call.dy();
+  std::fill(dw.begin(), dw.end(), Real{0});
+  std::fill(db.begin(), db.end(), Real{0});
   // A unit after the other, so that its row of dw stays in the cache while samples are added up.
   for (std::int64_t u = 0; u < units; ++u) {
     for (std::int64_t n = 0; n < call.samples; ++n) {
-      const double d = dy[n * units + u];
+      const Real d = dy[n * units + u];
       for (std::int64_t i = 0; i < inputs; ++i) dw[u * inputs + i] += d * x[n * inputs + i];
       if (!db.empty()) db[u] += d;
     }
@@ -76,23 +79,27 @@ LayerShape Dense::infer(const LayerInput& input) const {
   return result;
 }
 
-void Dense::forward(const Call& call) const {
+template <class Real>
+void Dense::forward(const BasicCall<Real>& call) const {
   constexpr std::int64_t kAbreast = 8;
-  const In x = call.x(), w = call.parameter(Role::kernel), b = call.parameter(Role::bias);
+  const auto x = call.x(), w = call.parameter(Role::kernel), b = call.parameter(Role::bias);
   const std::int64_t inputs = call.input()[0];
   for (std::int64_t n = 0; n < call.samples; ++n) {
-    const double* const in = x.begin() + n * inputs;
-    double* const out = call.y().begin() + n * units;
+    const Real* const in = x.begin() + n * inputs;
+    Real* const out = call.y().begin() + n * units;
     std::int64_t u = 0;
     for (; u + kAbreast <= units; u += kAbreast) some_units<kAbreast>(inputs, in, w, b, out, u);
     for (; u < units; ++u) some_units<1>(inputs, in, w, b, out, u);
   }
 }
 
-void Dense::backward(const Call& call) const {
-  const Out dx = call.dx(), dw = call.gradient(Role::kernel);
+template <class Real>
+void Dense::backward(const BasicCall<Real>& call) const {
+  const auto dx = call.dx(), dw = call.gradient(Role::kernel);
   if (!dx.empty()) data_gradient(call, call.input()[0], units, dx);
   if (!dw.empty()) parameter_gradients(call, call.input()[0], units, dw, call.gradient(Role::bias));
 }
+
+MILLRACE_LOOPS_OF(Dense)
 
 }  // namespace millrace::nn

@@ -16,8 +16,10 @@ struct Dense {  ///< y = x W^T + b; kernel [units][inputs]
   [[nodiscard]] Derivative derivative(bool) const {
     return {.data = {operand::parameter(Role::kernel)}, .parameters = {operand::x}};
   }
-  void forward(const reference::Call& call) const;
-  void backward(const reference::Call& call) const;
+  template <class Real>
+  void forward(const reference::BasicCall<Real>& call) const;
+  template <class Real>
+  void backward(const reference::BasicCall<Real>& call) const;
   friend bool operator==(const Dense&, const Dense&) = default;
 };
 

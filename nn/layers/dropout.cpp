@@ -10,14 +10,17 @@
 
 namespace millrace::nn {
 
+using reference::BasicCall;
+
 LayerShape Dropout::infer(const LayerInput& input) const {
   input.require(rate >= 0 && rate < 1, "rate must be in [0, 1), not ", rate);
   return {.output = input.shape(), .saved = {{"mask", input.shape()}}};
 }
 
-void Dropout::forward(const reference::Call& call) const {
-  const reference::In x = call.x();
-  const reference::Out y = call.y(), saved = call.saved(kMask);
+template <class Real>
+void Dropout::forward(const BasicCall<Real>& call) const {
+  const auto x = call.x();
+  const auto y = call.y(), saved = call.saved(kMask);
   const auto elements = static_cast<std::size_t>(call.input().elements());
   std::vector<std::uint8_t> mask(elements);
   for (std::size_t n = 0; n < static_cast<std::size_t>(call.samples); ++n) {
@@ -25,17 +28,18 @@ void Dropout::forward(const reference::Call& call) const {
     dropout_mask(call.seed, call.pass, position, call.layer, rate, mask);
     for (std::size_t i = 0; i < elements; ++i) {
       const auto at = static_cast<std::int64_t>(n * elements + i);
-      y[at] = mask[i] != 0 ? x[at] / (1 - double{rate}) : 0.0;
+      y[at] = mask[i] != 0 ? x[at] / (1 - static_cast<Real>(rate)) : Real{0};
       if (!saved.empty()) saved[at] = mask[i];  // a frozen prefix saves none
     }
   }
 }
 
-void Dropout::backward(const reference::Call& call) const {
-  const reference::In dy = call.dy(), mask = call.in(operand::saved(kMask));
-  std::transform(
-      dy.begin(), dy.end(), mask.begin(), call.dx().begin(),
-      [this](double d, double keep) { return keep != 0 ? d / (1 - double{rate}) : 0.0; });
+template <class Real>
+void Dropout::backward(const BasicCall<Real>& call) const {
+  const auto dy = call.dy(), mask = call.in(operand::saved(kMask));
+  std::transform(dy.begin(), dy.end(), mask.begin(), call.dx().begin(), [this](Real d, Real keep) {
+    return keep != 0 ? d / (1 - static_cast<Real>(rate)) : Real{0};
+  });
 }
 
 void dropout_mask(std::uint64_t seed, std::uint32_t pass, std::uint64_t position, int layer,
@@ -58,5 +62,7 @@ void dropout_mask(std::uint64_t seed, std::uint32_t pass, std::uint64_t position
     for (std::size_t i = 0; i < count; ++i) mask[first + i] = words[i] >= threshold ? 1 : 0;
   }
 }
+
+MILLRACE_LOOPS_OF(Dropout)
 
 }  // namespace millrace::nn

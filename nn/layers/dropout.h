@@ -19,8 +19,10 @@ struct Dropout {  ///< training only: zero with probability `rate`, the rest / (
   [[nodiscard]] LayerShape infer(const LayerInput& input) const;
   [[nodiscard]] Derivative derivative(bool) const { return {.data = {operand::saved(kMask)}}; }
   [[nodiscard]] bool is_identity(bool training) const { return !training || rate == 0; }
-  void forward(const reference::Call& call) const;
-  void backward(const reference::Call& call) const;
+  template <class Real>
+  void forward(const reference::BasicCall<Real>& call) const;
+  template <class Real>
+  void backward(const reference::BasicCall<Real>& call) const;
   friend bool operator==(const Dropout&, const Dropout&) = default;
 };
 

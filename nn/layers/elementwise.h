@@ -16,9 +16,9 @@ namespace millrace::nn {
 /// where y is what value() made; or, with kFromInput,
 ///   static constexpr bool kFromInput = true
 ///   template <class Real> MILLRACE_HOST_DEVICE Real gradient(Real dy, Real x) const
-/// What is made of a NaN is one: a diverged run must not look healthy. A kind with options has
-/// list() and == of its own, and check(), which refuses what they must not be. The CPU engine runs
-/// a kind that is none of the library's by the same formulas.
+/// A kind that is none of the library's then has loops for the CPU engine too. What is made of a
+/// NaN is one: a diverged run must not look healthy. A kind with options has list() and == of its
+/// own, and check(), which refuses what they must not be.
 template <class Kind>
 struct Elementwise {
   static constexpr bool kFromInput = false;

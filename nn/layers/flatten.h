@@ -15,10 +15,12 @@ struct Flatten {  ///< [N][H][W][C] -> [N][H*W*C], channels fastest
     return {.output = {input.shape().elements()}};
   }
   [[nodiscard]] Derivative derivative(bool) const { return {}; }
-  void forward(const reference::Call& call) const {
+  template <class Real>
+  void forward(const reference::BasicCall<Real>& call) const {
     std::copy(call.x().begin(), call.x().end(), call.y().begin());
   }
-  void backward(const reference::Call& call) const {
+  template <class Real>
+  void backward(const reference::BasicCall<Real>& call) const {
     std::copy(call.dy().begin(), call.dy().end(), call.dx().begin());
   }
   friend bool operator==(const Flatten&, const Flatten&) = default;

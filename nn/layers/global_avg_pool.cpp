@@ -4,33 +4,39 @@
 
 namespace millrace::nn {
 
+using reference::BasicCall;
+
 LayerShape GlobalAvgPool::infer(const LayerInput& input) const {
   input.require_image();
   return {.output = {input.shape()[2]}};
 }
 
-void GlobalAvgPool::forward(const reference::Call& call) const {
-  const reference::In x = call.x();
-  const reference::Out y = call.y();
+template <class Real>
+void GlobalAvgPool::forward(const BasicCall<Real>& call) const {
+  const auto x = call.x();
+  const auto y = call.y();
   const std::int64_t pixels = call.pixels(), channels = call.channels();
   for (std::int64_t n = 0; n < call.samples; ++n) {
     for (std::int64_t c = 0; c < channels; ++c) {
-      double sum = 0;
+      Real sum = 0;
       for (std::int64_t p = 0; p < pixels; ++p) sum += x[(n * pixels + p) * channels + c];
-      y[n * channels + c] = sum / static_cast<double>(pixels);
+      y[n * channels + c] = sum / static_cast<Real>(pixels);
     }
   }
 }
 
-void GlobalAvgPool::backward(const reference::Call& call) const {
-  const reference::In dy = call.dy();
-  const reference::Out dx = call.dx();
+template <class Real>
+void GlobalAvgPool::backward(const BasicCall<Real>& call) const {
+  const auto dy = call.dy();
+  const auto dx = call.dx();
   const std::int64_t pixels = call.pixels(), channels = call.channels();
   for (std::int64_t i = 0; i < call.samples * pixels; ++i) {
     for (std::int64_t c = 0; c < channels; ++c) {
-      dx[i * channels + c] = dy[i / pixels * channels + c] / static_cast<double>(pixels);
+      dx[i * channels + c] = dy[i / pixels * channels + c] / static_cast<Real>(pixels);
     }
   }
 }
+
+MILLRACE_LOOPS_OF(GlobalAvgPool)
 
 }  // namespace millrace::nn

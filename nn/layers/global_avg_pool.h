@@ -10,8 +10,10 @@ struct GlobalAvgPool {  ///< [N][H][W][C] -> [N][C]
 
   [[nodiscard]] LayerShape infer(const LayerInput& input) const;
   [[nodiscard]] Derivative derivative(bool) const { return {}; }
-  void forward(const reference::Call& call) const;
-  void backward(const reference::Call& call) const;
+  template <class Real>
+  void forward(const reference::BasicCall<Real>& call) const;
+  template <class Real>
+  void backward(const reference::BasicCall<Real>& call) const;
   friend bool operator==(const GlobalAvgPool&, const GlobalAvgPool&) = default;
 };
 

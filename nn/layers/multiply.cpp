@@ -5,11 +5,13 @@
 #include <algorithm>
 
 namespace millrace::nn {
+
+using reference::BasicCall;
 namespace {
 
 /// Calls body(element of the first input, element of the second).
-template <class Body>
-void for_each_pair(const reference::Call& call, Body body) {
+template <class Real, class Body>
+void for_each_pair(const BasicCall<Real>& call, Body body) {
   const std::int64_t sample = call.input().elements(), channels = call.channels();
   const bool is_by_channel = call.inputs[1] != call.input();
   for (std::int64_t n = 0; n < call.samples; ++n) {
@@ -28,20 +30,24 @@ LayerShape Multiply::infer(const LayerInput& input) const {
   return {.output = x};
 }
 
-void Multiply::forward(const reference::Call& call) const {
-  const reference::In x = call.x(), factors = call.x(1);
-  const reference::Out y = call.y();
+template <class Real>
+void Multiply::forward(const BasicCall<Real>& call) const {
+  const auto x = call.x(), factors = call.x(1);
+  const auto y = call.y();
   for_each_pair(call, [&](std::int64_t i, std::int64_t f) { y[i] = x[i] * factors[f]; });
 }
 
-void Multiply::backward(const reference::Call& call) const {
-  const reference::In x = call.x(), factors = call.x(1), dy = call.dy();
-  const reference::Out dx = call.dx(), dfactors = call.dx(1);
-  std::fill(dfactors.begin(), dfactors.end(), 0.0);
+template <class Real>
+void Multiply::backward(const BasicCall<Real>& call) const {
+  const auto x = call.x(), factors = call.x(1), dy = call.dy();
+  const auto dx = call.dx(), dfactors = call.dx(1);
+  std::fill(dfactors.begin(), dfactors.end(), Real{0});
   for_each_pair(call, [&](std::int64_t i, std::int64_t f) {
     if (!dx.empty()) dx[i] = dy[i] * factors[f];
     if (!dfactors.empty()) dfactors[f] += dy[i] * x[i];
   });
 }
+
+MILLRACE_LOOPS_OF(Multiply)
 
 }  // namespace millrace::nn

@@ -18,8 +18,10 @@ struct Multiply {
   [[nodiscard]] Derivative derivative(bool) const {
     return {.data = {operand::input(0), operand::input(1)}};
   }
-  void forward(const reference::Call& call) const;
-  void backward(const reference::Call& call) const;
+  template <class Real>
+  void forward(const reference::BasicCall<Real>& call) const;
+  template <class Real>
+  void backward(const reference::BasicCall<Real>& call) const;
   friend bool operator==(const Multiply&, const Multiply&) = default;
 };
 

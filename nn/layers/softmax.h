@@ -12,8 +12,10 @@ struct Softmax {  ///< exp(x) / sum of exp(x) over the last dimension
     return {.output = input.shape()};
   }
   [[nodiscard]] Derivative derivative(bool) const { return {.data = {operand::y}}; }
-  void forward(const reference::Call& call) const;
-  void backward(const reference::Call& call) const;
+  template <class Real>
+  void forward(const reference::BasicCall<Real>& call) const;
+  template <class Real>
+  void backward(const reference::BasicCall<Real>& call) const;
   friend bool operator==(const Softmax&, const Softmax&) = default;
 };
 

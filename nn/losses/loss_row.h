@@ -19,12 +19,15 @@ namespace millrace::nn {
 /// What is known of a loss beside its formula.
 struct LossInfo {
   const char* name;
+  const char* option;      ///< what the command line calls it, and Keras
   const char* kernel;      ///< what a profiler calls it
   const char* activation;  ///< the kind of layer at a model's end that belongs to it; null: none
   /// How many classes there are for so many outputs; 0: labels are numbers, not classes.
   std::int64_t (*classes)(std::int64_t outputs);
   /// Whether a label may be the number of a class, too.
   bool (*takes_class_numbers)(std::int64_t outputs);
+  /// Whether it is a mean over outputs, each of which may have a weight of its own.
+  bool weighs_outputs = false;
 };
 
 /// The first of the largest.
@@ -47,11 +50,16 @@ struct Target {
   const float* values = nullptr;  ///< [outputs], or null
   std::int64_t number = 0;        ///< of the class where there are no values
   Smoothing smoothing{};
+  const float* weights = nullptr;  ///< [outputs], or null: all 1; of LossInfo::weighs_outputs
 
   /// What the label says of output j, where it says how much of each class there is.
   [[nodiscard]] MILLRACE_HOST_DEVICE double raw(std::int64_t j) const {
     if (values == nullptr) return number == j ? 1.0 : 0.0;
     return static_cast<double>(values[j]);
+  }
+  /// Of output j. Where it is 0, nothing is asked of the output, and its label is not read.
+  [[nodiscard]] MILLRACE_HOST_DEVICE double weight(std::int64_t j) const {
+    return weights == nullptr ? 1.0 : static_cast<double>(weights[j]);
   }
   [[nodiscard]] MILLRACE_HOST_DEVICE double smoothed(double y) const {
     return y * smoothing.keep + smoothing.lift;

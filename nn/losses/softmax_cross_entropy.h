@@ -8,6 +8,7 @@ namespace millrace::nn {
 
 struct SoftmaxCrossEntropy {
   static constexpr LossInfo kInfo{.name = "softmax cross-entropy",
+                                  .option = "categorical_crossentropy",
                                   .kernel = "softmax_loss",
                                   .activation = "softmax",
                                   .classes = [](std::int64_t outputs) { return outputs; },

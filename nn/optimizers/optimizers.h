@@ -2,13 +2,15 @@
 // All optimizers: their names, options, states and loops come from this list.
 
 #include <millrace/core/type_list.h>
+#include <millrace/nn/optimizers/adagrad.h>
 #include <millrace/nn/optimizers/adam.h>
+#include <millrace/nn/optimizers/lion.h>
 #include <millrace/nn/optimizers/rmsprop.h>
 #include <millrace/nn/optimizers/sgd.h>
 
 namespace millrace::nn {
 
-using Optimizers = TypeList<Sgd, Adam, KerasAdam, AdamW, Rmsprop>;
+using Optimizers = TypeList<Sgd, Adam, KerasAdam, AdamW, Rmsprop, Adagrad, Lion>;
 
 /// Formulas: docs/optimizers.md.
 enum class OptimizerKind {
@@ -17,6 +19,8 @@ enum class OptimizerKind {
   keras_adam = Optimizers::index_of<KerasAdam>(),
   adamw = Optimizers::index_of<AdamW>(),
   rmsprop = Optimizers::index_of<Rmsprop>(),
+  adagrad = Optimizers::index_of<Adagrad>(),
+  lion = Optimizers::index_of<Lion>(),
 };
 
 /// Calls use.template operator()<T>() with the T whose Rule and constants() are to be used.

@@ -84,3 +84,10 @@ using Call = BasicCall<double>;
 using FloatCall = BasicCall<float>;
 
 }  // namespace millrace::nn::reference
+
+/// Behind the loops of a kind, which are templates: makes them for float64 and float32.
+#define MILLRACE_LOOPS_OF(Kind)                                   \
+  template void Kind::forward(const reference::Call&) const;      \
+  template void Kind::forward(const reference::FloatCall&) const; \
+  template void Kind::backward(const reference::Call&) const;     \
+  template void Kind::backward(const reference::FloatCall&) const;

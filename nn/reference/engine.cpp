@@ -43,9 +43,11 @@ class Executor64 final : public ReferenceExecutor {
         numbers_(numbers),
         loss_(options_.loss.value_or(default_loss(model))),
         parameters_(nn::parameters(model)),
-        evaluation_(graph_of(model, Mode::evaluation), arenas_, numbers.precision) {
+        evaluation_(graph_of(model, Mode::evaluation), arenas_, numbers.precision,
+                    numbers.float_loops) {
     if (!options_.training) return;
-    training_.emplace(graph_of(model, Mode::training), arenas_, numbers.precision);
+    training_.emplace(graph_of(model, Mode::training), arenas_, numbers.precision,
+                      numbers.float_loops);
   }
 
   [[nodiscard]] const Model& model() const override { return evaluation_.graph().model; }
@@ -54,6 +56,10 @@ class Executor64 final : public ReferenceExecutor {
   void release() override;
 
   StepResult train(const Batch& batch, std::int64_t t, double learning_rate) override;
+  void start_accumulate(const Batch& batch, bool begins_group) override;
+  void start_update(std::int64_t t, double learning_rate) override;
+  StepResult finish() override;
+  [[nodiscard]] std::int64_t accumulates() const override { return options_.accumulate; }
   StepResult gradients(const Batch& batch) override;
   StepResult evaluate(const Batch& batch, std::span<float> outputs) override;
   void predict(const Batch& batch, std::span<float> outputs) override;
@@ -71,6 +77,7 @@ class Executor64 final : public ReferenceExecutor {
 
   [[nodiscard]] std::span<double> parameters() override { return arenas_.parameters; }
   [[nodiscard]] std::span<const double> gradient() const override { return arenas_.gradients; }
+  [[nodiscard]] std::span<const double> outputs() const override { return evaluation_.output(); }
 
  private:
   [[nodiscard]] std::size_t trainable() const {
@@ -80,6 +87,7 @@ class Executor64 final : public ReferenceExecutor {
     return options_.training ? state_arenas(options_.optimizer) : 0;
   }
   [[nodiscard]] bool has_masks() const { return options_.training && options_.masks; }
+  [[nodiscard]] bool sums() const { return options_.training && options_.accumulate > 1; }
   [[nodiscard]] bool has_working_copies() const {
     return storage_of(numbers_.precision) != DType::f32;
   }
@@ -95,6 +103,8 @@ class Executor64 final : public ReferenceExecutor {
   void check(const Batch& batch, bool needs_labels) const;
   /// Forward and backward; gradients are those of the scaled loss, without the part of L2.
   StepResult differentiate(const Batch& batch);
+  /// From the gradients of a step to new weights.
+  void update(std::int64_t t, double learning_rate);
   /// Makes them those of the loss.
   void unscale_and_penalise();
   void copy_outputs(std::int64_t samples, std::span<float> outputs) const;
@@ -110,6 +120,7 @@ class Executor64 final : public ReferenceExecutor {
   GraphRunner evaluation_;
   std::optional<GraphRunner> training_;
   LossScaleState loss_scale_;
+  StepResult group_, updated_;  ///< of the group under way, and of groups since finish()
   bool masks_updates_ = true;
 };
 
@@ -123,7 +134,7 @@ std::vector<MemoryLine> Executor64::memory() const {
   const std::uint64_t values = evaluation_.bytes() + (training_ ? training_->bytes() : 0);
   std::vector<MemoryLine> lines{
       {"parameters", doubles(all)},
-      {"gradients", doubles(options_.training ? trainable() : 0)},
+      {"gradients", doubles(options_.training ? trainable() * (sums() ? 2 : 1) : 0)},
       {"optimizer state", doubles(static_cast<std::size_t>(states()) * trainable())}};
   if (has_masks()) lines.push_back({"masks", doubles(trainable())});
   if (has_working_copies()) lines.push_back({"working copies", doubles(all)});
@@ -135,6 +146,8 @@ void Executor64::allocate() {
   arenas_.parameters.assign(static_cast<std::size_t>(arena_elements(parameters_)), 0.0);
   arenas_.working.assign(has_working_copies() ? arenas_.parameters.size() : 0, 0.0);
   arenas_.gradients.assign(options_.training ? trainable() : 0, 0.0);
+  arenas_.sums.assign(sums() ? trainable() : 0, 0.0);
+  group_ = updated_ = {};
   for (int i = 0; i < states(); ++i)
     arenas_.states.at(static_cast<std::size_t>(i)).assign(trainable(), 0.0);
   arenas_.masks.assign(has_masks() ? trainable() : 0, 0.0);
@@ -184,6 +197,39 @@ StepResult Executor64::gradients(const Batch& batch) {
 
 StepResult Executor64::train(const Batch& batch, std::int64_t t, double learning_rate) {
   const StepResult result = differentiate(batch);
+  update(t, learning_rate);
+  return result;
+}
+
+void Executor64::start_accumulate(const Batch& batch, bool begins_group) {
+  check_accumulates(options_);
+  if (begins_group) {
+    group_ = {};
+    std::fill(arenas_.sums.begin(), arenas_.sums.end(), 0.0);
+  }
+  group_ += differentiate(batch);
+  for (std::size_t i = 0; i < arenas_.sums.size(); ++i) {
+    arenas_.sums[i] += static_cast<double>(batch.samples) * arenas_.gradients[i];
+  }
+}
+
+void Executor64::start_update(std::int64_t t, double learning_rate) {
+  check_accumulates(options_);
+  check_group(group_.samples);
+  const auto samples = static_cast<double>(group_.samples);
+  std::transform(arenas_.sums.begin(), arenas_.sums.end(), arenas_.gradients.begin(),
+                 [=](double sum) { return sum / samples; });
+  update(t, learning_rate);
+  updated_ += std::exchange(group_, {});
+}
+
+StepResult Executor64::finish() {
+  StepResult result = ReferenceExecutor::finish();
+  result += std::exchange(updated_, {});
+  return result;
+}
+
+void Executor64::update(std::int64_t t, double learning_rate) {
   const bool is_taken = !scales_loss() || reference::are_finite(arenas_.gradients);
   unscale_and_penalise();
   if (is_taken) {
@@ -192,7 +238,6 @@ StepResult Executor64::train(const Batch& batch, std::int64_t t, double learning
     if (masks_updates_) reference::apply_masks(arenas_);
   }
   if (scales_loss()) advance(loss_scale_, numbers_.loss_scale, is_taken);
-  return result;
 }
 
 std::optional<LossScaleState> Executor64::loss_scale() const {
@@ -219,12 +264,9 @@ void Executor64::predict(const Batch& batch, std::span<float> outputs) {
 }
 
 void Executor64::copy_outputs(std::int64_t samples, std::span<float> outputs) const {
-  const ValueId id = evaluation_.graph().output;
-  const std::int64_t k = evaluation_.graph().values[static_cast<std::size_t>(id)].shape[1];
-  const auto count = static_cast<std::size_t>(samples * k);
-  MILLRACE_CHECK(outputs.size() >= count, "outputs of ", samples, " samples are ", count,
-                 " values, not ", outputs.size());
-  const std::span<const double> result = evaluation_.value(id).first(count);
+  const std::span<const double> result = evaluation_.output();
+  MILLRACE_CHECK(outputs.size() >= result.size(), "outputs of ", samples, " samples are ",
+                 result.size(), " values, not ", outputs.size());
   std::transform(result.begin(), result.end(), outputs.begin(),
                  [](double value) { return static_cast<float>(value); });
 }

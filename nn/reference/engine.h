@@ -16,6 +16,8 @@ class ReferenceExecutor : public Executor {
   /// Parameters in float64, in the layout of Executor::read; writable, for finite differences.
   [[nodiscard]] virtual std::span<double> parameters() = 0;
   [[nodiscard]] virtual std::span<const double> gradient() const = 0;
+  /// Of the samples of the last evaluate() or predict(), [samples][K].
+  [[nodiscard]] virtual std::span<const double> outputs() const = 0;
 };
 
 struct ReferenceOptions {
@@ -24,6 +26,9 @@ struct ReferenceOptions {
   /// precision.h keeps in float32, the parameters among it, is float64 here.
   Precision precision = Precision::fp32;
   LossScaleOptions loss_scale{};  ///< of fp16
+  /// With fp32: the same loops over float32, sums included: what engines are measured by, which may
+  /// be a little further from float64 but not much. Kinds that have no such loops are rounded.
+  bool float_loops = false;
 };
 
 /// A step of fp16 whose gradients are not all finite changes neither weights nor optimizer state,

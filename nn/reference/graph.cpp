@@ -10,16 +10,38 @@
 namespace millrace::nn::reference {
 namespace {
 
+/// The operation over float32; what it writes comes back.
+void run_floats(const LayerKind& kind, bool is_forward, const Call& call) {
+  FloatCall floats{.samples = call.samples,
+                   .inputs = call.inputs,
+                   .output = call.output,
+                   .operands = {},
+                   .seed = call.seed,
+                   .pass = call.pass,
+                   .layer = call.layer,
+                   .positions = call.positions};
+  std::vector<std::vector<float>> memory;
+  for (const Call::Bound& bound : call.operands) {
+    memory.emplace_back(bound.values.begin(), bound.values.end());
+    floats.operands.push_back({bound.operand, memory.back()});
+  }
+  is_forward ? kind->forward(floats) : kind->backward(floats);
+  for (std::size_t i = 0; i < memory.size(); ++i) {
+    std::copy(memory[i].begin(), memory[i].end(), call.operands[i].values.begin());
+  }
+}
+
 bool lives_in_arena(const Value& value) {
   return value.parameter >= 0;
 }
 
 }  // namespace
 
-GraphRunner::GraphRunner(Graph graph, Arenas& arenas, Precision precision)
+GraphRunner::GraphRunner(Graph graph, Arenas& arenas, Precision precision, bool float_loops)
     : graph_(std::move(graph)),
       arenas_(arenas),
       precision_(precision),
+      float_loops_(float_loops),
       shapes_(infer_shapes(graph_.model)),
       inputs_(input_shapes(graph_.model, shapes_)) {}
 
@@ -70,8 +92,10 @@ StepResult GraphRunner::run(const Batch& batch, std::uint64_t seed, bool with_lo
   return result;
 }
 
-std::span<const double> GraphRunner::value(ValueId id) const {
-  return values_[static_cast<std::size_t>(id)];
+std::span<const double> GraphRunner::output() const {
+  const std::int64_t row = graph_.value(graph_.output).shape.without_front().elements();
+  return std::span(values_[static_cast<std::size_t>(graph_.output)])
+      .first(static_cast<std::size_t>(samples_ * row));
 }
 
 void GraphRunner::measure(bool enabled) {
@@ -93,6 +117,7 @@ void GraphRunner::run_op(const Op& op, const Batch& batch, std::uint64_t seed, S
   const bool is_forward = op.pass == Pass::forward;
   const Call call = bind(op, batch, seed);
   const LayerKind& kind = graph_.layer(op).kind;
+  if (float_loops_ && kind->has_float_loops()) return run_floats(kind, is_forward, call);
   is_forward ? kind->forward(call) : kind->backward(call);
 }
 
@@ -114,7 +139,8 @@ Call GraphRunner::bind(const Op& op, const Batch& batch, std::uint64_t seed) {
 }
 
 void GraphRunner::add_gradients(const Op& op) {
-  const In a = std::span<const double>(rows(op.x(0)).span()), b = std::span<const double>(rows(op.x(1)).span());
+  const In a = std::span<const double>(rows(op.x(0)).span()),
+           b = std::span<const double>(rows(op.x(1)).span());
   std::transform(a.begin(), a.end(), b.begin(), rows(op.y()).begin(), std::plus<>());
 }
 
@@ -123,7 +149,7 @@ StepResult GraphRunner::loss(const Op& op, const Batch& batch) {
   const Out dlogits = op.dx() < 0 ? Out() : rows(op.dx());
   const StepResult result =
       evaluate_loss<double>(graph_.loss, rows(op.x()).span(), batch.labels, batch.weights, samples_,
-                            k, dlogits.span(), graph_.label_smoothing);
+                            k, dlogits.span(), graph_.label_smoothing, batch.weighs_outputs);
   for (double& slope : dlogits) slope *= loss_scale_;
   return result;
 }
@@ -157,6 +183,11 @@ void GraphRunner::round(std::span<double> values) const {
 /// Rounding behind a dense layer and again behind its ReLU is rounding once: the second changes
 /// nothing.
 void GraphRunner::round_outputs(const Op& op) {
+  if (float_loops_) {
+    for (const Argument& made : op.outputs) {
+      for (double& value : rows(made.value).span()) value = double{static_cast<float>(value)};
+    }
+  }
   if (!rounds()) return;
   for (const Argument& made : op.outputs) {
     const ValueId id = made.value;

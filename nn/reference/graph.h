@@ -18,14 +18,16 @@ struct Arenas {
   std::vector<double> parameters;
   std::vector<double> working;  ///< 16-bit precisions: parameters as operations read them
   std::vector<double> gradients;
+  std::vector<double> sums;  ///< of the gradients of a group, each times its batch's samples
   std::array<std::vector<double>, kMostStates> states;
   std::vector<double> masks;
 };
 
 class GraphRunner {
  public:
-  /// `arenas` must outlive the runner. Rounds as `precision` does (precision.h); fp32: not at all.
-  GraphRunner(Graph graph, Arenas& arenas, Precision precision);
+  /// `arenas` must outlive the runner. Rounds as `precision` does (precision.h); fp32: not at all,
+  /// or with `float_loops` all loops are over float32.
+  GraphRunner(Graph graph, Arenas& arenas, Precision precision, bool float_loops);
 
   [[nodiscard]] const Graph& graph() const { return graph_; }
   [[nodiscard]] std::uint64_t bytes() const;  ///< of all values that are not in arenas
@@ -37,8 +39,8 @@ class GraphRunner {
   StepResult run(const Batch& batch, std::uint64_t seed, bool with_loss = true,
                  double loss_scale = 1);
 
-  /// A value of the last run; rows from Batch::samples on are left over from earlier ones.
-  [[nodiscard]] std::span<const double> value(ValueId id) const;
+  /// The model's, of the samples of the last run: [samples][K].
+  [[nodiscard]] std::span<const double> output() const;
 
   void measure(bool enabled);
   [[nodiscard]] const std::vector<OpTiming>& timings() const { return timings_; }
@@ -60,6 +62,7 @@ class GraphRunner {
   Graph graph_;
   Arenas& arenas_;
   Precision precision_;
+  bool float_loops_;
   std::vector<LayerShape> shapes_;  ///< by layer
   std::vector<std::vector<Shape>> inputs_;
   std::vector<std::vector<double>> values_;

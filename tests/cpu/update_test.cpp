@@ -191,3 +191,38 @@ TEST_CASE("An executor that gave its memory back takes it again and trains as a 
   CHECK(executor->train(data.batch(), 1, 0.1).loss_sum == first);
   CHECK(read(*executor, Arena::parameters) == weights);
 }
+
+TEST_CASE("A group of batches takes the step of one batch that holds them all") {
+  ModelBuilder builder("m", {12, 12, 3});
+  builder.conv(32).relu().max_pool().conv(24).relu().flatten().dropout(0.3F);
+  const nn::Model model = builder.dense(40).relu().dense(5).softmax().build();
+  for (const nn::GradientOptions& gradient : {nn::GradientOptions{},
+                                              {.l2 = 0.01},
+                                              {.l2 = 0.01, .clip_norm = 0.2},
+                                              {.clip_global_norm = 0.3}}) {
+    for (const cpu::EngineOptions& engine :
+         {cpu::EngineOptions{.threads = 1}, cpu::EngineOptions{.threads = 2},
+          cpu::EngineOptions{.threads = 2, .sharing = cpu::Sharing::slices}}) {
+      INFO("l2 " << gradient.l2 << ", clips " << gradient.clip_norm << ' '
+                 << gradient.clip_global_norm << ", threads " << engine.threads);
+      test::check_groups(*cpu::make_engine(engine), nn::ReferenceEngine(), model, with(gradient));
+    }
+  }
+}
+
+TEST_CASE("An evaluation within a group changes nothing of it") {
+  const nn::Model model = ModelBuilder("m", {6}).dense(5).softmax().build();
+  const auto engine = cpu::make_engine({.threads = 1});
+  const OwnedBatch data(model, kSoftmax, 6, 3);
+  const auto trained = [&](bool evaluates) {
+    const auto executor =
+        test::executor(*engine, model, {.batch = 6, .gradient = {.l2 = 0.1}, .accumulate = 2});
+    executor->start_accumulate(data.batch(), true);
+    if (evaluates) (void)executor->evaluate(data.batch());
+    executor->start_accumulate(data.batch(), false);
+    executor->start_update(1, 0.1);
+    CHECK(executor->finish().samples == 12);
+    return read(*executor, Arena::parameters);
+  };
+  CHECK(trained(true) == trained(false));
+}

@@ -68,6 +68,20 @@ OwnedBatch::OwnedBatch(const nn::Model& model, nn::Loss loss, std::int64_t sampl
   batch_.pass = 3;
 }
 
+void OwnedBatch::weigh_outputs(std::uint64_t seed) {
+  REQUIRE(!dense_labels_.empty());
+  Random random(seed, 2, 0, Purpose::user);
+  weights_.clear();
+  for (float& label : dense_labels_) {
+    weights_.push_back(static_cast<float>(random.uniform(0.5, 1.5)));
+    if (random.below(3) != 0) continue;
+    weights_.back() = 0;
+    label = std::nanf("");
+  }
+  batch_.weights = weights_;
+  batch_.weighs_outputs = true;
+}
+
 std::vector<float> random_weights(const nn::Model& model, std::uint64_t seed) {
   const auto parameters = nn::parameters(model);
   std::vector<float> values(static_cast<std::size_t>(nn::arena_elements(parameters)));
@@ -169,6 +183,65 @@ void check_model(const nn::Engine& tested_engine, const nn::Engine& reference_en
                  nearness);
   }
   check_arena(*tested, *reference, nn::Arena::parameters, nearness);
+}
+
+void check_weighed_outputs(const nn::Engine& tested_engine, const nn::Engine& reference_engine,
+                           const nn::Model& model, const nn::CompileOptions& options,
+                           Nearness nearness) {
+  const auto tested = executor(tested_engine, model, options);
+  const auto reference = executor(reference_engine, model, options);
+  OwnedBatch data(model, *options.loss, options.batch - 1, 100);
+  data.weigh_outputs(5);
+  const nn::Batch& batch = data.batch();
+  check_result(tested->evaluate(batch), reference->evaluate(batch), nearness);
+  check_result(tested->gradients(batch), reference->gradients(batch), nearness);
+  check_arena(*tested, *reference, nn::Arena::gradients, nearness);
+  const double rate = options.optimizer.learning_rate;
+  check_result(tested->train(batch, 1, rate), reference->train(batch, 1, rate), nearness);
+  check_arena(*tested, *reference, nn::Arena::parameters, nearness);
+}
+
+namespace {
+
+/// Takes the parts of a batch as a group, and one update.
+nn::StepResult train_in_parts(nn::Executor& executor, const nn::Batch& batch, std::int64_t rows,
+                              std::int64_t t, double rate) {
+  for (std::int64_t first = 0; first < batch.samples; first += rows) {
+    executor.start_accumulate(nn::slice(batch, first, std::min(rows, batch.samples - first)),
+                              first == 0);
+  }
+  executor.start_update(t, rate);
+  return executor.finish();
+}
+
+}  // namespace
+
+void check_groups(const nn::Engine& tested_engine, const nn::Engine& reference_engine,
+                  const nn::Model& model, nn::CompileOptions options, Nearness nearness) {
+  options.seed = 5;
+  const nn::Loss loss = options.loss.value_or(nn::default_loss(model));
+  const std::int64_t rows = options.batch;
+  options.accumulate = 3;
+  const auto tested = executor(tested_engine, model, options);
+  const auto reference = executor(reference_engine, model, options);
+  nn::CompileOptions large = options;
+  large.accumulate = 1;
+  large.batch = 3 * rows;
+  const auto whole = executor(tested_engine, model, large);
+  const double rate = options.optimizer.learning_rate;
+  std::int64_t t = 0;
+  for (const std::int64_t samples : {3 * rows, 2 * rows, rows + 1, 3 * rows - 2}) {
+    INFO("a group of " << samples << " samples in batches of " << rows);
+    const OwnedBatch data(model, loss, samples, 7 + static_cast<std::uint64_t>(samples));
+    const nn::Batch& batch = data.batch();
+    const nn::StepResult result = train_in_parts(*tested, batch, rows, ++t, rate);
+    check_result(result, train_in_parts(*reference, batch, rows, t, rate), nearness);
+    check_result(whole->train(batch, t, rate), result, nearness);
+    check_arena(*tested, *reference, nn::Arena::gradients, nearness);
+    check_arena(*tested, *whole, nn::Arena::gradients, nearness);
+  }
+  check_arena(*tested, *reference, nn::Arena::parameters, nearness);
+  check_arena(*tested, *whole, nn::Arena::parameters, nearness);
 }
 
 nn::ReferenceEngine reference_for(nn::Precision precision) {

@@ -34,6 +34,9 @@ class OwnedBatch {
   OwnedBatch(const nn::Model& model, nn::Loss loss, std::int64_t samples, std::uint64_t seed);
   [[nodiscard]] const nn::Batch& batch() const { return batch_; }
   nn::Batch& batch() { return batch_; }
+  /// Gives each output a weight of its own. A third of them are 0, where the label is no number.
+  /// Requires labels of [N][K].
+  void weigh_outputs(std::uint64_t seed);
 
  private:
   std::vector<float> input_, dense_labels_, weights_;
@@ -68,6 +71,16 @@ void check_arena(const nn::Executor& executor, const nn::Executor& reference, nn
 void check_model(const nn::Engine& tested, const nn::Engine& reference, const nn::Model& model,
                  nn::CompileOptions options, const std::vector<std::int64_t>& samples,
                  Nearness nearness = {});
+
+/// The same of one batch whose outputs have weights of their own, masks among them.
+void check_weighed_outputs(const nn::Engine& tested, const nn::Engine& reference,
+                           const nn::Model& model, const nn::CompileOptions& options,
+                           Nearness nearness = {});
+
+/// Accumulates groups of batches, the second one shorter, on both engines: results and parameters,
+/// and on the tested engine that of one batch of all samples of a group.
+void check_groups(const nn::Engine& tested, const nn::Engine& reference, const nn::Model& model,
+                  nn::CompileOptions options, Nearness nearness = {});
 
 /// The float64 reference, which rounds where 16-bit precisions do.
 [[nodiscard]] nn::ReferenceEngine reference_for(nn::Precision precision);

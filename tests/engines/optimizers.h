@@ -16,7 +16,8 @@ inline std::vector<nn::OptimizerOptions> optimizer_cases() {
     cases.push_back(options);
   };
   for (const nn::OptimizerInfo& info : nn::optimizers()) {
-    const bool is_scaled = info.epsilon.has_value();  // steps of any gradient are about the rate
+    // Steps of any gradient are about the rate.
+    const bool is_scaled = info.epsilon.has_value() || info.beta1.has_value();
     const nn::OptimizerOptions usual{.kind = nn::optimizer_kind(info.name),
                                      .learning_rate = is_scaled ? 1e-3 : 0.1};
     const auto decay = [](nn::OptimizerOptions& o) { o.weight_decay = 0.02; };

@@ -154,7 +154,9 @@ TEST_CASE("Every trainable parameter gets exactly one gradient") {
 TEST_CASE("A model whose end contradicts the loss is refused") {
   const Model sigmoid = ModelBuilder("m", {6}).dense(3).sigmoid().build();
   CHECK_THROWS_WITH(build_graph(sigmoid, 2, Mode::training, kSoftmax),
-                    "the model 'm' ends in sigmoid, but the loss is softmax cross-entropy");
+                    "the model 'm' ends in sigmoid, but the loss is softmax cross-entropy; those "
+                    "that fit are binary_crossentropy, huber, mean_squared_error, "
+                    "mean_absolute_error, binary_focal_crossentropy");
   const Model image = ModelBuilder("m", {6, 6, 1}).conv(3).build();
   CHECK_THROWS_WITH(build_graph(image, 2, Mode::training, kSoftmax), Contains("ends in 4x4x3"));
 }

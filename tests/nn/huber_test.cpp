@@ -41,15 +41,25 @@ TEST_CASE("Huber with label smoothing is refused when the graph is built") {
       "label_smoothing: expected 0, not 0.1: labels of Huber are not of classes");
 }
 
-TEST_CASE("Huber is for models that end in no activation") {
+TEST_CASE("Huber is no loss of a softmax, and what fits is said") {
   const auto graph_of = [](ModelBuilder builder) {
     return build_graph(builder.build(), 2, Mode::training, Loss::huber);
   };
   CHECK_NOTHROW(graph_of(ModelBuilder("m", {4}).dense(3)));
-  CHECK_THROWS_WITH(graph_of(ModelBuilder("m", {4}).dense(3).sigmoid()),
-                    Contains("ends in sigmoid, but the loss is Huber"));
   CHECK_THROWS_WITH(graph_of(ModelBuilder("m", {4}).dense(3).softmax()),
-                    Contains("ends in softmax, but the loss is Huber"));
+                    Contains("ends in softmax, but the loss is Huber; those that fit are "
+                             "categorical_crossentropy, categorical_focal_crossentropy"));
+}
+
+TEST_CASE("A sigmoid before a loss of numbers is a layer like any other") {
+  const Model model = ModelBuilder("m", {4}).dense(3).sigmoid().build();
+  for (const Mode mode : {Mode::training, Mode::evaluation}) {
+    const Graph graph = build_graph(model, 2, mode, Loss::huber);
+    CHECK(graph.logits == graph.output);
+    CHECK(graph.value(graph.output).name == "sigmoid1");
+  }
+  const Graph own = build_graph(model, 2, Mode::evaluation, Loss::sigmoid_cross_entropy);
+  CHECK(own.logits != own.output);
 }
 
 TEST_CASE("A target that is not a number makes the loss one that is not") {

@@ -158,8 +158,8 @@ TEST_CASE("Bad JSON names the key") {
         "model: layers[1].units: expected a positive number");
   CHECK(error_of(with_layer(R"({"name": "b", "kind": "dense"})")) ==
         "model: layers[1].units: missing");
-  CHECK(error_of(with_layer(R"({"name": "b", "kind": "gelu"})")) ==
-        "model: layers[1].kind: unknown kind of layer 'gelu'");
+  CHECK(error_of(with_layer(R"({"name": "b", "kind": "prelu"})")) ==
+        "model: layers[1].kind: unknown kind of layer 'prelu'");
   CHECK(error_of(with_layer(R"({"name": "b", "kind": "relu", "slope": 0.1})")) ==
         "model: layers[1].slope: unknown key");
   CHECK(error_of(with_layer(R"({"name": "b", "kind": "dropout", "rate": "half"})")) ==

@@ -1,5 +1,7 @@
 #include <millrace/nn/optimizer.h>
 
+#include <cmath>
+
 #include "catch.h"
 #include "nn/recorded_optimizers.h"
 
@@ -42,6 +44,14 @@ TEST_CASE("An optimizer keeps no more state than it needs") {
                     Contains("sgd keeps 0 state arenas"));
 }
 
+TEST_CASE("A gradient that is not a number makes lion's weight one that is not") {
+  std::vector<double> weights{1, 1}, gradients{std::nan(""), 0}, average{0, 0};
+  const std::vector<std::span<double>> states{average};
+  update({.kind = OptimizerKind::lion}, 0.1, 1, weights, gradients, states);
+  CHECK(std::isnan(weights[0]));
+  CHECK(weights[1] == 1);
+}
+
 TEST_CASE("Options out of their range are refused by name") {
   CHECK_NOTHROW(validate(OptimizerOptions{.momentum = 0.9, .nesterov = true}));
   CHECK_THROWS_WITH(validate(OptimizerOptions{.learning_rate = 0}),
@@ -60,7 +70,7 @@ TEST_CASE("Optimizers have names that read back") {
     all += (all.empty() ? "" : ", ") + std::string(info.name);
   }
   CHECK(all.starts_with("sgd, adam, keras_adam, adamw"));
-  CHECK_THROWS_WITH(optimizer_kind("lion"), Contains("known: " + all));
+  CHECK_THROWS_WITH(optimizer_kind("lamb"), Contains("known: " + all));
 }
 
 }  // namespace

@@ -3,7 +3,8 @@
 
 Keras decouples weight decay in every optimizer; Millrace's keras_adam adds it to the gradient, as a
 regulariser would, so that case feeds Keras the gradient with the decay added.
-Recorded with Python 3.11, torch 2.15.0, keras 3.15.1 on tensorflow 2.21.0.
+lion is Keras's, whose decay is decoupled as the paper has it.
+Recorded with Python 3.11, torch 2.15.0, keras 3.15.1 on tensorflow 2.21.0 (lion: on torch).
 
     python3 tests/reference/record_optimizers.py --seed 1 > tests/data/nn/optimizers.json
 """
@@ -38,6 +39,12 @@ CASES = [
     {"kind": "rmsprop", "learning_rate": 0.002, "weight_decay": 0.1},
     {"kind": "rmsprop", "learning_rate": 0.01, "beta2": 0.9, "epsilon": 1e-3},
     {"kind": "rmsprop", "learning_rate": 0.002, "momentum": 0.9, "weight_decay": 0.1},
+    {"kind": "adagrad", "learning_rate": 0.01},
+    {"kind": "adagrad", "learning_rate": 0.01, "weight_decay": 0.1},
+    {"kind": "adagrad", "learning_rate": 0.05, "epsilon": 1e-3},
+    {"kind": "lion", "learning_rate": 1e-4},
+    {"kind": "lion", "learning_rate": 0.01, "weight_decay": 0.1},
+    {"kind": "lion", "learning_rate": 0.01, "beta1": 0.8, "beta2": 0.95},
 ]
 
 
@@ -51,6 +58,9 @@ def torch_optimizer(case, weights):
         return torch.optim.RMSprop(weights, rate, alpha=case.get("beta2", 0.99),
                                    eps=case.get("epsilon", 1e-8), weight_decay=decay,
                                    momentum=case.get("momentum", 0.0))
+    if case["kind"] == "adagrad":
+        return torch.optim.Adagrad(weights, rate, weight_decay=decay,
+                                   eps=case.get("epsilon", 1e-10))
     make = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[case["kind"]]
     return make(weights, rate, betas=(case.get("beta1", 0.9), case.get("beta2", 0.999)),
                 eps=case.get("epsilon", 1e-8), weight_decay=decay)
@@ -69,17 +79,26 @@ def torch_steps(case, start, gradients, rates):
     return result
 
 
+def keras_optimizer(case):
+    import keras
+    beta1, decay = case.get("beta1", 0.9), case.get("weight_decay", 0.0)
+    if case["kind"] == "lion":
+        return keras.optimizers.Lion(case["learning_rate"], beta_1=beta1,
+                                     beta_2=case.get("beta2", 0.99), weight_decay=decay), 0.0
+    return keras.optimizers.Adam(case["learning_rate"], beta_1=beta1,
+                                 beta_2=case.get("beta2", 0.999),
+                                 epsilon=case.get("epsilon", 1e-7)), decay
+
+
 def keras_steps(case, start, gradients, rates):
     import keras
     keras.config.set_floatx("float64")
     result = []
     weights = keras.Variable(numpy.array(start), dtype="float64")
-    optimizer = keras.optimizers.Adam(
-        case["learning_rate"], beta_1=case.get("beta1", 0.9), beta_2=case.get("beta2", 0.999),
-        epsilon=case.get("epsilon", 1e-7))
+    optimizer, added_decay = keras_optimizer(case)
     for gradient, rate in zip(gradients, rates):
         optimizer.learning_rate = rate
-        decay = case.get("weight_decay", 0.0) * numpy.array(weights)
+        decay = added_decay * numpy.array(weights)
         optimizer.apply([keras.ops.convert_to_tensor(numpy.array(gradient) + decay)], [weights])
         result.append(numpy.array(weights).tolist())
     return result
@@ -104,7 +123,7 @@ def main():
         gradients = (random.normal(size=(STEPS, WEIGHTS)) * scale).tolist()
         # The rate changes on the way: a schedule's must act at once.
         rates = [case["learning_rate"] * (1 if step < 4 else 0.5) for step in range(STEPS)]
-        steps = keras_steps if case["kind"] == "keras_adam" else torch_steps
+        steps = keras_steps if case["kind"] in ("keras_adam", "lion") else torch_steps
         records.append({"options": case, "start": start, "gradients": gradients, "rates": rates,
                         "weights": in_process(steps, case, start, gradients, rates)})
     print(json.dumps(records, indent=1))
