@@ -3,6 +3,7 @@
 #include <millrace/core/error.h>
 
 #include <cmath>
+#include <limits>
 #include <type_traits>
 #include <utility>
 
@@ -55,6 +56,15 @@ void Fields::read(const char* key, std::int64_t& value) const {
     fail(key, "expected a positive number");
   }
   value = object_[key].get<std::int64_t>();
+}
+
+void Fields::read(const char* key, std::uint32_t& value) const {
+  const bool is_integer = holds(object_[key], std::int64_t{});
+  const std::int64_t number = is_integer ? object_[key].get<std::int64_t>() : -1;
+  if (number < 0 || number > std::numeric_limits<std::uint32_t>::max()) {
+    fail(key, "expected an integer in [0, 2^32)");
+  }
+  value = static_cast<std::uint32_t>(number);
 }
 
 void Fields::read(const char* key, float& value) const {
