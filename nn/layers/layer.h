@@ -109,7 +109,7 @@ class LayerInput {
 class FieldList {
  public:
   /// A std::int64_t is positive; a std::uint32_t may be 0.
-  using Field = std::variant<bool*, std::int64_t*, std::uint32_t*, float*, Padding*>;
+  using Field = std::variant<bool*, std::int64_t*, float*, Padding*, std::uint32_t*>;
 
   virtual ~FieldList() = default;
   void required(const char* name, Field value) { field(name, value, true); }
