@@ -14,6 +14,7 @@
 #include <millrace/nn/layers/global_avg_pool.h>
 #include <millrace/nn/layers/hard_sigmoid.h>
 #include <millrace/nn/layers/hard_swish.h>
+#include <millrace/nn/layers/layer_norm.h>
 #include <millrace/nn/layers/leaky_relu.h>
 #include <millrace/nn/layers/max_pool2d.h>
 #include <millrace/nn/layers/multiply.h>
@@ -47,6 +48,7 @@
   KIND(Dropout)                    \
   KIND(Flatten)                    \
   KIND(GlobalAvgPool)              \
+  KIND(LayerNorm)                  \
   KIND(MaxPool2D)                  \
   KIND(Multiply)                   \
   KIND(Relu)                       \

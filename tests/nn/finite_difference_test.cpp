@@ -68,6 +68,22 @@ TEST_CASE("Gradients of layers on features are those of finite differences") {
   check(ModelBuilder("m", {5, 4, 2}).conv(3, 2).global_avg_pool().dense(2).sigmoid().build());
 }
 
+TEST_CASE("Gradients of a layer norm are those of finite differences, trained or frozen") {
+  Model model = ModelBuilder("m", {5, 4, 2})
+                    .conv(7, 2)
+                    .add(LayerNorm{.epsilon = 0.01F})
+                    .flatten()
+                    .add(LayerNorm{})
+                    .dense(5)
+                    .add(LayerNorm{})
+                    .dense(3)
+                    .softmax()
+                    .build();
+  check(model);
+  for (const std::size_t frozen : {1U, 5U}) model.layers[frozen].trainable = false;
+  check(model);
+}
+
 TEST_CASE("Gradients with L2 and label smoothing are those of finite differences") {
   check(ModelBuilder("m", {5, 4, 2}).conv(3, 2).flatten().dense(3).softmax().build(),
         {.label_smoothing = 0.2, .l2 = 0.1});

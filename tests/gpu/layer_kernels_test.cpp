@@ -1,0 +1,156 @@
+// Layer normalisation, and what else is done to channels, samples and images as a whole, against
+// the float64 loops of nn's layers.
+
+#include <millrace/gpu/kernels/batch_norm.h>
+#include <millrace/gpu/kernels/layer_norm.h>
+#include <millrace/nn/layers/kinds.h>
+#include <millrace/nn/reference/call.h>
+
+#include "kernel_memory.h"
+
+#include <numeric>
+#include <tuple>
+#include <utility>
+
+namespace {
+
+using namespace millrace;
+using namespace millrace::gpu;
+using namespace millrace::gpu::test;
+namespace operand = nn::operand;
+
+constexpr std::int64_t kSamples = 5;
+
+/// A pass of a layer over images in float64.
+struct Reference {
+  std::int64_t samples;
+  Shape input, output;
+
+  template <class Kind>
+  void operator()(const Kind& kind, bool is_forward,
+                  std::vector<std::pair<nn::Operand, Doubles*>> operands,
+                  nn::reference::Call call = {}) const {
+    call.samples = samples;
+    call.inputs = {input};
+    call.output = output;
+    for (auto& [name, values] : operands) call.operands.push_back({name, *values});
+    is_forward ? kind.forward(call) : kind.backward(call);
+  }
+};
+
+Type some_type() {
+  return GENERATE(Type::f32, Type::f16, Type::bf16);
+}
+
+constexpr auto kGamma = operand::parameter(nn::Role::gamma);
+constexpr auto kMean = operand::saved(nn::LayerNorm::kMean);
+constexpr auto kInverse = operand::saved(nn::LayerNorm::kInverse);
+
+/// A batch of which some samples are valid, as float64 has it; the others are NaNs.
+struct LayerNormCase {
+  static constexpr std::int64_t kPixels = 2;
+  Type type = some_type();
+  std::int64_t valid = GENERATE(3, kSamples), channels = GENERATE(1, 3, 21, 300, 1100);
+  Plane plane = plane_of(type, kSamples* kPixels, channels);
+  Plane counted{valid * kPixels, channels, plane.stored}, row{1, channels, plane.stored};
+  nn::LayerNorm layer{.epsilon = 1e-3F};
+  Doubles x = noise(type, counting(counted), 1, -1, 2), dy = noise(type, counting(counted), 2);
+  Doubles gamma = noise(Type::f32, channels, 3, 0.5, 1.5), beta = noise(Type::f32, channels, 4);
+  Doubles y = Doubles(x.size()), dx = y, mean = Doubles(index(counted.rows)), inverse = mean,
+          dgamma = Doubles(gamma.size()), dbeta = dgamma;
+  KernelMemory memory{std::size_t{1} << 20};
+
+  LayerNormCase() {
+    const Reference reference{valid, {1, kPixels, channels}, {1, kPixels, channels}};
+    reference(layer, true,
+              {{operand::x, &x},
+               {kGamma, &gamma},
+               {operand::parameter(nn::Role::beta), &beta},
+               {operand::y, &y},
+               {kMean, &mean},
+               {kInverse, &inverse}});
+    reference(layer, false,
+              {{operand::dy, &dy},
+               {operand::x, &x},
+               {kGamma, &gamma},
+               {kMean, &mean},
+               {kInverse, &inverse},
+               {operand::dx, &dx},
+               {operand::gradient(nn::Role::gamma), &dgamma},
+               {operand::gradient(nn::Role::beta), &dbeta}});
+  }
+  float* floats(std::int64_t count) { return memory.take<float>(Type::f32, count); }
+  /// One number a row, of which those of valid rows are known.
+  float* put_rows(Doubles values) {
+    values.resize(index(plane.rows), NAN);
+    return memory.put<float>(Type::f32, values);
+  }
+};
+
+TEST_CASE("Rows are normalised by the moments of their channels") {
+  LayerNormCase test;
+  const auto& [type, plane, counted] = std::tie(test.type, test.plane, test.counted);
+  KernelMemory& memory = test.memory;
+  void* const source = memory.put(type, plane, test.x);
+  void* const target = memory.take(type, plane.elements());
+  float* const means = test.floats(plane.rows);
+  float* const inverses = test.floats(plane.rows);
+  memory.run(layer_norm_moments(type, source, means, inverses, plane, test.layer.epsilon));
+  memory.run(layer_norm_apply(type, source, means, inverses,
+                              memory.put<float>(Type::f32, test.row, test.gamma),
+                              memory.put<float>(Type::f32, test.row, test.beta), target, plane));
+  check_near(Type::f32, memory.get(Type::f32, means, counted.rows), test.mean);
+  check_near(Type::f32, memory.get(Type::f32, inverses, counted.rows), test.inverse);
+  check_near(type, memory.get(type, target, counted), test.y, 2e-6);
+}
+
+TEST_CASE("The gradient of layer norm goes through the moments, over the valid rows") {
+  LayerNormCase test;
+  const auto& [type, plane, counted] = std::tie(test.type, test.plane, test.counted);
+  KernelMemory& memory = test.memory;
+  void* const slopes = memory.put(type, plane, test.dy);
+  float* const sums = test.floats(2 * plane.rows);
+  float* const partials = test.floats(2 * sum_parts(plane.rows) * plane.stored);
+  float* const totals = test.floats(2 * plane.stored);
+  void* const dgamma = memory.take(type, plane.stored);
+  void* const dbeta = memory.take(type, plane.stored);
+  const LayerNormGradient of{.dy = slopes,
+                             .x = memory.put(type, plane, test.x),
+                             .mean = test.put_rows(test.mean),
+                             .inverse = test.put_rows(test.inverse),
+                             .gamma = memory.put<float>(Type::f32, test.row, test.gamma),
+                             .scalars = memory.scalars(test.valid),
+                             .pixels = test.kPixels};
+  memory.run(layer_norm_column_sums(type, of, partials, plane));
+  memory.run(norm_backward_totals(type, partials, totals, dgamma, dbeta, plane));
+  memory.run(layer_norm_row_sums(type, of, sums, plane));
+  memory.run(layer_norm_backward(type, of, sums, slopes, plane));  // in place
+  check_near(type, memory.get(type, dgamma, test.row), test.dgamma, 2e-6);
+  check_near(type, memory.get(type, dbeta, test.row), test.dbeta);
+  check_near(type, memory.get(type, slopes, counted), test.dx, 4e-6);
+  const Doubles all = memory.get(type, slopes, plane);
+  CHECK(std::all_of(all.begin() + static_cast<std::ptrdiff_t>(test.dx.size()), all.end(),
+                    [](double v) { return v == 0; }));
+}
+
+TEST_CASE("Moments of rows lose nothing where a mean is large") {
+  const Plane plane{2, 520, 520};
+  Doubles x = noise(Type::f32, counting(plane), 1);
+  for (double& value : x) value = rounded(Type::f32, value + 1000);
+  Doubles want;
+  for (std::int64_t row = 0; row < plane.rows; ++row) {
+    const auto begin = x.begin() + row * plane.channels, end = begin + plane.channels;
+    const double mean = std::accumulate(begin, end, 0.0) / 520;
+    double squares = 0;
+    for (auto value = begin; value != end; ++value) squares += (*value - mean) * (*value - mean);
+    want.push_back(1 / std::sqrt(squares / 520 + 1e-5));
+  }
+  KernelMemory memory;
+  auto* const means = memory.take<float>(Type::f32, plane.rows);
+  auto* const inverses = memory.take<float>(Type::f32, plane.rows);
+  memory.run(
+      layer_norm_moments(Type::f32, memory.put(Type::f32, x), means, inverses, plane, 1e-5F));
+  check_near(Type::f32, memory.get(Type::f32, inverses, plane.rows), want, 1e-4);
+}
+
+}  // namespace
