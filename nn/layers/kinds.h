@@ -20,6 +20,7 @@
 #include <millrace/nn/layers/multiply.h>
 #include <millrace/nn/layers/relu.h>
 #include <millrace/nn/layers/relu6.h>
+#include <millrace/nn/layers/scale.h>
 #include <millrace/nn/layers/sigmoid.h>
 #include <millrace/nn/layers/silu.h>
 #include <millrace/nn/layers/softmax.h>
@@ -52,6 +53,7 @@
   KIND(MaxPool2D)                  \
   KIND(Multiply)                   \
   KIND(Relu)                       \
+  KIND(Scale)                      \
   KIND(Softmax)
 
 namespace millrace::nn {

@@ -48,6 +48,7 @@ inline std::vector<PlacedKind> placed_kinds() {
   using namespace nn;
   std::vector<PlacedKind> kinds;
   kinds.push_back({LayerNorm{.epsilon = 0.1F}, true});
+  kinds.push_back({Scale{.first = 0.5F}, true});
   return kinds;
 }
 

@@ -1,8 +1,10 @@
-// Layer normalisation, and what else is done to channels, samples and images as a whole, against
-// the float64 loops of nn's layers.
+// Layer normalisation, factors of channels, whole samples left out, and images of another size,
+// against the float64 loops of nn's layers.
 
 #include <millrace/gpu/kernels/batch_norm.h>
+#include <millrace/gpu/kernels/column_sums.h>
 #include <millrace/gpu/kernels/layer_norm.h>
+#include <millrace/gpu/kernels/scale.h>
 #include <millrace/nn/layers/kinds.h>
 #include <millrace/nn/reference/call.h>
 
@@ -151,6 +153,35 @@ TEST_CASE("Moments of rows lose nothing where a mean is large") {
   memory.run(
       layer_norm_moments(Type::f32, memory.put(Type::f32, x), means, inverses, plane, 1e-5F));
   check_near(Type::f32, memory.get(Type::f32, inverses, plane.rows), want, 1e-4);
+}
+
+TEST_CASE("Channels have factors, whose gradients are sums over the valid rows") {
+  const Type type = some_type();
+  const std::int64_t valid = GENERATE(3, kSamples), channels = GENERATE(1, 3, 21);
+  constexpr std::int64_t kPixels = 7;
+  const Plane plane = plane_of(type, kSamples * kPixels, channels);
+  const Plane counted{valid * kPixels, channels, plane.stored}, row{1, channels, plane.stored};
+  Doubles x = noise(type, counting(counted), 1), dy = noise(type, counting(counted), 2);
+  Doubles factors = noise(Type::f32, channels, 3), y(x.size()), gradient(factors.size());
+  const Reference reference{valid, {1, kPixels, channels}, {1, kPixels, channels}};
+  const auto name = operand::parameter(nn::Role::gamma);
+  reference(nn::Scale{}, true, {{operand::x, &x}, {name, &factors}, {operand::y, &y}});
+  reference(
+      nn::Scale{}, false,
+      {{operand::dy, &dy}, {operand::x, &x}, {operand::gradient(nn::Role::gamma), &gradient}});
+
+  KernelMemory memory;
+  void* const source = memory.put(type, plane, x);
+  void* const target = memory.take(type, plane.elements());
+  void* const got = memory.take(type, plane.stored);
+  auto* const partials = memory.take<float>(Type::f32, sum_parts(plane.rows) * plane.stored);
+  memory.run(
+      scale_channels(type, source, memory.put<float>(Type::f32, row, factors), target, plane));
+  memory.run(scale_gradient_sums(type, memory.put(type, plane, dy), source, partials, plane,
+                                 kPixels, memory.scalars(valid)));
+  memory.run(column_totals(type, partials, got, plane));
+  check_near(type, memory.get(type, target, counted), y);
+  check_near(type, memory.get(type, got, row), gradient);
 }
 
 }  // namespace

@@ -55,6 +55,8 @@ LAYERS = [  # with a function of the input and the parameters, whose shapes foll
     ({"kind": "layer_norm"}, IMAGE, layer_norm(1e-5), {"weight": [5], "bias": [5]}),
     ({"kind": "layer_norm", "epsilon": 0.25}, [7], layer_norm(0.25),
      {"weight": [7], "bias": [7]}),
+    ({"kind": "scale"}, IMAGE, torch.mul, {"weight": [5]}),
+    ({"kind": "scale", "first": 0.5}, [7], torch.mul, {"weight": [7]}),
 ]
 
 
