@@ -24,6 +24,7 @@
 #include <millrace/nn/layers/sigmoid.h>
 #include <millrace/nn/layers/silu.h>
 #include <millrace/nn/layers/softmax.h>
+#include <millrace/nn/layers/stochastic_depth.h>
 #include <millrace/nn/layers/tanh.h>
 
 // Macros, because an engine declares a function a kind from them, which no template can.
@@ -54,7 +55,8 @@
   KIND(Multiply)                   \
   KIND(Relu)                       \
   KIND(Scale)                      \
-  KIND(Softmax)
+  KIND(Softmax)                    \
+  KIND(StochasticDepth)
 
 namespace millrace::nn {
 

@@ -49,6 +49,7 @@ inline std::vector<PlacedKind> placed_kinds() {
   std::vector<PlacedKind> kinds;
   kinds.push_back({LayerNorm{.epsilon = 0.1F}, true});
   kinds.push_back({Scale{.first = 0.5F}, true});
+  kinds.push_back({StochasticDepth{.rate = 0.4F}, true});
   return kinds;
 }
 

@@ -3,6 +3,7 @@
 
 #include <millrace/gpu/kernels/batch_norm.h>
 #include <millrace/gpu/kernels/column_sums.h>
+#include <millrace/gpu/kernels/dropout.h>
 #include <millrace/gpu/kernels/layer_norm.h>
 #include <millrace/gpu/kernels/scale.h>
 #include <millrace/nn/layers/kinds.h>
@@ -182,6 +183,40 @@ TEST_CASE("Channels have factors, whose gradients are sums over the valid rows")
   memory.run(column_totals(type, partials, got, plane));
   check_near(type, memory.get(type, target, counted), y);
   check_near(type, memory.get(type, got, row), gradient);
+}
+
+TEST_CASE("Whole samples are kept or left out as the mask of their first element says") {
+  const Type type = some_type();
+  const std::int64_t channels = GENERATE(1, 3, 21);
+  constexpr std::int64_t kPixels = 6, kValid = 4;
+  const Plane plane = plane_of(type, kSamples * kPixels, channels);
+  const Plane counted{kValid * kPixels, channels, plane.stored};
+  const nn::StochasticDepth layer{.rate = 0.5F};
+  KernelMemory memory;
+  Scalars* const scalars = memory.scalars(kValid);
+  scalars->pass = 9;
+  auto* const positions = memory.take<std::uint64_t>(kSamples * sizeof(std::uint64_t));
+  for (std::uint64_t n = 0; n < kValid; ++n) positions[n] = (n << 33) + 4'000'000'000 + n;
+  Doubles x = noise(type, counting(counted), 1), want(x.size());
+  const DropoutSize size{.samples = kSamples,
+                         .pixels = kPixels,
+                         .channels = channels,
+                         .stored = plane.stored,
+                         .rate = layer.rate,
+                         .layer = 300,
+                         .seed = 0x123456789ABCDEFULL};
+  Reference{kValid, {1, kPixels, channels}, {1, kPixels, channels}}(
+      layer, true, {{operand::x, &x}, {operand::y, &want}},
+      {.seed = size.seed, .pass = 9, .layer = 300, .positions = {positions, kValid}});
+  void* const y = memory.take(type, plane.elements());
+  memory.run(drop_samples(type, memory.put(type, plane, x), y, size, positions, scalars));
+  check_near(type, memory.get(type, y, counted), want);
+  const Doubles all = memory.get(type, y, plane);
+  CHECK(std::all_of(all.begin() + static_cast<std::ptrdiff_t>(want.size()), all.end(),
+                    [](double v) { return v == 0; }));
+  const auto left_out = std::count(want.begin(), want.end(), 0.0);
+  CHECK(left_out > 0);
+  CHECK(left_out < static_cast<std::ptrdiff_t>(want.size()));
 }
 
 }  // namespace
