@@ -26,6 +26,7 @@
 #include <millrace/nn/layers/softmax.h>
 #include <millrace/nn/layers/stochastic_depth.h>
 #include <millrace/nn/layers/tanh.h>
+#include <millrace/nn/layers/zero_padding.h>
 
 // Macros, because an engine declares a function a kind from them, which no template can.
 /// Kinds that are Elementwise, and nothing else to an engine. (A ReLU is: what makes its input can
@@ -56,7 +57,8 @@
   KIND(Relu)                       \
   KIND(Scale)                      \
   KIND(Softmax)                    \
-  KIND(StochasticDepth)
+  KIND(StochasticDepth)            \
+  KIND(ZeroPadding)
 
 namespace millrace::nn {
 

@@ -50,6 +50,7 @@ inline std::vector<PlacedKind> placed_kinds() {
   kinds.push_back({LayerNorm{.epsilon = 0.1F}, true});
   kinds.push_back({Scale{.first = 0.5F}, true});
   kinds.push_back({StochasticDepth{.rate = 0.4F}, true});
+  kinds.push_back({ZeroPadding{.top = 1, .bottom = 2, .right = 3}, false});
   return kinds;
 }
 

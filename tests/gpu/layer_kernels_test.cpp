@@ -5,6 +5,7 @@
 #include <millrace/gpu/kernels/column_sums.h>
 #include <millrace/gpu/kernels/dropout.h>
 #include <millrace/gpu/kernels/layer_norm.h>
+#include <millrace/gpu/kernels/resizing.h>
 #include <millrace/gpu/kernels/scale.h>
 #include <millrace/nn/layers/kinds.h>
 #include <millrace/nn/reference/call.h>
@@ -217,6 +218,33 @@ TEST_CASE("Whole samples are kept or left out as the mask of their first element
   const auto left_out = std::count(want.begin(), want.end(), 0.0);
   CHECK(left_out > 0);
   CHECK(left_out < static_cast<std::ptrdiff_t>(want.size()));
+}
+
+TEST_CASE("Zeros are put around images, and taken from around their gradients") {
+  const Type type = some_type();
+  const std::int64_t channels = GENERATE(1, 3, 21);
+  const nn::ZeroPadding layer = GENERATE(nn::ZeroPadding{1, 2, 0, 3}, nn::ZeroPadding{0, 1, 2, 0});
+  const Shape small{3, 4, channels};
+  const Shape large{3 + layer.top + layer.bottom, 4 + layer.left + layer.right, channels};
+  const Plane from = plane_of(type, kSamples * small[0] * small[1], channels);
+  const Plane to = plane_of(type, kSamples * large[0] * large[1], channels);
+  Doubles x = noise(type, counting(from), 1), dy = noise(type, counting(to), 2);
+  Doubles y(dy.size()), dx(x.size());
+  const Reference reference{kSamples, small, large};
+  reference(layer, true, {{operand::x, &x}, {operand::y, &y}});
+  reference(layer, false, {{operand::dy, &dy}, {operand::dx, &dx}});
+
+  KernelMemory memory;
+  void* const got = memory.take(type, to.elements());
+  void* const back = memory.take(type, from.elements());
+  memory.run(shift(type, memory.put(type, from, x), got,
+                   {kSamples, channels, from.stored, small[0], small[1], large[0], large[1],
+                    std::int64_t{layer.top}, std::int64_t{layer.left}}));
+  memory.run(shift(type, memory.put(type, to, dy), back,
+                   {kSamples, channels, from.stored, large[0], large[1], small[0], small[1],
+                    -std::int64_t{layer.top}, -std::int64_t{layer.left}}));
+  CHECK(memory.get(type, got, to) == y);
+  CHECK(memory.get(type, back, from) == dx);
 }
 
 }  // namespace

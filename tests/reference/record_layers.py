@@ -57,6 +57,8 @@ LAYERS = [  # with a function of the input and the parameters, whose shapes foll
      {"weight": [7], "bias": [7]}),
     ({"kind": "scale"}, IMAGE, torch.mul, {"weight": [5]}),
     ({"kind": "scale", "first": 0.5}, [7], torch.mul, {"weight": [7]}),
+    ({"kind": "zero_padding", "top": 1, "bottom": 2, "left": 0, "right": 3}, IMAGE,
+     images_first(lambda x: functional.pad(x, [0, 3, 1, 2])), {}),
 ]
 
 
