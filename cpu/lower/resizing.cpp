@@ -1,4 +1,4 @@
-// Images of another size: zeros around them.
+// Images of another size: zeros around them, or pixels several times.
 
 #include <millrace/cpu/lower/lowering.h>
 
@@ -80,11 +80,50 @@ void crop(const nn::ZeroPadding& layer, const Planes& input, const Planes& outpu
   }
 }
 
+void repeat(const nn::Upsample& layer, const Planes& input, const Planes& output, const float* x,
+            float* y) {
+#pragma omp parallel for schedule(static)
+  for (std::int64_t p = 0; p < input.count; ++p) {
+    const float* from = x + p * input.size();
+    float* to = y + p * output.size();
+    for (std::int64_t r = 0; r < input.rows; ++r) {
+      const float* const row = to;
+      for (std::int64_t c = 0; c < input.columns; ++c, from += input.pixel) {
+        for (std::int64_t i = 0; i < layer.columns; ++i) to = std::copy_n(from, input.pixel, to);
+      }
+      for (std::int64_t i = 1; i < layer.rows; ++i) to = std::copy_n(row, output.row_size(), to);
+    }
+  }
+}
+
+void add_up(const nn::Upsample& layer, const Planes& input, const Planes& output, const float* dy,
+            float* dx) {
+#pragma omp parallel for schedule(static)
+  for (std::int64_t p = 0; p < input.count; ++p) {
+    const float* from = dy + p * output.size();
+    float* const plane = dx + p * input.size();
+    std::fill_n(plane, input.size(), 0.0F);
+    for (std::int64_t r = 0; r < output.rows; ++r) {
+      float* to = plane + r / layer.rows * input.row_size();
+      for (std::int64_t c = 0; c < input.columns; ++c, to += input.pixel) {
+        for (std::int64_t i = 0; i < layer.columns; ++i, from += input.pixel) {
+          std::transform(from, from + input.pixel, to, to, std::plus<>());
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 
 void lower(Lowering& lowering, const nn::Op& op, const nn::ZeroPadding& layer) {
   const auto move = op.pass == nn::Pass::forward ? pad : crop;
   lower_move(lowering, op, "zero_padding", std::bind_front(move, layer));
+}
+
+void lower(Lowering& lowering, const nn::Op& op, const nn::Upsample& layer) {
+  const auto move = op.pass == nn::Pass::forward ? repeat : add_up;
+  lower_move(lowering, op, "upsample", std::bind_front(move, layer));
 }
 
 }  // namespace millrace::cpu

@@ -1,5 +1,5 @@
 #pragma once
-// Images of another size: zeros around them.
+// Images of another size: zeros around them, or pixels several times.
 
 #include <millrace/gpu/kernels/plane.h>
 
@@ -15,5 +15,14 @@ struct Shift {
   std::int64_t down = 0, right = 0;  ///< negative: up, left
 };
 [[nodiscard]] Launch shift(Type type, const void* x, void* y, const Shift& how);
+
+/// [samples][height][width][stored] -> [samples][height * rows][width * columns][stored]: each row
+/// `rows` times, each column `columns` times. And back, for gradients: sums of such.
+struct Upsampling {
+  std::int64_t samples = 0, height = 0, width = 0, channels = 0, stored = 0;
+  std::int64_t rows = 1, columns = 1;
+};
+[[nodiscard]] Launch upsample(Type type, const void* x, void* y, const Upsampling& size);
+[[nodiscard]] Launch upsample_backward(Type type, const void* dy, void* dx, const Upsampling& size);
 
 }  // namespace millrace::gpu

@@ -26,6 +26,7 @@
 #include <millrace/nn/layers/softmax.h>
 #include <millrace/nn/layers/stochastic_depth.h>
 #include <millrace/nn/layers/tanh.h>
+#include <millrace/nn/layers/upsample.h>
 #include <millrace/nn/layers/zero_padding.h>
 
 // Macros, because an engine declares a function a kind from them, which no template can.
@@ -58,6 +59,7 @@
   KIND(Scale)                      \
   KIND(Softmax)                    \
   KIND(StochasticDepth)            \
+  KIND(Upsample)                   \
   KIND(ZeroPadding)
 
 namespace millrace::nn {

@@ -247,4 +247,28 @@ TEST_CASE("Zeros are put around images, and taken from around their gradients") 
   CHECK(memory.get(type, back, from) == dx);
 }
 
+TEST_CASE("Pixels are repeated, and the gradients of their copies added up") {
+  const Type type = some_type();
+  const std::int64_t channels = GENERATE(1, 3, 21);
+  const nn::Upsample layer = GENERATE(nn::Upsample{2, 2}, nn::Upsample{1, 3}, nn::Upsample{3, 1});
+  const Shape small{3, 4, channels}, large{3 * layer.rows, 4 * layer.columns, channels};
+  const Plane from = plane_of(type, kSamples * small[0] * small[1], channels);
+  const Plane to = plane_of(type, kSamples * large[0] * large[1], channels);
+  Doubles x = noise(type, counting(from), 1), dy = noise(type, counting(to), 2);
+  Doubles y(dy.size()), dx(x.size());
+  const Reference reference{kSamples, small, large};
+  reference(layer, true, {{operand::x, &x}, {operand::y, &y}});
+  reference(layer, false, {{operand::dy, &dy}, {operand::dx, &dx}});
+
+  KernelMemory memory;
+  const Upsampling size{kSamples,    small[0],   small[1],     channels,
+                        from.stored, layer.rows, layer.columns};
+  void* const got = memory.take(type, to.elements());
+  void* const back = memory.take(type, from.elements());
+  memory.run(upsample(type, memory.put(type, from, x), got, size));
+  memory.run(upsample_backward(type, memory.put(type, to, dy), back, size));
+  CHECK(memory.get(type, got, to) == y);
+  check_near(type, memory.get(type, back, from), dx);
+}
+
 }  // namespace

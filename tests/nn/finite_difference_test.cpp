@@ -38,6 +38,7 @@ TEST_CASE("Gradients of layers on images are those of finite differences") {
       {"softmax", Softmax{}},
       {"dropout", Dropout{.rate = 0.4F}},
       {"batch norm", BatchNorm{}},
+      {"upsample", Upsample{.rows = 2, .columns = 3}},
       {"zero padding", ZeroPadding{.top = 1, .bottom = 2, .right = 3}},
       {"stochastic depth", StochasticDepth{.rate = 0.4F}},
       {"scale", Scale{.first = 0.5F}},

@@ -59,6 +59,10 @@ LAYERS = [  # with a function of the input and the parameters, whose shapes foll
     ({"kind": "scale", "first": 0.5}, [7], torch.mul, {"weight": [7]}),
     ({"kind": "zero_padding", "top": 1, "bottom": 2, "left": 0, "right": 3}, IMAGE,
      images_first(lambda x: functional.pad(x, [0, 3, 1, 2])), {}),
+    ({"kind": "upsample"}, IMAGE,
+     images_first(lambda x: functional.interpolate(x, scale_factor=[2, 2], mode="nearest")), {}),
+    ({"kind": "upsample", "rows": 3, "columns": 1}, IMAGE,
+     images_first(lambda x: functional.interpolate(x, scale_factor=[3, 1], mode="nearest")), {}),
 ]
 
 
