@@ -51,7 +51,8 @@ inline std::vector<PlacedKind> placed_kinds() {
   kinds.push_back({Scale{.first = 0.5F}, true});
   kinds.push_back({StochasticDepth{.rate = 0.4F}, true});
   kinds.push_back({ZeroPadding{.top = 1, .bottom = 2, .right = 3}, false});
-  kinds.push_back({Upsample{.rows = 2, .columns = 3}, false});
+  kinds.push_back({Upsample{.rows = 2, .columns = 1}, false});
+  kinds.push_back({Upsample{.rows = 1, .columns = 2}, false});
   return kinds;
 }
 
