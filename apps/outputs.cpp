@@ -39,7 +39,7 @@ std::string softmax_of_one(const nn::Model& model, const std::vector<nn::LayerSu
 std::string hidden_end(const nn::Model& model) {
   const auto end =
       std::find_if(model.layers.rbegin(), model.layers.rend(), [](const nn::Layer& layer) {
-        return !layer.kind.is<nn::Flatten>() && !layer.kind.is<nn::Dropout>();
+        return !layer.kind.is<nn::Flatten>() && !layer.kind->is_identity(false);
       });
   const bool hides = end != model.layers.rbegin() && end != model.layers.rend() &&
                      (end->kind.is<nn::Softmax>() || end->kind.is<nn::Sigmoid>());

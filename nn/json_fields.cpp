@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <type_traits>
 #include <utility>
 
@@ -56,6 +57,15 @@ void Fields::read(const char* key, std::int64_t& value) const {
     fail(key, "expected a positive number");
   }
   value = object_[key].get<std::int64_t>();
+}
+
+void Fields::read(const char* key, std::uint32_t& value) const {
+  const bool is_integer = holds(object_[key], std::int64_t{});
+  const std::int64_t number = is_integer ? object_[key].get<std::int64_t>() : -1;
+  if (number < 0 || number > std::numeric_limits<std::uint32_t>::max()) {
+    fail(key, "expected an integer in [0, 2^32)");
+  }
+  value = static_cast<std::uint32_t>(number);
 }
 
 void Fields::read(const char* key, float& value) const {

@@ -43,6 +43,7 @@ class Fields {
  private:
   void read(const char* key, bool& value) const;
   void read(const char* key, std::int64_t& value) const;
+  void read(const char* key, std::uint32_t& value) const;
   void read(const char* key, float& value) const;
   void read(const char* key, std::string& value) const;
   void read(const char* key, Padding& value) const;

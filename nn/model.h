@@ -189,6 +189,12 @@ class ModelBuilder {
   ModelBuilder& dropout(float rate);
   ModelBuilder& batch_norm();
   ModelBuilder& batch_norm(const BatchNorm& options);
+  ModelBuilder& layer_norm(float epsilon = 1e-5F);
+  ModelBuilder& scale(float first = 1);
+  ModelBuilder& stochastic_depth(float rate);
+  ModelBuilder& zero_padding(std::uint32_t top, std::uint32_t bottom, std::uint32_t left,
+                             std::uint32_t right);
+  ModelBuilder& upsample(std::int64_t rows = 2, std::int64_t columns = 2);
   ModelBuilder& add(LayerKind kind);
   using Branch = std::function<void(ModelBuilder&)>;
   /// A branch that appends nothing is the place where they begin.

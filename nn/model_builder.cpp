@@ -182,6 +182,23 @@ ModelBuilder& ModelBuilder::batch_norm(const BatchNorm& options) {
   return add(options);
 }
 
+ModelBuilder& ModelBuilder::layer_norm(float epsilon) {
+  return add(LayerNorm{.epsilon = epsilon});
+}
+ModelBuilder& ModelBuilder::scale(float first) {
+  return add(Scale{.first = first});
+}
+ModelBuilder& ModelBuilder::stochastic_depth(float rate) {
+  return add(StochasticDepth{.rate = rate});
+}
+ModelBuilder& ModelBuilder::zero_padding(std::uint32_t top, std::uint32_t bottom,
+                                         std::uint32_t left, std::uint32_t right) {
+  return add(ZeroPadding{.top = top, .bottom = bottom, .left = left, .right = right});
+}
+ModelBuilder& ModelBuilder::upsample(std::int64_t rows, std::int64_t columns) {
+  return add(Upsample{.rows = rows, .columns = columns});
+}
+
 ModelBuilder& ModelBuilder::named(std::string name) {
   MILLRACE_CHECK(!model_.layers.empty(), "named() names the last layer; there is none yet");
   std::ranges::replace(ends_, model_.layers.back().name, name);

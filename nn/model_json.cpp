@@ -43,6 +43,7 @@ class FieldWriter final : public FieldList {
   }
   static bool written(bool value) { return value; }
   static std::int64_t written(std::int64_t value) { return value; }
+  static std::uint32_t written(std::uint32_t value) { return value; }
   static double written(float value) { return shortest(value); }
   [[nodiscard]] bool leaves_out_usual() const override { return true; }
   static Json written(const Pair& value) {

@@ -64,6 +64,9 @@ class Lowering {
   // Values and where they lie.
   [[nodiscard]] SlotId slot_of(nn::ValueId id) const;
   [[nodiscard]] const Layout& layout(SlotId slot) const { return lowered_.slots[slot].layout; }
+  /// The layout of a value where loops can go over its channels, else the logical order: a
+  /// flattened image lies as the image does.
+  [[nodiscard]] Layout image_layout(nn::ValueId id) const;
   /// Whether in_layout() would convert nothing.
   [[nodiscard]] bool has_layout(nn::ValueId id, const Layout& wanted) const;
   /// A value in a layout; appends a reorder unless it has been made already.

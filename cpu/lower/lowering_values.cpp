@@ -25,6 +25,11 @@ SlotId Lowering::in_layout(nn::ValueId id, const Layout& wanted) {
   return convert(slot_of(id), wanted);
 }
 
+Layout Lowering::image_layout(nn::ValueId id) const {
+  const Layout here = layout(slot_of(id)), plain = plain_layout(shape(id));
+  return onednn::dims(here) == onednn::dims(plain) && channel_blocks(here) ? here : plain;
+}
+
 bool Lowering::has_layout(nn::ValueId id, const Layout& wanted) const {
   const SlotId slot = slot_of(id);
   return same_memory(layout(slot), wanted) ||

@@ -15,14 +15,6 @@ float* floats(Memory memory, std::size_t i) {
   return reinterpret_cast<float*>(memory[i]);
 }
 
-/// The layout of a value if it has blocks of channels, else the logical order.
-Layout layout_of(const Lowering& lowering, nn::ValueId id) {
-  const Layout here = lowering.layout(lowering.slot_of(id));
-  const Layout plain =
-      plain_layout(lowering.shape(id));  // a flattened image lies as the image does
-  return onednn::dims(here) == onednn::dims(plain) && channel_blocks(here) ? here : plain;
-}
-
 /// With the padding of blocks.
 std::int64_t count_of(const Layout& layout) {
   return static_cast<std::int64_t>(layout.get_size() / sizeof(float));
@@ -51,7 +43,7 @@ SideBySide side_by_side(const std::vector<Layout>& parts) {
 /// How the parts of a concat lie: in blocks of channels as the first does where all of them are
 /// whole blocks, else in the logical order.
 std::vector<Layout> part_layouts(const Lowering& lowering, const nn::Op& forward, int count) {
-  const Layout first = layout_of(lowering, forward.x());
+  const Layout first = lowering.image_layout(forward.x());
   const auto blocks = channel_blocks(first);
   std::vector<Layout> ordered, plain;
   for (int i = 0; i < count; ++i) {
@@ -92,7 +84,7 @@ void concat_forward(Lowering& lowering, const nn::Op& op) {
 
 void lower(Lowering& lowering, const nn::Op& op, const nn::Add&) {
   const Lowering::Made made = lowering.fuse_relu(op.y());
-  const Layout layout = layout_of(lowering, op.x());
+  const Layout layout = lowering.image_layout(op.x());
   const int count = inputs_of(op);
   SlotId sum = lowering.in_layout(op.x(), layout);
   for (int i = 1; i < count; ++i) {
@@ -110,7 +102,7 @@ void lower(Lowering& lowering, const nn::Op& op, const nn::Add&) {
 void lower_gradient_sum(Lowering& lowering, const nn::Op& op) {
   const nn::Op* relu = lowering.uses().relu_gradient_of(op.y());
   if (relu != nullptr && lowering.is_left_out(*relu)) relu = nullptr;
-  const Layout layout = layout_of(lowering, op.x());
+  const Layout layout = lowering.image_layout(op.x());
   const SlotId a = lowering.in_layout(op.x(), layout);
   const SlotId b = lowering.in_layout(op.x(1), layout);
   if (relu == nullptr) {
@@ -148,7 +140,7 @@ void lower(Lowering& lowering, const nn::Op& op, const nn::Concat&) {
 }
 
 void lower(Lowering& lowering, const nn::Op& op, const nn::Multiply&) {
-  const Layout layout = layout_of(lowering, op.x());
+  const Layout layout = lowering.image_layout(op.x());
   const bool is_by_channel = lowering.shape(op.x(1)) != lowering.shape(op.x());
   const Layout factors = is_by_channel ? plain_layout(lowering.shape(op.x(1))) : layout;
   const SlotId x = lowering.in_layout(op.x(), layout);

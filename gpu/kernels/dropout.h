@@ -1,6 +1,6 @@
 #pragma once
-// Dropout with the masks of nn/layers/dropout.h, made anew where they are needed: forward and
-// backward.
+// Dropout and stochastic depth with the masks of nn/layers/dropout.h, made anew where they are
+// needed: forward and backward.
 
 #include <millrace/gpu/kernels/plane.h>
 #include <millrace/gpu/scalars.h>
@@ -20,5 +20,8 @@ struct DropoutSize {
 };
 [[nodiscard]] Launch dropout(Type type, const void* x, void* y, const DropoutSize& size,
                              const std::uint64_t* positions, const Scalars* scalars);
+/// The same by whole samples: what the mask says of a sample's first element holds for all of them.
+[[nodiscard]] Launch drop_samples(Type type, const void* x, void* y, const DropoutSize& size,
+                                  const std::uint64_t* positions, const Scalars* scalars);
 
 }  // namespace millrace::gpu

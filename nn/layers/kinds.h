@@ -14,15 +14,20 @@
 #include <millrace/nn/layers/global_avg_pool.h>
 #include <millrace/nn/layers/hard_sigmoid.h>
 #include <millrace/nn/layers/hard_swish.h>
+#include <millrace/nn/layers/layer_norm.h>
 #include <millrace/nn/layers/leaky_relu.h>
 #include <millrace/nn/layers/max_pool2d.h>
 #include <millrace/nn/layers/multiply.h>
 #include <millrace/nn/layers/relu.h>
 #include <millrace/nn/layers/relu6.h>
+#include <millrace/nn/layers/scale.h>
 #include <millrace/nn/layers/sigmoid.h>
 #include <millrace/nn/layers/silu.h>
 #include <millrace/nn/layers/softmax.h>
+#include <millrace/nn/layers/stochastic_depth.h>
 #include <millrace/nn/layers/tanh.h>
+#include <millrace/nn/layers/upsample.h>
+#include <millrace/nn/layers/zero_padding.h>
 
 // Macros, because an engine declares a function a kind from them, which no template can.
 /// Kinds that are Elementwise, and nothing else to an engine. (A ReLU is: what makes its input can
@@ -47,10 +52,15 @@
   KIND(Dropout)                    \
   KIND(Flatten)                    \
   KIND(GlobalAvgPool)              \
+  KIND(LayerNorm)                  \
   KIND(MaxPool2D)                  \
   KIND(Multiply)                   \
   KIND(Relu)                       \
-  KIND(Softmax)
+  KIND(Scale)                      \
+  KIND(Softmax)                    \
+  KIND(StochasticDepth)            \
+  KIND(Upsample)                   \
+  KIND(ZeroPadding)
 
 namespace millrace::nn {
 

@@ -116,7 +116,8 @@ class LayerInput {
 /// of messages. An optional one that is not there keeps its value.
 class FieldList {
  public:
-  using Field = std::variant<bool*, std::int64_t*, float*, Padding*, Pair*>;
+  /// A std::int64_t is positive; a std::uint32_t may be 0.
+  using Field = std::variant<bool*, std::int64_t*, float*, Padding*, Pair*, std::uint32_t*>;
 
   virtual ~FieldList() = default;
   void required(const char* name, Field value) { field(name, value, true); }

@@ -15,7 +15,7 @@ struct Tanh : Elementwise<Tanh> {
   }
   template <class Real>
   MILLRACE_HOST_DEVICE Real gradient(Real dy, Real y) const {
-    return dy * (1 - y * y);
+    return dy * (1 - y) * (1 + y);
   }
 };
 

@@ -6,6 +6,7 @@
 #include "cpu/compare.h"
 #include "engines/branches.h"
 #include "engines/foreign_kind.h"
+#include "engines/kinds.h"
 #include "engines/optimizers.h"
 #include "engines/windows.h"
 
@@ -345,5 +346,21 @@ TEST_CASE("Kinds of a user's own agree with float64") {
     ModelBuilder first("m", {6});
     first.add(test::SlopedRelu{}).dense(20).add(test::Centred{}).relu();
     check_model(first.dense(3).softmax().build(), options, kFullAndShort, engine);
+  }
+}
+
+TEST_CASE("Kinds agree with float64 wherever they stand, on one thread, on two and in slices") {
+  const auto sharing = GENERATE(cpu::Sharing::together, cpu::Sharing::slices);
+  const int threads = sharing == cpu::Sharing::slices ? 2 : GENERATE(1, 2);
+  for (const auto& [kind, can_have_features] : test::placed_kinds()) {
+    INFO(to_string(kind) << ", " << threads << " threads");
+    const cpu::EngineOptions engine{.threads = threads, .sharing = sharing};
+    for (const std::int64_t channels : {5, 16}) {
+      for (const nn::Model& model : test::models_with(kind, channels)) {
+        INFO(model.name << ", " << channels << " channels");
+        check_model(model, kSeven, {7, 3}, engine);
+      }
+    }
+    if (can_have_features) check_model(test::features_with(kind), kSeven, {7, 3}, engine);
   }
 }

@@ -69,20 +69,43 @@ class Grower {
   }
 
   void activation(ModelBuilder& b) {
-    switch (below(3)) {
+    switch (below(9)) {
       case 0: b.relu(); break;
       case 1: b.sigmoid(); break;
-      default: b.add(nn::Tanh{});
+      case 2: b.tanh(); break;
+      case 3: b.relu6(); break;
+      case 4: b.leaky_relu(0.2F); break;
+      case 5: b.silu(); break;
+      case 6: b.gelu(); break;
+      case 7: b.hard_swish(); break;
+      default: b.hard_sigmoid();
     }
   }
 
   /// Keeps the shape.
-  void anything(ModelBuilder& b, const Image&) { below(2) == 0 ? b.dropout(0.3F) : b.softmax(); }
+  void anything(ModelBuilder& b, const Image&) {
+    switch (below(5)) {
+      case 0: b.dropout(0.3F); break;
+      case 1: b.softmax(); break;
+      case 2: b.layer_norm(0.1F); break;
+      case 3: b.scale(0.5F); break;
+      default: b.stochastic_depth(0.3F);
+    }
+  }
 
   Image pooling(ModelBuilder& b, Image image) {
-    if (image.rows < 4 || image.columns < 4) return image;
+    if (image.rows < 4 || image.columns < 4) return enlargement(b, image);
     below(2) == 0 ? b.max_pool() : b.avg_pool();
     return {image.rows / 2, image.columns / 2, image.channels};
+  }
+
+  Image enlargement(ModelBuilder& b, Image image) {
+    if (below(2) == 0) {
+      b.upsample(2, 1);
+      return {2 * image.rows, image.columns, image.channels};
+    }
+    b.zero_padding(1, 0, 0, 1);
+    return {image.rows + 1, image.columns + 1, image.channels};
   }
 
   /// Something that ends in the shape that it begins with.

@@ -8,6 +8,7 @@
 #include "catch.h"
 #include "engines/branches.h"
 #include "engines/foreign_kind.h"
+#include "engines/kinds.h"
 #include "engines/optimizers.h"
 #include "engines/windows.h"
 #include "gpu/engines.h"
@@ -317,5 +318,18 @@ TEST_CASE("A group of batches takes the step of one batch that holds them all") 
           test::nearness_of(precision));
       tested.check_device();
     }
+  }
+}
+
+TEST_CASE("Kinds agree with float64 wherever they stand") {
+  for (const auto& [kind, can_have_features] : test::placed_kinds()) {
+    INFO(to_string(kind));
+    for (const std::int64_t channels : {5, 16}) {
+      for (const nn::Model& model : test::models_with(kind, channels)) {
+        INFO(model.name << ", " << channels << " channels");
+        check_model(model, kSeven, {7, 3});
+      }
+    }
+    if (can_have_features) check_model(test::features_with(kind), kSeven, {7, 3});
   }
 }

@@ -48,6 +48,10 @@ TEST_CASE("Gradients of layers on images are those of finite differences") {
       {"softmax", Softmax{}},
       {"dropout", Dropout{.rate = 0.4F}},
       {"batch norm", BatchNorm{}},
+      {"upsample", Upsample{.rows = 2, .columns = 3}},
+      {"zero padding", ZeroPadding{.top = 1, .bottom = 2, .right = 3}},
+      {"stochastic depth", StochasticDepth{.rate = 0.4F}},
+      {"scale", Scale{.first = 0.5F}},
   }));
   INFO(name);
   check(between(kind));
@@ -76,6 +80,22 @@ TEST_CASE("Gradients of layers on features are those of finite differences") {
             .softmax()
             .build());
   check(ModelBuilder("m", {5, 4, 2}).conv(3, 2).global_avg_pool().dense(2).sigmoid().build());
+}
+
+TEST_CASE("Gradients of a layer norm are those of finite differences, trained or frozen") {
+  Model model = ModelBuilder("m", {5, 4, 2})
+                    .conv(7, 2)
+                    .add(LayerNorm{.epsilon = 0.01F})
+                    .flatten()
+                    .add(LayerNorm{})
+                    .dense(5)
+                    .add(LayerNorm{})
+                    .dense(3)
+                    .softmax()
+                    .build();
+  check(model);
+  for (const std::size_t frozen : {1U, 5U}) model.layers[frozen].trainable = false;
+  check(model);
 }
 
 TEST_CASE("Gradients with L2 and label smoothing are those of finite differences") {

@@ -47,6 +47,7 @@ class Changes final : public FieldList {
   }
   static void change(bool& value) { value = !value; }
   static void change(std::int64_t& value) { value += value == 0 ? 2 : 1; }  // filters, groups
+  static void change(std::uint32_t& value) { value += 1; }
   static void change(float& value) { value *= 0.5F; }
   static void change(Padding& value) { value = Padding::sides(1, 0, 1, 1); }
   static void change(Pair& value) { value = {value.rows + 1, value.columns}; }

@@ -28,6 +28,15 @@ def hard_sigmoid(x):
     return functional.relu6(x + 3) / 6
 
 
+def layer_norm(epsilon):
+    return lambda x, weight, bias: functional.layer_norm(x, x.shape[-1:], weight, bias,
+                                                         float32(epsilon))
+
+
+def images_first(function):
+    return lambda x: function(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+
+
 ELEMENTWISE = [
     ({"kind": "relu"}, torch.relu),
     ({"kind": "sigmoid"}, torch.sigmoid),
@@ -39,6 +48,21 @@ ELEMENTWISE = [
     ({"kind": "gelu"}, functional.gelu),
     ({"kind": "hard_swish"}, functional.hardswish),
     ({"kind": "hard_sigmoid"}, hard_sigmoid),
+]
+
+IMAGE = [3, 2, 5]
+LAYERS = [  # with a function of the input and the parameters, whose shapes follow
+    ({"kind": "layer_norm"}, IMAGE, layer_norm(1e-5), {"weight": [5], "bias": [5]}),
+    ({"kind": "layer_norm", "epsilon": 0.25}, [7], layer_norm(0.25),
+     {"weight": [7], "bias": [7]}),
+    ({"kind": "scale"}, IMAGE, torch.mul, {"weight": [5]}),
+    ({"kind": "scale", "first": 0.5}, [7], torch.mul, {"weight": [7]}),
+    ({"kind": "zero_padding", "top": 1, "bottom": 2, "left": 0, "right": 3}, IMAGE,
+     images_first(lambda x: functional.pad(x, [0, 3, 1, 2])), {}),
+    ({"kind": "upsample"}, IMAGE,
+     images_first(lambda x: functional.interpolate(x, scale_factor=[2, 2], mode="nearest")), {}),
+    ({"kind": "upsample", "rows": 3, "columns": 1}, IMAGE,
+     images_first(lambda x: functional.interpolate(x, scale_factor=[3, 1], mode="nearest")), {}),
 ]
 
 
@@ -71,6 +95,8 @@ def main():
                                 numpy.linspace(-7.9, 8.1, 22)]).reshape(SAMPLES, -1)
     records = [record(layer, [points.shape[1]], function, {}, points)
                for layer, function in ELEMENTWISE]
+    records += [record(layer, shape, function, parameters)
+                for layer, shape, function, parameters in LAYERS]
     print(json.dumps(records))
 
 
