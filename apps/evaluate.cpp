@@ -10,6 +10,7 @@
 #include "apps/evaluation_report.h"
 #include "apps/find_model.h"
 #include "apps/left_out_report.h"
+#include "apps/loss_options.h"
 #include "apps/number_text.h"
 #include "apps/one_pass.h"
 #include "apps/outputs.h"
@@ -94,6 +95,7 @@ Evaluation prepare(EvaluateOptions options, Show show, std::stop_token stop) {
   if (e.measured.run) {  // its val_loss has these in it
     compile.label_smoothing = e.measured.run->schedule.label_smoothing;
     compile.gradient = gradient_of(e.measured.run->schedule);
+    compile.loss = evaluated_loss(e.measured.run->loss, e.saved.model);
   }
   e.executor = e.engine->compile(e.saved.model, compile);
   check_evaluation_memory(*e.engine, *e.executor, compile, device_batches(pass), kDeviceBatches);

@@ -4,6 +4,7 @@
 #include "apps/engine_choice.h"
 #include "apps/find_model.h"
 #include "apps/gpu.h"
+#include "apps/loss_options.h"
 #include "apps/progress.h"
 #include "apps/replay.h"
 #include "apps/resident.h"
@@ -82,16 +83,19 @@ Training prepare_training(TrainOptions options, TrainingData data, const Watch& 
     t.data.validation_description = "none, since the input is replayed";
     t.kept = std::make_shared<KeptBatches>();
   }
-  const std::uint64_t steps = std::uint64_t{reader.training_steps()} * o.epochs;
+  const std::uint64_t steps = run_steps(o, reader);
   choose(t.options.schedule, steps);
   choose(t.options.pruning, steps);
   t.compile = {.batch = o.batch,
                .other_batches = reader.short_batches(),
+               .loss = loss_of(o.loss, o.labels, t.model),
                .label_smoothing = o.schedule.label_smoothing,
                .optimizer = optimizer_options(o),
                .gradient = gradient_of(o.schedule),
                .masks = o.pruning.is_on(),
+               .accumulate = o.accumulate,
                .seed = o.seed};
+  check_monitor(t.compile.loss, o.callbacks.monitor, t.model);
   t.state =
       std::make_shared<TrainingState>(t.engine->compile(t.model, t.compile), arenas_of(t.compile));
   if (o.transfer.unfreeze_at > 0) {

@@ -62,13 +62,21 @@ void Counting::operator()(std::uint64_t count) {
   std::cout << kClearLine << text_ << ": " << with_commas(count) << ' ' << unit_ << std::flush;
 }
 
-TrainingProgress::TrainingProgress(Show show, std::uint32_t epochs, std::int64_t batch)
-    : show_(show), epochs_(epochs), batch_(batch) {}
+TrainingProgress::TrainingProgress(Show show, std::uint32_t epochs, std::int64_t batch,
+                                   bool tells_accuracy)
+    : show_(show), epochs_(epochs), batch_(batch), tells_accuracy_(tells_accuracy) {}
+
+std::string TrainingProgress::accuracy(const char* name, const nn::StepResult& result) const {
+  if (!tells_accuracy_) return {};
+  return concat("  ", name, ' ', fixed(result.accuracy(), kDigits));
+}
 
 void TrainingProgress::step(const StepRecord& record) {
-  if (record.tag.step == 0) {
+  const std::pair<std::uint32_t, Phase> phase{record.tag.epoch, record.tag.phase};
+  if (phase != phase_) {  // the first record of it need not be of its first batch
+    phase_ = phase;
     phase_begin_ = Clock::now();
-    first_steps_ = record.tag.count;
+    first_steps_ = record.tag.step + record.tag.count;
   }
   const auto now = Clock::now();
   if (show_ != Show::bar || now < next_) return;
@@ -84,7 +92,7 @@ void TrainingProgress::step(const StepRecord& record) {
             << (record.tag.phase == Phase::training ? "" : "validation ")
             << bar(static_cast<double>(done) / record.tag.steps) << ' ' << done << '/'
             << record.tag.steps << "  loss " << fixed(record.totals.mean_loss(), kDigits)
-            << "  accuracy " << fixed(record.totals.accuracy(), kDigits) << "  "
+            << accuracy("accuracy", record.totals) << "  "
             << with_commas(static_cast<std::uint64_t>(rate)) << " images/s  " << duration_text(left)
             << " left" << std::flush;
 }
@@ -94,11 +102,10 @@ void TrainingProgress::epoch(const EpochRecord& record) {
   if (is_drawn_) std::cout << kClearLine;
   is_drawn_ = false;
   std::cout << "epoch " << record.epoch + 1 << '/' << epochs_ << "  loss "
-            << fixed(record.training.mean_loss(), kDigits) << "  accuracy "
-            << fixed(record.training.accuracy(), kDigits);
+            << fixed(record.training.mean_loss(), kDigits) << accuracy("accuracy", record.training);
   if (record.validation && record.validation->samples > 0) {
     std::cout << "  val_loss " << fixed(record.validation->mean_loss(), kDigits)
-              << "  val_accuracy " << fixed(record.validation->accuracy(), kDigits);
+              << accuracy("val_accuracy", *record.validation);
   }
   if (const auto sparsity = record.value("sparsity")) {
     std::cout << "  sparsity " << fixed(*sparsity, kDigits);

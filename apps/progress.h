@@ -8,7 +8,9 @@
 #include <chrono>
 #include <cstdint>
 #include <iosfwd>
+#include <optional>
 #include <string>
+#include <utility>
 
 namespace millrace::apps {
 
@@ -40,7 +42,8 @@ class Counting {
 /// The progress of training.
 class TrainingProgress {
  public:
-  TrainingProgress(Show show, std::uint32_t epochs, std::int64_t batch);
+  /// `tells_accuracy`: the loss counts right answers.
+  TrainingProgress(Show show, std::uint32_t epochs, std::int64_t batch, bool tells_accuracy = true);
   void step(const StepRecord& record);
   void epoch(const EpochRecord& record);
   /// Ends a line that is being drawn, before something else is printed.
@@ -48,11 +51,15 @@ class TrainingProgress {
 
  private:
   using Clock = std::chrono::steady_clock;
+  [[nodiscard]] std::string accuracy(const char* name, const nn::StepResult& result) const;
+
   Show show_;
   std::uint32_t epochs_;
   std::int64_t batch_;
+  bool tells_accuracy_;
   Clock::time_point next_{}, phase_begin_ = Clock::now();
-  std::uint32_t first_steps_ = 1;  // of the phase: those of its first batch
+  std::optional<std::pair<std::uint32_t, Phase>> phase_{};  // with its epoch
+  std::uint32_t first_steps_ = 1;  // of the phase: up to its first record
   bool is_drawn_ = false;
   std::string pruning_;  // the line of the epoch before
 };

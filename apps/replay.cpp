@@ -33,6 +33,7 @@ Stream<Lease<HostBatch>> add_replay(Pipeline& p, const Training& t) {
   return p.source({.name = "replay"}, slots,
                   Replay(t.kept, {.epochs = o.epochs,
                                   .steps = steps_of_epoch(t),
+                                  .accumulate = o.accumulate,
                                   .start = t.state != nullptr ? t.state->next : ReaderPosition{},
                                   .finished = t.state != nullptr ? t.state->finished() : nullptr}));
 }

@@ -53,7 +53,7 @@ std::set<std::string> columns_of(const Training& t) {
 /// Whether losses are computed otherwise than before.
 bool has_other_loss(const TrainOptions& now, const TrainOptions& before) {
   return now.schedule.l2 != before.schedule.l2 ||
-         now.schedule.label_smoothing != before.schedule.label_smoothing;
+         now.schedule.label_smoothing != before.schedule.label_smoothing || now.loss != before.loss;
 }
 
 /// What is told of the best so far must be comparable with what comes. A checkpoint of a program
@@ -113,6 +113,7 @@ void RunFiles::snapshot(const Snapshot& taken, const StepRecord& record) {
 
 void RunFiles::write_stopped() {
   collect_results(*training_.state);
+  training_.state->drop_group();
   const TrainingState& state = *training_.state;
   directory_.rewrite_epochs(state.history);
   if (training_.options.callbacks.no_checkpoints) return;
@@ -173,9 +174,9 @@ bool resume(const Training& t, RunDirectory& directory, Show show) {
   const Monitor monitor = monitor_of(callbacks, t.data.validation.size() > 0);
   std::vector<std::string> anew;
   if (has_other_loss(t.options, before) && monitor.name.ends_with("loss")) {
-    anew = {concat(monitor.name,
-                   " is another with this --l2 or --label-smoothing: the best so far "
-                   "begins anew")};
+    anew = {concat(monitor.name, " is another with this ",
+                   t.options.loss != before.loss ? "--loss" : "--l2 or --label-smoothing",
+                   ": the best so far begins anew")};
   } else {
     anew = begun_anew(callbacks, monitor, found.checkpoint);
   }

@@ -7,6 +7,11 @@
 #include <millrace/nn/model_json.h>
 
 namespace millrace::apps {
+namespace {
+
+constexpr const char* kAccumulate = "accumulate";
+
+}  // namespace
 
 RunIdentity::RunIdentity(const TrainOptions& o, const TrainingData& data, const nn::Model& model)
     : options_{{"batch", concat(o.batch)},
@@ -16,7 +21,8 @@ RunIdentity::RunIdentity(const TrainOptions& o, const TrainingData& data, const 
                {"precision", o.precision.empty() ? "fp32" : o.precision},
                {"seed", concat(o.seed)},
                {"no-shuffle", o.no_shuffle ? "true" : "false"},
-               {"optimizer", o.optimizer}},
+               {"optimizer", o.optimizer},
+               {kAccumulate, concat(o.accumulate)}},
       data_{{"training", fingerprint(data.training)}, {"validation", fingerprint(data.validation)}},
       model_(nn::to_json(model)) {}
 
@@ -28,7 +34,10 @@ void RunIdentity::save(Checkpoint& checkpoint) const {
 
 void RunIdentity::restore(const Checkpoint& checkpoint) {
   for (const auto& [name, value] : options_) {
-    const auto before = checkpoint.get<std::string>("option." + name);
+    const std::string key = "option." + name;
+    // Runs of older programs took a step a batch.
+    const bool is_older = name == kAccumulate && !checkpoint.has(key);
+    const auto before = is_older ? std::string("1") : checkpoint.get<std::string>(key);
     if (before != value) {
       throw Error(concat("the run was begun with --", name, ' ', before, ", not ", value,
                          "; go on with the same"));

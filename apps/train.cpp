@@ -3,6 +3,7 @@
 #include "apps/commands.h"
 #include "apps/event_log.h"
 #include "apps/find_model.h"
+#include "apps/loss_options.h"
 #include "apps/prepare_training.h"
 #include "apps/replay.h"
 #include "apps/resident.h"
@@ -169,7 +170,8 @@ int run_training(const Training& t, Show show, Interrupt& interrupt) {
   directory.write_config(recipe_of(t.options));
   directory.write_choices(t.engine->choices());
   directory.write_data(to_json(record_of(t.data, class_names_of(t.options.labels.class_names))));
-  TrainingProgress progress(show, t.options.epochs, t.options.batch);
+  TrainingProgress progress(show, t.options.epochs, t.options.batch,
+                            has_right_answers(t.compile.loss, t.model));
   RunFiles files(t, directory, progress);
   Pipeline pipeline = compose(files.watchers());  // from where the state is now
   const Told told = run_pipeline(pipeline, t, directory, progress, interrupt.token());

@@ -1,6 +1,7 @@
 #include "apps/train_options.h"
 
 #include "apps/find_model.h"
+#include "apps/loss_options.h"
 #include "apps/optimizer_options.h"
 #include "apps/run_directory.h"
 
@@ -55,9 +56,12 @@ void declare(CommandLine& line, TrainOptions& o) {
   declare(line, o.transfer);
   line.topic("training", "Training");
   line("epochs", o.epochs, "N", "default 10");
-  line("batch", o.batch, "N", "samples of a step; default 32");
+  line("batch", o.batch, "N", "samples of a batch, which a step learns from; default 32");
+  line("accumulate", o.accumulate, "N",
+       "batches that a step learns from together, as from one N times as large; default 1");
   line("steps-per-epoch", o.steps_per_epoch, "N",
        "so many full batches an epoch from an endless shuffled stream; default 0: one pass");
+  line("loss", o.loss, "NAME", loss_help().c_str());
   line("optimizer", o.optimizer, "NAME", optimizer_help().c_str());
   line("learning-rate", o.learning_rate, "X", learning_rate_help().c_str());
   line("momentum", o.momentum, "X", momentum_help().c_str());
@@ -119,6 +123,9 @@ void check(TrainOptions& o) {
   require(o.epochs >= 1, "epochs", "1 or more", o.epochs);
   require(o.batch >= 1 && o.batch <= 1'000'000, "batch", "in 1 to 1000000", o.batch);
   require(std::isfinite(o.scale.value_or(1)), "scale", "a finite number", o.scale.value_or(1));
+  require(o.accumulate >= 1 && o.accumulate <= 1'000'000, "accumulate", "in 1 to 1000000",
+          o.accumulate);
+  check_loss_name("train", o.loss);
   check_momentum("train", o.optimizer, o.momentum, o.nesterov);
   require(!o.learning_rate || (*o.learning_rate > 0 && std::isfinite(*o.learning_rate)),
           "learning-rate", "above 0", o.learning_rate.value_or(0));

@@ -47,7 +47,9 @@ struct TrainOptions {
   // training
   std::uint32_t epochs = 10;
   std::int64_t batch = 32;
+  std::uint32_t accumulate = 1;
   std::uint32_t steps_per_epoch = 0;
+  std::string loss;  ///< empty: that of the model's last layer
   std::string optimizer = "adam";
   std::optional<double> learning_rate;
   double momentum = 0.0;

@@ -40,16 +40,23 @@ DirectoryReader make_reader(const Training& t) {
        .ticket_samples = ticket_samples(t.model.input),
        .start = t.state != nullptr ? t.state->next : ReaderPosition{},
        .finished = t.state != nullptr ? t.state->finished() : nullptr,
-       .class_weights = class_weights(t.options.labels.class_weight, t.data.training)});
+       .class_weights = class_weights(t.options.labels.class_weight, t.data.training),
+       .accumulate = t.options.accumulate});
+}
+
+std::uint64_t run_steps(const TrainOptions& o, const DirectoryReader& reader) {
+  const std::uint64_t batches = reader.training_steps();
+  return (batches + o.accumulate - 1) / o.accumulate * o.epochs;
 }
 
 bool moves_on_device(const Training& t) {
   return t.resident != nullptr && !augment_options(t.options.augmentation).is_identity();
 }
 
-// Pruning acts between any two steps: which of them are masked depends on the next one.
+// Pruning acts between any two steps: which of them are masked depends on the next one. A batch of
+// several steps may end within a group of batches that a step learns from together.
 std::uint32_t steps_together(const Training& t) {
-  if (t.resident == nullptr || t.pruner != nullptr) return 1;
+  if (t.resident == nullptr || t.pruner != nullptr || t.options.accumulate > 1) return 1;
   const DeviceBatchFactory batches = device_batches(t, 1);
   const std::uint64_t fitting =
       kMostBytes.count / std::max<std::uint64_t>(batches.device_bytes().count, 1);

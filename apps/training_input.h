@@ -19,7 +19,11 @@ namespace millrace::apps {
 /// Whether images are flipped or cropped where they lie, anew in each epoch.
 [[nodiscard]] bool moves_on_device(const Training& training);
 
-/// How many training steps go in one batch: 1 where something acts between any two of them.
+/// Steps of a whole run: updates, of which --accumulate makes one of several batches.
+[[nodiscard]] std::uint64_t run_steps(const TrainOptions& options, const DirectoryReader& reader);
+
+/// How many training steps go in one batch: 1 where something acts between any two of them, and
+/// where several batches make one step.
 [[nodiscard]] std::uint32_t steps_together(const Training& training);
 
 /// What makes them for the run, each with room for so many steps. The second form: as many as the

@@ -43,9 +43,10 @@ void print_choices(const Training& t) {
             << with_commas(count) << " parameters\n"
             << "input       " << nn::describe(t.model.preprocessing) << '\n'
             << describe_transfer(t.pretrained.get(), t.model) << describe_new_weights(t)
-            << "training    " << o.epochs << " epochs, batch " << o.batch << ", " << o.optimizer
-            << ", learning rate " << *o.learning_rate << describe(o.schedule) << ", seed " << o.seed
-            << '\n'
+            << "training    " << o.epochs << " epochs, batch " << o.batch
+            << (o.accumulate > 1 ? concat(" x ", o.accumulate) : "")
+            << (o.loss.empty() ? "" : ", " + o.loss) << ", " << o.optimizer << ", learning rate "
+            << *o.learning_rate << describe(o.schedule) << ", seed " << o.seed << '\n'
             << (t.pruner != nullptr ? "pruning     " + describe(*t.pruner) + '\n' : "")
             << "device      " << t.engine->description() << '\n'
             << (t.engine->shares_host_memory() ? ""
@@ -59,7 +60,7 @@ void print_choices(const Training& t) {
 
 void warn_of_pruning(const Training& t) {
   const TrainOptions& o = t.options;
-  const std::uint64_t steps = std::uint64_t{make_reader(t).training_steps()} * o.epochs;
+  const std::uint64_t steps = run_steps(o, make_reader(t));
   const std::string line = unfinished_pruning(o.pruning, o.augmentation.keras_compat, steps);
   if (!line.empty()) std::cerr << "millrace: warning: " << line << '\n';
 }

@@ -36,12 +36,6 @@ Layout plain_layout(const Layout& layout) {
   return onednn::layout(dims, dims.size() == 2 ? Tag::ab : Tag::a);
 }
 
-Layout parameter_layout(const Shape& shape) {
-  constexpr std::array tags{Tag::any, Tag::a, Tag::ab, Tag::any, Tag::abcd};
-  const auto extents = shape.extents();
-  return onednn::layout({extents.begin(), extents.end()}, tags.at(extents.size()));
-}
-
 Layout byte_layout(std::size_t bytes) {
   return {{static_cast<std::int64_t>(bytes)}, dnnl::memory::data_type::u8, Tag::a};
 }

@@ -19,8 +19,6 @@ using onednn::Layout;
 [[nodiscard]] Layout plain_layout(const Shape& shape);
 /// The logical order of the values that `layout` holds.
 [[nodiscard]] Layout plain_layout(const Layout& layout);
-/// The order of Parameter::shape: [out][in], [out][in][rows][columns] or [C].
-[[nodiscard]] Layout parameter_layout(const Shape& shape);
 /// So many bytes that nobody but their user knows the meaning of.
 [[nodiscard]] Layout byte_layout(std::size_t bytes);
 /// oneDNN's dimensions of a logical shape: {32, 150, 150, 3} is N 32, C 3, H 150, W 150.

@@ -41,26 +41,30 @@ Found find(Make&& make) {
   }
 }
 
-Layout bias_of(const Layout& weights, bool present) {
-  return present ? layout({dims(weights)[0]}, Tag::a) : Layout();
+Layout bias_of(const Layout& destination, bool present) {
+  return present ? layout({dims(destination)[1]}, Tag::a) : Layout();
 }
 
 struct Frame {
-  Dims strides, low, high;
+  Dims strides, dilates, low, high;
 };
 
+// oneDNN counts the pixels that a dilated window leaves out.
 Frame frame(const Window& w) {
-  return {{w.stride, w.stride}, {w.top, w.left}, {w.bottom, w.right}};
+  return {{w.stride.rows, w.stride.columns},
+          {w.dilation.rows - 1, w.dilation.columns - 1},
+          {w.top, w.left},
+          {w.bottom, w.right}};
 }
 
 // Backward descriptors want a forward one as a hint. Its layouts do not matter for convolutions and
 // inner products, so it is left free and can always be found.
 dnnl::convolution_forward::primitive_desc convolution_hint(const dnnl::engine& engine,
                                                            const Convolution& shape) {
-  const auto [strides, low, high] = frame(shape.window);
+  const auto [strides, dilates, low, high] = frame(shape.window);
   return forward<dnnl::convolution_forward>(
       engine, {}, prop_kind::forward_training, algorithm::convolution_direct, any(shape.source),
-      any(shape.weights), any(shape.destination), strides, low, high);
+      any(shape.weights), any(shape.destination), strides, dilates, low, high);
 }
 
 dnnl::inner_product_forward::primitive_desc dense_hint(const dnnl::engine& engine,
@@ -72,10 +76,10 @@ dnnl::inner_product_forward::primitive_desc dense_hint(const dnnl::engine& engin
 
 dnnl::pooling_forward::primitive_desc pooling_description(const dnnl::engine& engine,
                                                           const Pooling& p, prop_kind kind) {
-  const auto [strides, low, high] = frame(p.window);
+  const auto [strides, dilates, low, high] = frame(p.window);
   return forward<dnnl::pooling_forward>(
       engine, attributes(), kind, p.algorithm, p.source, p.destination, strides,
-      Dims{p.window.rows, p.window.columns}, MILLRACE_SINCE_3(Dims{0, 0}) low, high);
+      Dims{p.window.size.rows, p.window.size.columns}, MILLRACE_SINCE_3(dilates) low, high);
 }
 
 dnnl::eltwise_forward::primitive_desc eltwise_description(const dnnl::engine& engine,
@@ -103,6 +107,22 @@ Layout layout(const Dims& dims, Tag tag) {
   return {dims, dnnl::memory::data_type::f32, tag};
 }
 
+Layout row_major(const Dims& dims) {
+  constexpr std::array tags{Tag::any, Tag::a, Tag::ab, Tag::abc, Tag::abcd, Tag::abcde};
+  return layout(dims, tags.at(dims.size()));
+}
+
+Window placed(const nn::SlidingWindow& window, const Shape& image) {
+  const auto [down, across] = nn::place(window, image[1], image[2]);
+  return {.size = window.size,
+          .stride = window.stride,
+          .dilation = window.dilation,
+          .top = down.before,
+          .left = across.before,
+          .bottom = down.after + down.beyond,
+          .right = across.after + across.beyond};
+}
+
 Layout any(const Layout& like) {
   return layout(dims(like), Tag::any);
 }
@@ -120,31 +140,32 @@ bool Kernel::is_main_work() const {
 Found convolution_forward(const dnnl::engine& engine, const Convolution& shape, Purpose purpose,
                           bool relu) {
   return find([&] {
-    const auto [strides, low, high] = frame(shape.window);
+    const auto [strides, dilates, low, high] = frame(shape.window);
     // For inference Winograd wants transformed weights, which nothing else can read.
     const bool is_winograd = shape.algorithm == algorithm::convolution_winograd;
     const prop_kind kind = is_winograd ? prop_kind::forward_training : forward_kind(purpose);
     return forward<dnnl::convolution_forward>(
         engine, attributes(relu), kind, shape.algorithm, shape.source, shape.weights,
-        bias_of(shape.weights, shape.bias), shape.destination, strides, low, high);
+        bias_of(shape.destination, shape.bias), shape.destination, strides, dilates, low, high);
   });
 }
 
 Found convolution_backward_data(const dnnl::engine& engine, const Convolution& shape) {
   return find([&] {
-    const auto [strides, low, high] = frame(shape.window);
+    const auto [strides, dilates, low, high] = frame(shape.window);
     return backward<dnnl::convolution_backward_data>(
         engine, attributes(), convolution_hint(engine, shape), shape.algorithm, shape.source,
-        shape.weights, shape.destination, strides, low, high);
+        shape.weights, shape.destination, strides, dilates, low, high);
   });
 }
 
 Found convolution_backward_weights(const dnnl::engine& engine, const Convolution& shape) {
   return find([&] {
-    const auto [strides, low, high] = frame(shape.window);
+    const auto [strides, dilates, low, high] = frame(shape.window);
     return backward<dnnl::convolution_backward_weights>(
         engine, attributes(), convolution_hint(engine, shape), shape.algorithm, shape.source,
-        shape.weights, bias_of(shape.weights, shape.bias), shape.destination, strides, low, high);
+        shape.weights, bias_of(shape.destination, shape.bias), shape.destination, strides, dilates,
+        low, high);
   });
 }
 
@@ -152,7 +173,7 @@ Found dense_forward(const dnnl::engine& engine, const Dense& shape, Purpose purp
   return find([&] {
     return forward<dnnl::inner_product_forward>(
         engine, attributes(relu), forward_kind(purpose), shape.source, shape.weights,
-        bias_of(shape.weights, shape.bias), shape.destination);
+        bias_of(shape.destination, shape.bias), shape.destination);
   });
 }
 
@@ -168,7 +189,7 @@ Found dense_backward_weights(const dnnl::engine& engine, const Dense& shape) {
   return find([&] {
     return backward<dnnl::inner_product_backward_weights>(
         engine, attributes(), dense_hint(engine, shape), shape.source, shape.weights,
-        bias_of(shape.weights, shape.bias), shape.destination);
+        bias_of(shape.destination, shape.bias), shape.destination);
   });
 }
 
@@ -178,11 +199,12 @@ Found pooling_forward(const dnnl::engine& engine, const Pooling& shape, Purpose 
 
 Found pooling_backward(const dnnl::engine& engine, const Pooling& shape) {
   return find([&] {
-    const auto [strides, low, high] = frame(shape.window);
+    const auto [strides, dilates, low, high] = frame(shape.window);
     return backward<dnnl::pooling_backward>(
         engine, attributes(), pooling_description(engine, shape, prop_kind::forward_training),
         shape.algorithm, shape.source, shape.destination, strides,
-        Dims{shape.window.rows, shape.window.columns}, MILLRACE_SINCE_3(Dims{0, 0}) low, high);
+        Dims{shape.window.size.rows, shape.window.size.columns}, MILLRACE_SINCE_3(dilates) low,
+        high);
   });
 }
 

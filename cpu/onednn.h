@@ -3,6 +3,9 @@
 // Both oneDNN 2 and 3 will do; the rest of the room sees layouts, kernels and execution arguments
 // only.
 
+#include <millrace/core/shape.h>
+#include <millrace/nn/window.h>
+
 #include <oneapi/dnnl/dnnl.hpp>
 
 #include <cstdint>
@@ -19,6 +22,8 @@ using Dims = dnnl::memory::dims;
 [[nodiscard]] Dims dims(const Layout& layout);
 /// A float32 layout; Tag::any leaves the choice to the operation.
 [[nodiscard]] Layout layout(const Dims& dims, Tag tag);
+/// The one that is row-major.
+[[nodiscard]] Layout row_major(const Dims& dims);
 /// The same dimensions with the choice left to the operation.
 [[nodiscard]] Layout any(const Layout& like);
 
@@ -47,14 +52,17 @@ enum class Purpose { training, inference };
 
 /// Where a window stands in the image: rows and columns of a kernel or a pool.
 struct Window {
-  std::int64_t rows = 0, columns = 0, stride = 1;
+  nn::Pair size{1}, stride{1}, dilation{1};
   std::int64_t top = 0, left = 0, bottom = 0, right = 0;  ///< padding
 };
+/// As a layer has it, over an image [N][H][W][C].
+[[nodiscard]] Window placed(const nn::SlidingWindow& window, const Shape& image);
 
 struct Convolution {
   dnnl::algorithm algorithm = dnnl::algorithm::convolution_direct;
   Window window;
-  Layout source, weights, destination;
+  Layout source, destination;
+  Layout weights;  ///< [out][in][rows][columns], or [groups][out / groups][in / groups]...
   bool bias = false;
 };
 [[nodiscard]] Found convolution_forward(const dnnl::engine& engine, const Convolution& shape,

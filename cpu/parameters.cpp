@@ -6,6 +6,24 @@
 #include <algorithm>
 
 namespace millrace::cpu {
+namespace {
+
+/// The order of nn/engine.h.
+Layout outside_layout(const Layout& inside) {
+  return onednn::row_major(onednn::dims(inside));
+}
+
+}  // namespace
+
+Layout plain_layout(const nn::Parameter& parameter) {
+  const auto extents = parameter.shape.extents();
+  onednn::Dims dims{extents.begin(), extents.end()};
+  if (parameter.groups > 1) {
+    dims.insert(dims.begin(), parameter.groups);
+    dims[1] /= parameter.groups;
+  }
+  return onednn::row_major(dims);
+}
 
 ParameterLayouts::ParameterLayouts(std::vector<nn::Parameter> parameters)
     : parameters_(std::move(parameters)), layouts_(parameters_.size()) {}
@@ -18,7 +36,7 @@ const Layout& ParameterLayouts::choose(int parameter, const Layout& preferred) {
 
 Layout ParameterLayouts::layout(int parameter) const {
   const auto p = static_cast<std::size_t>(parameter);
-  return layouts_.at(p).value_or(onednn::any(parameter_layout(parameters_.at(p).shape)));
+  return layouts_.at(p).value_or(onednn::any(plain_layout(parameters_.at(p))));
 }
 
 void ParameterLayouts::place(const Division& division) {
@@ -28,7 +46,7 @@ void ParameterLayouts::place(const Division& division) {
   const auto place_where = [&](auto&& is_next) {
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
       if (!is_next(parameters_[i])) continue;
-      if (!layouts_[i]) layouts_[i] = parameter_layout(parameters_[i].shape);
+      if (!layouts_[i]) layouts_[i] = plain_layout(parameters_[i]);
       offsets_[i] = static_cast<std::int64_t>(bytes);
       bytes += round_up(layouts_[i]->get_size(), kAlignment);
     }
@@ -59,7 +77,7 @@ void ParameterLayouts::read(const dnnl::engine& engine, const std::byte* arena, 
   std::fill(values.begin(), values.end(), 0.0F);  // the gaps between parameters
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     if (trainable_only && !parameters_[i].trainable) continue;
-    onednn::copy(engine, *layouts_[i], arena + offsets_[i], parameter_layout(parameters_[i].shape),
+    onednn::copy(engine, *layouts_[i], arena + offsets_[i], outside_layout(*layouts_[i]),
                  values.data() + parameters_[i].offset);
   }
 }
@@ -68,8 +86,8 @@ void ParameterLayouts::write(const dnnl::engine& engine, std::span<const float> 
                              bool trainable_only, std::byte* arena) const {
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     if (trainable_only && !parameters_[i].trainable) continue;
-    onednn::copy(engine, parameter_layout(parameters_[i].shape),
-                 values.data() + parameters_[i].offset, *layouts_[i], arena + offsets_[i]);
+    onednn::copy(engine, outside_layout(*layouts_[i]), values.data() + parameters_[i].offset,
+                 *layouts_[i], arena + offsets_[i]);
   }
 }
 

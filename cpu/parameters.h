@@ -15,6 +15,9 @@
 
 namespace millrace::cpu {
 
+/// The order on the outside, that of Parameter::shape.
+[[nodiscard]] Layout plain_layout(const nn::Parameter& parameter);
+
 /// Layouts and places of all parameters: trainable ones first, and of those first the ones that
 /// every slice of a batch has gradients of. Padding in a layout is zero and stays zero under every
 /// optimizer.

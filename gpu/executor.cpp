@@ -88,6 +88,7 @@ void GpuExecutor::allocate() {
   gradients_ = Gradients::written;
   masks_updates_ = true;
   started_ = {};
+  samples_in_group_ = 0;
 }
 
 void GpuExecutor::release() {
@@ -106,11 +107,12 @@ void GpuExecutor::check_allocated() const {
 }
 
 void GpuExecutor::start(Program& program, unsigned purposes, const StepInput& input, std::int64_t t,
-                        double learning_rate) {
+                        double learning_rate, Membership membership) {
   check_rows(input, program.batch());
   device().wait(*stream_, input.slot.ready());
-  device().launch(
-      *stream_, begin_step(arenas().scalars, numbers(t, learning_rate, input.samples, input.pass)));
+  StepNumbers step = numbers(t, learning_rate, input.samples, input.pass);
+  step.membership = membership;
+  device().launch(*stream_, begin_step(arenas().scalars, step));
   const InputMemory memory = input.slot.memory(input.first);
   const bool gives_result = (purposes & (kTrain | kDifferentiate | kLoss)) != 0;
   if (gives_result) clock_.begin(*stream_);
@@ -121,7 +123,7 @@ void GpuExecutor::start(Program& program, unsigned purposes, const StepInput& in
   }
   if (gives_result) {
     clock_.end(*stream_);
-    samples_under_way_ += input.samples;
+    (membership == Membership::none ? samples_under_way_ : samples_in_group_) += input.samples;
   }
   device().record(input.slot.consumed(), *stream_);
 }
@@ -138,67 +140,12 @@ void GpuExecutor::start_evaluate(const nn::Batch& batch) {
   start(programs_.evaluation(input.samples), kLoss, input, 1, 0);
 }
 
-void GpuExecutor::start_steps(const nn::Batch& batch, std::int64_t rows, std::int64_t t,
-                              std::span<const double> learning_rates) {
-  if (batch.device == nullptr) {
-    return nn::Executor::start_steps(batch, rows, t, learning_rates);
-  }
-  const std::int64_t steps = (batch.samples + rows - 1) / rows;
-  MILLRACE_CHECK(rows > 0 && rows <= options_.batch &&
-                     static_cast<std::int64_t>(learning_rates.size()) == steps,
-                 "a learning rate for each of the steps of ", rows, " of ", batch.samples,
-                 " samples, not ", learning_rates.size());
-  const StepInput all = on_device(batch, true);
-  for (std::int64_t i = 0; i < steps; i += kMostSteps) {
-    const std::int64_t first = i * rows, count = std::min(kMostSteps, steps - i);
-    start_group(
-        {all.slot, first, std::min(count * rows, batch.samples - first), batch.pass}, rows, t + i,
-        learning_rates.subspan(static_cast<std::size_t>(i)).first(static_cast<std::size_t>(count)));
-  }
-  gradients_ = Gradients::given;
-}
-
-void GpuExecutor::start_group(const StepInput& input, std::int64_t rows, std::int64_t t,
-                              std::span<const double> learning_rates) {
-  const auto steps = static_cast<std::int64_t>(learning_rates.size());
-  const auto step = [&](std::int64_t i) {
-    return StepInput{input.slot, input.first + i * rows, std::min(rows, input.samples - i * rows),
-                     input.pass};
-  };
-  if (is_timed_) {
-    for (std::int64_t i = 0; i < steps; ++i) {
-      start(programs_.training(step(i).samples), kTrain, step(i), t + i,
-            learning_rates[static_cast<std::size_t>(i)]);
-    }
-    return;
-  }
-  const StepInput last = step(steps - 1);
-  check_rows(last, programs_.training(last.samples).batch());
-  device().wait(*stream_, input.slot.ready());
-  for (const Launch& launch :
-       keep_steps(arenas().steps, numbers(t, 0, rows, input.pass), input.samples, learning_rates)) {
-    device().launch(*stream_, launch);
-  }
-  clock_.begin(*stream_);
-  groups_.run(device(), *stream_, {input.slot.memory(input.first), rows, input.samples},
-              context_->options.graphs, [&] {
-                for (std::int64_t i = 0; i < steps; ++i) {
-                  device().launch(*stream_, begin_step(arenas().scalars, arenas().steps + i));
-                  programs_.training(step(i).samples)
-                      .queue(device(), *stream_, kTrain, input.slot.memory(step(i).first));
-                }
-              });
-  clock_.end(*stream_);
-  device().record(input.slot.consumed(), *stream_);
-  samples_under_way_ += input.samples;
-}
-
 nn::StepResult GpuExecutor::collect() const {
   if (samples_under_way_ == 0) return {};
   const Scalars scalars = read_scalars();
-  return {.loss_sum = scalars.loss_sum,
-          .weight_sum = scalars.weight_sum,
-          .correct = scalars.correct,
+  return {.loss_sum = scalars.results.loss_sum,
+          .weight_sum = scalars.results.weight_sum,
+          .correct = scalars.results.correct,
           .samples = std::exchange(samples_under_way_, 0),
           .device_s = clock_.seconds()};
 }

@@ -13,7 +13,7 @@ Scalars GpuExecutor::read_scalars() const {
   Scalars* const scalars = arenas().scalars;
   device().copy(*stream_, pinned_scalars_.data(), scalars, Bytes{sizeof(Scalars)},
                 Device::Copy::to_host);
-  constexpr std::size_t kResults = offsetof(Scalars, loss_sum);
+  constexpr std::size_t kResults = offsetof(Scalars, results);
   device().fill(*stream_, reinterpret_cast<std::byte*>(scalars) + kResults, 0,
                 Bytes{sizeof(Scalars) - kResults});
   wait_for_steps();

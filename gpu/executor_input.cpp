@@ -25,7 +25,8 @@ void GpuExecutor::check_slot(const InputSlot& slot, const nn::Batch& batch,
   MILLRACE_CHECK(batch.samples >= 1 && batch.samples <= slot.samples(), "a batch of ",
                  batch.samples, " samples in a slot that has ", slot.samples());
   if (!needs_labels) return;
-  const std::int64_t width = layout.learns_input ? layout.sample.elements() : layout.target_width;
+  if (layout.weighs_outputs) nn::check_weighs_outputs(loss_);
+  const std::int64_t width = target_width(layout);
   const bool may_be_index = nn::loss_info(loss_).takes_class_numbers(outputs_);
   if (width == 0 ? !may_be_index : width != outputs_) {
     throw Error(concat("gpu: the slot has ", width, " targets a sample for ", outputs_,
@@ -44,15 +45,18 @@ InputSlot& GpuExecutor::upload(const nn::Batch& batch, bool needs_labels) {
                        "; expected i32 [N] or f32 [N][", outputs_, "]"));
   }
   const std::int64_t width = has_targets ? labels.shape.elements() / labels.shape[0] : 0;
-  if (!own_slot_ || own_slot_->layout().target_width != width) {
+  const bool weighs_outputs = needs_labels && batch.weighs_outputs && !batch.weights.empty();
+  if (!own_slot_ || own_slot_->layout().target_width != width ||
+      own_slot_->layout().weighs_outputs != weighs_outputs) {
     settle();
     own_slot_.emplace(context_, nn::DeviceInputLayout{.sample = model_.input,
                                                       .pixels = DType::f32,
                                                       .capacity = options_.batch,
-                                                      .target_width = width});
+                                                      .target_width = width,
+                                                      .weighs_outputs = weighs_outputs});
   }
   nn::HostSamples samples{.pixels = batch.input.data,
-                          .weights = batch.weights,
+                          .weights = needs_labels ? batch.weights : std::span<const float>(),
                           .positions = batch.positions,
                           .pass = batch.pass,
                           .samples = batch.samples};

@@ -28,7 +28,7 @@ std::vector<nn::MemoryLine> MemoryNeeds::lines() const {
     if (bytes > 0) lines.push_back({name, Bytes{bytes}});
   };
   add("working copies", working);
-  lines.push_back({"gradients", Bytes{gradients + given}});
+  lines.push_back({"gradients", Bytes{gradients + given + sums}});
   lines.push_back({"optimizer state", Bytes{static_cast<std::uint64_t>(states) * state}});
   add("masks", masks);
   lines.push_back({"activations", Bytes{activations}});
@@ -55,6 +55,7 @@ MemoryNeeds memory_needs(const Programs& programs, const ParameterPlaces& parame
   needs.state = trainable * sizeof(float);
   needs.states = nn::state_arenas(options.optimizer);
   if (options.gradient.l2 > 0) needs.given = trainable * sizeof(float);
+  if (options.accumulate > 1) needs.sums = aligned(trainable * sizeof(float));
   if (options.masks) needs.masks = trainable * sizeof(float);
   if (options.gradient.clip_norm > 0) {
     needs.norms = segments * kNormParts * sizeof(double);
@@ -84,7 +85,7 @@ ExecutorMemory::ExecutorMemory(Device& device, const MemoryNeeds& needs) {
   };
   parameters_ = take(needs.parameters, "parameters");
   working_ = take(needs.working, "working copies");
-  gradients_ = take(needs.gradients + needs.given, "gradients");
+  gradients_ = take(needs.gradients + needs.given + needs.sums, "gradients");
   state_ = take(static_cast<std::uint64_t>(needs.states) * needs.state, "optimizer state");
   masks_ = take(needs.masks, "masks");
   activations_ = take(needs.activations, "activations");
@@ -94,7 +95,8 @@ ExecutorMemory::ExecutorMemory(Device& device, const MemoryNeeds& needs) {
   arenas_.masters = floats(parameters_.data());
   arenas_.working = needs.working > 0 ? working_.data() : parameters_.data();
   arenas_.gradients = gradients_.data();
-  if (needs.given > 0) arenas_.given = floats(gradients_.data() + needs.gradients);
+  if (needs.given > 0) arenas_.given = floats(gradients_.data() + needs.gradients + needs.sums);
+  if (needs.sums > 0) arenas_.sums = floats(gradients_.data() + needs.gradients);
   for (std::size_t i = 0; i < static_cast<std::size_t>(needs.states); ++i) {
     arenas_.states.at(i) = floats(state_.data() + i * needs.state);
   }

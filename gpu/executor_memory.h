@@ -15,7 +15,8 @@ namespace millrace::gpu {
 
 /// Bytes of each arena and table.
 struct MemoryNeeds {
-  std::uint64_t parameters = 0, working = 0, gradients = 0, given = 0, state = 0, masks = 0;
+  std::uint64_t parameters = 0, working = 0, gradients = 0, given = 0, sums = 0, state = 0,
+                masks = 0;
   int states = 0;  ///< arenas of `state` bytes
   std::uint64_t activations = 0, workspace = 0;
   std::uint64_t segments = 0, partials = 0, norms = 0, steps = 0;

@@ -1,7 +1,7 @@
 #pragma once
-// What an executor on a device is made of: executor.cpp runs steps, executor_input.cpp sees to it
-// that a batch lies where a step can read it, executor_arenas.cpp brings weights and the like in
-// and out.
+// What an executor on a device is made of: executor.cpp runs steps, executor_groups.cpp several of
+// them, executor_input.cpp sees to it that a batch lies where a step can read it,
+// executor_arenas.cpp brings weights and the like in and out.
 
 #include <millrace/gpu/arena_transfer.h>
 #include <millrace/gpu/context.h>
@@ -37,6 +37,9 @@ class GpuExecutor : public nn::Executor {
   void start_steps(const nn::Batch& batch, std::int64_t rows, std::int64_t t,
                    std::span<const double> learning_rates) override;
   nn::StepResult finish() override;
+  void start_accumulate(const nn::Batch& batch, bool begins_group) override;
+  void start_update(std::int64_t t, double learning_rate) override;
+  [[nodiscard]] std::int64_t accumulates() const override { return options_.accumulate; }
   nn::StepResult gradients(const nn::Batch& batch) override;
   nn::StepResult evaluate(const nn::Batch& batch, std::span<float> outputs) override;
   void predict(const nn::Batch& batch, std::span<float> outputs) override;
@@ -71,8 +74,10 @@ class GpuExecutor : public nn::Executor {
   [[nodiscard]] StepInput on_device(const nn::Batch& batch, bool needs_labels);
   InputSlot& upload(const nn::Batch& batch, bool needs_labels);
   void start(Program& program, unsigned purposes, const StepInput& input, std::int64_t t,
-             double learning_rate);
-  /// Training steps of `rows` samples each, at most kMostSteps.
+             double learning_rate, Membership membership = Membership::none);
+  void accumulate(const StepInput& input, bool begins_group);
+  /// Training steps of `rows` samples each, at most kMostSteps, in whole groups where steps are
+  /// grouped.
   void start_group(const StepInput& input, std::int64_t rows, std::int64_t t,
                    std::span<const double> learning_rates);
   void check_rows(const StepInput& input, std::int64_t rows) const;
@@ -115,6 +120,10 @@ class GpuExecutor : public nn::Executor {
   bool is_timed_ = false;
   mutable StepClock clock_;
   mutable std::int64_t samples_under_way_ = 0;
+  std::int64_t samples_in_group_ = 0;  // whose update is still to come
+  /// Of the last step of the group.
+  Program* group_program_ = nullptr;
+  InputMemory group_input_;
   mutable nn::StepResult started_;  // results of steps that had to be waited for before finish()
 };
 

@@ -57,6 +57,14 @@ void copy_or(std::span<const T> values, std::span<T> to, const char* what, auto 
 
 }  // namespace
 
+std::int64_t target_width(const nn::DeviceInputLayout& layout) {
+  return layout.learns_input ? layout.sample.elements() : layout.target_width;
+}
+
+std::int64_t weights_a_sample(const nn::DeviceInputLayout& layout) {
+  return layout.weighs_outputs ? std::max<std::int64_t>(target_width(layout), 1) : 1;
+}
+
 InputPlaces places_of(const nn::DeviceInputLayout& layout, nn::Precision precision) {
   InputPlaces places;
   places.channels = layout.sample[-1];
@@ -74,7 +82,7 @@ InputPlaces places_of(const nn::DeviceInputLayout& layout, nn::Precision precisi
   places.pixels = place(is_resident ? 0 : values, size_of(layout.pixels));
   places.labels = place(
       layout.learns_input ? 0 : n * std::max<std::int64_t>(layout.target_width, 1), sizeof(float));
-  places.weights = place(n, sizeof(float));
+  places.weights = place(n * weights_a_sample(layout), sizeof(float));
   places.positions = place(n, sizeof(std::uint64_t));
   places.rows = place(is_resident ? n : 0, sizeof(std::uint32_t));
   places.moves = place(layout.moves ? n : 0, sizeof(nn::Move));
@@ -117,7 +125,8 @@ InputMemory InputSlot::memory(std::int64_t first) const {
           .labels = row(learns ? places_.input_float : places_.labels),
           .weights = reinterpret_cast<const float*>(row(places_.weights)),
           .positions = reinterpret_cast<const std::uint64_t*>(row(places_.positions)),
-          .labels_are_indices = !learns && layout_.target_width == 0};
+          .labels_are_indices = !learns && layout_.target_width == 0,
+          .weighs_outputs = layout_.weighs_outputs};
 }
 
 Completion InputSlot::watched(const Completion& completion) {
@@ -197,7 +206,8 @@ void InputSlot::stage(const nn::HostSamples& samples) {
     const auto [smallest, largest] = std::ranges::minmax(to);
     labels_ = {smallest, largest};
   }
-  copy_or(samples.weights, staged<float>(places_.weights, n), "weights",
+  const std::size_t weights = n * static_cast<std::size_t>(weights_a_sample(layout_));
+  copy_or(samples.weights, staged<float>(places_.weights, weights), "weights",
           [](std::size_t) { return 1.0F; });
   copy_or(samples.positions, staged<std::uint64_t>(places_.positions, n), "positions",
           [](std::size_t i) { return std::uint64_t{i}; });

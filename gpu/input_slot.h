@@ -35,6 +35,9 @@ struct InputPlaces {
   std::uint64_t bytes = 0;
   std::int64_t channels = 0, stored = 0, pixels_per_sample = 0;
 };
+/// Values that a label of the layout has; 0: it is the number of a class.
+[[nodiscard]] std::int64_t target_width(const nn::DeviceInputLayout& layout);
+[[nodiscard]] std::int64_t weights_a_sample(const nn::DeviceInputLayout& layout);
 [[nodiscard]] InputPlaces places_of(const nn::DeviceInputLayout& layout, nn::Precision precision);
 
 class InputSlot : public nn::DeviceInput {

@@ -8,8 +8,11 @@ std::string to_string(const Convolution& c) {
   constexpr const char* kPasses[] = {"forward", "backward data", "backward weights"};
   return concat("conv ", kPasses[static_cast<int>(c.pass)], " ", nn::to_string(c.precision), " ",
                 c.batch, "x", c.height, "x", c.width, "x", c.channels, " -> ", c.out_height, "x",
-                c.out_width, "x", c.filters, ", ", c.rows, "x", c.columns, "/", c.stride,
-                c.bias ? ", bias" : "", c.relu ? ", relu" : "");
+                c.out_width, "x", c.filters, ", ", c.rows, "x", c.columns, "/",
+                nn::to_string(c.stride),
+                c.dilation == 1 ? "" : concat(", dilation ", nn::to_string(c.dilation)),
+                c.groups == 1 ? "" : concat(", ", c.groups, " groups"), c.bias ? ", bias" : "",
+                c.relu ? ", relu" : "");
 }
 
 const char* to_string(Epilogue epilogue) noexcept {

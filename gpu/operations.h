@@ -4,14 +4,15 @@
 
 #include <millrace/core/bytes.h>
 #include <millrace/nn/precision.h>
+#include <millrace/nn/window.h>
 
 #include <cstdint>
 #include <string>
 
 namespace millrace::gpu {
 
-/// One pass of a convolution. Tensors are NHWC; kernels are [filters][rows][columns][channels];
-/// channels and filters are physical, padded by the caller.
+/// One pass of a convolution. Tensors are NHWC; kernels are [filters][rows][columns][channels /
+/// groups]; channels, filters and groups are physical, padded by the caller.
 struct Convolution {
   enum class Pass { forward, backward_data, backward_weights };
 
@@ -19,14 +20,18 @@ struct Convolution {
   nn::Precision precision = nn::Precision::fp16;
   std::int64_t batch = 0, height = 0, width = 0, channels = 0;
   std::int64_t out_height = 0, out_width = 0, filters = 0;
-  std::int64_t rows = 0, columns = 0, stride = 1;
+  std::int64_t rows = 0, columns = 0;
+  nn::Pair stride{1};
   std::int64_t top = 0, left = 0, bottom = 0, right = 0;  ///< padding
+  nn::Pair dilation{1};
+  std::int64_t groups = 1;  ///< of which each makes its share of the filters of its channels
   /// Forward only: y = conv(x, w) + bias[filters], then max(y, 0). The bias has the storage type.
   bool bias = false, relu = false;
 
   friend bool operator==(const Convolution&, const Convolution&) = default;
 };
-/// "conv forward fp16 32x150x150x8 -> 148x148x32, 3x3/1, bias, relu".
+/// "conv forward fp16 32x150x150x8 -> 148x148x32, 3x3/1, bias, relu"; dilation and groups where
+/// there are any.
 [[nodiscard]] std::string to_string(const Convolution& convolution);
 
 /// x, w, y are those of the forward pass or their gradients: a pass writes y, x or w.

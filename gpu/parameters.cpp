@@ -26,7 +26,7 @@ ParameterPlaces::ParameterPlaces(std::vector<nn::Parameter> parameters, nn::Prec
     if (p.shape.rank() > 1) {
       const std::int64_t window = p.shape.rank() == 4 ? p.shape[2] * p.shape[3] : 1;
       place.rows = padded(p.shape[0], precision) * window;
-      place.stored = padded(p.shape[1], precision);
+      place.stored = p.groups > 1 ? p.shape[1] : padded(p.shape[1], precision);
     }
     elements_ += rounded(place.count(), kAlignment);
     if (p.trainable) trainable_elements_ = elements_;

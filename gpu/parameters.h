@@ -3,7 +3,8 @@
 // nn/engine.h becomes the physical one. Masters, working copies, gradients, optimizer state and
 // masks all use the same places, so an update is one pass over one range.
 //
-//   kernel of a convolution  [filters][rows][columns][channels]  filters and channels padded
+//   kernel of a convolution  [filters][rows][columns][channels]  filters and channels padded; the
+//                                                                channels of a group are not
 //   kernel of a dense layer  [units][features]                   both padded
 //   everything else          [channels]                          padded
 //

@@ -99,6 +99,7 @@ const Arenas& no_arenas() {
   static const Arenas arenas{.masters = address_of_nothing<float>(),
                              .working = nowhere,
                              .gradients = nowhere,
+                             .sums = address_of_nothing<float>(),
                              .given = address_of_nothing<float>(),
                              .states = {address_of_nothing<float>(), address_of_nothing<float>()},
                              .masks = address_of_nothing<float>(),
@@ -216,8 +217,9 @@ void Program::run(Device& device, Stream& stream, unsigned purposes, const Input
                   bool graphs) {
   MILLRACE_CHECK(arenas_.scalars != nullptr, "a program is bound before it runs");
   Prepared& steps = prepared(input);
-  const bool is_first = (ran_ & (1U << purposes)) == 0;
-  ran_ |= 1U << purposes;
+  const std::uint64_t bit = std::uint64_t{1} << purposes;
+  const bool is_first = (ran_ & bit) == 0;
+  ran_ |= bit;
   if (!graphs || is_first) return queue(device, stream, purposes, steps);
   auto kept = std::ranges::find(steps.captured, purposes, &Captured::purposes);
   if (kept == steps.captured.end()) {

@@ -41,6 +41,7 @@ struct Arenas {
   float* masters = nullptr;
   std::byte* working = nullptr;  ///< masters itself where the storage type is float32
   std::byte* gradients = nullptr;
+  float* sums = nullptr;                         ///< of the gradients of a group
   float* given = nullptr;                        ///< gradients as the optimizer got them, with L2
   std::array<float*, nn::kMostStates> states{};  ///< of the optimizer
   float* masks = nullptr;
@@ -63,6 +64,7 @@ struct InputMemory {
   const float* weights = nullptr;
   const std::uint64_t* positions = nullptr;
   bool labels_are_indices = true;
+  bool weighs_outputs = false;  ///< weights are [N][K]
   friend bool operator==(const InputMemory&, const InputMemory&) = default;
 };
 
@@ -107,6 +109,8 @@ enum Purpose : unsigned {
   kDifferentiate = 2,  ///< without the update
   kLoss = 4,           ///< of evaluation
   kOutput = 8,         ///< what predict() returns
+  kSum = 16,           ///< with kDifferentiate: the gradients are added to those of a group
+  kUpdate = 32,        ///< of a group
 };
 
 struct Step {
@@ -184,7 +188,7 @@ class Program {
   Bytes activations_, workspace_;
   Arenas arenas_;
   std::vector<std::unique_ptr<Prepared>> prepared_;
-  unsigned ran_ = 0;  // purposes that ran, one bit each combination
+  std::uint64_t ran_ = 0;  // purposes that ran, one bit each combination
 };
 
 }  // namespace millrace::gpu

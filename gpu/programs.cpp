@@ -35,6 +35,7 @@ Programs::Programs(const nn::Model& model, const nn::CompileOptions& options,
                                    .seed = options.seed,
                                    .optimizer = options.optimizer,
                                    .gradient = options.gradient,
+                                   .accumulate = options.accumulate,
                                    .loss_scale = engine.loss_scale};
   const auto compile = [&](std::int64_t batch, nn::Mode mode) {
     const nn::Graph graph =

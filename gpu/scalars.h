@@ -3,12 +3,16 @@
 // read and write them, the host sets the first group before a step and reads the last one when
 // somebody asks for results. One a compiled model.
 
+#include <millrace/core/host_device.h>
 #include <millrace/nn/loss_scale.h>
 #include <millrace/nn/optimizers/rule.h>
 
 #include <cstdint>
 
 namespace millrace::gpu {
+
+/// Of a step in a group, whose gradients one update takes: whether it begins one.
+enum class Membership : std::uint32_t { none, first, later };
 
 /// What a step is about.
 struct StepNumbers {
@@ -17,6 +21,19 @@ struct StepNumbers {
   std::int64_t samples = 0;  ///< valid rows
   std::uint32_t pass = 0;
   std::uint32_t is_masked = 0;  ///< masks are applied in this update
+  Membership membership = Membership::none;
+};
+
+struct Results {
+  double loss_sum, weight_sum;
+  std::int64_t correct, counted;
+
+  MILLRACE_HOST_DEVICE void add(const Results& other) {
+    loss_sum += other.loss_sum;
+    weight_sum += other.weight_sum;
+    correct += other.correct;
+    counted += other.counted;
+  }
 };
 
 struct Scalars {
@@ -34,9 +51,13 @@ struct Scalars {
 
   nn::LossScaleState loss_scale;  ///< scale 1 without loss scaling
 
-  // Results since they were last collected.
-  double loss_sum, weight_sum;
-  std::int64_t correct, counted;
+  // Of the group under way, up to the step at hand.
+  std::int64_t before, together;  ///< samples without this step's, and with them
+  std::uint32_t in_group;         ///< the step belongs to it
+  Results of_group;
+
+  // Since they were last collected: of steps, and of groups that have had their update.
+  Results results;
 };
 
 }  // namespace millrace::gpu

@@ -23,6 +23,7 @@ struct UpdateSize {
           .weights = arenas.masters,
           .working = has_copies ? arenas.working : nullptr,
           .gradients = arenas.gradients,
+          .sums = arenas.sums,
           .states = arenas.states,
           .masks = arenas.masks,
           .given = arenas.given,

@@ -39,6 +39,7 @@ struct DeviceInputLayout {
   std::int64_t step = 0;
   std::int64_t target_width = 0;  ///< K: labels are f32 [N][K]; 0: i32 [N]
   bool learns_input = false;      ///< the target is the cast input, as float32
+  bool weighs_outputs = false;    ///< weights are [N][K], for losses that are means over outputs
   /// Where samples come from, of the same shape and type, made by the same engine; null: from the
   /// host with each batch.
   std::shared_ptr<const ResidentPixels> resident{};
@@ -52,7 +53,7 @@ struct HostSamples {
   std::span<const Move> moves{};          ///< of a slot that moves; empty: they stay as they are
   std::span<const std::int32_t> labels{};
   std::span<const float> targets{};  ///< [samples][K], if K > 0
-  std::span<const float> weights{};
+  std::span<const float> weights{};  ///< [samples], or [samples][K] where outputs are weighed
   std::span<const std::uint64_t> positions{};
   std::uint32_t pass = 0;
   std::int64_t samples = 0;

@@ -2,6 +2,7 @@
 
 #include <millrace/core/error.h>
 
+#include <algorithm>
 #include <cmath>
 #include <type_traits>
 #include <utility>
@@ -68,10 +69,33 @@ void Fields::read(const char* key, std::string& value) const {
 }
 
 void Fields::read(const char* key, Padding& value) const {
-  std::string name;
-  read(key, name);
-  if (name != "valid" && name != "same") fail(key, "expected \"valid\" or \"same\"");
-  value = name == "same" ? Padding::same : Padding::valid;
+  const Json& json = object_[key];
+  std::vector<std::int64_t> sides;
+  if (json.is_array()) read(key, sides);
+  const bool are_sides =
+      sides.size() == 4 && std::ranges::all_of(sides, [](std::int64_t side) { return side >= 0; });
+  if (!are_sides && json != "valid" && json != "same") {
+    fail(key, "expected \"valid\", \"same\" or [top, bottom, left, right]");
+  }
+  if (are_sides) {
+    value = Padding::sides(sides[0], sides[1], sides[2], sides[3]);
+  } else {
+    value = json == "same" ? Padding::same : Padding::valid;
+  }
+}
+
+void Fields::read(const char* key, Pair& value) const {
+  const Json& json = object_[key];
+  std::vector<std::int64_t> both;
+  if (json.is_array()) {
+    read(key, both);
+  } else if (holds(json, std::int64_t{})) {
+    both.assign(2, json.get<std::int64_t>());
+  }
+  if (both.size() != 2 || both[0] <= 0 || both[1] <= 0) {
+    fail(key, "expected a positive number, or two: [rows, columns]");
+  }
+  value = {both[0], both[1]};
 }
 
 template <class T, class Value>

@@ -46,6 +46,7 @@ class Fields {
   void read(const char* key, float& value) const;
   void read(const char* key, std::string& value) const;
   void read(const char* key, Padding& value) const;
+  void read(const char* key, Pair& value) const;
   void read(const char* key, Initializer& value) const;
   void read(const char* key, ChannelOrder& value) const;
   void read(const char* key, std::optional<Colour>& colour) const;

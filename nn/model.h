@@ -96,12 +96,14 @@ struct Model {
 /// A parameter (or running statistic) of a model and its place in the flat arenas.
 struct Parameter {
   std::string name;  ///< PyTorch's words: weight, bias, running_mean, running_var
-  Shape shape;       ///< dense [out][in], convolution [out][in][rows][columns], others [C]
+  /// Dense [out][in], convolution [out][in / groups][rows][columns], others [C].
+  Shape shape;
   Role role = Role::kernel;
   int layer = 0;                         ///< index into Model::layers
   std::int64_t offset = 0;               ///< elements from the start of the arena
   std::int64_t fan_in = 0, fan_out = 0;  ///< of the layer's kernel; 0 for batch norm
   float first = 0;                       ///< what it begins with; see ParameterShape
+  std::int64_t groups = 1;               ///< likewise
   bool trainable = true;
 };
 
@@ -153,15 +155,25 @@ void validate(const Model& model);
 /// Branches begin at the same place, and what comes next takes all their ends:
 ///   .branches({[](ModelBuilder& b) { b.conv(8, 1); }, [](ModelBuilder& b) { b.conv(8, 3, same);
 ///   }}) .concat()
+struct AvgPool2D;
 struct BatchNorm;
+struct Conv2D;
+struct MaxPool2D;
 class ModelBuilder {
  public:
   ModelBuilder(std::string name, Shape input);
   ModelBuilder& dense(std::int64_t units, bool bias = true);
   ModelBuilder& conv(std::int64_t filters, std::int64_t size = 3, Padding padding = Padding::valid,
-                     std::int64_t stride = 1, bool bias = true);
-  ModelBuilder& max_pool(std::int64_t size = 2, std::int64_t stride = 0);  ///< stride 0: size
-  ModelBuilder& avg_pool(std::int64_t size = 2, std::int64_t stride = 0);
+                     Pair stride = 1, bool bias = true);
+  ModelBuilder& conv(const Conv2D& options);
+  /// A filter for each channel of what is there, which reads that channel alone. Throws Error if
+  /// that is no image.
+  ModelBuilder& depthwise_conv(std::int64_t size = 3, Padding padding = Padding::valid,
+                               Pair stride = 1, bool bias = true);
+  ModelBuilder& max_pool(Pair size = 2, Pair stride = 0);  ///< stride 0: size
+  ModelBuilder& max_pool(const MaxPool2D& options);
+  ModelBuilder& avg_pool(Pair size = 2, Pair stride = 0);
+  ModelBuilder& avg_pool(const AvgPool2D& options);
   ModelBuilder& global_avg_pool();
   ModelBuilder& flatten();
   ModelBuilder& relu();
@@ -197,6 +209,7 @@ class ModelBuilder {
  private:
   /// The only end; throws Error if there are several.
   [[nodiscard]] std::string end() const;
+  [[nodiscard]] Shape shape_of_end() const;
 
   Model model_;
   std::vector<std::string> ends_;  ///< what the next layer takes; empty: the last layer

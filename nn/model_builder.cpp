@@ -80,7 +80,7 @@ ModelBuilder& ModelBuilder::dense(std::int64_t units, bool bias) {
 }
 
 ModelBuilder& ModelBuilder::conv(std::int64_t filters, std::int64_t size, Padding padding,
-                                 std::int64_t stride, bool bias) {
+                                 Pair stride, bool bias) {
   return add(Conv2D{.filters = filters,
                     .rows = size,
                     .columns = size,
@@ -89,12 +89,49 @@ ModelBuilder& ModelBuilder::conv(std::int64_t filters, std::int64_t size, Paddin
                     .bias = bias});
 }
 
-ModelBuilder& ModelBuilder::max_pool(std::int64_t size, std::int64_t stride) {
-  return add(MaxPool2D{.size = size, .stride = stride == 0 ? size : stride});
+ModelBuilder& ModelBuilder::conv(const Conv2D& options) {
+  return add(options);
 }
 
-ModelBuilder& ModelBuilder::avg_pool(std::int64_t size, std::int64_t stride) {
-  return add(AvgPool2D{.size = size, .stride = stride == 0 ? size : stride});
+Shape ModelBuilder::shape_of_end() const {
+  const std::string name = end();
+  const std::vector<LayerShape> shapes = infer_shapes(model_);
+  for (std::size_t i = shapes.size(); i-- > 0;) {
+    if (model_.layers[i].name == name) return shapes[i].output;
+  }
+  return model_.input;
+}
+
+ModelBuilder& ModelBuilder::depthwise_conv(std::int64_t size, Padding padding, Pair stride,
+                                           bool bias) {
+  const Shape image = shape_of_end();
+  if (image.rank() != 3) {
+    throw Error(millrace::concat("the model '", model_.name,
+                                 "': a depthwise convolution needs "
+                                 "[height][width][channels], not ",
+                                 image));
+  }
+  return add(Conv2D{.filters = image[2],
+                    .rows = size,
+                    .columns = size,
+                    .stride = stride,
+                    .padding = padding,
+                    .bias = bias,
+                    .groups = image[2]});
+}
+
+ModelBuilder& ModelBuilder::max_pool(Pair size, Pair stride) {
+  return add(MaxPool2D{.size = size, .stride = stride == Pair(0) ? size : stride});
+}
+ModelBuilder& ModelBuilder::max_pool(const MaxPool2D& options) {
+  return add(options);
+}
+
+ModelBuilder& ModelBuilder::avg_pool(Pair size, Pair stride) {
+  return add(AvgPool2D{.size = size, .stride = stride == Pair(0) ? size : stride});
+}
+ModelBuilder& ModelBuilder::avg_pool(const AvgPool2D& options) {
+  return add(options);
 }
 
 ModelBuilder& ModelBuilder::global_avg_pool() {

@@ -44,7 +44,15 @@ class FieldWriter final : public FieldList {
   static bool written(bool value) { return value; }
   static std::int64_t written(std::int64_t value) { return value; }
   static double written(float value) { return shortest(value); }
-  static const char* written(Padding value) { return to_string(value); }
+  [[nodiscard]] bool leaves_out_usual() const override { return true; }
+  static Json written(const Pair& value) {
+    if (value.rows == value.columns) return value.rows;
+    return Json::array({value.rows, value.columns});
+  }
+  static Json written(const Padding& value) {
+    if (value.is_same() || value == Padding::valid) return to_string(value);
+    return Json::array({value.top(), value.bottom(), value.left(), value.right()});
+  }
 
   Json& json_;
 };

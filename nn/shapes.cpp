@@ -130,6 +130,7 @@ std::vector<Parameter> parameters(const Model& model) {
                           .fan_in = layers[i].fan_in,
                           .fan_out = layers[i].fan_out,
                           .first = parameter.first,
+                          .groups = parameter.groups,
                           .trainable = trainable});
         offset = end_of(result.back());
       }

@@ -11,7 +11,7 @@
 namespace millrace::nn {
 
 /// same            ours
-/// keras_kernel    Keras's kernels: [rows][columns][in][out] or [in][out]
+/// keras_kernel    Keras's kernels: [rows][columns][in][out] or [in][out]; in: of a group
 /// channels_first  ours, but the last dimension is a flattened image as PyTorch flattens it,
 ///                 [channel][row][column]
 enum class WeightOrder { same, keras_kernel, channels_first };
@@ -19,7 +19,7 @@ enum class WeightOrder { same, keras_kernel, channels_first };
 /// How a tensor of a file is laid out.
 struct WeightLayout {
   WeightOrder order = WeightOrder::same;
-  Shape shape{};  ///< keras_kernel: of the file's tensor
+  Shape shape{};  ///< keras_kernel: of the file's tensor, as Conv2D or Dense would have it
   Shape image{};  ///< channels_first: {height, width, channels}
 };
 

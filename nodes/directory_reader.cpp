@@ -30,10 +30,12 @@ DirectoryReader::DirectoryReader(SampleSet training, SampleSet validation, Reade
     : training_(std::make_shared<const SampleSet>(std::move(training))),
       validation_(std::make_shared<const SampleSet>(std::move(validation))),
       options_(std::move(options)),
-      next_(options_.start) {
+      next_(options_.start),
+      group_(options_.start) {
   if (options_.batch < 1)
     throw UsageError(concat("batch: must be 1 or more, not ", options_.batch));
   if (options_.ticket_samples < 1) throw UsageError("ticket samples: must be 1 or more, not 0");
+  if (options_.accumulate < 1) throw UsageError("accumulate: must be 1 or more, not 0");
   const std::size_t classes = training_->dataset->classes().size();
   if (!options_.class_weights.empty() && options_.class_weights.size() != classes) {
     throw UsageError(
@@ -150,6 +152,7 @@ bool DirectoryReader::next(HostBatch& batch) {
       training_->dataset->classes().size(), " classes");
   const ReaderPosition at = next_;
   const bool is_training = at.phase == Phase::training;
+  if (at.step % options_.accumulate == 0) group_ = at;
   batch.tag = {.phase = at.phase,
                .epoch = at.epoch,
                .step = at.step,
@@ -160,7 +163,9 @@ bool DirectoryReader::next(HostBatch& batch) {
   batch.tag.ends_phase = next_.phase != at.phase || next_.epoch != at.epoch;
   batch.tag.ends_epoch = next_.epoch != at.epoch;
   batch.tag.ends_run = next_.epoch == options_.epochs;
-  batch.tag.next = next_;
+  const bool ends_group =
+      !is_training || batch.tag.ends_phase || next_.step % options_.accumulate == 0;
+  batch.tag.next = ends_group ? next_ : group_;
   return true;
 }
 

@@ -41,6 +41,9 @@ struct ReaderOptions {
   /// The weight in the loss of training samples of each class, by label; empty: all 1.
   std::vector<float> class_weights{};
   bool with_labels = true;  ///< false: labels are -1
+  /// So many training batches from the first of an epoch on make one update, and the last group of
+  /// an epoch is what is left: nn::CompileOptions::accumulate.
+  std::uint32_t accumulate = 1;
 };
 
 /// Batches of training and then of validation, epoch by epoch. Batches that have targets get the
@@ -78,6 +81,7 @@ class DirectoryReader {
   std::uint32_t training_steps_ = 0, validation_steps_ = 0;
 
   ReaderPosition next_;               // where the next batch begins
+  ReaderPosition group_;              // where the group began that the last batch belongs to
   std::vector<std::uint32_t> order_;  // of the pass: positions to numbers in training_->samples
   std::uint32_t ordered_pass_ = 0;    // the pass that order_ is of, once it is not empty
 };

@@ -39,7 +39,9 @@ struct BatchTag {
   bool ends_phase = false;  ///< the last batch of its phase
   bool ends_epoch = false;  ///< the last batch of its epoch
   bool ends_run = false;    ///< the last batch of all
-  ReaderPosition next{};    ///< where the batch behind it begins
+  /// Where the batch behind it begins; within a group of batches (ReaderOptions::accumulate) where
+  /// the group began, since half of one cannot be gone on with.
+  ReaderPosition next{};
 };
 
 /// Samples [size][H][W][C] (uint8 pixels) or [size][F] (float32 features) and what belongs to them.

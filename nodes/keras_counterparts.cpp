@@ -11,8 +11,7 @@ namespace {
 
 /// Names of classes in lower case and without lines, as both "conv2d_transpose" and
 /// "Conv2DTranspose" give them. The first ones have kernels of the shapes of ours.
-constexpr std::array<std::string_view, 26> kForeign{"conv2dtranspose",
-                                                    "depthwiseconv2d",
+constexpr std::array<std::string_view, 25> kForeign{"conv2dtranspose",
                                                     "separableconv2d",
                                                     "embedding",
                                                     "einsumdense",
@@ -38,12 +37,23 @@ constexpr std::array<std::string_view, 26> kForeign{"conv2dtranspose",
                                                     "permute",
                                                     "globalmaxpooling2d"};
 
-bool is_foreign(std::string_view kind) {
-  std::string plain;
+std::string plain(std::string_view kind) {
+  std::string result;
   for (const char c : kind) {
-    if (c != '_') plain += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    if (c != '_') result += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   }
-  return std::find(kForeign.begin(), kForeign.end(), plain) != kForeign.end();
+  return result;
+}
+
+bool is_foreign(std::string_view kind) {
+  return std::find(kForeign.begin(), kForeign.end(), plain(kind)) != kForeign.end();
+}
+
+/// By its class, or by the name that Keras 2 gives its kernel.
+bool is_told_depthwise(const WeightFile& file, const WeightFile::Layer& layer) {
+  const std::string& kernel = file.tensors()[layer.tensors.front()].name;
+  return plain(layer.kind) == "depthwiseconv2d" ||
+         kernel.find("depthwise_kernel") != std::string::npos;
 }
 
 /// Whether a layer that is not used changes what a layer that is used gets.
@@ -54,7 +64,7 @@ bool comes_before(const WeightFile& file, std::size_t layer, LayerClass kind,
   const bool is_dense_used = std::any_of(used.begin(), used.end(), [&](std::size_t one) {
     return class_of(file, file.layers()[one]) == LayerClass::dense;
   });
-  return kind != LayerClass::convolution || is_dense_used;
+  return (kind != LayerClass::convolution && kind != LayerClass::depthwise) || is_dense_used;
 }
 
 }  // namespace
@@ -73,10 +83,21 @@ LayerClass class_of(const WeightFile& file, const WeightFile::Layer& layer) {
   };
   const std::size_t count = layer.tensors.size();
   const bool is_kernel_and_bias = count == 1 || (count == 2 && rank(1) == 1);
-  if (is_kernel_and_bias && rank(0) == 4) return LayerClass::convolution;
+  if (is_kernel_and_bias && rank(0) == 4) {
+    return is_told_depthwise(file, layer) ? LayerClass::depthwise : LayerClass::convolution;
+  }
   if (is_kernel_and_bias && rank(0) == 2) return LayerClass::dense;
   const bool is_norm = count == 4 && rank(0) == 1 && rank(1) == 1 && rank(2) == 1 && rank(3) == 1;
   return is_norm ? LayerClass::batch_norm : LayerClass::foreign;
+}
+
+bool is_depthwise(const nn::Parameter& parameter) {
+  return parameter.role == nn::Role::kernel && parameter.groups > 1 && parameter.shape[1] == 1;
+}
+
+Shape keras_depthwise_shape(const nn::Parameter& parameter) {
+  const Shape& s = parameter.shape;
+  return {s[2], s[3], parameter.groups, s[0] / parameter.groups};
 }
 
 Shape keras_shape(const nn::Parameter& parameter) {

@@ -15,6 +15,7 @@ namespace millrace {
 /// The classes of layers that Keras files are matched by.
 enum class LayerClass : std::uint8_t {
   convolution,
+  depthwise,  ///< a convolution whose kernel is [rows][columns][channels][filters a channel]
   dense,
   batch_norm,
   weightless,  ///< pooling, dropout, ...: nothing to load
@@ -26,8 +27,14 @@ enum class LayerClass : std::uint8_t {
 /// layers without weights by the class that the file tells, or the name that Keras gives.
 [[nodiscard]] LayerClass class_of(const WeightFile& file, const WeightFile::Layer& layer);
 
-/// Keras's shape of one of our parameters.
+/// Whether the parameter is the kernel of a convolution whose filters read a channel each.
+[[nodiscard]] bool is_depthwise(const nn::Parameter& parameter);
+/// Keras's shape of one of our parameters; of a depthwise kernel that of Conv2D's with as many
+/// groups.
 [[nodiscard]] Shape keras_shape(const nn::Parameter& parameter);
+/// The shape that DepthwiseConv2D has for a depthwise kernel. Both have the same numbers in the
+/// same order.
+[[nodiscard]] Shape keras_depthwise_shape(const nn::Parameter& parameter);
 
 /// Layers of a Keras file that come, or may come, before one that is used, though they are not used
 /// themselves. `used` and `ignored` hold indices into

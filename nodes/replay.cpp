@@ -99,6 +99,7 @@ bool Replay::operator()(Lease<HostBatch> slot, Emit<Lease<HostBatch>>& emit) {
   const ReaderPosition at = position(next_);
   const ReaderPosition behind = position(++next_);
   const bool ends_epoch = behind.epoch != at.epoch;
+  const std::uint32_t in_group = ends_epoch ? 0 : behind.step % options_.accumulate;
   slot->tag = {.phase = Phase::training,
                .epoch = at.epoch,
                .step = at.step,
@@ -106,7 +107,7 @@ bool Replay::operator()(Lease<HostBatch> slot, Emit<Lease<HostBatch>>& emit) {
                .ends_phase = ends_epoch,
                .ends_epoch = ends_epoch,
                .ends_run = next_ == end,
-               .next = behind};
+               .next = position(next_ - in_group)};
   emit(std::move(slot));
   return next_ != end;
 }

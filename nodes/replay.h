@@ -43,8 +43,9 @@ struct ReplaySlotFactory {
 
 struct ReplayOptions {
   std::uint32_t epochs = 1;
-  std::uint32_t steps = 1;  ///< of an epoch
-  ReaderPosition start{};   ///< the first batch: BatchTag::next of the last one before it
+  std::uint32_t steps = 1;       ///< of an epoch
+  std::uint32_t accumulate = 1;  ///< as ReaderOptions has it
+  ReaderPosition start{};        ///< the first batch: BatchTag::next of the last one before it
   /// Set by somebody else: no further batch is wanted (early stopping). May be empty.
   std::shared_ptr<const std::atomic<bool>> finished{};
 };

@@ -5,6 +5,15 @@
 #include <utility>
 
 namespace millrace {
+namespace {
+
+void keep_parameters(TrainingState& state) {
+  state.before_group.resize(
+      static_cast<std::size_t>(nn::arena_elements(nn::parameters(state.executor->model()))));
+  state.executor->read(nn::Arena::parameters, state.before_group);
+}
+
+}  // namespace
 
 TrainStep::TrainStep(std::shared_ptr<TrainingState> state, Schedule learning_rate)
     : state_(std::move(state)), learning_rate_(std::move(learning_rate)) {}
@@ -76,17 +85,49 @@ void TrainStep::train(const DeviceBatch& batch, std::int64_t steps) {
   TrainingState& s = *state_;
   const auto first = static_cast<std::int64_t>(s.update + 1);
   rates_.clear();
-  for (std::int64_t i = 0; i < steps; ++i) {
-    ++s.step;
-    ++s.update;
-    s.rate = learning_rate_(s.step) * s.rate_factor;
-    if (unfreeze_ && s.is_unfrozen()) s.rate *= unfreeze_->rate_factor;
-    rates_.push_back(s.rate);
-  }
+  for (std::int64_t i = 0; i < steps; ++i) rates_.push_back(begin_step());
   if (steps == 1)
     s.executor->start_train(batch.view(), first, s.rate);
   else
     s.executor->start_steps(batch.view(), batch.tag.rows, first, rates_);
+}
+
+double TrainStep::begin_step() {
+  TrainingState& s = *state_;
+  ++s.step;
+  ++s.update;
+  s.rate = learning_rate_(s.step) * s.rate_factor;
+  if (unfreeze_ && s.is_unfrozen()) s.rate *= unfreeze_->rate_factor;
+  return s.rate;
+}
+
+bool TrainStep::accumulate(const DeviceBatch& batch, StepRecord& record) {
+  nn::Executor& executor = *state_->executor;
+  const BatchTag& tag = batch.tag;
+  if (tag.count > 1) {
+    throw Error(concat("a batch of ", tag.count,
+                       " steps cannot be accumulated with others; give "
+                       "TrainStep batches of one step"));
+  }
+  const std::uint32_t of_group = static_cast<std::uint32_t>(executor.accumulates());
+  const bool is_first = tag.step % of_group == 0;
+  if (is_first) group_ = {};
+  if (batch.size > 0) {
+    if (group_.samples == 0 && nn::has_batch_statistics(executor.model())) keep_parameters(*state_);
+    executor.start_accumulate(batch.view(), group_.samples == 0);
+  }
+  group_.samples += batch.size;
+  group_.holes += batch.holes;
+  if (!tag.ends_phase && (tag.step + 1) % of_group != 0) return false;
+  record.samples = group_.samples;
+  record.holes = group_.holes;
+  if (group_.samples > 0) {
+    const auto t = static_cast<std::int64_t>(state_->update + 1);
+    executor.start_update(t, begin_step());
+    ++unreported_;
+  }
+  state_->before_group.clear();
+  return true;
 }
 
 namespace {
@@ -141,7 +182,9 @@ std::optional<StepRecord> TrainStep::operator()(const Lease<DeviceBatch>& batch)
   if (tag.step == 0) begin_phase(tag);
 
   StepRecord record{.tag = tag, .steps = 0, .samples = batch->size, .holes = batch->holes};
-  if (batch->size > 0) {
+  if (is_training && s.executor->accumulates() > 1) {
+    if (!accumulate(*batch, record)) return std::nullopt;
+  } else if (batch->size > 0) {
     const std::int64_t steps = steps_of(*batch);
     unreported_ += steps;
     if (is_training)
@@ -157,7 +200,7 @@ std::optional<StepRecord> TrainStep::operator()(const Lease<DeviceBatch>& batch)
   record.learning_rate = s.rate;
   record.global_step = s.step;
   if (is_training) {
-    s.epoch.holes += batch->holes;
+    s.epoch.holes += record.holes;
     s.epoch.learning_rate = s.rate;
     s.epoch.global_step = s.step;
     s.epoch.training_s = elapsed();

@@ -40,6 +40,11 @@ struct StepRecord {
 /// takes no step, one with several steps (BatchTag::rows) takes them in one go. Once the state is
 /// finished, batches go no further.
 ///
+/// Where the executor accumulates gradients, a step is an update: the batches of a group, so many
+/// from the first of an epoch on or what is left at its end, become one record, that of the last
+/// one with the samples of all; those before it go no further. A batch of several steps must then
+/// hold whole groups.
+///
 /// Stages that decide or change weights come right behind it, on the engine's thread too.
 class TrainStep {
  public:
@@ -86,6 +91,11 @@ class TrainStep {
   void begin_phase(const BatchTag& tag);
   /// `steps`: in the batch.
   void train(const DeviceBatch& batch, std::int64_t steps);
+  /// Takes a batch into its group; whether the group has ended. Then it has had its update, if it
+  /// has samples, and `record` is told of all of them.
+  bool accumulate(const DeviceBatch& batch, StepRecord& record);
+  /// Counts a step, and returns its learning rate.
+  double begin_step();
   /// The result where it had to be waited for, else nothing.
   nn::StepResult evaluate(const DeviceBatch& batch);
   [[nodiscard]] bool is_result_due(const BatchTag& tag) const;
@@ -99,6 +109,9 @@ class TrainStep {
   std::uint64_t snapshot_steps_ = 0;
   std::int64_t unreported_ = 0;  // steps with samples
   std::vector<double> rates_;    // of the steps of a batch
+  struct {
+    std::int64_t samples = 0, holes = 0;
+  } group_;  // under way
   Clock::time_point epoch_begin_ = Clock::now();
 };
 

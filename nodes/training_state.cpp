@@ -115,6 +115,11 @@ void TrainingState::set_masks(std::span<const float> masks) {
   executor->write(nn::Arena::masks, std::span(values).first(elements(nn::Arena::masks)));
 }
 
+void TrainingState::drop_group() {
+  if (!before_group.empty()) executor->write(nn::Arena::parameters, before_group);
+  before_group.clear();
+}
+
 void TrainingState::unfreeze() {
   if (unfrozen == nullptr || is_unfrozen_) return;
   const std::vector<float> kept = weights();

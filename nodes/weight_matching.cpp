@@ -87,7 +87,11 @@ class Matching {
     for (std::size_t begin = 0, end = 0; begin < wanted_.size(); begin = end) {
       const int layer = wanted_[begin].layer;
       while (end < wanted_.size() && wanted_[end].layer == layer) ++end;
-      const LayerClass kind = class_of(model_.layers[static_cast<std::size_t>(layer)]);
+      LayerClass kind = class_of(model_.layers[static_cast<std::size_t>(layer)]);
+      // Else they are Conv2D's with groups, or of layers whose class nothing tells.
+      if (is_depthwise(wanted_[begin]) && theirs.contains(LayerClass::depthwise)) {
+        kind = LayerClass::depthwise;
+      }
       const std::size_t place = used[kind]++;
       if (place >= theirs[kind].size()) continue;
       used_.layers.insert(theirs[kind][place]);
@@ -101,11 +105,13 @@ class Matching {
   void match_keras(std::size_t index, std::size_t tensor) {
     const Parameter& parameter = wanted_[index];
     const Shape& shape = file_.tensors()[tensor].shape;
-    const bool fits = shape == keras_shape(parameter);
+    const Shape own = keras_shape(parameter);
+    const bool fits =
+        shape == own || (is_depthwise(parameter) && shape == keras_depthwise_shape(parameter));
     const bool is_kernel = parameter.role == Role::kernel;
     found_[index] = {fits ? Found::fits : Found::unfit,
                      tensor,
-                     {is_kernel ? WeightOrder::keras_kernel : WeightOrder::same, shape, {}}};
+                     {is_kernel ? WeightOrder::keras_kernel : WeightOrder::same, own, {}}};
   }
 
   void match_by_name() {
@@ -202,7 +208,10 @@ class Matching {
   [[nodiscard]] std::string difference(Iterator found) const {
     const WeightFile::Tensor& tensor = file_.tensors()[found->tensor];
     const Parameter& own = parameter(found);
-    const Shape& shape = file_.is_keras() ? keras_shape(own) : own.shape;
+    const bool is_keras_depthwise = is_depthwise(own) && file_.is_keras();
+    const Shape shape = is_keras_depthwise ? keras_depthwise_shape(own)
+                        : file_.is_keras() ? keras_shape(own)
+                                           : own.shape;
     return concat("'", tensor.name, "' is ", tensor.shape, " in the file, ",
                   own.name == tensor.name ? "" : concat("'", own.name, "' "), shape,
                   " in the model");

@@ -17,11 +17,16 @@ using onednn::Convolution;
 using onednn::Found;
 using onednn::Tag;
 
+std::int64_t groups_of(const Convolution& shape) {
+  const onednn::Dims weights = onednn::dims(shape.weights);
+  return weights.size() == 5 ? weights[0] : 1;
+}
+
 bool may_be_winograd(const Lowering& lowering, const Convolution& shape) {
   constexpr std::int64_t kEnoughChannels = 32;  // below, oneDNN pads them and gains nothing
   const onednn::Window& window = shape.window;
-  return lowering.options().algorithms != Algorithms::direct && window.rows == 3 &&
-         window.columns == 3 && window.stride == 1 &&
+  return lowering.options().algorithms != Algorithms::direct && window.size == 3 &&
+         window.stride == 1 && window.dilation == 1 && groups_of(shape) == 1 &&
          onednn::dims(shape.source)[1] >= kEnoughChannels &&
          onednn::dims(shape.destination)[1] >= kEnoughChannels;
 }
@@ -35,13 +40,12 @@ std::vector<dnnl::algorithm> algorithms(const Lowering& lowering, const Convolut
   return {direct, winograd};
 }
 
-Convolution shape_of(const Lowering& lowering, const nn::Op& op, const Shape& x, const Shape& y) {
+Convolution shape_of(const Lowering& lowering, const nn::Op& op, const Shape& x, const Shape& y,
+                     const Layout& weights) {
   const auto& layer = *lowering.graph().kind<nn::Conv2D>(op);
-  const nn::Window down = nn::window(x[1], layer.rows, layer.stride, layer.padding);
-  const nn::Window across = nn::window(x[2], layer.columns, layer.stride, layer.padding);
   Convolution shape;
-  shape.window = {layer.rows,    layer.columns, layer.stride, down.before,
-                  across.before, down.after,    across.after};
+  shape.window = onednn::placed(layer.window(), x);
+  shape.weights = onednn::any(weights);
   shape.source = onednn::layout(dims_of(x), Tag::any);
   shape.destination = onednn::layout(dims_of(y), Tag::any);
   shape.bias = layer.bias;
@@ -71,11 +75,14 @@ struct Pass {
 std::string describe(const Lowering& lowering, const Pass& pass) {
   const onednn::Dims x = onednn::dims(pass.shape.source);
   const onednn::Window& w = pass.shape.window;
-  return concat("convolution ", pass.name, ", ", w.rows, 'x', w.columns, " stride ", w.stride,
-                " padding ", w.top, ' ', w.left, ' ', w.bottom, ' ', w.right, ", ",
-                lowering.options().timed_batch, 'x', x[2], 'x', x[3], 'x', x[1], " to ",
-                onednn::dims(pass.shape.destination)[1], pass.relu ? ", relu" : "", ", by ",
-                lowering.options().threads);
+  const std::int64_t groups = groups_of(pass.shape);
+  return concat(
+      "convolution ", pass.name, ", ", w.size.rows, 'x', w.size.columns, " stride ",
+      to_string(w.stride), w.dilation == 1 ? "" : concat(" dilation ", to_string(w.dilation)),
+      " padding ", w.top, ' ', w.left, ' ', w.bottom, ' ', w.right, ", ",
+      lowering.options().timed_batch, 'x', x[2], 'x', x[3], 'x', x[1], " to ",
+      onednn::dims(pass.shape.destination)[1], groups == 1 ? "" : concat(", ", groups, " groups"),
+      pass.relu ? ", relu" : "", ", by ", lowering.options().threads);
 }
 
 template <class AnyKernel>
@@ -169,8 +176,8 @@ Way append(Lowering& lowering, const nn::Op& op, const Pass& pass, const Images&
   for (const dnnl::algorithm algorithm : algorithms(lowering, pass.shape)) {
     for (const auto& [source, destination] : images) {
       for (const Layout& weights : {pass.weights, onednn::any(pass.weights)}) {
-        const Convolution shape{algorithm, pass.shape.window, source,
-                                weights,   destination,       pass.shape.bias};
+        const Convolution shape{algorithm,   pass.shape.window, source,
+                                destination, weights,           pass.shape.bias};
         if (const Found kernel = find(shape)) add(ways, pass, *kernel);
       }
     }
@@ -183,6 +190,7 @@ Way append(Lowering& lowering, const nn::Op& op, const Pass& pass, const Images&
 
 void forward(Lowering& lowering, const nn::Op& op) {
   const nn::ValueId x = op.x(), weights = op.parameter(nn::Role::kernel);
+  const Layout arena = lowering.parameter_layout(weights);
   const Lowering::Made made = lowering.fuse_relu(op.y());
   Layout expected;  // by the neighbours: what the first way makes
   const Pass pass{.name = "forward",
@@ -190,8 +198,8 @@ void forward(Lowering& lowering, const nn::Op& op) {
                                 {DNNL_ARG_DST, made.value},
                                 {DNNL_ARG_WEIGHTS, weights},
                                 {DNNL_ARG_BIAS, op.parameter(nn::Role::bias)}},
-                  .shape = shape_of(lowering, op, lowering.shape(x), lowering.shape(op.y())),
-                  .weights = lowering.parameter_layout(weights),
+                  .shape = shape_of(lowering, op, lowering.shape(x), lowering.shape(op.y()), arena),
+                  .weights = arena,
                   .relu = made.relu,
                   .conversions = [&](const Way& way) {
                     const Layout result = way.at(DNNL_ARG_DST);
@@ -223,11 +231,12 @@ Images backward_images(const Lowering::Forward& forward) {
 
 void backward_data(Lowering& lowering, const nn::Op& op) {
   const nn::ValueId dy = op.dy(), dx = op.dx(), weights = op.parameter(nn::Role::kernel);
+  const Layout arena = lowering.parameter_layout(weights);
   const Pass pass{
       .name = "backward data",
       .arguments = {{DNNL_ARG_DIFF_SRC, dx}, {DNNL_ARG_DIFF_DST, dy}, {DNNL_ARG_WEIGHTS, weights}},
-      .shape = shape_of(lowering, op, lowering.shape(dx), lowering.shape(dy)),
-      .weights = lowering.parameter_layout(weights),
+      .shape = shape_of(lowering, op, lowering.shape(dx), lowering.shape(dy), arena),
+      .weights = arena,
       .conversions = [&](const Way& way) {
         return Images{{lowering.layout(lowering.slot_of(dy)), way.at(DNNL_ARG_DIFF_DST)},
                       {pass.weights, way.at(DNNL_ARG_WEIGHTS)},
@@ -243,13 +252,14 @@ void backward_data(Lowering& lowering, const nn::Op& op) {
 
 void backward_weights(Lowering& lowering, const nn::Op& op) {
   const nn::ValueId x = op.x(), dy = op.dy(), weights = op.gradient(nn::Role::kernel);
+  const Layout arena = lowering.parameter_layout(weights);
   const Pass pass{.name = "backward weights",
                   .arguments = {{DNNL_ARG_SRC, x},
                                 {DNNL_ARG_DIFF_DST, dy},
                                 {DNNL_ARG_DIFF_WEIGHTS, weights},
                                 {DNNL_ARG_DIFF_BIAS, op.gradient(nn::Role::bias)}},
-                  .shape = shape_of(lowering, op, lowering.shape(x), lowering.shape(dy)),
-                  .weights = lowering.parameter_layout(weights),
+                  .shape = shape_of(lowering, op, lowering.shape(x), lowering.shape(dy), arena),
+                  .weights = arena,
                   .conversions = [&](const Way& way) {
                     const Layout source = way.at(DNNL_ARG_SRC);
                     Images all{{lowering.layout(lowering.slot_of(dy)), way.at(DNNL_ARG_DIFF_DST)},

@@ -67,9 +67,12 @@ class Loops {
 
 /// Where an operand lies; what the operation makes comes by store() afterwards.
 SlotId slot_of(Lowering& lowering, const nn::Argument& argument, bool is_made) {
-  const nn::Value& value = lowering.graph().value(argument.value);
+  const nn::Graph& graph = lowering.graph();
+  const nn::Value& value = graph.value(argument.value);
   const Layout plain =
-      value.parameter >= 0 ? parameter_layout(value.shape) : plain_layout(value.shape);
+      value.parameter >= 0
+          ? plain_layout(graph.parameters[static_cast<std::size_t>(value.parameter)])
+          : plain_layout(value.shape);
   if (value.role == nn::ValueRole::parameter) return lowering.parameter(argument.value, plain);
   if (value.role == nn::ValueRole::parameter_gradient) {
     return lowering.gradient(argument.value, plain);

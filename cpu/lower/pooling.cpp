@@ -1,6 +1,7 @@
 // Maximum, average and global average pooling, in the layout in which the image comes, and the
 // backward pass of a ReLU before a maximum.
 
+#include <millrace/cpu/kernels/averages.h>
 #include <millrace/cpu/kernels/pooling.h>
 #include <millrace/cpu/lower/lowering.h>
 #include <millrace/nn/window.h>
@@ -8,7 +9,6 @@
 #include <array>
 #include <functional>
 #include <optional>
-#include <type_traits>
 #include <utility>
 
 namespace millrace::cpu {
@@ -21,23 +21,29 @@ using onednn::Tag;
 
 template <class Layer>
 onednn::Window window_of(const Layer& layer, const Shape& x) {
-  const nn::Window down = nn::window(x[1], layer.size, layer.stride, layer.padding);
-  const nn::Window across = nn::window(x[2], layer.size, layer.stride, layer.padding);
-  return {layer.size,    layer.size, layer.stride, down.before,
-          across.before, down.after, across.after};
+  return onednn::placed(layer.window(), x);
 }
 
 onednn::Window window_of(const nn::GlobalAvgPool&, const Shape& x) {
-  return {.rows = x[1], .columns = x[2]};
+  return {.size = {x[1], x[2]}};
+}
+
+dnnl::algorithm algorithm_of(const nn::MaxPool2D&) {
+  return dnnl::algorithm::pooling_max;
+}
+dnnl::algorithm algorithm_of(const nn::AvgPool2D& layer) {
+  return layer.count_padding ? dnnl::algorithm::pooling_avg_include_padding
+                             : dnnl::algorithm::pooling_avg_exclude_padding;
+}
+dnnl::algorithm algorithm_of(const nn::GlobalAvgPool&) {
+  return dnnl::algorithm::pooling_avg_exclude_padding;
 }
 
 // `x` and `y` are the shapes of the forward operation.
 template <class Layer>
 Pooling shape_of(const Layer& layer, const Shape& x, const Shape& y) {
   Pooling shape;
-  if (!std::is_same_v<Layer, nn::MaxPool2D>) {
-    shape.algorithm = dnnl::algorithm::pooling_avg_exclude_padding;
-  }
+  shape.algorithm = algorithm_of(layer);
   shape.window = window_of(layer, x);
   shape.destination = onednn::layout(image_dims(y), Tag::any);
   return shape;
@@ -64,15 +70,16 @@ std::optional<Windows> own_windows(const nn::MaxPool2D& layer, const Shape& x,
   const onednn::Window window = window_of(layer, x);
   const auto blocks = channel_blocks(source);
   const bool is_padded = window.top + window.left + window.bottom + window.right > 0;
-  if (!blocks || is_padded || window.stride != window.rows ||
-      window.rows * window.columns > kMostPixels) {
+  const bool is_square = window.size.rows == window.size.columns;
+  if (!blocks || is_padded || !is_square || window.stride != window.size ||
+      window.size.rows * window.size.columns > kMostPixels) {
     return std::nullopt;
   }
   return Windows{.images = blocks->samples * blocks->blocks(),
                  .rows = x[1],
                  .columns = x[2],
                  .channels = blocks->block,
-                 .size = window.rows};
+                 .size = window.size.rows};
 }
 
 constexpr const char* kOwn = "max_pool";
@@ -207,6 +214,33 @@ void backward(Lowering& lowering, const nn::Op& op, const Layer& layer) {
   }));
 }
 
+/// A mean over parts of an image by our own loops.
+void lower_averages(Lowering& lowering, const nn::Op& op, const nn::Stretches& parts) {
+  const bool is_forward = op.pass == nn::Pass::forward;
+  if (is_forward) {
+    const Layout here = lowering.layout(lowering.slot_of(op.x()));
+    const Layout source = channel_blocks(here) ? here : plain_layout(here);
+    const onednn::Dims pooled = dims_of(lowering.shape(op.y()));
+    lowering.forward(op) = {source, in_order_of(source, pooled).value()};
+  }
+  const auto [source, destination] = lowering.forward(op);
+  const ChannelBlocks blocks = channel_blocks(source).value();
+  const onednn::Dims image = onednn::dims(source);
+  const Averages how{.images = blocks.samples * blocks.blocks(),
+                     .rows = image[2],
+                     .columns = image[3],
+                     .channels = blocks.block,
+                     .parts = parts};
+  const SlotId from = lowering.in_layout(op.source(), is_forward ? source : destination);
+  const SlotId to = lowering.make(op.result(), is_forward ? destination : source);
+  lowering.append(lowering.step_name(op), "average", {from, to},
+                  [how, is_forward](std::span<std::byte* const> memory, Run&) {
+                    const auto* const read = reinterpret_cast<const float*>(memory[0]);
+                    auto* const made = reinterpret_cast<float*>(memory[1]);
+                    is_forward ? average(how, read, made) : average_backward(how, read, made);
+                  });
+}
+
 template <class Layer>
 void lower_pooling(Lowering& lowering, const nn::Op& op, const Layer& layer) {
   if (op.pass == nn::Pass::forward) return forward(lowering, op, layer);
@@ -228,6 +262,12 @@ void lower(Lowering& lowering, const nn::Op& op, const nn::MaxPool2D& layer) {
 }
 
 void lower(Lowering& lowering, const nn::Op& op, const nn::AvgPool2D& layer) {
+  const Shape& x = lowering.shape(op.pass == nn::Pass::forward ? op.x() : op.dx());
+  const auto [down, across] = nn::place(layer.window(), x[1], x[2]);
+  // oneDNN would count what lies beyond the padding too.
+  if (layer.count_padding && down.beyond + across.beyond > 0) {
+    return lower_averages(lowering, op, stretches(layer.window(), x[1], x[2], true));
+  }
   lower_pooling(lowering, op, layer);
 }
 

@@ -122,8 +122,8 @@ Attributes window(const Convolution& c) {
   return Attributes()
       .set_pre_padding({c.top, c.left})
       .set_post_padding({c.bottom, c.right})
-      .set_stride({c.stride, c.stride})
-      .set_dilation({1, 1});
+      .set_stride({c.stride.rows, c.stride.columns})
+      .set_dilation({c.dilation.rows, c.dilation.columns});
 }
 
 Tensor with_bias_and_relu(Graph& graph, const Convolution& c, Tensor y) {
@@ -144,7 +144,8 @@ void describe(Graph& graph, const Convolution& c) {
       .set_intermediate_data_type(fe::DataType_t::FLOAT)
       .set_compute_data_type(fe::DataType_t::FLOAT);
   const Tensor_attributes x = nhwc(kX, "x", {c.batch, c.height, c.width, c.channels});
-  const Tensor_attributes w = nhwc(kW, "w", {c.filters, c.rows, c.columns, c.channels});
+  // cuDNN sees groups in that kernels have fewer channels than images.
+  const Tensor_attributes w = nhwc(kW, "w", {c.filters, c.rows, c.columns, c.channels / c.groups});
   const Tensor_attributes y = nhwc(kY, "y", {c.batch, c.out_height, c.out_width, c.filters});
   const auto make = [&c](const Tensor_attributes& shape, const Tensor& result) {
     result->set_output(true)
@@ -170,14 +171,14 @@ void describe(Graph& graph, const Convolution& c) {
 }
 
 /// What the engine takes: see Cudnn::plans.
-void filter(Graph& graph, nn::Precision precision, Bytes workspace) {
+void filter(Graph& graph, const Convolution& c, Bytes workspace) {
   graph.deselect_workspace_greater_than(static_cast<std::int64_t>(workspace.count));
   // Large tiles of Winograd lose too many digits.
   graph.deselect_numeric_notes({Note::NONDETERMINISTIC, Note::REDUCED_PRECISION_REDUCTION,
                                 Note::WINOGRAD_TILE_6x6, Note::WINOGRAD_TILE_13x13});
-  if (precision == nn::Precision::fp32) {
+  if (c.precision == nn::Precision::fp32) {
     graph.deselect_numeric_notes({Note::TENSOR_CORE, Note::DOWN_CONVERT_INPUTS});
-  } else {
+  } else if (c.groups == 1) {  // small groups leave tensor cores nothing to do
     graph.select_numeric_notes({Note::TENSOR_CORE});
   }
 }
@@ -200,7 +201,7 @@ class Implementation : public Cudnn {
     constexpr auto kBest = fe::HeurMode_t::A, kRest = fe::HeurMode_t::FALLBACK;
     // An error here means that cuDNN knows no engine at all.
     if (graph->create_execution_plans({kBest, kRest}).is_bad()) return {};
-    filter(*graph, convolution.precision, workspace);
+    filter(*graph, convolution, workspace);
     std::vector<std::unique_ptr<CudnnPlan>> found;
     std::set<std::string> names;
     for (const std::int64_t index : in_order(*graph)) {

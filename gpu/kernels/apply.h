@@ -22,6 +22,57 @@ struct Penalty {
   }
 };
 
+/// A chunk a call: adds the gradients of a step to those of its group, each times the step's
+/// samples. They are still scaled.
+template <class T>
+struct SumGradients {
+  std::int64_t elements;
+  const T* gradients;
+  float* sums;
+  const Scalars* scalars;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t i) const {
+    constexpr int kSize = kChunk<T>;
+    const std::int64_t begin = i * kSize;
+    const auto g = floats(read_chunk<kSize>(gradients, begin, elements));
+    auto sum = read_chunk<kSize>(sums, begin, elements);
+    const bool is_first = scalars->before == 0;
+    const auto samples = static_cast<float>(scalars->samples);
+    for (int k = 0; k < kSize; ++k) {
+      sum.values[k] = (is_first ? 0.0F : sum.values[k]) + samples * g.values[k];
+    }
+    write_chunk(sums, begin, elements, sum);
+  }
+};
+
+/// A chunk a call: makes gradients, of the mean over its samples, of a group's sums.
+template <class T>
+struct MeanGradients {
+  std::int64_t elements;
+  const float* sums;
+  T* gradients;
+  const Scalars* scalars;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t i) const {
+    constexpr int kSize = kChunk<T>;
+    const std::int64_t begin = i * kSize;
+    auto mean = read_chunk<kSize>(sums, begin, elements);
+    const auto samples = static_cast<float>(scalars->together);
+    for (int k = 0; k < kSize; ++k) mean.values[k] /= samples;
+    write_chunk(gradients, begin, elements, rounded<T>(mean));
+  }
+};
+
+/// One call between the sums of a group and its update, whose results then count.
+struct EndGroup {
+  Scalars* scalars;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t) const {
+    scalars->results.add(scalars->of_group);
+    scalars->of_group = {};
+  }
+};
+
 /// One call between gradients and update. What the optimizer multiplies by depends on t, and t on
 /// the steps that were skipped, which only the device knows.
 template <class Optimizer>

@@ -2,7 +2,8 @@
 
 namespace millrace::gpu {
 
-/// A chunk of the output a call: the mean of what lies under the window.
+/// A chunk of the output a call: the mean of what lies under the window; of padding that counts
+/// zeros.
 template <class T>
 struct AveragePool {
   PoolGeometry geometry;
@@ -21,7 +22,7 @@ struct AveragePool {
       }
     }
     const float share =
-        1 / static_cast<float>((rows.end - rows.begin) * (columns.end - columns.begin));
+        1 / static_cast<float>(geometry.rows.count(at.y) * geometry.columns.count(at.x));
     for (int k = 0; k < kLanes; ++k) sums[k] *= share;
     store_lanes(y + i * kLanes, sums);
   }
@@ -39,11 +40,9 @@ struct AveragePoolGradient {
     const Range rows = geometry.rows.windows(at.y), columns = geometry.columns.windows(at.x);
     Lanes<kLanes> sums{};
     for (std::int32_t oy = rows.begin; oy < rows.end; ++oy) {
-      const Range under = geometry.rows.pixels(oy);
+      const std::int32_t high = geometry.rows.count(oy);
       for (std::int32_t ox = columns.begin; ox < columns.end; ++ox) {
-        const Range beside = geometry.columns.pixels(ox);
-        const float share =
-            1 / static_cast<float>((under.end - under.begin) * (beside.end - beside.begin));
+        const float share = 1 / static_cast<float>(high * geometry.columns.count(ox));
         const auto values = load_lanes<kLanes>(dy + geometry.output_at(at, oy, ox));
         for (int k = 0; k < kLanes; ++k) sums[k] += values[k] * share;
       }

@@ -39,28 +39,42 @@ struct LossRows {
   const float* logits;
   Targets targets;
   const float* weights;  ///< or null: all 1
+  bool weighs_outputs;   ///< weights are [samples][outputs]
   T* dlogits;            ///< or null
-  double* losses;
+  double* losses;        ///< and behind them, with weights of outputs, each row's mean of those
   std::uint8_t* right;
-  std::int64_t stored;
+  std::int64_t rows, stored;
   const Scalars* scalars;
 
   MILLRACE_HOST_DEVICE void operator()(std::int64_t n) const {
     const bool is_valid = n < scalars->samples;
     T* const row = dlogits == nullptr ? nullptr : dlogits + n * stored;
     if (!is_valid || !targets.has_class(n)) {
+      if (weighs_outputs) losses[rows + n] = 0;
       losses[n] = is_valid ? static_cast<double>(NAN) : 0.0;
       right[n] = 0;
       clear(row, 0);
       return;
     }
-    const double weight = weights == nullptr ? 1.0 : static_cast<double>(weights[n]);
+    nn::Target target = targets.of(n);
+    double weight = 1;
+    if (weighs_outputs) {
+      target.weights = weights + n * targets.outputs;
+      losses[rows + n] = mean_weight(target.weights);
+    } else if (weights != nullptr) {
+      weight = static_cast<double>(weights[n]);
+    }
     const double scale = weight / static_cast<double>(scalars->samples) * scalars->loss_scale.scale;
     const nn::LossRow result = Loss::template evaluate<nn::FastMath>(
-        logits + n * stored, targets.outputs, targets.of(n), scale, StoredRow<T>{row});
+        logits + n * stored, targets.outputs, target, scale, StoredRow<T>{row});
     losses[n] = weight * result.loss;
     right[n] = result.is_right ? 1 : 0;
     clear(row, targets.outputs);
+  }
+  [[nodiscard]] MILLRACE_HOST_DEVICE double mean_weight(const float* of) const {
+    double sum = 0;
+    for (std::int64_t j = 0; j < targets.outputs; ++j) sum += static_cast<double>(of[j]);
+    return sum / static_cast<double>(targets.outputs);
   }
   MILLRACE_HOST_DEVICE void clear(T* row, std::int64_t first) const {
     if (row == nullptr) return;
@@ -69,10 +83,10 @@ struct LossRows {
 };
 
 /// One call. Rows are added in order.
-template <bool kHasWeights>
+template <bool kHasWeights, class Weight>
 struct LossTotals {
   const double* losses;
-  const float* weights;
+  const Weight* weights;  ///< of rows
   const std::uint8_t* right;
   Scalars* scalars;
 
@@ -86,10 +100,8 @@ struct LossTotals {
       weight += kHasWeights ? static_cast<double>(weights[n]) : 1.0;
       correct += right[n];
     }
-    scalars->loss_sum += loss + scalars->penalty * static_cast<double>(samples);
-    scalars->weight_sum += weight;
-    scalars->correct += correct;
-    scalars->counted += samples;
+    Results& results = scalars->in_group != 0 ? scalars->of_group : scalars->results;
+    results.add({loss + scalars->penalty * static_cast<double>(samples), weight, correct, samples});
   }
 };
 
@@ -111,19 +123,29 @@ Targets targets_of(Launcher& at, const void* labels, const LossSize& size) {
   return targets;
 }
 
+bool has_weights_of_outputs(const float* weights, const LossSize& size) {
+  return weights != nullptr && size.weighs_outputs;
+}
+
 }  // namespace
 
 Launch loss(Type type, const float* logits, const void* labels, const float* weights, void* dlogits,
             double* losses, std::uint8_t* right, const LossSize& size, const Scalars* scalars) {
   const std::int64_t elements = size.samples * size.stored;
+  const bool weighs = has_weights_of_outputs(weights, size);
+  if (weighs) nn::check_weighs_outputs(size.loss);
+  const std::int64_t weight_count = size.samples * (weighs ? size.outputs : 1);
   return nn::with_loss(size.loss, [&]<class Kind>() {
     return typed(Kind::kInfo.kernel, type, elements, [&]<class T>(Launcher& at) {
       return at.calls(LossRows<T, Kind>{.logits = at.reads_any<float>(logits, elements),
                                         .targets = targets_of(at, labels, size),
-                                        .weights = at.reads_any<float>(weights, size.samples),
+                                        .weights = at.reads_any<float>(weights, weight_count),
+                                        .weighs_outputs = weighs,
                                         .dlogits = at.writes_any<T>(dlogits, elements),
-                                        .losses = at.writes_any<double>(losses, size.samples),
+                                        .losses = at.writes_any<double>(
+                                            losses, size.samples * (weighs ? 2 : 1)),
                                         .right = at.writes_any<std::uint8_t>(right, size.samples),
+                                        .rows = size.samples,
                                         .stored = size.stored,
                                         .scalars = at.reads_any<Scalars>(scalars)},
                       size.samples);
@@ -134,11 +156,18 @@ Launch loss(Type type, const float* logits, const void* labels, const float* wei
 Launch loss_totals(const double* losses, const float* weights, const std::uint8_t* right,
                    const LossSize& size, Scalars* scalars) {
   Launcher at("loss_totals");
-  const LossTotals<true> totals{
+  if (has_weights_of_outputs(weights, size)) {
+    const double* const both = at.reads_any<double>(losses, 2 * size.samples);
+    return at.calls(LossTotals<true, double>{both, both + size.samples,
+                                             at.reads_any<std::uint8_t>(right, size.samples),
+                                             at.updates_any<Scalars>(scalars)},
+                    1);
+  }
+  const LossTotals<true, float> totals{
       at.reads_any<double>(losses, size.samples), at.reads_any<float>(weights, size.samples),
       at.reads_any<std::uint8_t>(right, size.samples), at.updates_any<Scalars>(scalars)};
   if (weights != nullptr) return at.calls(totals, 1);
-  return at.calls(LossTotals<false>{losses, weights, right, scalars}, 1);
+  return at.calls(LossTotals<false, float>{losses, weights, right, scalars}, 1);
 }
 
 }  // namespace millrace::gpu

@@ -16,10 +16,12 @@ struct LossSize {
   std::int64_t outputs = 0, stored = 0;
   double label_smoothing = 0;
   bool labels_are_indices = true;  ///< i32 [samples], else f32 [samples][outputs]
+  bool weighs_outputs = false;     ///< weights are [samples][outputs], else [samples]
 };
 /// From float32 logits [samples][stored], a row a call, formulas of nn/loss.h: dlogits (of `type`,
 /// null outside training) = scale * weight / valid * d loss, zero in rows that are not valid;
-/// losses float64 [samples], weights included, and right answers u8 [samples]. An index that is no
+/// losses float64 [2][samples], weights included (the second half is used with weights of outputs
+/// alone, for each row's mean of them), and right answers u8 [samples]. An index that is no
 /// class makes its row's loss NaN and its gradient zero.
 [[nodiscard]] Launch loss(Type type, const float* logits, const void* labels, const float* weights,
                           void* dlogits, double* losses, std::uint8_t* right, const LossSize& size,

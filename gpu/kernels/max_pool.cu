@@ -77,8 +77,9 @@ struct MaxPoolGradient {
 
 Launch max_pool_forward(Type type, const void* x, void* y, std::uint8_t* winners,
                         const Pooling& size) {
-  MILLRACE_CHECK(winners == nullptr || size.size <= 16,
-                 "max_pool: a byte tells the places of windows up to 16, not of ", size.size);
+  MILLRACE_CHECK(winners == nullptr || size.size.rows * size.size.columns <= 256,
+                 "max_pool: a byte tells 256 places in a window, not those of ", size.size.rows,
+                 "x", size.size.columns);
   const PoolGeometry geometry = geometry_of("max_pool", type, size);
   return typed("max_pool", type, outputs(size), [&]<class T>(Launcher& at) {
     return at.chunks<T>(

@@ -8,20 +8,19 @@ namespace millrace::gpu {
 /// A chunk of elements a call.
 template <class T>
 struct Sum {
-  const T* a;
-  const T* b;
+  const T* terms[kMostTerms];
+  int count;
   T* y;
   std::int64_t elements;
   bool relu;
 
   MILLRACE_HOST_DEVICE void operator()(std::int64_t i) const {
     constexpr int kSize = kChunk<T>;
-    auto values = floats(read_chunk<kSize>(a, i * kSize, elements));
-    const auto other = floats(read_chunk<kSize>(b, i * kSize, elements));
-    for (int k = 0; k < kSize; ++k) {
-      values.values[k] += other.values[k];
-      if (relu) values.values[k] = rectified(values.values[k]);
+    auto values = floats(read_chunk<kSize>(terms[0], i * kSize, elements));
+    for (int term = 1; term < count; ++term) {
+      add(values, 1.0F, floats(read_chunk<kSize>(terms[term], i * kSize, elements)));
     }
+    for (int k = 0; k < kSize && relu; ++k) values.values[k] = rectified(values.values[k]);
     write_chunk(y, i * kSize, elements, rounded<T>(values));
   }
 };
@@ -62,9 +61,15 @@ struct Product {
   }
 };
 
-Launch sum(Type type, const void* a, const void* b, void* y, std::int64_t elements, bool relu) {
+Launch sum(Type type, std::span<const void* const> terms, void* y, std::int64_t elements,
+           bool relu) {
+  MILLRACE_CHECK(terms.size() >= 2 && terms.size() <= kMostTerms, "a sum of ", terms.size(),
+                 " terms");
   return typed("sum", type, elements, [&]<class T>(Launcher& at) {
-    return at.chunks<T>(Sum<T>{at.reads<T>(a), at.reads<T>(b), at.writes<T>(y), elements, relu});
+    Sum<T> functor{{}, static_cast<int>(terms.size()), nullptr, elements, relu};
+    for (std::size_t i = 0; i < terms.size(); ++i) functor.terms[i] = at.reads<T>(terms[i]);
+    functor.y = at.writes<T>(y);
+    return at.chunks<T>(functor);
   });
 }
 

@@ -3,13 +3,17 @@
 
 #include <millrace/gpu/kernels/plane.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace millrace::gpu {
 
-/// y = a + b, then max(y, 0) if `relu`. y may be a or b.
-[[nodiscard]] Launch sum(Type type, const void* a, const void* b, void* y, std::int64_t elements,
-                         bool relu);
+/// y = the sum of the terms, which is rounded once, then max(y, 0) if `relu`. y may be a term.
+/// Requires: 2 to kMostTerms terms.
+inline constexpr std::size_t kMostTerms = 8;
+[[nodiscard]] Launch sum(Type type, std::span<const void* const> terms, void* y,
+                         std::int64_t elements, bool relu);
 /// dx = y > 0 ? a + b : 0. dx may be a or b.
 [[nodiscard]] Launch sum_and_relu_backward(Type type, const void* a, const void* b, const void* y,
                                            void* dx, std::int64_t elements);

@@ -19,7 +19,15 @@ struct Range {
 /// A side of the image and its windows, in 32 bits: sides are short, and a GPU computes 64 slowly.
 struct PoolSide {
   std::int32_t extent, out_extent, size, stride, padding;
+  std::int32_t counted;  ///< where the padding that an average counts ends; 0: it counts none
 
+  /// Pixels that an average over window `o` divides by.
+  MILLRACE_HOST_DEVICE std::int32_t count(std::int32_t o) const {
+    const Range range = pixels(o);
+    if (counted == 0) return range.end - range.begin;
+    const std::int32_t last = first_pixel(o) + size;
+    return (last < counted ? last : counted) - first_pixel(o);
+  }
   /// Pixels of the image under window `o`.
   MILLRACE_HOST_DEVICE Range pixels(std::int32_t o) const {
     const std::int32_t first = first_pixel(o);
@@ -80,29 +88,35 @@ struct PoolGeometry {
 
 /// Windows that begin beyond the image, or before it by their own size, have no pixel.
 inline void check_side(const char* kernel, std::int64_t extent, std::int64_t out_extent,
-                       std::int64_t padding, const Pooling& size) {
-  const std::int64_t last = (out_extent - 1) * size.stride - padding;
-  MILLRACE_CHECK(extent > 0 && out_extent > 0 && size.size > 0 && size.stride > 0 && padding >= 0 &&
-                     padding < size.size && last < extent && extent < (1 << 24) &&
-                     out_extent < (1 << 24),
-                 kernel, ": ", out_extent, " windows of ", size.size, " in steps of ", size.stride,
+                       std::int64_t padding, std::int64_t size, std::int64_t stride) {
+  const std::int64_t last = (out_extent - 1) * stride - padding;
+  MILLRACE_CHECK(extent > 0 && out_extent > 0 && size > 0 && stride > 0 && padding >= 0 &&
+                     padding < size && last < extent && extent < (1 << 24) &&
+                     out_extent < (1 << 24) && size < (1 << 24),
+                 kernel, ": ", out_extent, " windows of ", size, " in steps of ", stride,
                  " do not lie over ", extent, " pixels padded by ", padding);
 }
 
 inline PoolGeometry geometry_of(const char* kernel, Type type, const Pooling& size) {
   MILLRACE_CHECK(size.samples > 0, kernel, ": no samples");
   check_channels(kernel, type, size.stored, size.stored);
-  check_side(kernel, size.height, size.out_height, size.top, size);
-  check_side(kernel, size.width, size.out_width, size.left, size);
-  const auto side = [&size](std::int64_t extent, std::int64_t out_extent, std::int64_t padding) {
+  const auto side = [&](std::int64_t extent, std::int64_t out_extent, std::int64_t before,
+                        std::int64_t after, std::int64_t window, std::int64_t stride) {
+    check_side(kernel, extent, out_extent, before, window, stride);
+    MILLRACE_CHECK(after >= 0 && after < window, kernel, ": ", after, " pixels of padding behind ",
+                   extent, " are not less than a window of ", window);
+    const std::int64_t counted = size.count_padding ? extent + after : 0;
     return PoolSide{.extent = static_cast<std::int32_t>(extent),
                     .out_extent = static_cast<std::int32_t>(out_extent),
-                    .size = static_cast<std::int32_t>(size.size),
-                    .stride = static_cast<std::int32_t>(size.stride),
-                    .padding = static_cast<std::int32_t>(padding)};
+                    .size = static_cast<std::int32_t>(window),
+                    .stride = static_cast<std::int32_t>(stride),
+                    .padding = static_cast<std::int32_t>(before),
+                    .counted = static_cast<std::int32_t>(counted)};
   };
-  return {.rows = side(size.height, size.out_height, size.top),
-          .columns = side(size.width, size.out_width, size.left),
+  return {.rows = side(size.height, size.out_height, size.top, size.bottom, size.size.rows,
+                       size.stride.rows),
+          .columns = side(size.width, size.out_width, size.left, size.right, size.size.columns,
+                          size.stride.columns),
           .stored = size.stored};
 }
 

@@ -2,6 +2,7 @@
 // Pooling over windows, which may lie over padding in part, and over whole images.
 
 #include <millrace/gpu/kernels/plane.h>
+#include <millrace/nn/window.h>
 
 #include <cstdint>
 
@@ -10,7 +11,11 @@ namespace millrace::gpu {
 struct Pooling {
   std::int64_t samples = 0, height = 0, width = 0, stored = 0;
   std::int64_t out_height = 0, out_width = 0;
-  std::int64_t size = 2, stride = 2, top = 0, left = 0;
+  nn::Pair size{2}, stride{2};
+  std::int64_t top = 0, left = 0;
+  /// Averages: padding, up to so many pixels below and to the right, is counted as zeros.
+  bool count_padding = false;
+  std::int64_t bottom = 0, right = 0;
 };
 /// `winners` [output] u8: the place of the first maximum in the window, row-major; or null.
 [[nodiscard]] Launch max_pool_forward(Type type, const void* x, void* y, std::uint8_t* winners,

@@ -14,12 +14,14 @@ namespace millrace::gpu {
 /// the launch stays the same.
 [[nodiscard]] Launch begin_step(Scalars* scalars, const StepNumbers& step);
 [[nodiscard]] Launch begin_step(Scalars* scalars, const StepNumbers* step);
-/// Puts a series of steps there, one for each learning rate: each of first.samples samples, the
-/// last of what is left of `samples`; t counts from that of the first. Arguments travel with the
-/// launches, one for so many steps.
+/// Puts a series of steps there, each of first.samples samples, the last of what is left of
+/// `samples`. There is a learning rate for each update, which every `group` steps have one of; t
+/// counts updates from that of the first. Arguments travel with the launches, one for so many
+/// steps.
 inline constexpr int kRatesOfLaunch = 16;
 [[nodiscard]] std::vector<Launch> keep_steps(StepNumbers* steps, StepNumbers first,
                                              std::int64_t samples,
-                                             std::span<const double> learning_rates);
+                                             std::span<const double> learning_rates,
+                                             std::int64_t group = 1);
 
 }  // namespace millrace::gpu

@@ -185,6 +185,28 @@ std::vector<Launch> update(Type type, const UpdateArenas& arenas,
   return launches;
 }
 
+std::vector<Launch> add_to_group(Type type, const UpdateArenas& arenas, const Scalars* scalars) {
+  if (arenas.sums == nullptr) return {};
+  return {typed("sum_gradients", type, arenas.elements, [&]<class T>(Launcher& at) {
+    return at.chunks<T>(SumGradients<T>{
+        arenas.elements, at.reads_any<T>(arenas.gradients, arenas.elements),
+        at.updates_any<float>(arenas.sums, arenas.elements), at.reads_any<Scalars>(scalars)});
+  })};
+}
+
+std::vector<Launch> end_group(Type type, const UpdateArenas& arenas, Scalars* scalars) {
+  if (arenas.sums == nullptr) return {};
+  Launcher end("end_group");
+  return {typed("mean_gradients", type, arenas.elements,
+                [&]<class T>(Launcher& at) {
+                  return at.chunks<T>(MeanGradients<T>{
+                      arenas.elements, at.reads_any<float>(arenas.sums, arenas.elements),
+                      at.writes_any<T>(arenas.gradients, arenas.elements),
+                      at.reads_any<Scalars>(scalars)});
+                }),
+          end.calls(EndGroup{end.updates_any<Scalars>(scalars)}, 1)};
+}
+
 std::vector<Launch> penalty(const UpdateArenas& arenas, const nn::GradientOptions& gradient,
                             Scalars* scalars) {
   if (gradient.l2 == 0) return {};

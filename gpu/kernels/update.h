@@ -20,7 +20,8 @@ struct UpdateArenas {
   std::int64_t elements = 0;
   float* weights = nullptr;
   void* working = nullptr;  ///< copies of the storage type; null in fp32 and tf32
-  const void* gradients = nullptr;
+  void* gradients = nullptr;
+  float* sums = nullptr;  ///< of a group's gradients; null where there are no groups
   std::array<float*, nn::kMostStates> states{};  ///< those that the optimizer keeps
   const float* masks = nullptr;
   /// Where L2 is on: the gradients that the optimizer was given, [elements]. They cannot be told
@@ -39,6 +40,13 @@ struct UpdateArenas {
                                          const nn::OptimizerOptions& optimizer,
                                          const nn::GradientOptions& gradient,
                                          const nn::LossScaleOptions* loss_scale, Scalars* scalars);
+/// Adds the gradients of a step to the sums of its group. Nothing where there are no groups.
+[[nodiscard]] std::vector<Launch> add_to_group(Type type, const UpdateArenas& arenas,
+                                               const Scalars* scalars);
+/// Before update(): gradients of the group's mean, rounded once; its results count from now on.
+/// Nothing where there are no groups.
+[[nodiscard]] std::vector<Launch> end_group(Type type, const UpdateArenas& arenas,
+                                            Scalars* scalars);
 /// The penalty of L2 on the weights as they are, where there is no update: into scalars->penalty.
 /// No launches without L2.
 [[nodiscard]] std::vector<Launch> penalty(const UpdateArenas& arenas,

@@ -1,6 +1,8 @@
 // Convolutions, with bias and ReLU in one plan where the library has it.
 
 #include <millrace/gpu/lower/lowering.h>
+
+#include <millrace/core/error.h>
 #include <millrace/nn/window.h>
 
 #include <utility>
@@ -68,6 +70,24 @@ void backward_parameters(Lowering& lowering, const nn::Op& op) {
                             .y = from}));
 }
 
+/// So many that stored channels and filters are whole groups. Those beyond the layer's own have
+/// weights of 0: they read channels that are padding and make others.
+std::int64_t groups_of(const nn::Graph& graph, const nn::Op& op, std::int64_t stored_channels,
+                       std::int64_t stored_filters) {
+  const std::int64_t groups = graph.kind<nn::Conv2D>(op)->groups;
+  if (groups == 1) return 1;
+  const nn::Op& forward = graph.forward_of(op);
+  const std::int64_t channels = graph.value(forward.x()).shape[3] / groups;
+  const std::int64_t filters = graph.value(forward.y()).shape[3] / groups;
+  const std::int64_t stored = stored_channels / channels;
+  if (stored_channels % channels == 0 && stored_filters == stored * filters) return stored;
+  throw Error(concat("gpu: ", nn::step_name(graph, op), ": ", groups, " groups of ", channels,
+                     " channels and ", filters, " filters do not fill the ", stored_channels,
+                     " channels and ", stored_filters,
+                     " filters that are stored, which is not supported; have multiples of 8 "
+                     "channels and filters, or one filter a channel"));
+}
+
 }  // namespace
 
 Convolution convolution_of(const nn::Graph& graph, const nn::Op& op, nn::Precision precision) {
@@ -76,8 +96,7 @@ Convolution convolution_of(const nn::Graph& graph, const nn::Op& op, nn::Precisi
   const bool is_data = op.pass == nn::Pass::backward_data;
   const Shape& x = graph.value(is_data ? op.dx() : op.x()).shape;
   const Shape& y = graph.value(is_forward ? op.y() : op.dy()).shape;
-  const nn::Window down = nn::window(x[1], layer.rows, layer.stride, layer.padding);
-  const nn::Window across = nn::window(x[2], layer.columns, layer.stride, layer.padding);
+  const auto [down, across] = nn::place(layer.window(), x[1], x[2]);
   return {.pass = is_forward ? Convolution::Pass::forward
                   : is_data  ? Convolution::Pass::backward_data
                              : Convolution::Pass::backward_weights,
@@ -95,7 +114,9 @@ Convolution convolution_of(const nn::Graph& graph, const nn::Op& op, nn::Precisi
           .top = down.before,
           .left = across.before,
           .bottom = down.after,
-          .right = across.after};
+          .right = across.after,
+          .dilation = layer.dilation,
+          .groups = groups_of(graph, op, padded(x[3], precision), padded(y[3], precision))};
 }
 
 void lower(Lowering& lowering, const nn::Op& op, const nn::Conv2D&) {

@@ -45,7 +45,13 @@ Lowered Lowering::run() && {
     }
   }
   if (graph_.trains()) {
-    begin(kTrain);
+    if (options_.accumulate > 1) {
+      begin(kSum);
+      append_group_sum(*this);
+      begin(kUpdate);
+      append_group_mean(*this);
+    }
+    begin(kTrain | kUpdate);
     append_update(*this);
     begin(kDifferentiate);
     append_penalty(*this);

@@ -36,6 +36,7 @@ class Lowering {
     std::uint64_t seed = 0;  ///< of dropout
     nn::OptimizerOptions optimizer{};
     nn::GradientOptions gradient{};
+    std::int64_t accumulate = 1;  ///< CompileOptions::accumulate
     nn::LossScaleOptions loss_scale{};
   };
 
@@ -153,10 +154,14 @@ void lower_gradient_sum(Lowering& lowering, const nn::Op& op);
 struct LossSlots {
   SlotId losses = kNoSlot, right = kNoSlot;
   LossSize size;
+  [[nodiscard]] LossSize size_for(const InputMemory& input) const;
 };
 LossSlots lower_loss(Lowering& lowering, const nn::Op& op);
 void append_loss_totals(Lowering& lowering, const LossSlots& loss);
 void append_update(Lowering& lowering);
+/// What comes to a group's gradients, and what its update begins with.
+void append_group_sum(Lowering& lowering);
+void append_group_mean(Lowering& lowering);
 /// Of L2, where there is no update.
 void append_penalty(Lowering& lowering);
 

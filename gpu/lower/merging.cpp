@@ -1,17 +1,23 @@
 // Where values meet: sums, with the ReLU behind them, products, and channels side by side.
 
+#include <millrace/core/error.h>
 #include <millrace/gpu/kernels/merging.h>
 #include <millrace/gpu/lower/lowering.h>
 
+#include <array>
+#include <span>
 #include <string>
+#include <vector>
 
 namespace millrace::gpu {
 namespace {
 
-void append_sum(Lowering& lowering, const std::string& name, SlotId a, SlotId b, SlotId y,
-                const Layout& size, bool relu) {
+void append_sum(Lowering& lowering, const std::string& name, const std::vector<SlotId>& terms,
+                SlotId y, const Layout& size, bool relu) {
   lowering.append(name, [=](const Addresses& at) {
-    return sum(size.type, at(a), at(b), at(y), size.elements(), relu);
+    std::array<const void*, kMostTerms> memory{};
+    for (std::size_t i = 0; i < terms.size(); ++i) memory[i] = at(terms[i]);
+    return sum(size.type, std::span(memory).first(terms.size()), at(y), size.elements(), relu);
   });
 }
 
@@ -37,18 +43,14 @@ void append_part(Lowering& lowering, const nn::Op& op, SlotId from, SlotId to, c
 void lower(Lowering& lowering, const nn::Op& op, const nn::Add&) {
   const nn::ValueId relu = lowering.fuse_relu(op.y());
   const nn::ValueId target = relu >= 0 ? relu : op.y();
-  const Layout size = lowering.layout(target);
-  SlotId so_far = lowering.slot_of(op.x());
-  for (int i = 1; op.x(i) >= 0; ++i) {
-    const bool is_last = op.x(i + 1) < 0;
-    const SlotId part = lowering.slot_of(op.x(i));
-    const SlotId y = !is_last ? lowering.temporary(size.bytes())
-                     : i == 1 ? lowering.make_in_place(target, op.x())
-                              : lowering.make(target);
-    append_sum(lowering, lowering.step_name(op, is_last && relu >= 0 ? "+ relu" : ""), so_far, part,
-               y, size, is_last && relu >= 0);
-    so_far = y;
+  std::vector<SlotId> terms;
+  for (int i = 0; op.x(i) >= 0; ++i) terms.push_back(lowering.slot_of(op.x(i)));
+  if (terms.size() > kMostTerms) {
+    throw Error(concat("gpu: ", lowering.step_name(op), ": sums of ", terms.size(),
+                       " inputs are not supported; ", kMostTerms, " are the most"));
   }
+  append_sum(lowering, lowering.step_name(op, relu >= 0 ? "+ relu" : ""), terms,
+             lowering.make_in_place(target, op.x()), lowering.layout(target), relu >= 0);
 }
 
 // What comes before a ReLU is often taken by several layers: then its part of the backward pass is
@@ -60,7 +62,7 @@ void lower_gradient_sum(Lowering& lowering, const nn::Op& op) {
   // The bias gradient that the ReLU's backward pass makes on the way is worth more.
   if (relu == nullptr || lowering.bias_gradient_of(relu->dx()) >= 0) {
     const SlotId y = lowering.make_in_place(op.y(), op.x());
-    return append_sum(lowering, lowering.step_name(op), a, b, y, size, false);
+    return append_sum(lowering, lowering.step_name(op), {a, b}, y, size, false);
   }
   const SlotId y = lowering.slot_of(relu->at(nn::operand::y));
   const SlotId dx = lowering.make_in_place(relu->dx(), op.x());

@@ -15,6 +15,7 @@ template <class Layer>
 Pooling pooling_of(const Lowering& lowering, const Layer& layer, nn::ValueId x, nn::ValueId y) {
   const Shape& from = lowering.graph().value(x).shape;
   const Shape& to = lowering.graph().value(y).shape;
+  const auto [down, across] = nn::place(layer.window(), from[1], from[2]);
   return {.samples = from[0],
           .height = from[1],
           .width = from[2],
@@ -23,17 +24,19 @@ Pooling pooling_of(const Lowering& lowering, const Layer& layer, nn::ValueId x, 
           .out_width = to[2],
           .size = layer.size,
           .stride = layer.stride,
-          .top = nn::window(from[1], layer.size, layer.stride, layer.padding).before,
-          .left = nn::window(from[2], layer.size, layer.stride, layer.padding).before};
+          .top = down.before,
+          .left = across.before,
+          .bottom = down.after,
+          .right = across.after};
 }
 
 }  // namespace
 
 void lower(Lowering& lowering, const nn::Op& op, const nn::MaxPool2D& layer) {
   const nn::ValueId saved = op.saved(nn::MaxPool2D::kIndices);
-  if (layer.size > 16) {  // places in a window are kept as bytes
-    throw Error(concat("gpu: ", lowering.step_name(op), ": windows of ", layer.size, "x",
-                       layer.size, " are not supported; 16x16 is the largest"));
+  if (layer.size.rows > 256 / layer.size.columns) {  // places in a window are kept as bytes
+    throw Error(concat("gpu: ", lowering.step_name(op), ": windows of ", layer.size.rows, "x",
+                       layer.size.columns, " are not supported; 256 pixels are the most"));
   }
   const Type type = lowering.type();
   if (op.pass == nn::Pass::forward) {
@@ -59,8 +62,9 @@ void lower(Lowering& lowering, const nn::Op& op, const nn::MaxPool2D& layer) {
 void lower(Lowering& lowering, const nn::Op& op, const nn::AvgPool2D& layer) {
   const bool is_forward = op.pass == nn::Pass::forward;
   const auto [in, out] = std::pair(op.source(), op.result());
-  const Pooling size =
+  Pooling size =
       is_forward ? pooling_of(lowering, layer, in, out) : pooling_of(lowering, layer, out, in);
+  size.count_padding = layer.count_padding;
   const SlotId from = lowering.slot_of(in);
   const SlotId to = lowering.make(out);
   lowering.append(op, [=, type = lowering.type()](const Addresses& at) {

@@ -30,6 +30,22 @@ void append_update(Lowering& lowering) {
   append_list(lowering, "update", list);
 }
 
+void append_group_sum(Lowering& lowering) {
+  const auto list = [type = lowering.type(),
+                     size = update_size(lowering.parameters())](const Arenas& arenas) {
+    return add_to_group(type, update_arenas(arenas, size), arenas.scalars);
+  };
+  append_list(lowering, "gradients of a group", list);
+}
+
+void append_group_mean(Lowering& lowering) {
+  const auto list = [type = lowering.type(),
+                     size = update_size(lowering.parameters())](const Arenas& arenas) {
+    return end_group(type, update_arenas(arenas, size), arenas.scalars);
+  };
+  append_list(lowering, "gradients of a group", list);
+}
+
 void append_penalty(Lowering& lowering) {
   const auto list = [gradient = lowering.options().gradient,
                      size = update_size(lowering.parameters())](const Arenas& arenas) {

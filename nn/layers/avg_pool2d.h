@@ -5,13 +5,20 @@
 
 namespace millrace::nn {
 
-struct AvgPool2D {  ///< the mean of the pixels inside the image; padding is not counted
-  std::int64_t size = 2, stride = 2;
+struct AvgPool2D {  ///< the mean of what lies under the window
+  Pair size{2}, stride{2};
   Padding padding = Padding::valid;
+  bool ceil = false;  ///< see SlidingWindow
+  /// Padding counts as pixels that are 0, as PyTorch does unless it is told otherwise; else, as in
+  /// Keras, it counts as nothing.
+  bool count_padding = false;
 
   static constexpr LayerFacts kFacts{.name = "avg_pool2d", .stem = "avg_pool"};
 
   void list(FieldList& fields);
+  [[nodiscard]] SlidingWindow window() const {
+    return {.size = size, .stride = stride, .padding = padding, .ceil = ceil};
+  }
   [[nodiscard]] LayerShape infer(const LayerInput& input) const;
   [[nodiscard]] Derivative derivative(bool) const { return {}; }
   void forward(const reference::Call& call) const;

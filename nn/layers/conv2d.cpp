@@ -13,28 +13,31 @@ using reference::Out;
 using reference::Sliding;
 
 /// Calls body(x index, w index, y index) for each product of a convolution; the three passes are
-/// y += x w, dx += dy w and dw += dy x over the same triples.
+/// y += x w, dx += dy w and dw += dy x over the same triples. Filters of a group read its channels.
 template <class Body>
-void for_each_product(const Sliding& s, Body body) {
+void for_each_product(const Sliding& s, std::int64_t groups, Body body) {
+  const std::int64_t filters = s.filters / groups, channels = s.channels / groups;
   s.for_each_position([&](std::int64_t n, std::int64_t oy, std::int64_t ox) {
     const std::int64_t out = s.output_at(n, oy, ox);
     s.for_each_pixel(
         oy, ox, [&](std::int64_t y, std::int64_t x, std::int64_t row, std::int64_t column) {
-          const std::int64_t in = s.input_at(n, y, x);
           for (std::int64_t f = 0; f < s.filters; ++f) {
-            for (std::int64_t c = 0; c < s.channels; ++c) {
-              body(in + c, ((f * s.channels + c) * s.rows + row) * s.columns + column, out + f);
+            const std::int64_t in = s.input_at(n, y, x) + f / filters * channels;
+            for (std::int64_t c = 0; c < channels; ++c) {
+              body(in + c, ((f * channels + c) * s.size.rows + row) * s.size.columns + column,
+                   out + f);
             }
           }
         });
   });
 }
 
-void parameter_gradients(const Sliding& s, In x, In dy, Out dw, Out db) {
+void parameter_gradients(const Sliding& s, std::int64_t groups, In x, In dy, Out dw, Out db) {
   std::fill(dw.begin(), dw.end(), 0.0);
   std::fill(db.begin(), db.end(), 0.0);
-  for_each_product(
-      s, [&](std::int64_t xi, std::int64_t wi, std::int64_t yi) { dw[wi] += dy[yi] * x[xi]; });
+  for_each_product(s, groups, [&](std::int64_t xi, std::int64_t wi, std::int64_t yi) {
+    dw[wi] += dy[yi] * x[xi];
+  });
   if (db.empty()) return;
   s.for_each_position([&](std::int64_t n, std::int64_t oy, std::int64_t ox) {
     for (std::int64_t f = 0; f < s.filters; ++f) db[f] += dy[s.output_at(n, oy, ox) + f];
@@ -50,17 +53,26 @@ void Conv2D::list(FieldList& fields) {
   fields.optional("stride", &stride);
   fields.optional("padding", &padding);
   fields.optional("bias", &bias);
+  fields.seldom("groups", &groups, std::int64_t{1});
+  fields.seldom("dilation", &dilation, Pair(1));
 }
 
 LayerShape Conv2D::infer(const LayerInput& input) const {
-  const Shape output =
-      input.slide(input.positive("rows", rows), input.positive("columns", columns),
-                  input.positive("stride", stride), padding, input.positive("filters", filters));
-  const std::int64_t channels = input.shape()[2];
+  input.positive("rows", rows);
+  input.positive("columns", columns);
+  const Shape output = input.slide(window(), input.positive("filters", filters));
+  input.positive("groups", groups);
+  input.require(input.shape()[2] % groups == 0 && filters % groups == 0, "cannot divide ",
+                input.shape()[2], " channels and ", filters, " filters into ", groups,
+                " groups; both must be multiples of it");
+  const std::int64_t channels = input.shape()[2] / groups;
   input.product({filters, channels, rows, columns});
   const std::int64_t field = rows * columns;
   LayerShape result{.output = output,
-                    .parameters = {{"weight", Role::kernel, {filters, channels, rows, columns}}},
+                    .parameters = {{.suffix = "weight",
+                                    .role = Role::kernel,
+                                    .shape = {filters, channels, rows, columns},
+                                    .groups = groups}},
                     .fan_in = channels * field,
                     .fan_out = filters * field,
                     .flops = 2 * output.elements() * channels * field};
@@ -69,29 +81,31 @@ LayerShape Conv2D::infer(const LayerInput& input) const {
 }
 
 void Conv2D::forward(const Call& call) const {
-  const Sliding s = sliding(call, rows, columns, stride, padding);
+  const Sliding s = sliding(call, window());
   const In x = call.x(), w = call.parameter(Role::kernel), b = call.parameter(Role::bias);
   const Out y = call.y();
   s.for_each_position([&](std::int64_t n, std::int64_t oy, std::int64_t ox) {
     const std::int64_t out = s.output_at(n, oy, ox);
     for (std::int64_t f = 0; f < filters; ++f) y[out + f] = b.empty() ? 0.0 : b[f];
   });
-  for_each_product(
-      s, [&](std::int64_t xi, std::int64_t wi, std::int64_t yi) { y[yi] += x[xi] * w[wi]; });
+  for_each_product(s, groups, [&](std::int64_t xi, std::int64_t wi, std::int64_t yi) {
+    y[yi] += x[xi] * w[wi];
+  });
 }
 
 void Conv2D::backward(const Call& call) const {
-  const Sliding s = sliding(call, rows, columns, stride, padding);
+  const Sliding s = sliding(call, window());
   const In dy = call.dy();
   if (const Out dw = call.gradient(Role::kernel); !dw.empty()) {
-    parameter_gradients(s, call.x(), dy, dw, call.gradient(Role::bias));
+    parameter_gradients(s, groups, call.x(), dy, dw, call.gradient(Role::bias));
   }
   const Out dx = call.dx();
   if (dx.empty()) return;
   const In w = call.parameter(Role::kernel);
   std::fill(dx.begin(), dx.end(), 0.0);
-  for_each_product(
-      s, [&](std::int64_t xi, std::int64_t wi, std::int64_t yi) { dx[xi] += dy[yi] * w[wi]; });
+  for_each_product(s, groups, [&](std::int64_t xi, std::int64_t wi, std::int64_t yi) {
+    dx[xi] += dy[yi] * w[wi];
+  });
 }
 
 }  // namespace millrace::nn

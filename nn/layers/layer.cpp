@@ -1,5 +1,6 @@
 #include <millrace/nn/layers/layer.h>
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -18,7 +19,9 @@ class TextOfFields final : public FieldList {
     std::visit([this](const auto* value) { add(*value); }, field);
   }
   void add(bool value) { text += value ? "true" : "false"; }
-  void add(Padding value) { text += to_string(value); }
+  [[nodiscard]] bool leaves_out_usual() const override { return true; }
+  void add(const Padding& value) { text += to_string(value); }
+  void add(const Pair& value) { text += to_string(value); }
   template <class T>
   void add(T value) {
     text += concat(value);
@@ -56,15 +59,47 @@ std::int64_t LayerInput::product(std::initializer_list<std::int64_t> extents) co
   return result;
 }
 
-Shape LayerInput::slide(std::int64_t rows, std::int64_t columns, std::int64_t stride,
-                        Padding padding, std::int64_t channels) const {
+void LayerInput::check(const char* what, const Pair& pair) const {
+  positive(what, pair.rows);
+  positive(what, pair.columns);
+}
+
+void LayerInput::check(const Padding& padding) const {
+  for (const std::int64_t pixels :
+       {padding.top(), padding.bottom(), padding.left(), padding.right()}) {
+    require(pixels >= 0 && pixels <= kMaxElements,
+            "padding must be numbers from 0 on and below 2^31, not ", pixels);
+  }
+}
+
+Shape LayerInput::slide(const SlidingWindow& window, std::int64_t channels) const {
   require_image();
-  const std::int64_t height = window(shape()[0], rows, stride, padding).output;
-  const std::int64_t width = window(shape()[1], columns, stride, padding).output;
-  require(height > 0 && width > 0, "a ", rows, "x", columns, " window does not fit into ",
-          shape()[0], "x", shape()[1]);
-  product({height, width, channels});
-  return {height, width, channels};
+  check("stride", window.stride);
+  check("dilation", window.dilation);
+  check(window.padding);
+  const auto [down, across] = place(window, shape()[0], shape()[1]);
+  const bool is_dilated = window.dilation != Pair(1);
+  const bool is_padded = window.padding != Padding::valid;
+  require(down.output > 0 && across.output > 0, "a ", window.size.rows, "x", window.size.columns,
+          " window", is_dilated ? concat(" of dilation ", to_string(window.dilation)) : "",
+          " does not fit into ", shape()[0], "x", shape()[1],
+          is_padded ? concat(" with padding ", to_string(window.padding)) : "");
+  product({down.output, across.output, channels});
+  return {down.output, across.output, channels};
+}
+
+Shape LayerInput::pool(const SlidingWindow& window) const {
+  check("size", window.size);
+  const Padding& padding = window.padding;
+  require(!window.ceil || !padding.is_same(), "ceil needs padding in numbers, or none, not same");
+  const auto fits = [](std::int64_t before, std::int64_t after, std::int64_t size) {
+    return std::max(before, after) < size;
+  };
+  require(padding.is_same() || (fits(padding.top(), padding.bottom(), window.size.rows) &&
+                                fits(padding.left(), padding.right(), window.size.columns)),
+          "padding ", to_string(padding), " is not smaller than the ", window.size.rows, "x",
+          window.size.columns, " window, which would lie over nothing else");
+  return slide(window, shape()[-1]);
 }
 
 void LayerKind::list(FieldList& fields) {

@@ -6,11 +6,13 @@
 //   LayerShape infer(const LayerInput&) const   shapes, parameters and cost; throws what is wrong
 //   Derivative derivative(bool) const           what its backward pass reads
 //   bool is_identity(bool training) const       left out of the graph then; may be missing: never
-//   void forward(const reference::Call&) const  the float64 loops; so backward(), once for each
-//                                               operation of the backward pass
+//   template <class Real>
+//   void forward(const reference::BasicCall<Real>&) const
+//                                               the loops; so backward(), once for each operation
+//                                               of the backward pass
 //   operator==
-// A kind that is none of the library's runs on the CPU engine too if its loops are templates:
-//   template <class Real> void forward(const reference::BasicCall<Real>&) const
+// A kind whose loops are for float64 alone (reference::Call) cannot be run by the CPU engine, which
+// runs kinds that it does not know by their loops for float32.
 // LayerKind holds one of any kind. What is const is thread-safe: it reads the options and what it
 // is given. docs/adding-a-layer.md walks through a kind.
 
@@ -47,6 +49,8 @@ struct ParameterShape {
   Role role;
   Shape shape;
   float first = 0;  ///< what it begins with; kernels, and biases of Initializer::torch, are random
+  /// A kernel's: rows of it that belong to one group read the channels of that group alone.
+  std::int64_t groups = 1;
 };
 
 /// What forward keeps for backward. Engines choose its type and size; the reference engine's is
@@ -94,9 +98,13 @@ class LayerInput {
   /// The product, which must be below 2^31: libraries index with 32 bits, and models come from
   /// files that nobody has checked.
   std::int64_t product(std::initializer_list<std::int64_t> extents) const;
+  /// The pair, of which both must be so; likewise what pads an image.
+  void check(const char* what, const Pair& pair) const;
+  void check(const Padding& padding) const;
   /// What a window makes of the image: {height, width, channels}.
-  [[nodiscard]] Shape slide(std::int64_t rows, std::int64_t columns, std::int64_t stride,
-                            Padding padding, std::int64_t channels) const;
+  [[nodiscard]] Shape slide(const SlidingWindow& window, std::int64_t channels) const;
+  /// The same for a window of which every position must lie over a pixel of the image.
+  [[nodiscard]] Shape pool(const SlidingWindow& window) const;
 
  private:
   std::size_t index_;
@@ -108,13 +116,20 @@ class LayerInput {
 /// of messages. An optional one that is not there keeps its value.
 class FieldList {
  public:
-  using Field = std::variant<bool*, std::int64_t*, float*, Padding*>;
+  using Field = std::variant<bool*, std::int64_t*, float*, Padding*, Pair*>;
 
   virtual ~FieldList() = default;
   void required(const char* name, Field value) { field(name, value, true); }
   void optional(const char* name, Field value) { field(name, value, false); }
+  /// An optional one that is told only where it is not as usual.
+  template <class T>
+  void seldom(const char* name, T* value, const T& usual) {
+    if (!leaves_out_usual() || !(*value == usual)) field(name, value, false);
+  }
 
  protected:
+  /// Whether this tells options to somebody, and does not ask for them.
+  [[nodiscard]] virtual bool leaves_out_usual() const { return false; }
   virtual void field(const char* name, Field value, bool is_required) = 0;
 };
 

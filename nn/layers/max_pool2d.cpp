@@ -16,18 +16,17 @@ void MaxPool2D::list(FieldList& fields) {
   fields.required("size", &size);
   fields.required("stride", &stride);
   fields.optional("padding", &padding);
+  fields.seldom("ceil", &ceil, false);
 }
 
 LayerShape MaxPool2D::infer(const LayerInput& input) const {
   input.require_image();
-  const std::int64_t window = input.positive("size", size);
-  const Shape output =
-      input.slide(window, window, input.positive("stride", stride), padding, input.shape()[2]);
+  const Shape output = input.pool(window());
   return {.output = output, .saved = {{"indices", output}}};
 }
 
 void MaxPool2D::forward(const reference::Call& call) const {
-  const Sliding s = sliding(call, size, size, stride, padding);
+  const Sliding s = sliding(call, window());
   const In x = call.x();
   const Out y = call.y(), winners = call.saved(kIndices);
   s.for_each_position([&](std::int64_t n, std::int64_t oy, std::int64_t ox) {

@@ -6,11 +6,11 @@
 
 namespace millrace::nn::reference {
 
-/// A window of rows x columns that slides over an image.
+/// A window that slides over an image.
 struct Sliding {
   std::int64_t samples = 0, height = 0, width = 0, channels = 0;
   std::int64_t out_height = 0, out_width = 0, filters = 0;
-  std::int64_t rows = 0, columns = 0, stride = 0;
+  Pair size{1}, stride{1}, dilation{1};
   std::int64_t top = 0, left = 0;  ///< padding
 
   /// Index of channel 0 of a pixel of the input, or of the output.
@@ -35,11 +35,11 @@ struct Sliding {
   /// with its place in the window; pixels of the padding are left out.
   template <class Body>
   void for_each_pixel(std::int64_t oy, std::int64_t ox, Body body) const {
-    for (std::int64_t row = 0; row < rows; ++row) {
-      const std::int64_t y = oy * stride + row - top;
+    for (std::int64_t row = 0; row < size.rows; ++row) {
+      const std::int64_t y = oy * stride.rows + row * dilation.rows - top;
       if (y < 0 || y >= height) continue;
-      for (std::int64_t column = 0; column < columns; ++column) {
-        const std::int64_t x = ox * stride + column - left;
+      for (std::int64_t column = 0; column < size.columns; ++column) {
+        const std::int64_t x = ox * stride.columns + column * dilation.columns - left;
         if (x >= 0 && x < width) body(y, x, row, column);
       }
     }
@@ -47,8 +47,8 @@ struct Sliding {
 };
 
 /// The window of a layer.
-[[nodiscard]] inline Sliding sliding(const Call& call, std::int64_t rows, std::int64_t columns,
-                                     std::int64_t stride, Padding padding) {
+[[nodiscard]] inline Sliding sliding(const Call& call, const SlidingWindow& window) {
+  const auto [down, across] = place(window, call.input()[0], call.input()[1]);
   return {.samples = call.samples,
           .height = call.input()[0],
           .width = call.input()[1],
@@ -56,11 +56,15 @@ struct Sliding {
           .out_height = call.output[0],
           .out_width = call.output[1],
           .filters = call.output[2],
-          .rows = rows,
-          .columns = columns,
-          .stride = stride,
-          .top = window(call.input()[0], rows, stride, padding).before,
-          .left = window(call.input()[1], columns, stride, padding).before};
+          .size = window.size,
+          .stride = window.stride,
+          .dilation = window.dilation,
+          .top = down.before,
+          .left = across.before};
 }
+
+/// Means over parts of an image, which may overlap, and the gradient of them.
+void average(const Call& call, const Stretches& parts);
+void average_backward(const Call& call, const Stretches& parts);
 
 }  // namespace millrace::nn::reference

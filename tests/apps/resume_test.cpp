@@ -284,3 +284,48 @@ TEST_CASE("A run keeps which algorithms it computed with, and goes on with those
   REQUIRE(more.status == 0);
   CHECK(json_of(kept) == choices);
 }
+
+TEST_CASE("a run whose steps take several batches goes on to the same bit when it was stopped") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 45);
+  const fs::path net = scratch.write("net.json", nn::to_json(nn::ModelBuilder("net", {16, 16, 3})
+                                                                 .conv(4)
+                                                                 .batch_norm()
+                                                                 .relu()
+                                                                 .max_pool()
+                                                                 .flatten()
+                                                                 .dropout(0.4F)
+                                                                 .dense(2)
+                                                                 .softmax()
+                                                                 .build()));
+  const Arguments options{"--model",  net.string(),
+                          "--batch",  "4",
+                          "--epochs", "12",
+                          "--flip",   "--accumulate",
+                          "5",        "--class-mode",
+                          "sparse",   "--schedule",
+                          "cosine",   "--checkpoint-every",
+                          "2"};
+  trained(data, scratch / "whole", options);
+  CHECK(column(scratch / "whole", "samples").front() == "72");
+  Random random(23, 0, 0, Purpose::user);
+  const fs::path run_dir = scratch / "run";
+  int stops = 0;
+  for (bool has_ended = false; !has_ended;) {
+    const RunOptions stop{.signal = stops < 6 ? SIGINT : 0, .signal_at = stops < 6 ? "epoch " : ""};
+    const Outcome outcome = has_whole_checkpoint(run_dir)
+                                ? run({"train", "--resume", run_dir.string()}, stop)
+                                : train(data, run_dir, with(options, {"--overwrite"}), stop);
+    INFO(outcome.err);
+    has_ended = outcome.status == 0;
+    if (has_ended) break;
+    REQUIRE(outcome.status == 128 + SIGINT);
+    ++stops;
+  }
+  CHECK(stops >= 1);
+  CHECK(read_file(run_dir / "model.safetensors") == read_file(scratch / "whole/model.safetensors"));
+  CHECK(figures(run_dir) == figures(scratch / "whole"));
+  const Outcome other = run({"train", "--resume", run_dir.string(), "--accumulate", "2"});
+  CHECK(other.status == 1);
+  CHECK_THAT(other.err, Contains("begun with --accumulate 5, not 2"));
+}

@@ -124,3 +124,66 @@ TEST_CASE("A schedule that cannot be meant is refused in one line") {
   refused({"--l2", "-1"}, "--l2 must be 0 or more");
   refused({"--clip-norm", "1", "--clip-value", "1"}, "at most one");
 }
+
+TEST_CASE("steps of several batches are those of one batch as large, but for rounding") {
+  const Scratch scratch;
+  const auto data = write_classes(scratch / "data", {"dark", "light"}, 25);
+  const Arguments both{"--model",    "mlp:8",  "--epochs",    "4",
+                       "--schedule", "cosine", "--optimizer", "sgd"};
+  trained(data, scratch / "parts", with(both, {"--batch", "4", "--accumulate", "3"}));
+  trained(data, scratch / "whole", with(both, {"--batch", "12"}));
+  const std::vector<std::string> rates = column(scratch / "whole", "learning_rate");
+  CHECK(column(scratch / "parts", "learning_rate") == rates);
+  for (const char* name : {"loss", "val_loss"}) {
+    const std::vector<std::string> parts = column(scratch / "parts", name);
+    const std::vector<std::string> whole = column(scratch / "whole", name);
+    for (std::size_t i = 0; i < whole.size(); ++i) {
+      CHECK(std::stod(parts[i]) == Approx(std::stod(whole[i])).epsilon(1e-5));
+    }
+  }
+}
+
+TEST_CASE("train takes the loss that it is told, and says which fit where it cannot") {
+  const Scratch scratch;
+  const std::string data = "generated:60x8:3";
+  const Arguments both{"--epochs", "2", "--model", "mlp:8"};
+  const auto told = [&](const std::string& name, const Arguments& more) {
+    const Outcome outcome = train(data, scratch / name, with(both, more));
+    INFO(outcome.err);
+    return outcome;
+  };
+  CHECK(told("usual", {}).status == 0);
+  const Outcome focal = told("focal", {"--loss", "categorical_focal_crossentropy"});
+  CHECK(focal.status == 0);
+  CHECK_THAT(focal.out, Contains("categorical_focal_crossentropy"));
+  CHECK(column(scratch / "focal", "loss") != column(scratch / "usual", "loss"));
+  const Outcome same = told("same", {"--loss", "categorical_crossentropy"});
+  CHECK(column(scratch / "same", "loss") == column(scratch / "usual", "loss"));
+
+  const Outcome wrong = told("wrong", {"--loss", "mean_squared_error"});
+  CHECK(wrong.status == 2);
+  CHECK_THAT(wrong.err, Contains("--loss mean_squared_error does not fit a model that ends in "
+                                 "softmax; those that fit are categorical_crossentropy, "
+                                 "categorical_focal_crossentropy"));
+  const Outcome unknown = told("unknown", {"--loss", "mse"});
+  CHECK(unknown.status == 2);
+  CHECK_THAT(unknown.err, Contains("train: --loss: unknown loss 'mse'; known: "));
+}
+
+TEST_CASE("an autoencoder is trained with the mean squared error, of which no accuracy is told") {
+  const Scratch scratch;
+  const Arguments options{"--epochs",     "3",     "--model", "mlp:16",
+                          "--class-mode", "input", "--loss",  "mean_squared_error"};
+  const Outcome outcome = trained("generated:60x6x6x1:2", scratch / "run", options);
+  CHECK(outcome.out.find("accuracy") == std::string::npos);
+  const std::vector<std::string> losses = column(scratch / "run", "val_loss");
+  CHECK(std::stod(losses.back()) < std::stod(losses.front()));
+  const Outcome watched = train("generated:60x6x6x1:2", scratch / "watched",
+                                with(options, {"--monitor", "val_accuracy", "--patience", "2"}));
+  CHECK(watched.status == 2);
+  CHECK_THAT(watched.err, Contains("counts no right answers"));
+  const Outcome numbers = train("generated:60x6x6x1:2", scratch / "numbers",
+                                {"--epochs", "1", "--model", "mlp:8", "--loss", "huber"});
+  CHECK(numbers.status == 2);
+  CHECK_THAT(numbers.err, Contains("--class-mode categorical"));
+}

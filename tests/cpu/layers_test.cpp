@@ -7,6 +7,7 @@
 #include "engines/branches.h"
 #include "engines/foreign_kind.h"
 #include "engines/optimizers.h"
+#include "engines/windows.h"
 
 using namespace millrace;
 using nn::ModelBuilder;
@@ -86,6 +87,31 @@ TEST_CASE("A convolution agrees with float64 for every padding, stride and kerne
         builder.conv(8, 3, Padding::same).relu().conv(6, size, padding, stride, false);
         check_model(classified(builder), kSeven, {7});
       }
+    }
+  }
+}
+
+TEST_CASE("Convolutions in groups, depthwise or dilated agree with float64") {
+  for (const nn::Model& model : test::window_models()) {
+    INFO(model.name);
+    check_model(model, kSeven, {7, 3});
+    check_model(model, kSeven, {7}, {.threads = 1, .algorithms = cpu::Algorithms::winograd});
+  }
+}
+
+TEST_CASE("A depthwise convolution does the work of the ReLU behind it") {
+  ModelBuilder builder("m", {9, 8, 16});
+  const nn::Model model = classified(builder.depthwise_conv(3, Padding::same).relu().conv(3));
+  const auto timings = cpu::make_engine({.threads = 1})->compile(model, {.batch = 4})->timings();
+  CHECK(std::ranges::any_of(
+      timings, [](const nn::OpTiming& timing) { return timing.name == "conv1 forward + relu"; }));
+}
+
+TEST_CASE("Pooling of rectangles, padded, counted or with ceil agrees with float64") {
+  for (const std::int64_t channels : {5, 16}) {
+    for (const nn::Model& model : test::pooling_models(channels)) {
+      INFO(model.name << ", " << channels << " channels");
+      check_model(model, kSeven, {7, 3});
     }
   }
 }

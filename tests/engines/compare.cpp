@@ -232,6 +232,10 @@ void check_groups(const nn::Engine& tested_engine, const nn::Engine& reference_e
   std::int64_t t = 0;
   for (const std::int64_t samples : {3 * rows, 2 * rows, rows + 1, 3 * rows - 2}) {
     INFO("a group of " << samples << " samples in batches of " << rows);
+    // In 16 bits weights part a little with each step, and then gradients with them.
+    for (nn::Executor* one : {tested.get(), reference.get(), whole.get()}) {
+      one->write(nn::Arena::parameters, random_weights(model, 11));
+    }
     const OwnedBatch data(model, loss, samples, 7 + static_cast<std::uint64_t>(samples));
     const nn::Batch& batch = data.batch();
     const nn::StepResult result = train_in_parts(*tested, batch, rows, ++t, rate);

@@ -17,6 +17,7 @@ namespace {
 struct Sizes {
   std::int64_t batch, height, width, channels, filters, window, stride;
   std::int64_t top, left, bottom, right;
+  std::int64_t groups = 1, dilation = 1;
 };
 
 Convolution convolution(Pass pass, nn::Precision precision, const Sizes& s) {
@@ -34,22 +35,25 @@ Convolution convolution(Pass pass, nn::Precision precision, const Sizes& s) {
   c.left = s.left;
   c.bottom = s.bottom;
   c.right = s.right;
-  c.out_height = (s.height + s.top + s.bottom - s.window) / s.stride + 1;
-  c.out_width = (s.width + s.left + s.right - s.window) / s.stride + 1;
+  c.groups = s.groups;
+  c.dilation = s.dilation;
+  const std::int64_t reach = (s.window - 1) * s.dilation + 1;
+  c.out_height = (s.height + s.top + s.bottom - reach) / s.stride + 1;
+  c.out_width = (s.width + s.left + s.right - reach) / s.stride + 1;
   return c;
 }
 
 // The reference's kernels are [filters][channels][rows][columns], a device's have the channels
 // last.
 Numbers channels_first(const Convolution& c, const Numbers& w) {
-  const std::int64_t window = c.rows * c.columns;
+  const std::int64_t window = c.rows * c.columns, channels = c.channels / c.groups;
   Numbers result(w.size());
   for (std::size_t i = 0; i < w.size(); ++i) {
     const auto at = static_cast<std::int64_t>(i);
-    const std::int64_t channel = at % c.channels;
-    const std::int64_t place = at / c.channels % window;
-    const std::int64_t filter = at / c.channels / window;
-    result[static_cast<std::size_t>((filter * c.channels + channel) * window + place)] = w[i];
+    const std::int64_t channel = at % channels;
+    const std::int64_t place = at / channels % window;
+    const std::int64_t filter = at / channels / window;
+    result[static_cast<std::size_t>((filter * channels + channel) * window + place)] = w[i];
   }
   return result;
 }
@@ -70,7 +74,7 @@ class Convolutions {
     CHECK(plan->workspace() <= kWorkspace);
     const DType type = nn::storage_of(c.precision);
     Numbers x = random_numbers(type, c.batch * c.height * c.width * c.channels, 1);
-    Numbers w = random_numbers(type, c.filters * c.rows * c.columns * c.channels, 2);
+    Numbers w = random_numbers(type, c.filters * c.rows * c.columns * c.channels / c.groups, 2);
     Numbers y = random_numbers(type, c.batch * c.out_height * c.out_width * c.filters, 3);
     const Numbers bias = random_numbers(type, c.filters, 4);
     Numbers& written = c.pass == Pass::forward ? y : c.pass == Pass::backward_data ? x : w;
@@ -113,17 +117,18 @@ class Convolutions {
     switch (c.pass) {
       case Pass::forward:
         nn::reference::conv2d_forward(nn::reference::sliding(c), in(x), in(w),
-                                      c.bias ? in(bias) : no_bias, out(y));
+                                      c.bias ? in(bias) : no_bias, out(y), c.groups);
         if (c.relu) {
           for (double& value : y) value = std::max(value, 0.0);
         }
         break;
       case Pass::backward_data:
-        nn::reference::conv2d_backward_data(nn::reference::sliding(c), in(y), in(w), out(x));
+        nn::reference::conv2d_backward_data(nn::reference::sliding(c), in(y), in(w), out(x),
+                                            c.groups);
         break;
       case Pass::backward_weights:
         nn::reference::conv2d_backward_parameters(nn::reference::sliding(c), in(x), in(y), out(w),
-                                                  Out());
+                                                  Out(), c.groups);
         break;
     }
   }
@@ -137,6 +142,10 @@ constexpr Sizes kSizes[] = {
     {1, 10, 10, 8, 8, 3, 2, 0, 0, 1, 1},  // Keras's same with stride 2: more behind than before
     {2, 6, 6, 32, 16, 1, 1, 0, 0, 0, 0},  // one by one
     {1, 12, 12, 8, 32, 5, 2, 2, 2, 2, 2},
+    {2, 9, 8, 16, 16, 3, 1, 1, 1, 1, 1, 16},    // depthwise
+    {2, 9, 8, 16, 16, 3, 2, 0, 0, 1, 1, 16},    // the same, Keras's same with stride 2
+    {1, 8, 8, 32, 16, 3, 1, 1, 1, 1, 1, 2},     // in groups
+    {1, 11, 9, 16, 8, 3, 1, 2, 2, 2, 2, 1, 2},  // dilated
 };
 
 }  // namespace

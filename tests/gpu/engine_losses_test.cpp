@@ -20,6 +20,33 @@ TEST_CASE("Every loss and its gradients agree with float64") {
   }
 }
 
+TEST_CASE("Weights of outputs, masks among them, agree with float64") {
+  const nn::Model model = ModelBuilder("m", {6, 5, 3}).conv(8).relu().flatten().dense(4).build();
+  for (std::size_t i = 0; i < nn::Losses::size; ++i) {
+    const auto loss = static_cast<nn::Loss>(i);
+    if (!nn::loss_info(loss).weighs_outputs) continue;
+    INFO(nn::loss_info(loss).name);
+    for (const nn::Precision precision :
+         {nn::Precision::fp32, nn::Precision::fp16, nn::Precision::bf16}) {
+      if (!test::computes(precision)) continue;
+      const test::TestedEngine tested(precision);
+      test::check_weighed_outputs(*tested.engine, test::reference_for(precision), model,
+                                  {.batch = 7, .loss = loss, .optimizer = {.learning_rate = 0.1}},
+                                  test::nearness_of(precision));
+      tested.check_device();
+    }
+  }
+}
+
+TEST_CASE("A sigmoid before a loss of numbers agrees with float64") {
+  ModelBuilder builder("m", {6, 5, 3});
+  const nn::Model model = builder.conv(8).relu().flatten().dense(4).sigmoid().build();
+  check_model(
+      model,
+      {.batch = 7, .loss = nn::Loss::mean_squared_error, .optimizer = {.learning_rate = 0.1}},
+      {7, 3});
+}
+
 namespace {
 
 struct OwnLoss : nn::MeanAbsoluteError {

@@ -18,8 +18,9 @@ Doubles to_nn(const Convolution& c, const Doubles& w) {
   std::size_t from = 0;
   for (std::int64_t f = 0; f < c.filters; ++f) {
     for (std::int64_t at = 0; at < c.rows * c.columns; ++at) {
-      for (std::int64_t channel = 0; channel < c.channels; ++channel) {
-        result[index((f * c.channels + channel) * c.rows * c.columns + at)] = w[from++];
+      for (std::int64_t channel = 0; channel < c.channels / c.groups; ++channel) {
+        const std::int64_t kernel = f * (c.channels / c.groups) + channel;
+        result[index(kernel * c.rows * c.columns + at)] = w[from++];
       }
     }
   }
@@ -58,7 +59,7 @@ struct Tensors {
   Tensors(HostBench& bench, const Convolution& c)
       : type(nn::storage_of(c.precision)),
         x(bench.random(type, c.batch * c.height * c.width * c.channels)),
-        w(bench.random(type, c.filters * c.rows * c.columns * c.channels)),
+        w(bench.random(type, c.filters * c.rows * c.columns * c.channels / c.groups)),
         y(bench.random(type, c.batch * c.out_height * c.out_width * c.filters)),
         bias(bench.random(type, c.filters)) {}
   DType type;
@@ -69,10 +70,23 @@ Precision any_precision() {
   return GENERATE(Precision::fp32, Precision::tf32, Precision::fp16, Precision::bf16);
 }
 
+/// An odd one, whole, in groups, depthwise, or with a window of which pixels are left out.
+Convolution any_convolution() {
+  Convolution c = odd_convolution(any_precision());
+  c.groups = GENERATE(1, 2, 8);
+  if (GENERATE(false, true)) {
+    c.stride = {1, 3};
+    c.dilation = {3, 2};
+    c.out_height = 5;
+    c.out_width = 4;
+  }
+  return c;
+}
+
 }  // namespace
 
 TEST_CASE("convolutions forward, with and without bias and ReLU, match the reference engine") {
-  Convolution c = odd_convolution(any_precision());
+  Convolution c = any_convolution();
   c.bias = GENERATE(false, true);
   c.relu = GENERATE(false, true);
   CAPTURE(to_string(c));
@@ -85,7 +99,8 @@ TEST_CASE("convolutions forward, with and without bias and ReLU, match the refer
   Doubles wanted(t.y.size());
   reference::conv2d_forward(
       reference::sliding(c), std::span<const double>(t.x), std::span<const double>(w),
-      c.bias ? reference::In(std::span<const double>(t.bias)) : reference::In(), std::span(wanted));
+      c.bias ? reference::In(std::span<const double>(t.bias)) : reference::In(), std::span(wanted),
+      c.groups);
   if (c.relu) {
     for (double& value : wanted) value = value < 0 ? 0 : value;
   }
@@ -94,7 +109,7 @@ TEST_CASE("convolutions forward, with and without bias and ReLU, match the refer
 }
 
 TEST_CASE("the data gradient of convolutions matches the reference engine") {
-  Convolution c = odd_convolution(any_precision());
+  Convolution c = any_convolution();
   c.pass = Convolution::Pass::backward_data;
   CAPTURE(to_string(c));
   HostBench bench;
@@ -105,12 +120,12 @@ TEST_CASE("the data gradient of convolutions matches the reference engine") {
   const Doubles w = to_nn(c, t.w);
   Doubles wanted(t.x.size());
   reference::conv2d_backward_data(reference::sliding(c), std::span<const double>(t.y),
-                                  std::span<const double>(w), std::span(wanted));
+                                  std::span<const double>(w), std::span(wanted), c.groups);
   CHECK(distance(bench.get(t.type, dx), wanted) < tolerance(c.precision));
 }
 
 TEST_CASE("the weight gradient of convolutions matches the reference engine") {
-  Convolution c = odd_convolution(any_precision());
+  Convolution c = any_convolution();
   c.pass = Convolution::Pass::backward_weights;
   CAPTURE(to_string(c));
   HostBench bench;
@@ -120,6 +135,7 @@ TEST_CASE("the weight gradient of convolutions matches the reference engine") {
 
   Doubles wanted(t.w.size());
   reference::conv2d_backward_parameters(reference::sliding(c), std::span<const double>(t.x),
-                                        std::span<const double>(t.y), std::span(wanted), {});
+                                        std::span<const double>(t.y), std::span(wanted), {},
+                                        c.groups);
   CHECK(distance(to_nn(c, bench.get(t.type, dw)), wanted) < tolerance(c.precision));
 }

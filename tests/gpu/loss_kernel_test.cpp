@@ -36,6 +36,16 @@ struct Rows {
       indices.push_back(static_cast<std::int32_t>(random.below(classes)));
     }
   }
+  /// Gives each output a weight of its own. A third of them are 0, where the label is no number.
+  void weigh_outputs() {
+    Random random(4, 0, 0, Purpose::user);
+    size.weighs_outputs = true;
+    weights.resize(labels.size());
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+      weights[i] = random.below(3) == 0 ? 0.0F : static_cast<float>(random.uniform() + 0.5);
+      if (weights[i] == 0) labels[i] = std::numeric_limits<float>::quiet_NaN();
+    }
+  }
   [[nodiscard]] const void* label_data() const {
     return size.labels_are_indices ? static_cast<const void*>(indices.data()) : labels.data();
   }
@@ -50,7 +60,7 @@ Outcome computed(Type type, const Rows& rows, bool weighted, double scale, doubl
   const auto samples = static_cast<std::size_t>(rows.size.samples);
   Outcome outcome{.dlogits = test::Stored(type, rows.logits.size())};
   for (std::size_t i = 0; i < rows.logits.size(); ++i) outcome.dlogits.set(i, 77);
-  auto losses = test::shared<double>(samples, -1);
+  auto losses = test::shared<double>(2 * samples, -1);
   auto right = test::shared<std::uint8_t>(samples, 9);
   auto scalars = test::shared<gpu::Scalars>(1);
   scalars[0].samples = rows.valid;
@@ -81,7 +91,7 @@ nn::StepResult expected(const Rows& rows, bool weighted, std::vector<double>& gr
   return nn::evaluate_loss<double>(
       rows.size.loss, logits, labels,
       weighted ? std::span<const float>(rows.weights) : std::span<const float>(), rows.valid,
-      rows.size.outputs, gradient, rows.size.label_smoothing);
+      rows.size.outputs, gradient, rows.size.label_smoothing, weighted && rows.size.weighs_outputs);
 }
 
 /// Half a unit in the last place of the type, and the float32 arithmetic before it.
@@ -96,10 +106,10 @@ void check_loss(Type type, const Rows& rows, bool weighted) {
   const Outcome outcome = computed(type, rows, weighted, scale);
   std::vector<double> gradient;
   const nn::StepResult result = expected(rows, weighted, gradient);
-  CHECK(outcome.scalars.loss_sum == Approx(result.loss_sum).epsilon(1e-6));
-  CHECK(outcome.scalars.weight_sum == Approx(result.weight_sum).epsilon(1e-12));
-  CHECK(outcome.scalars.correct == result.correct);
-  CHECK(outcome.scalars.counted == result.samples);
+  CHECK(outcome.scalars.results.loss_sum == Approx(result.loss_sum).epsilon(1e-6));
+  CHECK(outcome.scalars.results.weight_sum == Approx(result.weight_sum).epsilon(1e-12));
+  CHECK(outcome.scalars.results.correct == result.correct);
+  CHECK(outcome.scalars.results.counted == result.samples);
   std::size_t wrong = 0;
   for (std::int64_t n = 0; n < rows.size.samples; ++n) {
     for (std::int64_t j = 0; j < rows.size.stored; ++j) {
@@ -151,20 +161,44 @@ TEST_CASE("Loss, gradient and right answers are nn's, scaled and rounded once") 
   }
 }
 
+TEST_CASE("Weights of outputs are nn's, masks before labels that are no numbers among them") {
+  for (std::size_t i = 0; i < nn::Losses::size; ++i) {
+    const nn::LossInfo& info = nn::loss_info(static_cast<Loss>(i));
+    const gpu::LossSize size{.loss = static_cast<Loss>(i),
+                             .samples = 37,
+                             .outputs = 5,
+                             .stored = 8,
+                             .labels_are_indices = false};
+    DYNAMIC_SECTION(info.name) {
+      for (const Type type : {Type::f32, Type::f16, Type::bf16}) {
+        Rows rows(size, type == Type::f32 ? 37 : 20);
+        rows.weigh_outputs();
+        if (info.weighs_outputs) {
+          check_loss(type, rows, true);
+        } else {
+          CHECK_THROWS_WITH(computed(type, rows, true, 1),
+                            Catch::Contains("weights: outputs have none of their own"));
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("Logits of any size have a finite loss") {
   Rows rows({.loss = Loss::softmax_cross_entropy, .samples = 1, .outputs = 3, .stored = 3}, 1);
   rows.logits = {1e4F, -3e38F, 9e3F};
   rows.indices = {2};
-  CHECK(computed(Type::f32, rows, false, 1).scalars.loss_sum == Approx(1000).epsilon(1e-12));
+  CHECK(computed(Type::f32, rows, false, 1).scalars.results.loss_sum ==
+        Approx(1000).epsilon(1e-12));
   rows.indices = {0};
-  CHECK(computed(Type::f32, rows, false, 1).scalars.loss_sum == 0);
+  CHECK(computed(Type::f32, rows, false, 1).scalars.results.loss_sum == 0);
 }
 
 TEST_CASE("Of equal logits the first is the answer") {
   Rows rows({.loss = Loss::softmax_cross_entropy, .samples = 2, .outputs = 3, .stored = 3}, 2);
   rows.logits = {0, 2, 2, 2, 2, 0};
   rows.indices = {1, 1};
-  CHECK(computed(Type::f32, rows, false, 1).scalars.correct == 1);
+  CHECK(computed(Type::f32, rows, false, 1).scalars.results.correct == 1);
 }
 
 TEST_CASE("Results add up until they are collected, with the penalty for each sample") {
@@ -173,17 +207,17 @@ TEST_CASE("Results add up until they are collected, with the penalty for each sa
   std::vector<double> gradient;
   const nn::StepResult one = expected(rows, true, gradient);
   Outcome outcome = computed(Type::f32, rows, true, 1, 0.25);
-  CHECK(outcome.scalars.loss_sum == Approx(one.loss_sum + 0.25 * 5).epsilon(1e-6));
+  CHECK(outcome.scalars.results.loss_sum == Approx(one.loss_sum + 0.25 * 5).epsilon(1e-6));
   const auto losses = test::shared<double>(8, 2.0);
   const auto right = test::shared<std::uint8_t>(8, 1);
   auto scalars = test::shared<gpu::Scalars>(1);
   scalars[0] = outcome.scalars;
   test::run(gpu::loss_totals(losses.data(), nullptr, right.data(), rows.size, scalars.data()));
   outcome.scalars = scalars[0];
-  CHECK(outcome.scalars.loss_sum == Approx(one.loss_sum + 2 * 0.25 * 5 + 10).epsilon(1e-6));
-  CHECK(outcome.scalars.weight_sum == Approx(one.weight_sum + 5));
-  CHECK(outcome.scalars.correct == one.correct + 5);
-  CHECK(outcome.scalars.counted == 10);
+  CHECK(outcome.scalars.results.loss_sum == Approx(one.loss_sum + 2 * 0.25 * 5 + 10).epsilon(1e-6));
+  CHECK(outcome.scalars.results.weight_sum == Approx(one.weight_sum + 5));
+  CHECK(outcome.scalars.results.correct == one.correct + 5);
+  CHECK(outcome.scalars.results.counted == 10);
 }
 
 TEST_CASE("A label that is no class makes the loss NaN and leaves the weights alone") {
@@ -191,7 +225,7 @@ TEST_CASE("A label that is no class makes the loss NaN and leaves the weights al
     Rows rows({.loss = Loss::softmax_cross_entropy, .samples = 2, .outputs = 3, .stored = 8}, 2);
     rows.indices = {label, 1};
     const Outcome outcome = computed(Type::f16, rows, false, 1);
-    CHECK(std::isnan(outcome.scalars.loss_sum));
+    CHECK(std::isnan(outcome.scalars.results.loss_sum));
     for (std::size_t j = 0; j < 8; ++j) CHECK(outcome.dlogits.get(j) == 0);
     CHECK(outcome.dlogits.get(9) != 0);
   }
@@ -200,7 +234,8 @@ TEST_CASE("A label that is no class makes the loss NaN and leaves the weights al
 TEST_CASE("Labels by number for several sigmoids are refused") {
   const Rows rows({.loss = Loss::sigmoid_cross_entropy, .samples = 2, .outputs = 3, .stored = 8},
                   2);
-  CHECK_THROWS_WITH(computed(Type::f32, rows, false, 1), Catch::Contains("not for sigmoid cross-entropy of 3 outputs"));
+  CHECK_THROWS_WITH(computed(Type::f32, rows, false, 1),
+                    Catch::Contains("not for sigmoid cross-entropy of 3 outputs"));
 }
 
 }  // namespace

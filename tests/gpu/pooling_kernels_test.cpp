@@ -33,6 +33,21 @@ Pooling pooling(std::int64_t height, std::int64_t width, std::int64_t out_height
           .left = left};
 }
 
+/// Windows and steps that are not square, padding on every side but one.
+Pooling rectangles() {
+  Pooling size = pooling(7, 9, 4, 8, 2, 2, 1, 2);
+  size.size = {2, 4};
+  size.stride = {2, 1};
+  size.right = 1;
+  return size;
+}
+/// As ceil has them: the last windows end beyond the image and the padding behind it.
+Pooling past_the_padding() {
+  Pooling size = pooling(6, 8, 4, 5, 3, 2, 1, 1);
+  size.bottom = 1;
+  return size;
+}
+
 Pooling any_pooling(Type type) {
   Pooling size = GENERATE(pooling(6, 4, 3, 2, 2, 2, 0, 0),  // side by side
                           pooling(7, 5, 3, 2, 2, 2, 0, 0),  // the last row and column left out
@@ -40,7 +55,7 @@ Pooling any_pooling(Type type) {
                           pooling(7, 8, 4, 4, 3, 2, 1, 0),  // over padding on both sides
                           pooling(5, 5, 2, 2, 2, 3, 0, 0),  // with gaps
                           pooling(1, 3, 1, 3, 3, 1, 1, 1),  // wider than the image
-                          pooling(4, 4, 4, 4, 16, 1, 7, 8));
+                          pooling(4, 4, 4, 4, 16, 1, 7, 8), rectangles(), past_the_padding());
   if (type == Type::f32) size.stored = 4;
   return size;
 }
@@ -53,8 +68,7 @@ Sliding sliding(const Pooling& size) {
           .out_height = size.out_height,
           .out_width = size.out_width,
           .filters = size.stored,
-          .rows = size.size,
-          .columns = size.size,
+          .size = size.size,
           .stride = size.stride,
           .top = size.top,
           .left = size.left};
@@ -72,6 +86,25 @@ In in(const Doubles& values) {
 }
 Out out(Doubles& values) {
   return std::span(values);
+}
+
+/// What each output is the sum divided by.
+Doubles counts(const Pooling& s) {
+  if (!s.count_padding) return reference::covered(sliding(s), outputs(s));
+  Doubles result;
+  for (std::int64_t i = 0; i < outputs(s); ++i) {
+    const std::int64_t ox = i / s.stored % s.out_width,
+                       oy = i / s.stored / s.out_width % s.out_height;
+    std::int64_t count = 0;  // pixel by pixel, of image and padding
+    for (std::int64_t row = 0; row < s.size.rows; ++row) {
+      for (std::int64_t column = 0; column < s.size.columns; ++column) {
+        count += oy * s.stride.rows - s.top + row < s.height + s.bottom &&
+                 ox * s.stride.columns - s.left + column < s.width + s.right;
+      }
+    }
+    result.push_back(static_cast<double>(count));
+  }
+  return result;
 }
 
 /// A few different values, so that maxima are shared.
@@ -124,12 +157,14 @@ TEST_CASE("A maximum of infinities or NaNs has a winner in its window") {
 
 TEST_CASE("Average pooling divides by the pixels under the window") {
   const Type type = GENERATE(Type::f32, Type::f16, Type::bf16);
-  const Pooling size = any_pooling(type);
+  Pooling size = any_pooling(type);
+  size.count_padding = GENERATE(false, true);
   KernelMemory memory;
   const Doubles x = noise(type, inputs(size), 1), dy = noise(type, outputs(size), 2);
   Doubles want(dy.size()), want_dx(x.size());
-  reference::avg_pool_forward(sliding(size), in(x), out(want));
-  reference::avg_pool_backward(sliding(size), in(dy), out(want_dx));
+  const Doubles count = counts(size);
+  reference::avg_pool_forward(sliding(size), count, in(x), out(want));
+  reference::avg_pool_backward(sliding(size), count, in(dy), out(want_dx));
   void* const y = memory.take(type, outputs(size));
   void* const dx = memory.take(type, inputs(size));
   memory.run(avg_pool_forward(type, memory.put(type, x), y, size));

@@ -93,44 +93,50 @@ inline Sliding sliding(const gpu::Convolution& c) {
           .out_height = c.out_height,
           .out_width = c.out_width,
           .filters = c.filters,
-          .rows = c.rows,
-          .columns = c.columns,
+          .size = {c.rows, c.columns},
           .stride = c.stride,
+          .dilation = c.dilation,
           .top = c.top,
           .left = c.left};
 }
 
 /// Calls body(x index, w index, y index) for each product of a convolution.
 template <class Body>
-void for_each_product(const Sliding& s, Body body) {
+void for_each_product(const Sliding& s, std::int64_t groups, Body body) {
+  const std::int64_t channels = s.channels / groups;  // of a group
   s.for_each_position([&](std::int64_t n, std::int64_t oy, std::int64_t ox) {
     s.for_each_pixel(oy, ox,
                      [&](std::int64_t y, std::int64_t x, std::int64_t row, std::int64_t column) {
                        for (std::int64_t f = 0; f < s.filters; ++f) {
-                         for (std::int64_t c = 0; c < s.channels; ++c) {
-                           body(s.input_at(n, y, x) + c,
-                                ((f * s.channels + c) * s.rows + row) * s.columns + column,
+                         const std::int64_t first = f * groups / s.filters * channels;
+                         for (std::int64_t c = 0; c < channels; ++c) {
+                           body(s.input_at(n, y, x) + first + c,
+                                ((f * channels + c) * s.size.rows + row) * s.size.columns + column,
                                 s.output_at(n, oy, ox) + f);
                          }
                        }
                      });
   });
 }
-inline void conv2d_forward(const Sliding& s, In x, In w, In b, Out y) {
+inline void conv2d_forward(const Sliding& s, In x, In w, In b, Out y, std::int64_t groups = 1) {
   for (std::int64_t i = 0; i < y.size(); ++i) y[i] = b.empty() ? 0.0 : b[i % s.filters];
-  for_each_product(
-      s, [&](std::int64_t xi, std::int64_t wi, std::int64_t yi) { y[yi] += x[xi] * w[wi]; });
+  for_each_product(s, groups, [&](std::int64_t xi, std::int64_t wi, std::int64_t yi) {
+    y[yi] += x[xi] * w[wi];
+  });
 }
-inline void conv2d_backward_data(const Sliding& s, In dy, In w, Out dx) {
+inline void conv2d_backward_data(const Sliding& s, In dy, In w, Out dx, std::int64_t groups = 1) {
   std::fill(dx.begin(), dx.end(), 0.0);
-  for_each_product(
-      s, [&](std::int64_t xi, std::int64_t wi, std::int64_t yi) { dx[xi] += dy[yi] * w[wi]; });
+  for_each_product(s, groups, [&](std::int64_t xi, std::int64_t wi, std::int64_t yi) {
+    dx[xi] += dy[yi] * w[wi];
+  });
 }
-inline void conv2d_backward_parameters(const Sliding& s, In x, In dy, Out dw, Out db) {
+inline void conv2d_backward_parameters(const Sliding& s, In x, In dy, Out dw, Out db,
+                                       std::int64_t groups = 1) {
   std::fill(dw.begin(), dw.end(), 0.0);
   std::fill(db.begin(), db.end(), 0.0);
-  for_each_product(
-      s, [&](std::int64_t xi, std::int64_t wi, std::int64_t yi) { dw[wi] += dy[yi] * x[xi]; });
+  for_each_product(s, groups, [&](std::int64_t xi, std::int64_t wi, std::int64_t yi) {
+    dw[wi] += dy[yi] * x[xi];
+  });
   for (std::int64_t i = 0; i < dy.size() && !db.empty(); ++i) db[i % s.filters] += dy[i];
 }
 
@@ -164,14 +170,12 @@ inline std::vector<double> covered(const Sliding& s, std::int64_t outputs) {
   for_each_pooled(s, [&](std::int64_t, std::int64_t yi) { ++count[static_cast<std::size_t>(yi)]; });
   return count;
 }
-inline void avg_pool_forward(const Sliding& s, In x, Out y) {
-  const std::vector<double> count = covered(s, y.size());
+inline void avg_pool_forward(const Sliding& s, const std::vector<double>& count, In x, Out y) {
   std::fill(y.begin(), y.end(), 0.0);
   for_each_pooled(s, [&](std::int64_t xi, std::int64_t yi) { y[yi] += x[xi]; });
   std::transform(y.begin(), y.end(), count.begin(), y.begin(), std::divides<>());
 }
-inline void avg_pool_backward(const Sliding& s, In dy, Out dx) {
-  const std::vector<double> count = covered(s, dy.size());
+inline void avg_pool_backward(const Sliding& s, const std::vector<double>& count, In dy, Out dx) {
   std::fill(dx.begin(), dx.end(), 0.0);
   for_each_pooled(s, [&](std::int64_t xi, std::int64_t yi) {
     dx[xi] += dy[yi] / count[static_cast<std::size_t>(yi)];

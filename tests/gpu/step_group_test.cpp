@@ -94,6 +94,35 @@ Trained train(const gpu::EngineOptions& options, bool together) {
           executor->loss_scale()};
 }
 
+/// The same, where two steps together make an update.
+Trained train_in_pairs(const gpu::EngineOptions& options, bool together) {
+  const nn::Model model = small_convnet();
+  const RecordedEngine tested(options);
+  nn::CompileOptions compile = adam();
+  compile.accumulate = 2;
+  const auto executor = test::executor(*tested.engine, model, compile);
+  const auto slot = slot_for(*tested.engine, model, 5 * kRows);
+  std::int64_t t = 1;
+  for (const std::int64_t samples : kRounds) {
+    OwnedBatch data(model, nn::Loss::softmax_cross_entropy, samples, static_cast<std::uint64_t>(t));
+    data.batch().pass = static_cast<std::uint32_t>(t);
+    const std::int64_t updates = (samples + 2 * kRows - 1) / (2 * kRows);
+    std::vector<double> rates;
+    for (std::int64_t i = 0; i < updates; ++i) rates.push_back(rate_of(t + i));
+    if (together) {
+      fill(*slot, data.batch(), data.batch().input.data);
+      executor->start_steps(test::in_slot(data.batch(), *slot), kRows, t, rates);
+    } else {
+      executor->start_steps(data.batch(), kRows, t, rates);  // from host memory: one by one
+    }
+    t += updates;
+  }
+  const nn::StepResult result = executor->finish();
+  tested.check_device();
+  return {read(*executor, Arena::parameters), read(*executor, Arena::state1), result,
+          executor->loss_scale()};
+}
+
 /// A slot of many steps, uploaded anew before each group as a pipeline does, and its executor.
 class Groups {
  public:
@@ -140,6 +169,24 @@ TEST_CASE("Groups of steps are the steps one by one, to the bit, captured or not
     check_same(train({.precision = precision, .graphs = true}, true), single);
     check_same(train({.precision = precision, .graphs = false}, true), single);
   }
+}
+
+TEST_CASE("Groups of steps that make an update in pairs are the pairs one by one, to the bit") {
+  for (const Precision precision : {Precision::fp32, Precision::fp16, Precision::bf16}) {
+    INFO(nn::to_string(precision));
+    const Trained single = train_in_pairs({.precision = precision}, false);
+    check_same(train_in_pairs({.precision = precision, .graphs = true}, true), single);
+    check_same(train_in_pairs({.precision = precision, .graphs = false}, true), single);
+  }
+}
+
+TEST_CASE("A pair of steps that overflows is skipped as one, with the loss scale") {
+  const gpu::EngineOptions options{.precision = Precision::fp16,
+                                   .loss_scale = {.initial = 0x1p24, .growth_steps = 7}};
+  const Trained single = train_in_pairs(options, false), groups = train_in_pairs(options, true);
+  REQUIRE(groups.scale.has_value());
+  CHECK(groups.scale->skipped > 0);
+  check_same(groups, single);
 }
 
 TEST_CASE("A step that overflows within a group is skipped there, and the others are not") {

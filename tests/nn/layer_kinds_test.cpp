@@ -46,9 +46,10 @@ class Changes final : public FieldList {
     std::visit([](auto* value) { change(*value); }, field);
   }
   static void change(bool& value) { value = !value; }
-  static void change(std::int64_t& value) { value += 1; }
+  static void change(std::int64_t& value) { value += value == 0 ? 2 : 1; }  // filters, groups
   static void change(float& value) { value *= 0.5F; }
-  static void change(Padding& value) { value = Padding::same; }
+  static void change(Padding& value) { value = Padding::sides(1, 0, 1, 1); }
+  static void change(Pair& value) { value = {value.rows + 1, value.columns}; }
 };
 
 template <class Kind>
@@ -93,6 +94,14 @@ TEST_CASE("Kinds have names and stems of their own") {
 TEST_CASE("A kind and its options are told as text") {
   CHECK(to_string(Conv2D{.filters = 16, .padding = Padding::same}) ==
         "conv2d(filters 16, rows 3, columns 3, stride 1, padding same, bias true)");
+  CHECK(to_string(Conv2D{.filters = 8,
+                         .rows = 1,
+                         .stride = {2, 1},
+                         .padding = Padding::sides(0, 1, 2, 3),
+                         .groups = 4,
+                         .dilation = 2}) ==
+        "conv2d(filters 8, rows 1, columns 3, stride 2x1, padding [0, 1, 2, 3], bias true, "
+        "groups 4, dilation 2)");
   CHECK(to_string(Dropout{.rate = 0.25F}) == "dropout(rate 0.25)");
   CHECK(to_string(Relu{}) == "relu()");
 }

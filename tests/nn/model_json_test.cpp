@@ -56,6 +56,29 @@ TEST_CASE("The text is stable and shows short numbers") {
   CHECK(text.find("\"input\"") < text.find("\"layers\""));
 }
 
+TEST_CASE("Options of windows are written only where they are used, pairs as one number if equal") {
+  const auto text = [](LayerKind kind) {
+    std::string written = to_json(ModelBuilder("m", {20, 20, 4}).add(std::move(kind)).build());
+    std::erase(written, ' ');
+    std::erase(written, '\n');
+    const std::size_t begin = written.find("\"kind\"");
+    return written.substr(begin, written.find('}', begin) - begin);
+  };
+  CHECK(text(Conv2D{.filters = 8, .stride = 2}) ==
+        R"("kind":"conv2d","filters":8,"rows":3,"columns":3,"stride":2,"padding":"valid",)"
+        R"("bias":true,"initializer":"glorot_uniform","trainable":true)");
+  CHECK(
+      text(Conv2D{.filters = 8, .stride = {2, 1}, .groups = 4, .dilation = {1, 3}}) ==
+      R"("kind":"conv2d","filters":8,"rows":3,"columns":3,"stride":[2,1],"padding":"valid",)"
+      R"("bias":true,"groups":4,"dilation":[1,3],"initializer":"glorot_uniform","trainable":true)");
+  CHECK(text(MaxPool2D{.size = 3, .stride = 2, .padding = Padding::same}) ==
+        R"("kind":"max_pool2d","size":3,"stride":2,"padding":"same","trainable":true)");
+  CHECK(text(AvgPool2D{
+            .size = {3, 2}, .padding = Padding::sides(1, 2, 0, 1), .count_padding = true}) ==
+        R"("kind":"avg_pool2d","size":[3,2],"stride":2,"padding":[1,2,0,1],"count_padding":true,)"
+        R"("trainable":true)");
+}
+
 TEST_CASE("Preprocessing of every kind survives, and is not written where it is not used") {
   Model model = model_with_every_layer();
   CHECK(to_json(model).find("samplewise") == std::string::npos);
@@ -160,6 +183,17 @@ TEST_CASE("Bad JSON names the key") {
         "model: layers[1].units: missing");
   CHECK(error_of(with_layer(R"({"name": "b", "kind": "prelu"})")) ==
         "model: layers[1].kind: unknown kind of layer 'prelu'");
+  const auto pool = [&](const std::string& options) {
+    return error_of(with_layer(R"({"name": "b", "kind": "max_pool2d", )" + options + "}"));
+  };
+  for (const char* stride : {"0", "[1]", "[1, 0]", "[1, 2, 3]", "\"2\"", "1.5"}) {
+    CHECK(pool(concat(R"("size": 2, "stride": )", stride)) ==
+          "model: layers[1].stride: expected a positive number, or two: [rows, columns]");
+  }
+  for (const char* padding : {"1", "[1, 1]", "[1, 1, 1, -1]", "\"full\"", "null"}) {
+    CHECK(pool(concat(R"("size": 2, "stride": 2, "padding": )", padding)) ==
+          "model: layers[1].padding: expected \"valid\", \"same\" or [top, bottom, left, right]");
+  }
   CHECK(error_of(with_layer(R"({"name": "b", "kind": "relu", "slope": 0.1})")) ==
         "model: layers[1].slope: unknown key");
   CHECK(error_of(with_layer(R"({"name": "b", "kind": "dropout", "rate": "half"})")) ==

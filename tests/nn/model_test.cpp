@@ -16,22 +16,25 @@ using namespace millrace::nn;
 using Catch::Contains;
 
 TEST_CASE("A window with same padding puts the odd pixel at the end, as TensorFlow does") {
-  const Window even = window(6, 3, 2, Padding::same);
+  const auto window = [](std::int64_t extent, std::int64_t size, std::int64_t stride) {
+    return place({.size = size, .stride = stride, .padding = Padding::same}, extent, 1).rows;
+  };
+  const Window even = window(6, 3, 2);
   CHECK(even.output == 3);
   CHECK(even.before == 0);
   CHECK(even.after == 1);
-  const Window odd = window(7, 3, 2, Padding::same);
+  const Window odd = window(7, 3, 2);
   CHECK(odd.output == 4);
   CHECK(odd.before == 1);
   CHECK(odd.after == 1);
-  const Window sparse = window(10, 1, 3, Padding::same);  // strides over pixels, needs none
+  const Window sparse = window(10, 1, 3);  // strides over pixels, needs none
   CHECK(sparse.output == 4);
   CHECK(sparse.before + sparse.after == 0);
 }
 
 TEST_CASE("A window without padding leaves out the rest of the image") {
-  CHECK(window(10, 3, 2, Padding::valid).output == 4);
-  CHECK(window(2, 3, 1, Padding::valid).output == 0);
+  CHECK(place({.size = 3, .stride = 2}, 10, 2).rows.output == 4);
+  CHECK(place({.size = 3, .stride = 1}, 10, 2).columns.output == 0);
 }
 
 // The shapes and counts that Keras's summary() shows for the same layers.

@@ -240,3 +240,20 @@ TEST_CASE("a reader ends when somebody says that training is finished") {
   Emit<Ticket> emit(none);
   CHECK_FALSE(reader(pool.try_acquire(), emit));
 }
+
+TEST_CASE("within a group of batches a run goes on from where the group began") {
+  const ReaderOptions options{.batch = 16, .epochs = 2, .accumulate = 2};
+  const auto batches = read_all(DirectoryReader(numbered(70), numbered(20), options));
+  REQUIRE(batches.size() == 14);  // of each epoch five of training, in groups of 2, 2 and 1
+  const auto next = [&](std::size_t i) { return batches[i].tag.next; };
+  CHECK(next(0) == ReaderPosition{});
+  CHECK(next(1) == ReaderPosition{.step = 2, .position = 32});
+  CHECK(next(2) == next(1));
+  CHECK(next(3) == ReaderPosition{.step = 4, .position = 64});
+  CHECK(next(4) == ReaderPosition{.phase = Phase::validation, .pass = 1});
+  CHECK(next(6) == ReaderPosition{.epoch = 1, .pass = 1});
+  CHECK(next(7) == next(6));
+  ReaderOptions rest = options;
+  rest.start = next(2);
+  CHECK(read_all(DirectoryReader(numbered(70), numbered(20), rest)).size() == 12);
+}

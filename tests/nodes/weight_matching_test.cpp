@@ -9,7 +9,12 @@
 #include <millrace/nn/layers/batch_norm.h>
 #include <millrace/nn/layers/conv2d.h>
 #include <millrace/nn/preprocessing.h>
+#include <millrace/nn/reference/engine.h>
 #include <millrace/nn/transfer.h>
+
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
 
 using namespace millrace;
 using namespace millrace::test;
@@ -76,6 +81,55 @@ TEST_CASE("a transposed convolution of Keras is no convolution, though its kerne
   const nn::Model model = builder.flatten().dense(5).dense(3).softmax().build();
   for (const char* name : {"foreign.h5", "foreign.weights.h5"}) {
     CHECK_THAT(error_of_file(kFolder + name, model), Contains("conv2d_transpose"));
+  }
+}
+
+/// The network of tests/data/io/weights/depthwise.h5; in groups or, as Keras has it, by channel.
+nn::ModelBuilder depthwise_network(std::int64_t second = 4) {
+  nn::ModelBuilder builder("depthwise", {6, 6, 3});
+  return builder.conv(4, 3, nn::Padding::same)
+      .conv({.filters = 8, .padding = nn::Padding::same, .groups = second})
+      .conv(5, 1)
+      .depthwise_conv(2, nn::Padding::valid, 2, false)
+      .global_avg_pool()
+      .dense(3);
+}
+
+void check_outputs(const std::string& file, const nn::Model& model, const std::string& name) {
+  const auto record = nlohmann::json::parse(std::ifstream(kFolder + "depthwise.json"));
+  const auto input = record["input"].get<std::vector<float>>();
+  const std::vector<float> weights = loaded(Pretrained(kFolder + file, model), model);
+  const auto executor = nn::ReferenceEngine().compile_reference(model, {.batch = 1});
+  executor->allocate();
+  std::ranges::copy(weights, executor->parameters().begin());
+  std::vector<float> outputs(3);
+  executor->predict(
+      {.input = ConstTensorView(std::span<const float>(input), {1, 6, 6, 3}), .samples = 1},
+      outputs);
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    INFO(file << " " << i);
+    CHECK(static_cast<double>(outputs[i]) == Approx(record[name][i].get<double>()).epsilon(1e-5));
+  }
+}
+
+TEST_CASE("depthwise convolutions of Keras give Keras's outputs, those of Conv2D in groups too") {
+  check_outputs("depthwise.h5", depthwise_network().build(), "depthwise");
+  check_outputs("depthwise.weights.h5", depthwise_network().build(), "depthwise");
+  const nn::Model grouped = nn::ModelBuilder("grouped", {6, 6, 3})
+                                .conv({.filters = 6, .groups = 3})
+                                .global_avg_pool()
+                                .dense(3)
+                                .build();
+  check_outputs("grouped.weights.h5", grouped, "grouped");
+}
+
+TEST_CASE("a depthwise kernel of Keras is no kernel of a convolution that is not depthwise") {
+  for (const std::int64_t groups : {1, 2}) {
+    const nn::Model model = depthwise_network(groups).build();
+    CHECK_THAT(error_of_file(kFolder + "depthwise.h5", model),
+               Contains("'spread/sequential_1/spread/kernel' is [3, 3, 4, 2] in the file"));
+    CHECK_THAT(error_of_file(kFolder + "depthwise.weights.h5", model),
+               Contains("weights of another model"));
   }
 }
 

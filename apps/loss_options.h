@@ -1,0 +1,36 @@
+#pragma once
+// What options say about losses: their help and checks, from nn's list of them.
+
+#include "apps/label_options.h"
+
+#include <millrace/nn/loss.h>
+
+#include <optional>
+#include <string>
+
+namespace millrace::apps {
+
+/// "categorical_crossentropy, ...; default: that of the model's last layer".
+[[nodiscard]] std::string loss_help();
+
+/// Throws UsageError that begins with the command for a loss that does not exist. Empty is none.
+void check_loss_name(const char* command, const std::string& loss);
+
+/// The loss that was asked for; none: that of the model's last layer. Throws UsageError where it
+/// does not fit the end of the model, or the labels that it gets.
+[[nodiscard]] std::optional<nn::Loss> loss_of(const std::string& loss, const LabelOptions& labels,
+                                              const nn::Model& model);
+
+/// Throws UsageError where accuracy is watched and there are no right answers.
+void check_monitor(std::optional<nn::Loss> loss, const std::string& monitor,
+                   const nn::Model& model);
+
+/// The loss of a run's model that is evaluated by classes; none: that of its last layer. Throws
+/// UsageError for a loss that is not of classes.
+[[nodiscard]] std::optional<nn::Loss> evaluated_loss(const std::string& loss,
+                                                     const nn::Model& model);
+
+/// Whether a model that is trained so has right answers: accuracy is then told.
+[[nodiscard]] bool has_right_answers(std::optional<nn::Loss> loss, const nn::Model& model);
+
+}  // namespace millrace::apps
