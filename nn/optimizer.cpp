@@ -132,9 +132,9 @@ void update(const OptimizerOptions& options, double learning_rate, std::int64_t 
       .of_doubles(update_options(options), learning_rate, counted(t), weights, gradients, states);
 }
 
-void update(const OptimizerOptions& options, const UpdateConstants& constants,
-            std::span<float> weights, std::span<const float> gradients,
-            std::span<const std::span<float>> states) {
+void update_floats(const OptimizerOptions& options, const UpdateConstants& constants,
+                   std::span<float> weights, std::span<const float> gradients,
+                   std::span<const std::span<float>> states) {
   entry_of(options.kind).of_floats(update_options(options), constants, weights, gradients, states);
 }
 

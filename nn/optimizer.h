@@ -55,8 +55,8 @@ void update(const OptimizerOptions& options, double learning_rate, std::int64_t 
 
 /// The same in float32 with the constants of a step, for engines without a loop of their own for
 /// the rule. `states` are state_arenas(options) or more. Allocates nothing.
-void update(const OptimizerOptions& options, const UpdateConstants& constants,
-            std::span<float> weights, std::span<const float> gradients,
-            std::span<const std::span<float>> states);
+void update_floats(const OptimizerOptions& options, const UpdateConstants& constants,
+                   std::span<float> weights, std::span<const float> gradients,
+                   std::span<const std::span<float>> states);
 
 }  // namespace millrace::nn

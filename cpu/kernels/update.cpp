@@ -111,7 +111,7 @@ void update_weights(const nn::OptimizerOptions& optimizer, const nn::UpdateConst
                     std::span<const std::span<float>, nn::kMostStates> states) {
   // Rules of a program's own were compiled with the program, for no instruction set of Highway's.
   if (!nn::is_of_library(optimizer.kind)) {
-    return nn::update(optimizer, constants, weights, gradients, states);
+    return nn::update_floats(optimizer, constants, weights, gradients, states);
   }
   HWY_DYNAMIC_DISPATCH(Update)(optimizer, constants, weights, gradients, states);
 }

@@ -52,10 +52,10 @@ struct OptimizerEntry {
   template <class Optimizer>
   static UpdateConstants constants_of(const UpdateOptions& options, double rate, double t) {
     return with_momentum<Optimizer>(options.momentum, [&]<class T>() {
-      UpdateConstants constants;
-      constants.fixed.set(T::fixed(options));
-      constants.step.set(T::step(options, rate, t));
-      return constants;
+      UpdateConstants made;
+      made.fixed.set(T::fixed(options));
+      made.step.set(T::step(options, rate, t));
+      return made;
     });
   }
 

@@ -1,5 +1,5 @@
 #pragma once
-// Every optimizer that nn knows, with the options that change its rule: what is added there is
+// Every optimizer of the library's, with the options that change its rule: what is added there is
 // tested on every engine.
 
 #include <millrace/nn/optimizer.h>
@@ -16,6 +16,7 @@ inline std::vector<nn::OptimizerOptions> optimizer_cases() {
     cases.push_back(options);
   };
   for (const nn::OptimizerInfo& info : nn::optimizers()) {
+    if (!nn::is_of_library(nn::optimizer_kind(info.name))) continue;
     // Steps of any gradient are about the rate.
     const bool is_scaled = info.epsilon.has_value() || info.beta1.has_value();
     const nn::OptimizerOptions usual{.kind = nn::optimizer_kind(info.name),

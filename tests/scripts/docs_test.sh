@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
 # Blocks of C++ in a page of the manual stand word for word in the files that the page names: the
-# last `path` at the beginning of a line before each block. What is read is what is compiled.
+# last `path` at the beginning of a line before each block. What is read is what is compiled. With a
+# HEADING those behind it alone.
 #
-#   docs_test.sh SOURCE docs/PAGE.md
+#   docs_test.sh SOURCE docs/PAGE.md [HEADING]
 set -euo pipefail
 cd "$1"
-page=$2
+page=$2 heading=${3:-}
 path='' block='' count=0 inside=no
 while IFS= read -r line; do
-  if [[ $inside == no && $line =~ ^\`([^\`]+)\` ]]; then
+  if [[ -n $heading ]]; then
+    [[ $line != "$heading" ]] || heading=''
+  elif [[ $inside == no && $line =~ ^\`([^\`]+)\` ]]; then
     path=${BASH_REMATCH[1]}
   elif [[ $line == '```cpp' ]]; then
     inside=yes block=''

@@ -1,0 +1,146 @@
+// Update rules as a user writes them: that of examples/own_optimizer, and some that go wrong.
+
+#include <millrace/nn/optimizer.h>
+#include <millrace/nn/optimizers/registry.h>
+#include <millrace/nn/reference/engine.h>
+
+#include "catch.h"
+#include "engines/own_rules.h"
+#include "nn/recorded_optimizers.h"
+#include "own_optimizer/nesterov_adam.h"
+
+#include <array>
+#include <cmath>
+#include <thread>
+
+namespace {
+
+using namespace millrace;
+using namespace millrace::nn;
+using Catch::Contains;
+
+void in_float(const OptimizerOptions& options, double rate, std::int64_t t,
+              std::span<float> weights, std::span<const float> gradients,
+              std::span<const std::span<float>> states) {
+  update_floats(options, update_constants(options, rate, t), weights, gradients, states);
+}
+
+TEST_CASE("Steps of Nesterov-Adam are PyTorch's, with a rate that changes on the way") {
+  register_optimizer<NesterovAdam>();
+  for (const auto& record : test::recorded("own.json")["steps"]) {
+    DYNAMIC_SECTION(record["options"]) {
+      test::check_recorded<double>(record, 1e-12, 0, update);
+      test::check_recorded<float>(record, 1e-6, 1e-6, in_float);
+    }
+  }
+}
+
+TEST_CASE("Nesterov-Adam is PyTorch's after thousands of steps, though it keeps no product") {
+  const OptimizerOptions options{.kind = register_optimizer<NesterovAdam>()};
+  std::vector<double> weight{1}, average{0}, square{0}, gradient{0};
+  const std::vector<std::span<double>> states{average, square};
+  for (int t = 0; t < 2000; ++t) {
+    gradient[0] = std::cos(0.1 * t);
+    update(options, 0.001, t + 1, weight, gradient, states);
+  }
+  CHECK(weight[0] == Approx(test::recorded("own.json")["after_2000"].get<double>()).epsilon(1e-10));
+}
+
+TEST_CASE("Every optimizer of the library takes the same step in float32 but for rounding") {
+  for (const auto& record : test::recorded("optimizers.json")) {
+    DYNAMIC_SECTION(record["options"]) {
+      test::check_recorded<float>(record, 1e-6, 1e-6, in_float);
+    }
+  }
+}
+
+/// adagrad under another name.
+template <class Named>
+struct Renamed : Adagrad {
+  static constexpr OptimizerInfo kInfo{
+      .name = Named::kName, .learning_rate = 0.01, .epsilon = 1e-10};
+};
+struct First {
+  static constexpr const char* kName = "first_of_all";
+};
+struct Taken {
+  static constexpr const char* kName = "adam";
+};
+struct Spaced {
+  static constexpr const char* kName = "my,rule";
+};
+
+TEST_CASE("A rule of a user's own is found by its name once it is registered, and refused before") {
+  CHECK_THROWS_WITH(optimizer_kind("first_of_all"),
+                    Contains("unknown optimizer 'first_of_all'; known: sgd, adam, "));
+  const OptimizerKind kind = register_optimizer<Renamed<First>>();
+  CHECK_FALSE(is_of_library(kind));
+  CHECK(register_optimizer<Renamed<First>>() == kind);
+  CHECK(optimizer_kind("first_of_all") == kind);
+  CHECK(to_string(kind) == std::string("first_of_all"));
+  CHECK(optimizer_info(kind).epsilon == 1e-10);
+  CHECK(state_arenas({.kind = kind}) == 1);
+  bool is_listed = false;
+  for (const OptimizerInfo& info : optimizers()) {
+    is_listed = is_listed || info.name == std::string("first_of_all");
+  }
+  CHECK(is_listed);
+}
+
+TEST_CASE("A rule whose name is another's, or none for a list, is refused") {
+  CHECK(register_optimizer<Adam>() == OptimizerKind::adam);
+  CHECK_THROWS_WITH(register_optimizer<Renamed<Taken>>(),
+                    "optimizer 'adam': there is another of this name; call yours otherwise");
+  CHECK_THROWS_WITH(register_optimizer<Renamed<Spaced>>(), Contains("'my,rule'"));
+}
+
+/// Divides by the root of what a gradient of 0 leaves 0.
+struct Unsafe : Adagrad {
+  static constexpr OptimizerInfo kInfo{.name = "unsafe", .learning_rate = 0.01};
+};
+
+TEST_CASE("A rule that makes something of zeros is refused, as gaps between parameters have them") {
+  const OptimizerKind kind = register_optimizer<Unsafe>();
+  CHECK_THROWS_WITH(validate(OptimizerOptions{.kind = kind}),
+                    Contains("optimizer 'unsafe': of a weight, a gradient and states that are 0"));
+  CHECK_NOTHROW(validate(OptimizerOptions{.kind = kind, .epsilon = 1e-10}));
+  CHECK_NOTHROW(validate(OptimizerOptions{.kind = register_optimizer<NesterovAdam>()}));
+}
+
+TEST_CASE("A rule with a momentum of its own has another rule and other states with it") {
+  const OptimizerKind kind = register_optimizer<test::Heavy>();
+  CHECK(state_arenas({.kind = kind}) == 0);
+  CHECK(state_arenas({.kind = kind, .momentum = 0.5}) == 1);
+  std::vector<double> weights{1}, gradients{2}, buffer{0};
+  const std::vector<std::span<double>> states{buffer};
+  update({.kind = kind, .momentum = 0.5}, 0.1, 1, weights, gradients, states);
+  update({.kind = kind, .momentum = 0.5}, 0.1, 2, weights, gradients, states);
+  CHECK(weights[0] == Approx(1 - 0.1 * 2 - 0.1 * 3));
+}
+
+TEST_CASE(
+    "A run on the reference engine goes on with the states of a rule as if it had not ended") {
+  test::check_resumed(ReferenceEngine(), {.kind = register_optimizer<NesterovAdam>()});
+}
+
+TEST_CASE("A number that no optimizer has is a fault of the caller's") {
+  CHECK_THROWS_AS(optimizer_info(static_cast<OptimizerKind>(100000)), std::logic_error);
+  CHECK_THROWS_AS(state_arenas({.kind = static_cast<OptimizerKind>(-1)}), std::logic_error);
+  const OptimizerKind kind = register_optimizer<NesterovAdam>();
+  CHECK_THROWS_AS(with_optimizer(kind, 0, []<class T>() {}), std::logic_error);
+}
+
+TEST_CASE("Threads may look rules up while others are registered") {
+  std::vector<OptimizerKind> kinds(4);
+  std::vector<std::thread> threads;
+  for (OptimizerKind& mine : kinds) {
+    threads.emplace_back([&] {
+      mine = register_optimizer<NesterovAdam>();
+      for (int i = 0; i < 100; ++i) (void)optimizers();
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(kinds == std::vector<OptimizerKind>(4, optimizer_kind("nesterov_adam")));
+}
+
+}  // namespace
