@@ -271,6 +271,11 @@ void lower(Lowering& lowering, const nn::Op& op, const nn::AvgPool2D& layer) {
   lower_pooling(lowering, op, layer);
 }
 
+void lower(Lowering& lowering, const nn::Op& op, const nn::AdaptiveAvgPool& layer) {
+  const Shape& x = lowering.shape(op.pass == nn::Pass::forward ? op.x() : op.dx());
+  lower_averages(lowering, op, layer.parts(x[1], x[2]));
+}
+
 void lower(Lowering& lowering, const nn::Op& op, const nn::GlobalAvgPool& layer) {
   lower_pooling(lowering, op, layer);
 }

@@ -18,7 +18,9 @@ struct Range {
 
 /// A side of the image and its windows, in 32 bits: sides are short, and a GPU computes 64 slowly.
 struct PoolSide {
-  std::int32_t extent, out_extent, size, stride, padding;
+  std::int32_t extent, out_extent, size;
+  std::int32_t stride;  ///< 0: the side is divided into `out_extent` parts instead
+  std::int32_t padding;
   std::int32_t counted;  ///< where the padding that an average counts ends; 0: it counts none
 
   /// Pixels that an average over window `o` divides by.
@@ -30,16 +32,24 @@ struct PoolSide {
   }
   /// Pixels of the image under window `o`.
   MILLRACE_HOST_DEVICE Range pixels(std::int32_t o) const {
+    if (stride == 0) return covering(o, extent, out_extent);
     const std::int32_t first = first_pixel(o);
     const std::int32_t last = first + size;
     return {first < 0 ? 0 : first, last < extent ? last : extent};
   }
   /// Windows over pixel `p`.
   MILLRACE_HOST_DEVICE Range windows(std::int32_t p) const {
+    if (stride == 0) return covering(p, out_extent, extent);
     const std::int32_t reach = p + padding;
     const std::int32_t first = reach < size ? 0 : (reach - size) / stride + 1;
     const std::int32_t last = reach / stride + 1;
     return {first, last < out_extent ? last : out_extent};
+  }
+  /// Of a line that is cut into `of` pieces and into `pieces`, the latter that the i-th of the
+  /// former touches.
+  MILLRACE_HOST_DEVICE static Range covering(std::int64_t i, std::int64_t pieces, std::int64_t of) {
+    return {static_cast<std::int32_t>(i * pieces / of),
+            static_cast<std::int32_t>(((i + 1) * pieces + of - 1) / of)};
   }
   MILLRACE_HOST_DEVICE std::int32_t first_pixel(std::int32_t o) const {
     return o * stride - padding;
@@ -102,6 +112,16 @@ inline PoolGeometry geometry_of(const char* kernel, Type type, const Pooling& si
   check_channels(kernel, type, size.stored, size.stored);
   const auto side = [&](std::int64_t extent, std::int64_t out_extent, std::int64_t before,
                         std::int64_t after, std::int64_t window, std::int64_t stride) {
+    if (size.adaptive) {
+      MILLRACE_CHECK(extent > 0 && out_extent > 0 && extent < (1 << 24) && out_extent < (1 << 24),
+                     kernel, ": ", out_extent, " parts of ", extent, " pixels");
+      return PoolSide{.extent = static_cast<std::int32_t>(extent),
+                      .out_extent = static_cast<std::int32_t>(out_extent),
+                      .size = 0,
+                      .stride = 0,
+                      .padding = 0,
+                      .counted = 0};
+    }
     check_side(kernel, extent, out_extent, before, window, stride);
     MILLRACE_CHECK(after >= 0 && after < window, kernel, ": ", after, " pixels of padding behind ",
                    extent, " are not less than a window of ", window);

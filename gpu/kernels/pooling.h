@@ -16,6 +16,9 @@ struct Pooling {
   /// Averages: padding, up to so many pixels below and to the right, is counted as zeros.
   bool count_padding = false;
   std::int64_t bottom = 0, right = 0;
+  /// Averages: the image is divided into as many parts as there are outputs, without a window; see
+  /// nn::adaptive_stretches().
+  bool adaptive = false;
 };
 /// `winners` [output] u8: the place of the first maximum in the window, row-major; or null.
 [[nodiscard]] Launch max_pool_forward(Type type, const void* x, void* y, std::uint8_t* winners,

@@ -30,6 +30,16 @@ Pooling pooling_of(const Lowering& lowering, const Layer& layer, nn::ValueId x, 
           .right = across.after};
 }
 
+void append_average(Lowering& lowering, const nn::Op& op, const Pooling& size) {
+  const bool is_forward = op.pass == nn::Pass::forward;
+  const SlotId from = lowering.slot_of(op.source());
+  const SlotId to = lowering.make(op.result());
+  lowering.append(op, [=, type = lowering.type()](const Addresses& at) {
+    return is_forward ? avg_pool_forward(type, at(from), at(to), size)
+                      : avg_pool_backward(type, at(from), at(to), size);
+  });
+}
+
 }  // namespace
 
 void lower(Lowering& lowering, const nn::Op& op, const nn::MaxPool2D& layer) {
@@ -65,12 +75,22 @@ void lower(Lowering& lowering, const nn::Op& op, const nn::AvgPool2D& layer) {
   Pooling size =
       is_forward ? pooling_of(lowering, layer, in, out) : pooling_of(lowering, layer, out, in);
   size.count_padding = layer.count_padding;
-  const SlotId from = lowering.slot_of(in);
-  const SlotId to = lowering.make(out);
-  lowering.append(op, [=, type = lowering.type()](const Addresses& at) {
-    return is_forward ? avg_pool_forward(type, at(from), at(to), size)
-                      : avg_pool_backward(type, at(from), at(to), size);
-  });
+  append_average(lowering, op, size);
+}
+
+void lower(Lowering& lowering, const nn::Op& op, const nn::AdaptiveAvgPool&) {
+  const bool is_forward = op.pass == nn::Pass::forward;
+  const auto [in, out] = std::pair(op.source(), op.result());
+  const Shape& x = lowering.graph().value(is_forward ? in : out).shape;
+  const Shape& y = lowering.graph().value(is_forward ? out : in).shape;
+  const Pooling size{.samples = x[0],
+                     .height = x[1],
+                     .width = x[2],
+                     .stored = lowering.layout(in).stored,
+                     .out_height = y[1],
+                     .out_width = y[2],
+                     .adaptive = true};
+  append_average(lowering, op, size);
 }
 
 void lower(Lowering& lowering, const nn::Op& op, const nn::GlobalAvgPool&) {

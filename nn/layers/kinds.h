@@ -2,6 +2,7 @@
 // All kinds of layers. Whoever must do something for each of them - JSON's reader, the lowerings of
 // the engines - goes over this list, so that none can be forgotten.
 
+#include <millrace/nn/layers/adaptive_avg_pool.h>
 #include <millrace/nn/layers/add.h>
 #include <millrace/nn/layers/avg_pool2d.h>
 #include <millrace/nn/layers/batch_norm.h>
@@ -43,6 +44,7 @@
   KIND(Tanh)
 #define MILLRACE_LAYER_KINDS(KIND) \
   MILLRACE_ELEMENTWISE_KINDS(KIND) \
+  KIND(AdaptiveAvgPool)            \
   KIND(Add)                        \
   KIND(AvgPool2D)                  \
   KIND(BatchNorm)                  \

@@ -65,6 +65,7 @@ inline std::vector<nn::Model> window_models() {
 }
 
 inline std::vector<nn::Model> pooling_models(std::int64_t channels) {
+  using nn::AdaptiveAvgPool;
   using nn::AvgPool2D;
   using nn::MaxPool2D;
   using nn::Padding;
@@ -89,6 +90,9 @@ inline std::vector<nn::Model> pooling_models(std::int64_t channels) {
       of("average, same, padding counted",
          AvgPool2D{.size = 3, .stride = 2, .padding = Padding::same, .count_padding = true}),
       of("average, ceil", AvgPool2D{.size = 3, .stride = 2, .ceil = true}),
+      of("adaptive average", AdaptiveAvgPool{.rows = 3, .columns = 2}),
+      of("adaptive average of a pixel and a half", AdaptiveAvgPool{.rows = 7, .columns = 8}),
+      of("adaptive average of more than there is", AdaptiveAvgPool{.rows = 13, .columns = 3}),
       of("average, ceil and padding counted", AvgPool2D{.size = 3,
                                                         .stride = {2, 3},
                                                         .padding = Padding::all(1),

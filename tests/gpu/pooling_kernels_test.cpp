@@ -173,6 +173,31 @@ TEST_CASE("Average pooling divides by the pixels under the window") {
   check_near(type, memory.get(type, dx, inputs(size)), want_dx);
 }
 
+TEST_CASE("Adaptive average pooling takes means of parts that may share pixels") {
+  const Type type = GENERATE(Type::f32, Type::f16, Type::bf16);
+  const auto [high, wide] = GENERATE(std::pair(3, 2), std::pair(7, 5), std::pair(9, 1));
+  Pooling size = pooling(7, 6, high, wide, 1, 1, 0, 0);
+  size.adaptive = true;
+  if (type == Type::f32) size.stored = 4;
+  const nn::AdaptiveAvgPool layer{.rows = high, .columns = wide};
+  KernelMemory memory;
+  Doubles x = noise(type, inputs(size), 1), dy = noise(type, outputs(size), 2);
+  Doubles want(dy.size()), want_dx(x.size());
+  reference::Call call{.samples = size.samples,
+                       .inputs = {{size.height, size.width, size.stored}},
+                       .output = {high, wide, size.stored},
+                       .operands = {{nn::operand::x, x}, {nn::operand::y, want}}};
+  layer.forward(call);
+  call.operands = {{nn::operand::dy, dy}, {nn::operand::dx, want_dx}};
+  layer.backward(call);
+  void* const y = memory.take(type, outputs(size));
+  void* const dx = memory.take(type, inputs(size));
+  memory.run(avg_pool_forward(type, memory.put(type, x), y, size));
+  memory.run(avg_pool_backward(type, memory.put(type, dy), dx, size));
+  check_near(type, memory.get(type, y, outputs(size)), want);
+  check_near(type, memory.get(type, dx, inputs(size)), want_dx);
+}
+
 TEST_CASE("Global average pooling and its gradient") {
   const Type type = GENERATE(Type::f32, Type::f16, Type::bf16);
   const std::int64_t samples = 5, pixels = GENERATE(1, 21), stored = GENERATE(8, 24);

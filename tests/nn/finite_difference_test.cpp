@@ -44,6 +44,7 @@ TEST_CASE("Gradients of layers on images are those of finite differences") {
       {"max pool, same padding", MaxPool2D{.size = 2, .stride = 2, .padding = Padding::same}},
       {"average pool", AvgPool2D{.size = 2, .stride = 1}},
       {"average pool, same padding", AvgPool2D{.size = 3, .stride = 2, .padding = Padding::same}},
+      {"adaptive average pool", AdaptiveAvgPool{.rows = 3, .columns = 4}},
       {"relu", Relu{}},
       {"softmax", Softmax{}},
       {"dropout", Dropout{.rate = 0.4F}},

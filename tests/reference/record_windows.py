@@ -57,6 +57,9 @@ POOLINGS = [
     ("average, ceil and padding counted", (1, 6, 7, 2),
      {"kind": "avg_pool2d", "size": 3, "stride": [2, 3], "padding": [1, 1, 1, 1], "ceil": True,
       "count_padding": True}),
+    ("adaptive average", (2, 7, 5, 2), {"kind": "adaptive_avg_pool", "rows": 3, "columns": 2}),
+    ("adaptive average, whole parts", (1, 6, 4, 2), {"kind": "adaptive_avg_pool", "rows": 3, "columns": 1}),
+    ("adaptive average, more than there is", (1, 2, 5, 2), {"kind": "adaptive_avg_pool", "rows": 3, "columns": 4}),
 ]
 
 
@@ -87,6 +90,8 @@ def convolve(x, layer, w, b):
 
 
 def pool(x, layer):
+    if layer["kind"] == "adaptive_avg_pool":
+        return functional.adaptive_avg_pool2d(x, (layer["rows"], layer["columns"]))
     size, stride, ceil = pair(layer["size"]), pair(layer["stride"]), layer.get("ceil", False)
     padding = layer.get("padding", [0] * 4)
     is_even = padding[0] == padding[1] and padding[2] == padding[3]

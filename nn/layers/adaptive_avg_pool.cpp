@@ -1,0 +1,27 @@
+#include <millrace/nn/layers/adaptive_avg_pool.h>
+
+#include <millrace/nn/reference/sliding.h>
+
+namespace millrace::nn {
+
+void AdaptiveAvgPool::list(FieldList& fields) {
+  fields.required("rows", &rows);
+  fields.required("columns", &columns);
+}
+
+LayerShape AdaptiveAvgPool::infer(const LayerInput& input) const {
+  input.require_image();
+  const std::int64_t channels = input.shape()[2];
+  input.product({input.positive("rows", rows), input.positive("columns", columns), channels});
+  return {.output = {rows, columns, channels}};
+}
+
+void AdaptiveAvgPool::forward(const reference::Call& call) const {
+  average(call, parts(call.input()[0], call.input()[1]));
+}
+
+void AdaptiveAvgPool::backward(const reference::Call& call) const {
+  average_backward(call, parts(call.input()[0], call.input()[1]));
+}
+
+}  // namespace millrace::nn
