@@ -175,6 +175,7 @@ class ModelBuilder {
   ModelBuilder& avg_pool(Pair size = 2, Pair stride = 0);
   ModelBuilder& avg_pool(const AvgPool2D& options);
   ModelBuilder& global_avg_pool();
+  ModelBuilder& adaptive_avg_pool(std::int64_t rows, std::int64_t columns);
   ModelBuilder& flatten();
   ModelBuilder& relu();
   ModelBuilder& leaky_relu(float negative_slope = 0.01F);

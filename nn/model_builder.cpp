@@ -137,6 +137,9 @@ ModelBuilder& ModelBuilder::avg_pool(const AvgPool2D& options) {
 ModelBuilder& ModelBuilder::global_avg_pool() {
   return add(GlobalAvgPool{});
 }
+ModelBuilder& ModelBuilder::adaptive_avg_pool(std::int64_t rows, std::int64_t columns) {
+  return add(AdaptiveAvgPool{.rows = rows, .columns = columns});
+}
 ModelBuilder& ModelBuilder::flatten() {
   return add(Flatten{});
 }

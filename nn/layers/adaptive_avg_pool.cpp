@@ -4,6 +4,8 @@
 
 namespace millrace::nn {
 
+using reference::BasicCall;
+
 void AdaptiveAvgPool::list(FieldList& fields) {
   fields.required("rows", &rows);
   fields.required("columns", &columns);
@@ -16,12 +18,16 @@ LayerShape AdaptiveAvgPool::infer(const LayerInput& input) const {
   return {.output = {rows, columns, channels}};
 }
 
-void AdaptiveAvgPool::forward(const reference::Call& call) const {
+template <class Real>
+void AdaptiveAvgPool::forward(const BasicCall<Real>& call) const {
   average(call, parts(call.input()[0], call.input()[1]));
 }
 
-void AdaptiveAvgPool::backward(const reference::Call& call) const {
+template <class Real>
+void AdaptiveAvgPool::backward(const BasicCall<Real>& call) const {
   average_backward(call, parts(call.input()[0], call.input()[1]));
 }
+
+MILLRACE_LOOPS_OF(AdaptiveAvgPool)
 
 }  // namespace millrace::nn

@@ -18,8 +18,10 @@ struct AdaptiveAvgPool {
   }
   [[nodiscard]] LayerShape infer(const LayerInput& input) const;
   [[nodiscard]] Derivative derivative(bool) const { return {}; }
-  void forward(const reference::Call& call) const;
-  void backward(const reference::Call& call) const;
+  template <class Real>
+  void forward(const reference::BasicCall<Real>& call) const;
+  template <class Real>
+  void backward(const reference::BasicCall<Real>& call) const;
   friend bool operator==(const AdaptiveAvgPool&, const AdaptiveAvgPool&) = default;
 };
 

@@ -3,10 +3,12 @@
 #include <millrace/nn/reference/sliding.h>
 
 namespace millrace::nn {
+
+using reference::BasicCall;
 namespace {
 
-Stretches parts_of(const AvgPool2D& layer, const reference::Call& call) {
-  return stretches(layer.window(), call.input()[0], call.input()[1], layer.count_padding);
+Stretches parts_of(const AvgPool2D& layer, const Shape& input) {
+  return stretches(layer.window(), input[0], input[1], layer.count_padding);
 }
 
 }  // namespace
@@ -24,12 +26,16 @@ LayerShape AvgPool2D::infer(const LayerInput& input) const {
   return {.output = input.pool(window())};
 }
 
-void AvgPool2D::forward(const reference::Call& call) const {
-  average(call, parts_of(*this, call));
+template <class Real>
+void AvgPool2D::forward(const BasicCall<Real>& call) const {
+  average(call, parts_of(*this, call.input()));
 }
 
-void AvgPool2D::backward(const reference::Call& call) const {
-  average_backward(call, parts_of(*this, call));
+template <class Real>
+void AvgPool2D::backward(const BasicCall<Real>& call) const {
+  average_backward(call, parts_of(*this, call.input()));
 }
+
+MILLRACE_LOOPS_OF(AvgPool2D)
 
 }  // namespace millrace::nn

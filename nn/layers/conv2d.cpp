@@ -7,9 +7,8 @@
 namespace millrace::nn {
 namespace {
 
-using reference::Call;
-using reference::In;
-using reference::Out;
+using reference::BasicCall;
+using reference::Flat;
 using reference::Sliding;
 
 /// Calls body(x index, w index, y index) for each product of a convolution; the three passes are
@@ -32,9 +31,11 @@ void for_each_product(const Sliding& s, std::int64_t groups, Body body) {
   });
 }
 
-void parameter_gradients(const Sliding& s, std::int64_t groups, In x, In dy, Out dw, Out db) {
-  std::fill(dw.begin(), dw.end(), 0.0);
-  std::fill(db.begin(), db.end(), 0.0);
+template <class Real>
+void parameter_gradients(const Sliding& s, std::int64_t groups, Flat<const Real> x,
+                         Flat<const Real> dy, Flat<Real> dw, Flat<Real> db) {
+  std::fill(dw.begin(), dw.end(), Real{0});
+  std::fill(db.begin(), db.end(), Real{0});
   for_each_product(s, groups, [&](std::int64_t xi, std::int64_t wi, std::int64_t yi) {
     dw[wi] += dy[yi] * x[xi];
   });
@@ -80,32 +81,36 @@ LayerShape Conv2D::infer(const LayerInput& input) const {
   return result;
 }
 
-void Conv2D::forward(const Call& call) const {
+template <class Real>
+void Conv2D::forward(const BasicCall<Real>& call) const {
   const Sliding s = sliding(call, window());
-  const In x = call.x(), w = call.parameter(Role::kernel), b = call.parameter(Role::bias);
-  const Out y = call.y();
+  const auto x = call.x(), w = call.parameter(Role::kernel), b = call.parameter(Role::bias);
+  const auto y = call.y();
   s.for_each_position([&](std::int64_t n, std::int64_t oy, std::int64_t ox) {
     const std::int64_t out = s.output_at(n, oy, ox);
-    for (std::int64_t f = 0; f < filters; ++f) y[out + f] = b.empty() ? 0.0 : b[f];
+    for (std::int64_t f = 0; f < filters; ++f) y[out + f] = b.empty() ? Real{0} : b[f];
   });
   for_each_product(s, groups, [&](std::int64_t xi, std::int64_t wi, std::int64_t yi) {
     y[yi] += x[xi] * w[wi];
   });
 }
 
-void Conv2D::backward(const Call& call) const {
+template <class Real>
+void Conv2D::backward(const BasicCall<Real>& call) const {
   const Sliding s = sliding(call, window());
-  const In dy = call.dy();
-  if (const Out dw = call.gradient(Role::kernel); !dw.empty()) {
+  const auto dy = call.dy();
+  if (const auto dw = call.gradient(Role::kernel); !dw.empty()) {
     parameter_gradients(s, groups, call.x(), dy, dw, call.gradient(Role::bias));
   }
-  const Out dx = call.dx();
+  const auto dx = call.dx();
   if (dx.empty()) return;
-  const In w = call.parameter(Role::kernel);
-  std::fill(dx.begin(), dx.end(), 0.0);
+  const auto w = call.parameter(Role::kernel);
+  std::fill(dx.begin(), dx.end(), Real{0});
   for_each_product(s, groups, [&](std::int64_t xi, std::int64_t wi, std::int64_t yi) {
     dx[xi] += dy[yi] * w[wi];
   });
 }
+
+MILLRACE_LOOPS_OF(Conv2D)
 
 }  // namespace millrace::nn

@@ -27,8 +27,10 @@ struct Conv2D {
   [[nodiscard]] Derivative derivative(bool) const {
     return {.data = {operand::parameter(Role::kernel)}, .parameters = {operand::x}};
   }
-  void forward(const reference::Call& call) const;
-  void backward(const reference::Call& call) const;
+  template <class Real>
+  void forward(const reference::BasicCall<Real>& call) const;
+  template <class Real>
+  void backward(const reference::BasicCall<Real>& call) const;
   friend bool operator==(const Conv2D&, const Conv2D&) = default;
 };
 

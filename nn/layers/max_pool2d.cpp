@@ -8,8 +8,7 @@
 
 namespace millrace::nn {
 
-using reference::In;
-using reference::Out;
+using reference::BasicCall;
 using reference::Sliding;
 
 void MaxPool2D::list(FieldList& fields) {
@@ -25,13 +24,14 @@ LayerShape MaxPool2D::infer(const LayerInput& input) const {
   return {.output = output, .saved = {{"indices", output}}};
 }
 
-void MaxPool2D::forward(const reference::Call& call) const {
+template <class Real>
+void MaxPool2D::forward(const BasicCall<Real>& call) const {
   const Sliding s = sliding(call, window());
-  const In x = call.x();
-  const Out y = call.y(), winners = call.saved(kIndices);
+  const auto x = call.x();
+  const auto y = call.y(), winners = call.saved(kIndices);
   s.for_each_position([&](std::int64_t n, std::int64_t oy, std::int64_t ox) {
     for (std::int64_t c = 0; c < s.channels; ++c) {
-      double highest = -std::numeric_limits<double>::infinity();
+      Real highest = -std::numeric_limits<Real>::infinity();
       std::int64_t winner = -1;
       s.for_each_pixel(oy, ox, [&](std::int64_t iy, std::int64_t ix, std::int64_t, std::int64_t) {
         const std::int64_t at = s.input_at(n, iy, ix) + c;
@@ -43,16 +43,19 @@ void MaxPool2D::forward(const reference::Call& call) const {
       });
       const std::int64_t out = s.output_at(n, oy, ox) + c;
       y[out] = highest;
-      if (!winners.empty()) winners[out] = static_cast<double>(winner);
+      if (!winners.empty()) winners[out] = static_cast<Real>(winner);
     }
   });
 }
 
-void MaxPool2D::backward(const reference::Call& call) const {
-  const In dy = call.dy();
-  const Out dx = call.dx(), winners = call.saved(kIndices);
-  std::fill(dx.begin(), dx.end(), 0.0);
+template <class Real>
+void MaxPool2D::backward(const BasicCall<Real>& call) const {
+  const auto dy = call.dy();
+  const auto dx = call.dx(), winners = call.saved(kIndices);
+  std::fill(dx.begin(), dx.end(), Real{0});
   for (std::int64_t i = 0; i < dy.size(); ++i) dx[static_cast<std::int64_t>(winners[i])] += dy[i];
 }
+
+MILLRACE_LOOPS_OF(MaxPool2D)
 
 }  // namespace millrace::nn

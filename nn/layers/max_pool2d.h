@@ -20,8 +20,10 @@ struct MaxPool2D {  ///< padding never wins
   }
   [[nodiscard]] LayerShape infer(const LayerInput& input) const;
   [[nodiscard]] Derivative derivative(bool) const { return {.data = {operand::saved(kIndices)}}; }
-  void forward(const reference::Call& call) const;
-  void backward(const reference::Call& call) const;
+  template <class Real>
+  void forward(const reference::BasicCall<Real>& call) const;
+  template <class Real>
+  void backward(const reference::BasicCall<Real>& call) const;
   friend bool operator==(const MaxPool2D&, const MaxPool2D&) = default;
 };
 

@@ -6,8 +6,8 @@ namespace millrace::nn::reference {
 namespace {
 
 /// Calls body(sample, rows, columns, index of channel 0 of what is made of them) for each part.
-template <class Body>
-void for_each_part(const Call& call, const Stretches& parts, Body body) {
+template <class Real, class Body>
+void for_each_part(const BasicCall<Real>& call, const Stretches& parts, Body body) {
   std::int64_t out = 0;
   for (std::int64_t n = 0; n < call.samples; ++n) {
     for (const Stretch& rows : parts.rows) {
@@ -20,9 +20,9 @@ void for_each_part(const Call& call, const Stretches& parts, Body body) {
 }
 
 /// Calls body(index) for each pixel of a part and each channel.
-template <class Body>
-void for_each_element(const Call& call, std::int64_t n, const Stretch& rows, const Stretch& columns,
-                      Body body) {
+template <class Real, class Body>
+void for_each_element(const BasicCall<Real>& call, std::int64_t n, const Stretch& rows,
+                      const Stretch& columns, Body body) {
   const std::int64_t height = call.input()[0], width = call.input()[1];
   for (std::int64_t y = rows.begin; y < rows.end; ++y) {
     for (std::int64_t x = columns.begin; x < columns.end; ++x) {
@@ -35,30 +35,37 @@ void for_each_element(const Call& call, std::int64_t n, const Stretch& rows, con
 
 }  // namespace
 
-void average(const Call& call, const Stretches& parts) {
-  const In x = call.x();
-  const Out y = call.y();
-  std::fill(y.begin(), y.end(), 0.0);
+template <class Real>
+void average(const BasicCall<Real>& call, const Stretches& parts) {
+  const auto x = call.x();
+  const auto y = call.y();
+  std::fill(y.begin(), y.end(), Real{0});
   for_each_part(call, parts,
                 [&](std::int64_t n, const Stretch& rows, const Stretch& columns, std::int64_t out) {
                   for_each_element(call, n, rows, columns,
                                    [&](std::int64_t in, std::int64_t c) { y[out + c] += x[in]; });
-                  const auto count = static_cast<double>(rows.count * columns.count);
+                  const auto count = static_cast<Real>(rows.count * columns.count);
                   for (std::int64_t c = 0; c < call.channels(); ++c) y[out + c] /= count;
                 });
 }
 
-void average_backward(const Call& call, const Stretches& parts) {
-  const In dy = call.dy();
-  const Out dx = call.dx();
-  std::fill(dx.begin(), dx.end(), 0.0);
+template <class Real>
+void average_backward(const BasicCall<Real>& call, const Stretches& parts) {
+  const auto dy = call.dy();
+  const auto dx = call.dx();
+  std::fill(dx.begin(), dx.end(), Real{0});
   for_each_part(call, parts,
                 [&](std::int64_t n, const Stretch& rows, const Stretch& columns, std::int64_t out) {
-                  const double share = 1 / static_cast<double>(rows.count * columns.count);
+                  const Real share = 1 / static_cast<Real>(rows.count * columns.count);
                   for_each_element(call, n, rows, columns, [&](std::int64_t in, std::int64_t c) {
                     dx[in] += dy[out + c] * share;
                   });
                 });
 }
+
+template void average(const Call&, const Stretches&);
+template void average(const FloatCall&, const Stretches&);
+template void average_backward(const Call&, const Stretches&);
+template void average_backward(const FloatCall&, const Stretches&);
 
 }  // namespace millrace::nn::reference

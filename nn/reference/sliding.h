@@ -47,7 +47,8 @@ struct Sliding {
 };
 
 /// The window of a layer.
-[[nodiscard]] inline Sliding sliding(const Call& call, const SlidingWindow& window) {
+template <class Real>
+[[nodiscard]] Sliding sliding(const BasicCall<Real>& call, const SlidingWindow& window) {
   const auto [down, across] = place(window, call.input()[0], call.input()[1]);
   return {.samples = call.samples,
           .height = call.input()[0],
@@ -64,7 +65,9 @@ struct Sliding {
 }
 
 /// Means over parts of an image, which may overlap, and the gradient of them.
-void average(const Call& call, const Stretches& parts);
-void average_backward(const Call& call, const Stretches& parts);
+template <class Real>
+void average(const BasicCall<Real>& call, const Stretches& parts);
+template <class Real>
+void average_backward(const BasicCall<Real>& call, const Stretches& parts);
 
 }  // namespace millrace::nn::reference

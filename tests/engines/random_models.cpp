@@ -63,8 +63,16 @@ class Grower {
   }
 
   Image convolution(ModelBuilder& b, Image image, std::int64_t filters) {
-    b.conv(filters, 1 + below(3), Padding::same, 1, below(2) == 0);
-    image.channels = filters;
+    nn::Conv2D conv{.filters = filters, .padding = Padding::same, .bias = below(2) == 0};
+    conv.rows = 1 + below(3);
+    conv.columns = 1 + below(3);
+    if (below(4) == 0) conv.dilation = {1 + below(2), 2};
+    if (below(3) == 0) {  // one group a channel, or two groups
+      conv.groups = image.channels % 2 == 0 && below(2) == 0 ? 2 : image.channels;
+      conv.filters = conv.groups * (1 + below(2));
+    }
+    b.add(conv);
+    image.channels = conv.filters;
     return image;
   }
 
@@ -95,8 +103,17 @@ class Grower {
 
   Image pooling(ModelBuilder& b, Image image) {
     if (image.rows < 4 || image.columns < 4) return enlargement(b, image);
-    below(2) == 0 ? b.max_pool() : b.avg_pool();
-    return {image.rows / 2, image.columns / 2, image.channels};
+    switch (below(5)) {
+      case 0: b.max_pool(); return {image.rows / 2, image.columns / 2, image.channels};
+      case 1: b.avg_pool(); return {image.rows / 2, image.columns / 2, image.channels};
+      case 2:
+        b.add(nn::MaxPool2D{.size = 3, .stride = 2, .padding = Padding::all(1), .ceil = true});
+        return {image.rows / 2 + 1, image.columns / 2 + 1, image.channels};
+      case 3: b.add(nn::AdaptiveAvgPool{.rows = 3, .columns = 2}); return {3, 2, image.channels};
+      default:
+        b.add(nn::Conv2D{.filters = 3, .stride = {2, 1}, .padding = Padding::sides(0, 1, 2, 0)});
+        return {(image.rows - 2) / 2 + 1, image.columns, 3};
+    }
   }
 
   Image enlargement(ModelBuilder& b, Image image) {
@@ -120,7 +137,7 @@ class Grower {
         b.residual([&](ModelBuilder& c) { chain(c, now, depth - 1); });
       }
     }
-    if (now.channels != image.channels) convolution(b, now, image.channels);
+    if (now.channels != image.channels) b.conv(image.channels, 3, Padding::same);
   }
 
   Image side_by_side(ModelBuilder& b, const Image& image, int depth) {

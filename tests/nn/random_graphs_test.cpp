@@ -3,8 +3,10 @@
 #include <millrace/nn/graph.h>
 #include <millrace/nn/model_json.h>
 #include <millrace/nn/reference/check_gradients.h>
+#include <millrace/nn/zoo/zoo.h>
 
 #include "catch.h"
+#include "engines/networks.h"
 #include "engines/random_models.h"
 
 #include <algorithm>
@@ -50,6 +52,24 @@ std::int64_t most_alive(const std::vector<Interval>& intervals, std::size_t step
     }
   }
   return *std::ranges::max_element(alive);
+}
+
+TEST_CASE(
+    "Memory of networks that people use is at most 5 percent more than what is alive at once") {
+  std::vector<Model> models{test::resnet18(), test::mobilenet_v2(), test::squeezenet()};
+  models.push_back(zoo_model("cnn", {150, 150, 3}, 10));
+  models.push_back(zoo_model("mlp:500", {28, 28, 1}, 10));
+  models.push_back(zoo_model("vgg16", {150, 150, 3}, 10));
+  for (const Model& model : models) {
+    for (const Mode mode : {Mode::training, Mode::evaluation}) {
+      const Graph graph = build_graph(model, 32, mode, default_loss(model));
+      const std::vector<Interval> intervals = lifetimes(graph);
+      const auto planned = static_cast<double>(plan_arena(intervals).bytes);
+      const auto needed = static_cast<double>(most_alive(intervals, graph.ops.size()));
+      INFO(model.name << ", " << planned << " bytes for " << needed);
+      CHECK(planned <= 1.05 * needed);
+    }
+  }
 }
 
 TEST_CASE("Memory of random graphs is at most 15 percent more than what is alive at once") {
