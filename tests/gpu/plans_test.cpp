@@ -209,3 +209,25 @@ TEST_CASE("a convolution of a graph has stored channels, and the padding of its 
   CHECK(tf32[0].filters == 12);
   CHECK(tf32[1].filters == 8);
 }
+
+TEST_CASE("an H200 has deterministic plans for depthwise convolutions and those in groups") {
+  const nn::Model model = nn::ModelBuilder("m", {28, 28, 3})
+                              .conv(96, 3, nn::Padding::same)
+                              .depthwise_conv(3, nn::Padding::same, 2, false)
+                              .conv(64, 1)
+                              .conv({.filters = 64, .padding = nn::Padding::all(1), .groups = 8})
+                              .conv({.filters = 64, .padding = nn::Padding::all(2), .dilation = 2})
+                              .flatten()
+                              .dense(4)
+                              .build();
+  for (const nn::Precision precision :
+       {nn::Precision::fp32, nn::Precision::tf32, nn::Precision::fp16, nn::Precision::bf16}) {
+    for (Convolution convolution : gpu::test::asked_convolutions(model, 32, precision)) {
+      convolution.bias = false;  // which is added by itself where there is no plan with it
+      INFO(to_string(convolution));
+      const gpu::PlanReport report = gpu::check_plan(convolution, device("h200"), 256_MiB);
+      CHECK(report.exists);
+      CHECK(report.deterministic);
+    }
+  }
+}
