@@ -98,8 +98,8 @@ TEST_CASE("Convolutions in groups, depthwise or dilated agree with float64") {
 
 TEST_CASE("Groups that stored channels do not hold whole are refused by the layer's name") {
   const auto compile = [](std::int64_t channels, std::int64_t filters, Precision precision) {
-    const nn::Model model =
-        ModelBuilder("m", {5, 5, channels}).conv({.filters = filters, .groups = 2}).build();
+    ModelBuilder builder("m", {5, 5, channels});
+    const nn::Model model = classified(builder.conv({.filters = filters, .groups = 2}));
     (void)test::TestedEngine(precision).engine->compile(model, {.batch = 2});
   };
   CHECK_THROWS_WITH(compile(6, 4, Precision::fp16),
