@@ -30,13 +30,14 @@ struct Distances {
 /// that happen to be equal rounds the same way a hundred times), those of many are not: an engine
 /// is at most 4 times as far from float64 as plain loops over float32 are, and in no graph 1e-5
 /// away.
-inline void check_random_graphs(const nn::Engine& engine, std::uint64_t graphs) {
+inline void check_random_graphs(const nn::Engine& engine, std::uint64_t graphs,
+                                Groups groups = Groups::any) {
   constexpr std::int64_t kSamples = 5;
   const nn::Loss loss = nn::Loss::softmax_cross_entropy;
   const nn::ReferenceEngine exact, plain({.float_loops = true});
   Distances found, loops;
   for (std::uint64_t seed = 1; seed <= graphs; ++seed) {
-    const nn::Model model = random_model(seed);
+    const nn::Model model = random_model(seed, groups);
     const OwnedBatch data(model, loss, kSamples, seed);
     const std::vector<float> weights = random_weights(model, seed);
     const nn::CompileOptions options{.batch = kSamples, .loss = loss, .seed = seed};

@@ -17,7 +17,7 @@ struct Image {
 
 class Grower {
  public:
-  explicit Grower(std::uint64_t seed) : random_(seed, 0, 0, Purpose::user) {}
+  Grower(std::uint64_t seed, Groups groups) : random_(seed, 0, 0, Purpose::user), groups_(groups) {}
 
   nn::Model model(std::uint64_t seed) {
     Image image{5 + below(3), 5 + below(3), 2 + below(3)};
@@ -68,8 +68,9 @@ class Grower {
     conv.columns = 1 + below(3);
     if (below(4) == 0) conv.dilation = {1 + below(2), 2};
     if (below(3) == 0) {  // one group a channel, or two groups
-      conv.groups = image.channels % 2 == 0 && below(2) == 0 ? 2 : image.channels;
-      conv.filters = conv.groups * (1 + below(2));
+      const bool by_two = image.channels % 2 == 0 && below(2) == 0 && groups_ == Groups::any;
+      conv.groups = by_two ? 2 : image.channels;
+      conv.filters = conv.groups * (groups_ == Groups::any ? 1 + below(2) : 1);
     }
     b.add(conv);
     image.channels = conv.filters;
@@ -159,12 +160,13 @@ class Grower {
   }
 
   Random random_;
+  Groups groups_;
 };
 
 }  // namespace
 
-nn::Model random_model(std::uint64_t seed) {
-  return Grower(seed).model(seed);
+nn::Model random_model(std::uint64_t seed, Groups groups) {
+  return Grower(seed, groups).model(seed);
 }
 
 }  // namespace millrace::test
