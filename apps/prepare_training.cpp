@@ -94,6 +94,7 @@ Training prepare_training(TrainOptions options, TrainingData data, const Watch& 
                .gradient = gradient_of(o.schedule),
                .masks = o.pruning.is_on(),
                .accumulate = o.accumulate,
+               .average = o.ema,
                .seed = o.seed};
   check_monitor(t.compile.loss, o.callbacks.monitor, t.model);
   t.state =

@@ -5,6 +5,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/core/shown_text.h>
+#include <millrace/nn/average.h>
 #include <millrace/nodes/saved_model.h>
 
 #include <iostream>
@@ -20,8 +21,10 @@ const nn::Model& model_of(const Training& t, bool is_unfrozen) {
   return is_unfrozen ? t.state->unfrozen->model() : t.model;
 }
 
+/// Of the model that is saved.
 std::vector<float> parameters_of(const Training& t) {
-  const nn::Executor& executor = *t.state->executor;
+  nn::Executor& executor = *t.state->executor;
+  const nn::AverageScope averages(executor);
   std::vector<float> values(
       static_cast<std::size_t>(nn::arena_elements(nn::parameters(executor.model()))));
   executor.read(nn::Arena::parameters, values);
@@ -107,8 +110,11 @@ void RunFiles::snapshot(const Snapshot& taken, const StepRecord& record) {
   if (taken.is_whole) directory_.checkpoints().write(taken.step, taken.checkpoint, is_best);
   if (record.epoch == nullptr && !taken.is_last) return;
   const nn::Model& model = model_of(training_, taken.is_unfrozen);
-  save_model(directory_.model_file(), model, taken.parameters());
-  if (is_best) save_model(directory_.best_model_file(), model, taken.parameters());
+  const auto save = [&](const std::filesystem::path& file) {
+    save_model(file, model, taken.parameters(), FlattenOrder::channels_last, taken.averages());
+  };
+  save(directory_.model_file());
+  if (is_best) save(directory_.best_model_file());
 }
 
 void RunFiles::write_stopped() {
@@ -140,8 +146,15 @@ void complete_files(const Training& t, RunDirectory& directory) {
   if (!best_step || *best_step > state.step) return;  // a later one is of what is trained again
   try {
     const Checkpoint best = read_checkpoint(checkpoints.best_file());
-    save_model(directory.best_model_file(), model_of(t, best.get<bool>("unfrozen")),
-               best.array("parameters", parameters_of(t).size()));
+    const nn::Model& model = model_of(t, best.get<bool>("unfrozen"));
+    const std::vector<nn::Parameter> parameters = nn::parameters(model);
+    const auto values = [&](const char* name, std::int64_t elements) {
+      return std::span<const float>(best.array(name, static_cast<std::size_t>(elements)));
+    };
+    save_model(directory.best_model_file(), model,
+               values("parameters", nn::arena_elements(parameters)), FlattenOrder::channels_last,
+               t.compile.average ? values(kAverage, nn::trainable_elements(parameters))
+                                 : std::span<const float>());
   } catch (const Error& error) {
     std::cerr << "millrace: the best model stays as it is: " << shown(error.what()) << '\n';
   }

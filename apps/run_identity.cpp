@@ -10,6 +10,7 @@ namespace millrace::apps {
 namespace {
 
 constexpr const char* kAccumulate = "accumulate";
+constexpr const char* kEma = "option.ema";
 
 }  // namespace
 
@@ -24,11 +25,13 @@ RunIdentity::RunIdentity(const TrainOptions& o, const TrainingData& data, const 
                {"optimizer", o.optimizer},
                {kAccumulate, concat(o.accumulate)}},
       data_{{"training", fingerprint(data.training)}, {"validation", fingerprint(data.validation)}},
+      ema_(o.ema ? json_number(*o.ema) : std::string()),
       model_(nn::to_json(model)) {}
 
 void RunIdentity::save(Checkpoint& checkpoint) const {
   for (const auto& [name, value] : options_) checkpoint.set("option." + name, value);
   for (const auto& [name, value] : data_) checkpoint.set("data." + name, value);
+  if (!ema_.empty()) checkpoint.set(kEma, ema_);
   checkpoint.set("model", model_);
 }
 
@@ -43,6 +46,7 @@ void RunIdentity::restore(const Checkpoint& checkpoint) {
                          "; go on with the same"));
     }
   }
+  check_average(checkpoint);
   for (const auto& [name, value] : data_) {
     const auto before = checkpoint.get<std::string>("data." + name);
     if (before != value) {
@@ -53,6 +57,19 @@ void RunIdentity::restore(const Checkpoint& checkpoint) {
     }
   }
   check_model(checkpoint.get<std::string>("model"));
+}
+
+void RunIdentity::check_average(const Checkpoint& checkpoint) const {
+  const std::string before =
+      checkpoint.has(kEma) ? checkpoint.get<std::string>(kEma) : std::string();
+  if (before == ema_) return;
+  if (before.empty()) {
+    throw Error(
+        "the run was begun without an average of its weights, which cannot be added to it; leave "
+        "--ema out, or begin a new run from its weights");
+  }
+  throw Error(concat("the run was begun with --ema ", before,
+                     ema_.empty() ? ", not without" : ", not " + ema_, "; go on with the same"));
 }
 
 // Runs of older programs know nothing of their tables, and divided columns by 255 where a model's

@@ -22,9 +22,11 @@ class RunIdentity final : public Saved {
   void restore(const Checkpoint& checkpoint) override;
 
  private:
+  void check_average(const Checkpoint& checkpoint) const;
   void check_model(const std::string& text) const;
 
   std::map<std::string, std::string> options_, data_;
+  std::string ema_;  // empty: none
   std::string model_;
 };
 

@@ -71,6 +71,9 @@ void declare(CommandLine& line, TrainOptions& o) {
   line("epsilon", o.epsilon, "X", usual_help(&nn::OptimizerInfo::epsilon).c_str());
   line("weight-decay", o.weight_decay, "X",
        "added to the gradient; adamw, lion: decoupled; default 0");
+  line("ema", o.ema, "MOMENTUM",
+       "keep an exponential moving average of the weights, MOMENTUM x average + (1 - MOMENTUM) x "
+       "weights after each step: it is validated and saved; 0.999 is typical; default: none");
   line("seed", o.seed, "N", "of the split, the weights, the order and the augmentation; default 1");
   line("no-shuffle", o.no_shuffle, "", "train in the order of the data set");
   declare(line, o.schedule);
@@ -135,6 +138,7 @@ void check(TrainOptions& o) {
   require(beta2 >= 0 && beta2 < 1, "beta2", "in [0, 1)", beta2);
   require(o.epsilon >= 0, "epsilon", "0 or more", o.epsilon);
   require(o.weight_decay >= 0, "weight-decay", "0 or more", o.weight_decay);
+  require(!o.ema || (*o.ema > 0 && *o.ema < 1), "ema", "above 0 and below 1", o.ema.value_or(0));
   (void)augment_options(o.augmentation);
   check("train", o.engine());
   require(o.threads >= 0, "threads", "0 or more", o.threads);

@@ -56,6 +56,7 @@ struct TrainOptions {
   bool nesterov = false;
   std::optional<double> beta1, beta2;
   double epsilon = 0.0, weight_decay = 0.0;
+  std::optional<double> ema;  ///< momentum; absent: no average
   std::uint64_t seed = 1;
   bool no_shuffle = false;
   ScheduleOptions schedule;

@@ -46,7 +46,7 @@ Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
               .stall = stall_watch(o.stall_timeout)});
   charge_model(p, *t.engine, model_memory(t));
   if (t.state->unfrozen != nullptr) {
-    p.charge("weights on the move", t.compile.masks ? 3 : 2,
+    p.charge("weights on the move", 2 + (t.compile.masks ? 1 : 0) + (t.compile.average ? 1 : 0),
              Bytes{weight_elements(t.model) * sizeof(float)});
   }
   if (t.compile.accumulate > 1 && nn::has_batch_statistics(t.model)) {
@@ -59,7 +59,7 @@ Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
   Bytes kept;
   for (const auto& callback : t.callbacks) kept += callback->array_bytes();
   if (kept.count > 0) p.charge("best weights", 3, kept);  // kept, and two copies on the way
-  if (t.pruner != nullptr) p.charge("pruning", 1, t.pruner->scratch());
+  if (t.pruner != nullptr) p.charge("pruning", 1, t.pruner->scratch(t.compile.average.has_value()));
   auto batches = add_loading(p, t);
 
   auto device = p.pool<DeviceBatch>("device batches", kDeviceBatches, device_batches(t));

@@ -46,7 +46,9 @@ void print_choices(const Training& t) {
             << "training    " << o.epochs << " epochs, batch " << o.batch
             << (o.accumulate > 1 ? concat(" x ", o.accumulate) : "")
             << (o.loss.empty() ? "" : ", " + o.loss) << ", " << o.optimizer << ", learning rate "
-            << *o.learning_rate << describe(o.schedule) << ", seed " << o.seed << '\n'
+            << *o.learning_rate << describe(o.schedule)
+            << (o.ema ? concat(", average of the weights by ", *o.ema) : "") << ", seed " << o.seed
+            << '\n'
             << (t.pruner != nullptr ? "pruning     " + describe(*t.pruner) + '\n' : "")
             << "device      " << t.engine->description() << '\n'
             << (t.engine->shares_host_memory() ? ""

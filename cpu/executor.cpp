@@ -91,6 +91,7 @@ FlatArenas CpuExecutor::trainable_arenas() const {
   return {.weights = parameters_.as<float>().first(trainable),
           .states = states,
           .masks = masks_updates_ ? masks_.as<float>() : std::span<float>(),
+          .averages = averages_.as<float>(),
           .partial = std::span<const std::span<float>>(gradients_).first(active_slices_)};
 }
 
@@ -115,6 +116,7 @@ double CpuExecutor::timed_update(Update&& update) {
 }
 
 nn::StepResult CpuExecutor::train(const nn::Batch& batch, std::int64_t t, double learning_rate) {
+  nn::check_not_swapped(*this);
   nn::StepResult result = differentiate(batch);
   const double penalty =
       timed_update([&] { return updater_->update(learning_rate, t, trainable_arenas()); });
@@ -136,6 +138,7 @@ void CpuExecutor::start_accumulate(const nn::Batch& batch, bool begins_group) {
 
 void CpuExecutor::start_update(std::int64_t t, double learning_rate) {
   nn::check_accumulates(options_);
+  nn::check_not_swapped(*this);
   nn::check_group(group_.samples);
   timed_update([&] { return updater_->update(learning_rate, t, group_, trainable_arenas()); });
   group_.samples = 0;

@@ -36,6 +36,11 @@ class CpuExecutor : public nn::Executor {
   void predict(const nn::Batch& batch, std::span<float> outputs) override;
   void mask_updates(bool enabled) override { masks_updates_ = enabled; }
   [[nodiscard]] bool masks_updates() const override { return masks_updates_; }
+  [[nodiscard]] bool keeps_average() const override {
+    return options_.training && options_.average.has_value();
+  }
+  void swap_average() override;
+  [[nodiscard]] bool is_swapped() const override { return is_swapped_; }
   void read(nn::Arena arena, std::span<float> values) const override;
   void write(nn::Arena arena, std::span<const float> values) override;
   [[nodiscard]] std::vector<nn::OpTiming> timings() const override;
@@ -77,8 +82,8 @@ class CpuExecutor : public nn::Executor {
   std::optional<Programs> programs_;  // once compile() has come to an end
   std::optional<Updater> updater_;    // once the layouts are placed
   Bytes parameter_bytes_, gradient_bytes_, divided_gradient_bytes_, state_bytes_, mask_bytes_,
-      sum_bytes_;
-  Buffer parameters_, masks_, shared_, sums_;
+      sum_bytes_, average_bytes_;
+  Buffer parameters_, masks_, shared_, sums_, averages_;
   std::array<Buffer, nn::kMostStates> states_;
   struct SliceMemory {
     Buffer gradients, activations, scratch;
@@ -94,6 +99,7 @@ class CpuExecutor : public nn::Executor {
   Group group_;                              // under way
   nn::StepResult in_group_, updated_;        // of its batches; of groups since finish()
   bool masks_updates_ = true;
+  bool is_swapped_ = false;  // averages stand where weights do
   bool is_timed_ = false;
   double update_seconds_ = 0;
   std::int64_t updates_ = 0;

@@ -21,7 +21,7 @@ CpuExecutor::CpuExecutor(const nn::Model& model, const nn::CompileOptions& optio
   std::iota(positions_.begin(), positions_.end(), std::uint64_t{0});
   if (timings != nullptr) tuner_.emplace(std::move(timings), engine.on_timing);
   compile(engine);
-  updater_.emplace(options_.optimizer, options_.gradient, layouts_, team_);
+  updater_.emplace(options_, layouts_, team_);
 }
 
 void CpuExecutor::compile(const EngineOptions& engine) {
@@ -56,6 +56,7 @@ void CpuExecutor::plan_memory() {
   state_bytes_ = static_cast<std::uint64_t>(nn::state_arenas(options_.optimizer)) * gradient_bytes_;
   if (options_.masks) mask_bytes_ = gradient_bytes_;
   if (options_.accumulate > 1) sum_bytes_ = gradient_bytes_;
+  if (keeps_average()) average_bytes_ = gradient_bytes_;
 }
 
 std::vector<nn::MemoryLine> CpuExecutor::memory() const {
@@ -65,6 +66,7 @@ std::vector<nn::MemoryLine> CpuExecutor::memory() const {
                                     {"gradients", all_gradients},
                                     {"optimizer state", state_bytes_}};
   if (mask_bytes_.count > 0) lines.push_back({"masks", mask_bytes_});
+  if (average_bytes_.count > 0) lines.push_back({"average", average_bytes_});
   lines.push_back({"activations", slices * programs_->activations() + programs_->shared()});
   lines.push_back({"scratch", slices * Buffer::taken(programs_->scratch())});
   return lines;
@@ -79,6 +81,8 @@ void CpuExecutor::allocate() {
   }
   masks_ = Buffer(mask_bytes_);
   sums_ = Buffer(sum_bytes_);
+  averages_ = Buffer(average_bytes_);
+  std::ranges::fill(averages_.as<float>(), 0.0F);
   group_ = {};
   in_group_ = updated_ = {};
   std::ranges::fill(masks_.as<float>(), 1.0F);
@@ -99,13 +103,14 @@ void CpuExecutor::allocate() {
   programs_->bind(std::move(arenas));
   penalty_.reset();
   masks_updates_ = true;
+  is_swapped_ = false;
 }
 
 void CpuExecutor::release() {
   programs_->unbind();
   memory_.clear();
   gradients_.clear();
-  for (Buffer* memory : {&parameters_, &masks_, &shared_, &sums_}) *memory = Buffer();
+  for (Buffer* memory : {&parameters_, &masks_, &shared_, &sums_, &averages_}) *memory = Buffer();
   states_ = {};
 }
 
@@ -117,16 +122,17 @@ const Buffer& CpuExecutor::buffer(nn::Arena arena, std::size_t values) const {
       case nn::Arena::gradients: return memory_.front().gradients;
       case nn::Arena::state0:
       case nn::Arena::state1: return states_[static_cast<std::size_t>(nn::state_index(arena))];
-      case nn::Arena::masks: break;
+      case nn::Arena::masks: return masks_;
+      case nn::Arena::average: break;
     }
-    return masks_;
+    return averages_;
   };
   const Buffer& memory = memory_of();
   if (memory.size() == 0) {
-    throw Error(concat("cpu: the model '", model_.name, "' was compiled without this arena; ",
-                       nn::to_string(options_.optimizer.kind), " keeps ",
-                       nn::state_arenas(options_.optimizer),
-                       " state arenas with these options, masks are kept on request"));
+    throw Error(concat(
+        "cpu: the model '", model_.name, "' was compiled without this arena; ",
+        nn::to_string(options_.optimizer.kind), " keeps ", nn::state_arenas(options_.optimizer),
+        " state arenas with these options, masks and an average are kept on request"));
   }
   const std::int64_t expected = layouts_.outside_elements(arena != nn::Arena::parameters);
   MILLRACE_CHECK(static_cast<std::int64_t>(values) == expected, "the arena has ", expected,
@@ -145,6 +151,17 @@ void CpuExecutor::write(nn::Arena arena, std::span<const float> values) {
   const Buffer& memory = buffer(arena, values.size());
   layouts_.write(engine_, values, arena != nn::Arena::parameters, memory.data());
   penalty_.reset();
+  if (arena != nn::Arena::parameters) return;
+  const std::span<float> averages = averages_.as<float>();
+  std::copy_n(parameters_.as<float>().begin(), averages.size(), averages.begin());
+}
+
+void CpuExecutor::swap_average() {
+  nn::check_keeps_average(*this);
+  check_allocated();
+  updater_->swap_averages(trainable_arenas());
+  penalty_.reset();
+  is_swapped_ = !is_swapped_;
 }
 
 }  // namespace millrace::cpu

@@ -27,9 +27,11 @@ std::span<float> within(std::span<float> arena, std::size_t offset, std::size_t 
 
 }  // namespace
 
-Updater::Updater(const nn::OptimizerOptions& optimizer, const nn::GradientOptions& gradient,
-                 const ParameterLayouts& layouts, Team& team)
-    : optimizer_(optimizer), gradient_(gradient), team_(team) {
+Updater::Updater(const nn::CompileOptions& options, const ParameterLayouts& layouts, Team& team)
+    : optimizer_(options.optimizer),
+      gradient_(options.gradient),
+      share_(static_cast<float>(1 - options.average.value_or(1))),
+      team_(team) {
   for (std::size_t p = 0; p < layouts.parameters().size(); ++p) {
     const nn::Parameter& parameter = layouts.parameters()[p];
     if (!parameter.trainable) continue;
@@ -39,7 +41,7 @@ Updater::Updater(const nn::OptimizerOptions& optimizer, const nn::GradientOption
       pieces_.push_back({.offset = first / sizeof(float) + done,
                          .count = std::min(kPiece, elements - done),
                          .parameter = p,
-                         .is_penalised = gradient.l2 > 0 && parameter.role == nn::Role::kernel});
+                         .is_penalised = gradient_.l2 > 0 && parameter.role == nn::Role::kernel});
     }
   }
   weight_squares_.resize(pieces_.size());
@@ -163,10 +165,27 @@ double Updater::step(double learning_rate, std::int64_t t, const FlatArenas& are
     FlatArenas::States states;
     std::transform(arenas.states.begin(), arenas.states.end(), states.begin(), of);
     update_weights(optimizer_, constants, weights, gradients, states);
-    if (arenas.masks.empty()) return;
-    apply_masks(weights, arenas.masks.subspan(piece.offset, piece.count));
+    finish(piece, arenas);
   });
   return summed_penalty();
+}
+
+void Updater::finish(const Piece& piece, const FlatArenas& arenas) const {
+  const std::span<float> weights = within(arenas.weights, piece.offset, piece.count);
+  const std::span<float> averages = within(arenas.averages, piece.offset, piece.count);
+  if (!averages.empty()) take_averages(averages, weights, share_);
+  if (arenas.masks.empty()) return;
+  const std::span<const float> masks = arenas.masks.subspan(piece.offset, piece.count);
+  apply_masks(weights, masks);
+  if (!averages.empty()) apply_masks(averages, masks);
+}
+
+void Updater::swap_averages(const FlatArenas& arenas) {
+  for_each_piece([&](std::size_t i) {
+    const Piece& piece = pieces_[i];
+    const std::span<float> weights = within(arenas.weights, piece.offset, piece.count);
+    std::ranges::swap_ranges(weights, within(arenas.averages, piece.offset, piece.count));
+  });
 }
 
 double Updater::add_up(const FlatArenas& arenas) {

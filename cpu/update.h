@@ -1,14 +1,13 @@
 #pragma once
 // Everything between gradients and new weights, over the engine's own arenas: L2, clipping, the
-// optimizer, masks. Work is cut into fixed pieces of one parameter each, small enough for a core's
-// cache, so that all of it happens while a piece is there: one pass over memory, and one before it
-// where a clip must know a norm first. Sums are made piece by piece in a fixed order, so that
-// results depend on neither the number of threads nor which of them is faster.
+// optimizer, averages, masks. Work is cut into fixed pieces of one parameter each, small enough for
+// a core's cache, so that all of it happens while a piece is there: one pass over memory, and one
+// before it where a clip must know a norm first. Sums are made piece by piece in a fixed order, so
+// that results depend on neither the number of threads nor which of them is faster.
 
 #include <millrace/cpu/parameters.h>
 #include <millrace/cpu/team.h>
-#include <millrace/nn/gradient.h>
-#include <millrace/nn/optimizer.h>
+#include <millrace/nn/engine.h>
 
 #include <array>
 #include <cstddef>
@@ -26,6 +25,7 @@ struct FlatArenas {
   std::span<float> weights;
   States states;
   std::span<const float> masks;
+  std::span<float> averages;
   std::span<const std::span<float>> partial;
   [[nodiscard]] std::span<float> gradients() const { return partial.front(); }
 };
@@ -39,8 +39,7 @@ struct Group {
 class Updater {
  public:
   /// The options are valid, the layouts placed.
-  Updater(const nn::OptimizerOptions& optimizer, const nn::GradientOptions& gradient,
-          const ParameterLayouts& layouts, Team& team);
+  Updater(const nn::CompileOptions& options, const ParameterLayouts& layouts, Team& team);
 
   /// One step (nn::update's, with L2 and clips before and masks after it). Leaves in the gradients
   /// what the optimizer was given; returns penalty() of the weights as they were. Allocates
@@ -54,6 +53,9 @@ class Updater {
 
   /// Adds up the partial gradients, with the part of L2; returns the penalty.
   double add_up(const FlatArenas& arenas);
+
+  /// Exchanges weights and averages.
+  void swap_averages(const FlatArenas& arenas);
 
   /// l2 * (sum of squares of the trainable kernels).
   [[nodiscard]] double penalty(std::span<const float> weights);
@@ -78,6 +80,8 @@ class Updater {
               MakeGradients&& make_gradients);
   void penalise(std::size_t piece, const FlatArenas& arenas);
   void find_factors();
+  /// What follows the optimizer: averages and masks.
+  void finish(const Piece& piece, const FlatArenas& arenas) const;
   void limit(const Piece& piece, std::span<float> gradients) const;
   [[nodiscard]] double summed_penalty() const;
   [[nodiscard]] bool has_norm_clip() const {
@@ -86,6 +90,7 @@ class Updater {
 
   nn::OptimizerOptions optimizer_;
   nn::GradientOptions gradient_;
+  float share_;  // of the new weights in averages
   Team& team_;
   std::vector<Piece> pieces_;
   std::vector<double> weight_squares_;    // by piece: sum of w^2, 0 unless penalised

@@ -87,6 +87,7 @@ void GpuExecutor::allocate() {
   programs_.bind(arenas());
   gradients_ = Gradients::written;
   masks_updates_ = true;
+  is_swapped_ = false;
   started_ = {};
   samples_in_group_ = 0;
 }
@@ -130,6 +131,7 @@ void GpuExecutor::start(Program& program, unsigned purposes, const StepInput& in
 
 void GpuExecutor::start_train(const nn::Batch& batch, std::int64_t t, double learning_rate) {
   check_allocated();
+  nn::check_not_swapped(*this);
   Program& program = programs_.training(std::min(batch.samples, options_.batch));
   start(program, kTrain, on_device(batch, true), t, learning_rate);
   gradients_ = Gradients::given;

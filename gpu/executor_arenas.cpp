@@ -33,16 +33,17 @@ float* GpuExecutor::arena_memory(nn::Arena arena, std::size_t values) const {
       case nn::Arena::gradients: return reinterpret_cast<float*>(all.gradients);
       case nn::Arena::state0:
       case nn::Arena::state1: return all.states[static_cast<std::size_t>(nn::state_index(arena))];
-      case nn::Arena::masks: break;
+      case nn::Arena::masks: return all.masks;
+      case nn::Arena::average: break;
     }
-    return all.masks;
+    return all.average;
   };
   float* const memory = memory_of();
   if (memory == nullptr) {
-    throw Error(concat("gpu: the model '", model_.name, "' was compiled without this arena; ",
-                       nn::to_string(options_.optimizer.kind), " keeps ",
-                       nn::state_arenas(options_.optimizer),
-                       " state arenas with these options, masks are kept on request"));
+    throw Error(concat(
+        "gpu: the model '", model_.name, "' was compiled without this arena; ",
+        nn::to_string(options_.optimizer.kind), " keeps ", nn::state_arenas(options_.optimizer),
+        " state arenas with these options, masks and an average are kept on request"));
   }
   const std::int64_t expected = places_.outside_elements(arena != nn::Arena::parameters);
   MILLRACE_CHECK(static_cast<std::int64_t>(values) == expected, "the arena has ", expected,
@@ -82,10 +83,23 @@ void GpuExecutor::write(nn::Arena arena, std::span<const float> values) {
     return;
   }
   transfer_->write(memory, arena != nn::Arena::parameters, values);
-  if (arena == nn::Arena::parameters && has_copies()) {
+  if (arena != nn::Arena::parameters) return;
+  if (has_copies()) {
     device().launch(
         *stream_, refresh_working(type(), arenas().masters, arenas().working, places_.elements()));
   }
+  if (!keeps_average()) return;
+  device().launch(*stream_, refresh_working(Type::f32, arenas().masters, arenas().average,
+                                            places_.trainable_elements()));
+}
+
+// In the stream's order, so steps under way need not be waited for.
+void GpuExecutor::swap_average() {
+  nn::check_keeps_average(*this);
+  check_allocated();
+  device().launch(*stream_,
+                  gpu::swap_average(type(), update_arenas(arenas(), update_size(places_))));
+  is_swapped_ = !is_swapped_;
 }
 
 std::optional<nn::LossScaleState> GpuExecutor::loss_scale() const {

@@ -29,6 +29,7 @@ void GpuExecutor::accumulate(const StepInput& input, bool begins_group) {
 void GpuExecutor::start_update(std::int64_t t, double learning_rate) {
   nn::check_accumulates(options_);
   check_allocated();
+  nn::check_not_swapped(*this);
   nn::check_group(samples_in_group_);
   device().launch(*stream_, begin_step(arenas().scalars, numbers(t, learning_rate, 0, 0)));
   clock_.begin(*stream_);
@@ -48,6 +49,7 @@ void GpuExecutor::start_steps(const nn::Batch& batch, std::int64_t rows, std::in
     return nn::Executor::start_steps(batch, rows, t, learning_rates);
   }
   const std::int64_t group = options_.accumulate;
+  nn::check_not_swapped(*this);
   nn::check_steps(batch.samples, rows, group, learning_rates.size());
   MILLRACE_CHECK(rows <= options_.batch && group <= kMostSteps, "at most ", kMostSteps,
                  " steps of at most ", options_.batch, " samples, not ", group, " of ", rows);

@@ -31,6 +31,7 @@ std::vector<nn::MemoryLine> MemoryNeeds::lines() const {
   lines.push_back({"gradients", Bytes{gradients + given + sums}});
   lines.push_back({"optimizer state", Bytes{static_cast<std::uint64_t>(states) * state}});
   add("masks", masks);
+  add("average", average);
   lines.push_back({"activations", Bytes{activations}});
   lines.push_back({"scratch", Bytes{scratch()}});
   return lines;
@@ -57,6 +58,7 @@ MemoryNeeds memory_needs(const Programs& programs, const ParameterPlaces& parame
   if (options.gradient.l2 > 0) needs.given = trainable * sizeof(float);
   if (options.accumulate > 1) needs.sums = aligned(trainable * sizeof(float));
   if (options.masks) needs.masks = trainable * sizeof(float);
+  if (options.average) needs.average = trainable * sizeof(float);
   if (options.gradient.clip_norm > 0) {
     needs.norms = segments * kNormParts * sizeof(double);
   }
@@ -88,6 +90,7 @@ ExecutorMemory::ExecutorMemory(Device& device, const MemoryNeeds& needs) {
   gradients_ = take(needs.gradients + needs.given + needs.sums, "gradients");
   state_ = take(static_cast<std::uint64_t>(needs.states) * needs.state, "optimizer state");
   masks_ = take(needs.masks, "masks");
+  average_ = take(needs.average, "average");
   activations_ = take(needs.activations, "activations");
   scratch_ = take(needs.scratch(), "scratch");
 
@@ -101,6 +104,7 @@ ExecutorMemory::ExecutorMemory(Device& device, const MemoryNeeds& needs) {
     arenas_.states.at(i) = floats(state_.data() + i * needs.state);
   }
   arenas_.masks = floats(masks_.data());
+  arenas_.average = floats(average_.data());
   arenas_.activations = activations_.data();
   std::byte* next = scratch_.data();
   const auto place = [&](std::uint64_t bytes) {
@@ -118,7 +122,8 @@ ExecutorMemory::ExecutorMemory(Device& device, const MemoryNeeds& needs) {
 
 std::vector<const Buffer*> ExecutorMemory::zeroed() const {
   std::vector<const Buffer*> blocks;
-  for (const Buffer* block : {&parameters_, &working_, &gradients_, &state_, &masks_, &scratch_}) {
+  for (const Buffer* block :
+       {&parameters_, &working_, &gradients_, &state_, &masks_, &average_, &scratch_}) {
     if (block->size() > 0) blocks.push_back(block);
   }
   return blocks;

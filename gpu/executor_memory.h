@@ -16,7 +16,7 @@ namespace millrace::gpu {
 /// Bytes of each arena and table.
 struct MemoryNeeds {
   std::uint64_t parameters = 0, working = 0, gradients = 0, given = 0, sums = 0, state = 0,
-                masks = 0;
+                masks = 0, average = 0;
   int states = 0;  ///< arenas of `state` bytes
   std::uint64_t activations = 0, workspace = 0;
   std::uint64_t segments = 0, partials = 0, norms = 0, steps = 0;
@@ -40,7 +40,7 @@ class ExecutorMemory {
   [[nodiscard]] std::vector<const Buffer*> zeroed() const;
 
  private:
-  Buffer parameters_, working_, gradients_, state_, masks_, activations_, scratch_;
+  Buffer parameters_, working_, gradients_, state_, masks_, average_, activations_, scratch_;
   Arenas arenas_;
 };
 

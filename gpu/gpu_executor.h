@@ -45,6 +45,9 @@ class GpuExecutor : public nn::Executor {
   void predict(const nn::Batch& batch, std::span<float> outputs) override;
   void mask_updates(bool enabled) override { masks_updates_ = enabled; }
   [[nodiscard]] bool masks_updates() const override { return masks_updates_; }
+  [[nodiscard]] bool keeps_average() const override { return needs_.average > 0; }
+  void swap_average() override;
+  [[nodiscard]] bool is_swapped() const override { return is_swapped_; }
   void read(nn::Arena arena, std::span<float> values) const override;
   void write(nn::Arena arena, std::span<const float> values) override;
   [[nodiscard]] std::optional<nn::LossScaleState> loss_scale() const override;
@@ -117,6 +120,7 @@ class GpuExecutor : public nn::Executor {
   std::optional<InputSlot> own_slot_;  // for batches in host memory, from the first of them on
   enum class Gradients { written, differentiated, given } gradients_ = Gradients::written;
   bool masks_updates_ = true;
+  bool is_swapped_ = false;  // averages stand where weights do
   bool is_timed_ = false;
   mutable StepClock clock_;
   mutable std::int64_t samples_under_way_ = 0;

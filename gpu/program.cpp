@@ -103,6 +103,7 @@ const Arenas& no_arenas() {
                              .given = address_of_nothing<float>(),
                              .states = {address_of_nothing<float>(), address_of_nothing<float>()},
                              .masks = address_of_nothing<float>(),
+                             .average = address_of_nothing<float>(),
                              .activations = nowhere,
                              .workspace = nowhere,
                              .segments = address_of_nothing<Segment>(),

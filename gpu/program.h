@@ -45,6 +45,7 @@ struct Arenas {
   float* given = nullptr;                        ///< gradients as the optimizer got them, with L2
   std::array<float*, nn::kMostStates> states{};  ///< of the optimizer
   float* masks = nullptr;
+  float* average = nullptr;  ///< of the trainable masters
   std::byte* activations = nullptr;
   std::byte* workspace = nullptr;
   Segment* segments = nullptr;

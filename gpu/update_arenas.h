@@ -26,6 +26,7 @@ struct UpdateSize {
           .sums = arenas.sums,
           .states = arenas.states,
           .masks = arenas.masks,
+          .average = arenas.average,
           .given = arenas.given,
           .segments = arenas.segments,
           .segment_count = size.segments,

@@ -41,6 +41,10 @@ void validate(const CompileOptions& options) {
     throw UsageError(concat("label_smoothing: expected 0 <= label_smoothing < 1, not ",
                             options.label_smoothing));
   }
+  if (options.average && !(*options.average > 0 && *options.average < 1)) {
+    throw UsageError(
+        concat("average: expected a momentum 0 < average < 1, not ", *options.average));
+  }
   if (options.training) validate(options.optimizer);
   validate(options.gradient);
 }
@@ -53,6 +57,25 @@ void check_accumulates(const CompileOptions& options) {
 void check_group(std::int64_t samples) {
   if (samples > 0) return;
   throw Error("an update without gradients: start_accumulate() comes before start_update()");
+}
+
+void check_not_swapped(const Executor& executor) {
+  if (!executor.is_swapped()) return;
+  throw Error(
+      "an update while averages stand where the weights do; call swap_average() once more first, "
+      "or leave that to AverageScope");
+}
+
+void check_keeps_average(const Executor& executor) {
+  if (executor.keeps_average()) return;
+  throw Error(concat("the model '", executor.model().name,
+                     "' was compiled without an average of its weights to exchange them with; set "
+                     "CompileOptions::average and training"));
+}
+
+void Executor::swap_average() {
+  check_keeps_average(*this);
+  throw Error("this executor keeps averages and cannot exchange weights with them");
 }
 
 Bytes total(const std::vector<MemoryLine>& lines) {

@@ -38,6 +38,9 @@ struct CompileOptions {
   /// The most batches whose gradients one update takes together: above 1 memory is kept for their
   /// sum, and Executor::start_accumulate() may be called.
   std::int64_t accumulate = 1;
+  /// Keep Arena::average, with this momentum m in (0, 1): after each update a trainable parameter w
+  /// has the average m * average + (1 - m) * w. A step that is skipped leaves it as it is.
+  std::optional<double> average{};
   std::uint64_t seed = 0;  ///< of dropout
 };
 
@@ -65,8 +68,8 @@ struct Batch {
 
 /// Where the bytes of a compiled model go; for the plan of a pipeline and for `inspect`.
 struct MemoryLine {
-  std::string name;  ///< "parameters", "gradients", "optimizer state", "masks", "activations",
-                     ///< "scratch"
+  std::string name;  ///< "parameters", "gradients", "optimizer state", "masks", "average",
+                     ///< "activations", "scratch"
   Bytes bytes;
 };
 
@@ -85,7 +88,9 @@ enum class Arena {
   gradients,
   state0,  ///< of the optimizer, which keeps state_arenas() of them
   state1,
-  masks  ///< 0 or 1 for each trainable element, 1 at first; with CompileOptions::masks alone
+  masks,   ///< 0 or 1 for each trainable element, 1 at first; with CompileOptions::masks alone
+  average  ///< of the trainable elements; with CompileOptions::average alone. What is written to
+           ///< the parameters is written to it too.
 };
 /// State `index` of the optimizer, from 0 on.
 [[nodiscard]] constexpr Arena state_arena(int index) noexcept {
@@ -156,6 +161,14 @@ class Executor {
   virtual void mask_updates(bool enabled) = 0;
   [[nodiscard]] virtual bool masks_updates() const = 0;  ///< what mask_updates() was told last
 
+  /// Whether there is an Arena::average. Masks that updates apply to weights are applied to it too.
+  [[nodiscard]] virtual bool keeps_average() const { return false; }
+  /// Exchanges the trainable parameters and their averages, to the bit: what evaluates, predicts
+  /// and reads then takes averages for weights. An update throws Error until they are exchanged
+  /// back; AverageScope (average.h) sees to that. Throws Error where no average is kept.
+  virtual void swap_average();
+  [[nodiscard]] virtual bool is_swapped() const { return false; }  ///< averages stand there now
+
   /// Copies an arena out of or into the engine; arena_elements() values for parameters,
   /// trainable_elements() for the others. An arena that is not kept is refused.
   virtual void read(Arena arena, std::span<float> values) const = 0;
@@ -180,6 +193,9 @@ void validate(const CompileOptions& options);
 /// start_update() say.
 void check_accumulates(const CompileOptions& options);
 void check_group(std::int64_t samples);
+/// For engines: before an update, and before swap_average(), which throws Error as it says.
+void check_not_swapped(const Executor& executor);
+void check_keeps_average(const Executor& executor);
 /// Of start_steps(): there is a learning rate for each update.
 void check_steps(std::int64_t samples, std::int64_t rows, std::int64_t accumulate,
                  std::size_t learning_rates);

@@ -68,7 +68,7 @@ class EarlyStopper final : public Callback {
 
   void on_epoch(EpochRecord& epoch, TrainingState& state) override {
     const auto [improved, stop] = decision_.update(epoch.epoch, value_of(monitor_, epoch));
-    if (restores_best_ && improved) best_weights_ = state.weights();
+    if (restores_best_ && improved) best_weights_ = state.evaluated_weights();
     if (!stop) return;
     const auto& [best, best_epoch, wait] = decision_.state();
     state.finish(concat("early stopping after epoch ", epoch.epoch + 1, ": ", monitor_.name,

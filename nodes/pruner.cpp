@@ -23,7 +23,7 @@ std::int64_t zeros(std::span<const float> mask) {
   return std::count(mask.begin(), mask.end(), 0.0F);
 }
 
-/// As the engines do: a pruned weight is +0, never -0.
+/// As the engines do: a pruned weight is +0, never -0. Without weights there is nothing to do.
 void multiply(std::span<float> weights, std::span<const float> mask) {
   std::transform(weights.begin(), weights.end(), mask.begin(), weights.begin(),
                  [](float weight, float keeps) { return weight * keeps + 0.0F; });
@@ -48,8 +48,9 @@ Pruner::Pruner(const nn::Model& model, PruneOptions options)
   }
 }
 
-Bytes Pruner::scratch() const noexcept {
-  return {2 * arena_elements_ * sizeof(float)};  // masks of all, once nothing is frozen
+Bytes Pruner::scratch(bool has_average) const noexcept {
+  return {(has_average ? 3 : 2) * arena_elements_ *
+          sizeof(float)};  // masks of all, once nothing is frozen
 }
 
 bool Pruner::is_due(std::uint64_t updates) const noexcept {
@@ -62,6 +63,8 @@ std::vector<Pruner::Kernel> Pruner::read(nn::Executor& executor) {
   masks_.resize(static_cast<std::size_t>(nn::trainable_elements(parameters)));
   executor.read(nn::Arena::parameters, weights_);
   executor.read(nn::Arena::masks, masks_);
+  averages_.resize(executor.keeps_average() ? masks_.size() : 0);
+  if (!averages_.empty()) executor.read(nn::Arena::average, averages_);
   std::vector<Kernel> kernels;
   for (const PrunedTensor& tensor : summary_.tensors) {
     const auto found =
@@ -69,7 +72,8 @@ std::vector<Pruner::Kernel> Pruner::read(nn::Executor& executor) {
           return parameter.name == tensor.name && parameter.trainable;
         });
     MILLRACE_CHECK(found != parameters.end(), "the executor trains ", tensor.name);
-    kernels.push_back({part(weights_, *found), part(masks_, *found)});
+    kernels.push_back({part(weights_, *found), part(masks_, *found),
+                       averages_.empty() ? std::span<float>() : part(averages_, *found)});
   }
   return kernels;
 }
@@ -77,6 +81,7 @@ std::vector<Pruner::Kernel> Pruner::read(nn::Executor& executor) {
 void Pruner::write(nn::Executor& executor) {
   executor.write(nn::Arena::masks, masks_);
   executor.write(nn::Arena::parameters, weights_);
+  if (!averages_.empty()) executor.write(nn::Arena::average, averages_);
 }
 
 void Pruner::begin(nn::Executor& executor, std::uint64_t updates, bool validates_first) {
@@ -110,7 +115,7 @@ void Pruner::make_masks(nn::Executor& executor, std::uint64_t updates) {
   const nn::PruneSchedule& schedule = options_.schedule;
   const std::vector<Kernel> kernels = read(executor);
   for (std::size_t i = 0; i < kernels.size(); ++i) {
-    const auto [weights, mask] = kernels[i];
+    const auto [weights, mask, average] = kernels[i];
     PrunedTensor& tensor = summary_.tensors[i];
     nn::check_prunable(tensor.name, weights);
     tensor.threshold =
@@ -119,13 +124,17 @@ void Pruner::make_masks(nn::Executor& executor, std::uint64_t updates) {
             : nn::prune_smallest(weights, nn::pruned_at(schedule, step, weights.size()), mask);
     tensor.pruned = zeros(mask);
     multiply(weights, mask);
+    multiply(average, mask);
   }
   write(executor);
   made_at_ = updates;
 }
 
 void Pruner::apply_masks(nn::Executor& executor) {
-  for (const Kernel& kernel : read(executor)) multiply(kernel.weights, kernel.mask);
+  for (const Kernel& kernel : read(executor)) {
+    multiply(kernel.weights, kernel.mask);
+    multiply(kernel.average, kernel.mask);
+  }
   write(executor);
 }
 

@@ -62,7 +62,8 @@ class Pruner final : public Saved {
   [[nodiscard]] const PruneSummary& summary() const noexcept { return summary_; }
   [[nodiscard]] const PruneOptions& options() const noexcept { return options_; }
   [[nodiscard]] PruneRule rule() const noexcept { return rule_; }
-  [[nodiscard]] Bytes scratch() const noexcept;
+  /// `has_average`: the executor keeps averages of its weights, which are pruned with them.
+  [[nodiscard]] Bytes scratch(bool has_average = false) const noexcept;
 
   /// All but the masks themselves, which are an arena of the executor.
   void save(Checkpoint& checkpoint) const override;
@@ -71,10 +72,10 @@ class Pruner final : public Saved {
 
  private:
   struct Kernel {
-    std::span<float> weights, mask;
+    std::span<float> weights, mask, average;  ///< the last may be empty
   };
   [[nodiscard]] bool is_due(std::uint64_t updates) const noexcept;
-  /// Reads weights and masks of the executor.
+  /// Reads weights, masks and averages of the executor.
   std::vector<Kernel> read(nn::Executor& executor);
   void write(nn::Executor& executor);
   void make_masks(nn::Executor& executor, std::uint64_t updates);
@@ -85,7 +86,7 @@ class Pruner final : public Saved {
   std::size_t arena_elements_, trainable_elements_;
   PruneSummary summary_;
   std::optional<std::uint64_t> made_at_;  // updates before the last masks
-  std::vector<float> weights_, masks_;
+  std::vector<float> weights_, masks_, averages_;
 };
 
 }  // namespace millrace

@@ -74,14 +74,16 @@ const Shape& image_of(const std::vector<Shape>& images, const nn::Parameter& par
 }  // namespace
 
 void save_model(const std::filesystem::path& path, const nn::Model& model,
-                std::span<const float> parameters, FlattenOrder order) {
+                std::span<const float> parameters, FlattenOrder order,
+                std::span<const float> averages) {
   const bool is_reordered = order == FlattenOrder::channels_first;
   const std::vector<Shape> images = reordered_images(model, is_reordered);
   std::vector<NamedTensor> tensors;
   std::vector<std::vector<float>> copies;  // of those in another order; moving keeps their numbers
   for (const nn::Parameter& parameter : nn::parameters(model)) {
     const Shape& image = image_of(images, parameter);
-    std::span<const float> values = part(parameters, parameter);
+    const bool is_averaged = parameter.trainable && !averages.empty();
+    std::span<const float> values = part(is_averaged ? averages : parameters, parameter);
     if (image.rank() == 3) values = copies.emplace_back(nn::to_channels_first(image, values));
     tensors.push_back({parameter.name, parameter.shape, values});
   }

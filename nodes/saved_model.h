@@ -29,10 +29,11 @@ struct SavedModel {
 };
 
 /// Writes beside and renames: the file is whole or not there. A fitted whitening matrix is the
-/// tensor "preprocessing.whitening". Throws Error (disk; whitening that was not fitted).
+/// tensor "preprocessing.whitening". `averages`: of the trainable parameters, which are written
+/// instead of them; or empty. Throws Error (disk; whitening that was not fitted).
 void save_model(const std::filesystem::path& path, const nn::Model& model,
-                std::span<const float> parameters,
-                FlattenOrder order = FlattenOrder::channels_last);
+                std::span<const float> parameters, FlattenOrder order = FlattenOrder::channels_last,
+                std::span<const float> averages = {});
 
 /// Throws Error naming the file: not safetensors, no model in it, a tensor that is missing or of
 /// another shape than the model says, tensors that the model does not have.

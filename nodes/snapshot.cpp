@@ -2,6 +2,12 @@
 
 namespace millrace {
 
+std::span<const float> Snapshot::averages() const {
+  const auto found = checkpoint.arrays.find(kAverage);
+  if (!is_whole || found == checkpoint.arrays.end()) return {};
+  return found->second;
+}
+
 void save(const TrainingState& state, const SavedParts& parts, Checkpoint& checkpoint) {
   checkpoint.values.clear();
   state.save(checkpoint);

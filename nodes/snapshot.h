@@ -18,10 +18,14 @@ struct Snapshot {
   bool is_unfrozen = false;  ///< TrainingState::is_unfrozen(): what order the parameters have
   bool is_last = false;      ///< training was finished at this step, maybe within an epoch
   std::uint64_t step = 0;    ///< training steps
-  /// As nn::Executor::read(Arena::parameters) gives them.
+  /// As nn::Executor::read(Arena::parameters) gives them; where not `is_whole`, with averages in
+  /// the place of weights.
   [[nodiscard]] std::span<const float> parameters() const {
     return checkpoint.arrays.at("parameters");
   }
+  /// Where averages are evaluated and saved instead, and not among parameters() already: those of
+  /// the trainable parameters, which come first there. Else empty.
+  [[nodiscard]] std::span<const float> averages() const;
 };
 
 /// What has state that a checkpoint must hold: callbacks, pruning. Names of values and arrays begin

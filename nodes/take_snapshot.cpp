@@ -1,5 +1,7 @@
 #include <millrace/nodes/take_snapshot.h>
 
+#include <millrace/nn/average.h>
+
 #include <utility>
 
 namespace millrace {
@@ -29,6 +31,7 @@ StepRecord TakeSnapshot::operator()(const StepRecord& record, Context& context) 
   if (snapshot.is_whole) {
     save(*state_, parts_, snapshot.checkpoint);
   } else {
+    const nn::AverageScope averages(*state_->executor);
     std::vector<float>& values = snapshot.checkpoint.arrays["parameters"];
     values.resize(
         static_cast<std::size_t>(nn::arena_elements(nn::parameters(state_->executor->model()))));

@@ -1,5 +1,7 @@
 #include <millrace/nodes/train_step.h>
 
+#include <millrace/nn/average.h>
+
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -143,6 +145,7 @@ std::int64_t steps_of(const DeviceBatch& batch) {
 
 nn::StepResult TrainStep::evaluate(const DeviceBatch& batch) {
   const nn::Batch view = batch.view();
+  const nn::AverageScope averages(*state_->executor);
   if (!figures_) {
     state_->executor->start_evaluate(view);
     return {};

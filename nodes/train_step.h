@@ -40,6 +40,8 @@ struct StepRecord {
 /// takes no step, one with several steps (BatchTag::rows) takes them in one go. Once the state is
 /// finished, batches go no further.
 ///
+/// Validation is of the averages of the weights, where the executor keeps some.
+///
 /// Where the executor accumulates gradients, a step is an update: the batches of a group, so many
 /// from the first of an epoch on or what is left at its end, become one record, that of the last
 /// one with the samples of all; those before it go no further. A batch of several steps must then

@@ -1,5 +1,7 @@
 #include <millrace/nodes/training_state.h>
 
+#include <millrace/nn/average.h>
+
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -14,9 +16,10 @@ const char* name_of(nn::Arena arena) {
     case nn::Arena::gradients: return "gradients";
     case nn::Arena::state0: return "first_moment";
     case nn::Arena::state1: return "second_moment";
-    case nn::Arena::masks: break;
+    case nn::Arena::masks: return "masks";
+    case nn::Arena::average: break;
   }
-  return "masks";
+  return kAverage;
 }
 
 std::size_t elements_of(const nn::Model& model, nn::Arena arena) {
@@ -115,20 +118,41 @@ void TrainingState::set_masks(std::span<const float> masks) {
   executor->write(nn::Arena::masks, std::span(values).first(elements(nn::Arena::masks)));
 }
 
+std::vector<float> TrainingState::evaluated_weights() const {
+  const nn::AverageScope scope(*executor);
+  return weights();
+}
+
+std::vector<float> TrainingState::averages() const {
+  return executor->keeps_average() ? evaluated_weights() : std::vector<float>();
+}
+
+void TrainingState::set_averages(std::span<const float> averages) {
+  if (averages.empty()) return;
+  const nn::Model& model = executor->model();
+  const std::vector<float> values = reordered(averages, thawed(model), model);
+  executor->write(nn::Arena::average, std::span(values).first(elements(nn::Arena::average)));
+}
+
 void TrainingState::drop_group() {
-  if (!before_group.empty()) executor->write(nn::Arena::parameters, before_group);
+  if (before_group.empty()) return;
+  const std::vector<float> kept = averages();
+  executor->write(nn::Arena::parameters, before_group);
+  set_averages(kept);
   before_group.clear();
 }
 
 void TrainingState::unfreeze() {
   if (unfrozen == nullptr || is_unfrozen_) return;
   const std::vector<float> kept = weights();
+  const std::vector<float> kept_averages = averages();
   const std::vector<float> kept_masks = masks();
   const bool masks_updates = executor->masks_updates();
   executor->release();
   executor = unfrozen;
   executor->allocate();
   set_weights(kept);
+  set_averages(kept_averages);
   set_masks(kept_masks);
   executor->mask_updates(masks_updates);
   update = 0;
@@ -136,6 +160,7 @@ void TrainingState::unfreeze() {
 }
 
 void TrainingState::save(Checkpoint& checkpoint) const {
+  MILLRACE_CHECK(!executor->is_swapped(), "a state is saved outside of an AverageScope");
   checkpoint.set("step", std::int64_t(step));
   checkpoint.set("update", std::int64_t(update));
   checkpoint.set("rate_factor", rate_factor);
@@ -227,6 +252,7 @@ std::vector<nn::Arena> arenas_of(const nn::CompileOptions& options) {
   std::vector<nn::Arena> arenas{nn::Arena::parameters};
   for (int i = 0; i < states; ++i) arenas.push_back(nn::state_arena(i));
   if (options.masks) arenas.push_back(nn::Arena::masks);
+  if (options.average) arenas.push_back(nn::Arena::average);  // behind the parameters
   return arenas;
 }
 

@@ -15,11 +15,15 @@
 
 namespace millrace {
 
+/// What checkpoints call Arena::average.
+inline constexpr const char* kAverage = "average";
+
 /// Thread safety: belongs to the engine's thread while a pipeline runs, except is_finished().
 class TrainingState {
  public:
   /// The executor is allocated and initialised by the caller, before the first step. `arenas` are
-  /// those that a checkpoint holds: the parameters, and what the optimizer and pruning keep.
+  /// those that a checkpoint holds: the parameters, and what the optimizer, pruning and
+  /// averaging keep, in the order in which they are written back.
   explicit TrainingState(std::shared_ptr<nn::Executor> executor,
                          std::vector<nn::Arena> arenas = {nn::Arena::parameters});
 
@@ -50,6 +54,8 @@ class TrainingState {
   /// the model with all layers trainable.
   [[nodiscard]] std::vector<float> weights() const;
   void set_weights(std::span<const float> weights);
+  /// weights() of the model that is evaluated and saved: averages, where the executor keeps some.
+  [[nodiscard]] std::vector<float> evaluated_weights() const;
 
   /// Forgets the batches of a group that will get no update, because training stops.
   void drop_group();
@@ -75,6 +81,9 @@ class TrainingState {
   /// In the order of weights(); empty where none are kept.
   [[nodiscard]] std::vector<float> masks() const;
   void set_masks(std::span<const float> masks);
+  /// Likewise.
+  [[nodiscard]] std::vector<float> averages() const;
+  void set_averages(std::span<const float> averages);
 
   std::vector<nn::Arena> arenas_;
   bool is_unfrozen_ = false;

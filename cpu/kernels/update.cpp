@@ -89,6 +89,13 @@ void Add(std::size_t count, float* sum, const float* other) {
   });
 }
 
+void TakeAverages(std::size_t count, float share, const float* weights, float* averages) {
+#pragma omp simd
+  for (std::size_t i = 0; i < count; ++i) {
+    averages[i] = nn::averaged<Math>(averages[i], weights[i], share);
+  }
+}
+
 void Mask(std::size_t count, float* values, const float* masks) {
   for_lanes(count, [&](auto d, std::size_t i) {
     const auto product = hn::Mul(hn::LoadU(d, values + i), hn::LoadU(d, masks + i));
@@ -104,6 +111,7 @@ namespace millrace::cpu {
 
 HWY_EXPORT(Update);
 HWY_EXPORT(Add);
+HWY_EXPORT(TakeAverages);
 HWY_EXPORT(Mask);
 
 void update_weights(const nn::OptimizerOptions& optimizer, const nn::UpdateConstants& constants,
@@ -118,6 +126,10 @@ void update_weights(const nn::OptimizerOptions& optimizer, const nn::UpdateConst
 
 void add(std::span<float> sum, std::span<const float> other) {
   HWY_DYNAMIC_DISPATCH(Add)(sum.size(), sum.data(), other.data());
+}
+
+void take_averages(std::span<float> averages, std::span<const float> weights, float share) {
+  HWY_DYNAMIC_DISPATCH(TakeAverages)(averages.size(), share, weights.data(), averages.data());
 }
 
 void apply_masks(std::span<float> values, std::span<const float> masks) {

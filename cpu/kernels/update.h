@@ -17,6 +17,9 @@ void update_weights(const nn::OptimizerOptions& optimizer, const nn::UpdateConst
 /// sum += other.
 void add(std::span<float> sum, std::span<const float> other);
 
+/// The averages take the new weights; `share` is 1 - momentum.
+void take_averages(std::span<float> averages, std::span<const float> weights, float share);
+
 /// values *= masks; what a zero makes zero is +0, never -0, so that files of pruned weights
 /// compress.
 void apply_masks(std::span<float> values, std::span<const float> masks);

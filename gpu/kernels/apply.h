@@ -147,6 +147,8 @@ struct Update {
   const T* gradients;
   float* states[nn::kMostStates];
   const float* masks;  ///< or null
+  float* average;      ///< or null
+  float share;         ///< of the new weights in the average
   float* given;        ///< or null
   GradientRule rule;
   typename Rule::template Fixed<float> fixed;
@@ -168,11 +170,20 @@ struct Update {
       Rule::template apply<nn::PlainMath, float>(fixed, step, g.values[k], w.values[k],
                                                  state[S].values[k]...);
     }
+    Chunk<float, kSize> mean{};
+    if (average != nullptr) {
+      mean = read_chunk<kSize>(average, begin, elements);
+      for (int k = 0; k < kSize; ++k) {
+        mean.values[k] = nn::averaged<nn::PlainMath>(mean.values[k], w.values[k], share);
+      }
+    }
     if (masks != nullptr && scalars->is_masked != 0) {
       const auto mask = read_chunk<kSize>(masks, begin, elements);
       // Plus zero: what is masked is +0, never -0, so that files of pruned weights compress.
       for (int k = 0; k < kSize; ++k) w.values[k] = w.values[k] * mask.values[k] + 0.0F;
+      for (int k = 0; k < kSize; ++k) mean.values[k] = mean.values[k] * mask.values[k] + 0.0F;
     }
+    if (average != nullptr) write_chunk(average, begin, elements, mean);
 
     write_chunk(weights, begin, elements, w);
     (write_chunk(states[S], begin, elements, state[S]), ...);
@@ -201,6 +212,25 @@ struct ReadGradients {
     if (!clips) gradient.factor = 1;
     for (int k = 0; k < kSize; ++k) g.values[k] = gradient(g.values[k], w.values[k]);
     write_chunk(seen, begin, elements, g);
+  }
+};
+
+/// A chunk a call: weights and averages change places.
+template <class T>
+struct SwapAverage {
+  std::int64_t elements;
+  float* weights;
+  float* average;
+  T* working;  ///< or null
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t i) const {
+    constexpr int kSize = kChunk<T>;
+    const std::int64_t begin = i * kSize;
+    const auto w = read_chunk<kSize>(weights, begin, elements);
+    const auto mean = read_chunk<kSize>(average, begin, elements);
+    write_chunk(average, begin, elements, w);
+    write_chunk(weights, begin, elements, mean);
+    if (working != nullptr) write_chunk(working, begin, elements, rounded<T>(mean));
   }
 };
 

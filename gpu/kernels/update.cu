@@ -15,6 +15,7 @@ struct Plan {
   const UpdateArenas& arenas;
   const nn::GradientOptions& gradient;
   Scalars* scalars;
+  std::optional<double> average = {};  ///< its momentum
   std::int64_t elements = arenas.elements;
 
   [[nodiscard]] bool sums_squares() const {
@@ -137,6 +138,8 @@ Launch apply(Launcher& at, const Plan& plan, const nn::OptimizerOptions& options
       .gradients = plan.gradients<T>(at),
       .states = {at.updates_any<float>(arenas.states[S], plan.elements)...},
       .masks = at.reads_any<float>(arenas.masks, plan.elements),
+      .average = plan.average ? at.updates_any<float>(arenas.average, plan.elements) : nullptr,
+      .share = static_cast<float>(1 - plan.average.value_or(1)),
       .given = plan.gradient.l2 > 0 ? at.writes_any<float>(arenas.given, plan.elements) : nullptr,
       .rule = plan.rule(at, true),
       .fixed = nn::converted<float>(Optimizer::fixed(nn::update_options(options))),
@@ -163,9 +166,11 @@ Launch copy_as(Launcher at, const float* from, void* to, std::int64_t elements) 
 std::vector<Launch> update(Type type, const UpdateArenas& arenas,
                            const nn::OptimizerOptions& optimizer,
                            const nn::GradientOptions& gradient,
-                           const nn::LossScaleOptions* loss_scale, Scalars* scalars) {
-  const Plan plan{type, arenas, gradient, scalars};
+                           const nn::LossScaleOptions* loss_scale, Scalars* scalars,
+                           std::optional<double> average) {
+  const Plan plan{type, arenas, gradient, scalars, average};
   check(plan);
+  MILLRACE_CHECK(!average || arenas.average != nullptr, "no memory for averages");
   MILLRACE_CHECK(gradient.l2 == 0 || arenas.given != nullptr,
                  "L2 keeps the gradients that the optimizer was given: no memory for them");
   std::vector<Launch> launches;
@@ -245,6 +250,15 @@ Launch read_gradients(Type type, const UpdateArenas& arenas, const nn::GradientO
 Launch refresh_working(Type type, const float* weights, void* working, std::int64_t elements) {
   return typed("refresh_working", type, elements,
                [&]<class T>(Launcher& at) { return copy_as<T>(at, weights, working, elements); });
+}
+
+Launch swap_average(Type type, const UpdateArenas& arenas) {
+  const std::int64_t elements = arenas.elements;
+  return typed("swap_average", type, elements, [&]<class T>(Launcher& at) {
+    return at.chunks<T>(SwapAverage<T>{elements, at.updates_any<float>(arenas.weights, elements),
+                                       at.updates_any<float>(arenas.average, elements),
+                                       at.writes_any<T>(arenas.working, elements)});
+  });
 }
 
 }  // namespace millrace::gpu

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace millrace::gpu {
@@ -24,6 +25,7 @@ struct UpdateArenas {
   float* sums = nullptr;  ///< of a group's gradients; null where there are no groups
   std::array<float*, nn::kMostStates> states{};  ///< those that the optimizer keeps
   const float* masks = nullptr;
+  float* average = nullptr;  ///< of the weights
   /// Where L2 is on: the gradients that the optimizer was given, [elements]. They cannot be told
   /// from weights that have changed since. Null without L2.
   float* given = nullptr;
@@ -33,13 +35,14 @@ struct UpdateArenas {
   double* norms = nullptr;     ///< [segment_count][kNormParts], for clip_norm
 };
 /// From gradients to new weights, in this order: are all finite; unscale, L2, clip, optimizer,
-/// mask, working copy; then the loss scale advances. With loss scaling a step with a gradient that
-/// is not finite changes nothing but the loss scale, and Adam's t leaves it out; without (null)
-/// nothing is skipped. Sets scalars->penalty.
+/// average (with that momentum), mask, working copy; then the loss scale advances. With loss
+/// scaling a step with a gradient that is not finite changes nothing but the loss scale, and Adam's
+/// t leaves it out; without (null) nothing is skipped. Sets scalars->penalty.
 [[nodiscard]] std::vector<Launch> update(Type type, const UpdateArenas& arenas,
                                          const nn::OptimizerOptions& optimizer,
                                          const nn::GradientOptions& gradient,
-                                         const nn::LossScaleOptions* loss_scale, Scalars* scalars);
+                                         const nn::LossScaleOptions* loss_scale, Scalars* scalars,
+                                         std::optional<double> average = {});
 /// Adds the gradients of a step to the sums of its group. Nothing where there are no groups.
 [[nodiscard]] std::vector<Launch> add_to_group(Type type, const UpdateArenas& arenas,
                                                const Scalars* scalars);
@@ -60,5 +63,7 @@ struct UpdateArenas {
 /// Working copies anew from the weights: after write().
 [[nodiscard]] Launch refresh_working(Type type, const float* weights, void* working,
                                      std::int64_t elements);
+/// Exchanges weights and averages, and makes working copies anew.
+[[nodiscard]] Launch swap_average(Type type, const UpdateArenas& arenas);
 
 }  // namespace millrace::gpu

@@ -25,7 +25,7 @@ void append_update(Lowering& lowering) {
                      size = update_size(lowering.parameters())](const Arenas& arenas) {
     const bool scales = options.precision == nn::Precision::fp16;
     return update(type, update_arenas(arenas, size), options.optimizer, options.gradient,
-                  scales ? &options.loss_scale : nullptr, arenas.scalars);
+                  scales ? &options.loss_scale : nullptr, arenas.scalars, options.average);
   };
   append_list(lowering, "update", list);
 }

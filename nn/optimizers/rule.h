@@ -70,6 +70,14 @@ struct FusedMath {
   }
 };
 
+/// The exponential moving average of weights: momentum * average + (1 - momentum) * weight, with
+/// `share` 1 - momentum, in the form that leaves an average alone that is the weight already, zeros
+/// in gaps among them.
+template <class Math, class Real>
+MILLRACE_HOST_DEVICE Real averaged(Real average, Real weight, Real share) {
+  return Math::multiply_add(share, weight - average, average);
+}
+
 /// What rules derive from whose steps differ in their rate alone.
 struct RateSteps {
   template <class Real>

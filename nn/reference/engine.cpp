@@ -20,6 +20,7 @@ const char* name_of(Arena arena) {
     case Arena::state0: return "state 0";
     case Arena::state1: return "state 1";
     case Arena::masks: return "masks";
+    case Arena::average: return "average";
   }
   return "?";
 }
@@ -31,9 +32,10 @@ auto& select(ArenasOrConst& arenas, Arena arena) {
     case Arena::gradients: return arenas.gradients;
     case Arena::state0:
     case Arena::state1: return arenas.states[static_cast<std::size_t>(state_index(arena))];
-    case Arena::masks: break;
+    case Arena::masks: return arenas.masks;
+    case Arena::average: break;
   }
-  return arenas.masks;
+  return arenas.average;
 }
 
 class Executor64 final : public ReferenceExecutor {
@@ -66,6 +68,11 @@ class Executor64 final : public ReferenceExecutor {
 
   void mask_updates(bool enabled) override { masks_updates_ = enabled; }
   [[nodiscard]] bool masks_updates() const override { return masks_updates_; }
+  [[nodiscard]] bool keeps_average() const override {
+    return options_.training && options_.average.has_value();
+  }
+  void swap_average() override;
+  [[nodiscard]] bool is_swapped() const override { return is_swapped_; }
   void read(Arena arena, std::span<float> values) const override;
   void write(Arena arena, std::span<const float> values) override;
 
@@ -122,6 +129,7 @@ class Executor64 final : public ReferenceExecutor {
   LossScaleState loss_scale_;
   StepResult group_, updated_;  ///< of the group under way, and of groups since finish()
   bool masks_updates_ = true;
+  bool is_swapped_ = false;
 };
 
 Graph Executor64::graph_of(const Model& model, Mode mode) const {
@@ -137,6 +145,7 @@ std::vector<MemoryLine> Executor64::memory() const {
       {"gradients", doubles(options_.training ? trainable() * (sums() ? 2 : 1) : 0)},
       {"optimizer state", doubles(static_cast<std::size_t>(states()) * trainable())}};
   if (has_masks()) lines.push_back({"masks", doubles(trainable())});
+  if (keeps_average()) lines.push_back({"average", doubles(trainable())});
   if (has_working_copies()) lines.push_back({"working copies", doubles(all)});
   lines.push_back({"activations", Bytes{values}});
   return lines;
@@ -152,7 +161,9 @@ void Executor64::allocate() {
     arenas_.states.at(static_cast<std::size_t>(i)).assign(trainable(), 0.0);
   arenas_.masks.assign(has_masks() ? trainable() : 0, 0.0);
   if (has_masks()) reference::clear_masks(arenas_, parameters_);
+  arenas_.average.assign(keeps_average() ? trainable() : 0, 0.0);
   masks_updates_ = true;
+  is_swapped_ = false;
   loss_scale_ = {.scale = scales_loss() ? numbers_.loss_scale.initial : 1};
   evaluation_.allocate();
   if (training_) training_->allocate();
@@ -196,6 +207,7 @@ StepResult Executor64::gradients(const Batch& batch) {
 }
 
 StepResult Executor64::train(const Batch& batch, std::int64_t t, double learning_rate) {
+  check_not_swapped(*this);
   const StepResult result = differentiate(batch);
   update(t, learning_rate);
   return result;
@@ -215,6 +227,7 @@ void Executor64::start_accumulate(const Batch& batch, bool begins_group) {
 
 void Executor64::start_update(std::int64_t t, double learning_rate) {
   check_accumulates(options_);
+  check_not_swapped(*this);
   check_group(group_.samples);
   const auto samples = static_cast<double>(group_.samples);
   std::transform(arenas_.sums.begin(), arenas_.sums.end(), arenas_.gradients.begin(),
@@ -235,6 +248,7 @@ void Executor64::update(std::int64_t t, double learning_rate) {
   if (is_taken) {
     reference::clip(arenas_, parameters_, options_.gradient);
     reference::update(arenas_, options_.optimizer, learning_rate, t - loss_scale_.skipped);
+    if (keeps_average()) reference::take_average(arenas_, *options_.average);
     if (masks_updates_) reference::apply_masks(arenas_);
   }
   if (scales_loss()) advance(loss_scale_, numbers_.loss_scale, is_taken);
@@ -275,10 +289,11 @@ void Executor64::require(Arena arena, std::size_t elements) const {
   const std::size_t there = select(arenas_, arena).size();
   if (there == 0 && arena != Arena::parameters) {
     throw Error(concat("no ", name_of(arena), " to read or write: ",
-                       arena == Arena::masks ? std::string("compiled without masks")
-                       : options_.training   ? concat(to_string(options_.optimizer.kind), " keeps ",
-                                                      states(), " state arenas with these options")
-                                             : "compiled without training"));
+                       arena == Arena::masks     ? std::string("compiled without masks")
+                       : arena == Arena::average ? std::string("compiled without an average")
+                       : options_.training ? concat(to_string(options_.optimizer.kind), " keeps ",
+                                                    states(), " state arenas with these options")
+                                           : "compiled without training"));
   }
   MILLRACE_CHECK(there == elements, "the arena of ", name_of(arena), " has ", there,
                  " elements, not ", elements);
@@ -294,6 +309,15 @@ void Executor64::read(Arena arena, std::span<float> values) const {
 void Executor64::write(Arena arena, std::span<const float> values) {
   require(arena, values.size());
   std::copy(values.begin(), values.end(), select(arenas_, arena).begin());
+  if (arena != Arena::parameters) return;
+  std::copy_n(values.begin(), arenas_.average.size(), arenas_.average.begin());
+}
+
+void Executor64::swap_average() {
+  check_keeps_average(*this);
+  MILLRACE_CHECK(!arenas_.parameters.empty(), "allocate() comes before averages are used");
+  std::swap_ranges(arenas_.average.begin(), arenas_.average.end(), arenas_.parameters.begin());
+  is_swapped_ = !is_swapped_;
 }
 
 std::vector<OpTiming> Executor64::timings() const {

@@ -21,6 +21,7 @@ struct Arenas {
   std::vector<double> sums;  ///< of the gradients of a group, each times its batch's samples
   std::array<std::vector<double>, kMostStates> states;
   std::vector<double> masks;
+  std::vector<double> average;  ///< of the trainable parameters
 };
 
 class GraphRunner {

@@ -85,8 +85,17 @@ void clear_masks(Arenas& arenas, std::span<const Parameter> parameters) {
 }
 
 void apply_masks(Arenas& arenas) {
-  for (std::size_t i = 0; i < arenas.masks.size(); ++i) {
-    arenas.parameters[i] = arenas.parameters[i] * arenas.masks[i] + 0.0;  // +0, never -0
+  for (std::vector<double>* values : {&arenas.parameters, &arenas.average}) {
+    if (values->empty()) continue;
+    for (std::size_t i = 0; i < arenas.masks.size(); ++i) {
+      (*values)[i] = (*values)[i] * arenas.masks[i] + 0.0;  // +0, never -0
+    }
+  }
+}
+
+void take_average(Arenas& arenas, double momentum) {
+  for (std::size_t i = 0; i < arenas.average.size(); ++i) {
+    arenas.average[i] = averaged<PlainMath>(arenas.average[i], arenas.parameters[i], 1 - momentum);
   }
 }
 

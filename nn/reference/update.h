@@ -22,6 +22,9 @@ void clip(Arenas& arenas, std::span<const Parameter> parameters, const GradientO
 void update(Arenas& arenas, const OptimizerOptions& options, double learning_rate, std::int64_t t);
 /// Ones wherever there is a weight.
 void clear_masks(Arenas& arenas, std::span<const Parameter> parameters);
+/// To the average too.
 void apply_masks(Arenas& arenas);
+/// Takes the new weights into their average, where there is one.
+void take_average(Arenas& arenas, double momentum);
 
 }  // namespace millrace::nn::reference

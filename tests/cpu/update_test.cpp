@@ -8,6 +8,7 @@
 
 #include "catch.h"
 #include "cpu/compare.h"
+#include "nn/recorded_average.h"
 #include "nn/recorded_optimizers.h"
 #include "nn/recorded_steps.h"
 
@@ -225,4 +226,25 @@ TEST_CASE("An evaluation within a group changes nothing of it") {
     return read(*executor, Arena::parameters);
   };
   CHECK(trained(true) == trained(false));
+}
+
+TEST_CASE("Averages of the weights are PyTorch's but for rounding") {
+  const auto engine = cpu::make_engine({.threads = 1});
+  for (const auto& record : test::recorded("average.json")) {
+    DYNAMIC_SECTION(record["options"]) {
+      test::check_recorded_average(*engine, record, 2e-6);
+    }
+  }
+}
+
+TEST_CASE("Averages agree with float64, are evaluated in the weights' place and give it back") {
+  for (const cpu::EngineOptions& engine :
+       {cpu::EngineOptions{.threads = 1}, cpu::EngineOptions{.threads = 2},
+        cpu::EngineOptions{.threads = 2, .sharing = cpu::Sharing::slices}}) {
+    for (const nn::GradientOptions& gradient : {nn::GradientOptions{}, {.l2 = 0.01}}) {
+      INFO("threads " << engine.threads << ", l2 " << gradient.l2);
+      test::check_averages(*cpu::make_engine(engine), nn::ReferenceEngine(), convnet(),
+                           with(gradient));
+    }
+  }
 }

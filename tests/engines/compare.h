@@ -82,6 +82,11 @@ void check_weighed_outputs(const nn::Engine& tested, const nn::Engine& reference
 void check_groups(const nn::Engine& tested, const nn::Engine& reference, const nn::Model& model,
                   nn::CompileOptions options, Nearness nearness = {});
 
+/// Averages of the weights after steps with masks, and after groups of batches; that they evaluate,
+/// predict and are read within an AverageScope, and that all is as before behind it, to the bit.
+void check_averages(const nn::Engine& tested, const nn::Engine& reference, const nn::Model& model,
+                    nn::CompileOptions options, Nearness nearness = {});
+
 /// The float64 reference, which rounds where 16-bit precisions do.
 [[nodiscard]] nn::ReferenceEngine reference_for(nn::Precision precision);
 

@@ -69,6 +69,7 @@ struct ArenaOptions {
   nn::GradientOptions gradient{};
   std::optional<nn::LossScaleOptions> loss_scale{};
   bool masks = false;
+  std::optional<double> average{};
   /// Of the parameters; every other one is a kernel. They begin at multiples of 16.
   std::vector<std::size_t> counts{37, 5, 96, 11};
 };
@@ -78,6 +79,7 @@ struct ArenaState {
   Shared<float> weights;
   std::array<Shared<float>, nn::kMostStates> states;
   Stored working;
+  Shared<float> average;
   friend bool operator==(const ArenaState&, const ArenaState&) = default;
 };
 
@@ -89,7 +91,8 @@ class ArenaSteps {
         size_(place()),
         state_{shared<float>(size_),
                {shared<float>(size_), shared<float>(size_)},
-               Stored(options.type, size_)},
+               Stored(options.type, size_),
+               shared<float>(size_)},
         gradients_(options.type, size_),
         masks_(shared(size_, 1.0F)),
         given_(shared<float>(size_)),
@@ -103,6 +106,8 @@ class ArenaSteps {
                              static_cast<std::int64_t>(size_)));
     scalars().loss_scale.scale = options.loss_scale ? options.loss_scale->initial : 1;
     exact_.weights.assign(state_.weights.begin(), state_.weights.end());
+    state_.average = state_.weights;
+    exact_.average = exact_.weights;
     for (std::vector<double>& state : exact_.states) state.resize(size_);
   }
 
@@ -118,8 +123,10 @@ class ArenaSteps {
   }
   void update() {
     run(gpu::update(options_.type, arenas(), options_.optimizer, options_.gradient,
-                    options_.loss_scale ? &*options_.loss_scale : nullptr, &scalars()));
+                    options_.loss_scale ? &*options_.loss_scale : nullptr, &scalars(),
+                    options_.average));
   }
+  void swap_average() { run(gpu::swap_average(options_.type, arenas())); }
   void penalty() { run(gpu::penalty(arenas(), options_.gradient, &scalars())); }
   [[nodiscard]] Shared<float> read_gradients(bool after_update) {
     Shared<float> seen = shared(size_, -1.0F);
@@ -137,7 +144,11 @@ class ArenaSteps {
         exact_.states.begin(), exact_.states.begin() + nn::state_arenas(options_.optimizer));
     nn::update(options_.optimizer, learning_rate, t, exact_.weights, exact_.gradients, states);
     for_each([&](std::size_t i) {
-      if (masked && options_.masks) exact_.weights[i] *= static_cast<double>(masks_[i]);
+      const double m = options_.average.value_or(1);
+      exact_.average[i] = m * exact_.average[i] + (1 - m) * exact_.weights[i];
+      if (!masked || !options_.masks) return;
+      exact_.weights[i] *= static_cast<double>(masks_[i]);
+      exact_.average[i] *= static_cast<double>(masks_[i]);
     });
     return penalty;
   }
@@ -161,6 +172,7 @@ class ArenaSteps {
   [[nodiscard]] const ArenaState& state() const { return state_; }
   [[nodiscard]] const Shared<float>& masks() const { return masks_; }
   [[nodiscard]] const std::vector<double>& exact_weights() const { return exact_.weights; }
+  [[nodiscard]] const std::vector<double>& exact_average() const { return exact_.average; }
   [[nodiscard]] const std::vector<double>& exact_gradients() const { return exact_.gradients; }
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] gpu::UpdateArenas arenas() {
@@ -170,6 +182,7 @@ class ArenaSteps {
             .gradients = gradients_.data(),
             .states = {state_.states[0].data(), state_.states[1].data()},
             .masks = options_.masks ? masks_.data() : nullptr,
+            .average = options_.average ? state_.average.data() : nullptr,
             .given = given_.data(),
             .segments = segments_.data(),
             .segment_count = static_cast<std::int64_t>(segments_.size()),
@@ -223,7 +236,7 @@ class ArenaSteps {
   }
 
   struct Exact {
-    std::vector<double> weights, gradients;
+    std::vector<double> weights, gradients, average;
     std::array<std::vector<double>, nn::kMostStates> states;
   };
   ArenaOptions options_;

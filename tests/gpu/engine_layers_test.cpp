@@ -333,3 +333,21 @@ TEST_CASE("Kinds agree with float64 wherever they stand") {
     if (can_have_features) check_model(test::features_with(kind), kSeven, {7, 3});
   }
 }
+
+TEST_CASE("Averages agree with float64, are evaluated in the weights' place and give it back") {
+  ModelBuilder builder("m", {12, 12, 3});
+  builder.conv(16).relu().avg_pool().conv(12).batch_norm().relu().flatten();
+  const nn::Model model = builder.dense(20).relu().dense(5).softmax().build();
+  for (const Precision precision : {Precision::fp32, Precision::fp16, Precision::bf16}) {
+    if (!test::computes(precision)) continue;
+    for (const nn::GradientOptions& gradient : {nn::GradientOptions{}, {.l2 = 0.01}}) {
+      INFO(nn::to_string(precision) << ", l2 " << gradient.l2);
+      const test::TestedEngine tested(precision);
+      test::check_averages(
+          *tested.engine, test::reference_for(precision), model,
+          {.batch = 6, .optimizer = {.learning_rate = 0.1, .momentum = 0.9}, .gradient = gradient},
+          test::nearness_of(precision));
+      tested.check_device();
+    }
+  }
+}

@@ -145,6 +145,49 @@ TEST_CASE("What is masked becomes +0, in the working copy too, and only when mas
   CHECK(masked > 10);
 }
 
+TEST_CASE("An average takes the new weights, and is masked as they are") {
+  for (const Type type : kTypes) {
+    for (const std::size_t last : {1, 7, 17, 3001}) {
+      DYNAMIC_SECTION(to_string(type) << ", last parameter of " << last) {
+        ArenaSteps steps({.type = type,
+                          .optimizer = {.momentum = 0.9},
+                          .masks = true,
+                          .average = 0.75,
+                          .counts = {37, 5, last}});
+        for (std::int64_t t = 1; t <= 4; ++t) {
+          const bool is_masked = t > 2;
+          steps.draw_gradients(0.5);
+          steps.begin(t, 0.1, 1, is_masked);
+          steps.update_exactly(t, 0.1, is_masked);
+          steps.update();
+          check_near(steps.state().weights, steps.exact_weights(), 2e-6);
+          check_near(steps.state().average, steps.exact_average(), 2e-6);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("Weights and averages change places, working copies with them, and back to the bit") {
+  for (const Type type : kTypes) {
+    ArenaSteps steps({.type = type, .average = 0.75, .counts = {37, 5, 3001}});
+    steps.draw_gradients(0.5);
+    steps.begin(1, 0.1);
+    steps.update();
+    const ArenaState before = steps.state();
+    steps.swap_average();
+    CHECK(steps.state().weights == before.average);
+    CHECK(steps.state().average == before.weights);
+    test::Stored expected(type, steps.size());
+    for (std::size_t i = 0; i < steps.size(); ++i) expected.set(i, before.average[i]);
+    if (type != Type::f32) CHECK(steps.state().working == expected);
+    steps.swap_average();
+    CHECK(steps.state().weights == before.weights);
+    CHECK(steps.state().average == before.average);
+    if (type != Type::f32) CHECK(steps.state().working == before.working);
+  }
+}
+
 TEST_CASE("A step with an infinity or a NaN changes nothing but the loss scale") {
   for (const Type type : kTypes) {
     for (const float bad : {kInfinity, -kInfinity, kNaN}) {
@@ -155,7 +198,8 @@ TEST_CASE("A step with an infinity or a NaN changes nothing but the loss scale")
                           .optimizer = {.kind = OptimizerKind::adam},
                           .gradient = gradient,
                           .loss_scale = nn::LossScaleOptions{.initial = 256},
-                          .masks = true});
+                          .masks = true,
+                          .average = 0.9});
         steps.draw_gradients(0.5);
         steps.begin(1, 0.1);
         steps.update();
@@ -271,6 +315,8 @@ TEST_CASE("An update that lacks memory for what its options ask is refused") {
     return gpu::update(Type::f32, arenas, {}, gradient, nullptr, &steps.scalars());
   };
   CHECK_NOTHROW(updated({.clip_value = 1}));
+  CHECK_THROWS_WITH(gpu::update(Type::f32, arenas, {}, {}, nullptr, &steps.scalars(), 0.9),
+                    Catch::Contains("averages"));
   CHECK_THROWS_WITH(updated({.clip_global_norm = 1}), Catch::Contains("partial sums"));
 }
 
