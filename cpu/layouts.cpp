@@ -66,7 +66,10 @@ std::vector<std::pair<Layout, Layout>> reorders(const Layout& from, const Layout
 
 std::optional<Layout> in_order_of(const Layout& image, const Dims& dims) {
   if (onednn::dims(image).size() != 4) return std::nullopt;
-  // Images of one channel are NCHW as much as NHWC; oneDNN's kernels for them ask for the former.
+  // Images of one channel, or of one pixel, are NCHW as much as NHWC. What has several of both is
+  // then in the logical order; of one channel oneDNN's kernels ask for NCHW.
+  const bool is_plain = image == plain_layout(image);
+  if (is_plain && dims[1] > 1) return onednn::layout(dims, Tag::nhwc);
   for (const Tag tag : {Tag::nchw, Tag::nhwc, Tag::nChw16c, Tag::nChw8c, Tag::nChw4c}) {
     if (image == onednn::layout(onednn::dims(image), tag)) return onednn::layout(dims, tag);
   }

@@ -26,7 +26,8 @@ using onednn::Layout;
 /// The same of images, where [N][F] is an image of one pixel with F channels.
 [[nodiscard]] onednn::Dims image_dims(const Shape& shape);
 
-/// Other images in the order that `image` has; nothing for orders that are not known.
+/// Other images, of another number of channels or pixels too, in the order that `image` has; the
+/// logical one where it has several. Nothing for orders that are not known.
 [[nodiscard]] std::optional<Layout> in_order_of(const Layout& image, const onednn::Dims& dims);
 /// The layout for another number of samples.
 [[nodiscard]] std::optional<Layout> with_rows(const Layout& image, std::int64_t rows);

@@ -108,8 +108,9 @@ class Forward {
       if (!saves(layer, i)) continue;
       const SavedShape& saved = shape.saved[static_cast<std::size_t>(i)];
       const Shape all = saved.is_of_sample ? saved.shape.with_front(graph_.batch) : saved.shape;
-      op.outputs.push_back(
-          {operand::saved(i), add(concat(name, '.', saved.suffix), all, ValueRole::saved)});
+      const ValueId id = add(concat(name, '.', saved.suffix), all, ValueRole::saved);
+      graph_.values[static_cast<std::size_t>(id)].has_rows = saved.is_of_sample;
+      op.outputs.push_back({operand::saved(i), id});
     }
     graph_.ops.push_back(std::move(op));
     outputs_.push_back(output);

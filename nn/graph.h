@@ -30,7 +30,9 @@ struct Value {
   std::string name;
   Shape shape;  ///< with the batch dimension; for parameters as Parameter::shape
   ValueRole role = ValueRole::activation;
-  int parameter = -1;  ///< index into Graph::parameters, for the last two roles
+  int parameter = -1;    ///< index into Graph::parameters, for the last two roles
+  bool has_rows = true;  ///< the first dimension is the batch; not of parameters, and of what is
+                         ///< saved as SavedShape says
 };
 
 enum class Pass { forward, backward_data, backward_parameters, gradient_sum };

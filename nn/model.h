@@ -37,7 +37,8 @@ enum class Initializer {
 /// Throws UsageError that lists the names.
 [[nodiscard]] Initializer initializer_named(std::string_view name);
 
-/// What Layer::inputs calls the model's own input, unless a layer has that name.
+/// What Layer::inputs calls the model's own input. A layer of that name can be no other's input by
+/// name.
 inline constexpr std::string_view kModelInput = "input";
 
 struct Layer {
@@ -130,8 +131,8 @@ struct LayerSummary {
 
 /// One entry a layer. Throws as infer_shapes().
 [[nodiscard]] std::vector<LayerSummary> summarize(const Model& model);
-/// Whether a training step normalises by statistics of its batch: then the batch cannot be computed
-/// in parts.
+/// Whether a training step normalises by statistics of its batch: then batches that are accumulated
+/// are not one large batch.
 [[nodiscard]] bool has_batch_statistics(const Model& model) noexcept;
 
 /// All parameters: trainable ones first, in the order of the layers, then the others, so that
@@ -142,23 +143,24 @@ struct LayerSummary {
 [[nodiscard]] std::int64_t trainable_elements(const std::vector<Parameter>& parameters);
 
 /// Throws Error unless names are unique, every layer but the last is an input of another, shapes
-/// fit, and preprocessing and classes match: see
-/// check_preprocessing(); classes are empty or one an output (two for one output), columns of a
-/// table empty or one an element of the input.
+/// fit, and preprocessing and classes match: see check_preprocessing(); classes are empty or one an
+/// output (two for one output), columns of a table empty or one an element of the input.
 void validate(const Model& model);
 
 /// Keras's summary(): a table of layers, output shapes and parameters, with FLOPs.
 [[nodiscard]] std::string summary_table(const Model& model);
 
-/// Builds a model layer by layer, each on the one before:
-///   Model m = ModelBuilder("mlp", {28, 28, 1}).flatten().dense(500).relu().dense(10).build();
-/// Branches begin at the same place, and what comes next takes all their ends:
-///   .branches({[](ModelBuilder& b) { b.conv(8, 1); }, [](ModelBuilder& b) { b.conv(8, 3, same);
-///   }}) .concat()
 struct AvgPool2D;
 struct BatchNorm;
 struct Conv2D;
 struct MaxPool2D;
+
+/// Builds a model layer by layer, each on the one before:
+///   Model m = ModelBuilder("mlp", {28, 28, 1}).flatten().dense(500).relu().dense(10).build();
+/// Branches begin at the same place, and what comes next takes all their ends:
+///   const auto wide = [](ModelBuilder& b) { b.conv(8, 1); };
+///   const auto deep = [](ModelBuilder& b) { b.conv(8, 1).relu().conv(8, 3, Padding::same); };
+///   builder.branches({wide, deep}).concat();
 class ModelBuilder {
  public:
   ModelBuilder(std::string name, Shape input);

@@ -60,6 +60,10 @@ std::vector<std::vector<int>> input_layers(const Model& model) {
     std::vector<int>& inputs = result.emplace_back();
     for (const std::string& name : layer.inputs) {
       const auto found = places.find(name);
+      if (found != places.end() && name == kModelInput) {
+        throw Error(concat("layer ", here, " '", layer.name, "': its input '", name,
+                           "' is the model's own and a layer's; give the layer another name"));
+      }
       if (found == places.end() && name != kModelInput) {
         throw Error(concat("layer ", here, " '", layer.name, "': its input '", name,
                            "' is no layer before it"));

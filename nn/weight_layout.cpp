@@ -75,24 +75,68 @@ std::vector<float> to_channels_first(const Shape& image, std::span<const float> 
   return result;
 }
 
-std::vector<Shape> flattened_images(const Model& model) {
+namespace {
+
+/// Whose flattened pixels features are, in their order.
+struct Order {
+  Shape image{};
+  bool is_mixed = false;  ///< of an image in part
+};
+
+/// Of what a layer takes.
+Order order_of(const std::vector<int>& inputs, const std::vector<Order>& orders, bool keeps_order) {
+  const auto of = [&](int layer) {
+    return layer < 0 ? Order{} : orders[static_cast<std::size_t>(layer)];
+  };
+  Order result = of(inputs.front());
+  if (inputs.size() == 1) return result;
+  bool has_image = false, are_alike = true;
+  for (const int layer : inputs) {
+    const Order order = of(layer);
+    has_image = has_image || order.is_mixed || order.image.rank() > 0;
+    are_alike = are_alike && order.image == result.image;
+  }
+  if (!has_image) return {};
+  result.is_mixed = result.is_mixed || !are_alike || !keeps_order;
+  return result.is_mixed ? Order{.is_mixed = true} : result;
+}
+
+/// By layer.
+std::vector<Order> input_orders(const Model& model) {
   const std::vector<LayerSummary> layers = summarize(model);
   const std::vector<std::vector<int>> inputs = input_layers(model);
-  std::vector<Shape> result(model.layers.size());
-  std::vector<Shape> images(model.layers.size());  // whose pixels an output is, in their order
+  std::vector<Order> result, outputs(model.layers.size());
   for (std::size_t i = 0; i < model.layers.size(); ++i) {
     const LayerKind& kind = model.layers[i].kind;
-    const auto before = static_cast<std::size_t>(inputs[i].front());
-    const bool is_first = inputs[i].front() < 0;
-    const Shape& input = is_first ? model.input : layers[before].output;
-    if (!is_first) result[i] = images[before];
+    const int before = inputs[i].front();
+    const Shape& input = before < 0 ? model.input : layers[static_cast<std::size_t>(before)].output;
+    result.push_back(order_of(inputs[i], outputs, kind.facts().keeps_order));
     if (kind.is<Flatten>() && input.rank() == 3) {
-      images[i] = input;
-    } else if (kind.facts().keeps_order) {
-      images[i] = result[i];
+      outputs[i].image = input;
+    } else if (kind.facts().keeps_order || (result[i].is_mixed && layers[i].parameters == 0)) {
+      outputs[i] = result[i];
     }
   }
   return result;
+}
+
+}  // namespace
+
+std::vector<Shape> flattened_images(const Model& model) {
+  std::vector<Shape> result;
+  for (const Order& order : input_orders(model)) result.push_back(order.image);
+  return result;
+}
+
+void require_known_order(const Model& model) {
+  const std::vector<Order> orders = input_orders(model);
+  const std::vector<LayerSummary> layers = summarize(model);
+  for (std::size_t i = 0; i < orders.size(); ++i) {
+    if (!orders[i].is_mixed || layers[i].parameters == 0) continue;
+    throw Error(concat("layer ", i, " '", model.layers[i].name,
+                       "' takes a flattened image beside other features: which of its weights "
+                       "belong to which pixel is not known in PyTorch's order"));
+  }
 }
 
 }  // namespace millrace::nn

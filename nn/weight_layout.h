@@ -36,4 +36,8 @@ void place(const WeightLayout& layout, std::int64_t first, std::span<const float
 /// a batch norm behind flatten, with nothing but activations and dropout between.
 [[nodiscard]] std::vector<Shape> flattened_images(const Model& model);
 
+/// Throws Error that names the first layer with parameters whose inputs are a flattened image in
+/// part: a concat of flattened branches. Their order in PyTorch is not worked out.
+void require_known_order(const Model& model);
+
 }  // namespace millrace::nn

@@ -62,7 +62,9 @@ nn::Model model_of(const Metadata& metadata, const std::filesystem::path& path) 
 /// The images whose flattened pixels a file has in PyTorch's order, by layer; none without
 /// dimensions.
 std::vector<Shape> reordered_images(const nn::Model& model, bool channels_first) {
-  return channels_first ? nn::flattened_images(model) : std::vector<Shape>(model.layers.size());
+  if (!channels_first) return std::vector<Shape>(model.layers.size());
+  nn::require_known_order(model);
+  return nn::flattened_images(model);
 }
 
 const Shape& image_of(const std::vector<Shape>& images, const nn::Parameter& parameter) {

@@ -136,6 +136,7 @@ class Matching {
     const bool is_channels_first =
         options_.flatten ? *options_.flatten == FlattenOrder::channels_first || is_convolution
                          : !is_channels_last(file_.metadata());
+    if (is_channels_first && !is_convolution) nn::require_known_order(model_);
     const bool is_reordered =
         is_channels_first && image.rank() == 3 && parameter.role != Role::bias;
     found_[index] = {fits(parameter, tensor, image) ? Found::fits : Found::unfit,

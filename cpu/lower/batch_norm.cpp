@@ -66,7 +66,7 @@ Fused fuse(Lowering& lowering, const nn::Op& op) {
   const nn::ValueId other = !is_sum ? -1 : sum->x(0) == op.y() ? sum->x(1) : sum->x(0);
   Fused result{.made = op.y()};
   if (other >= 0 && lowering.is_made(other)) {
-    lowering.leave_out(*sum);
+    lowering.absorb(*sum);
     result.other = other;
     result.made = sum->y();
   }

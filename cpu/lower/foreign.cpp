@@ -69,6 +69,10 @@ class Loops {
 SlotId slot_of(Lowering& lowering, const nn::Argument& argument, bool is_made) {
   const nn::Graph& graph = lowering.graph();
   const nn::Value& value = graph.value(argument.value);
+  if (value.role == nn::ValueRole::saved) {  // nobody else's
+    const Layout row = onednn::layout({value.shape.elements()}, onednn::Tag::a);
+    return is_made ? lowering.make(argument.value, row) : lowering.slot_of(argument.value);
+  }
   const Layout plain =
       value.parameter >= 0
           ? plain_layout(graph.parameters[static_cast<std::size_t>(value.parameter)])
@@ -102,8 +106,7 @@ void lower_foreign(Lowering& lowering, const nn::Op& op) {
   for (const bool is_made : {false, true}) {
     for (const nn::Argument& argument : is_made ? op.outputs : op.inputs) {
       const nn::Value& value = graph.value(argument.value);
-      const bool is_of_batch = value.parameter >= 0 || value.shape[0] != graph.batch ||
-                               (value.role == nn::ValueRole::saved && value.shape.rank() == 1);
+      const bool is_of_batch = value.parameter >= 0 || !value.has_rows;
       const Shape row = is_of_batch ? value.shape : value.shape.without_front();
       uses.push_back(slot_of(lowering, argument, is_made));
       operands.push_back({argument.operand, row.elements(), is_of_batch, is_made});

@@ -89,6 +89,20 @@ void Lowering::leave_out(const nn::Op& op) {
   left_out_[uses_.index_of(op)] = true;
 }
 
+void Lowering::absorb(const nn::Op& op) {
+  leave_out(op);
+  const std::size_t end = uses_.index_of(op);
+  for (const nn::Argument& read : op.inputs) {
+    std::size_t& last = last_use_[index(read.value)];
+    if (last != end) continue;  // somebody reads it later still
+    last = op_;
+    for (std::size_t i = op_ + 1; i < end; ++i) {
+      const auto is_same = [&](const nn::Argument& other) { return other.value == read.value; };
+      if (!left_out_[i] && std::ranges::any_of(graph_.ops[i].inputs, is_same)) last = i;
+    }
+  }
+}
+
 Lowered Lowering::run() && {
   const bool training = graph_.trains();
   slots_[index(graph_.input)] =

@@ -105,6 +105,9 @@ class Lowering {
   };
   [[nodiscard]] PooledRelu relu_before(const nn::Op& pooling) const;
   void leave_out(const nn::Op& op);
+  /// The same for a later operation whose work the one at hand does: it reads now what that would
+  /// read, whose memory may be free then.
+  void absorb(const nn::Op& op);
   [[nodiscard]] bool is_left_out(const nn::Op& op) const { return left_out_[uses_.index_of(op)]; }
   /// The backward pass of the ReLU or ReLU6 right behind a batch norm that uses the batch's
   /// statistics, if the norm's backward pass, which is `op`, does its work: what was normalised is

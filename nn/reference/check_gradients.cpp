@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 namespace millrace::nn {
@@ -39,7 +40,10 @@ class Trial {
 
   /// Nothing where the loss has a kink nearby.
   std::optional<GradientCheck> run() {
-    (void)loss();
+    if (const double value = loss(); !std::isfinite(value)) {
+      throw Error(concat("the gradients of the model '", executor_->model().name,
+                         "' cannot be checked: its loss is ", value));
+    }
     const std::vector<double> gradient(executor_->gradient().begin(), executor_->gradient().end());
     struct Compared {
       const Parameter* parameter;
@@ -63,6 +67,11 @@ class Trial {
     GradientCheck result;
     result.checks = static_cast<std::int64_t>(all.size());
     for (const Compared& c : all) {
+      if (!std::isfinite(c.derivative)) {  // which compares with nothing
+        result.largest_error = std::numeric_limits<double>::infinity();
+        result.where = c.parameter->name;
+        return result;
+      }
       if (!(std::abs(c.coarse - c.fine) <= kSmooth * largest)) return std::nullopt;
       const double error = std::abs(c.derivative - c.fine) / std::max(largest, 1e-12);
       if (error <= result.largest_error) continue;

@@ -23,7 +23,8 @@ struct GradientCheckOptions {
 };
 
 struct GradientCheck {
-  /// |gradient - difference|, by the largest of all that were compared.
+  /// |gradient - difference|, by the largest of all that were compared; infinite where a gradient is
+  /// not a number.
   double largest_error = 0;
   std::string where;        ///< the parameter where it is that large
   std::int64_t checks = 0;  ///< how many derivatives were compared
@@ -33,7 +34,8 @@ struct GradientCheck {
 /// Of all trainable parameters of a model. Central differences of step h = 1e-5 are compared with
 /// those of h / 2: where they differ, something stands at a kink (a ReLU at 0, two pixels that are
 /// equally large), and parameters and samples are drawn anew. Throws Error where that does not help
-/// in 20 tries, because the loss jumps or depends on something else than parameters and samples.
+/// in 20 tries, because the loss jumps or depends on something else than parameters and samples,
+/// and where it is not a number.
 [[nodiscard]] GradientCheck check_gradients(const Model& model,
                                             const GradientCheckOptions& options = {});
 

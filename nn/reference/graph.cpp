@@ -208,8 +208,7 @@ Out GraphRunner::rows(ValueId id) {
                                             static_cast<std::size_t>(parameter.shape.elements()));
   }
   const std::span<double> all(values_[static_cast<std::size_t>(id)]);
-  const bool is_statistic = value.role == ValueRole::saved && value.shape.rank() == 1;
-  if (is_statistic) return all;
+  if (!value.has_rows) return all;
   const std::int64_t row = value.shape.without_front().elements();
   return all.first(static_cast<std::size_t>(samples_ * row));
 }

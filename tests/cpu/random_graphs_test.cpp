@@ -5,7 +5,9 @@
 using namespace millrace;
 
 TEST_CASE("Random graphs are as near to float64 as float32 allows") {
-  test::check_random_graphs(*cpu::make_engine({.threads = 2}), 250);
+  for (const int threads : {1, 2, 4}) {
+    test::check_random_graphs(*cpu::make_engine({.threads = threads}), 150);
+  }
   test::check_random_graphs(*cpu::make_engine({.threads = 2, .sharing = cpu::Sharing::together}),
                             50);
 }

@@ -33,7 +33,8 @@ struct SlopedRelu {
   float strength = 1;
 
   static constexpr nn::LayerFacts kFacts{.name = "sloped_relu", .stem = "sloped_relu"};
-  static constexpr int kFactor = 0;
+  static constexpr int kFactor = 0;  ///< saved: of each sample
+  static constexpr int kOnes = 1;    ///< saved: two rows of channels for the whole batch
 
   void list(nn::FieldList& fields) {
     fields.optional("first", &first);
@@ -43,17 +44,19 @@ struct SlopedRelu {
     input.require(first >= 0, "first must not be negative, not ", first);
     return {.output = input.shape(),
             .parameters = {{"weight", nn::Role::gamma, {input.shape()[-1]}, first}},
-            .saved = {{"factor", Shape{1}}}};
+            .saved = {{"factor", Shape{1}}, {"ones", Shape{2, input.shape()[-1]}, false}}};
   }
   [[nodiscard]] nn::Derivative derivative(bool) const {
     using namespace nn::operand;
-    return {.data = {x, parameter(nn::Role::gamma), saved(kFactor)},
+    return {.data = {x, parameter(nn::Role::gamma), saved(kFactor), saved(kOnes)},
             .parameters = {x, saved(kFactor)}};
   }
   template <class Real>
   void forward(const nn::reference::BasicCall<Real>& call) const {
     const auto x = call.x(), slopes = call.parameter(nn::Role::gamma);
-    const auto y = call.y(), kept = call.saved(kFactor);
+    const auto y = call.y(), kept = call.saved(kFactor), ones = call.saved(kOnes);
+    MILLRACE_CHECK(ones.empty() || ones.size() == 2 * call.channels(), ones.size(), " ones");
+    std::fill(ones.begin(), ones.end(), Real{1});
     for_each(call, [&](std::int64_t n, std::int64_t i, std::int64_t c) {
       const bool is_odd = (call.positions.empty() ? static_cast<std::uint64_t>(n)
                                                   : call.positions[static_cast<std::size_t>(n)]) %
@@ -69,9 +72,12 @@ struct SlopedRelu {
     const auto x = call.x(), dy = call.dy(), slopes = call.parameter(nn::Role::gamma);
     const auto factor = call.in(nn::operand::saved(kFactor));
     const auto dx = call.dx(), dslopes = call.gradient(nn::Role::gamma);
+    const auto ones = call.in(nn::operand::saved(kOnes));
     std::fill(dslopes.begin(), dslopes.end(), Real{0});
     for_each(call, [&](std::int64_t n, std::int64_t i, std::int64_t c) {
-      if (!dx.empty()) dx[i] = factor[n] * dy[i] * (x[i] > 0 ? Real{1} : slopes[c]);
+      if (!dx.empty()) {
+        dx[i] = ones[call.channels() + c] * factor[n] * dy[i] * (x[i] > 0 ? Real{1} : slopes[c]);
+      }
       if (!dslopes.empty() && x[i] <= 0) dslopes[c] += factor[n] * dy[i] * x[i];
     });
   }

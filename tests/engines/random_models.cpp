@@ -3,6 +3,7 @@
 #include <millrace/core/random.h>
 #include <millrace/nn/layers/kinds.h>
 
+#include <array>
 #include <vector>
 
 namespace millrace::test {
@@ -20,7 +21,7 @@ class Grower {
   Grower(std::uint64_t seed, Groups groups) : random_(seed, 0, 0, Purpose::user), groups_(groups) {}
 
   nn::Model model(std::uint64_t seed) {
-    Image image{5 + below(3), 5 + below(3), 2 + below(3)};
+    Image image{1 + below(7), 1 + below(7), channels()};
     ModelBuilder builder(concat("random ", seed), {image.rows, image.columns, image.channels});
     for (std::int64_t i = 3 + below(5); i > 0; --i) image = grow(builder, image, 2);
     below(2) == 0 ? builder.flatten() : builder.global_avg_pool();
@@ -37,13 +38,19 @@ class Grower {
     return static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(n)));
   }
 
+  /// Fewer than a block of channels mostly, or a whole one, or more.
+  std::int64_t channels() {
+    constexpr std::array<std::int64_t, 12> kDraws{1, 1, 2, 2, 3, 3, 4, 4, 5, 8, 16, 17};
+    return kDraws[random_.below(kDraws.size())];
+  }
+
   /// Appends something to an image; `depth`: how deep branches may still go. Returns what comes
   /// out.
   Image grow(ModelBuilder& b, Image image, int depth) {
     const std::int64_t choice = below(depth > 0 ? 12 : 7);
     switch (choice) {
       case 0:
-      case 1: return convolution(b, image, 2 + below(4));
+      case 1: return convolution(b, image, channels());
       case 2:
       case 3: activation(b); return image;
       case 4: b.batch_norm(); return image;
@@ -118,12 +125,13 @@ class Grower {
   }
 
   Image enlargement(ModelBuilder& b, Image image) {
-    if (below(2) == 0) {
-      b.upsample(2, 1);
-      return {2 * image.rows, image.columns, image.channels};
+    switch (below(3)) {
+      case 0: b.upsample(2, 1); return {2 * image.rows, image.columns, image.channels};
+      case 1: b.adaptive_avg_pool(2, 3); return {2, 3, image.channels};
+      default:
+        b.zero_padding(1, 0, 0, 1);
+        return {image.rows + 1, image.columns + 1, image.channels};
     }
-    b.zero_padding(1, 0, 0, 1);
-    return {image.rows + 1, image.columns + 1, image.channels};
   }
 
   /// Something that ends in the shape that it begins with.
@@ -131,7 +139,7 @@ class Grower {
     Image now = image;
     for (std::int64_t i = below(3); i > 0; --i) {
       const std::int64_t choice = below(4);
-      if (choice == 0) now = convolution(b, now, 2 + below(4));
+      if (choice == 0) now = convolution(b, now, channels());
       if (choice == 1) activation(b);
       if (choice == 2) b.batch_norm();
       if (choice == 3 && depth > 0) {

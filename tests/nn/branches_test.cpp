@@ -173,6 +173,24 @@ TEST_CASE("Whose pixels a dense layer's inputs are is known across branches") {
   CHECK(images[3] == Shape{6, 5, 4});
 }
 
+TEST_CASE("A flattened image beside other features has no known order in PyTorch") {
+  const auto flat = [](ModelBuilder& b) { b.conv(2, 1).flatten(); };
+  const Model model =
+      ModelBuilder("m", {3, 3, 2}).branches({flat, flat}).concat().relu().dense(3).build();
+  CHECK_THROWS_WITH(require_known_order(model),
+                    Contains("layer 6 'dense1' takes a flattened image beside other features"));
+  const Model added = ModelBuilder("m", {3, 3, 2}).branches({flat, flat}).add().dense(3).build();
+  CHECK_NOTHROW(require_known_order(added));
+  CHECK(flattened_images(added).back() == Shape{3, 3, 2});
+}
+
+TEST_CASE("A layer that is called as the model's input is is no input by name") {
+  ModelBuilder builder("m", {6, 6, 4});
+  builder.conv(4, 1).named("input").residual(conv);
+  CHECK_THROWS_WITH(builder.build(), Contains("is the model's own and a layer's"));
+  CHECK_NOTHROW(ModelBuilder("m", {6}).dense(3).named("input").relu().build());
+}
+
 TEST_CASE("A table of a graph says what layers take, and a drawing has an arrow for each") {
   CHECK_THAT(summary_table(residual()), Contains("conv2, relu1"));
   CHECK_THAT(summary_table(ModelBuilder("m", {4}).dense(2).build()), !Contains("inputs"));

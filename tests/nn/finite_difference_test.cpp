@@ -5,6 +5,8 @@
 
 #include "catch.h"
 
+#include <cmath>
+
 namespace {
 
 using namespace millrace;
@@ -148,6 +150,39 @@ TEST_CASE("Gradients before frozen layers are those of finite differences") {
                     .build();
   for (const std::size_t frozen : {1U, 2U, 5U}) model.layers[frozen].trainable = false;
   check(model);
+}
+
+/// A factor whose gradient is not a number, or whose output is none.
+struct Broken {
+  bool in_forward = false;
+
+  static constexpr LayerFacts kFacts{.name = "broken", .stem = "broken"};
+
+  void list(FieldList& fields) { fields.optional("in_forward", &in_forward); }
+  [[nodiscard]] LayerShape infer(const LayerInput& input) const {
+    return {.output = input.shape(),
+            .parameters = {{"weight", Role::gamma, {input.shape()[-1]}, 1}}};
+  }
+  [[nodiscard]] Derivative derivative(bool) const { return {.at_once = true}; }
+  void forward(const reference::Call& call) const {
+    std::copy(call.x().begin(), call.x().end(), call.y().begin());
+    if (in_forward) call.y()[0] = NAN;
+  }
+  void backward(const reference::Call& call) const {
+    const auto dgamma = call.gradient(Role::gamma);
+    std::fill(dgamma.begin(), dgamma.end(), 0.0);
+    dgamma[0] = NAN;
+    std::copy(call.dy().begin(), call.dy().end(), call.dx().begin());
+  }
+  friend bool operator==(const Broken&, const Broken&) = default;
+};
+
+TEST_CASE("A gradient that is not a number is no right one") {
+  const GradientCheck result = check_gradients(Broken{}, {4, 4, 2});
+  CHECK(std::isinf(result.largest_error));
+  CHECK(result.where == "broken1.weight");
+  CHECK_THROWS_WITH(check_gradients(Broken{.in_forward = true}, {4, 4, 2}),
+                    Catch::Contains("its loss is nan"));
 }
 
 }  // namespace
