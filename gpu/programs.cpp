@@ -36,6 +36,7 @@ Programs::Programs(const nn::Model& model, const nn::CompileOptions& options,
                                    .optimizer = options.optimizer,
                                    .gradient = options.gradient,
                                    .accumulate = options.accumulate,
+                                   .average = options.average,
                                    .loss_scale = engine.loss_scale};
   const auto compile = [&](std::int64_t batch, nn::Mode mode) {
     const nn::Graph graph =

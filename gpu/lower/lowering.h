@@ -10,6 +10,7 @@
 #include <millrace/nn/layers/kinds.h>
 #include <millrace/nn/value_uses.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,7 +37,8 @@ class Lowering {
     std::uint64_t seed = 0;  ///< of dropout
     nn::OptimizerOptions optimizer{};
     nn::GradientOptions gradient{};
-    std::int64_t accumulate = 1;  ///< CompileOptions::accumulate
+    std::int64_t accumulate = 1;      ///< CompileOptions::accumulate
+    std::optional<double> average{};  ///< CompileOptions::average
     nn::LossScaleOptions loss_scale{};
   };
 
