@@ -127,7 +127,7 @@ nn::StepResult CpuExecutor::train(const nn::Batch& batch, std::int64_t t, double
 void CpuExecutor::start_accumulate(const nn::Batch& batch, bool begins_group) {
   nn::check_accumulates(options_);
   if (begins_group) {
-    group_ = {.sums = sums_.as<float>()};
+    group_.samples = 0;
     in_group_ = {};
   }
   nn::StepResult result = differentiate(batch);

@@ -83,7 +83,7 @@ void CpuExecutor::allocate() {
   sums_ = Buffer(sum_bytes_);
   averages_ = Buffer(average_bytes_);
   std::ranges::fill(averages_.as<float>(), 0.0F);
-  group_ = {};
+  group_ = {.sums = sums_.as<float>()};
   in_group_ = updated_ = {};
   std::ranges::fill(masks_.as<float>(), 1.0F);
   shared_ = Buffer(programs_->shared());

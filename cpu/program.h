@@ -45,9 +45,13 @@ struct Run {
   nn::StepResult result;
 };
 
-/// A loop of this engine: gets the memory of the step's slots, in the order of Step::uses, then its
-/// scratch if it has any.
-using Loop = std::function<void(std::span<std::byte* const> memory, Run& run)>;
+/// What a loop of this engine gets: the memory of the step's slots, in the order of Step::uses,
+/// then its scratch if it has any.
+using Memory = std::span<std::byte* const>;
+using Loop = std::function<void(Memory memory, Run& run)>;
+[[nodiscard]] inline float* floats(Memory memory, std::size_t i) {
+  return reinterpret_cast<float*>(memory[i]);
+}
 
 /// Steps that only a loss or only a prediction needs. A step of both always runs; a run of both
 /// runs all steps.

@@ -135,7 +135,8 @@ class Executor {
   virtual StepResult finish();
 
   /// Gradient accumulation. A batch of a group: forward and backward, and its gradients are added
-  /// to those of the group. `begins_group`: what the group before it has left is forgotten.
+  /// to those of the group. `begins_group`: what the group before it has left is forgotten. Where
+  /// there is no group, behind allocate() and behind an update, one begins either way.
   /// Throws Error unless CompileOptions::accumulate is above 1.
   virtual void start_accumulate(const Batch& batch, bool begins_group);
   /// The update of the group, by the gradient of the mean over all its samples: that of one batch

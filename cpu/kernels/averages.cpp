@@ -7,6 +7,7 @@
 #define HWY_TARGET_INCLUDE "millrace/cpu/kernels/averages.cpp"
 #include <hwy/foreach_target.h>  // compiles this file once for every instruction set
 #include <hwy/highway.h>
+#include <millrace/cpu/kernels/lanes-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace millrace::cpu::HWY_NAMESPACE {
@@ -14,15 +15,10 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 // to += from * factor, for the channels of a pixel.
 void AddPixel(std::int64_t channels, const float* from, float factor, float* to) {
-  const auto add = [&](auto d, std::int64_t c) {
+  for_lanes(0, channels, [&](auto d, std::int64_t c) {
     const auto sum = hn::MulAdd(hn::LoadU(d, from + c), hn::Set(d, factor), hn::LoadU(d, to + c));
     hn::StoreU(sum, d, to + c);
-  };
-  const hn::ScalableTag<float> wide;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(wide));
-  std::int64_t c = 0;
-  for (; c + lanes <= channels; c += lanes) add(wide, c);
-  for (; c < channels; ++c) add(hn::CappedTag<float, 1>(), c);
+  });
 }
 
 // Calls body(offset of a pixel, offset of what is made of its part, 1 / count) for each pixel of

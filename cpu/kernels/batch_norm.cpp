@@ -10,20 +10,11 @@
 #define HWY_TARGET_INCLUDE "millrace/cpu/kernels/batch_norm.cpp"
 #include <hwy/foreach_target.h>  // compiles this file once for every instruction set
 #include <hwy/highway.h>
+#include <millrace/cpu/kernels/lanes-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace millrace::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-
-// Calls body(tag, c) for as many channels at a time as there are lanes, then for one.
-template <class Body>
-void for_channels(std::int64_t channels, Body&& body) {
-  const hn::ScalableTag<float> wide;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(wide));
-  std::int64_t c = 0;
-  for (; c + lanes <= channels; c += lanes) body(wide, c);
-  for (; c < channels; ++c) body(hn::CappedTag<float, 1>(), c);
-}
 
 // The sum of term(offset of a pixel) over the pixels of a plane, in four sums beside each other:
 // one would wait for itself.
@@ -43,7 +34,7 @@ HWY_INLINE hn::Vec<D> sum_pixels(D d, const NormStrip& s, Term&& term) {
 }
 
 void FindStatistics(const NormStrip& s, const float* x, float* means, float* squares) {
-  for_channels(s.width, [&](auto d, std::int64_t c) {
+  for_lanes(0, s.width, [&](auto d, std::int64_t c) {
     auto mean = hn::Zero(d), square = hn::Zero(d);
     const auto pixels = static_cast<float>(s.pixels);
     for (std::int64_t n = 0; n < s.rows; ++n) {
@@ -77,7 +68,7 @@ void Normalise(const NormStrip& s, const float* x, const StripConstants k, const
                float* y) {
   for (std::int64_t n = 0; n < s.samples; ++n) {
     const std::int64_t first = n * s.sample_stride;
-    for_channels(s.width, [&](auto d, std::int64_t c) {
+    for_lanes(0, s.width, [&](auto d, std::int64_t c) {
       const auto mean = hn::LoadU(d, k.mean() + c), factor = hn::LoadU(d, k.factor() + c);
       const auto shift = hn::LoadU(d, k.shift() + c), ceiling = hn::Set(d, k.ceiling);
       std::int64_t at = first + c;
@@ -116,7 +107,7 @@ HWY_INLINE V masked(D d, V dy, V difference, V factor, V shift, V ceiling) {
 template <bool kRelu>
 void GradientSums(const NormStrip& s, const float* x, const float* dy, const StripConstants k,
                   float* sums, float* products) {
-  for_channels(s.width, [&](auto d, std::int64_t c) {
+  for_lanes(0, s.width, [&](auto d, std::int64_t c) {
     const auto mean = hn::LoadU(d, k.mean() + c), factor = hn::LoadU(d, k.factor() + c);
     const auto shift = hn::LoadU(d, k.shift() + c), ceiling = hn::Set(d, k.ceiling);
     auto sum = hn::Zero(d), product = sum;
@@ -149,7 +140,7 @@ void NormaliseGradient(const NormStrip& s, const float* x, const float* dy, cons
                        const float* slopes, const float* rests, float* dx) {
   for (std::int64_t n = 0; n < s.samples; ++n) {
     const std::int64_t first = n * s.sample_stride;
-    for_channels(s.width, [&](auto d, std::int64_t c) {
+    for_lanes(0, s.width, [&](auto d, std::int64_t c) {
       const auto mean = hn::LoadU(d, k.mean() + c), factor = hn::LoadU(d, k.factor() + c);
       const auto shift = hn::LoadU(d, k.shift() + c), ceiling = hn::Set(d, k.ceiling);
       const auto slope = hn::LoadU(d, slopes + c), rest = hn::LoadU(d, rests + c);
@@ -171,7 +162,7 @@ void NormaliseGradient(const NormStrip& s, const float* x, const float* dy, cons
 
 void ScaleGradient(const NormStrip& s, const float* dy, const float* factors, float* dx) {
   for (std::int64_t n = 0; n < s.samples; ++n) {
-    for_channels(s.width, [&](auto d, std::int64_t c) {
+    for_lanes(0, s.width, [&](auto d, std::int64_t c) {
       const auto factor = n < s.rows ? hn::LoadU(d, factors + c) : hn::Zero(d);
       std::int64_t at = n * s.sample_stride + c;
       for (std::int64_t p = 0; p < s.pixels; ++p, at += s.stride) {

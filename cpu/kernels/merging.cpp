@@ -9,20 +9,11 @@
 #define HWY_TARGET_INCLUDE "millrace/cpu/kernels/merging.cpp"
 #include <hwy/foreach_target.h>  // compiles this file once for every instruction set
 #include <hwy/highway.h>
+#include <millrace/cpu/kernels/lanes-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace millrace::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-
-// Calls body(tag, i) for as many lanes at a time as there are, then for one.
-template <class Body>
-void for_lanes(std::int64_t begin, std::int64_t end, Body&& body) {
-  const hn::ScalableTag<float> wide;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(wide));
-  std::int64_t i = begin;
-  for (; i + lanes <= end; i += lanes) body(wide, i);
-  for (; i < end; ++i) body(hn::CappedTag<float, 1>(), i);
-}
 
 void Add(std::int64_t begin, std::int64_t end, const float* a, const float* b, AfterSum after,
          const float* relu, float* y) {

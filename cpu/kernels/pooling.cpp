@@ -7,20 +7,11 @@
 #define HWY_TARGET_INCLUDE "millrace/cpu/kernels/pooling.cpp"
 #include <hwy/foreach_target.h>  // compiles this file once for every instruction set
 #include <hwy/highway.h>
+#include <millrace/cpu/kernels/lanes-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace millrace::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-
-// Calls body(tag, c) for as many channels at a time as there are lanes, then for one.
-template <class Body>
-void for_channels(std::int64_t channels, Body&& body) {
-  const hn::ScalableTag<float> wide;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(wide));
-  std::int64_t c = 0;
-  for (; c + lanes <= channels; c += lanes) body(wide, c);
-  for (; c < channels; ++c) body(hn::CappedTag<float, 1>(), c);
-}
 
 // Calls body(offset of the window's first pixel, offset of what is made of it), in elements.
 template <class Body>
@@ -40,7 +31,7 @@ void for_windows(const Windows& w, Body&& body) {
 void MaxPool(const Windows& w, const float* x, float* y, std::uint8_t* index) {
   const std::int64_t below = w.columns * w.channels;
   for_windows(w, [&](std::int64_t from, std::int64_t to) {
-    for_channels(w.channels, [&](auto d, std::int64_t c) {
+    for_lanes(0, w.channels, [&](auto d, std::int64_t c) {
       const hn::RebindToSigned<decltype(d)> numbers;
       const hn::Rebind<std::uint8_t, decltype(d)> bytes;
       auto most = hn::LoadU(d, x + from + c);
@@ -75,7 +66,7 @@ void MaxPoolBackward(const Windows& w, const float* dy, const float* y, const st
   const std::int64_t below = w.columns * w.channels;
   if (w.rows % w.size != 0 || w.columns % w.size != 0) clear_rest(w, dx);
   for_windows(w, [&](std::int64_t to, std::int64_t from) {
-    for_channels(w.channels, [&](auto d, std::int64_t c) {
+    for_lanes(0, w.channels, [&](auto d, std::int64_t c) {
       const hn::RebindToSigned<decltype(d)> numbers;
       const hn::Rebind<std::uint8_t, decltype(d)> bytes;
       auto derivative = hn::LoadU(d, dy + from + c);

@@ -13,12 +13,6 @@ namespace millrace::cpu {
 namespace {
 
 using onednn::Tag;
-using Memory = std::span<std::byte* const>;
-
-float* floats(Memory memory, std::size_t i) {
-  return reinterpret_cast<float*>(memory[i]);
-}
-
 Layout row_of(std::int64_t count) {
   return onednn::layout({1, count}, Tag::ab);
 }

@@ -11,6 +11,7 @@
 #define HWY_TARGET_INCLUDE "millrace/cpu/lower/layer_norm.cpp"
 #include <hwy/foreach_target.h>  // compiles this file once for every instruction set
 #include <hwy/highway.h>
+#include <millrace/cpu/kernels/lanes-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace millrace::cpu::HWY_NAMESPACE {
@@ -20,14 +21,10 @@ namespace hn = hwy::HWY_NAMESPACE;
 // are, then for one.
 template <class Body>
 void ForChannels(const ChannelBlocks& image, Body&& body) {
-  const hn::ScalableTag<float> wide;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(wide));
   for (std::int64_t first = 0; first < image.channels; first += image.block) {
     const std::int64_t count = std::min(image.block, image.channels - first);
     const std::int64_t offset = first * image.pixels;
-    std::int64_t c = 0;
-    for (; c + lanes <= count; c += lanes) body(wide, offset + c, first + c);
-    for (; c < count; ++c) body(hn::CappedTag<float, 1>(), offset + c, first + c);
+    for_lanes(0, count, [&](auto d, std::int64_t c) { body(d, offset + c, first + c); });
   }
 }
 
@@ -114,9 +111,7 @@ void Columns(const ChannelBlocks& image, std::int64_t first, std::int64_t count,
              float* dbeta) {
   const std::int64_t offset =
       first / image.block * image.block * image.pixels + first % image.block;
-  const hn::ScalableTag<float> wide;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(wide));
-  const auto sum = [&](auto d, std::int64_t c) {
+  for_lanes(0, count, [&](auto d, std::int64_t c) {
     auto gammas = hn::Zero(d);
     auto betas = hn::Zero(d);
     for (std::int64_t n = 0; n < image.samples; ++n) {
@@ -136,10 +131,7 @@ void Columns(const ChannelBlocks& image, std::int64_t first, std::int64_t count,
     }
     hn::StoreU(gammas, d, dgamma + first + c);
     hn::StoreU(betas, d, dbeta + first + c);
-  };
-  std::int64_t c = 0;
-  for (; c + lanes <= count; c += lanes) sum(wide, c);
-  for (; c < count; ++c) sum(hn::CappedTag<float, 1>(), c);
+  });
 }
 
 }  // namespace millrace::cpu::HWY_NAMESPACE
@@ -152,12 +144,6 @@ namespace {
 HWY_EXPORT(Forward);
 HWY_EXPORT(Backward);
 HWY_EXPORT(Columns);
-
-using Memory = std::span<std::byte* const>;
-
-float* floats(Memory memory, std::size_t i) {
-  return reinterpret_cast<float*>(memory[i]);
-}
 
 /// The layout of a value where channels lie side by side, else the logical order.
 Layout layout_of(const Lowering& lowering, nn::ValueId id) {

@@ -9,12 +9,6 @@
 namespace millrace::cpu {
 namespace {
 
-using Memory = std::span<std::byte* const>;
-
-float* floats(Memory memory, std::size_t i) {
-  return reinterpret_cast<float*>(memory[i]);
-}
-
 /// With the padding of blocks.
 std::int64_t count_of(const Layout& layout) {
   return static_cast<std::int64_t>(layout.get_size() / sizeof(float));

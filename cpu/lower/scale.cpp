@@ -8,12 +8,6 @@
 namespace millrace::cpu {
 namespace {
 
-using Memory = std::span<std::byte* const>;
-
-float* floats(Memory memory, std::size_t i) {
-  return reinterpret_cast<float*>(memory[i]);
-}
-
 /// y = x * factors[channel]. y may be x.
 void scale(const ChannelBlocks& image, const float* x, const float* factors, float* y) {
   const std::int64_t blocks = image.blocks(), size = image.pixels * image.block;

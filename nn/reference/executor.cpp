@@ -63,8 +63,8 @@ StepResult Executor64::train(const Batch& batch, std::int64_t t, double learning
 
 void Executor64::start_accumulate(const Batch& batch, bool begins_group) {
   check_accumulates(options_);
-  if (begins_group) {
-    group_ = {};
+  if (begins_group) group_ = {};
+  if (group_.samples == 0) {
     std::fill(arenas_.sums.begin(), arenas_.sums.end(), 0.0);
   }
   group_ += differentiate(batch);
