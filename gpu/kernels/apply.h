@@ -147,8 +147,6 @@ struct Update {
   const T* gradients;
   float* states[nn::kMostStates];
   const float* masks;  ///< or null
-  float* average;      ///< or null
-  float share;         ///< of the new weights in the average
   float* given;        ///< or null
   GradientRule rule;
   typename Rule::template Fixed<float> fixed;
@@ -170,20 +168,11 @@ struct Update {
       Rule::template apply<nn::PlainMath, float>(fixed, step, g.values[k], w.values[k],
                                                  state[S].values[k]...);
     }
-    Chunk<float, kSize> mean{};
-    if (average != nullptr) {
-      mean = read_chunk<kSize>(average, begin, elements);
-      for (int k = 0; k < kSize; ++k) {
-        mean.values[k] = nn::averaged<nn::PlainMath>(mean.values[k], w.values[k], share);
-      }
-    }
     if (masks != nullptr && scalars->is_masked != 0) {
       const auto mask = read_chunk<kSize>(masks, begin, elements);
       // Plus zero: what is masked is +0, never -0, so that files of pruned weights compress.
       for (int k = 0; k < kSize; ++k) w.values[k] = w.values[k] * mask.values[k] + 0.0F;
-      for (int k = 0; k < kSize; ++k) mean.values[k] = mean.values[k] * mask.values[k] + 0.0F;
     }
-    if (average != nullptr) write_chunk(average, begin, elements, mean);
 
     write_chunk(weights, begin, elements, w);
     (write_chunk(states[S], begin, elements, state[S]), ...);
@@ -212,6 +201,33 @@ struct ReadGradients {
     if (!clips) gradient.factor = 1;
     for (int k = 0; k < kSize; ++k) g.values[k] = gradient(g.values[k], w.values[k]);
     write_chunk(seen, begin, elements, g);
+  }
+};
+
+/// A chunk a call, after an update: averages take the weights that it made, unless it was skipped.
+/// A launch of its own, because Update has no registers left: Adam's would spill in 16 bits.
+struct TakeAverage {
+  std::int64_t elements;
+  const float* weights;
+  float* average;
+  const float* masks;  ///< or null
+  float share;         ///< of the new weights
+  const Scalars* scalars;
+
+  MILLRACE_HOST_DEVICE void operator()(std::int64_t i) const {
+    if (scalars->found_infinite != 0) return;
+    constexpr int kSize = kChunk<float>;
+    const std::int64_t begin = i * kSize;
+    const auto w = read_chunk<kSize>(weights, begin, elements);
+    auto mean = read_chunk<kSize>(average, begin, elements);
+    for (int k = 0; k < kSize; ++k) {
+      mean.values[k] = nn::averaged<nn::PlainMath>(mean.values[k], w.values[k], share);
+    }
+    if (masks != nullptr && scalars->is_masked != 0) {
+      const auto mask = read_chunk<kSize>(masks, begin, elements);
+      for (int k = 0; k < kSize; ++k) mean.values[k] = mean.values[k] * mask.values[k] + 0.0F;
+    }
+    write_chunk(average, begin, elements, mean);
   }
 };
 

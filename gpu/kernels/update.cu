@@ -15,7 +15,6 @@ struct Plan {
   const UpdateArenas& arenas;
   const nn::GradientOptions& gradient;
   Scalars* scalars;
-  std::optional<double> average = {};  ///< its momentum
   std::int64_t elements = arenas.elements;
 
   [[nodiscard]] bool sums_squares() const {
@@ -138,8 +137,6 @@ Launch apply(Launcher& at, const Plan& plan, const nn::OptimizerOptions& options
       .gradients = plan.gradients<T>(at),
       .states = {at.updates_any<float>(arenas.states[S], plan.elements)...},
       .masks = at.reads_any<float>(arenas.masks, plan.elements),
-      .average = plan.average ? at.updates_any<float>(arenas.average, plan.elements) : nullptr,
-      .share = static_cast<float>(1 - plan.average.value_or(1)),
       .given = plan.gradient.l2 > 0 ? at.writes_any<float>(arenas.given, plan.elements) : nullptr,
       .rule = plan.rule(at, true),
       .fixed = nn::converted<float>(Optimizer::fixed(nn::update_options(options))),
@@ -155,6 +152,18 @@ Launch apply(const Plan& plan, const nn::OptimizerOptions& options) {
   });
 }
 
+Launch take_average(const Plan& plan, double momentum) {
+  const UpdateArenas& arenas = plan.arenas;
+  Launcher at("take_average", Type::f32, plan.elements);
+  return at.chunks<float>(
+      TakeAverage{.elements = plan.elements,
+                  .weights = at.reads_any<float>(arenas.weights, plan.elements),
+                  .average = at.updates_any<float>(arenas.average, plan.elements),
+                  .masks = at.reads_any<float>(arenas.masks, plan.elements),
+                  .share = static_cast<float>(1 - momentum),
+                  .scalars = at.reads_any<Scalars>(plan.scalars)});
+}
+
 template <class T>
 Launch copy_as(Launcher at, const float* from, void* to, std::int64_t elements) {
   return at.chunks<T>(
@@ -168,7 +177,7 @@ std::vector<Launch> update(Type type, const UpdateArenas& arenas,
                            const nn::GradientOptions& gradient,
                            const nn::LossScaleOptions* loss_scale, Scalars* scalars,
                            std::optional<double> average) {
-  const Plan plan{type, arenas, gradient, scalars, average};
+  const Plan plan{type, arenas, gradient, scalars};
   check(plan);
   MILLRACE_CHECK(!average || arenas.average != nullptr, "no memory for averages");
   MILLRACE_CHECK(gradient.l2 == 0 || arenas.given != nullptr,
@@ -187,6 +196,7 @@ std::vector<Launch> update(Type type, const UpdateArenas& arenas,
   }
   launches.push_back(decide(plan, optimizer, loss_scale));
   launches.push_back(apply(plan, optimizer));
+  if (average) launches.push_back(take_average(plan, *average));
   return launches;
 }
 

@@ -35,7 +35,7 @@ struct UpdateArenas {
   double* norms = nullptr;     ///< [segment_count][kNormParts], for clip_norm
 };
 /// From gradients to new weights, in this order: are all finite; unscale, L2, clip, optimizer,
-/// average (with that momentum), mask, working copy; then the loss scale advances. With loss
+/// mask, working copy, average (with that momentum); then the loss scale advances. With loss
 /// scaling a step with a gradient that is not finite changes nothing but the loss scale, and Adam's
 /// t leaves it out; without (null) nothing is skipped. Sets scalars->penalty.
 [[nodiscard]] std::vector<Launch> update(Type type, const UpdateArenas& arenas,
