@@ -8,6 +8,7 @@
 #include <array>
 #include <cmath>
 #include <deque>
+#include <type_traits>
 
 namespace millrace::nn {
 namespace {
@@ -31,24 +32,37 @@ double counted(std::int64_t t) {
   return static_cast<double>(t);
 }
 
+/// What step t makes of zeros: the weight and the states.
+template <class Real>
+std::array<Real, 1 + kMostStates> of_zeros(const OptimizerOptions& options, std::int64_t t) {
+  std::array<Real, 1 + kMostStates> values{};
+  std::array<std::span<Real>, kMostStates> arenas;
+  for (std::size_t i = 0; i < arenas.size(); ++i) arenas[i] = {&values[1 + i], 1};
+  const std::span<Real> weight(values.data(), 1);
+  const Real zero = 0;
+  const std::span<const Real> gradient(&zero, 1);
+  const auto states = std::span(arenas).first(static_cast<std::size_t>(state_arenas(options)));
+  if constexpr (std::is_same_v<Real, float>) {
+    update_floats(options, update_constants(options, options.learning_rate, t), weight, gradient,
+                  states);
+  } else {
+    update(options, options.learning_rate, t, weight, gradient, states);
+  }
+  return values;
+}
+
 /// Gaps of arenas are updated with all else. The library's rules are known to leave them 0.
+template <class Real>
 void check_zeros(const OptimizerOptions& options) {
   if (is_of_library(options.kind)) return;
   for (const std::int64_t t : {1, 2, 1000}) {
-    double weight = 0;
-    std::array<double, kMostStates> values{};
-    std::array<std::span<double>, kMostStates> states;
-    for (std::size_t i = 0; i < states.size(); ++i) states[i] = {&values[i], 1};
-    const double gradient = 0;
-    update(options, options.learning_rate, t, {&weight, 1}, {&gradient, 1},
-           std::span(states).first(static_cast<std::size_t>(state_arenas(options))));
-    const auto is_zero = [](double value) { return value == 0; };
-    if (is_zero(weight) && std::ranges::all_of(values, is_zero)) continue;
+    const auto values = of_zeros<Real>(options, t);
+    if (std::ranges::count(values, Real{0}) == static_cast<std::ptrdiff_t>(values.size())) continue;
     throw UsageError(concat("optimizer '", to_string(options.kind),
                             "': of a weight, a gradient and states that are 0 it must make zeros, "
                             "as gaps between parameters are updated too; at step ",
-                            t, " the weight is ", weight, ", the states are ", values[0], " and ",
-                            values[1]));
+                            t, " the weight is ", values[0], ", the states are ", values[1],
+                            " and ", values[2]));
   }
 }
 
@@ -96,7 +110,8 @@ void validate(const OptimizerOptions& options) {
   if (options.nesterov && !optimizer_info(options.kind).has_nesterov) {
     throw UsageError(concat("nesterov: ", to_string(options.kind), " has none"));
   }
-  check_zeros(options);
+  check_zeros<double>(options);
+  check_zeros<float>(options);
 }
 
 UpdateOptions update_options(const OptimizerOptions& options) {

@@ -4,7 +4,6 @@
 
 #include <millrace/core/error.h>
 
-#include <cctype>
 #include <cstddef>
 #include <deque>
 #include <mutex>
@@ -68,11 +67,9 @@ class Registry {
 
  private:
   static bool is_name(std::string_view name) {
-    for (const char c : name) {
-      const bool is_mark = c == '_' || c == '-' || c == '.';
-      if (!is_mark && std::isalnum(static_cast<unsigned char>(c)) == 0) return false;
-    }
-    return !name.empty();
+    constexpr std::string_view kAllowed =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+    return !name.empty() && name.find_first_not_of(kAllowed) == std::string_view::npos;
   }
 
   const char* what_;

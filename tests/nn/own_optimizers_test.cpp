@@ -104,6 +104,8 @@ TEST_CASE("A rule that makes something of zeros is refused, as gaps between para
   CHECK_THROWS_WITH(validate(OptimizerOptions{.kind = kind}),
                     Contains("optimizer 'unsafe': of a weight, a gradient and states that are 0"));
   CHECK_NOTHROW(validate(OptimizerOptions{.kind = kind, .epsilon = 1e-10}));
+  // Which float32 rounds to 0.
+  CHECK_THROWS_AS(validate(OptimizerOptions{.kind = kind, .epsilon = 1e-60}), UsageError);
   CHECK_NOTHROW(validate(OptimizerOptions{.kind = register_optimizer<NesterovAdam>()}));
 }
 
