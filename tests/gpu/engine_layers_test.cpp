@@ -7,6 +7,7 @@
 
 #include "catch.h"
 #include "engines/branches.h"
+#include "engines/compare_updates.h"
 #include "engines/foreign_kind.h"
 #include "engines/kinds.h"
 #include "engines/optimizers.h"
