@@ -8,6 +8,7 @@
 
 #include "catch.h"
 #include "cpu/compare.h"
+#include "engines/compare_updates.h"
 #include "nn/recorded_average.h"
 #include "nn/recorded_optimizers.h"
 #include "nn/recorded_steps.h"

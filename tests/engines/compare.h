@@ -66,6 +66,10 @@ void check_close(const std::string& what, std::span<const float> values,
 void check_arena(const nn::Executor& executor, const nn::Executor& reference, nn::Arena arena,
                  Nearness nearness = {});
 
+/// Losses and counts of one step, or of several.
+void check_result(const nn::StepResult& result, const nn::StepResult& expected,
+                  Nearness nearness = {});
+
 /// Runs a model on both engines with batches of each of `samples`, and checks predictions, losses,
 /// gradients, running statistics, and the parameters after three steps.
 void check_model(const nn::Engine& tested, const nn::Engine& reference, const nn::Model& model,
@@ -76,17 +80,6 @@ void check_model(const nn::Engine& tested, const nn::Engine& reference, const nn
 void check_weighed_outputs(const nn::Engine& tested, const nn::Engine& reference,
                            const nn::Model& model, const nn::CompileOptions& options,
                            Nearness nearness = {});
-
-/// Accumulates groups of batches, the second one shorter, on both engines: results and parameters,
-/// and on the tested engine that of one batch of all samples of a group. On each of them a group
-/// that nobody begins is begun by its first batch.
-void check_groups(const nn::Engine& tested, const nn::Engine& reference, const nn::Model& model,
-                  nn::CompileOptions options, Nearness nearness = {});
-
-/// Averages of the weights after steps with masks, and after groups of batches; that they evaluate,
-/// predict and are read within an AverageScope, and that all is as before behind it, to the bit.
-void check_averages(const nn::Engine& tested, const nn::Engine& reference, const nn::Model& model,
-                    nn::CompileOptions options, Nearness nearness = {});
 
 /// The float64 reference, which rounds where 16-bit precisions do.
 [[nodiscard]] nn::ReferenceEngine reference_for(nn::Precision precision);

@@ -2,6 +2,7 @@
 // An arena that the kernels of the update work on, and the same steps in float64 by nn's own
 // functions: two ways to the same weights.
 
+#include "catch.h"
 #include "gpu/kernel_device.h"
 
 #include <millrace/core/half.h>
@@ -62,6 +63,20 @@ class Stored {
   Shared<float> floats_;
   Shared<std::uint16_t> halves_;
 };
+
+inline constexpr gpu::Type kTypes[] = {gpu::Type::f32, gpu::Type::f16, gpu::Type::bf16};
+
+/// float32 against float64: `relative` of the number, and of a number of size 1.
+inline void check_near(std::span<const float> values, const std::vector<double>& expected,
+                       double relative) {
+  REQUIRE(values.size() == expected.size());
+  double worst = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double error = std::abs(static_cast<double>(values[i]) - expected[i]);
+    worst = std::max(worst, error / (1 + std::abs(expected[i])));
+  }
+  CHECK(worst <= relative);
+}
 
 struct ArenaOptions {
   gpu::Type type = gpu::Type::f32;

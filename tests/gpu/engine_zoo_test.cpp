@@ -11,10 +11,10 @@
 using namespace millrace;
 using nn::Precision;
 using test::check_model;
+using test::kFp32;
 
 namespace {
 
-const std::vector<Precision> kFp32{Precision::fp32};
 const std::vector<Precision> kFp32AndFp16{Precision::fp32, Precision::fp16};
 
 nn::CompileOptions sgd(std::int64_t batch) {

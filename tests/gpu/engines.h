@@ -38,6 +38,8 @@ class TestedEngine {
 /// and there.
 [[nodiscard]] Nearness nearness_of(nn::Precision precision);
 
+inline const std::vector<nn::Precision> kFp32{nn::Precision::fp32};
+
 /// check_model in these precisions.
 void check_model(const nn::Model& model, const nn::CompileOptions& options,
                  const std::vector<std::int64_t>& samples,

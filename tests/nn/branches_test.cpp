@@ -34,6 +34,38 @@ Model residual() {
       .build();
 }
 
+// These are in docs/models.md.
+nn::Model resnet() {
+  return nn::ModelBuilder("resnet", {32, 32, 3})
+      .conv(16, 3, Padding::same)
+      .batch_norm()
+      .relu()
+      .residual([](nn::ModelBuilder& b) {
+        b.conv(16, 3, Padding::same).batch_norm().relu().conv(16, 3, Padding::same).batch_norm();
+      })
+      .relu()
+      .global_avg_pool()
+      .dense(10)
+      .softmax()
+      .build();
+}
+
+void squeeze_and_excite(nn::ModelBuilder& b) {
+  const auto gate = [](nn::ModelBuilder& c) {
+    c.global_avg_pool().dense(4).relu().dense(16).sigmoid();
+  };
+  const auto as_it_is = [](nn::ModelBuilder&) {};
+  b.branches({as_it_is, gate}).multiply();
+}
+
+const char* const kSmall = R"({"name": "small", "input": [32, 32, 3], "layers": [
+  {"name": "a", "kind": "conv2d", "filters": 16, "rows": 3, "columns": 3, "padding": "same"},
+  {"name": "b", "kind": "conv2d", "filters": 16, "rows": 3, "columns": 3, "padding": "same"},
+  {"name": "sum", "kind": "add", "inputs": ["b", "a"]},
+  {"name": "gap", "kind": "global_avg_pool"},
+  {"name": "out", "kind": "dense", "units": 10},
+  {"name": "softmax", "kind": "softmax"}]})";
+
 std::vector<std::string> steps(const Graph& graph) {
   std::vector<std::string> result;
   for (const Op& op : graph.ops) result.push_back(step_name(graph, op));
@@ -52,6 +84,26 @@ TEST_CASE("A builder writes down what each layer takes, and nothing where it is 
   const Model first = ModelBuilder("m", {6, 6, 4}).residual(conv).flatten().dense(2).build();
   CHECK(first.layers[1].inputs == std::vector<std::string>{"conv1", "input"});
   CHECK(input_layers(first)[1] == std::vector<int>{0, -1});
+}
+
+TEST_CASE("The models of the manual are what it says of them") {
+  const Model model = resnet();
+  CHECK(model.layers[8].inputs == std::vector<std::string>{"batch_norm3", "relu1"});
+  CHECK(summarize(model)[8].output == Shape{32, 32, 16});
+  CHECK(summarize(model).back().output == Shape{10});
+
+  ModelBuilder gated("gated", {32, 32, 16});
+  squeeze_and_excite(gated);
+  CHECK(gated.build().layers.back().inputs == std::vector<std::string>{"input", "sigmoid1"});
+  CHECK(summarize(gated.build()).back().output == Shape{32, 32, 16});
+
+  std::string text = kSmall;
+  CHECK(input_layers(model_from_json(text))[2] == std::vector<int>{1, 0});
+  CHECK(summarize(model_from_json(text)).back().output == Shape{10});
+  text.replace(text.rfind("16"), 2, "8");
+  CHECK_THROWS_WITH(
+      model_from_json(text),
+      Contains("layer 2 'sum': shapes to add must be equal, not 32x32x8 and 32x32x16"));
 }
 
 TEST_CASE("Branches can have names, and branches of their own") {

@@ -33,10 +33,6 @@ std::shared_ptr<TrainingState> averaged_state(
   return std::make_shared<TrainingState>(small_executor(model, options), arenas_of(options));
 }
 
-double tenth(std::uint64_t) {
-  return 0.1;
-}
-
 std::vector<float> arena(const nn::Executor& executor, nn::Arena which) {
   std::vector<float> values(static_cast<std::size_t>(
       which == nn::Arena::parameters ? nn::arena_elements(nn::parameters(executor.model()))

@@ -9,6 +9,7 @@
 
 #include <cmath>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace millrace::test {
@@ -37,6 +38,23 @@ inline std::shared_ptr<nn::Executor> small_executor(const nn::Model& model = sma
 inline std::shared_ptr<TrainingState> small_state(
     std::shared_ptr<nn::Executor> executor = small_executor()) {
   return std::make_shared<TrainingState>(std::move(executor), arenas_of(small_options()));
+}
+
+/// A learning rate for all steps.
+inline double tenth(std::uint64_t) {
+  return 0.1;
+}
+
+/// All that a checkpoint of the state holds.
+inline std::string told(const TrainingState& state) {
+  Checkpoint checkpoint;
+  state.save(checkpoint);
+  std::string text;
+  for (const auto& [key, value] : checkpoint.values) text += concat(key, '=', value, '\n');
+  for (const auto& [name, values] : checkpoint.arrays) {
+    for (const float value : values) text += concat(name, ' ', value, '\n');
+  }
+  return text;
 }
 
 /// Batches one after the other, filled with numbers that depend on the tag alone.

@@ -1,19 +1,16 @@
 #!/usr/bin/env bash
-# Blocks of C++ in a page of the manual stand word for word in the files that the page names: the
-# last `path` at the beginning of a line before each block. What is read is what is compiled. With a
-# HEADING those behind it alone.
+# Blocks of C++ and JSON in a page of the manual stand word for word in the files that the page names:
+# the last `path` at the beginning of a line before each block. What is read is what is compiled.
 #
-#   docs_test.sh SOURCE docs/PAGE.md [HEADING]
+#   docs_test.sh SOURCE docs/PAGE.md
 set -euo pipefail
 cd "$1"
-page=$2 heading=${3:-}
+page=$2
 path='' block='' count=0 inside=no
 while IFS= read -r line; do
-  if [[ -n $heading ]]; then
-    [[ $line != "$heading" ]] || heading=''
-  elif [[ $inside == no && $line =~ ^\`([^\`]+)\` ]]; then
+  if [[ $inside == no && $line =~ ^\`([^\`]+)\` ]]; then
     path=${BASH_REMATCH[1]}
-  elif [[ $line == '```cpp' ]]; then
+  elif [[ $line == '```cpp' || $line == '```json' ]]; then
     inside=yes block=''
   elif [[ $inside == yes && $line == '```' ]]; then
     inside=no count=$((count + 1))
@@ -27,4 +24,4 @@ while IFS= read -r line; do
     block+=$line$'\n'
   fi
 done <"$page"
-[[ $count -gt 0 && $inside == no ]] || { echo "$page: $count blocks of C++" >&2; exit 1; }
+[[ $count -gt 0 && $inside == no ]] || { echo "$page: $count blocks of code" >&2; exit 1; }
