@@ -101,6 +101,10 @@ class Weights {
 }  // namespace
 
 Loss register_loss(const LossEntry& entry) {
+  const LossInfo& info = entry.info;
+  MILLRACE_CHECK(info.name != nullptr && info.option != nullptr && info.classes != nullptr &&
+                     info.takes_class_numbers != nullptr,
+                 "a loss's kInfo has its names, classes and takes_class_numbers");
   return static_cast<Loss>(registry().add(entry));
 }
 

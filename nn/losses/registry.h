@@ -42,9 +42,6 @@ struct LossEntry {
 
   template <class Kind>
   static LossEntry of() {
-    static_assert(Kind::kInfo.name != nullptr && Kind::kInfo.option != nullptr &&
-                      Kind::kInfo.classes != nullptr && Kind::kInfo.takes_class_numbers != nullptr,
-                  "a loss's kInfo has its names, classes and takes_class_numbers");
     return {Kind::kInfo, &typeid(Kind), evaluate<Kind, float>, evaluate<Kind, double>};
   }
 

@@ -2,8 +2,8 @@
 // What the reference engine compiles a model to: executor.cpp runs steps, executor_arenas.cpp
 // brings weights and the like in and out.
 
-#include <millrace/nn/reference/engine.h>
 #include <millrace/nn/reference/graph.h>
+#include <millrace/nn/reference/reference_executor.h>
 #include <millrace/nn/reference/update.h>
 
 #include <cstdint>
