@@ -60,7 +60,8 @@ void check_recorded_loss(const nlohmann::json& record, double relative) {
 
 TEST_CASE(
     "Quantile losses and gradients are those of the definition, with weights of outputs too") {
-  for (const auto& record : test::recorded("own.json")["losses"]) {
+  const nlohmann::json records = test::recorded("own.json")["losses"];
+  for (const auto& record : records) {
     DYNAMIC_SECTION(record["loss"] << (record["weights"].empty() ? "" : ", weighted")) {
       check_recorded_loss<double>(record, 1e-12);
       check_recorded_loss<float>(record, 1e-5);

@@ -27,7 +27,8 @@ void in_float(const OptimizerOptions& options, double rate, std::int64_t t,
 
 TEST_CASE("Steps of Nesterov-Adam are PyTorch's, with a rate that changes on the way") {
   register_optimizer<NesterovAdam>();
-  for (const auto& record : test::recorded("own.json")["steps"]) {
+  const nlohmann::json records = test::recorded("own.json")["steps"];
+  for (const auto& record : records) {
     DYNAMIC_SECTION(record["options"]) {
       test::check_recorded<double>(record, 1e-12, 0, update);
       test::check_recorded<float>(record, 1e-6, 1e-6, in_float);
