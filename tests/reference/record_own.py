@@ -35,7 +35,7 @@ def mish():
 
 def quantile(name, share, weighted):
     outputs, targets = normal(6, 4).requires_grad_(), normal(6, 4).float().double()
-    weights = torch.rand(6, 4).double() if weighted else torch.ones(6, 4, dtype=torch.float64)
+    weights = torch.rand(6, 4).float().double() if weighted else torch.ones(6, 4, dtype=torch.float64)
     weights[1, 2] = 0 if weighted else 1
     below = targets - outputs
     loss = (weights * torch.maximum(share * below, (share - 1) * below)).mean()
@@ -78,6 +78,7 @@ def late_step():
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int, default=1)
+    torch.set_default_dtype(torch.float64)  # in which NAdam keeps its product of momenta, too
     torch.manual_seed(parser.parse_args().seed)
     losses = [quantile(name, share, weighted) for name, share in
               (("quantile_90", 0.9), ("quantile_10", 0.1)) for weighted in (False, True)]
