@@ -7,16 +7,6 @@
 #include <utility>
 
 namespace millrace {
-namespace {
-
-void keep_parameters(TrainingState& state) {
-  state.before_group.resize(
-      static_cast<std::size_t>(nn::arena_elements(nn::parameters(state.executor->model()))));
-  state.executor->read(nn::Arena::parameters, state.before_group);
-}
-
-}  // namespace
-
 TrainStep::TrainStep(std::shared_ptr<TrainingState> state, Schedule learning_rate)
     : state_(std::move(state)), learning_rate_(std::move(learning_rate)) {}
 
@@ -114,10 +104,7 @@ bool TrainStep::accumulate(const DeviceBatch& batch, StepRecord& record) {
   const std::uint32_t of_group = static_cast<std::uint32_t>(executor.accumulates());
   const bool is_first = tag.step % of_group == 0;
   if (is_first) group_ = {};
-  if (batch.size > 0) {
-    if (group_.samples == 0 && nn::has_batch_statistics(executor.model())) keep_parameters(*state_);
-    executor.start_accumulate(batch.view(), group_.samples == 0);
-  }
+  if (batch.size > 0) executor.start_accumulate(batch.view(), group_.samples == 0);
   group_.samples += batch.size;
   group_.holes += batch.holes;
   if (!tag.ends_phase && (tag.step + 1) % of_group != 0) return false;
@@ -128,7 +115,6 @@ bool TrainStep::accumulate(const DeviceBatch& batch, StepRecord& record) {
     executor.start_update(t, begin_step());
     ++unreported_;
   }
-  state_->before_group.clear();
   return true;
 }
 

@@ -134,14 +134,6 @@ void TrainingState::set_averages(std::span<const float> averages) {
   executor->write(nn::Arena::average, std::span(values).first(elements(nn::Arena::average)));
 }
 
-void TrainingState::drop_group() {
-  if (before_group.empty()) return;
-  const std::vector<float> kept = averages();
-  executor->write(nn::Arena::parameters, before_group);
-  set_averages(kept);
-  before_group.clear();
-}
-
 void TrainingState::unfreeze() {
   if (unfrozen == nullptr || is_unfrozen_) return;
   const std::vector<float> kept = weights();

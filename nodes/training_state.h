@@ -38,9 +38,6 @@ class TrainingState {
   EpochRecord epoch;                  ///< the epoch under way
   std::int64_t validation_holes = 0;  ///< in the validation under way
   std::vector<EpochRecord> history;   ///< whole epochs
-  /// The parameters as they were before the group of batches under way, whose update is still to
-  /// come, where batches change them (batch norm's running statistics); else empty.
-  std::vector<float> before_group;
   double device_s = 0;  ///< what steps took by a device's own clock since this was made; not saved
 
   /// No further step: batches that come are dropped, the source ends. `reason` is for the user.
@@ -58,7 +55,7 @@ class TrainingState {
   [[nodiscard]] std::vector<float> evaluated_weights() const;
 
   /// Forgets the batches of a group that will get no update, because training stops.
-  void drop_group();
+  void drop_group() { executor->drop_group(); }
 
   /// Goes on with `unfrozen`, if there is one: it gets the weights and a new optimizer, as after
   /// Keras's compile(). The old executor's memory is released before the new one's is taken.

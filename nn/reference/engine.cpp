@@ -60,6 +60,7 @@ class Executor64 final : public ReferenceExecutor {
   StepResult train(const Batch& batch, std::int64_t t, double learning_rate) override;
   void start_accumulate(const Batch& batch, bool begins_group) override;
   void start_update(std::int64_t t, double learning_rate) override;
+  void drop_group() override;
   StepResult finish() override;
   [[nodiscard]] std::int64_t accumulates() const override { return options_.accumulate; }
   StepResult gradients(const Batch& batch) override;
@@ -95,6 +96,13 @@ class Executor64 final : public ReferenceExecutor {
   }
   [[nodiscard]] bool has_masks() const { return options_.training && options_.masks; }
   [[nodiscard]] bool sums() const { return options_.training && options_.accumulate > 1; }
+  [[nodiscard]] std::size_t changed_by_batches() const {
+    const bool changes = sums() && has_batch_statistics(model());
+    return changes ? static_cast<std::size_t>(arena_elements(parameters_)) - trainable() : 0;
+  }
+  [[nodiscard]] std::vector<double>::iterator untrained() {
+    return arenas_.parameters.begin() + trainable_elements(parameters_);
+  }
   [[nodiscard]] bool has_working_copies() const {
     return storage_of(numbers_.precision) != DType::f32;
   }
@@ -128,6 +136,8 @@ class Executor64 final : public ReferenceExecutor {
   std::optional<GraphRunner> training_;
   LossScaleState loss_scale_;
   StepResult group_, updated_;  ///< of the group under way, and of groups since finish()
+  /// Parameters that no update changes, as they were before the group, where batches change some.
+  std::vector<double> before_group_;
   bool masks_updates_ = true;
   bool is_swapped_ = false;
 };
@@ -142,7 +152,8 @@ std::vector<MemoryLine> Executor64::memory() const {
   const std::uint64_t values = evaluation_.bytes() + (training_ ? training_->bytes() : 0);
   std::vector<MemoryLine> lines{
       {"parameters", doubles(all)},
-      {"gradients", doubles(options_.training ? trainable() * (sums() ? 2 : 1) : 0)},
+      {"gradients",
+       doubles(options_.training ? trainable() * (sums() ? 2 : 1) + changed_by_batches() : 0)},
       {"optimizer state", doubles(static_cast<std::size_t>(states()) * trainable())}};
   if (has_masks()) lines.push_back({"masks", doubles(trainable())});
   if (keeps_average()) lines.push_back({"average", doubles(trainable())});
@@ -156,6 +167,7 @@ void Executor64::allocate() {
   arenas_.working.assign(has_working_copies() ? arenas_.parameters.size() : 0, 0.0);
   arenas_.gradients.assign(options_.training ? trainable() : 0, 0.0);
   arenas_.sums.assign(sums() ? trainable() : 0, 0.0);
+  before_group_.assign(changed_by_batches(), 0.0);
   group_ = updated_ = {};
   for (int i = 0; i < states(); ++i)
     arenas_.states.at(static_cast<std::size_t>(i)).assign(trainable(), 0.0);
@@ -171,6 +183,7 @@ void Executor64::allocate() {
 
 void Executor64::release() {
   arenas_ = {};
+  before_group_ = {};
   evaluation_.release();
   if (training_) training_->release();
 }
@@ -215,9 +228,11 @@ StepResult Executor64::train(const Batch& batch, std::int64_t t, double learning
 
 void Executor64::start_accumulate(const Batch& batch, bool begins_group) {
   check_accumulates(options_);
+  check(batch, true);
   if (begins_group) group_ = {};
   if (group_.samples == 0) {
     std::fill(arenas_.sums.begin(), arenas_.sums.end(), 0.0);
+    std::copy_n(untrained(), before_group_.size(), before_group_.begin());
   }
   group_ += differentiate(batch);
   for (std::size_t i = 0; i < arenas_.sums.size(); ++i) {
@@ -234,6 +249,12 @@ void Executor64::start_update(std::int64_t t, double learning_rate) {
                  [=](double sum) { return sum / samples; });
   update(t, learning_rate);
   updated_ += std::exchange(group_, {});
+}
+
+void Executor64::drop_group() {
+  if (group_.samples == 0) return;
+  std::ranges::copy(before_group_, untrained());
+  group_ = {};
 }
 
 StepResult Executor64::finish() {

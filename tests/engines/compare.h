@@ -78,8 +78,7 @@ void check_weighed_outputs(const nn::Engine& tested, const nn::Engine& reference
                            Nearness nearness = {});
 
 /// Accumulates groups of batches, the second one shorter, on both engines: results and parameters,
-/// and on the tested engine that of one batch of all samples of a group. On each of them a group
-/// that nobody begins is begun by its first batch.
+/// and on the tested engine that of one batch of all samples of a group.
 void check_groups(const nn::Engine& tested, const nn::Engine& reference, const nn::Model& model,
                   nn::CompileOptions options, Nearness nearness = {});
 
