@@ -44,8 +44,8 @@ struct StepRecord {
 ///
 /// Where the executor accumulates gradients, a step is an update: the batches of a group, so many
 /// from the first of an epoch on or what is left at its end, become one record, that of the last
-/// one with the samples of all; those before it go no further. A batch of several steps must then
-/// hold whole groups.
+/// one with the samples of all; those before it go no further. A batch of several steps is then
+/// refused: throws Error.
 ///
 /// Stages that decide or change weights come right behind it, on the engine's thread too.
 class TrainStep {
