@@ -1,7 +1,5 @@
 #include <millrace/nodes/train_step.h>
 
-#include <millrace/nn/average.h>
-
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -21,6 +19,10 @@ TrainStep::TrainStep(const TrainStep& other)
       report_every_(other.report_every_),
       snapshot_steps_(other.snapshot_steps_) {
   if (figures_) figures_->metrics.reserve(figures_->samples);
+}
+
+TrainStep::~TrainStep() {
+  leave_validation();
 }
 
 TrainStep& TrainStep::unfreeze_at(std::uint32_t epoch, double rate_factor) {
@@ -131,7 +133,6 @@ std::int64_t steps_of(const DeviceBatch& batch) {
 
 nn::StepResult TrainStep::evaluate(const DeviceBatch& batch) {
   const nn::Batch view = batch.view();
-  const nn::AverageScope averages(*state_->executor);
   if (!figures_) {
     state_->executor->start_evaluate(view);
     return {};
@@ -147,6 +148,21 @@ nn::StepResult TrainStep::evaluate(const DeviceBatch& batch) {
   *state_->epoch.validation += result;
   state_->device_s += result.device_s;
   return result;
+}
+
+nn::StepResult TrainStep::validate(const DeviceBatch& batch) {
+  validates_ = true;
+  state_->enter_averages();
+  try {
+    return evaluate(batch);
+  } catch (...) {
+    leave_validation();
+    throw;
+  }
+}
+
+void TrainStep::leave_validation() {
+  if (std::exchange(validates_, false)) state_->leave_averages();
 }
 
 bool TrainStep::is_result_due(const BatchTag& tag) const {
@@ -165,9 +181,10 @@ nn::StepResult collect_results(TrainingState& state) {
 
 std::optional<StepRecord> TrainStep::operator()(const Lease<DeviceBatch>& batch) {
   TrainingState& s = *state_;
-  if (s.is_finished()) return std::nullopt;
   const BatchTag& tag = batch->tag;
   const bool is_training = tag.phase == Phase::training;
+  if (is_training || s.is_finished()) leave_validation();
+  if (s.is_finished()) return std::nullopt;
   if (tag.step == 0) begin_phase(tag);
 
   StepRecord record{.tag = tag, .steps = 0, .samples = batch->size, .holes = batch->holes};
@@ -179,8 +196,9 @@ std::optional<StepRecord> TrainStep::operator()(const Lease<DeviceBatch>& batch)
     if (is_training)
       train(*batch, steps);
     else
-      record.result = evaluate(*batch);
+      record.result = validate(*batch);
   }
+  if (tag.ends_phase) leave_validation();
   if (is_result_due(tag)) {
     record.result += collect_results(s);
     record.steps = std::exchange(unreported_, 0);

@@ -3,6 +3,7 @@
 // A checkpoint is a copy of it.
 
 #include <millrace/io/checkpoint.h>
+#include <millrace/nn/average.h>
 #include <millrace/nn/engine.h>
 #include <millrace/nodes/epoch_record.h>
 #include <millrace/nodes/host_batch.h>
@@ -10,6 +11,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,8 +56,14 @@ class TrainingState {
   /// weights() of the model that is evaluated and saved: averages, where the executor keeps some.
   [[nodiscard]] std::vector<float> evaluated_weights() const;
 
+  /// From now on the executor evaluates the averages of the weights, where it keeps some. That ends
+  /// with leave_averages(), which whatever needs the weights calls: every other function here that
+  /// reads, writes or saves them.
+  void enter_averages();
+  void leave_averages() const noexcept { averages_in_place_.reset(); }
+
   /// Forgets the batches of a group that will get no update, because training stops.
-  void drop_group() { executor->drop_group(); }
+  void drop_group();
 
   /// Goes on with `unfrozen`, if there is one: it gets the weights and a new optimizer, as after
   /// Keras's compile(). The old executor's memory is released before the new one's is taken.
@@ -75,6 +83,8 @@ class TrainingState {
 
  private:
   [[nodiscard]] std::size_t elements(nn::Arena arena) const;
+  /// weights() of the executor as it is.
+  [[nodiscard]] std::vector<float> weights_in_place() const;
   /// In the order of weights(); empty where none are kept.
   [[nodiscard]] std::vector<float> masks() const;
   void set_masks(std::span<const float> masks);
@@ -86,6 +96,7 @@ class TrainingState {
   bool is_unfrozen_ = false;
   std::shared_ptr<std::atomic<bool>> finished_ = std::make_shared<std::atomic<bool>>(false);
   std::string reason_;
+  mutable std::optional<nn::AverageScope> averages_in_place_;  // goes before the executor does
 };
 
 /// Parameters of a model in the order of nn::parameters, brought into the order of the same model
