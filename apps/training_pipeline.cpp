@@ -49,10 +49,6 @@ Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
     p.charge("weights on the move", 2 + (t.compile.masks ? 1 : 0) + (t.compile.average ? 1 : 0),
              Bytes{weight_elements(t.model) * sizeof(float)});
   }
-  if (t.compile.accumulate > 1 && nn::has_batch_statistics(t.model)) {
-    p.charge("weights before a group of batches", 1,
-             Bytes{weight_elements(t.model) * sizeof(float)});
-  }
   if (!trace.empty() && !t.engine->shares_host_memory() && !o.no_profile) {
     p.charge("record of the GPU's work", 1, GpuRecording::bytes());
   }

@@ -102,6 +102,14 @@ nn::StepResult CpuExecutor::gradients(const nn::Batch& batch) {
   return result;
 }
 
+std::span<float> CpuExecutor::untrained() const {
+  return parameters_.as<float>().subspan(static_cast<std::size_t>(layouts_.trainable_elements()));
+}
+
+std::span<float> CpuExecutor::before_group() const {
+  return sums_.as<float>().subspan(group_.sums.size());
+}
+
 template <class Update>
 double CpuExecutor::timed_update(Update&& update) {
   using Clock = std::chrono::steady_clock;
@@ -126,9 +134,13 @@ nn::StepResult CpuExecutor::train(const nn::Batch& batch, std::int64_t t, double
 
 void CpuExecutor::start_accumulate(const nn::Batch& batch, bool begins_group) {
   nn::check_accumulates(options_);
+  check(batch);
   if (begins_group) {
     group_.samples = 0;
     in_group_ = {};
+  }
+  if (group_.samples == 0) {
+    std::ranges::copy(untrained().first(before_group().size()), before_group().begin());
   }
   nn::StepResult result = differentiate(batch);
   updater_->accumulate(batch.samples, group_, trainable_arenas());
@@ -143,6 +155,13 @@ void CpuExecutor::start_update(std::int64_t t, double learning_rate) {
   timed_update([&] { return updater_->update(learning_rate, t, group_, trainable_arenas()); });
   group_.samples = 0;
   updated_ += std::exchange(in_group_, {});
+}
+
+void CpuExecutor::drop_group() {
+  if (group_.samples == 0) return;
+  std::ranges::copy(before_group(), untrained().begin());
+  group_.samples = 0;
+  in_group_ = {};
 }
 
 nn::StepResult CpuExecutor::finish() {

@@ -29,6 +29,7 @@ class CpuExecutor : public nn::Executor {
   nn::StepResult train(const nn::Batch& batch, std::int64_t t, double learning_rate) override;
   void start_accumulate(const nn::Batch& batch, bool begins_group) override;
   void start_update(std::int64_t t, double learning_rate) override;
+  void drop_group() override;
   nn::StepResult finish() override;
   [[nodiscard]] std::int64_t accumulates() const override { return options_.accumulate; }
   nn::StepResult gradients(const nn::Batch& batch) override;
@@ -69,6 +70,10 @@ class CpuExecutor : public nn::Executor {
   template <class Body>
   void for_each_slice(std::int64_t count, Body&& body);
   [[nodiscard]] FlatArenas trainable_arenas() const;
+  /// Of the parameters, what no update changes: running statistics, and frozen weights.
+  [[nodiscard]] std::span<float> untrained() const;
+  /// Those before the group under way, behind the sums; empty where batches change none.
+  [[nodiscard]] std::span<float> before_group() const;
   [[nodiscard]] const Buffer& buffer(nn::Arena arena, std::size_t values) const;
 
   nn::Model model_;
@@ -83,7 +88,9 @@ class CpuExecutor : public nn::Executor {
   std::optional<Updater> updater_;    // once the layouts are placed
   Bytes parameter_bytes_, gradient_bytes_, divided_gradient_bytes_, state_bytes_, mask_bytes_,
       sum_bytes_, average_bytes_;
-  Buffer parameters_, masks_, shared_, sums_, averages_;
+  Buffer parameters_, masks_, shared_;
+  Buffer sums_;  // of a group, and before_group()
+  Buffer averages_;
   std::array<Buffer, nn::kMostStates> states_;
   struct SliceMemory {
     Buffer gradients, activations, scratch;

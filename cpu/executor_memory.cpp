@@ -55,7 +55,9 @@ void CpuExecutor::plan_memory() {
   divided_gradient_bytes_ = bytes(layouts_.divided_elements());
   state_bytes_ = static_cast<std::uint64_t>(nn::state_arenas(options_.optimizer)) * gradient_bytes_;
   if (options_.masks) mask_bytes_ = gradient_bytes_;
-  if (options_.accumulate > 1) sum_bytes_ = gradient_bytes_;
+  if (options_.accumulate > 1) {
+    sum_bytes_ = nn::has_batch_statistics(model_) ? parameter_bytes_ : gradient_bytes_;
+  }
   if (keeps_average()) average_bytes_ = gradient_bytes_;
 }
 
@@ -82,8 +84,11 @@ void CpuExecutor::allocate() {
   masks_ = Buffer(mask_bytes_);
   sums_ = Buffer(sum_bytes_);
   averages_ = Buffer(average_bytes_);
+  group_ = {};
   std::ranges::fill(averages_.as<float>(), 0.0F);
-  group_ = {.sums = sums_.as<float>()};
+  if (sum_bytes_.count > 0) {
+    group_.sums = sums_.as<float>().first(static_cast<std::size_t>(layouts_.trainable_elements()));
+  }
   in_group_ = updated_ = {};
   std::ranges::fill(masks_.as<float>(), 1.0F);
   shared_ = Buffer(programs_->shared());

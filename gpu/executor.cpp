@@ -49,7 +49,7 @@ GpuExecutor::GpuExecutor(const nn::Model& model, const nn::CompileOptions& optio
       loss_(options_.loss.value_or(nn::default_loss(model))),
       places_(nn::parameters(model), context_->options.precision),
       programs_(model_, options_, context_->options, places_, context_->plans),
-      needs_(memory_needs(programs_, places_, options_, context_->options.precision)),
+      needs_(memory_needs(model_, programs_, places_, options_, context_->options.precision)),
       outputs_(nn::summarize(model).back().output.elements()),
       stream_(device().make_stream("compute")),
       done_(device().make_event(false)),

@@ -18,11 +18,33 @@ void GpuExecutor::start_accumulate(const nn::Batch& batch, bool begins_group) {
 
 void GpuExecutor::accumulate(const StepInput& input, bool begins_group) {
   if (begins_group) samples_in_group_ = 0;
+  if (const Untrained rest = untrained(); samples_in_group_ == 0 && rest.count > 0) {
+    device().launch(*stream_, refresh_working(Type::f32, rest.masters, rest.kept, rest.count));
+  }
   group_program_ = &programs_.training(std::min(input.samples, options_.batch));
   group_input_ = input.slot.memory(input.first);
   start(*group_program_, kDifferentiate | kSum, input, 1, 0,
         samples_in_group_ == 0 ? Membership::first : Membership::later);
   gradients_ = Gradients::differentiated;
+}
+
+GpuExecutor::Untrained GpuExecutor::untrained() const {
+  const std::int64_t first = places_.trainable_elements();
+  const auto bytes = static_cast<std::size_t>(first) * size_of(type());
+  return {.masters = arenas().masters + first,
+          .kept = arenas().sums + first,
+          .working = arenas().working + bytes,
+          .count = nn::has_batch_statistics(model_) ? places_.elements() - first : 0};
+}
+
+// In the stream's order, so steps under way need not be waited for.
+void GpuExecutor::drop_group() {
+  if (std::exchange(samples_in_group_, 0) == 0) return;
+  const Untrained rest = untrained();
+  if (rest.count == 0) return;
+  device().launch(*stream_, refresh_working(Type::f32, rest.kept, rest.masters, rest.count));
+  if (!has_copies()) return;
+  device().launch(*stream_, refresh_working(type(), rest.masters, rest.working, rest.count));
 }
 
 // The update's work reads no input, but is prepared with that of the step before it.

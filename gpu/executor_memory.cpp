@@ -37,8 +37,9 @@ std::vector<nn::MemoryLine> MemoryNeeds::lines() const {
   return lines;
 }
 
-MemoryNeeds memory_needs(const Programs& programs, const ParameterPlaces& parameters,
-                         const nn::CompileOptions& options, nn::Precision precision) {
+MemoryNeeds memory_needs(const nn::Model& model, const Programs& programs,
+                         const ParameterPlaces& parameters, const nn::CompileOptions& options,
+                         nn::Precision precision) {
   const auto all = static_cast<std::uint64_t>(parameters.elements());
   const auto trainable = static_cast<std::uint64_t>(parameters.trainable_elements());
   const std::uint64_t storage = size_of(nn::storage_of(precision));
@@ -56,7 +57,9 @@ MemoryNeeds memory_needs(const Programs& programs, const ParameterPlaces& parame
   needs.state = trainable * sizeof(float);
   needs.states = nn::state_arenas(options.optimizer);
   if (options.gradient.l2 > 0) needs.given = trainable * sizeof(float);
-  if (options.accumulate > 1) needs.sums = aligned(trainable * sizeof(float));
+  if (options.accumulate > 1) {  // behind the sums what batches change is kept
+    needs.sums = aligned((nn::has_batch_statistics(model) ? all : trainable) * sizeof(float));
+  }
   if (options.masks) needs.masks = trainable * sizeof(float);
   if (options.average) needs.average = trainable * sizeof(float);
   if (options.gradient.clip_norm > 0) {
@@ -78,7 +81,7 @@ std::vector<nn::MemoryLine> plan_memory(const nn::Model& model, const nn::Compil
   nn::validate(options);
   const ParameterPlaces parameters(nn::parameters(model), precision);
   const Programs programs(model, options, {.precision = precision}, parameters, plans);
-  return memory_needs(programs, parameters, options, precision).lines();
+  return memory_needs(model, programs, parameters, options, precision).lines();
 }
 
 ExecutorMemory::ExecutorMemory(Device& device, const MemoryNeeds& needs) {

@@ -24,7 +24,8 @@ struct MemoryNeeds {
   [[nodiscard]] std::uint64_t scratch() const;
   [[nodiscard]] std::vector<nn::MemoryLine> lines() const;
 };
-[[nodiscard]] MemoryNeeds memory_needs(const Programs& programs, const ParameterPlaces& parameters,
+[[nodiscard]] MemoryNeeds memory_needs(const nn::Model& model, const Programs& programs,
+                                       const ParameterPlaces& parameters,
                                        const nn::CompileOptions& options, nn::Precision precision);
 
 /// A block for each line of memory(). Not initialised.

@@ -39,6 +39,7 @@ class GpuExecutor : public nn::Executor {
   nn::StepResult finish() override;
   void start_accumulate(const nn::Batch& batch, bool begins_group) override;
   void start_update(std::int64_t t, double learning_rate) override;
+  void drop_group() override;
   [[nodiscard]] std::int64_t accumulates() const override { return options_.accumulate; }
   nn::StepResult gradients(const nn::Batch& batch) override;
   nn::StepResult evaluate(const nn::Batch& batch, std::span<float> outputs) override;
@@ -95,6 +96,14 @@ class GpuExecutor : public nn::Executor {
   [[nodiscard]] float* arena_memory(nn::Arena arena, std::size_t values) const;
   /// Gradients as float32 where the activations were.
   [[nodiscard]] float* seen_gradients() const;
+  /// Parameters that no update changes, running statistics among them, and where they are kept
+  /// behind the sums of a group, from before it.
+  struct Untrained {
+    float *masters, *kept;
+    std::byte* working;
+    std::int64_t count;  ///< 0 where batches change none
+  };
+  [[nodiscard]] Untrained untrained() const;
   [[nodiscard]] Type type() const { return nn::storage_of(context_->options.precision); }
   [[nodiscard]] bool has_copies() const { return type() != Type::f32; }
   [[nodiscard]] bool scales() const { return context_->options.precision == nn::Precision::fp16; }

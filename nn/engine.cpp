@@ -73,6 +73,11 @@ void check_keeps_average(const Executor& executor) {
                      "CompileOptions::average and training"));
 }
 
+void Executor::drop_group() {
+  if (accumulates() == 1) return;
+  throw Error("this executor accumulates gradients and cannot drop a group of batches");
+}
+
 void Executor::swap_average() {
   check_keeps_average(*this);
   throw Error("this executor keeps averages and cannot exchange weights with them");

@@ -36,7 +36,8 @@ struct CompileOptions {
   GradientOptions gradient{};
   bool masks = false;  ///< keep Arena::masks
   /// The most batches whose gradients one update takes together: above 1 memory is kept for their
-  /// sum, and Executor::start_accumulate() may be called.
+  /// sum, and for the running statistics before them, and Executor::start_accumulate() may be
+  /// called.
   std::int64_t accumulate = 1;
   /// Keep Arena::average, with this momentum m in (0, 1): after each update a trainable parameter w
   /// has the average m * average + (1 - m) * w. A step that is skipped leaves it as it is.
@@ -144,6 +145,9 @@ class Executor {
   /// batch. L2, clips, loss scale and masks act once. finish() tells of a group's batches when
   /// their update has been started, and not before. Throws Error where there is no group.
   virtual void start_update(std::int64_t t, double learning_rate);
+  /// Forgets the batches of the group under way, and what they have changed: batch norm's running
+  /// statistics are again what they were before the first of them. Nothing where there is no group.
+  virtual void drop_group();
   [[nodiscard]] virtual std::int64_t accumulates() const { return 1; }  ///< CompileOptions'
 
   /// Forward and backward without the update; gradients are then readable: those of the loss that

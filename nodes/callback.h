@@ -21,7 +21,8 @@ namespace millrace {
 ///   };
 class Callback : public Saved {
  public:
-  /// After each batch, those of validation too.
+  /// After each batch, those of validation too: there the executor may hold averages in the place of
+  /// the weights, and the state's functions are who to ask for either.
   virtual void on_step(const StepRecord&, TrainingState&) {}
   /// After the last batch of an epoch. May add to the record.
   virtual void on_epoch(EpochRecord&, TrainingState&) {}

@@ -1,22 +1,10 @@
 #include <millrace/nodes/train_step.h>
 
-#include <millrace/nn/average.h>
-
 #include <algorithm>
 #include <set>
 #include <utility>
 
 namespace millrace {
-namespace {
-
-void keep_parameters(TrainingState& state) {
-  state.before_group.resize(
-      static_cast<std::size_t>(nn::arena_elements(nn::parameters(state.executor->model()))));
-  state.executor->read(nn::Arena::parameters, state.before_group);
-}
-
-}  // namespace
-
 TrainStep::TrainStep(std::shared_ptr<TrainingState> state, Schedule learning_rate)
     : state_(std::move(state)), learning_rate_(std::move(learning_rate)) {}
 
@@ -31,6 +19,10 @@ TrainStep::TrainStep(const TrainStep& other)
       report_every_(other.report_every_),
       snapshot_steps_(other.snapshot_steps_) {
   if (figures_) figures_->metrics.reserve(figures_->samples);
+}
+
+TrainStep::~TrainStep() {
+  leave_validation();
 }
 
 TrainStep& TrainStep::unfreeze_at(std::uint32_t epoch, double rate_factor) {
@@ -114,10 +106,7 @@ bool TrainStep::accumulate(const DeviceBatch& batch, StepRecord& record) {
   const std::uint32_t of_group = static_cast<std::uint32_t>(executor.accumulates());
   const bool is_first = tag.step % of_group == 0;
   if (is_first) group_ = {};
-  if (batch.size > 0) {
-    if (group_.samples == 0 && nn::has_batch_statistics(executor.model())) keep_parameters(*state_);
-    executor.start_accumulate(batch.view(), group_.samples == 0);
-  }
+  if (batch.size > 0) executor.start_accumulate(batch.view(), group_.samples == 0);
   group_.samples += batch.size;
   group_.holes += batch.holes;
   if (!tag.ends_phase && (tag.step + 1) % of_group != 0) return false;
@@ -128,7 +117,6 @@ bool TrainStep::accumulate(const DeviceBatch& batch, StepRecord& record) {
     executor.start_update(t, begin_step());
     ++unreported_;
   }
-  state_->before_group.clear();
   return true;
 }
 
@@ -145,7 +133,6 @@ std::int64_t steps_of(const DeviceBatch& batch) {
 
 nn::StepResult TrainStep::evaluate(const DeviceBatch& batch) {
   const nn::Batch view = batch.view();
-  const nn::AverageScope averages(*state_->executor);
   if (!figures_) {
     state_->executor->start_evaluate(view);
     return {};
@@ -161,6 +148,21 @@ nn::StepResult TrainStep::evaluate(const DeviceBatch& batch) {
   *state_->epoch.validation += result;
   state_->device_s += result.device_s;
   return result;
+}
+
+nn::StepResult TrainStep::validate(const DeviceBatch& batch) {
+  validates_ = true;
+  state_->enter_averages();
+  try {
+    return evaluate(batch);
+  } catch (...) {
+    leave_validation();
+    throw;
+  }
+}
+
+void TrainStep::leave_validation() {
+  if (std::exchange(validates_, false)) state_->leave_averages();
 }
 
 bool TrainStep::is_result_due(const BatchTag& tag) const {
@@ -179,9 +181,10 @@ nn::StepResult collect_results(TrainingState& state) {
 
 std::optional<StepRecord> TrainStep::operator()(const Lease<DeviceBatch>& batch) {
   TrainingState& s = *state_;
-  if (s.is_finished()) return std::nullopt;
   const BatchTag& tag = batch->tag;
   const bool is_training = tag.phase == Phase::training;
+  if (is_training || s.is_finished()) leave_validation();
+  if (s.is_finished()) return std::nullopt;
   if (tag.step == 0) begin_phase(tag);
 
   StepRecord record{.tag = tag, .steps = 0, .samples = batch->size, .holes = batch->holes};
@@ -193,8 +196,9 @@ std::optional<StepRecord> TrainStep::operator()(const Lease<DeviceBatch>& batch)
     if (is_training)
       train(*batch, steps);
     else
-      record.result = evaluate(*batch);
+      record.result = validate(*batch);
   }
+  if (tag.ends_phase) leave_validation();
   if (is_result_due(tag)) {
     record.result += collect_results(s);
     record.steps = std::exchange(unreported_, 0);

@@ -40,12 +40,13 @@ struct StepRecord {
 /// takes no step, one with several steps (BatchTag::rows) takes them in one go. Once the state is
 /// finished, batches go no further.
 ///
-/// Validation is of the averages of the weights, where the executor keeps some.
+/// Validation is of the averages of the weights, where the executor keeps some: within it they are
+/// what the executor holds, and TrainingState::weights() exchanges them back for whoever asks.
 ///
 /// Where the executor accumulates gradients, a step is an update: the batches of a group, so many
 /// from the first of an epoch on or what is left at its end, become one record, that of the last
-/// one with the samples of all; those before it go no further. A batch of several steps must then
-/// hold whole groups.
+/// one with the samples of all; those before it go no further. A batch of several steps is then
+/// refused: throws Error.
 ///
 /// Stages that decide or change weights come right behind it, on the engine's thread too.
 class TrainStep {
@@ -59,6 +60,7 @@ class TrainStep {
   /// Each run works on a copy made when it starts: there the clock of its first epoch starts too.
   TrainStep(const TrainStep& other);
   TrainStep& operator=(const TrainStep&) = delete;
+  ~TrainStep();
 
   /// From that epoch on (counted from 0) steps are those of TrainingState::unfrozen, and the
   /// learning rate is multiplied: for layers that are frozen at first.
@@ -100,6 +102,10 @@ class TrainStep {
   double begin_step();
   /// The result where it had to be waited for, else nothing.
   nn::StepResult evaluate(const DeviceBatch& batch);
+  /// The same of the averages of the weights, which stay where the weights are until the end of the
+  /// phase, of training, or of the run.
+  nn::StepResult validate(const DeviceBatch& batch);
+  void leave_validation();
   [[nodiscard]] bool is_result_due(const BatchTag& tag) const;
   [[nodiscard]] double elapsed() const;
 
@@ -111,6 +117,7 @@ class TrainStep {
   std::uint64_t snapshot_steps_ = 0;
   std::int64_t unreported_ = 0;  // steps with samples
   std::vector<double> rates_;    // of the steps of a batch
+  bool validates_ = false;       // averages may be where the weights are
   struct {
     std::int64_t samples = 0, holes = 0;
   } group_;  // under way

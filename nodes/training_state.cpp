@@ -1,7 +1,5 @@
 #include <millrace/nodes/training_state.h>
 
-#include <millrace/nn/average.h>
-
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -93,13 +91,28 @@ std::size_t TrainingState::elements(nn::Arena arena) const {
   return elements_of(executor->model(), arena);
 }
 
+void TrainingState::enter_averages() {
+  if (!averages_in_place_) averages_in_place_.emplace(*executor);
+}
+
+void TrainingState::drop_group() {
+  leave_averages();
+  executor->drop_group();
+}
+
 std::vector<float> TrainingState::weights() const {
+  leave_averages();
+  return weights_in_place();
+}
+
+std::vector<float> TrainingState::weights_in_place() const {
   std::vector<float> values(elements(nn::Arena::parameters));
   executor->read(nn::Arena::parameters, values);
   return reordered(values, executor->model(), thawed(executor->model()));
 }
 
 void TrainingState::set_weights(std::span<const float> weights) {
+  leave_averages();
   const nn::Model& model = executor->model();
   executor->write(nn::Arena::parameters, reordered(weights, thawed(model), model));
 }
@@ -120,7 +133,7 @@ void TrainingState::set_masks(std::span<const float> masks) {
 
 std::vector<float> TrainingState::evaluated_weights() const {
   const nn::AverageScope scope(*executor);
-  return weights();
+  return weights_in_place();
 }
 
 std::vector<float> TrainingState::averages() const {
@@ -129,17 +142,10 @@ std::vector<float> TrainingState::averages() const {
 
 void TrainingState::set_averages(std::span<const float> averages) {
   if (averages.empty()) return;
+  leave_averages();
   const nn::Model& model = executor->model();
   const std::vector<float> values = reordered(averages, thawed(model), model);
   executor->write(nn::Arena::average, std::span(values).first(elements(nn::Arena::average)));
-}
-
-void TrainingState::drop_group() {
-  if (before_group.empty()) return;
-  const std::vector<float> kept = averages();
-  executor->write(nn::Arena::parameters, before_group);
-  set_averages(kept);
-  before_group.clear();
 }
 
 void TrainingState::unfreeze() {
@@ -160,6 +166,7 @@ void TrainingState::unfreeze() {
 }
 
 void TrainingState::save(Checkpoint& checkpoint) const {
+  leave_averages();
   MILLRACE_CHECK(!executor->is_swapped(), "a state is saved outside of an AverageScope");
   checkpoint.set("step", std::int64_t(step));
   checkpoint.set("update", std::int64_t(update));
@@ -206,6 +213,7 @@ void TrainingState::restore(const Checkpoint& checkpoint) {
     }
   }
 
+  leave_averages();
   if (found.is_unfrozen) unfreeze();
   step = found.step;
   update = found.update;

@@ -3,6 +3,7 @@
 // A checkpoint is a copy of it.
 
 #include <millrace/io/checkpoint.h>
+#include <millrace/nn/average.h>
 #include <millrace/nn/engine.h>
 #include <millrace/nodes/epoch_record.h>
 #include <millrace/nodes/host_batch.h>
@@ -10,6 +11,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,9 +40,6 @@ class TrainingState {
   EpochRecord epoch;                  ///< the epoch under way
   std::int64_t validation_holes = 0;  ///< in the validation under way
   std::vector<EpochRecord> history;   ///< whole epochs
-  /// The parameters as they were before the group of batches under way, whose update is still to
-  /// come, where batches change them (batch norm's running statistics); else empty.
-  std::vector<float> before_group;
   double device_s = 0;  ///< what steps took by a device's own clock since this was made; not saved
 
   /// No further step: batches that come are dropped, the source ends. `reason` is for the user.
@@ -56,6 +55,12 @@ class TrainingState {
   void set_weights(std::span<const float> weights);
   /// weights() of the model that is evaluated and saved: averages, where the executor keeps some.
   [[nodiscard]] std::vector<float> evaluated_weights() const;
+
+  /// From now on the executor evaluates the averages of the weights, where it keeps some. That ends
+  /// with leave_averages(), which whatever needs the weights calls: every other function here that
+  /// reads, writes or saves them.
+  void enter_averages();
+  void leave_averages() const noexcept { averages_in_place_.reset(); }
 
   /// Forgets the batches of a group that will get no update, because training stops.
   void drop_group();
@@ -78,6 +83,8 @@ class TrainingState {
 
  private:
   [[nodiscard]] std::size_t elements(nn::Arena arena) const;
+  /// weights() of the executor as it is.
+  [[nodiscard]] std::vector<float> weights_in_place() const;
   /// In the order of weights(); empty where none are kept.
   [[nodiscard]] std::vector<float> masks() const;
   void set_masks(std::span<const float> masks);
@@ -89,6 +96,7 @@ class TrainingState {
   bool is_unfrozen_ = false;
   std::shared_ptr<std::atomic<bool>> finished_ = std::make_shared<std::atomic<bool>>(false);
   std::string reason_;
+  mutable std::optional<nn::AverageScope> averages_in_place_;  // goes before the executor does
 };
 
 /// Parameters of a model in the order of nn::parameters, brought into the order of the same model

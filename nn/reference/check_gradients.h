@@ -23,8 +23,8 @@ struct GradientCheckOptions {
 };
 
 struct GradientCheck {
-  /// |gradient - difference|, by the largest of all that were compared; infinite where a gradient is
-  /// not a number.
+  /// |gradient - difference|, by the largest of all that were compared; infinite where a gradient
+  /// is not a number.
   double largest_error = 0;
   std::string where;        ///< the parameter where it is that large
   std::int64_t checks = 0;  ///< how many derivatives were compared

@@ -63,9 +63,11 @@ StepResult Executor64::train(const Batch& batch, std::int64_t t, double learning
 
 void Executor64::start_accumulate(const Batch& batch, bool begins_group) {
   check_accumulates(options_);
+  check(batch, true);
   if (begins_group) group_ = {};
   if (group_.samples == 0) {
     std::fill(arenas_.sums.begin(), arenas_.sums.end(), 0.0);
+    std::copy_n(untrained(), before_group_.size(), before_group_.begin());
   }
   group_ += differentiate(batch);
   for (std::size_t i = 0; i < arenas_.sums.size(); ++i) {
@@ -82,6 +84,12 @@ void Executor64::start_update(std::int64_t t, double learning_rate) {
                  [=](double sum) { return sum / samples; });
   update(t, learning_rate);
   updated_ += std::exchange(group_, {});
+}
+
+void Executor64::drop_group() {
+  if (group_.samples == 0) return;
+  std::ranges::copy(before_group_, untrained());
+  group_ = {};
 }
 
 StepResult Executor64::finish() {

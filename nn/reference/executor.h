@@ -26,6 +26,7 @@ class Executor64 final : public ReferenceExecutor {
   StepResult train(const Batch& batch, std::int64_t t, double learning_rate) override;
   void start_accumulate(const Batch& batch, bool begins_group) override;
   void start_update(std::int64_t t, double learning_rate) override;
+  void drop_group() override;
   StepResult finish() override;
   [[nodiscard]] std::int64_t accumulates() const override { return options_.accumulate; }
   StepResult gradients(const Batch& batch) override;
@@ -61,6 +62,13 @@ class Executor64 final : public ReferenceExecutor {
   }
   [[nodiscard]] bool has_masks() const { return options_.training && options_.masks; }
   [[nodiscard]] bool sums() const { return options_.training && options_.accumulate > 1; }
+  [[nodiscard]] std::size_t changed_by_batches() const {
+    const bool changes = sums() && has_batch_statistics(model());
+    return changes ? static_cast<std::size_t>(arena_elements(parameters_)) - trainable() : 0;
+  }
+  [[nodiscard]] std::vector<double>::iterator untrained() {
+    return arenas_.parameters.begin() + trainable_elements(parameters_);
+  }
   [[nodiscard]] bool has_working_copies() const {
     return storage_of(numbers_.precision) != DType::f32;
   }
@@ -94,6 +102,8 @@ class Executor64 final : public ReferenceExecutor {
   std::optional<GraphRunner> training_;
   LossScaleState loss_scale_;
   StepResult group_, updated_;  ///< of the group under way, and of groups since finish()
+  /// Parameters that no update changes, as they were before the group, where batches change some.
+  std::vector<double> before_group_;
   bool masks_updates_ = true;
   bool is_swapped_ = false;
 };

@@ -40,7 +40,8 @@ std::vector<MemoryLine> Executor64::memory() const {
   const std::uint64_t values = evaluation_.bytes() + (training_ ? training_->bytes() : 0);
   std::vector<MemoryLine> lines{
       {"parameters", doubles(all)},
-      {"gradients", doubles(options_.training ? trainable() * (sums() ? 2 : 1) : 0)},
+      {"gradients",
+       doubles(options_.training ? trainable() * (sums() ? 2 : 1) + changed_by_batches() : 0)},
       {"optimizer state", doubles(static_cast<std::size_t>(states()) * trainable())}};
   if (has_masks()) lines.push_back({"masks", doubles(trainable())});
   if (keeps_average()) lines.push_back({"average", doubles(trainable())});
@@ -54,6 +55,7 @@ void Executor64::allocate() {
   arenas_.working.assign(has_working_copies() ? arenas_.parameters.size() : 0, 0.0);
   arenas_.gradients.assign(options_.training ? trainable() : 0, 0.0);
   arenas_.sums.assign(sums() ? trainable() : 0, 0.0);
+  before_group_.assign(changed_by_batches(), 0.0);
   group_ = updated_ = {};
   for (int i = 0; i < states(); ++i)
     arenas_.states.at(static_cast<std::size_t>(i)).assign(trainable(), 0.0);
@@ -69,6 +71,7 @@ void Executor64::allocate() {
 
 void Executor64::release() {
   arenas_ = {};
+  before_group_ = {};
   evaluation_.release();
   if (training_) training_->release();
 }

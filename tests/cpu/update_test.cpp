@@ -9,6 +9,7 @@
 #include "catch.h"
 #include "cpu/compare.h"
 #include "engines/compare_updates.h"
+#include "engines/groups.h"
 #include "nn/recorded_average.h"
 #include "nn/recorded_optimizers.h"
 #include "nn/recorded_steps.h"
@@ -209,6 +210,22 @@ TEST_CASE("A group of batches takes the step of one batch that holds them all") 
                  << gradient.clip_global_norm << ", threads " << engine.threads);
       test::check_groups(*cpu::make_engine(engine), nn::ReferenceEngine(), model, with(gradient));
     }
+  }
+}
+
+TEST_CASE("A group that nobody has begun is begun by its first batch") {
+  test::check_begun_groups(nn::ReferenceEngine(), with({.l2 = 0.01}));
+  for (const cpu::Sharing sharing : {cpu::Sharing::together, cpu::Sharing::slices}) {
+    const auto engine = cpu::make_engine({.threads = 2, .sharing = sharing});
+    test::check_begun_groups(*engine, with({.l2 = 0.01}));
+  }
+}
+
+TEST_CASE("A group that is dropped leaves running statistics as they were before it") {
+  test::check_dropped_groups(nn::ReferenceEngine(), with({.l2 = 0.01}));
+  for (const cpu::Sharing sharing : {cpu::Sharing::together, cpu::Sharing::slices}) {
+    const auto engine = cpu::make_engine({.threads = 2, .sharing = sharing});
+    test::check_dropped_groups(*engine, with({.l2 = 0.01}));
   }
 }
 

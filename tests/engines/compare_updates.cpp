@@ -21,28 +21,6 @@ nn::StepResult train_in_parts(nn::Executor& executor, const nn::Batch& batch, st
   return executor.finish();
 }
 
-/// A group that nobody begins is begun by its first batch, behind allocate() and behind an update.
-void check_begun_groups(const nn::Engine& engine, const nn::Model& model,
-                        const nn::CompileOptions& options) {
-  const nn::Loss loss = options.loss.value_or(nn::default_loss(model));
-  const OwnedBatch data(model, loss, options.batch, 7);
-  const auto trained = [&](bool says_so) {
-    const auto executor = engine.compile(model, options);
-    executor->allocate();
-    executor->write(nn::Arena::parameters, random_weights(model, 11));
-    nn::StepResult result;
-    for (std::int64_t t = 1; t <= 2; ++t) {
-      executor->start_accumulate(data.batch(), says_so);
-      executor->start_accumulate(data.batch(), false);
-      executor->start_update(t, options.optimizer.learning_rate);
-      result += executor->finish();
-    }
-    CHECK(result.samples == 4 * options.batch);
-    return std::pair(read(*executor, nn::Arena::parameters), result.loss_sum);
-  };
-  CHECK(trained(false) == trained(true));
-}
-
 }  // namespace
 
 void check_groups(const nn::Engine& tested_engine, const nn::Engine& reference_engine,
@@ -75,8 +53,6 @@ void check_groups(const nn::Engine& tested_engine, const nn::Engine& reference_e
   }
   check_arena(*tested, *reference, nn::Arena::parameters, nearness);
   check_arena(*tested, *whole, nn::Arena::parameters, nearness);
-  check_begun_groups(tested_engine, model, options);
-  check_begun_groups(reference_engine, model, options);
 }
 
 namespace {

@@ -7,8 +7,7 @@
 namespace millrace::test {
 
 /// Accumulates groups of batches, the second one shorter, on both engines: results and parameters,
-/// and on the tested engine that of one batch of all samples of a group. On each of them a group
-/// that nobody begins is begun by its first batch.
+/// and on the tested engine that of one batch of all samples of a group.
 void check_groups(const nn::Engine& tested, const nn::Engine& reference, const nn::Model& model,
                   nn::CompileOptions options, Nearness nearness = {});
 

@@ -7,6 +7,7 @@
 #include "engines/branches.h"
 #include "engines/compare_updates.h"
 #include "engines/foreign_kind.h"
+#include "engines/groups.h"
 #include "engines/kinds.h"
 #include "engines/layer_cases.h"
 #include "engines/optimizers.h"
@@ -226,6 +227,26 @@ TEST_CASE("A group of batches takes the step of one batch that holds them all") 
           test::nearness_of(precision));
       tested.check_device();
     }
+  }
+}
+
+TEST_CASE("A group that nobody has begun is begun by its first batch") {
+  for (const Precision precision : {Precision::fp32, Precision::fp16, Precision::bf16}) {
+    if (!test::computes(precision)) continue;
+    INFO(nn::to_string(precision));
+    const test::TestedEngine tested(precision);
+    test::check_begun_groups(*tested.engine, {.batch = 6, .gradient = {.l2 = 0.01}});
+    tested.check_device();
+  }
+}
+
+TEST_CASE("A group that is dropped leaves running statistics as they were before it") {
+  for (const Precision precision : {Precision::fp32, Precision::fp16, Precision::bf16}) {
+    if (!test::computes(precision)) continue;
+    INFO(nn::to_string(precision));
+    const test::TestedEngine tested(precision);
+    test::check_dropped_groups(*tested.engine, {.batch = 6, .gradient = {.l2 = 0.01}});
+    tested.check_device();
   }
 }
 

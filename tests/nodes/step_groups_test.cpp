@@ -132,3 +132,10 @@ TEST_CASE("a group whose batches have no samples takes no step, and one with a f
   CHECK(record->samples == 4);
   CHECK(record->result.samples == 4);
 }
+
+TEST_CASE("a batch of several steps is refused where gradients are accumulated") {
+  TrainStep step(small_state(small_executor(small_model(), in_pairs())), tenth);
+  Batches batches;
+  CHECK_THROWS_WITH(step(batches({.steps = 2, .count = 2, .rows = 2})),
+                    Catch::Contains("a batch of 2 steps cannot be accumulated"));
+}
