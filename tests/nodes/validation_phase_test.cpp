@@ -13,10 +13,6 @@ using namespace millrace::test;
 
 namespace {
 
-double tenth(std::uint64_t) {
-  return 0.1;
-}
-
 nn::CompileOptions averaged_options() {
   nn::CompileOptions options = small_options();
   options.average = 0.75;
