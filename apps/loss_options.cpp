@@ -53,6 +53,10 @@ std::optional<nn::Loss> loss_of(const std::string& name, const LabelOptions& lab
   return loss;
 }
 
+nn::Loss meant_loss(const std::string& name, const nn::Model& model) {
+  return name.empty() ? nn::default_loss(model) : nn::loss_named(name);
+}
+
 void check_monitor(std::optional<nn::Loss> loss, const std::string& monitor,
                    const nn::Model& model) {
   if (has_right_answers(loss, model) || !monitor.ends_with("accuracy")) return;

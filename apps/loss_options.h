@@ -21,6 +21,10 @@ void check_loss_name(const char* command, const std::string& loss);
 [[nodiscard]] std::optional<nn::Loss> loss_of(const std::string& loss, const LabelOptions& labels,
                                               const nn::Model& model);
 
+/// The loss that is computed: the named one, or that of the model's last layer. Throws UsageError
+/// for a loss that does not exist.
+[[nodiscard]] nn::Loss meant_loss(const std::string& loss, const nn::Model& model);
+
 /// Throws UsageError where accuracy is watched and there are no right answers.
 void check_monitor(std::optional<nn::Loss> loss, const std::string& monitor,
                    const nn::Model& model);

@@ -1,6 +1,7 @@
 #include "apps/run_files.h"
 
 #include "apps/lists.h"
+#include "apps/loss_options.h"
 #include "apps/run_recipe.h"
 
 #include <millrace/core/error.h>
@@ -53,10 +54,16 @@ std::set<std::string> columns_of(const Training& t) {
   return columns;
 }
 
+/// Whether --loss means another one than before. The default may have got its name meanwhile.
+bool means_other_loss(const Training& t, const TrainOptions& before) {
+  return meant_loss(t.options.loss, t.model) != meant_loss(before.loss, t.model);
+}
+
 /// Whether losses are computed otherwise than before.
-bool has_other_loss(const TrainOptions& now, const TrainOptions& before) {
-  return now.schedule.l2 != before.schedule.l2 ||
-         now.schedule.label_smoothing != before.schedule.label_smoothing || now.loss != before.loss;
+bool has_other_loss(const Training& t, const TrainOptions& before) {
+  const auto& now = t.options.schedule;
+  return now.l2 != before.schedule.l2 || now.label_smoothing != before.schedule.label_smoothing ||
+         means_other_loss(t, before);
 }
 
 /// What is told of the best so far must be comparable with what comes. A checkpoint of a program
@@ -67,7 +74,7 @@ bool settle_best(const Training& t, const TrainOptions& before, Checkpoint& chec
   const Monitor monitor = monitor_of(before.callbacks, t.data.validation.size() > 0);
   const bool was_silent = !watched(checkpoint);
   if (was_silent) set_watched(monitor, checkpoint);
-  if (!has_other_loss(t.options, before) || !monitor.name.ends_with("loss")) return was_silent;
+  if (!has_other_loss(t, before) || !monitor.name.ends_with("loss")) return was_silent;
   forget_best(checkpoint);
   return true;
 }
@@ -186,9 +193,9 @@ bool resume(const Training& t, RunDirectory& directory, Show show) {
   const CallbackOptions& callbacks = t.options.callbacks;
   const Monitor monitor = monitor_of(callbacks, t.data.validation.size() > 0);
   std::vector<std::string> anew;
-  if (has_other_loss(t.options, before) && monitor.name.ends_with("loss")) {
+  if (has_other_loss(t, before) && monitor.name.ends_with("loss")) {
     anew = {concat(monitor.name, " is another with this ",
-                   t.options.loss != before.loss ? "--loss" : "--l2 or --label-smoothing",
+                   means_other_loss(t, before) ? "--loss" : "--l2 or --label-smoothing",
                    ": the best so far begins anew")};
   } else {
     anew = begun_anew(callbacks, monitor, found.checkpoint);

@@ -80,6 +80,7 @@ Bytes Program::place(Place place, std::int64_t slices) {
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     if (slots_[i].place == place) slots_[i].offset = plan.offsets[i];
   }
+  alive_.count += static_cast<std::uint64_t>(plan.alive);
   return Bytes{static_cast<std::uint64_t>(plan.bytes)};
 }
 

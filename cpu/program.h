@@ -123,6 +123,8 @@ class Program {
   [[nodiscard]] Bytes activations() const { return activations_; }
   /// Of what all slices' programs have together; the same in each.
   [[nodiscard]] Bytes shared() const { return shared_; }
+  /// The most of both at a time, without what alignment adds: no plan takes less.
+  [[nodiscard]] Bytes alive() const { return alive_; }
   [[nodiscard]] Bytes scratch() const { return scratch_; }
 
   /// Replaces what was bound before.
@@ -177,7 +179,7 @@ class Program {
   SlotId input_, output_, staging_ = kNoSlot;
   dnnl::engine engine_;
   dnnl::stream stream_;
-  Bytes activations_, shared_, scratch_;
+  Bytes activations_, shared_, alive_, scratch_;
   std::vector<std::size_t> sections_;  // where they begin; then where the last one ends
   bool reads_whole_input_ = false;
   Run run_;

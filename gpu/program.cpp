@@ -173,6 +173,7 @@ void Program::plan() {
     if (intervals[i].bytes > 0) slots_[i].offset = plan.offsets[i];
   }
   activations_ = Bytes{static_cast<std::uint64_t>(plan.bytes)};
+  alive_ = Bytes{static_cast<std::uint64_t>(plan.alive)};
 }
 
 void Program::bind(const Arenas& arenas) {

@@ -140,6 +140,8 @@ class Program {
 
   [[nodiscard]] std::int64_t batch() const { return batch_; }
   [[nodiscard]] Bytes activations() const { return activations_; }
+  /// The most of them at a time, without what alignment adds: no plan takes less.
+  [[nodiscard]] Bytes alive() const { return alive_; }
   [[nodiscard]] Bytes workspace() const { return workspace_; }
 
   /// Replaces what was bound before.
@@ -186,7 +188,7 @@ class Program {
   std::vector<Step> steps_;
   SlotId output_;
   std::int64_t output_width_, output_stored_;
-  Bytes activations_, workspace_;
+  Bytes activations_, alive_, workspace_;
   Arenas arenas_;
   std::vector<std::unique_ptr<Prepared>> prepared_;
   std::uint64_t ran_ = 0;  // purposes that ran, one bit each combination

@@ -3,6 +3,7 @@
 #include <millrace/nn/graph.h>
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <limits>
 #include <map>
@@ -48,13 +49,14 @@ std::int64_t best_fit(const std::vector<Placed>& neighbours, std::int64_t bytes)
   return best >= 0 ? best : free_from;
 }
 
-/// The most bytes that live at a time: no plan takes less.
-std::int64_t most_alive(const std::vector<Interval>& intervals) {
+/// The most bytes that live at a time, where an interval takes size(its bytes).
+template <class Size>
+std::int64_t most_alive(const std::vector<Interval>& intervals, Size size) {
   std::map<int, std::int64_t> changes;  // by step
   for (const Interval& interval : intervals) {
     if (!needs_memory(interval)) continue;
-    changes[interval.first] += aligned(interval.bytes);
-    changes[interval.last + 1] -= aligned(interval.bytes);
+    changes[interval.first] += size(interval.bytes);
+    changes[interval.last + 1] -= size(interval.bytes);
   }
   std::int64_t alive = 0, most = 0;
   for (const auto& [step, change] : changes) most = std::max(most, alive += change);
@@ -110,32 +112,8 @@ void improve(const std::vector<Interval>& intervals, std::vector<std::size_t> or
 
 }  // namespace
 
-std::vector<Interval> lifetimes(const Graph& graph) {
-  std::vector<Interval> result;
-  for (const Value& value : graph.values) {
-    const bool has_arena =
-        value.role == ValueRole::parameter || value.role == ValueRole::parameter_gradient;
-    const bool is_input = value.role == ValueRole::input || value.role == ValueRole::labels;
-    result.push_back({.bytes = has_arena ? 0 : value.shape.elements() * 4,
-                      .first = is_input || value.role == ValueRole::parameter ? -1 : 0,
-                      .last = -2});
-  }
-  for (int step = 0; step < static_cast<int>(graph.ops.size()); ++step) {
-    const Op& op = graph.ops[static_cast<std::size_t>(step)];
-    for (const Argument& made : op.outputs) {
-      Interval& interval = result[static_cast<std::size_t>(made.value)];
-      interval.first = step;
-      interval.last = step;
-    }
-    for (const Argument& read : op.inputs) {
-      result[static_cast<std::size_t>(read.value)].last = step;
-    }
-  }
-  return result;
-}
-
 ArenaPlan plan_arena(const std::vector<Interval>& intervals) {
-  const std::int64_t least = most_alive(intervals);
+  const std::int64_t least = most_alive(intervals, aligned);  // no plan takes less
   ArenaPlan best;
   const auto try_by = [&](auto rank) {
     std::vector<std::size_t> order(intervals.size());
@@ -152,6 +130,7 @@ ArenaPlan plan_arena(const std::vector<Interval>& intervals) {
   try_by([&](const Interval& interval) { return interval.bytes * length(interval); });
   try_by(length);
   try_by([](const Interval& interval) { return interval.last; });
+  best.alive = most_alive(intervals, std::identity());
   return best;
 }
 

@@ -119,16 +119,13 @@ struct Graph {
 [[nodiscard]] Graph build_graph(const Model& model, std::int64_t batch, Mode mode, Loss loss,
                                 double label_smoothing = 0);
 
-/// The step (index into Graph::ops) that makes a value and the last one that uses it; inputs are
-/// made at -1. Values that no operation touches have last < first.
+/// The step of a program that makes something and the last one that uses it. What no step touches
+/// has last < first.
 struct Interval {
   std::int64_t bytes = 0;
   int first = 0;
   int last = 0;
 };
-/// One interval a value; bytes are elements * 4, and 0 for parameters and their gradients, which
-/// live in arenas of their own.
-[[nodiscard]] std::vector<Interval> lifetimes(const Graph& graph);
 
 /// Places for intervals in one arena such that no two live at a time overlap: best fit in several
 /// orders (size, time, both), each again with what came out on top placed first, until nothing is
@@ -136,6 +133,7 @@ struct Interval {
 struct ArenaPlan {
   std::vector<std::int64_t> offsets;
   std::int64_t bytes = 0;
+  std::int64_t alive = 0;  ///< the most that live at a time, without what alignment adds
 };
 [[nodiscard]] ArenaPlan plan_arena(const std::vector<Interval>& intervals);
 

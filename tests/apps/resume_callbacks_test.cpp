@@ -30,6 +30,29 @@ TEST_CASE("a run that goes on with another monitor begins its best anew and says
   CHECK(metrics(run_dir).size() == 7);
 }
 
+TEST_CASE("the best so far stays where a run that goes on names the loss that it has had anyway") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "data", {"dark", "grey", "light"}, 10);
+  const fs::path run_dir = scratch / "run", plain_dir = scratch / "plain";
+  const Arguments options = quick_steps(2, {"--patience", "9", "--restore-best"});
+  trained(data, run_dir, options);
+  trained(data, plain_dir, options);
+  const auto more = [](const fs::path& dir, int epochs, const Arguments& loss) {
+    const Outcome outcome =
+        run(with({"train", "--resume", dir.string(), "--epochs", std::to_string(epochs)}, loss));
+    INFO(outcome.err);
+    REQUIRE(outcome.status == 0);
+    return outcome.out;
+  };
+  more(plain_dir, 3, {});
+  CHECK_THAT(more(run_dir, 3, {"--loss", "categorical_crossentropy"}), !Contains("begins anew"));
+  for (const char* file : {"best.safetensors", "model.safetensors"}) {
+    CHECK(read_file(run_dir / file) == read_file(plain_dir / file));
+  }
+  CHECK_THAT(more(run_dir, 4, {"--loss", "categorical_focal_crossentropy"}),
+             Contains("val_loss is another with this --loss: the best so far begins anew"));
+}
+
 TEST_CASE("early stopping and a plateau that a run did not have begin where it goes on") {
   const Scratch scratch;
   const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
