@@ -123,7 +123,7 @@ class Program {
   [[nodiscard]] Bytes activations() const { return activations_; }
   /// Of what all slices' programs have together; the same in each.
   [[nodiscard]] Bytes shared() const { return shared_; }
-  /// The most of both at a time, without what alignment adds: no plan takes less.
+  /// The most of both at a time, each of whole 64 bytes: no plan takes less.
   [[nodiscard]] Bytes alive() const { return alive_; }
   [[nodiscard]] Bytes scratch() const { return scratch_; }
 

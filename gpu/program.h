@@ -140,7 +140,7 @@ class Program {
 
   [[nodiscard]] std::int64_t batch() const { return batch_; }
   [[nodiscard]] Bytes activations() const { return activations_; }
-  /// The most of them at a time, without what alignment adds: no plan takes less.
+  /// The most of them at a time, each of whole 64 bytes: no plan takes less.
   [[nodiscard]] Bytes alive() const { return alive_; }
   [[nodiscard]] Bytes workspace() const { return workspace_; }
 

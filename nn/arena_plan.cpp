@@ -3,7 +3,6 @@
 #include <millrace/nn/graph.h>
 
 #include <algorithm>
-#include <functional>
 #include <iterator>
 #include <limits>
 #include <map>
@@ -49,14 +48,13 @@ std::int64_t best_fit(const std::vector<Placed>& neighbours, std::int64_t bytes)
   return best >= 0 ? best : free_from;
 }
 
-/// The most bytes that live at a time, where an interval takes size(its bytes).
-template <class Size>
-std::int64_t most_alive(const std::vector<Interval>& intervals, Size size) {
+/// The most bytes that live at a time, of whole cache lines.
+std::int64_t most_alive(const std::vector<Interval>& intervals) {
   std::map<int, std::int64_t> changes;  // by step
   for (const Interval& interval : intervals) {
     if (!needs_memory(interval)) continue;
-    changes[interval.first] += size(interval.bytes);
-    changes[interval.last + 1] -= size(interval.bytes);
+    changes[interval.first] += aligned(interval.bytes);
+    changes[interval.last + 1] -= aligned(interval.bytes);
   }
   std::int64_t alive = 0, most = 0;
   for (const auto& [step, change] : changes) most = std::max(most, alive += change);
@@ -113,7 +111,7 @@ void improve(const std::vector<Interval>& intervals, std::vector<std::size_t> or
 }  // namespace
 
 ArenaPlan plan_arena(const std::vector<Interval>& intervals) {
-  const std::int64_t least = most_alive(intervals, aligned);  // no plan takes less
+  const std::int64_t least = most_alive(intervals);  // no plan takes less
   ArenaPlan best;
   const auto try_by = [&](auto rank) {
     std::vector<std::size_t> order(intervals.size());
@@ -130,7 +128,7 @@ ArenaPlan plan_arena(const std::vector<Interval>& intervals) {
   try_by([&](const Interval& interval) { return interval.bytes * length(interval); });
   try_by(length);
   try_by([](const Interval& interval) { return interval.last; });
-  best.alive = most_alive(intervals, std::identity());
+  best.alive = least;
   return best;
 }
 

@@ -133,7 +133,7 @@ struct Interval {
 struct ArenaPlan {
   std::vector<std::int64_t> offsets;
   std::int64_t bytes = 0;
-  std::int64_t alive = 0;  ///< the most that live at a time, without what alignment adds
+  std::int64_t alive = 0;  ///< the most that live at a time, each of whole 64 bytes
 };
 [[nodiscard]] ArenaPlan plan_arena(const std::vector<Interval>& intervals);
 
