@@ -1,12 +1,14 @@
 #pragma once
-// What is known by name: the library's own, and behind it what a program adds. Losses and update
-// rules each have one such list.
+// What is known by name: the library's own, and behind it what a program adds. Kinds of layers,
+// losses and update rules each have one such list.
 
 #include <millrace/core/error.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <typeinfo>
@@ -54,14 +56,21 @@ class Registry {
     return entries_.size();
   }
 
+  /// The place of the first entry that is so; nothing if there is none.
+  template <class Predicate>
+  [[nodiscard]] std::optional<std::size_t> find_if(Predicate is_so) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = std::ranges::find_if(entries_, is_so);
+    if (found == entries_.end()) return std::nullopt;
+    return static_cast<std::size_t>(found - entries_.begin());
+  }
   /// The place of the entry of that name. Throws UsageError that lists the names.
   [[nodiscard]] std::size_t find(std::string_view name) const {
-    const std::lock_guard lock(mutex_);
-    std::string known;
-    for (std::size_t i = 0; i < entries_.size(); ++i) {
-      if (entries_[i].name() == name) return i;
-      known += concat(i == 0 ? "" : ", ", entries_[i].name());
+    if (const auto place = find_if([&](const Entry& entry) { return entry.name() == name; })) {
+      return *place;
     }
+    std::string known;
+    for (std::size_t i = 0; i < size(); ++i) known += concat(i == 0 ? "" : ", ", at(i).name());
     throw UsageError(concat("unknown ", what_, " '", name, "'; known: ", known));
   }
 

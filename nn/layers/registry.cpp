@@ -1,54 +1,45 @@
 #include <millrace/nn/layers/registry.h>
 
 #include <millrace/nn/layers/kinds.h>
+#include <millrace/nn/registry.h>
 
-#include <algorithm>
-#include <mutex>
-#include <vector>
+#include <deque>
 
 namespace millrace::nn {
 namespace {
 
-std::vector<LayerKind> kinds_of_the_library() {
-  std::vector<LayerKind> kinds;
-#define MILLRACE_KIND(Kind) kinds.emplace_back(Kind{});
+std::deque<LayerEntry> kinds_of_the_library() {
+  std::deque<LayerEntry> kinds;
+#define MILLRACE_KIND(Kind) kinds.push_back({Kind{}, &typeid(Kind)});
   MILLRACE_LAYER_KINDS(MILLRACE_KIND)
 #undef MILLRACE_KIND
   return kinds;
 }
 
-struct Registry {
-  std::mutex mutex;
-  std::vector<LayerKind> kinds = kinds_of_the_library();
-};
-
-Registry& registry() {
-  static Registry all;
+Registry<LayerEntry>& registry() {
+  static Registry<LayerEntry> all("kind of layer", kinds_of_the_library());
   return all;
 }
 
 }  // namespace
 
-void register_layer_kind(const LayerKind& kind) {
-  const std::string_view name = kind.facts().name, stem = kind.facts().stem;
-  const std::lock_guard lock(registry().mutex);
-  for (const LayerKind& other : registry().kinds) {
-    if (other == kind) return;
-    if (other.facts().name == name || other.facts().stem == stem) {
-      throw UsageError(concat("there is a kind of layer with the name '", other.facts().name,
-                              "' and the stem '", other.facts().stem, "' already; call '", name,
-                              "' otherwise"));
-    }
+void register_layer_kind(const LayerEntry& entry) {
+  const std::string_view stem = entry.kind.facts().stem;
+  const auto other = registry().find_if([&](const LayerEntry& known) {
+    return known.kind.facts().stem == stem && *known.type != *entry.type;
+  });
+  if (other) {
+    throw UsageError(concat("kind of layer '", entry.name(), "': its stem '", stem,
+                            "' is that of '", registry().at(*other).name(), "'; choose another"));
   }
-  registry().kinds.push_back(kind);
+  registry().add(entry);
 }
 
 std::optional<LayerKind> layer_kind(std::string_view name) {
-  const std::lock_guard lock(registry().mutex);
-  const auto found = std::ranges::find_if(
-      registry().kinds, [&](const LayerKind& kind) { return kind.facts().name == name; });
-  if (found == registry().kinds.end()) return std::nullopt;
-  return *found;
+  const auto place =
+      registry().find_if([&](const LayerEntry& entry) { return entry.name() == name; });
+  if (!place) return std::nullopt;
+  return registry().at(*place).kind;
 }
 
 }  // namespace millrace::nn

@@ -124,11 +124,11 @@ TEST_CASE("A kind of a user's own is read from JSON once it is registered, and r
   const std::string text = to_json(model);
   CHECK_THROWS_WITH(model_from_json(text),
                     Contains("layers[1]") && Contains("unknown kind of layer 'sloped_relu'"));
-  register_layer_kind(test::SlopedRelu{});
-  register_layer_kind(test::SlopedRelu{});
+  register_layer_kind<test::SlopedRelu>();
+  register_layer_kind<test::SlopedRelu>();
   CHECK(model_from_json(text) == model);
 
-  CHECK_THROWS_WITH(register_layer_kind(Other{}), Contains("'sloped_relu'"));
+  CHECK_THROWS_WITH(register_layer_kind<Other>(), Contains("'sloped_relu'"));
 }
 
 }  // namespace
