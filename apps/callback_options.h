@@ -5,8 +5,8 @@
 #include "apps/command_line.h"
 
 #include <millrace/nn/model.h>
-#include <millrace/nodes/callback.h>
-#include <millrace/nodes/monitor.h>
+#include <millrace/training/callback.h>
+#include <millrace/training/monitor.h>
 
 #include <cstdint>
 #include <optional>

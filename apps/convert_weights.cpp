@@ -9,7 +9,7 @@
 #include <millrace/core/shown_text.h>
 #include <millrace/nn/preprocessing.h>
 #include <millrace/nn/zoo/vgg.h>
-#include <millrace/nodes/published_weights.h>
+#include <millrace/training/published_weights.h>
 
 #include <algorithm>
 #include <cmath>

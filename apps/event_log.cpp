@@ -1,6 +1,6 @@
 #include "apps/event_log.h"
 
-#include <millrace/nodes/prune_summary.h>
+#include <millrace/training/prune_summary.h>
 
 #include <algorithm>
 #include <utility>

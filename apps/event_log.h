@@ -4,7 +4,7 @@
 // runs of either can be laid over each other. `tensorboard --logdir RUN/events` shows them.
 
 #include <millrace/io/events.h>
-#include <millrace/nodes/train_step.h>
+#include <millrace/training/train_step.h>
 
 #include <cstddef>
 #include <cstdint>

@@ -2,7 +2,7 @@
 // Finds the model that the MODEL of a command names.
 
 #include <millrace/nn/model.h>
-#include <millrace/nodes/saved_model.h>
+#include <millrace/training/saved_model.h>
 
 #include <filesystem>
 #include <string>

@@ -11,8 +11,8 @@
 #include "apps/run_identity.h"
 #include "apps/training_input.h"
 
-#include <millrace/nodes/class_weights.h>
 #include <millrace/pipeline/threads.h>
+#include <millrace/training/class_weights.h>
 
 #include <utility>
 

@@ -9,7 +9,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/nn/pruning.h>
-#include <millrace/nodes/saved_model.h>
+#include <millrace/training/saved_model.h>
 
 #include <algorithm>
 #include <filesystem>

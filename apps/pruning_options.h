@@ -3,7 +3,7 @@
 
 #include "apps/command_line.h"
 
-#include <millrace/nodes/pruner.h>
+#include <millrace/training/pruner.h>
 
 #include <cstdint>
 #include <optional>

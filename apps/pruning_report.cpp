@@ -7,7 +7,7 @@
 #include <millrace/core/json_text.h>
 #include <millrace/io/files.h>
 #include <millrace/io/gzip.h>
-#include <millrace/nodes/saved_model.h>
+#include <millrace/training/saved_model.h>
 
 #include <algorithm>
 #include <ostream>

@@ -1,6 +1,6 @@
 #pragma once
 // --replay: the first batches are loaded once and fed over and over, to measure what comes after
-// the input (nodes/replay.h).
+// the input (training/replay.h).
 
 #include "apps/training.h"
 

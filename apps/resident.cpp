@@ -7,7 +7,7 @@
 
 #include <millrace/core/plural.h>
 #include <millrace/nn/preprocessing.h>
-#include <millrace/nodes/replay.h>
+#include <millrace/training/replay.h>
 
 #include <algorithm>
 #include <utility>

@@ -1,6 +1,6 @@
 #pragma once
 // --resident: the samples are decoded once, before the first epoch, and stay in the memory of the
-// GPU; training then reads nothing, and takes many steps in one go (nodes/resident.h).
+// GPU; training then reads nothing, and takes many steps in one go (training/resident.h).
 
 #include "apps/training.h"
 

@@ -4,8 +4,8 @@
 
 #include <millrace/io/checkpoint_folder.h>
 #include <millrace/nn/model.h>
-#include <millrace/nodes/logger.h>
 #include <millrace/pipeline/report.h>
+#include <millrace/training/logger.h>
 
 #include <filesystem>
 #include <fstream>

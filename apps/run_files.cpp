@@ -7,7 +7,7 @@
 #include <millrace/core/error.h>
 #include <millrace/core/shown_text.h>
 #include <millrace/nn/average.h>
-#include <millrace/nodes/saved_model.h>
+#include <millrace/training/saved_model.h>
 
 #include <iostream>
 #include <map>

@@ -6,7 +6,7 @@
 #include "apps/train_options.h"
 
 #include <millrace/nn/model.h>
-#include <millrace/nodes/snapshot.h>
+#include <millrace/training/snapshot.h>
 
 #include <map>
 #include <string>

@@ -5,12 +5,12 @@
 #include "apps/train_options.h"
 
 #include <millrace/nn/engine.h>
-#include <millrace/nodes/callback.h>
 #include <millrace/nodes/lost_samples.h>
-#include <millrace/nodes/pruner.h>
-#include <millrace/nodes/replay.h>
-#include <millrace/nodes/resident.h>
 #include <millrace/pipeline/stage_watch.h>
+#include <millrace/training/callback.h>
+#include <millrace/training/pruner.h>
+#include <millrace/training/replay.h>
+#include <millrace/training/resident.h>
 
 #include <memory>
 

@@ -6,9 +6,9 @@
 #include <millrace/nn/preprocessing.h>
 #include <millrace/nodes/augment.h>
 #include <millrace/nodes/batcher.h>
-#include <millrace/nodes/class_weights.h>
 #include <millrace/nodes/decode_into.h>
 #include <millrace/nodes/standardize.h>
+#include <millrace/training/class_weights.h>
 
 #include <algorithm>
 #include <utility>

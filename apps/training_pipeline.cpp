@@ -11,9 +11,9 @@
 #include <millrace/nn/initialize.h>
 #include <millrace/nodes/cast.h>
 #include <millrace/nodes/copy_to_device.h>
-#include <millrace/nodes/prune_step.h>
-#include <millrace/nodes/take_snapshot.h>
-#include <millrace/nodes/train_step.h>
+#include <millrace/training/prune_step.h>
+#include <millrace/training/take_snapshot.h>
+#include <millrace/training/train_step.h>
 
 #include <utility>
 #include <vector>

@@ -5,7 +5,7 @@
 #include "apps/command_line.h"
 
 #include <millrace/nn/model.h>
-#include <millrace/nodes/pretrained.h>
+#include <millrace/training/pretrained.h>
 
 #include <cstdint>
 #include <filesystem>

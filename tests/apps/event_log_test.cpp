@@ -2,7 +2,7 @@
 
 #include "apps/event_log.h"
 
-#include <millrace/nodes/prune_summary.h>
+#include <millrace/training/prune_summary.h>
 
 #include "catch.h"
 #include "io/event_file.h"

@@ -7,7 +7,7 @@
 #include <millrace/io/decode.h>
 #include <millrace/io/files.h>
 #include <millrace/nn/preprocessing.h>
-#include <millrace/nodes/saved_model.h>
+#include <millrace/training/saved_model.h>
 
 #include <nlohmann/json.hpp>
 

@@ -3,7 +3,7 @@
 #include "apps/known_model.h"
 #include "apps/train_run.h"
 
-#include <millrace/nodes/saved_model.h>
+#include <millrace/training/saved_model.h>
 
 #include <algorithm>
 #include <cmath>

@@ -3,11 +3,11 @@
 #include "apps/known_model.h"
 #include "apps/train_run.h"
 #include "apps/weights_of_runs.h"
-#include "nodes/vgg16_rule.h"
+#include "training/vgg16_rule.h"
 
 #include <millrace/io/safetensors.h>
 #include <millrace/nn/layers/batch_norm.h>
-#include <millrace/nodes/pretrained.h>
+#include <millrace/training/pretrained.h>
 
 #include <sys/wait.h>
 #include <cstdlib>

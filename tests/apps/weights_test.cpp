@@ -4,7 +4,7 @@
 #include "apps/known_model.h"
 #include "apps/train_run.h"
 #include "apps/weights_of_runs.h"
-#include "nodes/vgg16_rule.h"
+#include "training/vgg16_rule.h"
 
 #include <millrace/nn/model_json.h>
 #include <millrace/nn/preprocessing.h>
