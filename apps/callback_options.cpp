@@ -37,7 +37,7 @@ void declare(CommandLine& line, CallbackOptions& o) {
        "write the epochs into this file too, as Keras's CSVLogger does");
   line("resume", o.resume, "RUN",
        "go on with the run in this directory from its last good checkpoint; options are those of "
-       "the run, others on the command line win");
+       "the run, others on the command line win").of_command();
 }
 
 void check(const CallbackOptions& o) {

@@ -4,6 +4,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/io/generated.h>
+#include <millrace/training/recipe.h>
 
 #include <algorithm>
 
@@ -24,7 +25,7 @@ std::string recipe_of(TrainOptions options) {
   }
   CommandLine line("train", "", "");
   declare(line, options);
-  return line.recipe({"run-dir", "overwrite", "print-plan", "quiet", "resume"});
+  return recipe_text(line);
 }
 
 TrainOptions options_of_run(const std::filesystem::path& run) {
@@ -47,11 +48,13 @@ std::optional<Arguments> arguments_of_resumed(Arguments arguments) {
   if (!resumes) return arguments;
   if (!line.parse(arguments)) return std::nullopt;
   const std::filesystem::path run = options.callbacks.resume;
-  for (const char* other : {"recipe", "run-dir", "overwrite"}) {
-    if (line.was_given(other)) {
-      throw UsageError(concat("train: --resume goes on in ", run.string(),
-                              " as it was begun; leave out --", other));
-    }
+  const char* const other = !line.recipe().empty()          ? "recipe"
+                            : line.was_given("run-dir")   ? "run-dir"
+                            : line.was_given("overwrite") ? "overwrite"
+                                                          : nullptr;
+  if (other != nullptr) {
+    throw UsageError(concat("train: --resume goes on in ", run.string(),
+                            " as it was begun; leave out --", other));
   }
   if (!std::filesystem::exists(run / "config.ini")) {
     throw Error(concat(run.string(), ": holds no run to go on with (no config.ini)"));

@@ -99,12 +99,12 @@ void declare(CommandLine& line, TrainOptions& o) {
        "ask for loss and accuracy after so many steps; a GPU is waited for each time; default: 50 "
        "on a GPU (200 of resident data), else 1");
   line.topic("output", "Output");
-  line("run-dir", o.run_dir, "DIR", "where the run is written; default runs/DATE-TIME");
-  line("overwrite", o.overwrite, "", "replace a run that is there");
-  line("print-plan", o.print_plan, "", "print stages and memory, and do not train");
+  line("run-dir", o.run_dir, "DIR", "where the run is written; default runs/DATE-TIME").of_command();
+  line("overwrite", o.overwrite, "", "replace a run that is there").of_command();
+  line("print-plan", o.print_plan, "", "print stages and memory, and do not train").of_command();
   line("no-profile", o.no_profile, "",
        "do not record what a GPU does for report and trace; recording costs a little");
-  line("quiet", o.quiet, "", "print errors only");
+  line("quiet", o.quiet, "", "print errors only").of_command();
 }
 
 void check(TrainOptions& o) {

@@ -77,10 +77,6 @@ TEST_CASE("a run directory that cannot be written") {
   fs::create_directories(folder / "closed");
   fs::permissions(folder / "closed", fs::perms::owner_read | fs::perms::owner_exec |
                                          fs::perms::others_read | fs::perms::others_exec);
-  const Outcome outcome =
-      train(folder, {"--run-dir", (folder / "closed" / "run").string()}, {.drop_privileges = true});
-  // The option may not be given twice, so say it once.
-  CHECK(outcome.status == 2);
   const Outcome once = run({"train", (folder / "data").string(), "--run-dir",
                             (folder / "closed" / "run").string(), "--epochs", "1"},
                            {.drop_privileges = true});
