@@ -39,7 +39,9 @@ po::options_description described(const OptionList& options, const OptionList::T
   po::options_description lines = group(concat(topic.title, " (--help ", topic.key, ")"));
   for (const auto& option : options.options()) {
     if (option->topic != topic.key || option->is_positional) continue;
-    add(lines, option->shown_name(), option->unit, option->help, option->is_flag);
+    std::string help = option->help;
+    for (const std::string& other : option->other_names) help += "; also --" + other;
+    add(lines, option->shown_name(), option->unit, help, option->is_flag);
   }
   return lines;
 }
@@ -182,6 +184,7 @@ bool CommandLine::parse(const std::vector<std::string>& arguments) {
       print_help(help_topic_);
       return false;
     }
+    if (complete_) complete_();
     if (!recipe_.empty()) read_recipe(find_recipe(recipe_), *this);
     const auto [quiet, is_no] = find("quiet");
     const bool tells = quiet == nullptr || quiet->write() == "false";

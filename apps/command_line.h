@@ -4,7 +4,9 @@
 
 #include <millrace/training/option_list.h>
 
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace millrace::apps {
@@ -24,6 +26,8 @@ class CommandLine : public OptionList {
   /// Options of recipes that have no effect are dropped, and told on standard error unless an
   /// option "quiet" is on. Throws UsageError naming the command and the option or recipe line.
   [[nodiscard]] bool parse(const std::vector<std::string>& arguments);
+  /// Called by parse() once the arguments are read, to add what they do not say themselves.
+  void then(std::function<void()> complete) { complete_ = std::move(complete); }
 
   /// The file of --recipe, or empty.
   [[nodiscard]] const std::string& recipe() const noexcept { return recipe_; }
@@ -37,6 +41,7 @@ class CommandLine : public OptionList {
   std::vector<std::string>* rest_ = nullptr;
   bool takes_recipe_ = false;
   std::string recipe_;
+  std::function<void()> complete_;
   bool wants_help_ = false;
   std::string help_topic_;
 };

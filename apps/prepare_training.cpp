@@ -2,9 +2,7 @@
 
 #include "apps/choose.h"
 #include "apps/engine_choice.h"
-#include "apps/find_model.h"
 #include "apps/gpu.h"
-#include "apps/loss_options.h"
 #include "apps/progress.h"
 #include "apps/replay.h"
 #include "apps/resident.h"
@@ -13,6 +11,13 @@
 
 #include <millrace/pipeline/threads.h>
 #include <millrace/training/class_weights.h>
+#include <millrace/training/find_model.h>
+#include <millrace/training/image_preprocessing.h>
+#include <millrace/training/loss_choice.h>
+#include <millrace/training/make_callbacks.h>
+#include <millrace/training/run_pruning.h>
+#include <millrace/training/run_schedule.h>
+#include <millrace/training/transfer.h>
 
 #include <utility>
 
@@ -23,83 +28,86 @@ namespace {
 constexpr std::int64_t kStepsBetweenResults = 50;
 
 /// Labels mean to the data what they mean to a model from a file.
-void match_classes_of_model(const TrainOptions& o, TrainingData& data) {
+void match_classes_of_model(const TrainSpec& o, TrainingData& data) {
   if (const auto known = classes_of_model(o)) {
-    match_model(data, {.data = o.data, .validation = o.validation}, *known);
+    match_model(data, o.data, *known);
   } else if (!data.class_names.empty()) {
-    throw UsageError(concat("train: --class-names gives names to classes that are numbers; ",
-                            o.data, " has names of its own"));
+    throw UsageError(concat("--class-names gives names to classes that are numbers; ", o.data.path,
+                            " has names of its own"));
   }
 }
 
 }  // namespace
 
-Training prepare_training(TrainOptions options, TrainingData data, const Watch& watch,
+Training prepare_training(TrainSpec spec, TrainingData data, const Watch& watch,
                           std::shared_ptr<const nn::Engine> engine,
-                          std::function<void(std::uint64_t)> on_timing) {
+                          std::function<void(std::uint64_t)> on_timing,
+                          const std::filesystem::path& kept_choices) {
   Training t;
   t.data = std::move(data);
-  choose(options, *t.data.training.dataset);
-  match_classes_of_model(options, t.data);
+  choose(spec, *t.data.training.dataset);
+  match_classes_of_model(spec, t.data);
   const Dataset& training = *t.data.training.dataset;
-  if (options.resident) check_resident(options, engine.get());
-  t.model = make_model(options, training);
-  if (t.model.input.rank() != 3 && !augment_options(options.augmentation).is_identity()) {
+  if (spec.data.resident) check_resident(spec, engine.get());
+  t.model = make_model(spec, training);
+  if (t.model.input.rank() != 3 && !spec.augmentation.is_identity()) {
     throw UsageError(
-        "train: augmentation changes images, and DATA holds rows of numbers; leave its options "
+        "augmentation changes images, and DATA holds rows of numbers; leave its options "
         "out");
   }
-  const Bytes budget = parse_bytes(options.memory_budget);
-  (void)class_weights(options.labels.class_weight, t.data.training);  // before anything takes long
-  fit_preprocessing(options.preprocessing, t.data.training, t.model,
-                    {.on_bad_image = bad_image_policy(options),
-                     .decoder = decoder_options(budget, options.threads, options.max_image_pixels,
-                                                t.model.preprocessing),
-                     .threads = options.threads,
+  const Bytes budget = spec.machine.memory_budget.value();
+  (void)class_weights(spec.labels.class_weight, t.data.training);  // before anything takes long
+  fit_preprocessing(spec.images, t.data.training, t.model,
+                    {.on_bad_image = bad_image_policy(spec),
+                     .decoder = decoder_options(budget, spec.machine.threads,
+                                                spec.data.max_image_pixels, t.model.preprocessing),
+                     .threads = spec.machine.threads,
                      .budget = budget,
                      .watch = watch,
-                     .stall = stall_watch(options.stall_timeout)});
-  if (options.compute_threads == 0) options.compute_threads = available_threads();
-  t.pretrained = open_weights(options.transfer, t.model);
-  EngineChoice choice = options.engine();
-  choice.on_timing = std::move(on_timing);
-  t.engine = engine != nullptr ? std::move(engine) : engine_for(choice);
-  t.options = std::move(options);
+                     .stall = stall_watch(spec.machine.stall_timeout.count())});
+  if (spec.machine.compute_threads == 0) spec.machine.compute_threads = available_threads();
+  t.pretrained = open_weights(spec.model, t.model);
+  t.engine = engine != nullptr ? std::move(engine)
+                               : engine_for({.machine = spec.machine,
+                                             .timed = true,
+                                             .choices = kept_choices,
+                                             .on_timing = std::move(on_timing)});
+  t.spec = std::move(spec);
   const bool has_own_memory = !t.engine->shares_host_memory();
-  if (t.options.report_every == 0) {
+  if (t.spec.machine.report_every == 0) {
     // Of resident data 50 steps are one batch (resident.h), which should not be waited for alone.
-    const std::int64_t on_device = kStepsBetweenResults * (t.options.resident ? 4 : 1);
-    t.options.report_every = has_own_memory ? on_device : 1;
+    const std::int64_t on_device = kStepsBetweenResults * (t.spec.data.resident ? 4 : 1);
+    t.spec.machine.report_every = has_own_memory ? on_device : 1;
   }
   if (has_own_memory) t.watch = profiler_ranges();
-  const TrainOptions& o = t.options;
-  if (o.replay > 0) t.data.validation = {};
-  if (o.on_bad_image == "skip") {
+  const TrainSpec& o = t.spec;
+  if (o.data.replay > 0) t.data.validation = {};
+  if (o.data.on_bad_image == BadImages::skip) {
     t.lost = std::make_shared<LostSamples>(t.data.training, t.data.validation);
   }
   const DirectoryReader reader = make_reader(t);
-  if (o.replay > 0) {
+  if (o.data.replay > 0) {
     check_replay(o, reader.training_steps());
     t.data.validation_description = "none, since the input is replayed";
     t.kept = std::make_shared<KeptBatches>();
   }
   const std::uint64_t steps = run_steps(o, reader);
-  choose(t.options.schedule, steps);
-  choose(t.options.pruning, steps);
+  choose_schedule(t.spec, steps);
+  choose_pruning(t.spec.pruning, steps);
   t.compile = {.batch = o.batch,
                .other_batches = reader.short_batches(),
                .loss = loss_of(o.loss, o.labels, t.model),
-               .label_smoothing = o.schedule.label_smoothing,
-               .optimizer = optimizer_options(o),
-               .gradient = gradient_of(o.schedule),
-               .masks = o.pruning.is_on(),
+               .label_smoothing = o.label_smoothing,
+               .optimizer = o.optimizer,
+               .gradient = o.gradient,
+               .masks = o.pruning.kind.has_value(),
                .accumulate = o.accumulate,
                .average = o.ema,
                .seed = o.seed};
   check_monitor(t.compile.loss, o.callbacks.monitor, t.model);
   t.state =
       std::make_shared<TrainingState>(t.engine->compile(t.model, t.compile), arenas_of(t.compile));
-  if (o.transfer.unfreeze_at > 0) {
+  if (o.model.unfreeze_at > 0) {
     t.state->unfrozen = t.engine->compile(thawed(t.model), t.compile);
   }
   t.callbacks = make_callbacks(o.callbacks, t.data.validation.size() > 0, t.model);
@@ -109,7 +117,7 @@ Training prepare_training(TrainOptions options, TrainingData data, const Watch& 
     t.saved.push_back(t.pruner);
   }
   t.saved.insert(t.saved.end(), t.callbacks.begin(), t.callbacks.end());
-  if (o.resident) t.resident = resident_data(t);
+  if (o.data.resident) t.resident = resident_data(t);
   return t;
 }
 

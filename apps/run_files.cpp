@@ -1,12 +1,13 @@
 #include "apps/run_files.h"
 
 #include "apps/lists.h"
-#include "apps/loss_options.h"
 #include "apps/run_recipe.h"
 
 #include <millrace/core/error.h>
 #include <millrace/core/shown_text.h>
 #include <millrace/nn/average.h>
+#include <millrace/training/loss_choice.h>
+#include <millrace/training/make_callbacks.h>
 #include <millrace/training/saved_model.h>
 
 #include <iostream>
@@ -48,29 +49,28 @@ std::set<std::string> columns_of(const Training& t) {
     for (const auto& [name, value] : logs_of(past)) columns.insert(name);
   }
   if (columns.empty() || t.data.validation.size() == 0) return columns;
-  for (const std::string& name : words_of(t.options.callbacks.metrics)) {
+  for (const std::string& name : t.spec.callbacks.metrics) {
     columns.insert("val_" + name);
   }
   return columns;
 }
 
 /// Whether --loss means another one than before. The default may have got its name meanwhile.
-bool means_other_loss(const Training& t, const TrainOptions& before) {
-  return meant_loss(t.options.loss, t.model) != meant_loss(before.loss, t.model);
+bool means_other_loss(const Training& t, const TrainSpec& before) {
+  return meant_loss(t.spec.loss, t.model) != meant_loss(before.loss, t.model);
 }
 
 /// Whether losses are computed otherwise than before.
-bool has_other_loss(const Training& t, const TrainOptions& before) {
-  const auto& now = t.options.schedule;
-  return now.l2 != before.schedule.l2 || now.label_smoothing != before.schedule.label_smoothing ||
-         means_other_loss(t, before);
+bool has_other_loss(const Training& t, const TrainSpec& before) {
+  return t.spec.gradient.l2 != before.gradient.l2 ||
+         t.spec.label_smoothing != before.label_smoothing || means_other_loss(t, before);
 }
 
 /// What is told of the best so far must be comparable with what comes. A checkpoint of a program
 /// that did not say what callbacks watched is told by the options that the run had. Returns whether
 /// the checkpoint was changed: then it must be written before config.ini is that of this command,
 /// in case it ends before its first checkpoint.
-bool settle_best(const Training& t, const TrainOptions& before, Checkpoint& checkpoint) {
+bool settle_best(const Training& t, const TrainSpec& before, Checkpoint& checkpoint) {
   const Monitor monitor = monitor_of(before.callbacks, t.data.validation.size() > 0);
   const bool was_silent = !watched(checkpoint);
   if (was_silent) set_watched(monitor, checkpoint);
@@ -83,9 +83,9 @@ bool settle_best(const Training& t, const TrainOptions& before, Checkpoint& chec
 
 RunFiles::RunFiles(const Training& training, RunDirectory& directory, TrainingProgress& progress)
     : training_(training), directory_(directory), progress_(progress) {
-  const EventOptions& events = training.options.events;
-  if (!events.no_events) events_.emplace(directory.events(), events.tensorboard_update);
-  const std::string& csv = training.options.callbacks.csv_log;
+  const RunSpec& run = training.spec.run;
+  if (run.events) events_.emplace(directory.events(), run.tensorboard_update);
+  const std::filesystem::path& csv = run.csv_log;
   if (csv.empty()) return;
   csv_.emplace(csv, columns_of(training));
   for (const EpochRecord& past : training.state->history) csv_->write(past.epoch, logs_of(past));
@@ -129,7 +129,7 @@ void RunFiles::write_stopped() {
   training_.state->drop_group();
   const TrainingState& state = *training_.state;
   directory_.rewrite_epochs(state.history);
-  if (training_.options.callbacks.no_checkpoints) return;
+  if (!training_.spec.run.checkpoints) return;
   Checkpoint checkpoint;
   save(state, training_.saved, checkpoint);
   directory_.checkpoints().write(state.step, checkpoint);
@@ -181,7 +181,7 @@ bool resume(const Training& t, RunDirectory& directory, Show show) {
                        "and --overwrite"));
   }
   TrainingState& state = *t.state;
-  const TrainOptions before = options_of_run(directory.path());
+  const TrainSpec before = spec_of_run(directory.path());
   const bool is_changed = settle_best(t, before, found.checkpoint);
   try {
     restore(state, t.saved, found.checkpoint);
@@ -190,7 +190,7 @@ bool resume(const Training& t, RunDirectory& directory, Show show) {
   }
   const bool has_ended = found.checkpoint.get<bool>("finished");
   const auto reason = found.checkpoint.get<std::string>("reason");
-  const CallbackOptions& callbacks = t.options.callbacks;
+  const CallbackSpec& callbacks = t.spec.callbacks;
   const Monitor monitor = monitor_of(callbacks, t.data.validation.size() > 0);
   std::vector<std::string> anew;
   if (has_other_loss(t, before) && monitor.name.ends_with("loss")) {
@@ -200,7 +200,7 @@ bool resume(const Training& t, RunDirectory& directory, Show show) {
   } else {
     anew = begun_anew(callbacks, monitor, found.checkpoint);
   }
-  const bool goes_on = !has_ended && state.next.epoch < t.options.epochs;
+  const bool goes_on = !has_ended && state.next.epoch < t.spec.epochs;
   if (is_changed && goes_on) write_checkpoint(found.entry->path, found.checkpoint);
   found.checkpoint = {};  // before the best one is read
   complete_files(t, directory);
@@ -215,7 +215,7 @@ bool resume(const Training& t, RunDirectory& directory, Show show) {
     for (const std::string& line : anew) std::cout << "callbacks  " << line << '\n';
     return true;
   }
-  std::cout << shown(run) << ": all " << t.options.epochs
+  std::cout << shown(run) << ": all " << t.spec.epochs
             << " epochs are trained; for more of them add --epochs N\n";
   return false;
 }

@@ -14,15 +14,15 @@ constexpr const char* kEma = "option.ema";
 
 }  // namespace
 
-RunIdentity::RunIdentity(const TrainOptions& o, const TrainingData& data, const nn::Model& model)
+RunIdentity::RunIdentity(const TrainSpec& o, const TrainingData& data, const nn::Model& model)
     : options_{{"batch", concat(o.batch)},
                {"steps-per-epoch", concat(o.steps_per_epoch)},
-               {"limit-batches", concat(o.limit_batches)},
-               {"replay", concat(o.replay)},
-               {"precision", o.precision.empty() ? "fp32" : o.precision},
+               {"limit-batches", concat(o.data.limit_batches)},
+               {"replay", concat(o.data.replay)},
+               {"precision", nn::to_string(o.machine.precision.value_or(nn::Precision::fp32))},
                {"seed", concat(o.seed)},
-               {"no-shuffle", o.no_shuffle ? "true" : "false"},
-               {"optimizer", o.optimizer},
+               {"no-shuffle", !o.shuffle ? "true" : "false"},
+               {"optimizer", nn::to_string(o.optimizer.kind)},
                {kAccumulate, concat(o.accumulate)}},
       data_{{"training", fingerprint(data.training)}, {"validation", fingerprint(data.validation)}},
       ema_(o.ema ? json_number(*o.ema) : std::string()),

@@ -3,10 +3,10 @@
 // samples depends on.
 
 #include "apps/data.h"
-#include "apps/train_options.h"
 
 #include <millrace/nn/model.h>
 #include <millrace/training/snapshot.h>
+#include <millrace/training/train_spec.h>
 
 #include <map>
 #include <string>
@@ -17,7 +17,7 @@ namespace millrace::apps {
 /// names the option or what changed.
 class RunIdentity final : public Saved {
  public:
-  RunIdentity(const TrainOptions& options, const TrainingData& data, const nn::Model& model);
+  RunIdentity(const TrainSpec& options, const TrainingData& data, const nn::Model& model);
   void save(Checkpoint& checkpoint) const override;
   void restore(const Checkpoint& checkpoint) override;
 

@@ -29,10 +29,14 @@ bool NumberRange::contains(double value) const noexcept {
          (is_open_above ? value < most : value <= most);
 }
 
+bool NumberRange::is_bounded() const noexcept {
+  return std::isfinite(least) || std::isfinite(most);
+}
+
 std::string NumberRange::text() const {
-  const bool is_bounded_below = std::isfinite(least), is_bounded_above = std::isfinite(most);
-  if (!is_bounded_below && !is_bounded_above) return "a finite number";
-  if (!is_bounded_above) return is_open_below ? concat("above ", least) : concat(least, " or more");
+  if (!is_bounded()) return "a finite number";
+  if (!std::isfinite(most))
+    return is_open_below ? concat("above ", least) : concat(least, " or more");
   if (is_open_below && is_open_above) return concat("above ", least, " and below ", most);
   if (is_open_above) return concat("in [", least, ", ", most, ")");
   return concat("in ", OptionText<double>::write(least), " to ", static_cast<std::int64_t>(most));
@@ -107,6 +111,11 @@ void OptionList::refuse(const Option& option, const std::string& wanted, std::st
   throw UsageError(concat("--", option.name, " must be ", wanted, ", not ", quote, text, quote));
 }
 
+bool OptionList::is_negative(std::string_view text) {
+  return text.size() > 1 && text.front() == '-' &&
+         text.find_first_not_of("0123456789", 1) == std::string_view::npos;
+}
+
 OptionList::Found OptionList::find(std::string_view name) const {
   const auto is_called = [](const Option& option, std::string_view word) {
     return option.name == word || std::find(option.other_names.begin(), option.other_names.end(),
@@ -139,6 +148,9 @@ std::string OptionList::nearest(std::string_view wrong) const {
 void OptionList::set(std::string_view name, std::string_view value, OptionSource source) {
   const auto [option, is_no] = find(name);
   if (option == nullptr) throw UsageError(concat("unknown option '--", name, "'"));
+  // Older runs wrote a flag under each of its names: one of them turns it on.
+  const bool is_other_name = !is_no && option->name != name && option->is_flag;
+  if (is_other_name && source == OptionSource::recipe && !OptionText<bool>::read(value)) return;
   if (is_no) {
     option->read(OptionText<bool>::read(value) ? "false" : "true");
   } else {

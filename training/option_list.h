@@ -32,6 +32,7 @@ struct NumberRange {
 
   [[nodiscard]] bool contains(double value) const noexcept;
   [[nodiscard]] std::string text() const;
+  [[nodiscard]] bool is_bounded() const noexcept;
 };
 [[nodiscard]] NumberRange at_least(double least) noexcept;
 [[nodiscard]] NumberRange above(double bound) noexcept;
@@ -73,6 +74,11 @@ class Option {
   [[nodiscard]] std::string shown_name() const;
 };
 
+template <class T>
+std::string write_by_type(const T& value) {
+  return OptionText<T>::write(value);
+}
+
 /// The options of a command or a part of it. Fields outlive it.
 class OptionList {
  public:
@@ -86,16 +92,33 @@ class OptionList {
   /// Begins a group of options.
   void topic(std::string key, std::string title);
 
+  /// Another way in and out than that of the type.
+  template <class T>
+  struct Form {
+    T (*read)(std::string_view text) = &OptionText<T>::read;
+    std::string (*write)(const T& value) = &write_by_type<T>;
+  };
   template <class T>
   Option& operator()(std::string name, T& field, std::string unit, std::string help,
                      NumberRange range = {}) {
+    return (*this)(std::move(name), field, std::move(unit), std::move(help), Form<T>{}, range);
+  }
+  template <class T>
+  Option& operator()(std::string name, T& field, std::string unit, std::string help,
+                     std::type_identity_t<Form<T>> form, NumberRange range = {}) {
     Option& option = add(std::move(name), std::move(unit), std::move(help));
     option.is_flag = std::is_same_v<T, bool>;
-    option.read = [&field, &option](std::string_view text) {
-      field = read_as<T>(option, text);
+    option.read = [&field, &option, form, range](std::string_view text) {
+      try {
+        field = form.read(text);
+      } catch (const BadOptionText& error) {
+        refuse(option, is_negative(text) && range.is_bounded() ? range.text() : error.what(), text);
+      } catch (const UsageError& error) {
+        throw UsageError(concat("--", option.name, ": ", error.what()));
+      }
       option.check();
     };
-    option.write = [&field] { return OptionText<T>::write(field); };
+    option.write = [&field, form] { return form.write(field); };
     option.check = [&field, &option, range] { check_range(option, field, range); };
     option.reset = [&field, first = field] { field = first; };
     option.initial = option.write();
@@ -130,17 +153,10 @@ class OptionList {
 
  private:
   Option& add(std::string name, std::string unit, std::string help);
+  static bool is_negative(std::string_view text);
   [[noreturn]] static void refuse(const Option& option, const std::string& wanted,
                                   std::string_view text);
 
-  template <class T>
-  static T read_as(const Option& option, std::string_view text) {
-    try {
-      return OptionText<T>::read(text);
-    } catch (const BadOptionText& error) {
-      refuse(option, error.what(), text);
-    }
-  }
   template <class T>
   static void check_range(const Option& option, const T& value, const NumberRange& range) {
     if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) {

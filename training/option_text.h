@@ -131,7 +131,11 @@ struct OptionText<std::vector<T>> {
   static std::vector<T> read(std::string_view text) {
     std::vector<T> values;
     if (text == "none") return values;
-    for (const std::string& word : words_of(text)) values.push_back(OptionText<T>::read(word));
+    try {
+      for (const std::string& word : words_of(text)) values.push_back(OptionText<T>::read(word));
+    } catch (const BadOptionText& error) {
+      throw BadOptionText(concat("a list with commas, each ", error.what()));
+    }
     return values;
   }
   static std::string write(const std::vector<T>& values) {

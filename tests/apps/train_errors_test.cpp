@@ -112,7 +112,7 @@ TEST_CASE("bad usage has status 2 and says what was wrong") {
        {{"--model", "resnet9000"}, "resnet9000"},
        {{"--filter", "soft"}, "soft"},
        {{"--size", "big"}, "--size must be N or HxW"},
-       {{"--memory-budget", "lots"}, "'lots' is not a size"},
+       {{"--memory-budget", "lots"}, "must be a size such as 512MiB or 2GiB, not 'lots'"},
        {{"second"}, "more arguments"}}));
   const Outcome outcome = train(folder, more);
   INFO(outcome.err);
