@@ -5,7 +5,6 @@
 #include "apps/lists.h"
 #include "apps/machine.h"
 #include "apps/outputs.h"
-#include "apps/run_directory.h"
 
 #include <millrace/core/plural.h>
 #include <millrace/io/safetensors.h>
@@ -13,6 +12,7 @@
 #include <millrace/nn/preprocessing.h>
 #include <millrace/nn/zoo/zoo.h>
 #include <millrace/pipeline/threads.h>
+#include <millrace/training/run_directory.h>
 
 #include <algorithm>
 #include <charconv>

@@ -3,9 +3,7 @@
 #include "apps/find_model.h"
 #include "apps/left_out_report.h"
 #include "apps/outputs.h"
-#include "apps/run_directory.h"
 #include "apps/run_recipe.h"
-#include "apps/sample_prints.h"
 #include "apps/table_options.h"
 
 #include <millrace/core/plural.h>
@@ -14,6 +12,8 @@
 #include <millrace/io/files.h>
 #include <millrace/io/generated.h>
 #include <millrace/io/split.h>
+#include <millrace/training/run_directory.h>
+#include <millrace/training/sample_prints.h>
 
 #include <nlohmann/json.hpp>
 

@@ -8,11 +8,11 @@
 #include "apps/progress.h"
 #include "apps/replay.h"
 #include "apps/resident.h"
-#include "apps/run_identity.h"
 #include "apps/training_input.h"
 
 #include <millrace/pipeline/threads.h>
 #include <millrace/training/class_weights.h>
+#include <millrace/training/run_identity.h>
 
 #include <utility>
 
@@ -30,6 +30,20 @@ void match_classes_of_model(const TrainOptions& o, TrainingData& data) {
     throw UsageError(concat("train: --class-names gives names to classes that are numbers; ",
                             o.data, " has names of its own"));
   }
+}
+
+/// What a checkpoint depends on.
+RunIdentity identity_of(const TrainOptions& o, const TrainingData& data, const nn::Model& model) {
+  return RunIdentity({{"batch", concat(o.batch)},
+                      {"steps-per-epoch", concat(o.steps_per_epoch)},
+                      {"limit-batches", concat(o.limit_batches)},
+                      {"replay", concat(o.replay)},
+                      {"precision", o.precision.empty() ? "fp32" : o.precision},
+                      {"seed", concat(o.seed)},
+                      {"no-shuffle", o.no_shuffle ? "true" : "false"},
+                      {"optimizer", o.optimizer},
+                      {"accumulate", concat(o.accumulate)}},
+                     o.ema, data.training, data.validation, model);
 }
 
 }  // namespace
@@ -103,7 +117,7 @@ Training prepare_training(TrainOptions options, TrainingData data, const Watch& 
     t.state->unfrozen = t.engine->compile(thawed(t.model), t.compile);
   }
   t.callbacks = make_callbacks(o.callbacks, t.data.validation.size() > 0, t.model);
-  t.saved.push_back(std::make_shared<RunIdentity>(o, t.data, t.model));
+  t.saved.push_back(std::make_shared<RunIdentity>(identity_of(o, t.data, t.model)));
   if (auto pruning = prune_options(o.pruning, o.augmentation.keras_compat)) {
     t.pruner = std::make_shared<Pruner>(t.model, std::move(*pruning));
     t.saved.push_back(t.pruner);

@@ -2,12 +2,12 @@
 // What `train` writes into the run directory while it trains, and how it finds its way back to
 // where a run was left.
 
-#include "apps/event_log.h"
 #include "apps/progress.h"
-#include "apps/run_directory.h"
 #include "apps/training.h"
 
 #include <millrace/io/csv_log.h>
+#include <millrace/training/event_log.h>
+#include <millrace/training/run_directory.h>
 
 #include <filesystem>
 #include <optional>

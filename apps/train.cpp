@@ -1,7 +1,6 @@
 // millrace train: runs the training pipeline (training_pipeline.h) and writes a run directory.
 
 #include "apps/commands.h"
-#include "apps/event_log.h"
 #include "apps/find_model.h"
 #include "apps/loss_options.h"
 #include "apps/prepare_training.h"
@@ -9,7 +8,6 @@
 #include "apps/resident.h"
 #include "apps/run_files.h"
 #include "apps/run_recipe.h"
-#include "apps/sample_prints.h"
 #include "apps/show_augmented.h"
 #include "apps/training_losses.h"
 #include "apps/training_memory.h"
@@ -19,6 +17,8 @@
 #include <millrace/core/shown_text.h>
 #include <millrace/io/files.h>
 #include <millrace/pipeline/interrupt.h>
+#include <millrace/training/event_log.h>
+#include <millrace/training/sample_prints.h>
 
 #include <filesystem>
 #include <iostream>
@@ -169,7 +169,8 @@ int run_training(const Training& t, Show show, Interrupt& interrupt) {
   }
   directory.write_config(recipe_of(t.options));
   directory.write_choices(t.engine->choices());
-  directory.write_data(to_json(record_of(t.data, class_names_of(t.options.labels.class_names))));
+  directory.write_data(to_json(
+      record_of(t.data.training, t.data.validation, class_names_of(t.options.labels.class_names))));
   TrainingProgress progress(show, t.options.epochs, t.options.batch,
                             has_right_answers(t.compile.loss, t.model));
   RunFiles files(t, directory, progress);

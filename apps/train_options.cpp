@@ -3,10 +3,10 @@
 #include "apps/find_model.h"
 #include "apps/loss_options.h"
 #include "apps/optimizer_options.h"
-#include "apps/run_directory.h"
 
 #include <millrace/core/error.h>
 #include <millrace/nn/zoo/zoo.h>
+#include <millrace/training/run_directory.h>
 
 #include <cmath>
 

@@ -147,7 +147,7 @@ TEST_CASE("training on a device stops for nothing within steps and takes the pla
   const apps::Training& t = recorded.training;
   const Bytes planned = nn::total(t.state->executor->memory()) +
                         std::uint64_t{kDeviceSlots} * apps::device_batches(t).device_bytes();
-  apps::RunDirectory directory(t.options.run_dir, apps::OldRun::refuse);
+  RunDirectory directory(t.options.run_dir, OldRun::refuse);
   apps::TrainingProgress progress(apps::Show::nothing, t.options.epochs, t.options.batch);
   apps::RunFiles files(t, directory, progress);
   Logger::Watchers watchers = files.watchers();

@@ -1,12 +1,13 @@
-#include "apps/run_identity.h"
-
-#include "apps/sample_prints.h"
+#include <millrace/training/run_identity.h>
 
 #include <millrace/core/error.h>
 #include <millrace/core/json_text.h>
 #include <millrace/nn/model_json.h>
+#include <millrace/training/sample_prints.h>
 
-namespace millrace::apps {
+#include <utility>
+
+namespace millrace {
 namespace {
 
 constexpr const char* kAccumulate = "accumulate";
@@ -14,18 +15,12 @@ constexpr const char* kEma = "option.ema";
 
 }  // namespace
 
-RunIdentity::RunIdentity(const TrainOptions& o, const TrainingData& data, const nn::Model& model)
-    : options_{{"batch", concat(o.batch)},
-               {"steps-per-epoch", concat(o.steps_per_epoch)},
-               {"limit-batches", concat(o.limit_batches)},
-               {"replay", concat(o.replay)},
-               {"precision", o.precision.empty() ? "fp32" : o.precision},
-               {"seed", concat(o.seed)},
-               {"no-shuffle", o.no_shuffle ? "true" : "false"},
-               {"optimizer", o.optimizer},
-               {kAccumulate, concat(o.accumulate)}},
-      data_{{"training", fingerprint(data.training)}, {"validation", fingerprint(data.validation)}},
-      ema_(o.ema ? json_number(*o.ema) : std::string()),
+RunIdentity::RunIdentity(Options options, const std::optional<double>& average,
+                         const SampleSet& training, const SampleSet& validation,
+                         const nn::Model& model)
+    : options_(std::move(options)),
+      data_{{"training", fingerprint(training)}, {"validation", fingerprint(validation)}},
+      ema_(average ? json_number(*average) : std::string()),
       model_(nn::to_json(model)) {}
 
 void RunIdentity::save(Checkpoint& checkpoint) const {
@@ -94,4 +89,4 @@ void RunIdentity::check_model(const std::string& text) const {
   throw Error("the model is not the one that the run began with; begin a new run");
 }
 
-}  // namespace millrace::apps
+}  // namespace millrace

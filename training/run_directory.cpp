@@ -1,4 +1,4 @@
-#include "apps/run_directory.h"
+#include <millrace/training/run_directory.h>
 
 #include <millrace/core/error.h>
 #include <millrace/core/json_text.h>
@@ -13,7 +13,7 @@
 #include <sstream>
 #include <utility>
 
-namespace millrace::apps {
+namespace millrace {
 namespace {
 
 constexpr std::array<const char*, 9> kFiles = {
@@ -173,4 +173,4 @@ void RunDirectory::write_report(
   write_atomically(path_ / "report.json", text + "}\n");
 }
 
-}  // namespace millrace::apps
+}  // namespace millrace

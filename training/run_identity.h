@@ -2,22 +2,27 @@
 // What must be the same for a run to be continued: the model, the data and what the order of
 // samples depends on.
 
-#include "apps/data.h"
-#include "apps/train_options.h"
-
 #include <millrace/nn/model.h>
+#include <millrace/nodes/directory_reader.h>
 #include <millrace/training/snapshot.h>
 
 #include <map>
+#include <optional>
 #include <string>
 
-namespace millrace::apps {
+namespace millrace {
 
 /// Part of a checkpoint. restore() throws Error where the run that is continued is another one; it
 /// names the option or what changed.
 class RunIdentity final : public Saved {
  public:
-  RunIdentity(const TrainOptions& options, const TrainingData& data, const nn::Model& model);
+  /// Names of options and their values, on which the order of samples or what a checkpoint holds
+  /// depends.
+  using Options = std::map<std::string, std::string>;
+
+  /// `average`: the momentum of an average of the weights (the option --ema), where one is kept.
+  RunIdentity(Options options, const std::optional<double>& average, const SampleSet& training,
+              const SampleSet& validation, const nn::Model& model);
   void save(Checkpoint& checkpoint) const override;
   void restore(const Checkpoint& checkpoint) override;
 
@@ -25,9 +30,10 @@ class RunIdentity final : public Saved {
   void check_average(const Checkpoint& checkpoint) const;
   void check_model(const std::string& text) const;
 
-  std::map<std::string, std::string> options_, data_;
+  Options options_;
+  std::map<std::string, std::string> data_;
   std::string ema_;  // empty: none
   std::string model_;
 };
 
-}  // namespace millrace::apps
+}  // namespace millrace

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace millrace::apps {
+namespace millrace {
 
 /// "runs/20260131-154500".
 [[nodiscard]] std::filesystem::path default_run_directory();
@@ -72,4 +72,4 @@ class RunDirectory {
   std::vector<std::string> columns_;  // of EpochRecord::extra
 };
 
-}  // namespace millrace::apps
+}  // namespace millrace
