@@ -12,7 +12,6 @@
 #include <millrace/nn/preprocessing.h>
 #include <millrace/nn/zoo/zoo.h>
 #include <millrace/pipeline/threads.h>
-#include <millrace/training/run_directory.h>
 
 #include <algorithm>
 #include <charconv>
@@ -147,8 +146,8 @@ void choose(TrainOptions& o, const Dataset& training) {
   const bool is_table = training.dtype() == DType::f32;
   take_run(o);
   if (o.model.empty() && !o.transfer.weights.empty()) o.model = model_of_weights(o.transfer);
-  const bool is_given_model = is_model_description(o.model);
-  if (is_given_model && !is_table) {
+  const bool is_open = o.size.empty() || !o.channels;  // not in a run that is gone on with
+  if (is_model_description(o.model) && !is_table && is_open) {
     const Shape input = read_model_description(o.model).input;
     if (input.rank() == 3) {
       if (o.size.empty()) o.size = concat(input[0], 'x', input[1]);
@@ -177,7 +176,6 @@ void choose(TrainOptions& o, const Dataset& training) {
   if (parse_bytes(o.memory_budget).count == 0) {
     throw UsageError("train: --memory-budget must be above 0");
   }
-  if (o.run_dir.empty()) o.run_dir = default_run_directory().string();
 }
 
 Shape sample_shape(const TrainOptions& o, const Dataset& training) {

@@ -14,6 +14,7 @@
 #include <millrace/training/class_weights.h>
 #include <millrace/training/run_identity.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace millrace::apps {
@@ -30,6 +31,29 @@ void match_classes_of_model(const TrainOptions& o, TrainingData& data) {
     throw UsageError(concat("train: --class-names gives names to classes that are numbers; ",
                             o.data, " has names of its own"));
   }
+}
+
+/// The model of a run that is gone on with, for its data: the files that it was made from are not
+/// needed any more.
+nn::Model model_of_run(const ResumePoint& run, TrainingData& data, const TrainOptions& o) {
+  nn::Model model = run.model();
+  const Dataset& training = *data.training.dataset;
+  const bool is_table = training.dtype() == DType::f32;
+  if (is_table ? training.natural_shape() != model.input : model.input.rank() != 3) {
+    throw Error(concat(o.data, ": holds ",
+                       is_table ? concat("rows of ", training.natural_shape()) : "images",
+                       ", the model of the run takes ", model.input, "; begin a new run"));
+  }
+  if (is_table && training.table() != nullptr) model.table = *training.table();
+  // Of a model that was trained before, labels may mean its classes, in an order of its own.
+  const std::vector<std::string> classes = training.classes();
+  if (classes != model.classes && std::is_permutation(classes.begin(), classes.end(),
+                                                      model.classes.begin(), model.classes.end())) {
+    data.class_names.clear();
+    match_model(data, {.data = o.data, .validation = o.validation},
+                {model.classes, "the run", true});
+  }
+  return model;
 }
 
 /// What a checkpoint depends on.
@@ -50,14 +74,15 @@ RunIdentity identity_of(const TrainOptions& o, const TrainingData& data, const n
 
 Training prepare_training(TrainOptions options, TrainingData data, const Watch& watch,
                           std::shared_ptr<const nn::Engine> engine,
-                          std::function<void(std::uint64_t)> on_timing) {
+                          std::function<void(std::uint64_t)> on_timing, const ResumedRun* resumed) {
   Training t;
   t.data = std::move(data);
   choose(options, *t.data.training.dataset);
-  match_classes_of_model(options, t.data);
-  const Dataset& training = *t.data.training.dataset;
+  const bool keeps_model = resumed != nullptr && resumed->keeps_model;
+  if (!keeps_model) match_classes_of_model(options, t.data);
   if (options.resident) check_resident(options, engine.get());
-  t.model = make_model(options, training);
+  t.model = keeps_model ? model_of_run(resumed->point, t.data, options)
+                        : make_model(options, *t.data.training.dataset);
   if (t.model.input.rank() != 3 && !augment_options(options.augmentation).is_identity()) {
     throw UsageError(
         "train: augmentation changes images, and DATA holds rows of numbers; leave its options "
@@ -65,16 +90,22 @@ Training prepare_training(TrainOptions options, TrainingData data, const Watch& 
   }
   const Bytes budget = parse_bytes(options.memory_budget);
   (void)class_weights(options.labels.class_weight, t.data.training);  // before anything takes long
-  fit_preprocessing(options.preprocessing, t.data.training, t.model,
-                    {.on_bad_image = bad_image_policy(options),
-                     .decoder = decoder_options(budget, options.threads, options.max_image_pixels,
-                                                t.model.preprocessing),
-                     .threads = options.threads,
-                     .budget = budget,
-                     .watch = watch,
-                     .stall = stall_watch(options.stall_timeout)});
+  // What was fitted is part of a model, but for a matrix, which a checkpoint has not.
+  if (!keeps_model || t.model.preprocessing.whiten) {
+    fit_preprocessing(options.preprocessing, t.data.training, t.model,
+                      {.on_bad_image = bad_image_policy(options),
+                       .decoder = decoder_options(budget, options.threads, options.max_image_pixels,
+                                                  t.model.preprocessing),
+                       .threads = options.threads,
+                       .budget = budget,
+                       .watch = watch,
+                       .stall = stall_watch(options.stall_timeout)});
+  }
+  if (options.replay > 0) t.data.validation = {};
+  const auto identity = std::make_shared<RunIdentity>(identity_of(options, t.data, t.model));
+  if (resumed != nullptr) check_same(*identity, resumed->point);
   if (options.compute_threads == 0) options.compute_threads = available_threads();
-  t.pretrained = open_weights(options.transfer, t.model);
+  if (!keeps_model) t.pretrained = open_weights(options.transfer, t.model);
   EngineChoice choice = options.engine();
   choice.on_timing = std::move(on_timing);
   t.engine = engine != nullptr ? std::move(engine) : engine_for(choice);
@@ -87,7 +118,6 @@ Training prepare_training(TrainOptions options, TrainingData data, const Watch& 
   }
   if (has_own_memory) t.watch = profiler_ranges();
   const TrainOptions& o = t.options;
-  if (o.replay > 0) t.data.validation = {};
   if (o.on_bad_image == "skip") {
     t.lost = std::make_shared<LostSamples>(t.data.training, t.data.validation);
   }
@@ -117,7 +147,7 @@ Training prepare_training(TrainOptions options, TrainingData data, const Watch& 
     t.state->unfrozen = t.engine->compile(thawed(t.model), t.compile);
   }
   t.callbacks = make_callbacks(o.callbacks, t.data.validation.size() > 0, t.model);
-  t.saved.push_back(std::make_shared<RunIdentity>(identity_of(o, t.data, t.model)));
+  t.saved.push_back(identity);
   if (auto pruning = prune_options(o.pruning, o.augmentation.keras_compat)) {
     t.pruner = std::make_shared<Pruner>(t.model, std::move(*pruning));
     t.saved.push_back(t.pruner);

@@ -6,6 +6,7 @@
 #include <millrace/io/generated.h>
 
 #include <algorithm>
+#include <array>
 
 namespace millrace::apps {
 
@@ -18,7 +19,8 @@ std::string recipe_of(TrainOptions options) {
     options.model = std::filesystem::absolute(options.model).string();
   }
   options.labels.class_names = class_names_text(options.labels.class_names);
-  if (!options.transfer.weights.empty()) {
+  // A run that is gone on with needs the file no more, so it may be gone.
+  if (!options.transfer.weights.empty() && options.callbacks.resume.empty()) {
     options.transfer.weights =
         std::filesystem::absolute(weights_file(options.transfer.weights)).string();
   }
@@ -34,6 +36,41 @@ TrainOptions options_of_run(const std::filesystem::path& run) {
   line.accept_recipe();
   (void)line.parse({"--recipe", (run / "config.ini").string()});
   return options;
+}
+
+bool says_model(const Arguments& arguments) {
+  constexpr std::array kOfModel{"model",
+                                "initializer",
+                                "weights",
+                                "head",
+                                "freeze",
+                                "size",
+                                "channels",
+                                "filter",
+                                "scale",
+                                "mean",
+                                "deviation",
+                                "preprocessing",
+                                "background",
+                                "keras-compat",
+                                "no-exif-orientation",
+                                "class-mode",
+                                "samplewise-center",
+                                "samplewise-std",
+                                "zca",
+                                "zca-epsilon",
+                                "fit-samples",
+                                "featurewise-center",
+                                "featurewise-std",
+                                "ignore-layers",
+                                "flatten-order"};
+  TrainOptions options;
+  CommandLine line("train", "", "");
+  declare(line, options);
+  line.accept_recipe();
+  (void)line.parse(arguments);
+  return std::any_of(kOfModel.begin(), kOfModel.end(),
+                     [&](const char* name) { return line.was_given(name); });
 }
 
 std::optional<Arguments> arguments_of_resumed(Arguments arguments) {

@@ -18,6 +18,10 @@ namespace millrace::apps {
 /// missing or damaged.
 [[nodiscard]] TrainOptions options_of_run(const std::filesystem::path& run);
 
+/// Whether arguments of `train`, without what a recipe or config.ini brings, say what the model is
+/// or how samples become its input. Throws UsageError as parsing them does.
+[[nodiscard]] bool says_model(const Arguments& arguments);
+
 /// For --resume: the arguments with which the run was begun come from its config.ini, the command
 /// line wins. Nothing where help was asked for and printed.
 [[nodiscard]] std::optional<Arguments> arguments_of_resumed(Arguments arguments);

@@ -2,11 +2,13 @@
 
 #include "apps/commands.h"
 #include "apps/find_model.h"
+#include "apps/left_out_report.h"
+#include "apps/lists.h"
 #include "apps/loss_options.h"
 #include "apps/prepare_training.h"
 #include "apps/replay.h"
 #include "apps/resident.h"
-#include "apps/run_files.h"
+#include "apps/resume.h"
 #include "apps/run_recipe.h"
 #include "apps/show_augmented.h"
 #include "apps/training_losses.h"
@@ -17,7 +19,7 @@
 #include <millrace/core/shown_text.h>
 #include <millrace/io/files.h>
 #include <millrace/pipeline/interrupt.h>
-#include <millrace/training/event_log.h>
+#include <millrace/training/run_files.h>
 #include <millrace/training/sample_prints.h>
 
 #include <filesystem>
@@ -32,7 +34,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Training prepare(TrainOptions options, Show show, std::stop_token stop) {
+Training prepare(TrainOptions options, const ResumedRun* resumed, Show show, std::stop_token stop) {
   if (options.data.empty()) {
     throw UsageError(
         "train: no DATA; give a folder that holds one folder of images for each class");
@@ -48,9 +50,10 @@ Training prepare(TrainOptions options, Show show, std::stop_token stop) {
                                          show, stop);
   Counting counting(show, "fitting the preprocessing", "samples");
   Counting timing(show, "finding the fastest algorithms", "operations");
-  return prepare_training(std::move(options), std::move(data),
-                          {[&counting](std::uint64_t count) { counting(count); }, std::move(stop)},
-                          nullptr, [&timing](std::uint64_t count) { timing(count); });
+  return prepare_training(
+      std::move(options), std::move(data),
+      {[&counting](std::uint64_t count) { counting(count); }, std::move(stop)}, nullptr,
+      [&timing](std::uint64_t count) { timing(count); }, resumed);
 }
 
 /// What a failed stage says, and what could be done.
@@ -109,11 +112,6 @@ Told run_pipeline(Pipeline& pipeline, const Training& t, const RunDirectory& dir
   return end();
 }
 
-OldRun old_run(const TrainOptions& o) {
-  if (!o.callbacks.resume.empty()) return OldRun::resume;
-  return o.overwrite ? OldRun::replace : OldRun::refuse;
-}
-
 /// Lets people look at what the model will see, before it sees it.
 void write_augmented(const Training& t, const ContactSheet& sheet, const RunDirectory& directory,
                      Show show) {
@@ -136,34 +134,38 @@ void check_replaced(const TrainOptions& o) {
                           ", with which this run begins; choose another --run-dir"));
 }
 
-int run_training(const Training& t, Show show, Interrupt& interrupt) {
-  const fs::path run_dir = t.options.run_dir;
-  const auto compose = [&](Logger::Watchers watchers) {
-    return compose_training(t, run_dir / "trace.json", std::move(watchers));
-  };
-  const Pipeline plan = compose({});
-  if (t.options.print_plan) {
-    std::cout << plan.plan() << device_memory(t).text();
-    return 0;
+RunFileOptions file_options(const Training& t) {
+  const TrainOptions& o = t.options;
+  RunFileOptions options{.checkpoints = !o.callbacks.no_checkpoints,
+                         .events = !o.events.no_events,
+                         .event_steps = o.events.tensorboard_update,
+                         .csv_log = o.callbacks.csv_log};
+  if (t.data.validation.size() == 0) return options;
+  for (const std::string& name : words_of(o.callbacks.metrics)) {
+    options.measures.push_back("val_" + name);
   }
-  check_replaced(t.options);
-  if (show != Show::nothing) print_choices(t);
-  warn_of_pruning(t);
-  plan.check();  // before anything is written or allocated
-  check_device_memory(t);
-  // All that can still fail comes before an old run is replaced.
-  std::optional<ContactSheet> sheet;
-  if (t.options.preprocessing.show_augmented > 0 && t.options.callbacks.resume.empty()) {
-    sheet = augmented_samples(t, t.options.preprocessing.show_augmented, interrupt.token());
+  return options;
+}
+
+Logger::Watchers watchers_of(TrainingProgress& progress) {
+  return {.on_step = [&progress](const StepRecord& record) { progress.step(record); },
+          .on_epoch = [&progress](const EpochRecord& record) { progress.epoch(record); }};
+}
+
+/// From a directory that is the run's to its last step.
+int run_in(RunDirectory& directory, const Training& t, ResumedRun* resumed, Show show,
+           Interrupt& interrupt) {
+  if (!directory.is_locked()) {
+    print_note(concat(shown(directory.path().native()),
+                      ": its file system has no locks, so nothing keeps another process from "
+                      "writing this run too"),
+               show);
   }
-  if (t.kept != nullptr) load_kept_batches(t, show, interrupt.token());
-  if (t.resident != nullptr) load_resident_data(t, show, interrupt.token());
-  allocate(t);
-  RunDirectory directory(run_dir, old_run(t.options), t.options.callbacks.keep_checkpoints);
-  if (sheet) write_augmented(t, *sheet, directory, show);
   std::optional<ModelSize> dense;  // with the weights that training begins with
-  if (t.pruner != nullptr) dense = model_size(thawed(t.model), t.state->weights(), run_dir);
-  if (!t.options.callbacks.resume.empty() && !resume(t, directory, show)) return 0;
+  if (t.pruner != nullptr) {
+    dense = model_size(thawed(t.model), t.state->weights(), directory.path());
+  }
+  if (resumed != nullptr && !resume(t, *resumed, show)) return 0;
   if (t.pruner != nullptr) {
     t.pruner->begin(*t.state->executor, t.state->step, t.state->next.phase == Phase::validation);
   }
@@ -173,14 +175,43 @@ int run_training(const Training& t, Show show, Interrupt& interrupt) {
       record_of(t.data.training, t.data.validation, class_names_of(t.options.labels.class_names))));
   TrainingProgress progress(show, t.options.epochs, t.options.batch,
                             has_right_answers(t.compile.loss, t.model));
-  RunFiles files(t, directory, progress);
-  Pipeline pipeline = compose(files.watchers());  // from where the state is now
+  RunFiles files(directory, contents_of(t), file_options(t));
+  Pipeline pipeline =  // from where the state is now
+      compose_training(t, directory.trace_file(), both(files.watchers(), watchers_of(progress)));
   const Told told = run_pipeline(pipeline, t, directory, progress, interrupt.token());
   const bool is_stopped = told.report.stopped;
   if (is_stopped) files.write_stopped();
   print_outcome(told.report, t, directory, show);
   if (dense && !is_stopped) report_pruning(told, t, directory, *dense, show);
   return is_stopped ? interrupt.exit_status() : 0;
+}
+
+int run_training(Training t, ResumedRun* resumed, Show show, Interrupt& interrupt) {
+  const Pipeline plan = compose_training(t, fs::path(t.options.run_dir) / "trace.json", {});
+  if (t.options.print_plan) {
+    std::cout << plan.plan() << device_memory(t).text();
+    return 0;
+  }
+  check_replaced(t.options);
+  std::optional<NewRunFolder> folder;
+  if (t.options.run_dir.empty()) t.options.run_dir = folder.emplace().path().string();
+  if (show != Show::nothing) print_choices(t);
+  warn_of_pruning(t);
+  plan.check();  // before anything is written or allocated
+  check_device_memory(t);
+  // All that can still fail comes before an old run is replaced.
+  std::optional<ContactSheet> sheet;
+  if (t.options.preprocessing.show_augmented > 0 && resumed == nullptr) {
+    sheet = augmented_samples(t, t.options.preprocessing.show_augmented, interrupt.token());
+  }
+  if (t.kept != nullptr) load_kept_batches(t, show, interrupt.token());
+  if (t.resident != nullptr) load_resident_data(t, show, interrupt.token());
+  allocate(t);
+  if (resumed != nullptr) return run_in(resumed->directory, t, resumed, show, interrupt);
+  RunDirectory directory(t.options.run_dir, t.options.overwrite ? OldRun::replace : OldRun::refuse,
+                         t.options.callbacks.keep_checkpoints);
+  if (sheet) write_augmented(t, *sheet, directory, show);
+  return run_in(directory, t, nullptr, show, interrupt);
 }
 
 }  // namespace
@@ -199,11 +230,13 @@ int train(const Arguments& arguments) {
   const std::optional<Arguments> all = arguments_of_resumed(arguments);
   if (!all || !line.parse(*all)) return 0;
   check(options);
+  const std::shared_ptr<ResumedRun> resumed = open_resumed(options, arguments);
 
   Interrupt interrupt;
   const Show show = how_to_show(options.quiet);
   try {
-    return run_training(prepare(options, show, interrupt.token()), show, interrupt);
+    return run_training(prepare(options, resumed.get(), show, interrupt.token()), resumed.get(),
+                        show, interrupt);
   } catch (const Stopped&) {
     std::cerr << "millrace: stopped by a signal before training began\n";
     return interrupt.exit_status();

@@ -60,15 +60,15 @@ ClassFolder::ClassFolder(fs::path root, const Watch& watch, const Options& optio
   check_is_folder(root_);
   const std::vector<ClassName> folders = list_classes();
   if (options.is_one_of_several) leave_out_beside();
-  name_classes(folders);
+  check_names(folders);
   const std::set<std::string> empty = names_of_empty(root_);
 
   ImageWalk walk(root_, watch);
   offsets_.push_back(0);
-  for (std::size_t label = 0; label < folders.size(); ++label) {
-    const bool may_be_empty = options.is_companion || empty.count(classes_[label]) != 0;
-    add_class(folders[label], static_cast<int>(label), walk, may_be_empty);
+  for (const ClassName& folder : folders) {
+    add_class(folder, walk, options.is_companion, empty.count(folder.name) != 0);
   }
+  note_alike();
   if (classes_.size() == 1 && !options.is_companion) {
     throw Error(concat(root_.string(), ": only one class, ", classes_.front(),
                        "; nothing can be learnt from that; ", kExpectedTree));
@@ -123,16 +123,14 @@ void ClassFolder::leave_out_beside() {
   }
 }
 
-void ClassFolder::name_classes(const std::vector<ClassName>& folders) {
+void ClassFolder::check_names(const std::vector<ClassName>& folders) const {
   std::set<std::string_view> taken;
   for (const ClassName& folder : folders) {
     if (!taken.insert(folder.name).second) {
       throw Error(concat(root_.string(), ": two class folders would be called '", folder.name,
                          "', since the name of one is not UTF-8; rename it"));
     }
-    classes_.push_back(folder.name);
   }
-  note_alike();
 }
 
 // Copies of one class that went different ways: to a Mac and back, or by another hand. Each pair is
@@ -150,11 +148,17 @@ void ClassFolder::note_alike() {
   }
 }
 
-void ClassFolder::add_class(const ClassName& folder, int label, ImageWalk& walk,
-                            bool may_be_empty) {
+void ClassFolder::add_class(const ClassName& folder, ImageWalk& walk, bool is_companion,
+                            bool is_said_empty) {
   LeftOut left_out(std::max<std::size_t>(left_out_.names(), 1));
   const std::vector<ImageWalk::Found> all = walk.images_below(folder.folder, left_out);
-  if (all.empty() && !may_be_empty) {
+  // Of a folder such as runs/, where training was begun in DATA itself.
+  const bool holds_runs_alone = all.empty() && left_out.count(LeftOutReason::run) > 0;
+  if (holds_runs_alone && !is_said_empty) {
+    left_out_.add(left_out);
+    return;
+  }
+  if (all.empty() && !is_companion && !is_said_empty) {
     const std::vector<std::string> unreadable = left_out.lines(LeftOutReason::unreadable);
     if (!unreadable.empty()) {
       throw Error(concat(root_.string(), '/', unreadable.front(), "; the class '", folder.name,
@@ -166,6 +170,8 @@ void ClassFolder::add_class(const ClassName& folder, int label, ImageWalk& walk,
                        what.empty() ? "" : "; ", what));
   }
   left_out_.add(left_out);
+  const int label = static_cast<int>(classes_.size());
+  classes_.push_back(folder.name);
   for (const ImageWalk::Found& found : all) {
     folders_.push_back({found.path, size(), label});
     append(found.path, found.listing);

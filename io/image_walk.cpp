@@ -4,6 +4,7 @@
 #include <millrace/core/lower_case.h>
 #include <millrace/io/detail/format.h>
 #include <millrace/io/files.h>
+#include <millrace/io/run_marker.h>
 
 #include <sys/stat.h>
 #include <algorithm>
@@ -187,6 +188,10 @@ void ImageWalk::enter(const std::string& path, Search& search) {
   const Identity identity = identity_of(folder);
   if (std::find(above_.begin(), above_.end(), identity) != above_.end()) {
     search.left_out.add(LeftOutReason::circle, search.name(path));
+    return;
+  }
+  if (!path.empty() && is_run_directory(folder)) {
+    search.left_out.add(LeftOutReason::run, search.name(path));
     return;
   }
   std::string listing;

@@ -26,6 +26,7 @@ enum class LeftOutReason : std::uint8_t {
   unreadable,  ///< a file or folder that cannot be read
   special,     ///< a device, a pipe or a socket
   beside,      ///< an image beside the class folders
+  run,         ///< the run directory of a training, with all that is in it
 };
 
 /// For JSON: "hidden", "not_an_image_by_ending", ...

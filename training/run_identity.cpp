@@ -30,7 +30,7 @@ void RunIdentity::save(Checkpoint& checkpoint) const {
   checkpoint.set("model", model_);
 }
 
-void RunIdentity::restore(const Checkpoint& checkpoint) {
+void RunIdentity::check(const Checkpoint& checkpoint) const {
   for (const auto& [name, value] : options_) {
     const std::string key = "option." + name;
     // Runs of older programs took a step a batch.

@@ -12,8 +12,7 @@
 
 namespace millrace {
 
-/// Part of a checkpoint. restore() throws Error where the run that is continued is another one; it
-/// names the option or what changed.
+/// Part of a checkpoint.
 class RunIdentity final : public Saved {
  public:
   /// Names of options and their values, on which the order of samples or what a checkpoint holds
@@ -24,7 +23,10 @@ class RunIdentity final : public Saved {
   RunIdentity(Options options, const std::optional<double>& average, const SampleSet& training,
               const SampleSet& validation, const nn::Model& model);
   void save(Checkpoint& checkpoint) const override;
-  void restore(const Checkpoint& checkpoint) override;
+  void restore(const Checkpoint& checkpoint) override { check(checkpoint); }
+  /// Throws Error where the run that is continued is another one; it names the option or what
+  /// changed. Needs the checkpoint's values alone.
+  void check(const Checkpoint& checkpoint) const;
 
  private:
   void check_average(const Checkpoint& checkpoint) const;
