@@ -16,7 +16,7 @@ void declare(CommandLine& line, CallbackOptions& o) {
   line("patience", o.patience, "N", "early stopping: end after N epochs without improvement");
   line("min-delta", o.min_delta, "X", "what counts as an improvement; default 0");
   line("baseline", o.baseline, "X", "patience also runs out while this is not beaten");
-  line("start-from-epoch", o.start_from_epoch, "N", "epochs before it are not watched; default 0");
+  line("start-from-epoch", o.start_from_epoch, "N", "so many epochs at the start are not watched; default 0");
   line("restore-best", o.restore_best, "",
        "with --patience: end with the weights of the best epoch, not of the last");
   line("plateau-patience", o.plateau_patience, "N",

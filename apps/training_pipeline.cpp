@@ -72,7 +72,7 @@ Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
   // One thread, one item at a time, stage after stage.
   TrainStep step(t.state, rate);
   if (o.transfer.unfreeze_at > 0) {
-    step.unfreeze_at(o.transfer.unfreeze_at - 1, o.transfer.unfreeze_factor);
+    step.unfreeze_at(o.transfer.unfreeze_at, o.transfer.unfreeze_factor);
   }
   step.metrics(words_of(o.callbacks.metrics), t.data.validation.size(), o.batch);
   step.report_every(o.report_every, o.callbacks.checkpoint_every);

@@ -5,6 +5,7 @@
 #include <millrace/io/class_names.h>
 #include <millrace/io/decode.h>
 #include <millrace/io/files.h>
+#include <millrace/io/run_marker.h>
 
 #include <algorithm>
 #include <limits>
@@ -84,7 +85,7 @@ ClassFolder::ClassFolder(fs::path root, const Watch& watch, const Options& optio
 std::vector<ClassFolder::ClassName> ClassFolder::list_classes() {
   std::vector<ClassName> folders;
   for_each_entry(root_, [&](const fs::directory_entry& entry, const std::string& name) {
-    if (name == kEmptyClasses) return;
+    if (name == kEmptyClasses || name == kRunMarker) return;
     const EntryKind kind = kind_of(entry, name);
     if (kind.kind == EntryKind::folder) {
       folders.push_back({name, as_utf8(name)});
@@ -152,11 +153,13 @@ void ClassFolder::add_class(const ClassName& folder, ImageWalk& walk, bool is_co
                             bool is_said_empty) {
   LeftOut left_out(std::max<std::size_t>(left_out_.names(), 1));
   const std::vector<ImageWalk::Found> all = walk.images_below(folder.folder, left_out);
-  // Of a folder such as runs/, where training was begun in DATA itself.
-  const bool holds_runs_alone = all.empty() && left_out.count(LeftOutReason::run) > 0;
-  if (holds_runs_alone && !is_said_empty) {
-    left_out_.add(left_out);
-    return;
+  if (all.empty() && !is_said_empty) {
+    // A folder such as runs/, where training was begun in DATA itself, or DATA/events.
+    const bool is_of_run = is_part_of_run(folder.folder) && is_run_directory(root_);
+    const bool holds_runs = left_out.count(LeftOutReason::run) > 0 && !left_out.loses_images();
+    if (is_of_run) left_out_.add(LeftOutReason::run, folder.folder);
+    if (holds_runs) left_out_.add(left_out);
+    if (is_of_run || holds_runs) return;
   }
   if (all.empty() && !is_companion && !is_said_empty) {
     const std::vector<std::string> unreadable = left_out.lines(LeftOutReason::unreadable);

@@ -2,6 +2,7 @@
 
 #include <millrace/io/files.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <span>
@@ -20,6 +21,13 @@ bool is_run_directory(const std::filesystem::path& folder) {
   std::array<std::byte, kStart.size()> start{};
   const std::size_t read = read_start(config, start, error);
   return !error && std::string_view(reinterpret_cast<const char*>(start.data()), read) == kStart;
+}
+
+bool is_part_of_run(std::string_view name) {
+  const auto has = [&](const auto& names) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  return name == kRunMarker || has(kRunFiles) || has(kRunFolders);
 }
 
 }  // namespace millrace

@@ -1,7 +1,9 @@
 #pragma once
 // What run directories are known by, so that data sets which hold some do not take them for data.
 
+#include <array>
 #include <filesystem>
+#include <string_view>
 
 namespace millrace {
 
@@ -15,5 +17,14 @@ inline constexpr const char* kRunMarker = ".millrace-run";
 
 /// With which line a config.ini begins.
 inline constexpr const char* kConfigStart = "# Run this again with: millrace train --recipe ";
+
+/// What else a run puts there.
+inline constexpr std::array<const char*, 9> kRunFiles = {
+    "config.ini", "metrics.csv",   "model.safetensors", "best.safetensors", "report.json",
+    "trace.json", "augmented.png", "algorithms.json",   "data.json"};
+inline constexpr std::array<const char*, 2> kRunFolders = {"checkpoints", "events"};
+
+/// Whether something of this name is the run's, in a run directory.
+[[nodiscard]] bool is_part_of_run(std::string_view name);
 
 }  // namespace millrace

@@ -51,7 +51,7 @@ DirectoryReader::DirectoryReader(SampleSet training, SampleSet validation, Reade
   const bool is_within =
       next_.position <= training_->size() && (next_.step == 0 || next_.step < steps);
   if (!is_within || (next_.phase == Phase::validation && steps == 0)) {
-    throw Error(concat("there is no batch ", next_.step, " of epoch ", next_.epoch + 1,
+    throw Error(concat("there is no batch ", next_.step + 1, " of epoch ", next_.epoch + 1,
                        " in this data set; it has changed since the run began"));
   }
 }

@@ -18,10 +18,6 @@
 namespace millrace {
 namespace {
 
-constexpr std::array<const char*, 9> kFiles = {
-    "config.ini", "metrics.csv",   "model.safetensors", "best.safetensors", "report.json",
-    "trace.json", "augmented.png", "algorithms.json",   "data.json"};
-
 /// A file of a run in a folder below the run directory. Nothing else there is ever removed.
 bool is_file_of_run(const std::filesystem::path& file) {
   return file.extension() == ".ckpt" ||
@@ -30,10 +26,10 @@ bool is_file_of_run(const std::filesystem::path& file) {
 
 std::vector<std::filesystem::path> files_of_run(const std::filesystem::path& run_dir) {
   std::vector<std::filesystem::path> files;
-  for (const char* name : kFiles) {
+  for (const char* name : kRunFiles) {
     if (std::filesystem::exists(run_dir / name)) files.push_back(run_dir / name);
   }
-  for (const char* folder : {"checkpoints", "events"}) {
+  for (const char* folder : kRunFolders) {
     if (!std::filesystem::is_directory(run_dir / folder)) continue;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(run_dir / folder)) {
       if (is_file_of_run(entry.path())) files.push_back(entry.path());
@@ -73,8 +69,8 @@ void write_atomically(const std::filesystem::path& path, const std::string& text
 
 // mkdir(2) says which of several processes made the folder. `runs` itself may go between two calls,
 // with the folder of another process that found out that it cannot begin.
-NewRunFolder::NewRunFolder(std::filesystem::path parent) : parent_(std::move(parent)) {
-  const std::time_t now = std::time(nullptr);
+NewRunFolder::NewRunFolder(std::filesystem::path parent, std::time_t now)
+    : parent_(std::move(parent)) {
   std::tm local{};
   localtime_r(&now, &local);
   std::array<char, 32> text{};

@@ -9,6 +9,7 @@
 #include <millrace/pipeline/report.h>
 #include <millrace/training/logger.h>
 
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -23,7 +24,8 @@ namespace millrace {
 class NewRunFolder {
  public:
   /// Below `parent`, which is made too. Throws Error (disk).
-  explicit NewRunFolder(std::filesystem::path parent = "runs");
+  explicit NewRunFolder(std::filesystem::path parent = "runs",
+                        std::time_t now = std::time(nullptr));
   ~NewRunFolder();
   NewRunFolder(const NewRunFolder&) = delete;
   NewRunFolder& operator=(const NewRunFolder&) = delete;

@@ -86,7 +86,8 @@ std::optional<DataLayout> layout_of(DataKind kind,
 
 FolderParts::FolderParts(fs::path data) : data_(std::move(data)) {
   for (const fs::path& path : entries_of(data_)) {
-    if (!is_folder(path) || is_run_directory(path)) continue;
+    if (!is_folder(path)) continue;
+    if (is_run_directory(path) && !holds_images({path, {}, false})) continue;
     folders_.push_back({path, part_named(name_of(path)), false});
     if (folders_.back().kind) folders_.back().has_folders = has_folders(path);
   }
