@@ -13,8 +13,11 @@
 #include <millrace/pipeline/threads.h>
 #include <millrace/training/class_weights.h>
 #include <millrace/training/run_identity.h>
+#include <millrace/training/saved_model.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 namespace millrace::apps {
@@ -56,6 +59,33 @@ nn::Model model_of_run(const ResumePoint& run, TrainingData& data, const TrainOp
   return model;
 }
 
+/// Fits what the options ask for. A run that goes on has it in its model, but for a whitening
+/// matrix, which the model file of its last epoch has; in its first epoch it is fitted again.
+void fit(const TrainOptions& o, const ResumedRun* kept, const Watch& watch, Training& t) {
+  std::error_code ignored;
+  if (kept != nullptr && t.model.preprocessing.whiten &&
+      std::filesystem::exists(kept->directory.model_file(), ignored)) {
+    t.model.preprocessing.whitening =
+        read_model(kept->directory.model_file()).preprocessing.whitening;
+  }
+  if (kept != nullptr &&
+      t.model.preprocessing.whiten == (t.model.preprocessing.whitening != nullptr))
+    return;
+  const Bytes budget = parse_bytes(o.memory_budget);
+  fit_preprocessing(
+      o.preprocessing, t.data.training, t.model,
+      {.on_bad_image = bad_image_policy(o),
+       .decoder = decoder_options(budget, o.threads, o.max_image_pixels, t.model.preprocessing),
+       .threads = o.threads,
+       .budget = budget,
+       .watch = watch,
+       .stall = stall_watch(o.stall_timeout)});
+  if (kept != nullptr && t.model.preprocessing.whitening == nullptr) {
+    throw Error(concat(kept->directory.path().string(), ": the whitening of ", o.model,
+                       " is not known before the first epoch is over; give --model ", o.model));
+  }
+}
+
 /// What a checkpoint depends on.
 RunIdentity identity_of(const TrainOptions& o, const TrainingData& data, const nn::Model& model) {
   return RunIdentity({{"batch", concat(o.batch)},
@@ -88,19 +118,8 @@ Training prepare_training(TrainOptions options, TrainingData data, const Watch& 
         "train: augmentation changes images, and DATA holds rows of numbers; leave its options "
         "out");
   }
-  const Bytes budget = parse_bytes(options.memory_budget);
   (void)class_weights(options.labels.class_weight, t.data.training);  // before anything takes long
-  // What was fitted is part of a model, but for a matrix, which a checkpoint has not.
-  if (!keeps_model || t.model.preprocessing.whiten) {
-    fit_preprocessing(options.preprocessing, t.data.training, t.model,
-                      {.on_bad_image = bad_image_policy(options),
-                       .decoder = decoder_options(budget, options.threads, options.max_image_pixels,
-                                                  t.model.preprocessing),
-                       .threads = options.threads,
-                       .budget = budget,
-                       .watch = watch,
-                       .stall = stall_watch(options.stall_timeout)});
-  }
+  fit(options, keeps_model ? resumed : nullptr, watch, t);
   if (options.replay > 0) t.data.validation = {};
   const auto identity = std::make_shared<RunIdentity>(identity_of(options, t.data, t.model));
   if (resumed != nullptr) check_same(*identity, resumed->point);

@@ -69,12 +69,16 @@ std::vector<std::string> settle_best(const Training& t, ResumedRun& run) {
 }
 
 /// What a run that has ended needs for going on; empty where it has it, or has not ended.
-std::string what_is_needed(const Training& t, const ResumePoint& point) {
+std::string what_is_needed(const Training& t, const ResumedRun& run) {
+  const ResumePoint& point = run.point;
   if (!point.has_ended()) return {};
   const CallbackOptions& o = t.options.callbacks;
   const Monitor monitor = monitor_of(o, t.data.validation.size() > 0);
   const auto stop = early_stop_of(point.checkpoint, monitor);
-  if (!stop) return "nothing that can be given takes this back; begin a new run from its weights";
+  if (!stop) {
+    return concat("that is not taken back; begin a new run from its weights: --weights ",
+                  run.directory.path().string());
+  }
   if (!stop->counts || !o.patience || *o.patience > stop->wait) return {};
   return concat("to go on, give --patience ", stop->wait + 1, " or more");
 }
@@ -107,7 +111,7 @@ bool resume(const Training& t, ResumedRun& run, Show show) {
   const RunContents contents = contents_of(t);
   restore(contents, run.point);
   const TrainingState& state = *t.state;
-  const std::string needed = what_is_needed(t, run.point);
+  const std::string needed = what_is_needed(t, run);
   const bool goes_on = needed.empty() && state.next.epoch < t.options.epochs;
   // Before config.ini is that of this command, in case it ends before its first checkpoint.
   if (is_changed && goes_on) write_values(run.point);
@@ -116,7 +120,8 @@ bool resume(const Training& t, ResumedRun& run, Show show) {
   }
   const std::string name = shown(run.directory.path().native());
   if (!needed.empty()) {
-    std::cout << name << ": has ended already: " << run.point.reason() << "; " << needed << '\n';
+    std::cout << name << ": has ended already: " << run.point.reason() << "; " << shown(needed)
+              << '\n';
     return false;
   }
   if (!goes_on) {

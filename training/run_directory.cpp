@@ -41,14 +41,12 @@ std::vector<std::filesystem::path> files_of_run(const std::filesystem::path& run
 constexpr const char* kColumns =
     "epoch,loss,accuracy,val_loss,val_accuracy,learning_rate,samples,left_out,images_per_s,seconds";
 
-constexpr const char* kNoRun = ": holds no run to go on with (no config.ini)";
-
 /// The marker of the folder, which is made unless a run is to be there.
 FileLock locked(const std::filesystem::path& run, OldRun old) {
   if (old != OldRun::resume) {
     create_folders(run);
   } else if (!std::filesystem::exists(run / "config.ini")) {
-    throw Error(concat(run.string(), kNoRun));
+    throw Error(concat(run.string(), ": holds no run to go on with (no config.ini)"));
   }
   FileLock lock(run / kRunMarker);
   if (lock.state() == FileLock::State::taken) {
@@ -78,10 +76,10 @@ NewRunFolder::NewRunFolder(std::filesystem::path parent, std::time_t now)
   for (int number = 1;;) {
     create_folders(parent_);
     path_ = parent_ / concat(text.data(), number > 1 ? concat('-', number) : "");
-    std::error_code error;
+    std::error_code error, ignored;
     if (std::filesystem::create_directory(path_, error)) break;
     const bool is_gone = error == std::errc::no_such_file_or_directory;
-    const bool is_taken = !error || std::filesystem::exists(path_);
+    const bool is_taken = !error || std::filesystem::exists(path_, ignored);
     if (!is_gone && !is_taken) {
       throw Error(concat(path_.string(), ": cannot be made: ", error.message(),
                          "; choose another place with --run-dir"));

@@ -28,6 +28,8 @@ TEST_CASE("a run goes on without the files of its model and its weights") {
   const Arguments small{"--batch", "4", "--learning-rate", "0.01"};
   trained(data, trained_model, with(small, {"--model", net.string(), "--epochs", "1"}));
   const std::string weights = (trained_model / "model.safetensors").string();
+  const fs::path whitened = files / "whitened";
+  trained(data, whitened, with(small, {"--model", net.string(), "--epochs", "1", "--zca"}));
   const Arguments options = with(
       small,
       GENERATE_COPY(Arguments{"--model", net.string(), "--zca"},
@@ -35,6 +37,7 @@ TEST_CASE("a run goes on without the files of its model and its weights") {
                     Arguments{"--model", weights, "--class-mode", "categorical"},
                     Arguments{"--weights", weights, "--head", "gap,dense", "--freeze", "conv",
                               "--unfreeze-at", "3"},
+                    Arguments{"--model", whitened.string()},
                     Arguments{"--model", trained_model.string()}));
   CAPTURE(options);
   trained(data, scratch / "whole", with(options, {"--epochs", "4"}));

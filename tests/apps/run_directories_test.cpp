@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <future>
+#include <thread>
 
 #include <signal.h>
 
@@ -20,6 +21,22 @@ std::vector<fs::path> folders_in(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder)) all.push_back(entry.path());
   std::ranges::sort(all);
   return all;
+}
+
+/// Stops a program where it is, all threads of it.
+void stop(pid_t program) {
+  const auto is_stopped = [](const fs::path& thread) {
+    std::ifstream status(thread / "status");
+    for (std::string line; std::getline(status, line);) {
+      if (line.rfind("State:", 0) == 0) return line.find('T') != std::string::npos;
+    }
+    return false;
+  };
+  ::kill(program, SIGSTOP);
+  for (bool are_all = false; !are_all; std::this_thread::yield()) {
+    const std::vector<fs::path> threads = folders_in(concat("/proc/", program, "/task"));
+    are_all = std::ranges::all_of(threads, is_stopped);
+  }
 }
 
 /// One that is told in one line, and leaves the run as it is.
@@ -43,7 +60,7 @@ TEST_CASE("a run has one writer at a time, and another one once that has died in
   const Arguments into =
       with({"train", data.string(), "--run-dir", run_dir.string()}, quick_steps(3));
   const auto meanwhile = [&](pid_t program) {
-    ::kill(program, SIGSTOP);  // so that it lives for as long as this takes
+    stop(program);  // so that it lives for as long as this takes
     check_refused({"train", "--resume", run_dir.string()}, run_dir);
     check_refused(into, run_dir);
     check_refused(with(into, {"--overwrite"}), run_dir);
