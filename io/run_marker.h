@@ -7,8 +7,8 @@
 
 namespace millrace {
 
-/// A hidden file in each of them, from its first moment on: who writes a run holds its lock.
-inline constexpr const char* kRunMarker = ".millrace-run";
+/// A file in each of them, from its first moment on: who writes a run holds its lock.
+inline constexpr const char* kRunMarker = "millrace.lock";
 
 /// Whether the folder is a run directory, by what it holds: that file, or a config.ini that begins
 /// as `millrace train` begins it, which is all that runs of older programs have. False where that

@@ -1,7 +1,7 @@
 #pragma once
 // The folder that holds all there is to know of a run: config.ini, metrics.csv, model.safetensors,
 // best.safetensors, checkpoints, events, report.json, trace.json, algorithms.json, data.json. A
-// hidden file in it (run_marker.h) says what it is, and is locked by the one who writes the run.
+// file in it (run_marker.h) says what it is, and is locked by the one who writes the run.
 
 #include <millrace/io/checkpoint_folder.h>
 #include <millrace/io/file_lock.h>

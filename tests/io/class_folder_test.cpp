@@ -205,8 +205,8 @@ TEST_CASE("run directories in a data set are left out, and a folder of nothing e
   const Scratch scratch;
   for (const char* name :
        {"a/1.png", "b/1.png", "b/other/2.png", "b/other/config.ini", "runs/x/augmented.png",
-        "runs/x/.millrace-run", "more/runs/y/augmented.png", "more/runs/y/.millrace-run", "z/1.png",
-        "z/events/1.png", "z/.millrace-run", "b/run/augmented.png"}) {
+        "runs/x/millrace.lock", "more/runs/y/augmented.png", "more/runs/y/millrace.lock", "z/1.png",
+        "z/events/1.png", "z/millrace.lock", "b/run/augmented.png"}) {
     scratch.write(name, "x");
   }
   // As older programs left them: without the marker.
@@ -225,7 +225,7 @@ TEST_CASE("run directories in a data set are left out, and a folder of nothing e
 TEST_CASE("a data set that is a run directory itself has its classes, and nothing of the run") {
   const Scratch scratch;
   for (const char* name : {"a/1.png", "b/1.png", "events/train/x.tfevents", "checkpoints/1.ckpt",
-                           ".millrace-run", "config.ini"}) {
+                           "millrace.lock", "config.ini"}) {
     scratch.write(name, "x");
   }
   CHECK(ClassFolder(scratch.path()).classes() == std::vector<std::string>{"a", "b"});

@@ -296,8 +296,8 @@ TEST_CASE("Generated samples are data that no file holds") {
 TEST_CASE("run directories beside the parts of a data set are neither parts nor in their way") {
   const Scratch scratch;
   for (const char* name :
-       {"train/a/1.jpg", "train/b/1.jpg", "runs/x/augmented.png", "runs/x/.millrace-run",
-        "test/checkpoints/best.ckpt", "test/augmented.png", "test/.millrace-run"}) {
+       {"train/a/1.jpg", "train/b/1.jpg", "runs/x/augmented.png", "runs/x/millrace.lock",
+        "test/checkpoints/best.ckpt", "test/augmented.png", "test/millrace.lock"}) {
     scratch.write(name, "x");
   }
   DataLayout layout = find_data(scratch.path());

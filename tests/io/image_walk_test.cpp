@@ -145,7 +145,7 @@ TEST_CASE("images below a folder are found through links, once round a circle") 
 TEST_CASE("a run directory is left out below a folder, and looked into where it is named itself") {
   const Scratch scratch;
   scratch.write("1.png", "x");
-  scratch.write("run/.millrace-run", "");
+  scratch.write("run/millrace.lock", "");
   scratch.write("run/augmented.png", "x");
   const Watch watch;
   LeftOut left_out;
