@@ -2,7 +2,6 @@
 
 #include "apps/engine_choice.h"
 #include "apps/machine.h"
-#include "apps/run_directory.h"
 
 #include <millrace/core/plural.h>
 #include <millrace/io/safetensors.h>
@@ -134,7 +133,8 @@ void choose(TrainSpec& o, const Dataset& training) {
   std::string& model = o.model.name;
   take_run(o);
   if (model.empty() && !o.model.weights.empty()) model = model_of_weights(o.model);
-  if (is_model_description(model) && !is_table) {
+  const bool is_open = !o.images.size || !o.images.channels;  // not in a run that is gone on with
+  if (is_model_description(model) && !is_table && is_open) {
     const Shape input = read_model_description(model).input;
     if (input.rank() == 3) {
       if (!o.images.size) {
@@ -164,7 +164,6 @@ void choose(TrainSpec& o, const Dataset& training) {
   choose(o.machine);
   o.machine.compute_threads = compute_threads;  // once the model is known
   if (!o.machine.precision) o.machine.precision = nn::Precision::fp32;
-  if (o.run.directory.empty()) o.run.directory = default_run_directory();
 }
 
 Shape sample_shape(const TrainSpec& o, const Dataset& training) {

@@ -1,9 +1,7 @@
 #include "apps/evaluation_data.h"
 
 #include "apps/left_out_report.h"
-#include "apps/run_directory.h"
 #include "apps/run_recipe.h"
-#include "apps/sample_prints.h"
 
 #include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
@@ -13,6 +11,8 @@
 #include <millrace/io/split.h>
 #include <millrace/training/find_model.h>
 #include <millrace/training/outputs.h>
+#include <millrace/training/run_directory.h>
+#include <millrace/training/sample_prints.h>
 #include <millrace/training/tables.h>
 
 #include <nlohmann/json.hpp>

@@ -6,7 +6,6 @@
 #include "apps/progress.h"
 #include "apps/replay.h"
 #include "apps/resident.h"
-#include "apps/run_identity.h"
 #include "apps/training_input.h"
 
 #include <millrace/pipeline/threads.h>
@@ -15,10 +14,15 @@
 #include <millrace/training/image_preprocessing.h>
 #include <millrace/training/loss_choice.h>
 #include <millrace/training/make_callbacks.h>
+#include <millrace/training/run_identity.h>
 #include <millrace/training/run_pruning.h>
 #include <millrace/training/run_schedule.h>
+#include <millrace/training/saved_model.h>
 #include <millrace/training/transfer.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 namespace millrace::apps {
@@ -37,41 +41,89 @@ void match_classes_of_model(const TrainSpec& o, TrainingData& data) {
   }
 }
 
+/// The model of a run that is gone on with, for its data: the files that it was made from are not
+/// needed any more.
+nn::Model model_of_run(const ResumePoint& run, TrainingData& data, const TrainSpec& o) {
+  nn::Model model = run.model();
+  const Dataset& training = *data.training.dataset;
+  const bool is_table = training.dtype() == DType::f32;
+  if (is_table ? training.natural_shape() != model.input : model.input.rank() != 3) {
+    throw Error(concat(o.data.path, ": holds ",
+                       is_table ? concat("rows of ", training.natural_shape()) : "images",
+                       ", the model of the run takes ", model.input, "; begin a new run"));
+  }
+  if (is_table && training.table() != nullptr) model.table = *training.table();
+  // Of a model that was trained before, labels may mean its classes, in an order of its own.
+  const std::vector<std::string> classes = training.classes();
+  if (classes != model.classes && std::is_permutation(classes.begin(), classes.end(),
+                                                      model.classes.begin(), model.classes.end())) {
+    data.class_names.clear();
+    match_model(data, o.data, {model.classes, "the run", true});
+  }
+  return model;
+}
+
+/// Fits what the options ask for. A run that goes on has it in its model, but for a whitening
+/// matrix, which the model file of its last epoch has; in its first epoch it is fitted again.
+void fit(const TrainSpec& o, const ResumedRun* kept, const Watch& watch, Training& t) {
+  std::error_code ignored;
+  if (kept != nullptr && t.model.preprocessing.whiten &&
+      std::filesystem::exists(kept->directory.model_file(), ignored)) {
+    t.model.preprocessing.whitening =
+        read_model(kept->directory.model_file()).preprocessing.whitening;
+  }
+  if (kept != nullptr &&
+      t.model.preprocessing.whiten == (t.model.preprocessing.whitening != nullptr))
+    return;
+  const Bytes budget = o.machine.memory_budget.value();
+  fit_preprocessing(o.images, t.data.training, t.model,
+                    {.on_bad_image = bad_image_policy(o),
+                     .decoder = decoder_options(budget, o.machine.threads, o.data.max_image_pixels,
+                                                t.model.preprocessing),
+                     .threads = o.machine.threads,
+                     .budget = budget,
+                     .watch = watch,
+                     .stall = stall_watch(o.machine.stall_timeout.count())});
+  if (kept != nullptr && t.model.preprocessing.whitening == nullptr) {
+    throw Error(concat(kept->directory.path().string(), ": the whitening of ", o.model.name,
+                       " is not known before the first epoch is over; give --model ",
+                       o.model.name));
+  }
+}
+
+RunIdentity identity_of(const TrainSpec& spec, const TrainingData& data, const nn::Model& model) {
+  return RunIdentity(kept_options(spec), spec.ema, data.training, data.validation, model);
+}
+
 }  // namespace
 
 Training prepare_training(TrainSpec spec, TrainingData data, const Watch& watch,
                           std::shared_ptr<const nn::Engine> engine,
-                          std::function<void(std::uint64_t)> on_timing,
-                          const std::filesystem::path& kept_choices) {
+                          std::function<void(std::uint64_t)> on_timing, const ResumedRun* resumed) {
   Training t;
   t.data = std::move(data);
   choose(spec, *t.data.training.dataset);
-  match_classes_of_model(spec, t.data);
-  const Dataset& training = *t.data.training.dataset;
+  const bool keeps_model = resumed != nullptr && resumed->keeps_model;
+  if (!keeps_model) match_classes_of_model(spec, t.data);
   if (spec.data.resident) check_resident(spec, engine.get());
-  t.model = make_model(spec, training);
+  t.model = keeps_model ? model_of_run(resumed->point, t.data, spec)
+                        : make_model(spec, *t.data.training.dataset);
   if (t.model.input.rank() != 3 && !spec.augmentation.is_identity()) {
     throw UsageError(
         "augmentation changes images, and DATA holds rows of numbers; leave its options "
         "out");
   }
-  const Bytes budget = spec.machine.memory_budget.value();
   (void)class_weights(spec.labels.class_weight, t.data.training);  // before anything takes long
-  fit_preprocessing(spec.images, t.data.training, t.model,
-                    {.on_bad_image = bad_image_policy(spec),
-                     .decoder = decoder_options(budget, spec.machine.threads,
-                                                spec.data.max_image_pixels, t.model.preprocessing),
-                     .threads = spec.machine.threads,
-                     .budget = budget,
-                     .watch = watch,
-                     .stall = stall_watch(spec.machine.stall_timeout.count())});
+  fit(spec, keeps_model ? resumed : nullptr, watch, t);
+  if (spec.data.replay > 0) t.data.validation = {};
+  const auto identity = std::make_shared<RunIdentity>(identity_of(spec, t.data, t.model));
+  if (resumed != nullptr) check_same(*identity, resumed->point);
   if (spec.machine.compute_threads == 0) spec.machine.compute_threads = available_threads();
-  t.pretrained = open_weights(spec.model, t.model);
-  t.engine = engine != nullptr ? std::move(engine)
-                               : engine_for({.machine = spec.machine,
-                                             .timed = true,
-                                             .choices = kept_choices,
-                                             .on_timing = std::move(on_timing)});
+  if (!keeps_model) t.pretrained = open_weights(spec.model, t.model);
+  EngineChoice choice{.machine = spec.machine, .timed = true, .on_timing = std::move(on_timing)};
+  if (resumed != nullptr) choice.choices = choices_file(resumed->directory.path());
+  t.engine = engine != nullptr ? std::move(engine) : engine_for(choice);
+  t.goes_on = resumed != nullptr;
   t.spec = std::move(spec);
   const bool has_own_memory = !t.engine->shares_host_memory();
   if (t.spec.machine.report_every == 0) {
@@ -81,7 +133,6 @@ Training prepare_training(TrainSpec spec, TrainingData data, const Watch& watch,
   }
   if (has_own_memory) t.watch = profiler_ranges();
   const TrainSpec& o = t.spec;
-  if (o.data.replay > 0) t.data.validation = {};
   if (o.data.on_bad_image == BadImages::skip) {
     t.lost = std::make_shared<LostSamples>(t.data.training, t.data.validation);
   }
@@ -111,7 +162,7 @@ Training prepare_training(TrainSpec spec, TrainingData data, const Watch& watch,
     t.state->unfrozen = t.engine->compile(thawed(t.model), t.compile);
   }
   t.callbacks = make_callbacks(o.callbacks, t.data.validation.size() > 0, t.model);
-  t.saved.push_back(std::make_shared<RunIdentity>(o, t.data, t.model));
+  t.saved.push_back(identity);
   if (auto pruning = prune_options(o.pruning, o.augmentation.keras_compat)) {
     t.pruner = std::make_shared<Pruner>(t.model, std::move(*pruning));
     t.saved.push_back(t.pruner);

@@ -8,7 +8,7 @@
 
 namespace millrace::apps {
 
-std::string recipe_of(TrainSpec spec) {
+std::string recipe_of(TrainSpec spec, bool goes_on) {
   const auto absolute = [](const std::string& path) {
     return path.empty() ? path : std::filesystem::absolute(path).string();
   };
@@ -17,7 +17,7 @@ std::string recipe_of(TrainSpec spec) {
   }
   if (!spec.run.csv_log.empty()) spec.run.csv_log = std::filesystem::absolute(spec.run.csv_log);
   if (is_model_description(spec.model.name)) spec.model.name = absolute(spec.model.name);
-  if (!spec.model.weights.empty()) {
+  if (!spec.model.weights.empty() && !goes_on) {
     spec.model.weights = absolute(weights_file(spec.model.weights).string());
   }
   OptionList options;

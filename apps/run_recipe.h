@@ -9,8 +9,9 @@
 
 namespace millrace::apps {
 
-/// The options as they were chosen, so that the run can be repeated from any folder.
-[[nodiscard]] std::string recipe_of(TrainSpec spec);
+/// The options as they were chosen, so that the run can be repeated from any folder. A run that
+/// goes on needs no file of weights any more, so that may be gone.
+[[nodiscard]] std::string recipe_of(TrainSpec spec, bool goes_on);
 
 /// What a run was, as its config.ini has them. Throws Error or UsageError where that is
 /// missing or damaged.

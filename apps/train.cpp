@@ -1,13 +1,12 @@
 // millrace train: runs the training pipeline (training_pipeline.h) and writes a run directory.
 
 #include "apps/commands.h"
-#include "apps/event_log.h"
+#include "apps/left_out_report.h"
 #include "apps/prepare_training.h"
 #include "apps/replay.h"
 #include "apps/resident.h"
-#include "apps/run_files.h"
+#include "apps/resume.h"
 #include "apps/run_recipe.h"
-#include "apps/sample_prints.h"
 #include "apps/show_augmented.h"
 #include "apps/train_options.h"
 #include "apps/training_losses.h"
@@ -18,8 +17,9 @@
 #include <millrace/core/shown_text.h>
 #include <millrace/io/files.h>
 #include <millrace/pipeline/interrupt.h>
-#include <millrace/training/find_model.h>
 #include <millrace/training/loss_choice.h>
+#include <millrace/training/run_files.h>
+#include <millrace/training/sample_prints.h>
 #include <millrace/training/transfer.h>
 
 #include <filesystem>
@@ -34,8 +34,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Training prepare(const TrainOptions& options, Show show, std::stop_token stop) {
-  const TrainSpec& spec = options.spec;
+Training prepare(const TrainSpec& spec, const ResumedRun* resumed, Show show,
+                 std::stop_token stop) {
   if (spec.data.path.empty()) {
     throw UsageError("no DATA; give a folder that holds one folder of images for each class");
   }
@@ -43,13 +43,10 @@ Training prepare(const TrainOptions& options, Show show, std::stop_token stop) {
   TrainingData data = open_training_data(spec, show, stop);
   Counting counting(show, "fitting the preprocessing", "samples");
   Counting timing(show, "finding the fastest algorithms", "operations");
-  Training t = prepare_training(
+  return prepare_training(
       spec, std::move(data),
       {[&counting](std::uint64_t count) { counting(count); }, std::move(stop)}, nullptr,
-      [&timing](std::uint64_t count) { timing(count); },
-      options.resume.empty() ? fs::path() : choices_file(options.resume));
-  t.goes_on = !options.resume.empty();
-  return t;
+      [&timing](std::uint64_t count) { timing(count); }, resumed);
 }
 
 /// What a failed stage says, and what could be done.
@@ -87,7 +84,7 @@ void load_resident_data(const Training& t, Show show, std::stop_token stop) {
 /// Runs the pipeline and writes its report, also of a run that fails.
 Told run_pipeline(Pipeline& pipeline, const Training& t, const RunDirectory& directory,
                   TrainingProgress& progress, std::stop_token stop) {
-  const bool records = !t.engine->shares_host_memory() && !!t.spec.machine.profile;
+  const bool records = !t.engine->shares_host_memory() && t.spec.machine.profile;
   const std::unique_ptr<GpuRecording> recording = records ? record_gpu() : nullptr;
   const auto end = [&] {
     progress.finish();
@@ -108,11 +105,6 @@ Told run_pipeline(Pipeline& pipeline, const Training& t, const RunDirectory& dir
   return end();
 }
 
-OldRun old_run(const TrainOptions& o) {
-  if (!o.resume.empty()) return OldRun::resume;
-  return o.overwrite ? OldRun::replace : OldRun::refuse;
-}
-
 /// Lets people look at what the model will see, before it sees it.
 void write_augmented(const Training& t, const ContactSheet& sheet, const RunDirectory& directory,
                      Show show) {
@@ -127,60 +119,93 @@ void write_augmented(const Training& t, const ContactSheet& sheet, const RunDire
 }
 
 /// An old run is not replaced that this one begins with: its config.ini would name what is gone.
-void check_replaced(const TrainOptions& o, const TrainSpec& spec) {
-  if (!o.overwrite || spec.model.weights.empty() || !o.resume.empty()) return;
-  const fs::path weights = weights_file(spec.model.weights);
-  if (fs::weakly_canonical(weights).parent_path() != fs::weakly_canonical(spec.run.directory)) {
-    return;
-  }
+void check_replaced(const TrainSpec& o) {
+  if (o.model.weights.empty()) return;
+  const fs::path weights = weights_file(o.model.weights);
+  if (fs::weakly_canonical(weights).parent_path() != fs::weakly_canonical(o.run.directory)) return;
   throw UsageError(concat("--overwrite would replace ", weights.string(),
                           ", with which this run begins; choose another --run-dir"));
 }
 
-int run_training(const Training& t, const TrainOptions& options, Show show, Interrupt& interrupt) {
-  const fs::path run_dir = t.spec.run.directory;
-  const auto compose = [&](Logger::Watchers watchers) {
-    return compose_training(t, run_dir / "trace.json", std::move(watchers));
-  };
-  const Pipeline plan = compose({});
-  if (options.print_plan) {
-    std::cout << plan.plan() << device_memory(t).text();
-    return 0;
+RunFileOptions file_options(const Training& t) {
+  const RunSpec& o = t.spec.run;
+  RunFileOptions options{.checkpoints = o.checkpoints,
+                         .events = o.events,
+                         .event_steps = o.tensorboard_update,
+                         .csv_log = o.csv_log};
+  if (t.data.validation.size() == 0) return options;
+  for (const std::string& name : t.spec.callbacks.metrics) {
+    options.measures.push_back("val_" + name);
   }
-  check_replaced(options, t.spec);
-  if (show != Show::nothing) print_choices(t);
-  warn_of_pruning(t);
-  plan.check();  // before anything is written or allocated
-  check_device_memory(t);
-  // All that can still fail comes before an old run is replaced.
-  std::optional<ContactSheet> sheet;
-  if (t.spec.images.show_augmented > 0 && !t.goes_on) {
-    sheet = augmented_samples(t, t.spec.images.show_augmented, interrupt.token());
+  return options;
+}
+
+Logger::Watchers watchers_of(TrainingProgress& progress) {
+  return {.on_step = [&progress](const StepRecord& record) { progress.step(record); },
+          .on_epoch = [&progress](const EpochRecord& record) { progress.epoch(record); }};
+}
+
+/// From a directory that is the run's to its last step.
+int run_in(RunDirectory& directory, const Training& t, ResumedRun* resumed, Show show,
+           Interrupt& interrupt) {
+  if (!directory.is_locked()) {
+    print_note(concat(shown(directory.path().native()),
+                      ": its file system has no locks, so nothing keeps another process from "
+                      "writing this run too"),
+               show);
   }
-  if (t.kept != nullptr) load_kept_batches(t, show, interrupt.token());
-  if (t.resident != nullptr) load_resident_data(t, show, interrupt.token());
-  allocate(t);
-  RunDirectory directory(run_dir, old_run(options), t.spec.run.keep_checkpoints);
-  if (sheet) write_augmented(t, *sheet, directory, show);
   std::optional<ModelSize> dense;  // with the weights that training begins with
-  if (t.pruner != nullptr) dense = model_size(thawed(t.model), t.state->weights(), run_dir);
-  if (t.goes_on && !resume(t, directory, show)) return 0;
+  if (t.pruner != nullptr) {
+    dense = model_size(thawed(t.model), t.state->weights(), directory.path());
+  }
+  if (resumed != nullptr && !resume(t, *resumed, show)) return 0;
   if (t.pruner != nullptr) {
     t.pruner->begin(*t.state->executor, t.state->step, t.state->next.phase == Phase::validation);
   }
-  directory.write_config(recipe_of(t.spec));
+  directory.write_config(recipe_of(t.spec, t.goes_on));
   directory.write_choices(t.engine->choices());
-  directory.write_data(to_json(record_of(t.data, t.spec.labels.class_names)));
+  directory.write_data(
+      to_json(record_of(t.data.training, t.data.validation, t.spec.labels.class_names)));
   TrainingProgress progress(show, t.spec.epochs, t.spec.batch,
                             has_right_answers(t.compile.loss, t.model));
-  RunFiles files(t, directory, progress);
-  Pipeline pipeline = compose(files.watchers());  // from where the state is now
+  RunFiles files(directory, contents_of(t), file_options(t));
+  Pipeline pipeline =  // from where the state is now
+      compose_training(t, directory.trace_file(), both(files.watchers(), watchers_of(progress)));
   const Told told = run_pipeline(pipeline, t, directory, progress, interrupt.token());
   const bool is_stopped = told.report.stopped;
   if (is_stopped) files.write_stopped();
   print_outcome(told.report, t, directory, show);
   if (dense && !is_stopped) report_pruning(told, t, directory, *dense, show);
   return is_stopped ? interrupt.exit_status() : 0;
+}
+
+int run_training(Training t, const TrainOptions& options, ResumedRun* resumed, Show show,
+                 Interrupt& interrupt) {
+  const Pipeline plan = compose_training(t, t.spec.run.directory / "trace.json", {});
+  if (options.print_plan) {
+    std::cout << plan.plan() << device_memory(t).text();
+    return 0;
+  }
+  if (options.overwrite) check_replaced(t.spec);
+  std::optional<NewRunFolder> folder;
+  if (t.spec.run.directory.empty()) t.spec.run.directory = folder.emplace().path();
+  if (show != Show::nothing) print_choices(t);
+  warn_of_pruning(t);
+  plan.check();  // before anything is written or allocated
+  check_device_memory(t);
+  // All that can still fail comes before an old run is replaced.
+  std::optional<ContactSheet> sheet;
+  if (t.spec.images.show_augmented > 0 && resumed == nullptr) {
+    sheet = augmented_samples(t, t.spec.images.show_augmented, interrupt.token());
+  }
+  if (t.kept != nullptr) load_kept_batches(t, show, interrupt.token());
+  if (t.resident != nullptr) load_resident_data(t, show, interrupt.token());
+  allocate(t);
+  if (resumed != nullptr) return run_in(resumed->directory, t, resumed, show, interrupt);
+  RunDirectory directory(t.spec.run.directory, options.overwrite ? OldRun::replace : OldRun::refuse,
+                         t.spec.run.keep_checkpoints);
+  if (sheet) write_augmented(t, *sheet, directory, show);
+  return run_in(directory, t, nullptr, show, interrupt);
 }
 
 /// For --resume: the run as it was begun, unless the command line says otherwise.
@@ -217,7 +242,9 @@ int train(const Arguments& arguments) {
   Interrupt interrupt;
   const Show show = how_to_show(options.quiet);
   try {
-    return run_training(prepare(options, show, interrupt.token()), options, show, interrupt);
+    const std::shared_ptr<ResumedRun> resumed = open_resumed(options, line);
+    return run_training(prepare(options.spec, resumed.get(), show, interrupt.token()), options,
+                        resumed.get(), show, interrupt);
   } catch (const Stopped&) {
     std::cerr << "millrace: stopped by a signal before training began\n";
     return interrupt.exit_status();

@@ -73,7 +73,7 @@ Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
   // One thread, one item at a time, stage after stage.
   TrainStep step(t.state, rate);
   if (o.model.unfreeze_at > 0) {
-    step.unfreeze_at(o.model.unfreeze_at - 1, o.model.unfreeze_factor);
+    step.unfreeze_at(o.model.unfreeze_at, o.model.unfreeze_factor);
   }
   step.metrics(o.callbacks.metrics, t.data.validation.size(), o.batch);
   step.report_every(o.machine.report_every, o.run.checkpoint_every);

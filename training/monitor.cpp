@@ -26,6 +26,9 @@ constexpr const char* kBest = "best";
 constexpr const char* kEarlyStopping = "early_stopping";
 constexpr const char* kPlateau = "plateau";
 
+/// How the reason of a run begins that early stopping ended.
+constexpr const char* kEarlyStop = "early stopping after epoch ";
+
 void set_watched(const std::string& key, const Monitor& monitor, Checkpoint& checkpoint) {
   checkpoint.set(key + ".monitor", monitor.name);
   checkpoint.set(key + ".direction", nn::to_string(direction_of(monitor)));
@@ -71,8 +74,8 @@ class EarlyStopper final : public Callback {
     if (restores_best_ && improved) best_weights_ = state.evaluated_weights();
     if (!stop) return;
     const auto& [best, best_epoch, wait] = decision_.state();
-    state.finish(concat("early stopping after epoch ", epoch.epoch + 1, ": ", monitor_.name,
-                        " was best (", best.value_or(0), ") in epoch ", best_epoch + 1));
+    state.finish(concat(kEarlyStop, epoch.epoch + 1, ": ", monitor_.name, " was best (",
+                        best.value_or(0), ") in epoch ", best_epoch + 1));
   }
   void on_end(TrainingState& state) override {
     if (!best_weights_.empty()) state.set_weights(best_weights_);
@@ -168,6 +171,14 @@ void forget_best(Checkpoint& checkpoint) {
   for (const std::string key : {kBest, kEarlyStopping, kPlateau}) {
     checkpoint.values.erase(key + ".has_best");
   }
+}
+
+std::optional<EarlyStop> early_stop_of(const Checkpoint& checkpoint, const Monitor& monitor) {
+  const bool is_one = checkpoint.get<bool>("finished") &&
+                      checkpoint.get<std::string>("reason").starts_with(kEarlyStop);
+  if (!is_one) return std::nullopt;
+  return EarlyStop{checkpoint.get<std::uint32_t>("early_stopping.wait"),
+                   goes_on(kEarlyStopping, monitor, checkpoint)};
 }
 
 bool is_same(const Monitor& one, const Monitor& other) {

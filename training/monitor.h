@@ -6,6 +6,7 @@
 #include <millrace/nn/monitor.h>
 #include <millrace/training/callback.h>
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,15 @@ struct Monitor {
 void set_watched(const Monitor& monitor, Checkpoint& checkpoint);
 /// For all callbacks: there was no best yet.
 void forget_best(Checkpoint& checkpoint);
+/// How early stopping ended the run of a checkpoint.
+struct EarlyStop {
+  std::uint32_t wait = 0;  ///< epochs in a row without an improvement: more patience goes on
+  bool counts = true;      ///< false: another figure is watched now, so there was no best yet
+};
+/// Nothing where it was not early stopping that ended it, or nothing did. `monitor` is what is
+/// watched from there on.
+[[nodiscard]] std::optional<EarlyStop> early_stop_of(const Checkpoint& checkpoint,
+                                                     const Monitor& monitor);
 /// Whether both watch the same figure in the same direction. Throws as set_watched().
 [[nodiscard]] bool is_same(const Monitor& one, const Monitor& other);
 

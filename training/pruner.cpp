@@ -147,11 +147,7 @@ void Pruner::save(Checkpoint& checkpoint) const {
 }
 
 void Pruner::restore(const Checkpoint& checkpoint) {
-  if (!checkpoint.has(kMadeAt)) {
-    throw Error(
-        "the run was begun without pruning, which cannot be added to it; leave --prune out, "
-        "or begin a new run from its weights");
-  }
+  if (!is_pruned(checkpoint)) return;
   const auto made_at = checkpoint.get<std::int64_t>(kMadeAt);
   const std::vector<float>& thresholds = checkpoint.array(kThresholds, summary_.tensors.size());
   const auto rule = checkpoint.has(kRule) ? checkpoint.get<std::string>(kRule) : kThreshold;
@@ -170,6 +166,10 @@ void Pruner::restore(const Checkpoint& checkpoint) {
 
 Bytes Pruner::array_bytes() const {
   return {summary_.tensors.size() * sizeof(float)};
+}
+
+bool is_pruned(const Checkpoint& checkpoint) {
+  return checkpoint.has(kMadeAt);
 }
 
 }  // namespace millrace

@@ -38,7 +38,8 @@ struct PruneOptions {
 /// epoch, so that a weight cannot grow back across it.
 ///
 /// The rule is part of a checkpoint: a run goes on by the one that it was begun with. Checkpoints
-/// that name none are of programs that had tfmot's alone.
+/// that name none are of programs that had tfmot's alone. A run that was not pruned (is_pruned) can
+/// be from where it goes on: restore() leaves such a pruner as it was made.
 ///
 /// Requires: the executor was compiled with CompileOptions::masks for a model whose kernels have
 /// the names of the model that this was made for; layers may be frozen or not. Thread safety: none.
@@ -88,5 +89,8 @@ class Pruner final : public Saved {
   std::optional<std::uint64_t> made_at_;  // updates before the last masks
   std::vector<float> weights_, masks_, averages_;
 };
+
+/// Whether a run was pruned when the checkpoint was saved.
+[[nodiscard]] bool is_pruned(const Checkpoint& checkpoint);
 
 }  // namespace millrace

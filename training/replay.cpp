@@ -53,7 +53,7 @@ Replay::Replay(std::shared_ptr<const KeptBatches> kept, ReplayOptions options)
   if (options_.steps < 1) throw UsageError("replay: an epoch must have 1 step or more, not 0");
   const ReaderPosition& start = options_.start;
   if (start.phase != Phase::training || start.step >= options_.steps) {
-    throw Error(concat("replay: there is no batch ", start.step, " of epoch ", start.epoch + 1,
+    throw Error(concat("replay: there is no batch ", start.step + 1, " of epoch ", start.epoch + 1,
                        "; an epoch has ", options_.steps, " batches and no validation"));
   }
 }

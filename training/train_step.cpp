@@ -72,7 +72,7 @@ void TrainStep::begin_phase(const BatchTag& tag) {
   }
   state_->epoch = {};
   state_->epoch.epoch = tag.epoch;
-  if (unfreeze_ && tag.epoch >= unfreeze_->epoch) state_->unfreeze();
+  if (unfreeze_ && tag.epoch + 1 >= unfreeze_->epoch) state_->unfreeze();
 }
 
 void TrainStep::train(const DeviceBatch& batch, std::int64_t steps) {

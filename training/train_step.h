@@ -62,7 +62,7 @@ class TrainStep {
   TrainStep& operator=(const TrainStep&) = delete;
   ~TrainStep();
 
-  /// From that epoch on (counted from 0) steps are those of TrainingState::unfrozen, and the
+  /// From that epoch on (the first is 1) steps are those of TrainingState::unfrozen, and the
   /// learning rate is multiplied: for layers that are frozen at first.
   TrainStep& unfreeze_at(std::uint32_t epoch, double rate_factor);
   /// What is measured in validation besides loss and accuracy, by the names of

@@ -206,8 +206,12 @@ void TrainingState::restore(const Checkpoint& checkpoint) {
   }
   const nn::Model& model =
       found.is_unfrozen && !is_unfrozen_ ? unfrozen->model() : executor->model();
+  const auto are_new_masks = [&](nn::Arena arena) {
+    return arena == nn::Arena::masks && checkpoint.arrays.count(name_of(arena)) == 0;
+  };
   for (const nn::Arena arena : arenas_) {
     const auto values = checkpoint.arrays.find(name_of(arena));
+    if (are_new_masks(arena)) continue;
     if (values == checkpoint.arrays.end() || values->second.size() != elements_of(model, arena)) {
       throw Error(concat("holds no ", name_of(arena), " of this model"));
     }
@@ -224,7 +228,10 @@ void TrainingState::restore(const Checkpoint& checkpoint) {
   validation_holes = 0;
   history = found.history;
   for (const nn::Arena arena : arenas_) {
-    executor->write(arena, checkpoint.arrays.at(name_of(arena)));
+    if (are_new_masks(arena))
+      executor->write(arena, std::vector<float>(elements(arena), 1.0F));
+    else
+      executor->write(arena, checkpoint.arrays.at(name_of(arena)));
   }
   if (found.loss_scale) executor->set_loss_scale(*found.loss_scale);
 }

@@ -75,8 +75,8 @@ class TrainingState {
   /// are written in place. A validation under way is not kept: it learns nothing, and begins anew.
   void save(Checkpoint& checkpoint) const;
   /// Requires: the executor is allocated and of the model that was saved, with `unfrozen` if it had
-  /// one, and with a loss scale if it had one. Throws Error where a value is missing or does not
-  /// fit, and has changed nothing then.
+  /// one, and with a loss scale if it had one. Masks that the run did not have keep all weights.
+  /// Throws Error where a value is missing or does not fit, and has changed nothing then.
   void restore(const Checkpoint& checkpoint);
   /// Of the arrays that save() writes.
   [[nodiscard]] Bytes array_bytes() const;

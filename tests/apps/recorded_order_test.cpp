@@ -2,10 +2,9 @@
 // stops the host within a step, memory is what the plan says, and the weights are those of the same
 // steps done by hand.
 
-#include "apps/progress.h"
 #include "apps/recorded_run.h"
 #include "apps/recorded_training.h"
-#include "apps/run_files.h"
+#include "apps/resume.h"
 
 #include <millrace/nn/initialize.h>
 
@@ -147,9 +146,8 @@ TEST_CASE("training on a device stops for nothing within steps and takes the pla
   const apps::Training& t = recorded.training;
   const Bytes planned = nn::total(t.state->executor->memory()) +
                         std::uint64_t{kDeviceSlots} * apps::device_batches(t).device_bytes();
-  apps::RunDirectory directory(t.spec.run.directory, apps::OldRun::refuse);
-  apps::TrainingProgress progress(apps::Show::nothing, t.spec.epochs, t.spec.batch);
-  apps::RunFiles files(t, directory, progress);
+  RunDirectory directory(t.spec.run.directory, OldRun::refuse);
+  RunFiles files(directory, apps::contents_of(t), {.events = t.spec.run.events});
   Logger::Watchers watchers = files.watchers();
   std::set<std::uint64_t> taken;
   watchers.on_step = [&](const StepRecord&) { taken.insert(recorded.device_memory().count); };

@@ -2,6 +2,7 @@
 #include "training/steps.h"
 
 #include <millrace/training/callback.h>
+#include <millrace/training/logger.h>
 
 #include <limits>
 
@@ -14,6 +15,7 @@ StepRecord step_record(double loss, bool ends_epoch = false, bool ends_run = fal
   StepRecord record;
   record.tag = {.epoch = 2, .step = 6, .ends_epoch = ends_epoch, .ends_run = ends_run};
   record.result = {.loss_sum = loss, .samples = 4};
+  record.global_step = 47;
   if (ends_epoch) record.epoch = std::make_shared<EpochRecord>();
   return record;
 }
@@ -65,6 +67,19 @@ TEST_CASE("a loss that is not a number ends the run and says where") {
   for (const double bad :
        {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
     CHECK_THROWS_WITH(decide(step_record(bad)),
-                      Catch::Contains("epoch 3, step 7") && Catch::Contains("learning rate"));
+                      Catch::Contains("step 47 (epoch 3)") && Catch::Contains("learning rate"));
   }
+}
+
+TEST_CASE("watchers are told one behind the other, and one may lack what the other has") {
+  std::string told;
+  const auto tells = [&told](const char* word) {
+    return [&told, word](const auto&) { told += word; };
+  };
+  const Logger logger(
+      both({.on_step = tells("a"), .on_epoch = tells("b")}, {.on_step = tells("c")}));
+  StepRecord record;
+  record.epoch = std::make_shared<EpochRecord>();
+  logger(record);
+  CHECK(told == "acb");
 }

@@ -208,3 +208,18 @@ TEST_CASE(
   CHECK_THROWS_WITH(decide(record), Catch::Contains("'val_auc'") &&
                                         Catch::Contains("loss, accuracy, val_loss, val_accuracy"));
 }
+
+TEST_CASE("a checkpoint tells whether early stopping ended its run, and how long it had waited") {
+  const auto stop = early_stopping(kLessX, {.patience = 2}, false, small_model());
+  OneEpoch run(stop);
+  CHECK_FALSE(early_stop_of(run.checkpoint, kLessX));  // which goes on
+  for (const std::uint32_t epoch : {1U, 2U}) run = OneEpoch(stop, epoch);
+  REQUIRE(run.state->is_finished());
+  CHECK(early_stop_of(run.checkpoint, kLessX)->wait == 2);
+  CHECK(early_stop_of(run.checkpoint, kLessX)->counts);
+  CHECK_FALSE(early_stop_of(run.checkpoint, kLessY)->counts);
+  forget_best(run.checkpoint);
+  CHECK_FALSE(early_stop_of(run.checkpoint, kLessX)->counts);
+  run.checkpoint.set("reason", "accurate enough");  // as another callback would say
+  CHECK_FALSE(early_stop_of(run.checkpoint, kLessX));
+}

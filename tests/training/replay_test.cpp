@@ -238,7 +238,7 @@ TEST_CASE("a replay without batches and a start that there is not are refused") 
   const auto none = std::make_shared<KeptBatches>();
   CHECK_THROWS_WITH(replayed(none, {.steps = 2}), Contains("no batch was kept"));
   CHECK_THROWS_WITH(Replay(none, {.steps = 2, .start = {.step = 2}}),
-                    Contains("there is no batch 2 of epoch 1"));
+                    Contains("there is no batch 3 of epoch 1"));
   CHECK_THROWS_AS(Replay(none, {.steps = 2, .start = {.phase = Phase::validation}}), Error);
   CHECK_THROWS_AS(Replay(none, {.steps = 0}), UsageError);
 }

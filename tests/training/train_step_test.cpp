@@ -224,7 +224,7 @@ TEST_CASE("from the epoch of unfreezing on, steps train all layers with a new op
       cpu::make_engine({.threads = 1})->compile(small_model(), small_options());
   TrainStep step(state, tenth);
   state->unfrozen = whole;
-  step.unfreeze_at(1, 0.5);
+  step.unfreeze_at(2, 0.5);
   Batches batches;
   const auto kernel = [&](const std::string& name) {
     const std::vector<float> weights = state->weights();
@@ -267,4 +267,23 @@ TEST_CASE("a record of an epoch comes back from its line of text to the bit") {
   CHECK(back.training.loss_sum == record.training.loss_sum);
   CHECK(back.extra == record.extra);
   CHECK_THROWS_WITH(epoch_from_text("1\tx"), Catch::Contains("'x'"));
+}
+
+TEST_CASE("a state that had no masks is gone on with, and they keep all weights") {
+  const auto before = small_state();
+  Checkpoint checkpoint;
+  before->save(checkpoint);
+  nn::CompileOptions options = small_options();
+  options.masks = true;
+  const auto executor = small_executor(small_model(), options);
+  TrainingState after(executor, arenas_of(options));
+  std::vector<float> masks(
+      static_cast<std::size_t>(nn::trainable_elements(nn::parameters(small_model()))), 0.0F);
+  executor->write(nn::Arena::masks, masks);
+  after.restore(checkpoint);
+  executor->read(nn::Arena::masks, masks);
+  CHECK(masks == std::vector<float>(masks.size(), 1.0F));
+  CHECK(after.weights() == before->weights());
+  checkpoint.arrays.erase("first_moment");
+  CHECK_THROWS_WITH(after.restore(checkpoint), Catch::Contains("holds no first_moment"));
 }

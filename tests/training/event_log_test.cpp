@@ -1,6 +1,6 @@
 // What a run writes for TensorBoard, without a run: records go in, event files are read back.
 
-#include "apps/event_log.h"
+#include <millrace/training/event_log.h>
 
 #include <millrace/training/prune_summary.h>
 
@@ -14,7 +14,6 @@
 
 using namespace millrace;
 using namespace millrace::test;
-using apps::EventLog;
 using nlohmann::json;
 
 namespace {

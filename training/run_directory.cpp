@@ -1,8 +1,9 @@
-#include "apps/run_directory.h"
+#include <millrace/training/run_directory.h>
 
 #include <millrace/core/error.h>
 #include <millrace/core/json_text.h>
 #include <millrace/io/files.h>
+#include <millrace/io/run_marker.h>
 
 #include <algorithm>
 #include <array>
@@ -10,15 +11,12 @@
 #include <cstring>
 #include <ctime>
 #include <ios>
+#include <iterator>
 #include <sstream>
 #include <utility>
 
-namespace millrace::apps {
+namespace millrace {
 namespace {
-
-constexpr std::array<const char*, 9> kFiles = {
-    "config.ini", "metrics.csv",   "model.safetensors", "best.safetensors", "report.json",
-    "trace.json", "augmented.png", "algorithms.json",   "data.json"};
 
 /// A file of a run in a folder below the run directory. Nothing else there is ever removed.
 bool is_file_of_run(const std::filesystem::path& file) {
@@ -28,10 +26,10 @@ bool is_file_of_run(const std::filesystem::path& file) {
 
 std::vector<std::filesystem::path> files_of_run(const std::filesystem::path& run_dir) {
   std::vector<std::filesystem::path> files;
-  for (const char* name : kFiles) {
+  for (const char* name : kRunFiles) {
     if (std::filesystem::exists(run_dir / name)) files.push_back(run_dir / name);
   }
-  for (const char* folder : {"checkpoints", "events"}) {
+  for (const char* folder : kRunFolders) {
     if (!std::filesystem::is_directory(run_dir / folder)) continue;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(run_dir / folder)) {
       if (is_file_of_run(entry.path())) files.push_back(entry.path());
@@ -43,6 +41,22 @@ std::vector<std::filesystem::path> files_of_run(const std::filesystem::path& run
 constexpr const char* kColumns =
     "epoch,loss,accuracy,val_loss,val_accuracy,learning_rate,samples,left_out,images_per_s,seconds";
 
+/// The marker of the folder, which is made unless a run is to be there.
+FileLock locked(const std::filesystem::path& run, OldRun old) {
+  if (old != OldRun::resume) {
+    create_folders(run);
+  } else if (!std::filesystem::exists(run / "config.ini")) {
+    throw Error(concat(run.string(), ": holds no run to go on with (no config.ini)"));
+  }
+  FileLock lock(run / kRunMarker);
+  if (lock.state() == FileLock::State::taken) {
+    throw Error(concat(run.string(), ": another process is writing this run; wait until it has ",
+                       "ended",
+                       old == OldRun::resume ? ", or stop it" : ", or choose another --run-dir"));
+  }
+  return lock;
+}
+
 void write_atomically(const std::filesystem::path& path, const std::string& text) {
   AtomicFile file(path);
   file.write(text);
@@ -51,13 +65,37 @@ void write_atomically(const std::filesystem::path& path, const std::string& text
 
 }  // namespace
 
-std::filesystem::path default_run_directory() {
-  const std::time_t now = std::time(nullptr);
+// mkdir(2) says which of several processes made the folder. `runs` itself may go between two calls,
+// with the folder of another process that found out that it cannot begin.
+NewRunFolder::NewRunFolder(std::filesystem::path parent, std::time_t now)
+    : parent_(std::move(parent)) {
   std::tm local{};
   localtime_r(&now, &local);
   std::array<char, 32> text{};
   std::strftime(text.data(), text.size(), "%Y%m%d-%H%M%S", &local);
-  return std::filesystem::path("runs") / text.data();
+  for (int number = 1;;) {
+    create_folders(parent_);
+    path_ = parent_ / concat(text.data(), number > 1 ? concat('-', number) : "");
+    std::error_code error, ignored;
+    if (std::filesystem::create_directory(path_, error)) break;
+    const bool is_gone = error == std::errc::no_such_file_or_directory;
+    const bool is_taken = !error || std::filesystem::exists(path_, ignored);
+    if (!is_gone && !is_taken) {
+      throw Error(concat(path_.string(), ": cannot be made: ", error.message(),
+                         "; choose another place with --run-dir"));
+    }
+    if (is_taken) ++number;
+  }
+  write_file(path_ / kRunMarker, {});  // no class of images, where it was made among these
+}
+
+// A folder that holds anything else stays, whoever put it there.
+NewRunFolder::~NewRunFolder() {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  const auto entries = std::distance(fs::directory_iterator(path_, ignored), {});
+  if (ignored || entries > 1 || !fs::remove(path_ / kRunMarker, ignored)) return;
+  if (fs::remove(path_, ignored)) fs::remove(parent_, ignored);
 }
 
 std::filesystem::path choices_file(const std::filesystem::path& run) {
@@ -69,8 +107,7 @@ std::filesystem::path data_file(const std::filesystem::path& run) {
 }
 
 RunDirectory::RunDirectory(std::filesystem::path path, OldRun old, std::size_t keep)
-    : path_(std::move(path)), checkpoints_(path_ / "checkpoints", keep) {
-  create_folders(path_);
+    : path_(std::move(path)), lock_(locked(path_, old)), checkpoints_(path_ / "checkpoints", keep) {
   if (old != OldRun::resume) {
     const std::vector<std::filesystem::path> files = files_of_run(path_);
     if (!files.empty() && old == OldRun::refuse) {
@@ -89,9 +126,8 @@ RunDirectory::RunDirectory(std::filesystem::path path, OldRun old, std::size_t k
 }
 
 void RunDirectory::write_config(const std::string& recipe) const {
-  write_atomically(path_ / "config.ini", "# Run this again with: millrace train --recipe " +
-                                             (path_ / "config.ini").string() +
-                                             " --run-dir OTHER\n" + recipe);
+  write_atomically(config_file(),
+                   concat(kConfigStart, config_file().string(), " --run-dir OTHER\n", recipe));
 }
 
 void RunDirectory::write_choices(const std::string& text) const {
@@ -173,4 +209,4 @@ void RunDirectory::write_report(
   write_atomically(path_ / "report.json", text + "}\n");
 }
 
-}  // namespace millrace::apps
+}  // namespace millrace

@@ -1,48 +1,41 @@
-#include "apps/run_identity.h"
-
-#include "apps/sample_prints.h"
+#include <millrace/training/run_identity.h>
 
 #include <millrace/core/error.h>
 #include <millrace/core/json_text.h>
 #include <millrace/nn/model_json.h>
+#include <millrace/training/options/options.h>
+#include <millrace/training/sample_prints.h>
 
-namespace millrace::apps {
+#include <utility>
+
+namespace millrace {
 namespace {
 
-constexpr const char* kAccumulate = "accumulate";
 constexpr const char* kEma = "option.ema";
 
 }  // namespace
 
-RunIdentity::RunIdentity(const TrainSpec& o, const TrainingData& data, const nn::Model& model)
-    : options_{{"batch", concat(o.batch)},
-               {"steps-per-epoch", concat(o.steps_per_epoch)},
-               {"limit-batches", concat(o.data.limit_batches)},
-               {"replay", concat(o.data.replay)},
-               {"precision", nn::to_string(o.machine.precision.value_or(nn::Precision::fp32))},
-               {"seed", concat(o.seed)},
-               {"no-shuffle", !o.shuffle ? "true" : "false"},
-               {"optimizer", nn::to_string(o.optimizer.kind)},
-               {kAccumulate, concat(o.accumulate)}},
-      data_{{"training", fingerprint(data.training)}, {"validation", fingerprint(data.validation)}},
-      ema_(o.ema ? json_number(*o.ema) : std::string()),
+RunIdentity::RunIdentity(Options options, const std::optional<double>& average,
+                         const SampleSet& training, const SampleSet& validation,
+                         const nn::Model& model)
+    : options_(std::move(options)),
+      data_{{"training", fingerprint(training)}, {"validation", fingerprint(validation)}},
+      ema_(average ? json_number(*average) : std::string()),
       model_(nn::to_json(model)) {}
 
 void RunIdentity::save(Checkpoint& checkpoint) const {
-  for (const auto& [name, value] : options_) checkpoint.set("option." + name, value);
+  for (const auto& [name, value] : options_) checkpoint.set("option." + name, value.now);
   for (const auto& [name, value] : data_) checkpoint.set("data." + name, value);
   if (!ema_.empty()) checkpoint.set(kEma, ema_);
   checkpoint.set("model", model_);
 }
 
-void RunIdentity::restore(const Checkpoint& checkpoint) {
+void RunIdentity::check(const Checkpoint& checkpoint) const {
   for (const auto& [name, value] : options_) {
     const std::string key = "option." + name;
-    // Runs of older programs took a step a batch.
-    const bool is_older = name == kAccumulate && !checkpoint.has(key);
-    const auto before = is_older ? std::string("1") : checkpoint.get<std::string>(key);
-    if (before != value) {
-      throw Error(concat("the run was begun with --", name, ' ', before, ", not ", value,
+    const std::string before = checkpoint.has(key) ? checkpoint.get<std::string>(key) : value.usual;
+    if (before != value.now) {
+      throw Error(concat("the run was begun with --", name, ' ', before, ", not ", value.now,
                          "; go on with the same"));
     }
   }
@@ -94,4 +87,25 @@ void RunIdentity::check_model(const std::string& text) const {
   throw Error("the model is not the one that the run began with; begin a new run");
 }
 
-}  // namespace millrace::apps
+RunIdentity::Options kept_options(const TrainSpec& spec) {
+  TrainSpec now = spec, usual;
+  usual.machine.precision = nn::Precision::fp32;
+  OptionList options, usually;
+  list(options, now);
+  list(usually, usual);
+  // A flag that is on by itself goes by its form with "no-".
+  const auto said = [](const Option& option, const Option& by_itself) {
+    const bool is_turned = option.is_flag && by_itself.write() == "true";
+    return is_turned ? option.write() == "true" ? std::string("false") : std::string("true")
+                     : option.write();
+  };
+  RunIdentity::Options kept;
+  for (const auto& option : options.options()) {
+    if (!option->is_kept) continue;
+    const Option& by_itself = *usually.find(option->name).option;
+    kept[by_itself.shown_name()] = {said(*option, by_itself), said(by_itself, by_itself)};
+  }
+  return kept;
+}
+
+}  // namespace millrace

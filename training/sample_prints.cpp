@@ -1,4 +1,4 @@
-#include "apps/sample_prints.h"
+#include <millrace/training/sample_prints.h>
 
 #include <millrace/core/error.h>
 #include <millrace/io/decode.h>
@@ -13,7 +13,7 @@
 #include <system_error>
 #include <utility>
 
-namespace millrace::apps {
+namespace millrace {
 namespace {
 
 /// FNV-1a: names of files are not secrets, and chance collisions at 64 bits do not matter.
@@ -116,13 +116,13 @@ std::string contents_print(const SampleSet& set) {
   return concat(count, ", ", hash.value());
 }
 
-DataRecord record_of(const TrainingData& data, std::vector<std::string> class_names) {
+DataRecord record_of(const SampleSet& training, const SampleSet& validation,
+                     std::vector<std::string> class_names) {
   const auto prints = [](const SampleSet& set) {
     return DataRecord::Prints{fingerprint(set), contents_print(set)};
   };
-  const bool is_share =
-      data.validation.size() > 0 && data.validation.dataset == data.training.dataset;
-  return {prints(data.training), prints(data.validation), is_share, std::move(class_names)};
+  const bool is_share = validation.size() > 0 && validation.dataset == training.dataset;
+  return {prints(training), prints(validation), is_share, std::move(class_names)};
 }
 
 std::string to_json(const DataRecord& record) {
@@ -155,4 +155,4 @@ std::string count_in(const std::string& fingerprint) {
   return fingerprint.substr(0, fingerprint.find(','));
 }
 
-}  // namespace millrace::apps
+}  // namespace millrace

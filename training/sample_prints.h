@@ -1,14 +1,14 @@
 #pragma once
 // What tells the samples of a run from others, so that nothing is said of the wrong ones.
 
-#include "apps/data.h"
+#include <millrace/nodes/directory_reader.h>
 
 #include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
 
-namespace millrace::apps {
+namespace millrace {
 
 /// A number that differs when samples came, went or changed their class. `classes` are the names
 /// that labels stand for.
@@ -31,7 +31,8 @@ struct DataRecord {
   std::vector<std::string> class_names;  ///< that were given for numbers
 };
 
-[[nodiscard]] DataRecord record_of(const TrainingData& data, std::vector<std::string> class_names);
+[[nodiscard]] DataRecord record_of(const SampleSet& training, const SampleSet& validation,
+                                   std::vector<std::string> class_names);
 [[nodiscard]] std::string to_json(const DataRecord& record);
 /// Throws Error that begins with `source`.
 [[nodiscard]] DataRecord data_record_of(const std::string& json, const std::string& source);
@@ -39,4 +40,4 @@ struct DataRecord {
 /// "12 samples", of a fingerprint.
 [[nodiscard]] std::string count_in(const std::string& fingerprint);
 
-}  // namespace millrace::apps
+}  // namespace millrace

@@ -14,7 +14,7 @@
 #include <span>
 #include <string>
 
-namespace millrace::apps {
+namespace millrace {
 
 /// Writes event files into folders below `folder`; a folder is made with its first value.
 ///
@@ -47,4 +47,4 @@ class EventLog {
   std::map<std::string, EventWriter> runs_;
 };
 
-}  // namespace millrace::apps
+}  // namespace millrace

@@ -1,11 +1,11 @@
-#include "apps/event_log.h"
+#include <millrace/training/event_log.h>
 
 #include <millrace/training/prune_summary.h>
 
 #include <algorithm>
 #include <utility>
 
-namespace millrace::apps {
+namespace millrace {
 namespace {
 
 constexpr std::string_view kValidationPrefix = "val_";
@@ -71,4 +71,4 @@ void EventLog::contact_sheet(std::span<const std::byte> png, int height, int wid
   run("train").image("augmented", 0, png, height, width);
 }
 
-}  // namespace millrace::apps
+}  // namespace millrace
