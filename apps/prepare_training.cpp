@@ -2,9 +2,7 @@
 
 #include "apps/choose.h"
 #include "apps/engine_choice.h"
-#include "apps/find_model.h"
 #include "apps/gpu.h"
-#include "apps/loss_options.h"
 #include "apps/progress.h"
 #include "apps/replay.h"
 #include "apps/resident.h"
@@ -12,8 +10,15 @@
 
 #include <millrace/pipeline/threads.h>
 #include <millrace/training/class_weights.h>
+#include <millrace/training/find_model.h>
+#include <millrace/training/image_preprocessing.h>
+#include <millrace/training/loss_choice.h>
+#include <millrace/training/make_callbacks.h>
 #include <millrace/training/run_identity.h>
+#include <millrace/training/run_pruning.h>
+#include <millrace/training/run_schedule.h>
 #include <millrace/training/saved_model.h>
+#include <millrace/training/transfer.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -27,23 +32,23 @@ namespace {
 constexpr std::int64_t kStepsBetweenResults = 50;
 
 /// Labels mean to the data what they mean to a model from a file.
-void match_classes_of_model(const TrainOptions& o, TrainingData& data) {
+void match_classes_of_model(const TrainSpec& o, TrainingData& data) {
   if (const auto known = classes_of_model(o)) {
-    match_model(data, {.data = o.data, .validation = o.validation}, *known);
+    match_model(data, o.data, *known);
   } else if (!data.class_names.empty()) {
-    throw UsageError(concat("train: --class-names gives names to classes that are numbers; ",
-                            o.data, " has names of its own"));
+    throw UsageError(concat("--class-names gives names to classes that are numbers; ", o.data.path,
+                            " has names of its own"));
   }
 }
 
 /// The model of a run that is gone on with, for its data: the files that it was made from are not
 /// needed any more.
-nn::Model model_of_run(const ResumePoint& run, TrainingData& data, const TrainOptions& o) {
+nn::Model model_of_run(const ResumePoint& run, TrainingData& data, const DataSpec& o) {
   nn::Model model = run.model();
   const Dataset& training = *data.training.dataset;
   const bool is_table = training.dtype() == DType::f32;
   if (is_table ? training.natural_shape() != model.input : model.input.rank() != 3) {
-    throw Error(concat(o.data, ": holds ",
+    throw Error(concat(o.path, ": holds ",
                        is_table ? concat("rows of ", training.natural_shape()) : "images",
                        ", the model of the run takes ", model.input, "; begin a new run"));
   }
@@ -53,116 +58,122 @@ nn::Model model_of_run(const ResumePoint& run, TrainingData& data, const TrainOp
   if (classes != model.classes && std::is_permutation(classes.begin(), classes.end(),
                                                       model.classes.begin(), model.classes.end())) {
     data.class_names.clear();
-    match_model(data, {.data = o.data, .validation = o.validation},
-                {model.classes, "the run", true});
+    match_model(data, o, {model.classes, "the run", true});
   }
   return model;
 }
 
 /// Fits what the options ask for. A run that goes on has it in its model, but for a whitening
 /// matrix, which the model file of its last epoch has; in its first epoch it is fitted again.
-void fit(const TrainOptions& o, const ResumedRun* kept, const Watch& watch, Training& t) {
+void fit(const TrainSpec& o, const ResumedRun* kept, const Watch& watch, Training& t) {
+  nn::Preprocessing& preprocessing = t.model.preprocessing;
   std::error_code ignored;
-  if (kept != nullptr && t.model.preprocessing.whiten &&
+  if (kept != nullptr && preprocessing.whiten &&
       std::filesystem::exists(kept->directory.model_file(), ignored)) {
-    t.model.preprocessing.whitening =
-        read_model(kept->directory.model_file()).preprocessing.whitening;
+    preprocessing.whitening = read_model(kept->directory.model_file()).preprocessing.whitening;
   }
-  if (kept != nullptr &&
-      t.model.preprocessing.whiten == (t.model.preprocessing.whitening != nullptr))
-    return;
-  const Bytes budget = parse_bytes(o.memory_budget);
-  fit_preprocessing(
-      o.preprocessing, t.data.training, t.model,
-      {.on_bad_image = bad_image_policy(o),
-       .decoder = decoder_options(budget, o.threads, o.max_image_pixels, t.model.preprocessing),
-       .threads = o.threads,
-       .budget = budget,
-       .watch = watch,
-       .stall = stall_watch(o.stall_timeout)});
-  if (kept != nullptr && t.model.preprocessing.whitening == nullptr) {
-    throw Error(concat(kept->directory.path().string(), ": the whitening of ", o.model,
-                       " is not known before the first epoch is over; give --model ", o.model));
+  if (kept != nullptr && preprocessing.whiten == (preprocessing.whitening != nullptr)) return;
+  const Bytes budget = o.machine.memory_budget.value();
+  fit_preprocessing(o.images, t.data.training, t.model,
+                    {.on_bad_image = bad_image_policy(o),
+                     .decoder = decoder_options(budget, o.machine.threads, o.data.max_image_pixels,
+                                                preprocessing),
+                     .threads = o.machine.threads,
+                     .budget = budget,
+                     .watch = watch,
+                     .stall = stall_watch(o.machine.stall_timeout.count())});
+  if (kept != nullptr && preprocessing.whitening == nullptr) {
+    throw Error(concat(kept->directory.path().string(), ": the whitening of ", o.model.name,
+                       " is not known before the first epoch is over; give --model ",
+                       o.model.name));
   }
 }
 
 /// What a checkpoint depends on.
-RunIdentity identity_of(const TrainOptions& o, const TrainingData& data, const nn::Model& model) {
-  return RunIdentity({{"batch", concat(o.batch)},
-                      {"steps-per-epoch", concat(o.steps_per_epoch)},
-                      {"limit-batches", concat(o.limit_batches)},
-                      {"replay", concat(o.replay)},
-                      {"precision", o.precision.empty() ? "fp32" : o.precision},
-                      {"seed", concat(o.seed)},
-                      {"no-shuffle", o.no_shuffle ? "true" : "false"},
-                      {"optimizer", o.optimizer},
-                      {"accumulate", concat(o.accumulate)}},
-                     o.ema, data.training, data.validation, model);
+RunIdentity identity_of(const TrainSpec& o, const TrainingData& data, const nn::Model& model) {
+  return RunIdentity(
+      {{"batch", concat(o.batch)},
+       {"steps-per-epoch", concat(o.steps_per_epoch)},
+       {"limit-batches", concat(o.data.limit_batches)},
+       {"drop-last", o.data.drop_last ? "true" : "false"},
+       {"replay", concat(o.data.replay)},
+       {"precision", nn::to_string(o.machine.precision.value_or(nn::Precision::fp32))},
+       {"seed", concat(o.seed)},
+       {"no-shuffle", o.shuffle ? "false" : "true"},
+       {"optimizer", nn::to_string(o.optimizer.kind)},
+       {"accumulate", concat(o.accumulate)}},
+      o.ema, data.training, data.validation, model);
 }
 
 }  // namespace
 
-Training prepare_training(TrainOptions options, TrainingData data, const Watch& watch,
+Training prepare_training(TrainSpec spec, TrainingData data, const Watch& watch,
                           std::shared_ptr<const nn::Engine> engine,
                           std::function<void(std::uint64_t)> on_timing, const ResumedRun* resumed) {
   Training t;
+  t.goes_on = resumed != nullptr;
   t.data = std::move(data);
-  choose(options, *t.data.training.dataset);
+  choose(spec, *t.data.training.dataset);
   const bool keeps_model = resumed != nullptr && resumed->keeps_model;
-  if (!keeps_model) match_classes_of_model(options, t.data);
-  if (options.resident) check_resident(options, engine.get());
-  t.model = keeps_model ? model_of_run(resumed->point, t.data, options)
-                        : make_model(options, *t.data.training.dataset);
-  if (t.model.input.rank() != 3 && !augment_options(options.augmentation).is_identity()) {
+  if (!keeps_model) match_classes_of_model(spec, t.data);
+  if (spec.data.resident) check_resident(spec, engine.get());
+  t.model = keeps_model ? model_of_run(resumed->point, t.data, spec.data)
+                        : make_model(spec, *t.data.training.dataset);
+  if (t.model.input.rank() != 3 && !spec.augmentation.is_identity()) {
     throw UsageError(
-        "train: augmentation changes images, and DATA holds rows of numbers; leave its options "
+        "augmentation changes images, and DATA holds rows of numbers; leave its options "
         "out");
   }
-  (void)class_weights(options.labels.class_weight, t.data.training);  // before anything takes long
-  fit(options, keeps_model ? resumed : nullptr, watch, t);
-  if (options.replay > 0) t.data.validation = {};
-  const auto identity = std::make_shared<RunIdentity>(identity_of(options, t.data, t.model));
+  (void)class_weights(spec.labels.class_weight, t.data.training);  // before anything takes long
+  fit(spec, keeps_model ? resumed : nullptr, watch, t);
+  if (spec.data.replay > 0) t.data.validation = {};
+  const auto identity = std::make_shared<RunIdentity>(identity_of(spec, t.data, t.model));
   if (resumed != nullptr) check_same(*identity, resumed->point);
-  if (options.compute_threads == 0) options.compute_threads = available_threads();
-  if (!keeps_model) t.pretrained = open_weights(options.transfer, t.model);
-  EngineChoice choice = options.engine();
-  choice.on_timing = std::move(on_timing);
-  t.engine = engine != nullptr ? std::move(engine) : engine_for(choice);
-  t.options = std::move(options);
+  if (spec.machine.compute_threads == 0) spec.machine.compute_threads = available_threads();
+  if (!keeps_model) t.pretrained = open_weights(spec.model, t.model);
+  t.engine =
+      engine != nullptr
+          ? std::move(engine)
+          : engine_for({.machine = spec.machine,
+                        .timed = true,
+                        .choices = resumed != nullptr ? choices_file(resumed->directory.path())
+                                                      : std::filesystem::path(),
+                        .on_timing = std::move(on_timing)});
+  t.spec = std::move(spec);
   const bool has_own_memory = !t.engine->shares_host_memory();
-  if (t.options.report_every == 0) {
+  if (t.spec.machine.report_every == 0) {
     // Of resident data 50 steps are one batch (resident.h), which should not be waited for alone.
-    const std::int64_t on_device = kStepsBetweenResults * (t.options.resident ? 4 : 1);
-    t.options.report_every = has_own_memory ? on_device : 1;
+    const std::int64_t on_device = kStepsBetweenResults * (t.spec.data.resident ? 4 : 1);
+    t.spec.machine.report_every = has_own_memory ? on_device : 1;
   }
   if (has_own_memory) t.watch = profiler_ranges();
-  const TrainOptions& o = t.options;
-  if (o.on_bad_image == "skip") {
+  const TrainSpec& o = t.spec;
+  if (o.data.on_bad_image == BadImages::skip) {
     t.lost = std::make_shared<LostSamples>(t.data.training, t.data.validation);
   }
   const DirectoryReader reader = make_reader(t);
-  if (o.replay > 0) {
+  if (o.data.replay > 0) {
     check_replay(o, reader.training_steps());
     t.data.validation_description = "none, since the input is replayed";
     t.kept = std::make_shared<KeptBatches>();
   }
   const std::uint64_t steps = run_steps(o, reader);
-  choose(t.options.schedule, steps);
-  choose(t.options.pruning, steps);
+  choose_schedule(t.spec, steps);
+  choose_pruning(t.spec.pruning, steps);
   t.compile = {.batch = o.batch,
                .other_batches = reader.short_batches(),
                .loss = loss_of(o.loss, o.labels, t.model),
-               .label_smoothing = o.schedule.label_smoothing,
-               .optimizer = optimizer_options(o),
-               .gradient = gradient_of(o.schedule),
-               .masks = o.pruning.is_on(),
+               .label_smoothing = o.label_smoothing,
+               .optimizer = o.optimizer,
+               .gradient = o.gradient,
+               .masks = o.pruning.kind.has_value(),
                .accumulate = o.accumulate,
                .average = o.ema,
                .seed = o.seed};
   check_monitor(t.compile.loss, o.callbacks.monitor, t.model);
   t.state =
       std::make_shared<TrainingState>(t.engine->compile(t.model, t.compile), arenas_of(t.compile));
-  if (o.transfer.unfreeze_at > 0) {
+  if (o.model.unfreeze_at > 0) {
     t.state->unfrozen = t.engine->compile(thawed(t.model), t.compile);
   }
   t.callbacks = make_callbacks(o.callbacks, t.data.validation.size() > 0, t.model);
@@ -172,7 +183,7 @@ Training prepare_training(TrainOptions options, TrainingData data, const Watch& 
     t.saved.push_back(t.pruner);
   }
   t.saved.insert(t.saved.end(), t.callbacks.begin(), t.callbacks.end());
-  if (o.resident) t.resident = resident_data(t);
+  if (o.data.resident) t.resident = resident_data(t);
   return t;
 }
 

@@ -14,7 +14,7 @@ namespace millrace::apps {
 
 /// Throws UsageError for what --resident cannot go with. `engine`: one that was given, or null:
 /// then the options name one.
-void check_resident(const TrainOptions& options, const nn::Engine* engine);
+void check_resident(const TrainSpec& options, const nn::Engine* engine);
 
 /// For Training::resident, with all samples of the run in mind; takes no memory yet. Throws
 /// UsageError where the device has not enough of it free for them, the model and its batches.

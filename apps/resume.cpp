@@ -1,12 +1,12 @@
 #include "apps/resume.h"
 
-#include "apps/find_model.h"
-#include "apps/loss_options.h"
 #include "apps/run_recipe.h"
 
 #include <millrace/core/error.h>
 #include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
+#include <millrace/training/loss_choice.h>
+#include <millrace/training/make_callbacks.h>
 
 #include <iostream>
 #include <utility>
@@ -16,30 +16,29 @@ namespace millrace::apps {
 namespace {
 
 /// Pruning that a run did not have begins where the run goes on: steps before could not be pruned.
-void begin_pruning(PruningOptions& o, std::uint64_t step) {
+void begin_pruning(PruningSpec& o, std::uint64_t step) {
   if (o.begin && *o.begin < step) {
-    throw UsageError(concat("train: --prune-begin ", *o.begin, ": the run has taken ", step, ' ',
+    throw UsageError(concat("--prune-begin ", *o.begin, ": the run has taken ", step, ' ',
                             plural(step, "step"), " without pruning; give ", step,
                             " or more, or leave it out"));
   }
   if (!o.begin) o.begin = step;
   if (o.end && *o.end < *o.begin) {
-    throw UsageError(concat("train: --prune-end ", *o.end, ": pruning begins at step ", *o.begin,
+    throw UsageError(concat("--prune-end ", *o.end, ": pruning begins at step ", *o.begin,
                             ", where the run goes on; give a later one"));
   }
 }
 
 /// Whether --loss means another one than before. The default may have got its name meanwhile.
-bool means_other_loss(const Training& t, const TrainOptions& before) {
-  return meant_loss(t.options.loss, t.model) != meant_loss(before.loss, t.model);
+bool means_other_loss(const Training& t, const TrainSpec& before) {
+  return meant_loss(t.spec.loss, t.model) != meant_loss(before.loss, t.model);
 }
 
 /// Why losses are others than before; empty where they are not.
-std::string why_other_loss(const Training& t, const TrainOptions& before) {
-  const auto& now = t.options.schedule;
+std::string why_other_loss(const Training& t, const TrainSpec& before) {
   if (means_other_loss(t, before)) return "--loss";
   const bool is_other =
-      now.l2 != before.schedule.l2 || now.label_smoothing != before.schedule.label_smoothing;
+      t.spec.gradient.l2 != before.gradient.l2 || t.spec.label_smoothing != before.label_smoothing;
   return is_other ? "--l2 or --label-smoothing" : "";
 }
 
@@ -49,7 +48,7 @@ std::string why_other_loss(const Training& t, const TrainOptions& before) {
 std::vector<std::string> settle_best(const Training& t, ResumedRun& run) {
   Checkpoint& checkpoint = run.point.checkpoint;
   const bool has_validation = t.data.validation.size() > 0;
-  const Monitor now = monitor_of(t.options.callbacks, has_validation);
+  const Monitor now = monitor_of(t.spec.callbacks, has_validation);
   const Monitor before = monitor_of(run.before.callbacks, has_validation);
   if (!watched(checkpoint)) set_watched(before, checkpoint);
   const std::string other_loss = why_other_loss(t, run.before);
@@ -58,7 +57,7 @@ std::vector<std::string> settle_best(const Training& t, ResumedRun& run) {
     lines = {
         concat(now.name, " is another with this ", other_loss, ": the best so far begins anew")};
   } else {
-    lines = begun_anew(t.options.callbacks, now, checkpoint);
+    lines = begun_anew(t.spec.callbacks, now, checkpoint);
   }
   if (t.pruner != nullptr && !is_pruned(checkpoint)) {
     lines.emplace_back("pruning begins here: the best so far begins anew");
@@ -72,7 +71,7 @@ std::vector<std::string> settle_best(const Training& t, ResumedRun& run) {
 std::string what_is_needed(const Training& t, const ResumedRun& run) {
   const ResumePoint& point = run.point;
   if (!point.has_ended()) return {};
-  const CallbackOptions& o = t.options.callbacks;
+  const CallbackSpec& o = t.spec.callbacks;
   const Monitor monitor = monitor_of(o, t.data.validation.size() > 0);
   const auto stop = early_stop_of(point.checkpoint, monitor);
   if (!stop) {
@@ -85,19 +84,16 @@ std::string what_is_needed(const Training& t, const ResumedRun& run) {
 
 }  // namespace
 
-std::shared_ptr<ResumedRun> open_resumed(TrainOptions& options, const Arguments& command_line) {
-  const std::string& run = options.callbacks.resume;
-  if (run.empty()) return nullptr;
-  RunDirectory directory(run, OldRun::resume, options.callbacks.keep_checkpoints);
+std::shared_ptr<ResumedRun> open_resumed(const std::filesystem::path& run, bool keeps_model,
+                                         TrainSpec& spec) {
+  RunDirectory directory(run, OldRun::resume, spec.run.keep_checkpoints);
   ResumePoint point = find_resume_point(directory);
   for (const std::string& damage : point.damaged) {
     std::cerr << "millrace: passed over: " << shown(damage) << '\n';
   }
-  if (options.pruning.is_on() && !is_pruned(point.checkpoint)) {
-    begin_pruning(options.pruning, point.step());
-  }
-  return std::make_shared<ResumedRun>(ResumedRun{std::move(directory), std::move(point),
-                                                 options_of_run(run), !says_model(command_line)});
+  if (spec.pruning.kind && !is_pruned(point.checkpoint)) begin_pruning(spec.pruning, point.step());
+  return std::make_shared<ResumedRun>(
+      ResumedRun{std::move(directory), std::move(point), spec_of_run(run), keeps_model});
 }
 
 RunContents contents_of(const Training& t) {
@@ -112,7 +108,7 @@ bool resume(const Training& t, ResumedRun& run, Show show) {
   restore(contents, run.point);
   const TrainingState& state = *t.state;
   const std::string needed = what_is_needed(t, run);
-  const bool goes_on = needed.empty() && state.next.epoch < t.options.epochs;
+  const bool goes_on = needed.empty() && state.next.epoch < t.spec.epochs;
   // Before config.ini is that of this command, in case it ends before its first checkpoint.
   if (is_changed && goes_on) write_values(run.point);
   for (const std::string& line : complete_files(contents, run.directory)) {
@@ -125,7 +121,7 @@ bool resume(const Training& t, ResumedRun& run, Show show) {
     return false;
   }
   if (!goes_on) {
-    std::cout << name << ": all " << t.options.epochs
+    std::cout << name << ": all " << t.spec.epochs
               << " epochs are trained; for more of them add --epochs N\n";
     return false;
   }

@@ -2,12 +2,12 @@
 // `millrace train --resume RUN`: what of the run stays as it was, what its options may change, and
 // what is said of it.
 
-#include "apps/commands.h"
 #include "apps/progress.h"
 #include "apps/training.h"
 
 #include <millrace/training/resume.h>
 
+#include <filesystem>
 #include <memory>
 
 namespace millrace::apps {
@@ -16,16 +16,15 @@ namespace millrace::apps {
 struct ResumedRun {
   RunDirectory directory;
   ResumePoint point;
-  TrainOptions before;      ///< as its config.ini has them
+  TrainSpec before;         ///< as its config.ini has it
   bool keeps_model = true;  ///< the command line says nothing of the model: it is the checkpoint's
 };
 
-/// Locks and reads the run that `options` go on with, and makes them fit it: pruning that it did
-/// not have begins where it goes on. Null where none is gone on with. `command_line`: without what
-/// config.ini brings. Damaged checkpoints are named on stderr. Throws Error: there is no such run,
-/// no checkpoint is whole, or another process writes it; UsageError naming an option.
-[[nodiscard]] std::shared_ptr<ResumedRun> open_resumed(TrainOptions& options,
-                                                       const Arguments& command_line);
+/// Locks and reads a run, and makes the spec fit it: pruning that it did not have begins where it
+/// goes on. Damaged checkpoints are named on stderr. Throws Error: there is no such run, no
+/// checkpoint is whole, or another process writes it; UsageError naming an option.
+[[nodiscard]] std::shared_ptr<ResumedRun> open_resumed(const std::filesystem::path& run,
+                                                       bool keeps_model, TrainSpec& spec);
 
 [[nodiscard]] RunContents contents_of(const Training& training);
 

@@ -1,47 +1,64 @@
 #include "apps/run_recipe.h"
 
-#include "apps/find_model.h"
-
 #include <millrace/core/error.h>
 #include <millrace/io/generated.h>
+#include <millrace/training/find_model.h>
+#include <millrace/training/recipe.h>
+#include <millrace/training/transfer.h>
 
 #include <algorithm>
 #include <array>
+#include <system_error>
 
 namespace millrace::apps {
 
-std::string recipe_of(TrainOptions options) {
-  for (std::string* path : {&options.data, &options.validation, &options.callbacks.csv_log}) {
-    if (path->empty() || is_generated(*path)) continue;
-    *path = std::filesystem::absolute(*path).string();
+std::string recipe_of(TrainSpec spec) {
+  const auto absolute = [](const std::string& path) {
+    return path.empty() ? path : std::filesystem::absolute(path).string();
+  };
+  for (std::string* path : {&spec.data.path, &spec.data.validation}) {
+    if (!is_generated(*path)) *path = absolute(*path);
   }
-  if (is_model_description(options.model)) {
-    options.model = std::filesystem::absolute(options.model).string();
+  if (!spec.run.csv_log.empty()) spec.run.csv_log = std::filesystem::absolute(spec.run.csv_log);
+  if (is_model_description(spec.model.name)) spec.model.name = absolute(spec.model.name);
+  // In a run that goes on the path is whole already; the file may be gone.
+  std::error_code ignored;
+  const bool is_file = std::filesystem::path(spec.model.weights).is_absolute() &&
+                       !std::filesystem::is_directory(spec.model.weights, ignored);
+  if (!spec.model.weights.empty() && !is_file) {
+    spec.model.weights = absolute(weights_file(spec.model.weights).string());
   }
-  options.labels.class_names = class_names_text(options.labels.class_names);
-  // A run that is gone on with needs the file no more, so it may be gone.
-  if (!options.transfer.weights.empty() && options.callbacks.resume.empty()) {
-    options.transfer.weights =
-        std::filesystem::absolute(weights_file(options.transfer.weights)).string();
-  }
-  CommandLine line("train", "", "");
-  declare(line, options);
-  return line.recipe({"run-dir", "overwrite", "print-plan", "quiet", "resume"});
+  OptionList options;
+  list(options, spec);
+  return recipe_text(options);
 }
 
-TrainOptions options_of_run(const std::filesystem::path& run) {
-  TrainOptions options;
-  CommandLine line("train", "", "");
-  declare(line, options);
-  line.accept_recipe();
-  (void)line.parse({"--recipe", (run / "config.ini").string()});
-  return options;
+void begin_as_run(const std::filesystem::path& run, OptionList& options) {
+  const std::filesystem::path config = run / "config.ini";
+  if (!std::filesystem::exists(config)) {
+    throw Error(concat(run.string(), ": holds no run to go on with (no config.ini)"));
+  }
+  TrainSpec spec;
+  OptionList begun;
+  list(begun, spec);
+  read_recipe(config, begun);
+  // Begun before there was such an option, when images were taken as they are stored.
+  constexpr const char* kTurned = "exif-orientation";
+  if (!begun.was_given(kTurned)) begun.set(kTurned, "false", OptionSource::recipe);
+  (void)begun.settle();
+  for (const auto& option : begun.options()) {
+    const bool is_said = options.find(option->name).option->source == OptionSource::command_line;
+    if (is_said || option->source == OptionSource::nobody) continue;
+    options.set(option->name, option->write(), OptionSource::recipe);
+  }
 }
 
-bool says_model(const Arguments& arguments) {
+bool says_model(const OptionList& options) {
   constexpr std::array kOfModel{"model",
                                 "initializer",
                                 "weights",
+                                "ignore-layers",
+                                "flatten-order",
                                 "head",
                                 "freeze",
                                 "size",
@@ -53,57 +70,29 @@ bool says_model(const Arguments& arguments) {
                                 "preprocessing",
                                 "background",
                                 "keras-compat",
-                                "no-exif-orientation",
                                 "class-mode",
-                                "samplewise-center",
-                                "samplewise-std",
-                                "zca",
-                                "zca-epsilon",
-                                "fit-samples",
                                 "featurewise-center",
                                 "featurewise-std",
-                                "ignore-layers",
-                                "flatten-order"};
-  TrainOptions options;
-  CommandLine line("train", "", "");
-  declare(line, options);
-  line.accept_recipe();
-  (void)line.parse(arguments);
-  return std::any_of(kOfModel.begin(), kOfModel.end(),
-                     [&](const char* name) { return line.was_given(name); });
+                                "samplewise-center",
+                                "zca",
+                                "samplewise-std",
+                                "zca-epsilon",
+                                "fit-samples",
+                                "exif-orientation"};
+  return std::any_of(kOfModel.begin(), kOfModel.end(), [&](const char* name) {
+    const Option* const option = options.find(name).option;
+    MILLRACE_CHECK(option != nullptr, "there is an option ", name);
+    return option->source == OptionSource::command_line;
+  });
 }
 
-std::optional<Arguments> arguments_of_resumed(Arguments arguments) {
-  TrainOptions options;
-  CommandLine line("train", "", "");
-  declare(line, options);
-  line.accept_recipe();
-  const bool resumes = std::any_of(arguments.begin(), arguments.end(), [](const std::string& word) {
-    return word.rfind("--resume", 0) == 0;
-  });
-  if (!resumes) return arguments;
-  if (!line.parse(arguments)) return std::nullopt;
-  const std::filesystem::path run = options.callbacks.resume;
-  for (const char* other : {"recipe", "run-dir", "overwrite"}) {
-    if (line.was_given(other)) {
-      throw UsageError(concat("train: --resume goes on in ", run.string(),
-                              " as it was begun; leave out --", other));
-    }
-  }
-  if (!std::filesystem::exists(run / "config.ini")) {
-    throw Error(concat(run.string(), ": holds no run to go on with (no config.ini)"));
-  }
-  const std::string config = (run / "config.ini").string();
-  arguments.insert(arguments.end(), {"--recipe", config, "--run-dir", run.string()});
-  TrainOptions begun;
-  CommandLine recipe("train", "", "");
-  declare(recipe, begun);
-  recipe.accept_recipe();
-  (void)recipe.parse({"--recipe", config});
-  // Begun before there was such an option, when images were taken as they are stored.
-  constexpr const char* kAsStored = "no-exif-orientation";
-  if (!recipe.was_given(kAsStored)) arguments.push_back(concat("--", kAsStored));
-  return arguments;
+TrainSpec spec_of_run(const std::filesystem::path& run) {
+  TrainSpec spec;
+  OptionList options;
+  list(options, spec);
+  read_recipe(run / "config.ini", options);
+  (void)options.settle();
+  return spec;
 }
 
 }  // namespace millrace::apps

@@ -1,16 +1,14 @@
 // millrace train: runs the training pipeline (training_pipeline.h) and writes a run directory.
 
 #include "apps/commands.h"
-#include "apps/find_model.h"
 #include "apps/left_out_report.h"
-#include "apps/lists.h"
-#include "apps/loss_options.h"
 #include "apps/prepare_training.h"
 #include "apps/replay.h"
 #include "apps/resident.h"
 #include "apps/resume.h"
 #include "apps/run_recipe.h"
 #include "apps/show_augmented.h"
+#include "apps/train_options.h"
 #include "apps/training_losses.h"
 #include "apps/training_memory.h"
 #include "apps/training_pipeline.h"
@@ -19,8 +17,11 @@
 #include <millrace/core/shown_text.h>
 #include <millrace/io/files.h>
 #include <millrace/pipeline/interrupt.h>
+#include <millrace/training/find_model.h>
+#include <millrace/training/loss_choice.h>
 #include <millrace/training/run_files.h>
 #include <millrace/training/sample_prints.h>
+#include <millrace/training/transfer.h>
 
 #include <filesystem>
 #include <iostream>
@@ -34,31 +35,24 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Training prepare(TrainOptions options, const ResumedRun* resumed, Show show, std::stop_token stop) {
-  if (options.data.empty()) {
-    throw UsageError(
-        "train: no DATA; give a folder that holds one folder of images for each class");
+Training prepare(const TrainSpec& spec, const ResumedRun* resumed, Show show,
+                 std::stop_token stop) {
+  if (spec.data.path.empty()) {
+    throw UsageError("no DATA; give a folder that holds one folder of images for each class");
   }
-  const double validation_share = options.replay > 0 ? 0 : options.validation_share;
-  TrainingData data = open_training_data({.data = options.data,
-                                          .validation = options.validation,
-                                          .validation_share = validation_share,
-                                          .seed = options.seed,
-                                          .part = options.part,
-                                          .class_names = class_names_of(options.labels.class_names),
-                                          .table = csv_options(options.table)},
-                                         show, stop);
+  check(spec);
+  TrainingData data = open_training_data(spec, show, stop);
   Counting counting(show, "fitting the preprocessing", "samples");
   Counting timing(show, "finding the fastest algorithms", "operations");
   return prepare_training(
-      std::move(options), std::move(data),
+      spec, std::move(data),
       {[&counting](std::uint64_t count) { counting(count); }, std::move(stop)}, nullptr,
       [&timing](std::uint64_t count) { timing(count); }, resumed);
 }
 
 /// What a failed stage says, and what could be done.
-Error explained(const StageError& error, const TrainOptions& o) {
-  const bool could_skip = error.stage() == "decode" && o.on_bad_image == "fail";
+Error explained(const StageError& error, const TrainSpec& o) {
+  const bool could_skip = error.stage() == "decode" && o.data.on_bad_image == BadImages::fail;
   return Error(
       concat(error.what(), could_skip ? " (or leave such files out: --on-bad-image skip)" : ""));
 }
@@ -68,7 +62,7 @@ void load_kept_batches(const Training& t, Show show, std::stop_token stop) {
   try {
     print_left_out(load_kept(t, std::move(stop)));
   } catch (const StageError& error) {
-    throw explained(error, t.options);
+    throw explained(error, t.spec);
   }
   if (show == Show::nothing) return;
   std::cout << "replay      the first " << t.kept->size() << " batches, again and again\n"
@@ -82,7 +76,7 @@ void load_resident_data(const Training& t, Show show, std::stop_token stop) {
     print_left_out(
         load_resident(t, {[&counting](std::uint64_t count) { counting(count); }, std::move(stop)}));
   } catch (const StageError& error) {
-    throw explained(error, t.options);
+    throw explained(error, t.spec);
   }
   if (show == Show::nothing) return;
   std::cout << "resident    " << describe_resident(t) << " in the GPU's memory\n" << std::flush;
@@ -91,7 +85,7 @@ void load_resident_data(const Training& t, Show show, std::stop_token stop) {
 /// Runs the pipeline and writes its report, also of a run that fails.
 Told run_pipeline(Pipeline& pipeline, const Training& t, const RunDirectory& directory,
                   TrainingProgress& progress, std::stop_token stop) {
-  const bool records = !t.engine->shares_host_memory() && !t.options.no_profile;
+  const bool records = !t.engine->shares_host_memory() && !!t.spec.machine.profile;
   const std::unique_ptr<GpuRecording> recording = records ? record_gpu() : nullptr;
   const auto end = [&] {
     progress.finish();
@@ -107,7 +101,7 @@ Told run_pipeline(Pipeline& pipeline, const Training& t, const RunDirectory& dir
     } catch (const Error& second) {  // the first error is the one to end with
       std::cerr << "millrace: there is no report: " << second.what() << '\n';
     }
-    throw explained(error, t.options);
+    throw explained(error, t.spec);
   }
   return end();
 }
@@ -117,7 +111,7 @@ void write_augmented(const Training& t, const ContactSheet& sheet, const RunDire
                      Show show) {
   const std::vector<std::byte> png = png_of(sheet);
   write_file(directory.augmented_file(), png);
-  if (!t.options.events.no_events) {
+  if (t.spec.run.events) {
     EventLog(directory.events()).contact_sheet(png, sheet.height, sheet.width);
   }
   if (show != Show::nothing) {
@@ -126,22 +120,24 @@ void write_augmented(const Training& t, const ContactSheet& sheet, const RunDire
 }
 
 /// An old run is not replaced that this one begins with: its config.ini would name what is gone.
-void check_replaced(const TrainOptions& o) {
-  if (!o.overwrite || o.transfer.weights.empty() || !o.callbacks.resume.empty()) return;
-  const fs::path weights = weights_file(o.transfer.weights);
-  if (fs::weakly_canonical(weights).parent_path() != fs::weakly_canonical(o.run_dir)) return;
-  throw UsageError(concat("train: --overwrite would replace ", weights.string(),
+void check_replaced(const TrainOptions& o, const TrainSpec& spec) {
+  if (!o.overwrite || spec.model.weights.empty() || !o.resume.empty()) return;
+  const fs::path weights = weights_file(spec.model.weights);
+  if (fs::weakly_canonical(weights).parent_path() != fs::weakly_canonical(spec.run.directory)) {
+    return;
+  }
+  throw UsageError(concat("--overwrite would replace ", weights.string(),
                           ", with which this run begins; choose another --run-dir"));
 }
 
 RunFileOptions file_options(const Training& t) {
-  const TrainOptions& o = t.options;
-  RunFileOptions options{.checkpoints = !o.callbacks.no_checkpoints,
-                         .events = !o.events.no_events,
-                         .event_steps = o.events.tensorboard_update,
-                         .csv_log = o.callbacks.csv_log};
+  const RunSpec& o = t.spec.run;
+  RunFileOptions options{.checkpoints = o.checkpoints,
+                         .events = o.events,
+                         .event_steps = o.tensorboard_update,
+                         .csv_log = o.csv_log};
   if (t.data.validation.size() == 0) return options;
-  for (const std::string& name : words_of(o.callbacks.metrics)) {
+  for (const std::string& name : t.spec.callbacks.metrics) {
     options.measures.push_back("val_" + name);
   }
   return options;
@@ -169,11 +165,11 @@ int run_in(RunDirectory& directory, const Training& t, ResumedRun* resumed, Show
   if (t.pruner != nullptr) {
     t.pruner->begin(*t.state->executor, t.state->step, t.state->next.phase == Phase::validation);
   }
-  directory.write_config(recipe_of(t.options));
+  directory.write_config(recipe_of(t.spec));
   directory.write_choices(t.engine->choices());
-  directory.write_data(to_json(
-      record_of(t.data.training, t.data.validation, class_names_of(t.options.labels.class_names))));
-  TrainingProgress progress(show, t.options.epochs, t.options.batch,
+  directory.write_data(
+      to_json(record_of(t.data.training, t.data.validation, t.spec.labels.class_names)));
+  TrainingProgress progress(show, t.spec.epochs, t.spec.batch,
                             has_right_answers(t.compile.loss, t.model));
   RunFiles files(directory, contents_of(t), file_options(t));
   Pipeline pipeline =  // from where the state is now
@@ -186,32 +182,48 @@ int run_in(RunDirectory& directory, const Training& t, ResumedRun* resumed, Show
   return is_stopped ? interrupt.exit_status() : 0;
 }
 
-int run_training(Training t, ResumedRun* resumed, Show show, Interrupt& interrupt) {
-  const Pipeline plan = compose_training(t, fs::path(t.options.run_dir) / "trace.json", {});
-  if (t.options.print_plan) {
+int run_training(Training t, const TrainOptions& options, ResumedRun* resumed, Show show,
+                 Interrupt& interrupt) {
+  const Pipeline plan = compose_training(t, t.spec.run.directory / "trace.json", {});
+  if (options.print_plan) {
     std::cout << plan.plan() << device_memory(t).text();
     return 0;
   }
-  check_replaced(t.options);
+  check_replaced(options, t.spec);
   std::optional<NewRunFolder> folder;
-  if (t.options.run_dir.empty()) t.options.run_dir = folder.emplace().path().string();
+  if (t.spec.run.directory.empty()) t.spec.run.directory = folder.emplace().path();
   if (show != Show::nothing) print_choices(t);
   warn_of_pruning(t);
   plan.check();  // before anything is written or allocated
   check_device_memory(t);
   // All that can still fail comes before an old run is replaced.
   std::optional<ContactSheet> sheet;
-  if (t.options.preprocessing.show_augmented > 0 && resumed == nullptr) {
-    sheet = augmented_samples(t, t.options.preprocessing.show_augmented, interrupt.token());
+  if (t.spec.images.show_augmented > 0 && resumed == nullptr) {
+    sheet = augmented_samples(t, t.spec.images.show_augmented, interrupt.token());
   }
   if (t.kept != nullptr) load_kept_batches(t, show, interrupt.token());
   if (t.resident != nullptr) load_resident_data(t, show, interrupt.token());
   allocate(t);
   if (resumed != nullptr) return run_in(resumed->directory, t, resumed, show, interrupt);
-  RunDirectory directory(t.options.run_dir, t.options.overwrite ? OldRun::replace : OldRun::refuse,
-                         t.options.callbacks.keep_checkpoints);
+  RunDirectory directory(t.spec.run.directory, options.overwrite ? OldRun::replace : OldRun::refuse,
+                         t.spec.run.keep_checkpoints);
   if (sheet) write_augmented(t, *sheet, directory, show);
   return run_in(directory, t, nullptr, show, interrupt);
+}
+
+/// For --resume: the run as it was begun, unless the command line says otherwise.
+void begin_as_asked(CommandLine& line, TrainOptions& o) {
+  if (o.resume.empty()) return;
+  const char* const other = !line.recipe().empty()        ? "recipe"
+                            : line.was_given("run-dir")   ? "run-dir"
+                            : line.was_given("overwrite") ? "overwrite"
+                                                          : nullptr;
+  if (other != nullptr) {
+    throw UsageError(
+        concat("--resume goes on in ", o.resume, " as it was begun; leave out --", other));
+  }
+  begin_as_run(o.resume, line);
+  o.spec.run.directory = o.resume;
 }
 
 }  // namespace
@@ -225,21 +237,27 @@ int train(const Arguments& arguments) {
       "IDX data set or a CSV file of numbers with the class in the last column. Files in\n"
       "folders that are no images are left out and counted. What is not said is chosen\n"
       "and printed.");
-  declare(line, options);
+  list(line, options);
   line.accept_recipe();
-  const std::optional<Arguments> all = arguments_of_resumed(arguments);
-  if (!all || !line.parse(*all)) return 0;
-  check(options);
-  const std::shared_ptr<ResumedRun> resumed = open_resumed(options, arguments);
+  bool keeps_model = true;
+  line.then([&] {
+    begin_as_asked(line, options);
+    keeps_model = !says_model(line);
+  });
+  if (!line.parse(arguments)) return 0;
 
   Interrupt interrupt;
   const Show show = how_to_show(options.quiet);
   try {
-    return run_training(prepare(options, resumed.get(), show, interrupt.token()), resumed.get(),
-                        show, interrupt);
+    std::shared_ptr<ResumedRun> resumed;
+    if (!options.resume.empty()) resumed = open_resumed(options.resume, keeps_model, options.spec);
+    return run_training(prepare(options.spec, resumed.get(), show, interrupt.token()), options,
+                        resumed.get(), show, interrupt);
   } catch (const Stopped&) {
     std::cerr << "millrace: stopped by a signal before training began\n";
     return interrupt.exit_status();
+  } catch (const UsageError& error) {
+    throw UsageError(concat("train: ", error.what()));
   }
 }
 

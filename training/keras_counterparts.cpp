@@ -1,5 +1,6 @@
-#include <millrace/nn/layers/kinds.h>
 #include <millrace/training/keras_counterparts.h>
+
+#include <millrace/nn/layers/kinds.h>
 
 #include <algorithm>
 #include <array>

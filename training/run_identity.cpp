@@ -10,8 +10,15 @@
 namespace millrace {
 namespace {
 
-constexpr const char* kAccumulate = "accumulate";
 constexpr const char* kEma = "option.ema";
+
+/// What runs of older programs do not say: they took a step a batch, and every batch.
+std::string value_before(const std::string& name, const std::string& key,
+                         const Checkpoint& checkpoint) {
+  if (name == "accumulate" && !checkpoint.has(key)) return "1";
+  if (name == "drop-last" && !checkpoint.has(key)) return "false";
+  return checkpoint.get<std::string>(key);
+}
 
 }  // namespace
 
@@ -33,9 +40,7 @@ void RunIdentity::save(Checkpoint& checkpoint) const {
 void RunIdentity::check(const Checkpoint& checkpoint) const {
   for (const auto& [name, value] : options_) {
     const std::string key = "option." + name;
-    // Runs of older programs took a step a batch.
-    const bool is_older = name == kAccumulate && !checkpoint.has(key);
-    const auto before = is_older ? std::string("1") : checkpoint.get<std::string>(key);
+    const std::string before = value_before(name, key, checkpoint);
     if (before != value) {
       throw Error(concat("the run was begun with --", name, ' ', before, ", not ", value,
                          "; go on with the same"));
