@@ -41,6 +41,15 @@ std::vector<std::filesystem::path> files_of_run(const std::filesystem::path& run
 constexpr const char* kColumns =
     "epoch,loss,accuracy,val_loss,val_accuracy,learning_rate,samples,left_out,images_per_s,seconds";
 
+FileLock lock_of(const std::filesystem::path& run, OldRun old) {
+  try {
+    return FileLock(run / kRunMarker);
+  } catch (const Error& error) {
+    if (old == OldRun::resume) throw;
+    throw Error(concat(error.what(), "; choose another --run-dir"));
+  }
+}
+
 /// The marker of the folder, which is made unless a run is to be there.
 FileLock locked(const std::filesystem::path& run, OldRun old) {
   if (old != OldRun::resume) {
@@ -48,7 +57,7 @@ FileLock locked(const std::filesystem::path& run, OldRun old) {
   } else if (!std::filesystem::exists(run / "config.ini")) {
     throw Error(concat(run.string(), ": holds no run to go on with (no config.ini)"));
   }
-  FileLock lock(run / kRunMarker);
+  FileLock lock = lock_of(run, old);
   if (lock.state() == FileLock::State::taken) {
     throw Error(concat(run.string(), ": another process is writing this run; wait until it has ",
                        "ended",

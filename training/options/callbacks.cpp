@@ -23,7 +23,7 @@ void list_callbacks(OptionList& options, TrainSpec& spec) {
   options("baseline", o.baseline, "X", "patience also runs out while this is not beaten")
       .needs(kStops, stops);
   options("start-from-epoch", o.start_from_epoch, "N",
-          "epochs before it are not watched; default 0")
+          "so many epochs at the start are not watched; default 0")
       .needs(kStops, stops);
   options("restore-best", o.restore_best, "",
           "with --patience: end with the weights of the best epoch, not of the last")
