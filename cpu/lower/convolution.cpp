@@ -2,8 +2,7 @@
 // one of several ways, each an algorithm with layouts: the first that oneDNN has generated code
 // for, or the one that the tuner finds to be the fastest.
 
-#include <millrace/cpu/kernels/winograd.h>
-#include <millrace/cpu/lower/lowering.h>
+#include <millrace/cpu/lower/winograd.h>
 #include <millrace/nn/window.h>
 
 #include <algorithm>
@@ -17,20 +16,6 @@ namespace {
 using onednn::Convolution;
 using onednn::Found;
 using onednn::Tag;
-
-std::int64_t groups_of(const Convolution& shape) {
-  const onednn::Dims weights = onednn::dims(shape.weights);
-  return weights.size() == 5 ? weights[0] : 1;
-}
-
-bool may_be_winograd(const Lowering& lowering, const Convolution& shape) {
-  constexpr std::int64_t kEnoughChannels = 32;  // below, oneDNN pads them and gains nothing
-  const onednn::Window& window = shape.window;
-  return lowering.options().algorithms != Algorithms::direct && window.size == 3 &&
-         window.stride == 1 && window.dilation == 1 && groups_of(shape) == 1 &&
-         onednn::dims(shape.source)[1] >= kEnoughChannels &&
-         onednn::dims(shape.destination)[1] >= kEnoughChannels;
-}
 
 /// In the order in which they are preferred where nothing is timed, or where the times are alike.
 std::vector<dnnl::algorithm> algorithms(const Lowering& lowering, const Convolution& shape) {
@@ -107,29 +92,6 @@ void add(std::vector<Way>& ways, const Pass& pass, const AnyKernel& kernel) {
                     way.conversions.empty() ? "" : std::to_string(way.conversions.size()));
   const auto same = [&way](const Way& other) { return other.name == way.name; };
   if (std::none_of(ways.begin(), ways.end(), same)) ways.push_back(std::move(way));
-}
-
-/// Winograd's algorithm by our own kernel, which one thread runs; nothing where it cannot be done
-/// so.
-std::optional<Winograd> own_winograd(const Lowering& lowering, const Convolution& shape,
-                                     bool is_backward) {
-  if (!may_be_winograd(lowering, shape) || lowering.options().threads > 1) return std::nullopt;
-  const onednn::Dims x = onednn::dims(shape.source);
-  const onednn::Dims y = onednn::dims(shape.destination);
-  const onednn::Dims from = is_backward ? y : x;
-  const onednn::Dims to = is_backward ? x : y;
-  const onednn::Window& window = shape.window;
-  const Winograd winograd{.images = from[0],
-                          .from_channels = from[1],
-                          .to_channels = to[1],
-                          .from_rows = from[2],
-                          .from_columns = from[3],
-                          .to_rows = to[2],
-                          .to_columns = to[3],
-                          .top = is_backward ? 2 - window.top : window.top,
-                          .left = is_backward ? 2 - window.left : window.left,
-                          .is_backward = is_backward};
-  return winograd.is_possible() ? std::optional(winograd) : std::nullopt;
 }
 
 std::optional<OwnKernel> own_kernel(const Lowering& lowering, const Pass& pass, bool is_backward) {
@@ -226,9 +188,8 @@ Lowering::Made fuse(Lowering& lowering, const nn::Op& op, const Convolution& sha
     return lowering.fuse(op.y(), sum);
   }
   // oneDNN's kernels for Winograd's algorithm do a ReLU alone.
-  const bool is_relu = uses.relu_of(op.y()) != nullptr;
-  const bool loses_winograd =
-      !is_relu && may_be_winograd(lowering, shape) && !own_winograd(lowering, shape, false);
+  const bool loses_winograd = uses.relu_of(op.y()) == nullptr && may_be_winograd(lowering, shape) &&
+                              !own_winograd(lowering, shape, false);
   return loses_winograd ? Lowering::Made{.value = op.y()} : lowering.fuse(op.y());
 }
 
