@@ -72,7 +72,7 @@ int convert(const Arguments& arguments) {
         convert_idx(from, to,
                     {.classes = words_of(names),
                      .watch = {[&](std::uint64_t count) { counting(count); }, interrupt.token()}});
-    if (show == Show::bar) std::cout << "\r\033[K";
+    counting.clear();
     if (show != Show::nothing) {
       std::cout << shown(to) << ": " << with_commas(done.images) << ' '
                 << plural(done.images, "image") << (done.was_complete ? ", there already" : "")

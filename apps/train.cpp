@@ -11,6 +11,7 @@
 #include "apps/run_recipe.h"
 #include "apps/sample_prints.h"
 #include "apps/show_augmented.h"
+#include "apps/training_input.h"
 #include "apps/training_losses.h"
 #include "apps/training_memory.h"
 #include "apps/training_pipeline.h"
@@ -170,8 +171,12 @@ int run_training(const Training& t, Show show, Interrupt& interrupt) {
   directory.write_config(recipe_of(t.options));
   directory.write_choices(t.engine->choices());
   directory.write_data(to_json(record_of(t.data, class_names_of(t.options.labels.class_names))));
-  TrainingProgress progress(show, t.options.epochs, t.options.batch,
-                            has_right_answers(t.compile.loss, t.model));
+  const DirectoryReader reader = make_reader(t);
+  TrainingProgress progress(show, {.epochs = t.options.epochs,
+                                   .training_steps = reader.training_steps(),
+                                   .validation_steps = reader.validation_steps(),
+                                   .batch = t.options.batch,
+                                   .tells_accuracy = has_right_answers(t.compile.loss, t.model)});
   RunFiles files(t, directory, progress);
   Pipeline pipeline = compose(files.watchers());  // from where the state is now
   const Told told = run_pipeline(pipeline, t, directory, progress, interrupt.token());

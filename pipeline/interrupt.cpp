@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
 #include <thread>
 
 namespace millrace {
@@ -19,9 +20,16 @@ std::atomic<int> received{0};
 std::atomic<int> wake_fd{-1};
 static_assert(std::atomic<int>::is_always_lock_free);
 
+constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP};
+
 extern "C" void on_signal(int number) {
   const int saved = errno;
-  if (received.exchange(number) != 0) _exit(128 + number);
+  int none = 0;
+  if (!received.compare_exchange_strong(none, number)) {
+    if (number != SIGHUP) _exit(128 + number);
+    errno = saved;
+    return;
+  }
   const char byte = 1;
   if (write(wake_fd.load(), &byte, 1) != 1) _exit(128 + number);
   errno = saved;
@@ -32,8 +40,7 @@ extern "C" void on_signal(int number) {
 struct Interrupt::Watcher {
   std::array<int, 2> pipe_ends{-1, -1};
   std::thread thread;
-  struct sigaction old_int {
-  }, old_term{};
+  std::array<struct sigaction, kSignals.size()> old{};
 };
 
 Interrupt::Interrupt() : watcher_(std::make_unique<Watcher>()) {
@@ -56,14 +63,16 @@ Interrupt::Interrupt() : watcher_(std::make_unique<Watcher>()) {
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;  // what reads or writes meanwhile goes on
   sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, &w.old_int);
-  sigaction(SIGTERM, &action, &w.old_term);
+  for (std::size_t i = 0; i < kSignals.size(); ++i) {
+    sigaction(kSignals[i], nullptr, &w.old[i]);
+    const bool stays = kSignals[i] == SIGHUP && w.old[i].sa_handler == SIG_IGN;
+    if (!stays) sigaction(kSignals[i], &action, nullptr);
+  }
 }
 
 Interrupt::~Interrupt() {
   Watcher& w = *watcher_;
-  sigaction(SIGINT, &w.old_int, nullptr);
-  sigaction(SIGTERM, &w.old_term, nullptr);
+  for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &w.old[i], nullptr);
   wake_fd = -1;
   close(w.pipe_ends[1]);  // the watcher reads the end of the pipe
   w.thread.join();

@@ -92,14 +92,16 @@ Arguments with_checkpoints(const fs::path& validation) {
 
 TEST_CASE("a reader that never returns is told with its stage and file, and two signals end it") {
   const int signal = GENERATE(SIGINT, SIGTERM);
+  const bool is_hung_up = GENERATE(false, true);  // before: another SIGHUP is no second signal
   const Scratch scratch;
   const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 8);
   const fs::path file = data / "light" / "3.png";
   int end = -1;
   const RunOptions options{.steps = {{"epoch 1/", [&](pid_t) { end = replace_by_pipe(file); }},
                                      {concat('(', file.string(), ") for"), [&](pid_t program) {
-                                        send_signal(program,
-                                                    signal);  // asks; the reader does not hear
+                                        // The first asks; the reader does not hear.
+                                        send_signal(program, is_hung_up ? SIGHUP : signal);
+                                        if (is_hung_up) send_signal(program, SIGHUP);
                                         send_signal(program, signal);
                                       }}}};
   const Outcome outcome =
@@ -115,7 +117,7 @@ TEST_CASE("a reader that never returns is told with its stage and file, and two 
 }
 
 TEST_CASE("a signal while a file is read stops the run once it is read") {
-  const int signal = GENERATE(SIGINT, SIGTERM);
+  const int signal = GENERATE(SIGINT, SIGTERM, SIGHUP);
   const std::string phase = GENERATE("training", "validation");
   const Scratch scratch;
   const fs::path training = write_classes(scratch / "training", {"dark", "light"}, 8);

@@ -148,7 +148,8 @@ TEST_CASE("training on a device stops for nothing within steps and takes the pla
   const Bytes planned = nn::total(t.state->executor->memory()) +
                         std::uint64_t{kDeviceSlots} * apps::device_batches(t).device_bytes();
   apps::RunDirectory directory(t.options.run_dir, apps::OldRun::refuse);
-  apps::TrainingProgress progress(apps::Show::nothing, t.options.epochs, t.options.batch);
+  apps::TrainingProgress progress(apps::Show::nothing,
+                                  {.epochs = t.options.epochs, .batch = t.options.batch});
   apps::RunFiles files(t, directory, progress);
   Logger::Watchers watchers = files.watchers();
   std::set<std::uint64_t> taken;
