@@ -64,7 +64,7 @@ int convert(const Arguments& arguments) {
     return 0;
   }
 
-  Interrupt interrupt;
+  Interrupt interrupt(last_words());
   const Show show = how_to_show(quiet);
   try {
     Counting counting(show, "writing " + shown(to), "images");

@@ -27,6 +27,10 @@ bool is_terminal(int file) {
   return isatty(file) != 0 && !kind.empty() && kind != "dumb" && variable("CI").empty();
 }
 
+const char* last_words() {
+  return is_terminal(STDOUT_FILENO) ? kWipe : "";
+}
+
 int terminal_columns() {
   winsize size{};
   if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;

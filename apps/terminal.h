@@ -22,7 +22,7 @@ enum class Show { nothing, lines, bar };
 /// Where progress is shown; tests have clocks and widths of their own.
 struct Screen {
   using Clock = std::chrono::steady_clock;
-  Screen(Show how) : show(how) {}  // NOLINT: what is left open is the program's own screen
+  Screen(Show how) : show(how) {}  // NOLINT(google-explicit-constructor): the program's own
   Show show;
   std::ostream* out = nullptr;  ///< null: standard output
   std::function<int()> columns = terminal_columns;
@@ -50,6 +50,8 @@ class StatusLine {
 
 /// What takes a drawn line off a terminal.
 inline constexpr const char* kWipe = "\r\033[J";
+/// For Interrupt: the same where standard output is a terminal.
+[[nodiscard]] const char* last_words();
 
 /// A part of a line. Where there is not room for all, those of lower rank stay.
 struct LinePart {

@@ -204,7 +204,7 @@ int train(const Arguments& arguments) {
   if (!all || !line.parse(*all)) return 0;
   check(options);
 
-  Interrupt interrupt;
+  Interrupt interrupt(last_words());
   const Show show = how_to_show(options.quiet);
   try {
     return run_training(prepare(options, show, interrupt.token()), show, interrupt);

@@ -13,7 +13,9 @@ namespace millrace {
 /// SIGHUP was ignored (nohup), it stays so. One at a time in a process (checked).
 class Interrupt {
  public:
-  Interrupt();
+  /// `last_words` are written to standard output where a second signal ends the process, and must
+  /// outlive this: what takes a half-drawn line off a terminal.
+  explicit Interrupt(const char* last_words = "");
   ~Interrupt();
   Interrupt(const Interrupt&) = delete;
   Interrupt& operator=(const Interrupt&) = delete;

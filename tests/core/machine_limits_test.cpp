@@ -8,13 +8,18 @@
 
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
 #include <optional>
 #include <string>
 #include <string_view>
 
 using namespace millrace;
 using namespace millrace::test;
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -225,6 +230,38 @@ TEST_CASE("Threads are the least of affinity, quota and what OpenMP is told") {
   INFO(value);
   const Variable told("OMP_NUM_THREADS", value);
   CHECK(available_threads(root.path()) == threads);
+}
+
+TEST_CASE("A quota of the kernel's own counts, where the test may make groups") {
+  const auto write = [](const fs::path& file, const std::string& text) {
+    std::ofstream(file) << text << std::flush;
+  };
+  bool is_made = false;
+  for (const fs::path mount :
+       {"/sys/fs/cgroup/cpu", "/sys/fs/cgroup/cpu,cpuacct", "/sys/fs/cgroup"}) {
+    if (!fs::exists(mount / "cgroup.procs")) continue;
+    const fs::path group = mount / ("millrace-test-" + std::to_string(getpid()));
+    std::error_code error;
+    if (!fs::create_directory(group, error)) continue;
+    const bool is_v1 = fs::exists(group / "cpu.cfs_quota_us");
+    const bool has_quota = is_v1 || fs::exists(group / "cpu.max");
+    if (has_quota) {
+      write(group / (is_v1 ? "cpu.cfs_quota_us" : "cpu.max"), is_v1 ? "20000" : "20000 100000");
+      const pid_t child = fork();
+      if (child == 0) {
+        write(group / "cgroup.procs", std::to_string(getpid()));
+        _exit(group_limits().cores);
+      }
+      int status = 0;
+      waitpid(child, &status, 0);
+      INFO(group);
+      CHECK(WEXITSTATUS(status) == 1);
+      is_made = true;
+    }
+    fs::remove(group, error);  // the files in it are the kernel's
+    CHECK_FALSE(error);
+  }
+  if (!is_made) WARN("no group could be made");
 }
 
 TEST_CASE("Threads follow the affinity mask") {
