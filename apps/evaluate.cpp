@@ -201,7 +201,7 @@ int evaluate(const Arguments& arguments) {
   if (!line.parse(arguments)) return 0;
   check(options);
 
-  Interrupt interrupt;
+  Interrupt interrupt(last_words());
   const Show show = how_to_show(options.quiet || options.json);
   try {
     const Evaluation e = prepare(std::move(options), show, interrupt.token());

@@ -9,6 +9,7 @@
 #include "apps/run_recipe.h"
 #include "apps/show_augmented.h"
 #include "apps/train_options.h"
+#include "apps/training_input.h"
 #include "apps/training_losses.h"
 #include "apps/training_memory.h"
 #include "apps/training_pipeline.h"
@@ -166,8 +167,12 @@ int run_in(RunDirectory& directory, const Training& t, ResumedRun* resumed, Show
   directory.write_choices(t.engine->choices());
   directory.write_data(
       to_json(record_of(t.data.training, t.data.validation, t.spec.labels.class_names)));
-  TrainingProgress progress(show, t.spec.epochs, t.spec.batch,
-                            has_right_answers(t.compile.loss, t.model));
+  const DirectoryReader reader = make_reader(t);
+  TrainingProgress progress(show, {.epochs = t.spec.epochs,
+                                   .training_steps = reader.training_steps(),
+                                   .validation_steps = reader.validation_steps(),
+                                   .batch = t.spec.batch,
+                                   .tells_accuracy = has_right_answers(t.compile.loss, t.model)});
   RunFiles files(directory, contents_of(t), file_options(t));
   Pipeline pipeline =  // from where the state is now
       compose_training(t, directory.trace_file(), both(files.watchers(), watchers_of(progress)));
@@ -239,7 +244,7 @@ int train(const Arguments& arguments) {
   line.then([&] { begin_as_asked(line, options); });
   if (!line.parse(arguments)) return 0;
 
-  Interrupt interrupt;
+  Interrupt interrupt(last_words());
   const Show show = how_to_show(options.quiet);
   try {
     const std::shared_ptr<ResumedRun> resumed = open_resumed(options, line);
