@@ -93,10 +93,7 @@ std::vector<std::string> begun_anew(const CallbackOptions& o, const Monitor& mon
 }
 
 Callbacks make_callbacks(const CallbackOptions& o, bool has_validation, const nn::Model& model) {
-  // First, so that nobody looks for figures of an epoch that has none.
-  Callbacks callbacks{after_each_epoch([](EpochRecord& epoch, TrainingState&) {
-    if (epoch.training.samples == 0) throw Error("no training sample could be read");
-  })};
+  Callbacks callbacks;
   if (!o.no_stop_on_nan) callbacks.push_back(stop_on_nan());
   const Monitor monitor = monitor_of(o, has_validation);
   if (!has_validation && monitor.name.rfind("val_", 0) == 0) {

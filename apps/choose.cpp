@@ -236,7 +236,7 @@ nn::Model make_model(const TrainOptions& o, const Dataset& training) {
 
 nn::OptimizerOptions optimizer_options(const TrainOptions& o) {
   return {.kind = nn::optimizer_kind(o.optimizer),
-          .learning_rate = o.learning_rate.value_or(0.001),
+          .learning_rate = o.learning_rate,
           .momentum = o.momentum,
           .nesterov = o.nesterov,
           .beta1 = o.beta1,

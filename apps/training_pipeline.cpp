@@ -61,8 +61,9 @@ Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
   auto device = p.pool<DeviceBatch>("device batches", kDeviceBatches, device_batches(t));
   const bool checkpoints = !o.callbacks.no_checkpoints;
   auto snapshots = p.pool<Snapshot>("snapshot", 1, SnapshotFactory{t.state, t.saved, checkpoints});
-  const auto rate = [base = *o.learning_rate, schedule = schedule_of(o.schedule)](
-                        std::uint64_t step) { return nn::learning_rate(schedule, base, step - 1); };
+  const auto rate = [schedule = schedule_of(o.schedule)](double base, std::uint64_t step) {
+    return nn::learning_rate(schedule, base, step - 1);
+  };
 
   CopyToDevice copy(t.engine);
   if (moves_on_device(t)) copy.move_as(augment_options(o.augmentation), o.seed);

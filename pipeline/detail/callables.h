@@ -32,6 +32,17 @@ namespace detail {
 
 struct Nothing {};
 
+/// What a stage gives whose callable was refused at compile time: one message is enough, so
+/// whatever reads such a stream says nothing more.
+struct Refused {};
+template <class T>
+inline constexpr bool is_refused = std::is_same_v<T, Refused>;
+template <class Out, class... In>
+using unless_refused = std::conditional_t<(is_refused<In> || ...), Refused, Out>;
+
+/// Why a callable cannot be used: Pipeline says it in words, the first that is found and no other.
+enum class Flaw { none, input, no_copy, no_signature, takes, returns };
+
 template <class T>
 struct Optional {
   static constexpr bool is_optional = false;
@@ -61,8 +72,8 @@ template <class F, class In>
 concept Reader = std::invocable<F&, const In&> || std::invocable<F&, const In&, Context&>;
 
 template <class F, class In>
-concept Node = std::copy_constructible<F> &&
-    (Reader<F, In> || std::invocable<F&, In&> || std::invocable<F&, In&, Context&>);
+inline constexpr bool is_called_with =
+    Reader<F, In> || std::invocable<F&, In&> || std::invocable<F&, In&, Context&>;
 
 /// Whether a node writes into what it is given.
 template <class F, class In>
@@ -71,6 +82,15 @@ constexpr bool writes_input() {
     return F::writes_in_place;
   else
     return !Reader<F, In>;
+}
+
+/// Whether a node keeps state over the items, so that they must come one at a time.
+template <class F>
+constexpr bool is_serial() {
+  if constexpr (requires { F::is_serial; })
+    return F::is_serial;
+  else
+    return false;
 }
 
 /// Whether a T may hold a lease: leases give their slots back when they are destroyed.
@@ -97,6 +117,21 @@ inline constexpr bool is_pending = PendingOf<std::remove_cvref_t<result_t<F, In>
 template <class F, class In>
 using output_t =
     typename PendingOf<typename Optional<std::remove_cvref_t<result_t<F, In>>>::type>::type;
+
+/// What is wrong with a node. A refused input was told of where it was made.
+template <class F, class In>
+constexpr Flaw flaw_of_node(bool is_sink) {
+  if constexpr (is_refused<In>)
+    return Flaw::input;
+  else if constexpr (!std::is_copy_constructible_v<F>)
+    return Flaw::no_copy;
+  else if constexpr (!is_called_with<F, In>)
+    return Flaw::takes;
+  else if (is_sink)
+    return is_pending<F, In> ? Flaw::returns : Flaw::none;
+  else
+    return std::is_void_v<output_t<F, In>> ? Flaw::returns : Flaw::none;
+}
 
 template <class In, class F>
 class NodeBody final : public Body {
@@ -145,13 +180,23 @@ std::function<std::unique_ptr<Body>()> node_body(F f) {
 // ---- sources over a pool: bool(Lease<T>, Emit<Out>&[, Context&]) --------------------------------
 
 template <class Call>
-struct Emitted;
+struct Emitted {
+  using type = Refused;
+};
 template <class R, class L, class Out, class... Rest>
 struct Emitted<R(L, Emit<Out>&, Rest...)> {
   using type = Out;
 };
-template <class Member>
-struct CallOf;
+template <class Callable>
+struct CallOf {
+  using type = void;
+};
+template <class R, class... A>
+struct CallOf<R (*)(A...)> {
+  using type = R(A...);
+};
+template <class R, class... A>
+struct CallOf<R (*)(A...) noexcept> : CallOf<R (*)(A...)> {};
 template <class R, class C, class... A>
 struct CallOf<R (C::*)(A...)> {
   using type = R(A...);
@@ -163,9 +208,38 @@ struct CallOf<R (C::*)(A...) noexcept> : CallOf<R (C::*)(A...)> {};
 template <class R, class C, class... A>
 struct CallOf<R (C::*)(A...) const noexcept> : CallOf<R (C::*)(A...)> {};
 
-/// The Out of a callable `bool(Lease<T>, Emit<Out>&)`; its call operator must not be a template.
-template <class F, class Slot>
-using emitted_t = typename Emitted<typename CallOf<decltype(&F::operator())>::type>::type;
+template <class F>
+struct CallOfObject : CallOf<F> {};
+template <class F>
+requires requires {
+  &F::operator();
+}
+struct CallOfObject<F> : CallOf<decltype(&F::operator())> {};
+
+/// The Out of a callable `bool(Lease<T>, Emit<Out>&)`; Refused where it cannot be known, because
+/// the call operator is a template, is overloaded, or is none of such a source.
+template <class F>
+using emitted_t = typename Emitted<typename CallOfObject<F>::type>::type;
+template <class F, class T, class... A>
+inline constexpr bool is_called_with_slots =
+    std::is_invocable_v<F&, Lease<T>, Emit<emitted_t<F>>&, A...>;
+template <class F, class T, class... A>
+inline constexpr bool returns_bool =
+    std::is_invocable_r_v<bool, F&, Lease<T>, Emit<emitted_t<F>>&, A...>;
+
+template <class F, class T>
+constexpr Flaw flaw_of_pool_source() {
+  if constexpr (!std::is_copy_constructible_v<F>)
+    return Flaw::no_copy;
+  else if constexpr (is_refused<emitted_t<F>>)
+    return Flaw::no_signature;
+  else if constexpr (!is_called_with_slots<F, T> && !is_called_with_slots<F, T, Context&>)
+    return Flaw::takes;
+  else if constexpr (!returns_bool<F, T> && !returns_bool<F, T, Context&>)
+    return Flaw::returns;
+  else
+    return Flaw::none;
+}
 
 template <class T, class Out, class F>
 class PoolSource final : public SourceBody {
@@ -193,11 +267,16 @@ std::function<std::unique_ptr<SourceBody>()> pool_source(F f) {
 // -------------
 
 template <class G>
+requires requires(G& generator) {
+  generator.next();
+}
 auto next_of(G& generator) {
-  if constexpr (requires { generator.next(); })
-    return generator.next();
-  else
-    return generator();
+  return generator.next();
+}
+template <class G>
+requires std::invocable<G&>
+auto next_of(G& generator) {
+  return generator();
 }
 
 template <class F, class At>
@@ -208,16 +287,40 @@ auto start(F& make) {
     return make;
 }
 
+/// What a call of a source, or next() of its generator, returns; void where there is no such thing.
+template <class Source>
+struct NextOf {
+  using type = void;
+};
+template <class Source>
+requires requires(Source& source) {
+  next_of(source);
+}
+struct NextOf<Source> {
+  using type = decltype(next_of(std::declval<Source&>()));
+};
+
 template <class F, class At>
-struct Generated {
-  using Source = decltype(start<F, At>(std::declval<F&>()));
-  using Next = decltype(next_of(std::declval<Source&>()));
-  static_assert(Optional<Next>::is_optional,
-                "a source returns std::optional<T>, or is a factory of a Generator<T>");
-  using type = typename Optional<Next>::type;
+struct Started {
+  using type = F;
 };
 template <class F, class At>
-using generated_t = typename Generated<F, At>::type;
+requires std::invocable<F&, At>
+struct Started<F, At> {
+  using type = std::decay_t<std::invoke_result_t<F&, At>>;
+};
+
+/// An optional<Out>, of a source of values.
+template <class F, class At>
+using next_t = typename NextOf<typename Started<F, At>::type>::type;
+
+template <class F, class At>
+constexpr Flaw flaw_of_source() {
+  if constexpr (!std::is_copy_constructible_v<F>)
+    return Flaw::no_copy;
+  else
+    return Optional<next_t<F, At>>::is_optional ? Flaw::none : Flaw::returns;
+}
 
 template <class Out, class At, class F>
 class GeneratorSource final : public SourceBody {

@@ -122,8 +122,7 @@ Pipeline compose_steps(const RecordedTraining& recorded, int device_slots,
   auto on_device = p.then(p.with(batches, {.name = "device slot"}, device), {.name = "copy"},
                           CopyToDevice(t.engine));
   auto inputs = p.then(on_device, {.name = "cast"}, Cast(t.model.preprocessing, t.model.input));
-  const double rate = *t.options.learning_rate;
-  TrainStep step(t.state, [rate](std::uint64_t) { return rate; });
+  TrainStep step(t.state);
   step.report_every(report_every);
   auto steps = p.then(inputs, {.name = "train", .on = On::engine}, std::move(step));
   p.sink(steps, {.name = "log", .on = On::blocking}, Logger({}));

@@ -45,7 +45,7 @@ nn::CompileOptions in_pairs() {
 
 TEST_CASE("batches of a group are one step, and go on as one record with all their samples") {
   const auto state = small_state(small_executor(small_model(), in_pairs()));
-  TrainStep step(state, [](std::uint64_t s) { return 0.1 / static_cast<double>(s); });
+  TrainStep step(state, [](double, std::uint64_t s) { return 0.1 / static_cast<double>(s); });
   Batches batches;
   std::vector<StepRecord> records;
   for (const BatchTag& tag : tags_of_five()) {
