@@ -74,10 +74,14 @@ void TrainStep::check_stamps(const DeviceBatch& batch) {
         "a batch without a tag: its source sets HostBatch::tag, at least steps, step, "
         "ends_phase and ends_epoch");
   }
-  if (end > tag.steps || (end == tag.steps) != tag.ends_phase) {
-    throw Error(concat("HostBatch::tag: step ", tag.step, " of ", tag.steps, " (from 0) ",
-                       tag.ends_phase ? "has" : "has not",
-                       " ends_phase set, which is for the last step of a phase alone"));
+  if (end > tag.steps) {
+    throw Error(concat("HostBatch::tag: there is no step ", end - 1, " (from 0) in a phase of ",
+                       tag.steps, " steps"));
+  }
+  if ((end == tag.steps) != tag.ends_phase) {
+    throw Error(concat("HostBatch::tag: step ", end - 1, " (from 0) of ", tag.steps,
+                       tag.ends_phase ? " sets ends_phase, which only the last step of a phase does"
+                                      : " is the last of its phase and does not set ends_phase"));
   }
   if (awaits_validation_ && is_training) {
     throw Error(
@@ -207,6 +211,23 @@ nn::StepResult collect_results(TrainingState& state) {
   return result;
 }
 
+void TrainStep::end_epoch(StepRecord& record) {
+  TrainingState& s = *state_;
+  s.epoch.holes += std::exchange(s.validation_holes, 0);
+  s.epoch.seconds = elapsed();
+  epoch_begin_ = Clock::now();
+  record.epoch = std::make_shared<EpochRecord>(s.epoch);
+  if (const auto scale = s.executor->loss_scale()) {
+    record.epoch->extra.emplace_back("loss_scale", scale->scale);
+    record.epoch->extra.emplace_back("skipped_steps", static_cast<double>(scale->skipped));
+  }
+  if (figures_ && record.tag.phase == Phase::validation && s.epoch.validation->samples > 0) {
+    for (const std::string& name : figures_->names) {
+      record.epoch->extra.emplace_back("val_" + name, figures_->metrics.value(name));
+    }
+  }
+}
+
 std::optional<StepRecord> TrainStep::operator()(const Lease<DeviceBatch>& batch) {
   TrainingState& s = *state_;
   const BatchTag& tag = batch->tag;
@@ -248,21 +269,7 @@ std::optional<StepRecord> TrainStep::operator()(const Lease<DeviceBatch>& batch)
     s.validation_holes += batch->holes;
   }
   if (is_training || tag.ends_phase) s.next = tag.next;
-  if (tag.ends_epoch) {
-    s.epoch.holes += std::exchange(s.validation_holes, 0);
-    s.epoch.seconds = elapsed();
-    epoch_begin_ = Clock::now();
-    record.epoch = std::make_shared<EpochRecord>(s.epoch);
-    if (const auto scale = s.executor->loss_scale()) {
-      record.epoch->extra.emplace_back("loss_scale", scale->scale);
-      record.epoch->extra.emplace_back("skipped_steps", static_cast<double>(scale->skipped));
-    }
-    if (figures_ && !is_training && s.epoch.validation->samples > 0) {
-      for (const std::string& name : figures_->names) {
-        record.epoch->extra.emplace_back("val_" + name, figures_->metrics.value(name));
-      }
-    }
-  }
+  if (tag.ends_epoch) end_epoch(record);
   return record;
 }
 

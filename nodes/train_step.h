@@ -100,6 +100,8 @@ class TrainStep {
   };
   void check_stamps(const DeviceBatch& batch);
   void begin_phase(const BatchTag& tag);
+  /// Tells the epoch in the record of its last batch.
+  void end_epoch(StepRecord& record);
   /// `steps`: in the batch.
   void train(const DeviceBatch& batch, std::int64_t steps);
   /// Takes a batch into its group; whether the group has ended. Then it has had its update, if it

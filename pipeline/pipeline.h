@@ -10,6 +10,7 @@
 //   Report report = p.run();
 
 #include <millrace/pipeline/detail/callables.h>
+#include <millrace/pipeline/detail/source_callables.h>
 #include <millrace/pipeline/detail/spec.h>
 #include <millrace/pipeline/generator.h>
 #include <millrace/pipeline/pending.h>
@@ -19,6 +20,7 @@
 #include <millrace/pipeline/stage.h>
 #include <millrace/pipeline/stage_watch.h>
 #include <millrace/pipeline/stall_watch.h>
+#include <millrace/pipeline/stream.h>
 
 #include <filesystem>
 #include <memory>
@@ -31,14 +33,6 @@
 namespace millrace {
 
 namespace detail {
-class PipelineState;
-
-/// The output of a stage, without its type.
-struct StreamEnd {
-  std::weak_ptr<PipelineState> pipeline{};
-  int stage = -1;
-};
-
 /// The name of a stage in the place of a Stage.
 template <class T>
 concept Name = std::convertible_to<const T&, std::string_view>;
@@ -46,47 +40,6 @@ concept Name = std::convertible_to<const T&, std::string_view>;
 
 template <class T>
 class Range;
-
-/// The typed output of a stage, for building the graph. It may have several consumers: each sees
-/// all items, and a slot is free again when all of them are done with it.
-template <class T>
-class Stream {
- public:
-  using value_type = T;
-
- private:
-  friend class Pipeline;
-  explicit Stream(detail::StreamEnd end) noexcept : end_(std::move(end)) {}
-  detail::StreamEnd end_;
-};
-
-/// Where a source starts.
-struct Position {
-  std::uint64_t items = 0;  ///< how many items were emitted before; 0 for a fresh run
-};
-
-/// The bound of a source that needs no pool: how many of its items may be under way at a time.
-struct Slots {
-  int count;
-};
-[[nodiscard]] constexpr Slots slots(int count) noexcept {
-  return {count};
-}
-
-/// The items of one source call that are left, in the order in which the source emitted them.
-template <class T>
-struct Group {
-  std::vector<T> items;
-  std::uint64_t number = 0;  ///< from 0; source calls that emit nothing have none
-  std::uint32_t lost = 0;    ///< how many were skipped on the way
-};
-
-/// An item and a slot of another pool, from Pipeline::with.
-template <class T, class Slot>
-struct With {
-  T item;
-  Lease<Slot> slot;
-};
 
 /// A Stage may be given by its name alone: `p.sink(numbers, "print", print)`. A stream of another
 /// pipeline is a UsageError, and so is a stage that is added while the pipeline runs.

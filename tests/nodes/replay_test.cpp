@@ -145,6 +145,7 @@ std::vector<float> trained(Add add) {
   auto steps = p.then(inputs, {.name = "train", .on = On::engine}, TrainStep(executor));
   p.sink(steps, {.name = "drop"}, [](const auto&) {});
   (void)p.run();
+  std::vector<float> weights(static_cast<std::size_t>(nn::arena_elements(nn::parameters(model))));
   executor->read(nn::Arena::parameters, weights);
   return weights;
 }

@@ -143,13 +143,13 @@ TEST_CASE("a tag that ends no phase is an error") {
   CHECK_THROWS_WITH(
       epochs_of(false, [](HostBatch& batch,
                           std::uint32_t) { batch.tag.ends_phase = batch.tag.ends_epoch = false; }),
-      Contains("HostBatch::tag: step 2 of 3 (from 0) has not ends_phase set"));
+      Contains("HostBatch::tag: step 2 (from 0) of 3 is the last of its phase"));
   CHECK_THROWS_WITH(
       epochs_of(false, [](HostBatch& batch, std::uint32_t) { batch.tag.ends_phase = true; }),
-      Contains("HostBatch::tag: step 0 of 3 (from 0) has ends_phase set"));
+      Contains("HostBatch::tag: step 0 (from 0) of 3 sets ends_phase, which"));
   CHECK_THROWS_WITH(
       epochs_of(false, [](HostBatch& batch, std::uint32_t) { batch.tag.step += kSteps; }),
-      Contains("HostBatch::tag: step 3 of 3"));
+      Contains("HostBatch::tag: there is no step 3 (from 0) in a phase of 3 steps"));
 }
 
 TEST_CASE("a tag that ends no epoch is an error where the next one begins") {
