@@ -5,70 +5,45 @@
 #include "apps/commands.h"
 #include "apps/engine_choice.h"
 #include "apps/gpu.h"
-#include "apps/lists.h"
 #include "apps/machine.h"
-#include "apps/number_text.h"
-#include "apps/optimizer_options.h"
 #include "apps/table.h"
 
 #include <millrace/core/error.h>
+#include <millrace/core/number_text.h>
 #include <millrace/io/files.h>
 #include <millrace/pipeline/threads.h>
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <iostream>
 #include <utility>
 
 namespace millrace::apps {
 
-void declare_common(CommandLine& line, BenchOptions& o) {
+void list_common(OptionList& line, BenchOptions& o) {
   line.topic("measurement", "Measurement");
   line("batch", o.batches, "N,N,...", "samples of a step, one measurement each; default 32");
   line("devices", o.devices, "cpu,gpu", "devices to compare; default cpu");
-  line("repeats", o.repeats, "N", "measurements of which median, min and max are told; default 5");
-  line("warmup", o.warmup, "N", "unmeasured runs before; default 1");
-  line("optimizer", o.optimizer, "NAME", optimizer_help().c_str());
-  line("momentum", o.momentum, "X", momentum_help().c_str());
+  line("repeats", o.repeats, "N", "measurements of which median, min and max are told; default 5",
+       at_least(1));
+  line("warmup", o.warmup, "N", "unmeasured runs before; default 1", at_least(0));
+  list_optimizer(line, o.optimizer);
+  list_momentum(line, o.optimizer);
   line("json", o.json, "FILE", "write all numbers and the machine's facts; - for standard output");
   line.topic("synthetic", "Synthetic samples");
   line("input", o.input, "HxWxC|F", "default 150x150x3, for mlp 28x28x1");
-  line("classes", o.classes, "K", "default 10");
+  line("classes", o.classes, "K", "default 10", within(2, 1'000'000));
   line("seed", o.seed, "N", "default 1");
 }
 
 void check_and_choose(const char* command, BenchOptions& o) {
-  const auto require = [command](bool holds, const char* option, const char* range,
-                                 const auto& value) {
-    if (holds) return;
-    throw UsageError(concat(command, ": --", option, " must be ", range, ", not ", value));
-  };
-  require(o.repeats >= 1, "repeats", "1 or more", o.repeats);
-  require(o.warmup >= 0, "warmup", "0 or more", o.warmup);
-  require(o.steps >= 0, "steps", "0 or more", o.steps);
-  require(o.epochs >= 1, "epochs", "1 or more", o.epochs);
-  require(o.samples >= 1, "samples", "1 or more", o.samples);
-  require(o.classes >= 2 && o.classes <= 1'000'000, "classes", "2 to 1000000", o.classes);
-  (void)augment_options(o.augmentation, concat(command, ": --"));
-  (void)nn::optimizer_kind(o.optimizer);
-  require(o.momentum >= 0 && o.momentum < 1, "momentum", "in [0, 1)", o.momentum);
-  check_momentum(command, o.optimizer, o.momentum, false);
-  check_and_choose(command, o.machine);
-}
-
-std::vector<std::int64_t> batch_list(const char* command, const std::string& text) {
-  std::vector<std::int64_t> sizes;
-  for (const std::string& part : words_of(text)) {
-    std::int64_t size = 0;
-    const auto read = std::from_chars(part.data(), part.data() + part.size(), size);
-    if (read.ec != std::errc{} || read.ptr != part.data() + part.size() || size < 1) {
-      throw UsageError(concat(command, ": --batch: '", part, "' is no batch size"));
-    }
-    sizes.push_back(size);
+  check(o.augmentation, concat(command, ": --"));
+  for (const std::int64_t batch : o.batches) {
+    if (batch >= 1) continue;
+    throw UsageError(concat(command, ": --batch must be 1 or more, not ", batch));
   }
-  if (sizes.empty()) throw UsageError(concat(command, ": --batch names no batch size"));
-  return sizes;
+  if (o.batches.empty()) throw UsageError(concat(command, ": --batch names no batch size"));
+  choose(o.machine);
 }
 
 std::vector<BenchDevice> bench_devices(const char* command, const BenchOptions& o) {
@@ -79,11 +54,9 @@ std::vector<BenchDevice> bench_devices(const char* command, const BenchOptions& 
     }
     BenchDevice device{name, nullptr, name == "gpu" ? find_gpus().why_none : ""};
     // --precision is the GPU's: beside it the CPU computes in fp32.
-    EngineChoice choice = o.machine.engine();
-    choice.device = name;
-    choice.timed = true;
-    choice.memory_budget = o.machine.memory_budget;
-    if (name == "cpu" && o.devices != "cpu") choice.precision.clear();
+    EngineChoice choice{.machine = o.machine, .timed = true};
+    choice.machine.device = name == "gpu" ? Device::gpu : Device::cpu;
+    if (name == "cpu" && o.devices != "cpu") choice.machine.precision.reset();
     if (device.why_not.empty()) device.engine = engine_for(choice);
     devices.push_back(std::move(device));
   }

@@ -2,11 +2,11 @@
 // What `bench compute` and `bench train` share: options, repeated measurements and how they are
 // reported.
 
-#include "apps/augmentation_options.h"
-#include "apps/machine_options.h"
+#include "apps/command_line.h"
 
 #include <millrace/core/shape.h>
 #include <millrace/nn/engine.h>
+#include <millrace/training/options/options.h>
 
 #include <nlohmann/json.hpp>
 
@@ -19,16 +19,15 @@
 namespace millrace::apps {
 
 struct BenchOptions {
-  std::string subject;           ///< compute: MODEL; train: DATA or empty
-  std::string model;             ///< train: as `millrace train --model`
-  std::string input;             ///< HxWxC or F of synthetic samples
-  std::int64_t classes = 10;     ///< of synthetic samples
-  std::uint32_t samples = 1024;  ///< of synthetic data
-  std::string size;              ///< train: of images of DATA
-  std::string batches = "32";    ///< "1,8,32"
-  std::string devices = "cpu";   ///< "cpu,gpu"
-  std::string optimizer = "adam";
-  double momentum = 0;
+  std::string subject;            ///< compute: MODEL; train: DATA or empty
+  std::string model;              ///< train: as `millrace train --model`
+  std::string input;              ///< HxWxC or F of synthetic samples
+  std::int64_t classes = 10;      ///< of synthetic samples
+  std::uint32_t samples = 1024;   ///< of synthetic data
+  std::optional<ImageSize> size;  ///< train: of images of DATA
+  std::vector<std::int64_t> batches{32};
+  std::string devices = "cpu";  ///< "cpu,gpu"
+  nn::OptimizerOptions optimizer{.kind = nn::OptimizerKind::adam};
   int repeats = 5;
   int warmup = 1;
   int steps = 0;                    ///< compute: steps of a repeat; 0: as many as take 0.2 s
@@ -36,12 +35,12 @@ struct BenchOptions {
   std::uint32_t limit_batches = 0;  ///< train: batches an epoch
   std::uint32_t replay = 0;         ///< train: so many batches are fed over and over; 0: all read
   bool resident = false;            ///< train: samples stay in the GPU's memory
-  AugmentationOptions augmentation;
+  AugmentOptions augmentation;
   std::uint64_t seed = 1;
   bool operations = false;  ///< compute: time each operation
   bool masks = false;       ///< compute: time steps with the masks of pruning
   std::string json;         ///< a file, or "-"
-  MachineOptions machine;
+  MachineSpec machine;
 
   [[nodiscard]] bool prints_text() const { return json != "-"; }
 };
@@ -52,12 +51,9 @@ int bench_runtime(const std::vector<std::string>& arguments);
 int bench_train(const std::vector<std::string>& arguments);
 
 /// Options of both: sweep, repeats, devices, synthetic samples, JSON.
-void declare_common(CommandLine& line, BenchOptions& options);
+void list_common(OptionList& line, BenchOptions& options);
 /// Throws UsageError that names the command and the option.
 void check_and_choose(const char* command, BenchOptions& options);
-
-/// "1,8,32" as numbers of 1 or more. Throws UsageError.
-[[nodiscard]] std::vector<std::int64_t> batch_list(const char* command, const std::string& text);
 
 /// One of the devices to compare.
 struct BenchDevice {

@@ -1,12 +1,12 @@
 // millrace bench augment: what random changes of images cost one core.
 
 #include "apps/bench.h"
-#include "apps/find_model.h"
-#include "apps/number_text.h"
 
 #include <millrace/core/error.h>
+#include <millrace/core/number_text.h>
 #include <millrace/core/random.h>
 #include <millrace/nodes/augment.h>
+#include <millrace/training/find_model.h>
 
 #include <time.h>
 #include <algorithm>
@@ -27,12 +27,12 @@ double thread_seconds() {
 }
 
 /// The generator example of the recipe cnn-augmented.
-AugmentationOptions usual_changes() {
-  AugmentationOptions o;
+AugmentOptions usual_changes() {
+  AugmentOptions o;
   o.rotation_range = 40;
-  o.width_shift_range = o.height_shift_range = "0.2";
+  o.width_shift_range = o.height_shift_range = 0.2;
   o.shear_range = 0.2;
-  o.zoom_range = "0.2";
+  o.zoom_range = {0.8, 1.2};
   o.horizontal_flip = true;
   return o;
 }
@@ -100,22 +100,23 @@ int bench_augment(const std::vector<std::string>& arguments) {
                    "options of augmentation\nthose of the recipe cnn-augmented.");
   line.topic("measurement", "Measurement");
   line("input", o.input, "HxWxC", "images of noise; default 150x150x3");
-  line("repeats", o.repeats, "N", "measurements of which median, min and max are told; default 5");
+  line("repeats", o.repeats, "N", "measurements of which median, min and max are told; default 5",
+       at_least(1));
   line("seed", o.seed, "N", "default 1");
   line("json", o.json, "FILE", "write all numbers and the machine's facts; - for standard output");
-  declare(line, o.augmentation);
+  list_augmentation(line, o.augmentation);
   if (!line.parse(arguments)) return 0;
   check_and_choose("bench augment", o);
   const Shape sample = parse_sample_shape(o.input, "bench augment: --input");
   if (sample.rank() != 3) throw UsageError("bench augment: --input must be HxWxC, such as 28x28x1");
-  AugmentOptions options = augment_options(o.augmentation, "bench augment: --");
+  AugmentOptions options = o.augmentation;
   if (options.is_identity()) {  // the usual changes, in the way that was asked for
-    AugmentationOptions usual = usual_changes();
+    AugmentOptions usual = usual_changes();
     usual.fill_mode = o.augmentation.fill_mode;
     usual.cval = o.augmentation.cval;
     usual.interpolation_order = o.augmentation.interpolation_order;
     usual.keras_compat = o.augmentation.keras_compat;
-    options = augment_options(usual, "bench augment: --");
+    options = usual;
   }
 
   const Spread seconds = measure(options, sample, o);

@@ -1,14 +1,14 @@
 // millrace bench compute: training and evaluation steps of a model on samples in memory.
 
 #include "apps/compute_bench.h"
-#include "apps/find_model.h"
 #include "apps/machine.h"
-#include "apps/number_text.h"
 #include "apps/table.h"
 
 #include <millrace/core/error.h>
+#include <millrace/core/number_text.h>
 #include <millrace/io/watch.h>
 #include <millrace/pipeline/interrupt.h>
+#include <millrace/training/find_model.h>
 
 #include <iostream>
 #include <numeric>
@@ -123,14 +123,14 @@ ordered_json json_of(const ComputeMeasured& m) {
   return result;
 }
 
-void declare(CommandLine& line, BenchOptions& o) {
+void list(CommandLine& line, BenchOptions& o) {
   line.positional("model", o.subject);
-  declare_common(line, o);
+  list_common(line, o);
   line.topic("compute", "Steps");
-  line("steps", o.steps, "N", "steps of a repeat; default: as many as take 0.2 s");
+  line("steps", o.steps, "N", "steps of a repeat; default: as many as take 0.2 s", at_least(0));
   line("operations", o.operations, "", "tell the time of each operation of a training step");
   line("masks", o.masks, "", "time training steps with and without the masks of pruning, in turns");
-  declare(line, o.machine, false);
+  list_machine(line, o.machine, false);
 }
 
 nn::Model chosen_model(const BenchOptions& o) {
@@ -158,8 +158,8 @@ ordered_json result_of(const BenchOptions& o, const nn::Model& model, ordered_js
           {"model", model.name},
           {"input", to_string(model.input)},
           {"outputs", output_width(model)},
-          {"optimizer", o.optimizer},
-          {"momentum", o.momentum},
+          {"optimizer", nn::to_string(o.optimizer.kind)},
+          {"momentum", o.optimizer.momentum},
           {"repeats", o.repeats},
           {"machine", machine_facts(o)},
           {"devices", std::move(devices)}};
@@ -172,10 +172,10 @@ int bench_compute(const std::vector<std::string>& arguments) {
   CommandLine line("bench compute", "bench compute MODEL [OPTIONS]",
                    "Times training and evaluation steps of MODEL (a name, a JSON file, a model "
                    "file or a run directory)\non random samples in memory, without a pipeline.");
-  declare(line, o);
+  list(line, o);
   if (!line.parse(arguments)) return 0;
   check_and_choose("bench compute", o);
-  const std::vector<std::int64_t> batches = batch_list("bench compute", o.batches);
+  const std::vector<std::int64_t>& batches = o.batches;
   const nn::Model model = chosen_model(o);
   const std::vector<BenchDevice> devices = bench_devices("bench compute", o);
 

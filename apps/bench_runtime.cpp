@@ -20,17 +20,6 @@ Spread scaled(std::vector<double> values, double factor) {
   return spread_of(std::move(values));
 }
 
-void check(const BenchOptions& o, const RuntimeBench& bench) {
-  const auto require = [](bool holds, const char* option, const char* range, const auto& value) {
-    if (holds) return;
-    throw UsageError(concat("bench runtime: --", option, " must be ", range, ", not ", value));
-  };
-  require(bench.hops >= 1'000, "hops", "1000 or more", bench.hops);
-  require(bench.items >= 1, "items", "1 or more", bench.items);
-  require(bench.work_us >= 0 && bench.work_us <= 1e6, "work", "in 0 to 1000000", bench.work_us);
-  require(o.machine.threads >= 0, "threads", "0 or more", o.machine.threads);
-}
-
 nlohmann::ordered_json json_of(const HopTimes& hops) {
   return {{"wall_ns", json_of(spread_of(hops.wall_ns))},
           {"core_ns", json_of(spread_of(hops.core_ns))}};
@@ -60,15 +49,17 @@ int bench_runtime(const std::vector<std::string>& arguments) {
                    "Times empty stages, and four stages that work beside oneTBB's "
                    "parallel_pipeline, in turns.");
   line.topic("measurement", "Measurement");
-  line("hops", bench.hops, "N", "of a measurement of empty stages; default 1000000");
-  line("items", bench.items, "N", "through the stages that work; default 2000");
-  line("work", bench.work_us, "US", "microseconds of a stage for an item; default 50");
-  line("threads", o.machine.threads, "N", "default: the cores one may use");
-  line("repeats", o.repeats, "N", "measurements of which median, min and max are told; default 5");
-  line("warmup", o.warmup, "N", "unmeasured runs before; default 1");
+  line("hops", bench.hops, "N", "of a measurement of empty stages; default 1000000",
+       at_least(1000));
+  line("items", bench.items, "N", "through the stages that work; default 2000", at_least(1));
+  line("work", bench.work_us, "US", "microseconds of a stage for an item; default 50",
+       within(0, 1'000'000));
+  line("threads", o.machine.threads, "N", "default: the cores one may use", at_least(0));
+  line("repeats", o.repeats, "N", "measurements of which median, min and max are told; default 5",
+       at_least(1));
+  line("warmup", o.warmup, "N", "unmeasured runs before; default 1", at_least(0));
   line("json", o.json, "FILE", "write all numbers and the machine's facts; - for standard output");
   if (!line.parse(arguments)) return 0;
-  check(o, bench);
   check_and_choose("bench runtime", o);
   bench.threads = o.machine.threads;
   bench.repeats = o.repeats;

@@ -1,18 +1,18 @@
 // millrace bench train: the whole training pipeline, and its loading half alone.
 
 #include "apps/bench.h"
-#include "apps/find_model.h"
 #include "apps/left_out_report.h"
 #include "apps/machine.h"
-#include "apps/number_text.h"
 #include "apps/synthetic.h"
 #include "apps/table.h"
 #include "apps/train_bench.h"
 
 #include <millrace/core/error.h>
+#include <millrace/core/number_text.h>
 #include <millrace/core/plural.h>
 #include <millrace/io/watch.h>
 #include <millrace/pipeline/interrupt.h>
+#include <millrace/training/find_model.h>
 
 #include <iostream>
 #include <memory>
@@ -23,22 +23,22 @@ namespace {
 
 using nlohmann::ordered_json;
 
-void declare(CommandLine& line, BenchOptions& o) {
+void list(CommandLine& line, BenchOptions& o) {
   line.positional("data", o.subject);
-  declare_common(line, o);
-  line("samples", o.samples, "N", "default 1024");
+  list_common(line, o);
+  line("samples", o.samples, "N", "default 1024", at_least(1));
   line.topic("training", "Training");
   line("model", o.model, "SPEC", "as of 'millrace train'; default: by the size of the input");
   line("size", o.size, "N|HxW", "of the images of DATA, as of 'millrace train'");
-  line("epochs", o.epochs, "N", "of a repeat; default 1");
+  line("epochs", o.epochs, "N", "of a repeat; default 1", at_least(1));
   line("limit-batches", o.limit_batches, "N", "at most so many batches an epoch; 0: all");
   line("replay", o.replay, "N",
        "to measure what comes after the input: load the first N batches once, then feed them over "
        "and over; default 0: read all");
   line("resident", o.resident, "",
        "decode all samples once, before what is measured, and keep them in the GPU's memory");
-  declare(line, o.augmentation);
-  declare(line, o.machine, false);
+  list_augmentation(line, o.augmentation);
+  list_machine(line, o.machine, false);
 }
 
 /// DATA, all of it or its training part, or random samples.
@@ -156,9 +156,15 @@ ordered_json json_of(const std::vector<BenchDevice>& devices, const Sweeps& swee
 }
 
 ordered_json result_of(const BenchOptions& o, const TrainingData& data, ordered_json devices) {
-  return {{"command", "bench train"},     {"data", data.description}, {"optimizer", o.optimizer},
-          {"momentum", o.momentum},       {"epochs", o.epochs},       {"repeats", o.repeats},
-          {"replay", o.replay},           {"resident", o.resident},   {"machine", machine_facts(o)},
+  return {{"command", "bench train"},
+          {"data", data.description},
+          {"optimizer", nn::to_string(o.optimizer.kind)},
+          {"momentum", o.optimizer.momentum},
+          {"epochs", o.epochs},
+          {"repeats", o.repeats},
+          {"replay", o.replay},
+          {"resident", o.resident},
+          {"machine", machine_facts(o)},
           {"devices", std::move(devices)}};
 }
 
@@ -170,10 +176,10 @@ int bench_train(const std::vector<std::string>& arguments) {
       "bench train", "bench train [DATA] [OPTIONS]",
       "Times epochs of the whole training pipeline and of its loading half alone, in turns. "
       "Without DATA it reads\nrandom samples, which cost nothing to decode.");
-  declare(line, o);
+  list(line, o);
   if (!line.parse(arguments)) return 0;
   check_and_choose("bench train", o);
-  const std::vector<std::int64_t> batches = batch_list("bench train", o.batches);
+  const std::vector<std::int64_t>& batches = o.batches;
   const std::vector<BenchDevice> devices = bench_devices("bench train", o);
 
   Interrupt interrupt;

@@ -1,11 +1,7 @@
 #include "apps/choose.h"
 
 #include "apps/engine_choice.h"
-#include "apps/find_model.h"
-#include "apps/lists.h"
 #include "apps/machine.h"
-#include "apps/outputs.h"
-#include "apps/run_directory.h"
 
 #include <millrace/core/plural.h>
 #include <millrace/io/safetensors.h>
@@ -13,9 +9,13 @@
 #include <millrace/nn/preprocessing.h>
 #include <millrace/nn/zoo/zoo.h>
 #include <millrace/pipeline/threads.h>
+#include <millrace/training/find_model.h>
+#include <millrace/training/image_preprocessing.h>
+#include <millrace/training/label_form.h>
+#include <millrace/training/outputs.h>
+#include <millrace/training/transfer.h>
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 namespace millrace::apps {
@@ -25,71 +25,56 @@ constexpr int kPhotographSize = 150;
 constexpr int kLargestOwnSize = 256;  // images of one size up to this keep it
 constexpr int kSmallestForCnn = 46;   // four convolutions with pooling leave one pixel
 
-std::pair<int, int> parse_size(const std::string& text) {
-  int height = 0, width = 0;
-  const char* const end = text.data() + text.size();
-  auto read = std::from_chars(text.data(), end, height);
-  width = height;
-  if (read.ec == std::errc{} && read.ptr != end && *read.ptr == 'x')
-    read = std::from_chars(read.ptr + 1, end, width);
-  if (read.ec != std::errc{} || read.ptr != end || height < 1 || width < 1) {
-    throw UsageError(
-        concat("train: --size must be N or HxW, for example 150 or 120x160, not '", text, "'"));
-  }
-  return {height, width};
-}
-
 /// Keras takes images as they are stored.
-bool turns_images(const TrainOptions& o) {
-  return !o.preprocessing.no_exif_orientation && !o.augmentation.keras_compat;
+bool turns_images(const TrainSpec& o) {
+  return o.images.exif_orientation && !o.augmentation.keras_compat;
 }
 
-void choose_images(TrainOptions& o, const Dataset& training) {
+void choose_images(TrainSpec& o, const Dataset& training) {
   const Shape natural = training.natural_shape();
   Survey survey;
   if (natural.rank() == 3) {
     survey = {true, static_cast<int>(natural[0]), static_cast<int>(natural[1]), natural[2] == 1};
-  } else if (o.size.empty() || !o.channels) {
+  } else if (!o.images.size || !o.images.channels) {
     survey = survey_images(training, turns_images(o));
   }
-  if (o.size.empty()) {
+  if (!o.images.size) {
     const bool keeps = survey.same_size && std::max(survey.height, survey.width) <= kLargestOwnSize;
-    o.size = keeps ? concat(survey.height, 'x', survey.width)
-                   : concat(kPhotographSize, 'x', kPhotographSize);
+    o.images.size = keeps ? ImageSize{survey.height, survey.width}
+                          : ImageSize{kPhotographSize, kPhotographSize};
   }
   // Published weights are for colour.
-  if (!o.channels) o.channels = survey.all_grey && o.transfer.weights.empty() ? 1 : 3;
+  if (!o.images.channels) o.images.channels = survey.all_grey && o.model.weights.empty() ? 1 : 3;
 }
 
 /// The model for --weights without --model: that of a model file.
-std::string model_of_weights(const TransferOptions& o) {
+std::string model_of_weights(const ModelSpec& o) {
   const std::filesystem::path file = weights_file(o.weights);
   if (is_model_description(file.string()) && holds_model(SafetensorsFile(file).metadata())) {
     return file.string();
   }
   (void)WeightFile(file);  // throws what is better known of a file without weights
-  throw UsageError(concat("train: ", file.string(),
-                          " holds weights alone; say of which model, as in ",
+  throw UsageError(concat("", file.string(), " holds weights alone; say of which model, as in ",
                           "--model vgg16 --head gap,dense:1024:relu,dense"));
 }
 
 /// Whether the user says how pixels become input, so that the weights' own way is not taken.
-bool says_preprocessing(const TrainOptions& o) {
-  const PreprocessingOptions& p = o.preprocessing;
-  return o.scale || !o.mean.empty() || !o.deviation.empty() || !p.family.empty() ||
+bool says_preprocessing(const TrainSpec& o) {
+  const ImageSpec& p = o.images;
+  return p.scale || !p.mean.empty() || !p.deviation.empty() || !p.preprocessing.empty() ||
          p.featurewise_center || p.featurewise_std || p.samplewise_center || p.samplewise_std ||
-         p.zca || json_says_preprocessing(o.model);
+         p.zca || json_says_preprocessing(o.model.name);
 }
 
 /// A run directory as MODEL is what it is to `evaluate`: the trained model, with its weights.
-void take_run(TrainOptions& o) {
-  if (!names_run(o.model)) return;
-  o.model = model_file(o.model).string();
-  if (o.transfer.weights.empty()) o.transfer.weights = o.model;
+void take_run(TrainSpec& o) {
+  if (!names_run(o.model.name)) return;
+  o.model.name = model_file(o.model.name).string();
+  if (o.model.weights.empty()) o.model.weights = o.model.name;
 }
 
 /// The one that belongs to the weights, where they tell.
-void take_preprocessing(nn::Preprocessing& preprocessing, const TransferOptions& o,
+void take_preprocessing(nn::Preprocessing& preprocessing, const ModelSpec& o,
                         const nn::Model& model) {
   const auto weights = open_weights(o, model);
   if (weights == nullptr || !weights->preprocessing()) return;
@@ -104,7 +89,7 @@ void leave_columns(nn::Preprocessing& preprocessing) {
 
 /// Throws UsageError if the weights know the columns of the data by other names or in another
 /// order: they would meet numbers of other columns.
-void check_columns_of_weights(const TransferOptions& o, const Dataset& training) {
+void check_columns_of_weights(const ModelSpec& o, const Dataset& training) {
   if (o.weights.empty() || training.table() == nullptr) return;
   const std::filesystem::path file = weights_file(o.weights);
   if (file.extension() != ".safetensors" || !holds_model(SafetensorsFile(file).metadata())) return;
@@ -143,106 +128,95 @@ void check_fit(const nn::Model& model, const std::string& file, const Shape& inp
 
 }  // namespace
 
-void choose(TrainOptions& o, const Dataset& training) {
+void choose(TrainSpec& o, const Dataset& training) {
   const bool is_table = training.dtype() == DType::f32;
+  std::string& model = o.model.name;
   take_run(o);
-  if (o.model.empty() && !o.transfer.weights.empty()) o.model = model_of_weights(o.transfer);
-  const bool is_given_model = is_model_description(o.model);
-  if (is_given_model && !is_table) {
-    const Shape input = read_model_description(o.model).input;
+  if (model.empty() && !o.model.weights.empty()) model = model_of_weights(o.model);
+  const bool is_open = !o.images.size || !o.images.channels;  // not in a run that is gone on with
+  if (is_model_description(model) && !is_table && is_open) {
+    const Shape input = read_model_description(model).input;
     if (input.rank() == 3) {
-      if (o.size.empty()) o.size = concat(input[0], 'x', input[1]);
-      if (!o.channels) o.channels = static_cast<int>(input[2]);
-      if (*o.channels != 1 && *o.channels != 3) {
+      if (!o.images.size) {
+        o.images.size = ImageSize{static_cast<int>(input[0]), static_cast<int>(input[1])};
+      }
+      if (!o.images.channels) o.images.channels = static_cast<int>(input[2]);
+      if (*o.images.channels != 1 && *o.images.channels != 3) {
         throw UsageError(
-            concat(o.model, ": images have 1 or 3 channels, the model wants ", input[2]));
+            concat(model, ": images have 1 or 3 channels, the model wants ", input[2]));
       }
     }
   }
   if (!is_table) choose_images(o, training);
-  if (o.model.empty()) {
-    const auto [height, width] = is_table ? std::pair(0, 0) : parse_size(o.size);
-    const bool is_large = std::min(height, width) >= kSmallestForCnn;
-    o.model = is_table || std::min(height, width) < 10 ? "mlp:128"
-              : is_large                               ? "cnn"
-                                                       : "cnn:32,64:128";
+  if (model.empty()) {
+    const ImageSize size = is_table ? ImageSize{} : *o.images.size;
+    const bool is_large = std::min(size.height, size.width) >= kSmallestForCnn;
+    model = is_table || std::min(size.height, size.width) < 10 ? "mlp:128"
+            : is_large                                         ? "cnn"
+                                                               : "cnn:32,64:128";
   }
-  const nn::OptimizerInfo& usual = nn::optimizer_info(nn::optimizer_kind(o.optimizer));
-  if (!o.learning_rate) o.learning_rate = usual.learning_rate;
-  if (!o.beta1) o.beta1 = usual.beta1.value_or(0.9);  // config.ini has them for every optimizer
-  if (!o.beta2) o.beta2 = usual.beta2.value_or(0.999);
-  if (o.threads == 0) o.threads = available_threads();
-  o.device = chosen_device(o.device);
-  if (o.memory_budget.empty()) o.memory_budget = to_string(Bytes{memory_limit().count / 2});
-  if (parse_bytes(o.memory_budget).count == 0) {
-    throw UsageError("train: --memory-budget must be above 0");
-  }
-  if (o.run_dir.empty()) o.run_dir = default_run_directory().string();
+  const nn::OptimizerInfo& usual = nn::optimizer_info(o.optimizer.kind);
+  o.optimizer.learning_rate = nn::learning_rate(o.optimizer);
+  if (!o.optimizer.beta1) o.optimizer.beta1 = usual.beta1;
+  if (!o.optimizer.beta2) o.optimizer.beta2 = usual.beta2;
+  const int compute_threads = o.machine.compute_threads;
+  choose(o.machine);
+  o.machine.compute_threads = compute_threads;  // once the model is known
+  if (!o.machine.precision) o.machine.precision = nn::Precision::fp32;
 }
 
-Shape sample_shape(const TrainOptions& o, const Dataset& training) {
+Shape sample_shape(const TrainSpec& o, const Dataset& training) {
   if (training.dtype() == DType::f32) return training.natural_shape();
-  const auto [height, width] = parse_size(o.size);
-  return {height, width, o.channels.value_or(3)};
+  const ImageSize size = o.images.size.value();
+  return {size.height, size.width, o.images.channels.value_or(3)};
 }
 
-std::optional<KnownClasses> classes_of_model(const TrainOptions& o) {
-  const bool keeps_output = o.transfer.head.empty() && o.labels.class_mode != "input";
-  if (!is_model_description(o.model) || !keeps_output) return {};
-  const std::vector<std::string> names = read_model_description(o.model).classes;
+std::optional<KnownClasses> classes_of_model(const TrainSpec& o) {
+  const bool keeps_output = o.model.head.empty() && o.labels.class_mode != ClassMode::input;
+  if (!is_model_description(o.model.name) || !keeps_output) return {};
+  const std::vector<std::string> names = read_model_description(o.model.name).classes;
   if (names.empty()) return {};
-  return KnownClasses{names, o.model, true};
+  return KnownClasses{names, o.model.name, true};
 }
 
-nn::Model make_model(const TrainOptions& o, const Dataset& training) {
+nn::Model make_model(const TrainSpec& o, const Dataset& training) {
   const Shape input = sample_shape(o, training);
   const bool is_table = training.dtype() == DType::f32;
   const auto classes = static_cast<std::int64_t>(training.classes().size());
   const std::int64_t outputs = outputs_for(o.labels, classes, input);
-  const nn::Initializer initializer = nn::initializer_named(o.initializer);
-  const bool is_given = is_model_description(o.model);
+  const nn::Initializer initializer = o.model.initializer;
+  const bool is_given = is_model_description(o.model.name);
   bool says_orientation = false;  // as model files do, and descriptions that speak of pixels
   nn::Model model;
   if (is_given) {
-    model = read_model_description(o.model);
+    model = read_model_description(o.model.name);
     if (is_table) leave_columns(model.preprocessing);
-    if (!o.transfer.head.empty()) model.input = input;  // features of any size
-    const bool is_json = std::filesystem::path(o.model).extension() == ".json";
+    if (!o.model.head.empty()) model.input = input;  // features of any size
+    const bool is_json = std::filesystem::path(o.model.name).extension() == ".json";
     says_orientation = !is_json || model.preprocessing != nn::Preprocessing{};
   } else {
-    model = nn::zoo_model(o.model, input, outputs, initializer);
+    model = nn::zoo_model(o.model.name, input, outputs, initializer);
     model.preprocessing.scale = nn::default_preprocessing(input).scale;
   }
   if (!says_orientation) model.preprocessing.exif_orientation = !is_table;
-  model = with_transfer(std::move(model), o.transfer, outputs, initializer);
-  if (is_given) check_fit(model, o.model, input, training, o.labels.class_mode == "input");
-  check_columns_of_weights(o.transfer, training);
+  model = with_transfer(std::move(model), o.model, outputs, initializer);
+  if (is_given)
+    check_fit(model, o.model.name, input, training, o.labels.class_mode == ClassMode::input);
+  check_columns_of_weights(o.model, training);
   nn::Preprocessing& preprocessing = model.preprocessing;
-  if (!says_preprocessing(o)) take_preprocessing(preprocessing, o.transfer, model);
-  apply(o.preprocessing, input, preprocessing);
-  if (!o.filter.empty()) preprocessing.filter = o.filter;
+  if (!says_preprocessing(o)) take_preprocessing(preprocessing, o.model, model);
+  apply(o.images, input, preprocessing);
+  if (o.images.filter) preprocessing.filter = to_string(*o.images.filter);
   if (!turns_images(o)) preprocessing.exif_orientation = false;
-  if (o.scale) preprocessing.scale = static_cast<float>(*o.scale);
-  if (!o.mean.empty()) preprocessing.mean = numbers_of<float>(o.mean, "train: --mean");
-  if (!o.deviation.empty())
-    preprocessing.deviation = numbers_of<float>(o.deviation, "train: --deviation");
+  if (o.images.scale) preprocessing.scale = static_cast<float>(*o.images.scale);
+  if (!o.images.mean.empty()) preprocessing.mean = o.images.mean;
+  if (!o.images.deviation.empty()) preprocessing.deviation = o.images.deviation;
   (void)filter_from_name(preprocessing.filter);
   model.classes = training.classes();
   model.table = is_table && training.table() != nullptr ? *training.table() : TableForm{};
-  fit_to_class_mode(o.labels, classes, is_given && o.transfer.head.empty(), model);
+  fit_to_class_mode(o.labels, classes, is_given && o.model.head.empty(), model);
   nn::validate(model);
   return model;
-}
-
-nn::OptimizerOptions optimizer_options(const TrainOptions& o) {
-  return {.kind = nn::optimizer_kind(o.optimizer),
-          .learning_rate = o.learning_rate,
-          .momentum = o.momentum,
-          .nesterov = o.nesterov,
-          .beta1 = o.beta1,
-          .beta2 = o.beta2,
-          .epsilon = o.epsilon,
-          .weight_decay = o.weight_decay};
 }
 
 DecoderOptions decoder_options(Bytes budget, int threads, std::uint64_t max_pixels,

@@ -3,11 +3,10 @@
 // printed, run and saved is one and the same.
 
 #include "apps/data.h"
-#include "apps/train_options.h"
 
 #include <millrace/io/decode.h>
 #include <millrace/nn/model.h>
-#include <millrace/nn/optimizer.h>
+#include <millrace/training/train_spec.h>
 
 #include <filesystem>
 #include <optional>
@@ -17,20 +16,18 @@ namespace millrace::apps {
 
 /// Fills in size, channels, model, learning rate, device, threads of decoding, memory budget and
 /// run directory. Throws UsageError for values that cannot be read.
-void choose(TrainOptions& options, const Dataset& training);
+void choose(TrainSpec& options, const Dataset& training);
 
 /// The shape of one sample, from the options or the data set's own. Requires: choose().
-[[nodiscard]] Shape sample_shape(const TrainOptions& options, const Dataset& training);
+[[nodiscard]] Shape sample_shape(const TrainSpec& options, const Dataset& training);
 
 /// The classes of the model that the options name, where it has names for them and keeps its
 /// output. Requires: choose().
-[[nodiscard]] std::optional<KnownClasses> classes_of_model(const TrainOptions& options);
+[[nodiscard]] std::optional<KnownClasses> classes_of_model(const TrainSpec& options);
 
 /// The model that the options describe: from the zoo, or a JSON file whose input and number of
 /// classes must fit the data. Throws UsageError or Error.
-[[nodiscard]] nn::Model make_model(const TrainOptions& options, const Dataset& training);
-
-[[nodiscard]] nn::OptimizerOptions optimizer_options(const TrainOptions& options);
+[[nodiscard]] nn::Model make_model(const TrainSpec& options, const Dataset& training);
 
 /// How much memory decoding may take, for the decoders of one pipeline: each of `threads` has up to
 /// 32 MiB for a file and 32 MiB for an image, within a sixteenth of the budget; what is larger

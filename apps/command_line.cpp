@@ -1,11 +1,11 @@
 #include "apps/command_line.h"
 
-#include <millrace/core/error.h>
-#include <millrace/core/lower_case.h>
+#include <millrace/training/recipe.h>
+
+#include <boost/program_options.hpp>
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 
 namespace millrace::apps {
@@ -15,64 +15,83 @@ namespace po = boost::program_options;
 namespace {
 
 constexpr unsigned kLineLength = 100;
-
-po::options_description group(const std::string& title) {
-  return po::options_description(title, kLineLength, kLineLength * 2 / 3);
-}
-
-/// The characters that must change to turn one word into another (Levenshtein).
-std::size_t distance(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i);
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row.back();
-}
-
-/// " (did you mean 'epochs'?)" where a name is near.
-std::string suggestion(const std::string& wrong, const po::options_description& options) {
-  std::string best;
-  std::size_t least = wrong.size() / 3 + 1;
-  for (const auto& option : options.options()) {
-    const std::size_t away = distance(wrong, option->long_name());
-    if (away <= least) {
-      least = away;
-      best = option->long_name();
-    }
-  }
-  return best.empty() ? "" : concat(" (did you mean '", best, "'?)");
-}
+constexpr const char* kPositionals = "argument";  // no option may be called so
 
 std::string without_dashes(std::string name) {
   name.erase(0, name.find_first_not_of('-'));
   return name;
 }
 
-std::string trimmed(const std::string& text) {
-  const std::size_t begin = text.find_first_not_of(" \t\r");
-  if (begin == std::string::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
+po::options_description group(const std::string& title) {
+  return po::options_description(title, kLineLength, kLineLength * 2 / 3);
 }
 
-/// What Boost says of a wrong value. It looks for %value% in the value that it has put in its
-/// place, without end: a value with that in it is told without its percent signs.
-std::string words_of(po::error& error, const std::vector<std::string>& given) {
-  auto* const named = dynamic_cast<po::error_with_option_name*>(&error);
-  for (std::string value : given) {
-    // In small letters, as Boost writes it where it reads yes or no.
-    const bool has_value = lower_case(value).find("%value%") != std::string::npos;
-    if (named == nullptr || !has_value) continue;
-    if (value.starts_with("--")) value.erase(0, value.find('=') + 1);
-    value.erase(std::remove(value.begin(), value.end(), '%'), value.end());
-    named->set_substitute("value", value);
+void add(po::options_description& options, const std::string& name, const std::string& unit,
+         const std::string& help, bool is_flag) {
+  const po::value_semantic* const kind = is_flag
+                                             ? static_cast<po::value_semantic*>(po::bool_switch())
+                                             : po::value<std::string>()->value_name(unit);
+  options.add_options()(name.c_str(), kind, help.c_str());
+}
+
+/// What --help prints of a topic.
+po::options_description described(const OptionList& options, const OptionList::Topic& topic) {
+  po::options_description lines = group(concat(topic.title, " (--help ", topic.key, ")"));
+  for (const auto& option : options.options()) {
+    if (option->topic != topic.key || option->is_positional) continue;
+    std::string help = option->help;
+    for (const std::string& other : option->other_names) help += "; also --" + other;
+    add(lines, option->shown_name(), option->unit, help, option->is_flag);
   }
-  return error.what();
+  return lines;
+}
+
+po::options_description general(bool takes_recipe) {
+  po::options_description lines = group("General (--help general)");
+  lines.add_options()("help", po::value<std::string>()->implicit_value("")->value_name("[TOPIC]"),
+                      "print this, or the options of one topic");
+  if (takes_recipe) {
+    add(lines, "recipe", "FILE.ini",
+        "read options from a file; those of the command line win: a flag of the file is taken back "
+        "by its form with no-, as in --no-flip, a value by none, as in --patience none",
+        false);
+  }
+  return lines;
+}
+
+/// All words that may begin with dashes.
+po::options_description known(const OptionList& options, bool takes_recipe) {
+  po::options_description all;
+  for (const auto& option : options.options()) {
+    std::vector<std::string> names = option->other_names;
+    names.push_back(option->name);
+    for (const std::string& name : names) {
+      add(all, name, "", "", option->is_flag);
+      if (option->is_flag) add(all, "no-" + name, "", "", true);
+    }
+  }
+  all.add(general(takes_recipe));
+  all.add_options()(kPositionals, po::value<std::vector<std::string>>());
+  return all;
+}
+
+/// "--flip=false" as "--no-flip".
+std::vector<std::string> with_plain_flags(const OptionList& options,
+                                          std::vector<std::string> words) {
+  for (std::string& word : words) {
+    const std::size_t equals = word.find('=');
+    if (!word.starts_with("--") || equals == std::string::npos) continue;
+    const auto [option, is_no] = options.find(word.substr(2, equals - 2));
+    if (option == nullptr || !option->is_flag) continue;
+    try {
+      const bool is_on = OptionText<bool>::read(word.substr(equals + 1)) != is_no;
+      word = concat(is_on ? "--" : "--no-", option->name);
+    } catch (const BadOptionText& error) {
+      throw UsageError(concat(word.substr(0, equals), " must be ", error.what(), ", not '",
+                              word.substr(equals + 1), "'"));
+    }
+  }
+  return words;
 }
 
 /// The file itself or, for a name alone, one of the recipes that were installed with the program.
@@ -92,136 +111,99 @@ CommandLine::CommandLine(std::string command, std::string usage, std::string des
       usage_(std::move(usage)),
       description_(std::move(description)) {}
 
-void CommandLine::topic(const std::string& key, const std::string& title) {
-  topics_.push_back({key, group(title + " (--help " + key + ")")});
-}
-
-void CommandLine::add(const char* name, po::value_semantic* value, const char* help) {
-  if (topics_.empty()) topics_.push_back({"options", group("Options")});
-  topics_.back().options.add_options()(name, value, help);
-}
-
-void CommandLine::positional(const char* name, std::string& field) {
-  hidden_.add_options()(
-      name, po::value<std::string>()->notifier([&field](const std::string& v) { field = v; }));
-  positional_.add(name, 1);
-  positional_names_.push_back(name);
-  values_.emplace_back(name, [&field] { return field; });
-}
-
-void CommandLine::positional_many(const char* name, std::vector<std::string>& field) {
-  using Many = std::vector<std::string>;
-  hidden_.add_options()(name, po::value<Many>()->notifier([&field](const Many& v) { field = v; }));
-  positional_.add(name, -1);
-  positional_names_.push_back(name);
-}
-
-void CommandLine::accept_recipe() {
-  takes_recipe_ = true;
-}
-
-void CommandLine::refuse(const std::string& why) const {
-  throw UsageError(concat(command_, ": ", why, "; see 'millrace ", command_, " --help'"));
+void CommandLine::positional_many(std::string name, std::vector<std::string>& field) {
+  many_ = std::move(name);
+  rest_ = &field;
 }
 
 void CommandLine::print_help(const std::string& wanted) const {
-  const auto found = std::find_if(topics_.begin(), topics_.end(),
-                                  [&](const Topic& topic) { return topic.key == wanted; });
-  if (!wanted.empty() && found == topics_.end()) {
-    std::string keys;
-    for (const Topic& topic : topics_) keys += (keys.empty() ? "" : ", ") + topic.key;
-    throw UsageError(
-        concat(command_, ": --help has no topic '", wanted, "'; the topics are ", keys));
+  std::string keys;
+  for (const Topic& topic : topics()) {
+    if (topic.key == wanted) {
+      std::cout << described(*this, topic);
+      return;
+    }
+    keys += topic.key + ", ";
   }
-  if (!wanted.empty()) {
-    std::cout << found->options;
+  if (wanted == "general") {
+    std::cout << general(takes_recipe_);
     return;
   }
-  std::cout << "usage: millrace " << usage_ << "\n\n" << description_ << "\n\n";
-  for (const Topic& topic : topics_) std::cout << topic.options << '\n';
-}
-
-void CommandLine::out_of_range(const char* name, std::int64_t value) const {
-  throw UsageError(concat(command_, ": --", name, " must be ", value < 0 ? "0 or more" : "smaller",
-                          ", not ", value));
-}
-
-/// Boost's own reader cuts values at '#', which may be part of a path. Here a comment is a line.
-void CommandLine::read_recipe(const std::string& name) {
-  const std::string path = find_recipe(name);
-  std::ifstream file(path);
-  if (!file) throw UsageError(concat(command_, ": cannot read the recipe ", path));
-  po::options_description keys;
-  for (const Topic& topic : topics_) keys.add(topic.options);
-  keys.add(hidden_);
-  po::parsed_options parsed(&keys);
-  std::string line;
-  for (int number = 1; std::getline(file, line); ++number) {
-    line = trimmed(line);
-    if (line.empty() || line.front() == '#' || line.front() == ';') continue;
-    const std::size_t equals = line.find('=');
-    const std::string key = trimmed(line.substr(0, equals));
-    const auto refuse_line = [&](const auto&... why) {
-      throw UsageError(concat("recipe ", path, ", line ", number, ": ", why...));
-    };
-    if (equals == std::string::npos) refuse_line("'", line, "' is not KEY = VALUE");
-    if (keys.find_nothrow(key, false) == nullptr || key == "help" || key == "recipe") {
-      refuse_line("unknown key '", key, "'", suggestion(key, keys));
-    }
-    parsed.options.emplace_back(key, std::vector<std::string>{trimmed(line.substr(equals + 1))});
+  if (!wanted.empty()) {
+    throw UsageError(
+        concat("--help has no topic '", wanted, "'; the topics are ", keys, "general"));
   }
-  try {
-    po::store(parsed, values_map_);
-  } catch (po::error& error) {
-    std::vector<std::string> given;
-    for (const po::option& option : parsed.options) given.push_back(option.value.front());
-    throw UsageError(concat("recipe ", path, ": ", words_of(error, given)));
+  std::cout << "usage: millrace " << usage_ << "\n\n" << description_ << "\n\n";
+  for (const Topic& topic : topics()) std::cout << described(*this, topic) << '\n';
+  std::cout << general(takes_recipe_) << '\n';
+}
+
+void CommandLine::read(const std::vector<std::string>& arguments) {
+  namespace style = po::command_line_style;
+  constexpr int kDashes = style::unix_style & ~style::allow_guessing & ~style::allow_short;
+  const po::options_description words = known(*this, takes_recipe_);
+  po::positional_options_description positional;
+  positional.add(kPositionals, -1);
+  const po::parsed_options parsed = po::command_line_parser(with_plain_flags(*this, arguments))
+                                        .options(words)
+                                        .positional(positional)
+                                        .style(kDashes)
+                                        .run();
+  auto next = options().begin();
+  for (const po::option& word : parsed.options) {
+    const std::string value = word.value.empty() ? std::string() : word.value.front();
+    if (word.string_key == "help") {
+      wants_help_ = true;
+      help_topic_ = value;
+    } else if (word.string_key == "recipe" && takes_recipe_) {
+      recipe_ = value;
+    } else if (word.position_key < 0) {
+      set(word.string_key, word.value.empty() ? "true" : value, OptionSource::command_line);
+    } else {
+      next = std::find_if(next, options().end(),
+                          [](const auto& option) { return option->is_positional; });
+      if (next != options().end()) {
+        set((*next++)->name, value, OptionSource::command_line);
+      } else if (rest_ != nullptr) {
+        rest_->push_back(value);
+      } else {
+        throw UsageError(
+            concat("more arguments than the command takes; see 'millrace ", command_, " --help'"));
+      }
+    }
   }
 }
 
 bool CommandLine::parse(const std::vector<std::string>& arguments) {
-  po::options_description general = group("General");
-  general.add_options()("help", po::value<std::string>()->implicit_value("")->value_name("[TOPIC]"),
-                        "print this, or the options of one topic");
-  if (takes_recipe_) {
-    general.add_options()("recipe", po::value<std::string>()->value_name("FILE.ini"),
-                          "read options from a file; those of the command line win");
-  }
-  topics_.push_back({"general", general});
-  po::options_description all;
-  for (const Topic& topic : topics_) all.add(topic.options);
-  all.add(hidden_);
+  const auto hint = [this](const std::string& why) {
+    return UsageError(concat(command_, ": ", why, "; see 'millrace ", command_, " --help'"));
+  };
   try {
-    namespace style = po::command_line_style;
-    const int dashes = style::unix_style & ~style::allow_guessing & ~style::allow_short;
-    po::store(
-        po::command_line_parser(arguments).options(all).positional(positional_).style(dashes).run(),
-        values_map_);
-    if (values_map_.count("help") != 0) {
-      print_help(values_map_["help"].as<std::string>());
+    read(arguments);
+    if (wants_help_) {
+      print_help(help_topic_);
       return false;
     }
-    if (values_map_.count("recipe") != 0) read_recipe(values_map_["recipe"].as<std::string>());
-    po::notify(values_map_);
+    if (complete_) complete_();
+    if (!recipe_.empty()) read_recipe(find_recipe(recipe_), *this);
+    const auto [quiet, is_no] = find("quiet");
+    const bool tells = quiet == nullptr || quiet->write() == "false";
+    for (const std::string& dropped : settle()) {
+      if (tells) std::cerr << "millrace: " << dropped << "; it is left out\n";
+    }
   } catch (const po::unknown_option& error) {
     const std::string name = without_dashes(error.get_option_name());
-    refuse(concat("unknown option '--", name, "'", suggestion(name, all)));
-  } catch (const po::too_many_positional_options_error&) {
-    refuse("more arguments than the command takes");
-  } catch (po::error& error) {
-    refuse(words_of(error, arguments));
+    const std::string near = nearest(name);
+    throw hint(concat("unknown option '--", name, "'",
+                      near.empty() ? std::string() : concat(" (did you mean '", near, "'?)")));
+  } catch (const po::error_with_option_name& error) {
+    throw hint(error.what());
+  } catch (const po::error& error) {
+    throw hint(error.what());
+  } catch (const UsageError& error) {
+    throw UsageError(concat(command_, ": ", error.what()));
   }
   return true;
-}
-
-std::string CommandLine::recipe(const std::vector<std::string>& without) const {
-  std::string text;
-  for (const auto& [name, value] : values_) {
-    if (std::find(without.begin(), without.end(), name) != without.end()) continue;
-    const std::string written = value();
-    if (!written.empty()) text += concat(name, " = ", written, '\n');
-  }
-  return text;
 }
 
 }  // namespace millrace::apps

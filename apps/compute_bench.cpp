@@ -1,6 +1,5 @@
 #include "apps/compute_bench.h"
 
-#include "apps/find_model.h"
 #include "apps/synthetic.h"
 
 #include <millrace/core/error.h>
@@ -12,6 +11,7 @@
 #include <millrace/nodes/cast.h>
 #include <millrace/nodes/copy_to_device.h>
 #include <millrace/pipeline/pool.h>
+#include <millrace/training/find_model.h>
 
 #include <algorithm>
 #include <chrono>
@@ -53,7 +53,7 @@ class ComputeBench {
         batch_(batch),
         shares_host_memory_(device.engine->shares_host_memory()),
         executor_(compile(*device.engine)),
-        budget_(parse_bytes(options.machine.memory_budget)),
+        budget_(options.machine.memory_budget.value()),
         host_(make_host_pool(*device.engine)),
         device_("device batch", 1,
                 DeviceBatchFactory{device.engine, model.input, host_dtype(), batch}, budget_),
@@ -111,8 +111,8 @@ class ComputeBench {
   }
   std::unique_ptr<nn::Executor> compile(const nn::Engine& engine) const {
     nn::CompileOptions compile{.batch = batch_, .masks = options_.masks};
-    compile.optimizer.kind = nn::optimizer_kind(options_.optimizer);
-    compile.optimizer.momentum = options_.momentum;
+    compile.optimizer.kind = options_.optimizer.kind;
+    compile.optimizer.momentum = options_.optimizer.momentum;
     compile.seed = options_.seed;
     return engine.compile(model_, compile);
   }

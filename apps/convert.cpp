@@ -4,15 +4,15 @@
 #include "apps/commands.h"
 #include "apps/convert_weights.h"
 #include "apps/lists.h"
-#include "apps/number_text.h"
 #include "apps/progress.h"
-#include "apps/transfer_options.h"
 
 #include <millrace/core/error.h>
+#include <millrace/core/number_text.h>
 #include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
 #include <millrace/io/convert_idx.h>
 #include <millrace/pipeline/interrupt.h>
+#include <millrace/training/options/options.h>
 
 #include <iostream>
 
@@ -41,8 +41,8 @@ int convert(const Arguments& arguments) {
        "what the weights are of: a name, a JSON file, a model file; default: IN's own, or VGG16");
   line("input", weights.input, "HxWxC|F", "of a model that is named");
   line("outputs", weights.outputs, "K", "of a model that is named");
-  line("ignore-layers", weights.ignore_layers, "NAME,...", kIgnoreLayersHelp);
-  line("flatten-order", weights.flatten_order, "NAME", kFlattenOrderHelp);
+  list_ignored_layers(line, weights.pretrained.ignored);
+  list_flatten_order(line, weights.pretrained.flatten);
   line("quiet", quiet, "", "print errors only");
   if (!line.parse(arguments)) return 0;
   if (form != "idx" && form != "weights") {

@@ -1,15 +1,15 @@
 #include "apps/convert_weights.h"
 
-#include "apps/find_model.h"
 #include "apps/lists.h"
-#include "apps/transfer_options.h"
 
 #include <millrace/core/error.h>
 #include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
 #include <millrace/nn/preprocessing.h>
 #include <millrace/nn/zoo/vgg.h>
-#include <millrace/nodes/published_weights.h>
+#include <millrace/training/find_model.h>
+#include <millrace/training/published_weights.h>
+#include <millrace/training/transfer.h>
 
 #include <algorithm>
 #include <cmath>
@@ -95,8 +95,7 @@ void name_classes(const std::string& names, nn::Model& model) {
 void convert_weights(const ConvertWeightsOptions& o) {
   const std::filesystem::path from = weights_file(o.from);
   nn::Model model = model_of(o, from);
-  const Pretrained weights(from, model, model.layers.size(),
-                           pretrained_options(o.ignore_layers, o.flatten_order));
+  const Pretrained weights(from, model, model.layers.size(), o.pretrained);
   if (!weights.missing().empty()) {
     throw Error(concat(from.string(), ": ", weights.why_missing(weights.missing().front()),
                        "; all weights of the model '", model.name, "' are wanted"));

@@ -2,6 +2,8 @@
 // millrace convert weights: weights of Keras, PyTorch or Millrace as one safetensors file that
 // PyTorch and Millrace read.
 
+#include <millrace/training/weight_matching.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -14,7 +16,7 @@ struct ConvertWeightsOptions {
   std::string input;         ///< HxWxC, with a SPEC
   std::int64_t outputs = 0;  ///< with a SPEC
   std::string classes;       ///< their names, "cats,dogs"; empty: the model's own
-  std::string ignore_layers, flatten_order;  ///< as TransferOptions has them
+  PretrainedOptions pretrained;
   bool quiet = false;
 };
 

@@ -1,14 +1,14 @@
 #include "apps/data.h"
 
 #include "apps/left_out_report.h"
-#include "apps/number_text.h"
-#include "apps/table_options.h"
 
+#include <millrace/core/number_text.h>
 #include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
 #include <millrace/image/orientation.h>
 #include <millrace/io/decode.h>
 #include <millrace/io/split.h>
+#include <millrace/training/tables.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -75,14 +75,14 @@ ChosenPart choose_part(const DataLayout& layout, const std::string& word, const 
 namespace {
 
 /// What to validate on, and its name for people; nothing where a share of DATA is to be split off.
-std::optional<std::pair<ChosenPart, std::string>> validation_of(const DataOptions& o,
+std::optional<std::pair<ChosenPart, std::string>> validation_of(const DataSpec& o,
                                                                 const DataLayout& layout) {
   const bool is_own = o.validation.empty();
   if (is_own && o.part.empty() && !layout.validation) return {};
-  const std::string& where = is_own ? o.data : o.validation;
+  const std::string& where = is_own ? o.path : o.validation;
   const ChosenPart chosen = choose_part(is_own ? layout : find_data(where), o.part, where);
   if (is_own && chosen.name == "train") {
-    throw UsageError(concat("train: --part ", o.part,
+    throw UsageError(concat("--part ", o.part,
                             " would validate on what is trained on; name another part, or another "
                             "data set with --validation"));
   }
@@ -93,19 +93,20 @@ std::optional<std::pair<ChosenPart, std::string>> validation_of(const DataOption
 
 /// Gives names to the numbers of both sides. Whether there were any.
 bool give_names(std::shared_ptr<const Dataset>& training,
-                std::shared_ptr<const Dataset>& validation, const DataOptions& o) {
+                std::shared_ptr<const Dataset>& validation, const DataSpec& o,
+                const std::vector<std::string>& names) {
   bool are_used = false;
   for (auto* set : {&training, &validation}) {
-    if (*set == nullptr || o.class_names.empty() || !are_numbers((*set)->classes())) continue;
+    if (*set == nullptr || names.empty() || !are_numbers((*set)->classes())) continue;
     const bool is_other = set == &validation && !o.validation.empty();
-    *set = name_classes(*set, is_other ? o.validation : o.data, o.class_names);
+    *set = name_classes(*set, is_other ? o.validation : o.path, names);
     are_used = true;
   }
   return are_used;
 }
 
 /// Opens both sides as they are; the validation side is null where it is to be split off.
-Datasets open_sides(const DataOptions& o, const DataLayout& layout, const ChosenPart* validation,
+Datasets open_sides(const DataSpec& o, const DataLayout& layout, const ChosenPart* validation,
                     const Watch& watch) {
   const OpenOptions options{.table = o.table};
   Datasets sides{open_dataset(layout.kind, layout.train, watch, options), nullptr};
@@ -118,30 +119,32 @@ Datasets open_sides(const DataOptions& o, const DataLayout& layout, const Chosen
   return sides;
 }
 
-std::string describe_split(const DataOptions& o, std::uint32_t count) {
+std::string describe_split(const TrainSpec& spec, std::uint32_t count) {
   if (count == 0) return "none";
-  return concat(with_commas(count), " of them (", percent(o.validation_share),
-                " of each class, drawn by seed ", o.seed, ")");
+  return concat(with_commas(count), " of them (", percent(spec.data.validation_share),
+                " of each class, drawn by seed ", spec.seed, ")");
 }
 
 }  // namespace
 
-TrainingData open_training_data(const DataOptions& o, Show show, std::stop_token stop) {
-  const DataLayout layout = find_data(o.data);
-  check_is_table(o.table, o.data, layout.kind == DataKind::csv);
+TrainingData open_training_data(const TrainSpec& spec, Show show, std::stop_token stop) {
+  const DataSpec& o = spec.data;
+  const DataLayout layout = find_data(o.path);
+  check_is_table(o.table, o.path, layout.kind == DataKind::csv);
   const auto other = validation_of(o, layout);
   Datasets sides;
   {
-    Counting counting(show, "reading " + shown(o.data), "files");
+    Counting counting(show, "reading " + shown(o.path), "files");
     sides =
         open_sides(o, layout, other ? &other->first : nullptr, watch_of(counting, std::move(stop)));
   }
   auto& [training, validation] = sides;
   TrainingData data;
-  if (!give_names(training, validation, o)) data.class_names = o.class_names;
+  const std::vector<std::string>& names = spec.labels.class_names;
+  if (!give_names(training, validation, o, names)) data.class_names = names;
   if (validation != nullptr) {
-    validation = match_classes(validation, o.validation.empty() ? o.data : o.validation,
-                               {training->classes(), o.data})
+    validation = match_classes(validation, o.validation.empty() ? o.path : o.validation,
+                               {training->classes(), o.path})
                      .dataset;
   }
   for (const std::string& note : layout.notes) print_note(note, show);
@@ -157,16 +160,17 @@ TrainingData open_training_data(const DataOptions& o, Show show, std::stop_token
         concat(with_commas(validation->size()), ' ', unit_of(*validation, validation->size()),
                " of ", other->second);
   } else {
-    Split parts = split(*training, o.validation_share, o.seed);
+    const double share = o.replay > 0 ? 0 : o.validation_share;
+    Split parts = split(*training, share, spec.seed);
     data.training = {training, std::move(parts.train)};
     data.validation = {training, std::move(parts.validation)};
-    data.validation_description = describe_split(o, data.validation.size());
+    data.validation_description = describe_split(spec, data.validation.size());
   }
-  check_several_classes(data.training, o.data);
+  check_several_classes(data.training, o.path);
   return data;
 }
 
-void match_model(TrainingData& data, const DataOptions& o, const KnownClasses& model) {
+void match_model(TrainingData& data, const DataSpec& o, const KnownClasses& model) {
   const bool is_one = data.validation.dataset == data.training.dataset;
   try {
     const auto match = [&](SampleSet& set, const std::string& where, bool are_all_wanted) {
@@ -174,11 +178,11 @@ void match_model(TrainingData& data, const DataOptions& o, const KnownClasses& m
       known.are_all_wanted = are_all_wanted;
       set.dataset = match_classes(set.dataset, where, known, data.class_names).dataset;
     };
-    match(data.training, o.data, true);
+    match(data.training, o.path, true);
     if (is_one) {
       data.validation.dataset = data.training.dataset;
     } else if (data.validation.dataset != nullptr) {
-      match(data.validation, o.validation.empty() ? o.data : o.validation, false);
+      match(data.validation, o.validation.empty() ? o.path : o.validation, false);
     }
   } catch (const UsageError&) {
     throw;

@@ -6,6 +6,7 @@
 #include <millrace/io/class_names.h>
 #include <millrace/io/find_data.h>
 #include <millrace/nodes/directory_reader.h>
+#include <millrace/training/train_spec.h>
 
 #include <cstdint>
 #include <memory>
@@ -21,17 +22,7 @@ struct TrainingData {
   std::string description;             ///< "60,000 images in 10 classes"
   std::string validation_description;  ///< "10,000 of test/", "20 % of them (12,000), drawn by seed
                                        ///< 1", "none"
-  std::vector<std::string> class_names{};  ///< those of DataOptions that no data set here needed
-};
-
-struct DataOptions {
-  std::string data;
-  std::string validation;  ///< another data set, or empty
-  double validation_share = 0.2;
-  std::uint64_t seed = 1;
-  std::string part{};  ///< to validate on, as part_of() knows it; empty: as choose_part() says
-  std::vector<std::string> class_names{};  ///< for numbers, or empty
-  CsvOptions table{};                      ///< how rows are read, where they are
+  std::vector<std::string> class_names{};  ///< those of the spec that no data set here needed
 };
 
 /// A part of a data set.
@@ -48,13 +39,13 @@ struct ChosenPart {
 
 /// Throws Error as find_data() and open_datasets() do, and if the sides do not go together;
 /// Stopped.
-[[nodiscard]] TrainingData open_training_data(const DataOptions& options, Show show,
+[[nodiscard]] TrainingData open_training_data(const TrainSpec& spec, Show show,
                                               std::stop_token stop);
 
 /// The samples under the classes of a model that they are to train further, all of which they must
-/// have. `options.data` and so on are for messages. Throws UsageError as match_classes() throws
+/// have. `options` are for messages. Throws UsageError as match_classes() throws
 /// Error.
-void match_model(TrainingData& data, const DataOptions& options, const KnownClasses& model);
+void match_model(TrainingData& data, const DataSpec& options, const KnownClasses& model);
 
 /// One part, with classes as it has them and its notes not printed.
 [[nodiscard]] std::shared_ptr<const Dataset> open_part(const ChosenPart& part,

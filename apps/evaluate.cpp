@@ -8,16 +8,17 @@
 #include "apps/evaluate_options.h"
 #include "apps/evaluation_data.h"
 #include "apps/evaluation_report.h"
-#include "apps/find_model.h"
 #include "apps/left_out_report.h"
-#include "apps/loss_options.h"
-#include "apps/number_text.h"
 #include "apps/one_pass.h"
-#include "apps/outputs.h"
 
+#include <millrace/core/number_text.h>
 #include <millrace/core/shown_text.h>
 #include <millrace/pipeline/interrupt.h>
 #include <millrace/pipeline/pipeline.h>
+#include <millrace/training/find_model.h>
+#include <millrace/training/loss_choice.h>
+#include <millrace/training/outputs.h>
+#include <millrace/training/tables.h>
 
 #include <nlohmann/json.hpp>
 
@@ -66,10 +67,10 @@ OnePass pass_of(const Evaluation& e) {
 }
 
 /// As the run measured what it kept back, where the user does not say otherwise.
-void measure_as_in(const TrainOptions& run, EvaluateOptions& o) {
+void measure_as_in(const TrainSpec& run, EvaluateOptions& o) {
   o.batch = o.asked_batch.value_or(run.batch);
-  if (o.machine.precision.empty() && o.machine.device == run.device) {
-    o.machine.precision = run.precision;
+  if (!o.machine.precision && o.machine.device == run.machine.device) {
+    o.machine.precision = run.machine.precision;
   }
 }
 
@@ -77,24 +78,24 @@ Evaluation prepare(EvaluateOptions options, Show show, std::stop_token stop) {
   Evaluation e;
   e.saved = load_trained_model("evaluate", options.model);
   check_outputs(e.saved.model, options.model);
-  e.measured = open_evaluation_data(
-      {options.model, options.data, options.part, options.held_out,
-       class_names_of(options.class_names), csv_options(options.table, e.saved.model)},
-      e.saved.model, show, std::move(stop));
+  e.measured = open_evaluation_data({options.model, options.data, options.part, options.held_out,
+                                     options.class_names, for_model(options.table, e.saved.model)},
+                                    e.saved.model, show, std::move(stop));
   e.data = std::move(e.measured.samples);
   e.names = e.measured.names;
   options.data = e.measured.data;
   if (e.measured.run) measure_as_in(*e.measured.run, options);
-  e.engine = engine_for(options.machine.engine());
+  e.engine = engine_for({.machine = options.machine});
   e.options = std::move(options);
-  if (e.options.on_bad_image == "skip") e.lost = std::make_shared<LostSamples>(e.data, SampleSet{});
+  if (e.options.on_bad_image == BadImages::skip)
+    e.lost = std::make_shared<LostSamples>(e.data, SampleSet{});
   const OnePass pass = pass_of(e);
   nn::CompileOptions compile{.batch = e.options.batch,
                              .other_batches = make_reader(pass).short_batches(),
                              .training = false};
   if (e.measured.run) {  // its val_loss has these in it
-    compile.label_smoothing = e.measured.run->schedule.label_smoothing;
-    compile.gradient = gradient_of(e.measured.run->schedule);
+    compile.label_smoothing = e.measured.run->label_smoothing;
+    compile.gradient = e.measured.run->gradient;
     compile.loss = evaluated_loss(e.measured.run->loss, e.saved.model);
   }
   e.executor = e.engine->compile(e.saved.model, compile);
@@ -109,7 +110,7 @@ Pipeline compose(const Evaluation& e, OnStep on_step) {
   DirectoryReader reader = make_reader(pass);
 
   Pipeline p({.name = "evaluate",
-              .budget = parse_bytes(o.machine.memory_budget),
+              .budget = o.machine.memory_budget.value(),
               .threads = o.machine.threads});
   p.charge("index", 1, e.data.dataset->index_bytes());
   p.charge("order of samples", 1, reader.bytes());
@@ -120,7 +121,7 @@ Pipeline compose(const Evaluation& e, OnStep on_step) {
   auto device = p.pool<DeviceBatch>("device batches", kDeviceBatches, device_batches(pass));
 
   auto inputs = add_inputs(p, pass, std::move(reader), host, device,
-                           o.on_bad_image == "skip" ? skip() : fail(), e.lost);
+                           o.on_bad_image == BadImages::skip ? skip() : fail(), e.lost);
   p.sink(
       inputs, {.name = "evaluate", .on = On::engine},
       [executor = e.executor, report = std::move(on_step), width = output_width(pass.model),
@@ -196,7 +197,7 @@ int evaluate(const Arguments& arguments) {
       "may lack images of some. Images are\nresized and scaled as in training. "
       "With --quiet or --json, what was left out of folders is counted\non standard "
       "error.");
-  declare(line, options);
+  list(line, options);
   if (!line.parse(arguments)) return 0;
   check(options);
 

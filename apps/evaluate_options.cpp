@@ -1,13 +1,13 @@
 #include "apps/evaluate_options.h"
 
-#include "apps/label_options.h"
+#include "apps/engine_choice.h"
 
 #include <millrace/core/error.h>
 #include <millrace/io/data_layout.h>
 
 namespace millrace::apps {
 
-void declare(CommandLine& line, EvaluateOptions& o) {
+void list(CommandLine& line, EvaluateOptions& o) {
   line.positional("model", o.model);
   line.positional("data", o.data);
   line.topic("data", "Data");
@@ -18,14 +18,13 @@ void declare(CommandLine& line, EvaluateOptions& o) {
       "held-out", o.held_out, "",
       "only the share of its data that the run in MODEL kept back for validation; DATA can be left "
       "out");
-  line("class-names", o.class_names, "A,B,...|FILE", kClassNamesHelp);
+  list_class_names(line, o.class_names);
   line("batch", o.asked_batch, "N",
-       "samples of a step; default 32, with --held-out that of the run");
-  line("on-bad-image", o.on_bad_image, "fail|skip",
-       "an image that cannot be read ends the run (default) or is left out");
-  declare_max_image_pixels(line, o.max_image_pixels);
-  declare(line, o.table, true);
-  declare(line, o.machine);
+       "samples of a step; default 32, with --held-out that of the run", at_least(1));
+  list_bad_images(line, o.on_bad_image);
+  list_max_image_pixels(line, o.max_image_pixels);
+  list_table(line, o.table, true);
+  list_machine(line, o.machine);
   line.topic("output", "Output");
   line("no-auc", o.no_auc, "", "leave out the areas under ROC curves, which keep all outputs");
   line("json", o.json, "", "print one JSON object instead of text");
@@ -40,17 +39,11 @@ void check(EvaluateOptions& o) {
     throw UsageError("evaluate: --held-out is a part of its own; leave out --part");
   }
   o.batch = o.asked_batch.value_or(o.batch);
-  if (o.batch < 1) throw UsageError(concat("evaluate: --batch must be 1 or more, not ", o.batch));
-  if (o.on_bad_image != "fail" && o.on_bad_image != "skip") {
-    throw UsageError(concat("evaluate: --on-bad-image must be fail or skip, not ", o.on_bad_image));
-  }
   if (!o.part.empty() && !part_named(o.part)) {
     throw UsageError(
         concat("evaluate: --part must be train, validation, val or test, not ", o.part));
   }
-  check_max_image_pixels("evaluate", o.max_image_pixels);
-  check("evaluate", o.table);
-  check_and_choose("evaluate", o.machine);
+  choose(o.machine);
 }
 
 }  // namespace millrace::apps

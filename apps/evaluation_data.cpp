@@ -1,12 +1,7 @@
 #include "apps/evaluation_data.h"
 
-#include "apps/find_model.h"
 #include "apps/left_out_report.h"
-#include "apps/outputs.h"
-#include "apps/run_directory.h"
 #include "apps/run_recipe.h"
-#include "apps/sample_prints.h"
-#include "apps/table_options.h"
 
 #include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
@@ -14,6 +9,11 @@
 #include <millrace/io/files.h>
 #include <millrace/io/generated.h>
 #include <millrace/io/split.h>
+#include <millrace/training/find_model.h>
+#include <millrace/training/outputs.h>
+#include <millrace/training/run_directory.h>
+#include <millrace/training/sample_prints.h>
+#include <millrace/training/tables.h>
 
 #include <nlohmann/json.hpp>
 
@@ -38,15 +38,15 @@ void check_fit(const nn::Model& model, const Dataset& dataset, const std::string
 /// What a run directory tells of the samples of its run.
 struct RunData {
   fs::path run;
-  TrainOptions options;  ///< as config.ini has them
+  TrainSpec spec;  ///< as config.ini has them
   DataRecord record;
 };
 
 /// Whether a run validates on a share, as its options say; for runs of older programs.
-bool would_keep_share(const TrainOptions& o) {
+bool would_keep_share(const TrainSpec& o) {
   try {
-    return o.validation.empty() && o.validation_share > 0 && o.replay == 0 &&
-           !find_data(o.data).validation;
+    return o.data.validation.empty() && o.data.validation_share > 0 && o.data.replay == 0 &&
+           !find_data(o.data.path).validation;
   } catch (const Error&) {
     return true;  // the data are not where they were
   }
@@ -68,8 +68,7 @@ void read_record(RunData& run) {
   }
   run.record.training.samples = last.checkpoint.get<std::string>("data.training");
   run.record.validation.samples = last.checkpoint.get<std::string>("data.validation");
-  run.record.is_share =
-      run.record.validation.samples != "no samples" && would_keep_share(run.options);
+  run.record.is_share = run.record.validation.samples != "no samples" && would_keep_share(run.spec);
 }
 
 /// The run that the model is of, by the folder that it lies in; nothing where that is none.
@@ -79,7 +78,7 @@ std::optional<RunData> run_of(const std::string& model) {
   if (!fs::exists(folder / "config.ini", ignored)) return {};
   const fs::path named(model);
   RunData run{fs::is_directory(named, ignored) ? named : named.parent_path(), {}, {}};
-  run.options = options_of_run(folder);
+  run.spec = spec_of_run(folder);
   if (run.run.empty()) run.run = ".";
   read_record(run);
   return run;
@@ -88,11 +87,11 @@ std::optional<RunData> run_of(const std::string& model) {
 /// The share that a run kept back, where it did.
 void check_keeps_share(const RunData& run, const DataLayout& layout, const std::string& data) {
   const std::string name = run.run.string();
-  const TrainOptions& o = run.options;
+  const TrainSpec& o = run.spec;
   const auto refuse = [&](const auto&... what) { throw Error(concat(name, ": ", what...)); };
-  if (!o.validation.empty()) {
+  if (!o.data.validation.empty()) {
     refuse("kept nothing back, since it validated on other data; measure on those: ",
-           "millrace evaluate ", name, ' ', o.validation);
+           "millrace evaluate ", name, ' ', o.data.validation);
   }
   if (layout.validation) {
     refuse("kept nothing back of ", layout.train.samples.string(), ", since it validated on ",
@@ -100,7 +99,7 @@ void check_keeps_share(const RunData& run, const DataLayout& layout, const std::
            data);
   }
   if (!run.record.is_share) {
-    refuse("kept nothing back", o.replay > 0 ? " (--replay)" : " (--validation-share 0)",
+    refuse("kept nothing back", o.data.replay > 0 ? " (--replay)" : " (--validation-share 0)",
            "; measure on samples that it was not trained on: millrace evaluate ", name, " OTHER");
   }
 }
@@ -111,8 +110,8 @@ std::vector<std::string> names_for_numbers(const EvaluationRequest& request,
   if (!request.class_names.empty() || !run) return request.class_names;
   std::error_code ignored;
   const bool is_same = request.held_out || request.data.empty() ||
-                       request.data == run->options.data ||
-                       fs::equivalent(request.data, run->options.data, ignored);
+                       request.data == run->spec.data.path ||
+                       fs::equivalent(request.data, run->spec.data.path, ignored);
   return is_same ? run->record.class_names : std::vector<std::string>();
 }
 
@@ -156,7 +155,7 @@ void check_held_out(const EvaluationData& result, const RunData& run,
 bool is_training_data(const RunData& run, const DataPart& part) {
   try {
     std::error_code ignored;
-    const DataLayout layout = find_data(run.options.data);
+    const DataLayout layout = find_data(run.spec.data.path);
     return part.samples == layout.train.samples ||
            fs::equivalent(part.samples, layout.train.samples, ignored);
   } catch (const Error&) {
@@ -191,8 +190,8 @@ void tell_trained_on(EvaluationData& result, const RunData& run, const nn::Model
     return;
   }
   if (record.is_share) {
-    const TrainOptions& o = run.options;
-    const SampleSet trained{set.dataset, split(raw, o.validation_share, o.seed).train};
+    const TrainSpec& o = run.spec;
+    const SampleSet trained{set.dataset, split(raw, o.data.validation_share, o.seed).train};
     if (are(trained, record.training)) {
       result.trained_on = trained.size();
       result.warning = concat("the model was trained on ", trained.size(), " of these ", set.size(),
@@ -207,10 +206,10 @@ void tell_trained_on(EvaluationData& result, const RunData& run, const nn::Model
 EvaluationData open_held_out(const EvaluationRequest& request, const RunData& run,
                              const nn::Model& model, Show show, std::stop_token stop) {
   EvaluationData result;
-  result.data = request.data.empty() ? run.options.data : request.data;
+  result.data = request.data.empty() ? run.spec.data.path : request.data;
   result.part = "held-out";
   result.trained_on = 0;
-  result.run = run.options;
+  result.run = run.spec;
   if (std::error_code ignored;
       request.data.empty() && !is_generated(result.data) && !fs::exists(result.data, ignored)) {
     throw Error(concat(result.data, ": No such file or folder; if it was moved: millrace evaluate ",
@@ -221,10 +220,10 @@ EvaluationData open_held_out(const EvaluationRequest& request, const RunData& ru
   check_keeps_share(run, layout, result.data);
   const auto raw = open_part(choose_part(layout, "train", result.data),
                              {.is_companion = true, .table = request.table}, show, std::move(stop));
-  result.samples.samples = split(*raw, run.options.validation_share, run.options.seed).validation;
+  result.samples.samples = split(*raw, run.spec.data.validation_share, run.spec.seed).validation;
   match(result, raw, model, request, run);
   check_held_out(result, run, class_names(model));
-  if (const std::uint32_t batches = run.options.limit_batches; batches > 0) {
+  if (const std::uint32_t batches = run.spec.data.limit_batches; batches > 0) {
     result.warning = concat("the run validated on its first ",
                             batches == 1 ? "batch" : concat(batches, " batches"),
                             " alone (--limit-batches), so its val_loss is another");

@@ -2,9 +2,9 @@
 // The samples that `evaluate` measures a model on, and what they were to the run that trained it.
 
 #include "apps/data.h"
-#include "apps/train_options.h"
 
 #include <millrace/nn/model.h>
+#include <millrace/training/train_spec.h>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -32,8 +32,8 @@ struct EvaluationData {
   std::string part;                ///< ChosenPart::name, or "held-out"
   /// How many of the samples the model was trained on, where the run tells.
   std::optional<std::uint32_t> trained_on;
-  std::string warning;              ///< what the figures are worth; empty if nothing
-  std::optional<TrainOptions> run;  ///< with held_out: how the run was begun
+  std::string warning;           ///< what the figures are worth; empty if nothing
+  std::optional<TrainSpec> run;  ///< with held_out: how the run was begun
 };
 
 /// Opens the samples and matches their classes with the model's. Prints the notes of the data set.

@@ -1,8 +1,8 @@
 #include "apps/evaluation_report.h"
 
-#include "apps/number_text.h"
 #include "apps/table.h"
 
+#include <millrace/core/number_text.h>
 #include <millrace/core/shown_text.h>
 
 #include <nlohmann/json.hpp>

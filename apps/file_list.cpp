@@ -6,7 +6,6 @@
 #include <millrace/io/image_walk.h>
 
 #include <glob.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <memory>

@@ -5,16 +5,15 @@
 #include "apps/command_line.h"
 #include "apps/commands.h"
 #include "apps/engine_choice.h"
-#include "apps/find_model.h"
 #include "apps/gpu.h"
 #include "apps/machine.h"
-#include "apps/machine_options.h"
-#include "apps/optimizer_options.h"
 
 #include <millrace/core/error.h>
 #include <millrace/io/watch.h>
 #include <millrace/pipeline/interrupt.h>
 #include <millrace/pipeline/threads.h>
+#include <millrace/training/find_model.h>
+#include <millrace/training/tables.h>
 
 #include <filesystem>
 #include <iostream>
@@ -24,22 +23,22 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void declare(CommandLine& line, InspectOptions& o) {
+void list(CommandLine& line, InspectOptions& o) {
   line.positional("what", o.what);
   line.positional("path", o.path);
   line.topic("data", "Data");
   line("full", o.full, "",
        "decode every image, to find damaged ones; list every file that is left out");
-  declare_max_image_pixels(line, o.max_image_pixels);
+  list_max_image_pixels(line, o.max_image_pixels);
   line("threads", o.threads, "N", "of reading; default: the cores one may use");
   line("quiet", o.quiet, "", "no progress");
   line("json", o.json, "", "of data: print one JSON object instead of text");
-  declare(line, o.table, false);
+  list_table(line, o.table, false);
   line.topic("model", "Model");
   line("against", o.against, "MODEL",
        "side by side with this one: parameters, FLOPs, memory, measured steps");
   line("batch", o.batch, "N", "samples of a training step; default 32");
-  line("optimizer", o.optimizer, "NAME", optimizer_help().c_str());
+  list_optimizer(line, o.optimizer);
   line("input", o.input, "HxWxC|F", "of a model that is named: cnn, mlp:500, ...");
   line("outputs", o.outputs, "K", "of a model that is named");
   line("dot", o.dot, "",
@@ -83,14 +82,12 @@ void check(InspectOptions& o) {
   if (o.dot && (o.what != "model" || !o.against.empty())) {
     throw UsageError("inspect: --dot draws one model: inspect model MODEL --dot");
   }
-  check_max_image_pixels("inspect", o.max_image_pixels);
   if (o.json && o.what != "data") throw UsageError("inspect: --json is for data");
   if (o.batch < 1) throw UsageError(concat("inspect: --batch must be 1 or more, not ", o.batch));
   if (o.threads < 0) {
     throw UsageError(concat("inspect: --threads must be 0 or more, not ", o.threads));
   }
-  check("inspect", o.table);
-  if (o.what != "data") check_is_table(csv_options(o.table), o.path, false);
+  if (o.what != "data") check_is_table(o.table, o.path, false);
   if (o.threads == 0) o.threads = available_threads();
 }
 
@@ -119,7 +116,7 @@ int inspect(const Arguments& arguments) {
                    "model: layers, parameters, FLOPs, memory of training, preprocessing, classes; "
                    "MODEL is a model\nfile, a run directory, a JSON description or a name with "
                    "--input and --outputs.");
-  declare(line, options);
+  list(line, options);
   if (!line.parse(arguments)) return 0;
   check(options);
 

@@ -2,9 +2,9 @@
 // The things that `millrace inspect` looks at.
 
 #include "apps/progress.h"
-#include "apps/table_options.h"
 
 #include <millrace/io/decode.h>
+#include <millrace/training/options/options.h>
 
 #include <cstdint>
 #include <stop_token>
@@ -20,13 +20,13 @@ struct InspectOptions {
   std::int64_t batch = 32;   ///< model: of training
   std::string input;         ///< model of the zoo: HxWxC or F
   std::int64_t outputs = 0;  ///< model of the zoo
-  std::string optimizer = "adam";
+  nn::OptimizerOptions optimizer{.kind = nn::OptimizerKind::adam};
   int threads = 0;
   std::uint64_t max_image_pixels = kMaxImagePixels;  ///< data
   bool quiet = false;
   bool json = false;  ///< data: one object instead of text
   bool dot = false;   ///< model: a drawing instead of text
-  TableOptions table;
+  CsvOptions table;
 };
 
 /// Prints what there is to compute with.

@@ -2,13 +2,13 @@
 
 #include "apps/bench.h"
 #include "apps/compute_bench.h"
-#include "apps/find_model.h"
 #include "apps/inspect.h"
-#include "apps/number_text.h"
 #include "apps/table.h"
 
 #include <millrace/core/error.h>
+#include <millrace/core/number_text.h>
 #include <millrace/io/watch.h>
+#include <millrace/training/find_model.h>
 
 #include <array>
 #include <iostream>
@@ -76,8 +76,8 @@ void print(const std::array<Costs, 2>& costs, const InspectOptions& o, const Ben
   };
   time("training step ms" + batch, &ComputeMeasured::train_ms);
   time("evaluation step ms" + batch, &ComputeMeasured::evaluate_ms);
-  std::cout << table << "  measured on " << device.engine->description() << ", " << o.optimizer
-            << ", random samples; median (min-max)\n";
+  std::cout << table << "  measured on " << device.engine->description() << ", "
+            << nn::to_string(o.optimizer.kind) << ", random samples; median (min-max)\n";
 }
 
 }  // namespace

@@ -1,13 +1,13 @@
-#include "apps/inspect.h"
-
 #include "apps/data.h"
 #include "apps/image_facts.h"
+#include "apps/inspect.h"
 #include "apps/left_out_report.h"
-#include "apps/number_text.h"
 #include "apps/table.h"
 
+#include <millrace/core/number_text.h>
 #include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
+#include <millrace/training/tables.h>
 
 #include <nlohmann/json.hpp>
 
@@ -33,7 +33,7 @@ struct Part {
 std::vector<Part> open_parts(const InspectOptions& o, Show show, std::stop_token stop) {
   const DataLayout layout = find_data(o.path);
   const OpenOptions options{.names_left_out = o.full ? LeftOut::kAllNames : LeftOut::kFewNames,
-                            .table = csv_options(o.table)};
+                            .table = o.table};
   check_is_table(options.table, o.path, layout.kind == DataKind::csv);
   Counting counting(show, "reading " + shown(o.path), "files");
   const Watch watch{[&](std::uint64_t count) { counting(count); }, std::move(stop)};

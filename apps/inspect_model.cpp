@@ -1,7 +1,5 @@
 #include "apps/engine_choice.h"
 #include "apps/inspect.h"
-
-#include "apps/find_model.h"
 #include "apps/table.h"
 
 #include <millrace/core/error.h>
@@ -9,6 +7,7 @@
 #include <millrace/core/shown_text.h>
 #include <millrace/nn/engine.h>
 #include <millrace/nn/model_dot.h>
+#include <millrace/training/find_model.h>
 
 #include <algorithm>
 #include <iostream>
@@ -80,7 +79,7 @@ void inspect_model(const InspectOptions& o) {
 
   const auto engine = engine_for({});
   nn::CompileOptions compile{.batch = o.batch};
-  compile.optimizer.kind = nn::optimizer_kind(o.optimizer);
+  compile.optimizer.kind = o.optimizer.kind;
   const auto training = engine->compile(model, compile)->memory();
   const auto evaluation = engine->compile(model, {.batch = o.batch, .training = false})->memory();
   Table table;
@@ -90,7 +89,9 @@ void inspect_model(const InspectOptions& o) {
         {"  " + training[i].name, to_string(training[i].bytes), to_string(evaluation.at(i).bytes)});
   }
   table.add({"  total", to_string(nn::total(training)), to_string(nn::total(evaluation))});
-  std::cout << '\n' << table << "  on " << engine->description() << ", " << o.optimizer << '\n';
+  std::cout << '\n'
+            << table << "  on " << engine->description() << ", " << nn::to_string(o.optimizer.kind)
+            << '\n';
   print_preprocessing(model);
   print_classes(model);
   if (model.table.label_column > 0) print_columns(model.table);

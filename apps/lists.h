@@ -2,15 +2,13 @@
 // Lists in options: words or numbers with commas between them.
 
 #include <millrace/core/error.h>
+#include <millrace/training/option_text.h>
 
 #include <charconv>
 #include <string>
 #include <vector>
 
 namespace millrace::apps {
-
-/// "a,b" as a and b; nothing for an empty text. What is between two commas may be empty.
-[[nodiscard]] std::vector<std::string> words_of(const std::string& text);
 
 /// "0.5,2" as numbers. Throws UsageError that begins with `option`: a part is no such number.
 template <class Number>

@@ -39,12 +39,12 @@ Stream<Lease<DeviceBatch>> add_inputs(Pipeline& p, const OnePass& pass, Director
                                       const Pool<HostBatch>& host, const Pool<DeviceBatch>& device,
                                       OnError on_bad_image, std::shared_ptr<LostSamples> lost) {
   const nn::Preprocessing& preprocessing = pass.model.preprocessing;
-  const MachineOptions& machine = pass.machine;
+  const MachineSpec& machine = pass.machine;
   auto tickets = p.source({.name = "list"}, host, std::move(reader));
   auto pixels =
       p.then(tickets, {.name = "decode", .concurrency = kAllThreads, .on_error = on_bad_image},
              DecodeInto(pass.samples.dataset, nullptr, filter_from_name(preprocessing.filter),
-                        decoder_options(parse_bytes(machine.memory_budget), machine.threads,
+                        decoder_options(machine.memory_budget.value(), machine.threads,
                                         pass.max_image_pixels, preprocessing),
                         std::move(lost)));
   if (nn::needs_whole_samples(preprocessing)) {

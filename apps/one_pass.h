@@ -2,14 +2,13 @@
 // What `evaluate` and `predict` share: samples that a trained model looks at once, in their order,
 // and the stages that bring them to the engine.
 
-#include "apps/machine_options.h"
-
 #include <millrace/nn/engine.h>
 #include <millrace/nodes/device_batch.h>
 #include <millrace/nodes/directory_reader.h>
 #include <millrace/nodes/host_batch.h>
 #include <millrace/nodes/lost_samples.h>
 #include <millrace/pipeline/pipeline.h>
+#include <millrace/training/machine_spec.h>
 
 #include <cstdint>
 #include <memory>
@@ -20,7 +19,7 @@ namespace millrace::apps {
 struct OnePass {
   const nn::Model& model;
   const SampleSet& samples;
-  const MachineOptions& machine;
+  const MachineSpec& machine;
   std::int64_t batch;
   std::uint64_t max_image_pixels;
   std::shared_ptr<const nn::Engine> engine;

@@ -1,22 +1,23 @@
 // millrace predict: the classes that a trained model sees in images or rows of tables, a line
 // each.
 
+#include "apps/command_line.h"
 #include "apps/commands.h"
 #include "apps/device_memory.h"
 #include "apps/engine_choice.h"
 #include "apps/file_list.h"
-#include "apps/find_model.h"
 #include "apps/left_out_report.h"
-#include "apps/machine_options.h"
 #include "apps/one_pass.h"
-#include "apps/outputs.h"
-#include "apps/table_options.h"
 #include "apps/table_rows.h"
 
 #include <millrace/core/shown_text.h>
 #include <millrace/nn/probabilities.h>
 #include <millrace/pipeline/interrupt.h>
 #include <millrace/pipeline/pipeline.h>
+#include <millrace/training/find_model.h>
+#include <millrace/training/options/options.h>
+#include <millrace/training/outputs.h>
+#include <millrace/training/tables.h>
 
 #include <nlohmann/json.hpp>
 
@@ -38,32 +39,28 @@ struct PredictOptions {
   bool json = false;
   std::int64_t batch = 32;
   std::uint64_t max_image_pixels = kMaxImagePixels;
-  TableOptions table;
-  MachineOptions machine;
+  CsvOptions table;
+  MachineSpec machine;
 };
 
-void declare(CommandLine& line, PredictOptions& o) {
+void list(CommandLine& line, PredictOptions& o) {
   line.positional("model", o.model);
   line.positional_many("path", o.paths);
   line.topic("output", "Output");
-  line("top", o.top, "K", "the K likeliest classes of each image or row; default 1");
+  line("top", o.top, "K", "the K likeliest classes of each image or row; default 1", at_least(1));
   line("json", o.json, "",
        "one JSON object a line instead of text between tabs; a last one with \"left_out\" where "
        "files were");
   line.topic("data", "Data");
-  declare_max_image_pixels(line, o.max_image_pixels);
-  declare(line, o.table, true);
-  declare(line, o.machine);
-  line("batch", o.batch, "N", "samples of a step; default 32");
+  list_max_image_pixels(line, o.max_image_pixels);
+  list_table(line, o.table, true);
+  list_machine(line, o.machine);
+  line("batch", o.batch, "N", "samples of a step; default 32", at_least(1));
 }
 
 void check(PredictOptions& o) {
   if (o.paths.empty()) throw UsageError("predict: needs MODEL and at least one PATH");
-  if (o.top < 1) throw UsageError(concat("predict: --top must be 1 or more, not ", o.top));
-  if (o.batch < 1) throw UsageError(concat("predict: --batch must be 1 or more, not ", o.batch));
-  check_max_image_pixels("predict", o.max_image_pixels);
-  check("predict", o.table);
-  check_and_choose("predict", o.machine);
+  choose(o.machine);
 }
 
 /// The model's outputs for a batch of samples.
@@ -185,7 +182,7 @@ Pipeline compose(const Prediction& t) {
   DirectoryReader reader = make_reader(pass);
 
   Pipeline p({.name = "predict",
-              .budget = parse_bytes(t.options.machine.memory_budget),
+              .budget = t.options.machine.memory_budget.value(),
               .threads = t.options.machine.threads});
   p.charge("index", 1, t.samples.dataset->index_bytes());
   p.charge("order of samples", 1, reader.bytes());
@@ -206,7 +203,7 @@ Pipeline compose(const Prediction& t) {
 
 void prepare(Prediction& t) {
   t.options.batch = std::min<std::int64_t>(t.options.batch, t.samples.size());
-  t.engine = engine_for(t.options.machine.engine());
+  t.engine = engine_for({.machine = t.options.machine});
   const OnePass pass = pass_of(t);
   const nn::CompileOptions compile{.batch = t.options.batch,
                                    .other_batches = make_reader(pass).short_batches(),
@@ -218,7 +215,7 @@ void prepare(Prediction& t) {
 /// Finds what there is to predict; false if there is nothing.
 bool open_samples(Prediction& t, FoundFiles found, Complaints& complaints) {
   if (found.files.empty()) return false;
-  CsvOptions table = csv_options(t.options.table, t.saved.model);
+  CsvOptions table = for_model(t.options.table, t.saved.model);
   if (t.saved.model.input.rank() == 1) {
     table.needs_label = false;
     t.rows = open_tables(found.files, table, complaints);
@@ -243,7 +240,7 @@ int predict(const Arguments& arguments) {
                    "left out of folders is counted there in one line, by reason. For a model of "
                    "tables a PATH is a\ntable; it may lack the column of the label, and its rows "
                    "are numbered from 0, the header not counted.");
-  declare(line, options);
+  list(line, options);
   if (!line.parse(arguments)) return 0;
   check(options);
 

@@ -2,18 +2,27 @@
 
 #include "apps/choose.h"
 #include "apps/engine_choice.h"
-#include "apps/find_model.h"
 #include "apps/gpu.h"
-#include "apps/loss_options.h"
 #include "apps/progress.h"
 #include "apps/replay.h"
 #include "apps/resident.h"
-#include "apps/run_identity.h"
 #include "apps/training_input.h"
 
-#include <millrace/nodes/class_weights.h>
 #include <millrace/pipeline/threads.h>
+#include <millrace/training/class_weights.h>
+#include <millrace/training/find_model.h>
+#include <millrace/training/image_preprocessing.h>
+#include <millrace/training/loss_choice.h>
+#include <millrace/training/make_callbacks.h>
+#include <millrace/training/run_identity.h>
+#include <millrace/training/run_pruning.h>
+#include <millrace/training/run_schedule.h>
+#include <millrace/training/saved_model.h>
+#include <millrace/training/transfer.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 namespace millrace::apps {
@@ -23,93 +32,143 @@ namespace {
 constexpr std::int64_t kStepsBetweenResults = 50;
 
 /// Labels mean to the data what they mean to a model from a file.
-void match_classes_of_model(const TrainOptions& o, TrainingData& data) {
+void match_classes_of_model(const TrainSpec& o, TrainingData& data) {
   if (const auto known = classes_of_model(o)) {
-    match_model(data, {.data = o.data, .validation = o.validation}, *known);
+    match_model(data, o.data, *known);
   } else if (!data.class_names.empty()) {
-    throw UsageError(concat("train: --class-names gives names to classes that are numbers; ",
-                            o.data, " has names of its own"));
+    throw UsageError(concat("--class-names gives names to classes that are numbers; ", o.data.path,
+                            " has names of its own"));
   }
+}
+
+/// The model of a run that is gone on with, for its data: the files that it was made from are not
+/// needed any more.
+nn::Model model_of_run(const ResumePoint& run, TrainingData& data, const TrainSpec& o) {
+  nn::Model model = run.model();
+  const Dataset& training = *data.training.dataset;
+  const bool is_table = training.dtype() == DType::f32;
+  if (is_table ? training.natural_shape() != model.input : model.input.rank() != 3) {
+    throw Error(concat(o.data.path, ": holds ",
+                       is_table ? concat("rows of ", training.natural_shape()) : "images",
+                       ", the model of the run takes ", model.input, "; begin a new run"));
+  }
+  if (is_table && training.table() != nullptr) model.table = *training.table();
+  // Of a model that was trained before, labels may mean its classes, in an order of its own.
+  const std::vector<std::string> classes = training.classes();
+  if (classes != model.classes && std::is_permutation(classes.begin(), classes.end(),
+                                                      model.classes.begin(), model.classes.end())) {
+    data.class_names.clear();
+    match_model(data, o.data, {model.classes, "the run", true});
+  }
+  return model;
+}
+
+/// Fits what the options ask for. A run that goes on has it in its model, but for a whitening
+/// matrix, which the model file of its last epoch has; in its first epoch it is fitted again.
+void fit(const TrainSpec& o, const ResumedRun* kept, const Watch& watch, Training& t) {
+  std::error_code ignored;
+  if (kept != nullptr && t.model.preprocessing.whiten &&
+      std::filesystem::exists(kept->directory.model_file(), ignored)) {
+    t.model.preprocessing.whitening =
+        read_model(kept->directory.model_file()).preprocessing.whitening;
+  }
+  if (kept != nullptr &&
+      t.model.preprocessing.whiten == (t.model.preprocessing.whitening != nullptr))
+    return;
+  const Bytes budget = o.machine.memory_budget.value();
+  fit_preprocessing(o.images, t.data.training, t.model,
+                    {.on_bad_image = bad_image_policy(o),
+                     .decoder = decoder_options(budget, o.machine.threads, o.data.max_image_pixels,
+                                                t.model.preprocessing),
+                     .threads = o.machine.threads,
+                     .budget = budget,
+                     .watch = watch,
+                     .stall = stall_watch(o.machine.stall_timeout.count())});
+  if (kept != nullptr && t.model.preprocessing.whitening == nullptr) {
+    throw Error(concat(kept->directory.path().string(), ": the whitening of ", o.model.name,
+                       " is not known before the first epoch is over; give --model ",
+                       o.model.name));
+  }
+}
+
+RunIdentity identity_of(const TrainSpec& spec, const TrainingData& data, const nn::Model& model) {
+  return RunIdentity(kept_options(spec), spec.ema, data.training, data.validation, model);
 }
 
 }  // namespace
 
-Training prepare_training(TrainOptions options, TrainingData data, const Watch& watch,
+Training prepare_training(TrainSpec spec, TrainingData data, const Watch& watch,
                           std::shared_ptr<const nn::Engine> engine,
-                          std::function<void(std::uint64_t)> on_timing) {
+                          std::function<void(std::uint64_t)> on_timing, const ResumedRun* resumed) {
   Training t;
   t.data = std::move(data);
-  choose(options, *t.data.training.dataset);
-  match_classes_of_model(options, t.data);
-  const Dataset& training = *t.data.training.dataset;
-  if (options.resident) check_resident(options, engine.get());
-  t.model = make_model(options, training);
-  if (t.model.input.rank() != 3 && !augment_options(options.augmentation).is_identity()) {
+  choose(spec, *t.data.training.dataset);
+  const bool keeps_model = resumed != nullptr && resumed->keeps_model;
+  if (!keeps_model) match_classes_of_model(spec, t.data);
+  if (spec.data.resident) check_resident(spec, engine.get());
+  t.model = keeps_model ? model_of_run(resumed->point, t.data, spec)
+                        : make_model(spec, *t.data.training.dataset);
+  if (t.model.input.rank() != 3 && !spec.augmentation.is_identity()) {
     throw UsageError(
-        "train: augmentation changes images, and DATA holds rows of numbers; leave its options "
+        "augmentation changes images, and DATA holds rows of numbers; leave its options "
         "out");
   }
-  const Bytes budget = parse_bytes(options.memory_budget);
-  (void)class_weights(options.labels.class_weight, t.data.training);  // before anything takes long
-  fit_preprocessing(options.preprocessing, t.data.training, t.model,
-                    {.on_bad_image = bad_image_policy(options),
-                     .decoder = decoder_options(budget, options.threads, options.max_image_pixels,
-                                                t.model.preprocessing),
-                     .threads = options.threads,
-                     .budget = budget,
-                     .watch = watch,
-                     .stall = stall_watch(options.stall_timeout)});
-  if (options.compute_threads == 0) options.compute_threads = available_threads();
-  t.pretrained = open_weights(options.transfer, t.model);
-  EngineChoice choice = options.engine();
-  choice.on_timing = std::move(on_timing);
+  (void)class_weights(spec.labels.class_weight, t.data.training);  // before anything takes long
+  fit(spec, keeps_model ? resumed : nullptr, watch, t);
+  if (spec.data.replay > 0) t.data.validation = {};
+  const auto identity = std::make_shared<RunIdentity>(identity_of(spec, t.data, t.model));
+  if (resumed != nullptr) check_same(*identity, resumed->point);
+  if (spec.machine.compute_threads == 0) spec.machine.compute_threads = available_threads();
+  if (!keeps_model) t.pretrained = open_weights(spec.model, t.model);
+  EngineChoice choice{.machine = spec.machine, .timed = true, .on_timing = std::move(on_timing)};
+  if (resumed != nullptr) choice.choices = choices_file(resumed->directory.path());
   t.engine = engine != nullptr ? std::move(engine) : engine_for(choice);
-  t.options = std::move(options);
+  t.goes_on = resumed != nullptr;
+  t.spec = std::move(spec);
   const bool has_own_memory = !t.engine->shares_host_memory();
-  if (t.options.report_every == 0) {
+  if (t.spec.machine.report_every == 0) {
     // Of resident data 50 steps are one batch (resident.h), which should not be waited for alone.
-    const std::int64_t on_device = kStepsBetweenResults * (t.options.resident ? 4 : 1);
-    t.options.report_every = has_own_memory ? on_device : 1;
+    const std::int64_t on_device = kStepsBetweenResults * (t.spec.data.resident ? 4 : 1);
+    t.spec.machine.report_every = has_own_memory ? on_device : 1;
   }
   if (has_own_memory) t.watch = profiler_ranges();
-  const TrainOptions& o = t.options;
-  if (o.replay > 0) t.data.validation = {};
-  if (o.on_bad_image == "skip") {
+  const TrainSpec& o = t.spec;
+  if (o.data.on_bad_image == BadImages::skip) {
     t.lost = std::make_shared<LostSamples>(t.data.training, t.data.validation);
   }
   const DirectoryReader reader = make_reader(t);
-  if (o.replay > 0) {
+  if (o.data.replay > 0) {
     check_replay(o, reader.training_steps());
     t.data.validation_description = "none, since the input is replayed";
     t.kept = std::make_shared<KeptBatches>();
   }
   const std::uint64_t steps = run_steps(o, reader);
-  choose(t.options.schedule, steps);
-  choose(t.options.pruning, steps);
+  choose_schedule(t.spec, steps);
+  choose_pruning(t.spec.pruning, steps);
   t.compile = {.batch = o.batch,
                .other_batches = reader.short_batches(),
                .loss = loss_of(o.loss, o.labels, t.model),
-               .label_smoothing = o.schedule.label_smoothing,
-               .optimizer = optimizer_options(o),
-               .gradient = gradient_of(o.schedule),
-               .masks = o.pruning.is_on(),
+               .label_smoothing = o.label_smoothing,
+               .optimizer = o.optimizer,
+               .gradient = o.gradient,
+               .masks = o.pruning.kind.has_value(),
                .accumulate = o.accumulate,
                .average = o.ema,
                .seed = o.seed};
   check_monitor(t.compile.loss, o.callbacks.monitor, t.model);
   t.state =
       std::make_shared<TrainingState>(t.engine->compile(t.model, t.compile), arenas_of(t.compile));
-  if (o.transfer.unfreeze_at > 0) {
+  if (o.model.unfreeze_at > 0) {
     t.state->unfrozen = t.engine->compile(thawed(t.model), t.compile);
   }
   t.callbacks = make_callbacks(o.callbacks, t.data.validation.size() > 0, t.model);
-  t.saved.push_back(std::make_shared<RunIdentity>(o, t.data, t.model));
+  t.saved.push_back(identity);
   if (auto pruning = prune_options(o.pruning, o.augmentation.keras_compat)) {
     t.pruner = std::make_shared<Pruner>(t.model, std::move(*pruning));
     t.saved.push_back(t.pruner);
   }
   t.saved.insert(t.saved.end(), t.callbacks.begin(), t.callbacks.end());
-  if (o.resident) t.resident = resident_data(t);
+  if (o.data.resident) t.resident = resident_data(t);
   return t;
 }
 

@@ -1,13 +1,12 @@
 #include "apps/progress.h"
 
-#include "apps/number_text.h"
 #include "apps/pruning_report.h"
 
 #include <millrace/core/error.h>
+#include <millrace/core/number_text.h>
 #include <millrace/core/shown_text.h>
 
 #include <unistd.h>
-
 #include <algorithm>
 #include <iostream>
 #include <utility>

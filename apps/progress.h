@@ -2,8 +2,8 @@
 // What a person sees while it works: one line that is drawn again on a terminal, plain lines
 // elsewhere.
 
-#include <millrace/nodes/logger.h>
 #include <millrace/pipeline/stall_watch.h>
+#include <millrace/training/logger.h>
 
 #include <chrono>
 #include <cstdint>
@@ -59,7 +59,7 @@ class TrainingProgress {
   bool tells_accuracy_;
   Clock::time_point next_{}, phase_begin_ = Clock::now();
   std::optional<std::pair<std::uint32_t, Phase>> phase_{};  // with its epoch
-  std::uint32_t first_steps_ = 1;  // of the phase: up to its first record
+  std::uint32_t first_steps_ = 1;                           // of the phase: up to its first record
   bool is_drawn_ = false;
   std::string pruning_;  // the line of the epoch before
 };

@@ -2,14 +2,14 @@
 
 #include "apps/command_line.h"
 #include "apps/commands.h"
-#include "apps/find_model.h"
 #include "apps/lists.h"
-#include "apps/pruning_options.h"
 #include "apps/pruning_report.h"
 
 #include <millrace/core/error.h>
 #include <millrace/nn/pruning.h>
-#include <millrace/nodes/saved_model.h>
+#include <millrace/training/find_model.h>
+#include <millrace/training/run_pruning.h>
+#include <millrace/training/saved_model.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -22,16 +22,14 @@ namespace millrace::apps {
 namespace {
 
 struct Options {
-  std::string model, out, include, exclude;
+  std::string model, out;
+  std::vector<std::string> include, exclude;
   double sparsity = 0.5;
   bool overwrite = false, json = false, quiet = false;
 };
 
 void check(const Options& o) {
   if (o.model.empty() || o.out.empty()) throw UsageError("prune: needs MODEL and OUT");
-  if (!(o.sparsity >= 0 && o.sparsity < 1)) {
-    throw UsageError(concat("prune: --sparsity must be in [0, 1), not ", o.sparsity));
-  }
   if (!o.overwrite && std::filesystem::exists(o.out)) {
     throw Error(concat(o.out, ": is there already; choose another name, or --overwrite it"));
   }
@@ -60,8 +58,7 @@ PruneSummary prune_model(SavedModel& saved, const Options& o) {
   nn::Model model = saved.model;
   for (nn::Layer& layer : model.layers) layer.trainable = true;
   std::vector<std::string> names;
-  for (const nn::Parameter& p :
-       nn::pruned_parameters(model, words_of(o.include), words_of(o.exclude))) {
+  for (const nn::Parameter& p : nn::pruned_parameters(model, o.include, o.exclude)) {
     names.push_back(p.name);
   }
   PruneSummary summary;
@@ -89,7 +86,8 @@ int prune(const Arguments& arguments) {
   line.topic("options", "Options");
   line("sparsity", o.sparsity, "X",
        "share of the weights of each kernel that are zero then, those included that are "
-       "zero already; default 0.5");
+       "zero already; default 0.5",
+       from_up_to(0, 1));
   line("include", o.include, "PATTERN[,...]", "kernels of these names alone: conv1, dense*");
   line("exclude", o.exclude, "PATTERN[,...]", "not kernels of these names");
   line("overwrite", o.overwrite, "", "replace OUT if it is there");

@@ -1,13 +1,13 @@
 #include "apps/pruning_report.h"
 
-#include "apps/number_text.h"
 #include "apps/table.h"
 
 #include <millrace/core/error.h>
 #include <millrace/core/json_text.h>
+#include <millrace/core/number_text.h>
 #include <millrace/io/files.h>
 #include <millrace/io/gzip.h>
-#include <millrace/nodes/saved_model.h>
+#include <millrace/training/saved_model.h>
 
 #include <algorithm>
 #include <ostream>

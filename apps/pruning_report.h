@@ -3,8 +3,8 @@
 
 #include <millrace/core/bytes.h>
 #include <millrace/nn/model.h>
-#include <millrace/nodes/epoch_record.h>
-#include <millrace/nodes/prune_summary.h>
+#include <millrace/training/epoch_record.h>
+#include <millrace/training/prune_summary.h>
 
 #include <filesystem>
 #include <iosfwd>

@@ -1,6 +1,6 @@
 #pragma once
 // --replay: the first batches are loaded once and fed over and over, to measure what comes after
-// the input (nodes/replay.h).
+// the input (training/replay.h).
 
 #include "apps/training.h"
 
@@ -13,7 +13,7 @@
 namespace millrace::apps {
 
 /// Throws UsageError where an epoch of `steps` batches has not as many as are replayed.
-void check_replay(const TrainOptions& options, std::uint32_t steps);
+void check_replay(const TrainSpec& options, std::uint32_t steps);
 
 /// For --replay: loads the batches that are fed later, and says what was left out. Their memory is
 /// in the plan of compose_training(), too. Throws Stopped, or what the pipeline throws.

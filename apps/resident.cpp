@@ -1,13 +1,13 @@
 #include "apps/resident.h"
 
 #include "apps/choose.h"
-#include "apps/number_text.h"
 #include "apps/progress.h"
 #include "apps/training_input.h"
 
+#include <millrace/core/number_text.h>
 #include <millrace/core/plural.h>
 #include <millrace/nn/preprocessing.h>
-#include <millrace/nodes/replay.h>
+#include <millrace/training/replay.h>
 
 #include <algorithm>
 #include <utility>
@@ -28,19 +28,19 @@ Bytes index_bytes(const Training& t) {
 
 }  // namespace
 
-void check_resident(const TrainOptions& o, const nn::Engine* engine) {
-  if (engine != nullptr ? engine->shares_host_memory() : o.device == "cpu") {
+void check_resident(const TrainSpec& o, const nn::Engine* engine) {
+  if (engine != nullptr ? engine->shares_host_memory() : o.machine.device == Device::cpu) {
     throw UsageError(
         "--resident keeps data in a GPU's memory, and this run computes on the CPU; choose the "
         "GPU, or "
         "leave --resident out");
   }
-  if (o.replay > 0) {
+  if (o.data.replay > 0) {
     throw UsageError(
         "--resident keeps all samples in the GPU's memory, --replay feeds a few of the host's; "
         "leave one of them out");
   }
-  if (!only_moves(augment_options(o.augmentation))) {
+  if (!only_moves(o.augmentation)) {
     throw UsageError(
         "--resident keeps samples as they were decoded; in each epoch they can be flipped and "
         "cropped, and changed in no other way; leave --resident or the other options of "
@@ -50,8 +50,7 @@ void check_resident(const TrainOptions& o, const nn::Engine* engine) {
 
 std::shared_ptr<ResidentData> resident_data(const Training& training) {
   Training t = training;
-  if (!augment_options(t.options.augmentation).is_identity() &&
-      nn::needs_whole_samples(t.model.preprocessing)) {
+  if (!t.spec.augmentation.is_identity() && nn::needs_whole_samples(t.model.preprocessing)) {
     throw UsageError(
         "--resident keeps samples as the preprocessing of whole samples leaves them, which cannot "
         "be "
@@ -64,21 +63,20 @@ std::shared_ptr<ResidentData> resident_data(const Training& training) {
 
 Report load_resident(const Training& training, const Watch& watch) {
   Training t = training;
-  t.options.augmentation = {};  // that is for each epoch anew
+  t.spec.augmentation = {};  // that is for each epoch anew
   ResidentData& data = *t.resident;
   data.rows = {};
   data.size = 0;
   data.pixels->allocate();
   Pipeline p({.name = "load the data into the GPU's memory",
-              .budget = parse_bytes(t.options.memory_budget),
-              .threads = t.options.threads,
-              .stall = stall_watch(t.options.stall_timeout)});
-  auto host = p.pool<HostBatch>("host batches", t.options.slots, host_batches(t));
+              .budget = t.spec.machine.memory_budget.value(),
+              .threads = t.spec.machine.threads,
+              .stall = stall_watch(t.spec.machine.stall_timeout.count())});
+  auto host = p.pool<HostBatch>("host batches", t.spec.machine.slots, host_batches(t));
   p.charge("rows of resident samples", 1, index_bytes(t));
-  DirectoryReader reader(t.data.training, t.data.validation,
-                         {.batch = t.options.batch,
-                          .shuffle = false,
-                          .ticket_samples = ticket_samples(t.model.input)});
+  DirectoryReader reader(
+      t.data.training, t.data.validation,
+      {.batch = t.spec.batch, .shuffle = false, .ticket_samples = ticket_samples(t.model.input)});
   p.sink(add_reading(p, t, std::move(reader), host), {.name = "keep", .on = On::blocking},
          [keep = KeepResident(t.resident), &data, &watch](const Lease<HostBatch>& batch) mutable {
            keep(batch);
@@ -97,13 +95,13 @@ Stream<Lease<HostBatch>> add_resident(Pipeline& p, const Training& t) {
   charge_indexes(p, t);
   p.charge("order of samples", 1, reader.bytes());
   p.charge("rows of resident samples", 1, index_bytes(t));
-  auto slots = p.pool<HostBatch>("host batches", t.options.slots, ReplaySlotFactory{batch});
-  return p.source({.name = "list"}, slots,
-                  ResidentReader(std::move(reader), t.resident,
-                                 {.steps = steps,
-                                  .steps_before = t.state != nullptr ? t.state->step : 0,
-                                  .stops = {t.options.callbacks.checkpoint_every,
-                                            t.options.events.tensorboard_update}}));
+  auto slots = p.pool<HostBatch>("host batches", t.spec.machine.slots, ReplaySlotFactory{batch});
+  return p.source(
+      {.name = "list"}, slots,
+      ResidentReader(std::move(reader), t.resident,
+                     {.steps = steps,
+                      .steps_before = t.state != nullptr ? t.state->step : 0,
+                      .stops = {t.spec.run.checkpoint_every, t.spec.run.tensorboard_update}}));
 }
 
 std::string describe_resident(const Training& t) {

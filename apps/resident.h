@@ -1,6 +1,6 @@
 #pragma once
 // --resident: the samples are decoded once, before the first epoch, and stay in the memory of the
-// GPU; training then reads nothing, and takes many steps in one go (nodes/resident.h).
+// GPU; training then reads nothing, and takes many steps in one go (training/resident.h).
 
 #include "apps/training.h"
 
@@ -14,7 +14,7 @@ namespace millrace::apps {
 
 /// Throws UsageError for what --resident cannot go with. `engine`: one that was given, or null:
 /// then the options name one.
-void check_resident(const TrainOptions& options, const nn::Engine* engine);
+void check_resident(const TrainSpec& options, const nn::Engine* engine);
 
 /// For Training::resident, with all samples of the run in mind; takes no memory yet. Throws
 /// UsageError where the device has not enough of it free for them, the model and its batches.

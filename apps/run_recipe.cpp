@@ -1,72 +1,57 @@
 #include "apps/run_recipe.h"
 
-#include "apps/find_model.h"
-
 #include <millrace/core/error.h>
 #include <millrace/io/generated.h>
-
-#include <algorithm>
+#include <millrace/training/find_model.h>
+#include <millrace/training/recipe.h>
+#include <millrace/training/transfer.h>
 
 namespace millrace::apps {
 
-std::string recipe_of(TrainOptions options) {
-  for (std::string* path : {&options.data, &options.validation, &options.callbacks.csv_log}) {
-    if (path->empty() || is_generated(*path)) continue;
-    *path = std::filesystem::absolute(*path).string();
+std::string recipe_of(TrainSpec spec, bool goes_on) {
+  const auto absolute = [](const std::string& path) {
+    return path.empty() ? path : std::filesystem::absolute(path).string();
+  };
+  for (std::string* path : {&spec.data.path, &spec.data.validation}) {
+    if (!is_generated(*path)) *path = absolute(*path);
   }
-  if (is_model_description(options.model)) {
-    options.model = std::filesystem::absolute(options.model).string();
+  if (!spec.run.csv_log.empty()) spec.run.csv_log = std::filesystem::absolute(spec.run.csv_log);
+  if (is_model_description(spec.model.name)) spec.model.name = absolute(spec.model.name);
+  if (!spec.model.weights.empty() && !goes_on) {
+    spec.model.weights = absolute(weights_file(spec.model.weights).string());
   }
-  options.labels.class_names = class_names_text(options.labels.class_names);
-  if (!options.transfer.weights.empty()) {
-    options.transfer.weights =
-        std::filesystem::absolute(weights_file(options.transfer.weights)).string();
-  }
-  CommandLine line("train", "", "");
-  declare(line, options);
-  return line.recipe({"run-dir", "overwrite", "print-plan", "quiet", "resume"});
+  OptionList options;
+  list(options, spec);
+  return recipe_text(options);
 }
 
-TrainOptions options_of_run(const std::filesystem::path& run) {
-  TrainOptions options;
-  CommandLine line("train", "", "");
-  declare(line, options);
-  line.accept_recipe();
-  (void)line.parse({"--recipe", (run / "config.ini").string()});
-  return options;
-}
-
-std::optional<Arguments> arguments_of_resumed(Arguments arguments) {
-  TrainOptions options;
-  CommandLine line("train", "", "");
-  declare(line, options);
-  line.accept_recipe();
-  const bool resumes = std::any_of(arguments.begin(), arguments.end(), [](const std::string& word) {
-    return word.rfind("--resume", 0) == 0;
-  });
-  if (!resumes) return arguments;
-  if (!line.parse(arguments)) return std::nullopt;
-  const std::filesystem::path run = options.callbacks.resume;
-  for (const char* other : {"recipe", "run-dir", "overwrite"}) {
-    if (line.was_given(other)) {
-      throw UsageError(concat("train: --resume goes on in ", run.string(),
-                              " as it was begun; leave out --", other));
-    }
-  }
-  if (!std::filesystem::exists(run / "config.ini")) {
+void begin_as_run(const std::filesystem::path& run, OptionList& options) {
+  const std::filesystem::path config = run / "config.ini";
+  if (!std::filesystem::exists(config)) {
     throw Error(concat(run.string(), ": holds no run to go on with (no config.ini)"));
   }
-  const std::string config = (run / "config.ini").string();
-  arguments.insert(arguments.end(), {"--recipe", config, "--run-dir", run.string()});
-  TrainOptions begun;
-  CommandLine recipe("train", "", "");
-  declare(recipe, begun);
-  recipe.accept_recipe();
-  (void)recipe.parse({"--recipe", config});
+  TrainSpec spec;
+  OptionList begun;
+  list(begun, spec);
+  read_recipe(config, begun);
   // Begun before there was such an option, when images were taken as they are stored.
-  constexpr const char* kAsStored = "no-exif-orientation";
-  if (!recipe.was_given(kAsStored)) arguments.push_back(concat("--", kAsStored));
-  return arguments;
+  constexpr const char* kTurned = "exif-orientation";
+  if (!begun.was_given(kTurned)) begun.set(kTurned, "false", OptionSource::recipe);
+  (void)begun.settle();
+  for (const auto& option : begun.options()) {
+    const bool is_said = options.find(option->name).option->source == OptionSource::command_line;
+    if (is_said || option->source == OptionSource::nobody) continue;
+    options.set(option->name, option->write(), OptionSource::recipe);
+  }
+}
+
+TrainSpec spec_of_run(const std::filesystem::path& run) {
+  TrainSpec spec;
+  OptionList options;
+  list(options, spec);
+  read_recipe(run / "config.ini", options);
+  (void)options.settle();
+  return spec;
 }
 
 }  // namespace millrace::apps

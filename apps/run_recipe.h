@@ -2,24 +2,23 @@
 // config.ini of a run directory: the options of the run, so that it can be repeated, gone on with
 // and asked about.
 
-#include "apps/commands.h"
-#include "apps/train_options.h"
+#include <millrace/training/options/options.h>
 
 #include <filesystem>
-#include <optional>
 #include <string>
 
 namespace millrace::apps {
 
-/// The options as they were chosen, so that the run can be repeated from any folder.
-[[nodiscard]] std::string recipe_of(TrainOptions options);
+/// The options as they were chosen, so that the run can be repeated from any folder. A run that
+/// goes on needs no file of weights any more, so that may be gone.
+[[nodiscard]] std::string recipe_of(TrainSpec spec, bool goes_on);
 
-/// The options that a run had, as its config.ini has them. Throws Error or UsageError where that is
+/// What a run was, as its config.ini has them. Throws Error or UsageError where that is
 /// missing or damaged.
-[[nodiscard]] TrainOptions options_of_run(const std::filesystem::path& run);
+[[nodiscard]] TrainSpec spec_of_run(const std::filesystem::path& run);
 
-/// For --resume: the arguments with which the run was begun come from its config.ini, the command
-/// line wins. Nothing where help was asked for and printed.
-[[nodiscard]] std::optional<Arguments> arguments_of_resumed(Arguments arguments);
+/// Makes options those of a run that goes on: what its config.ini says, less what has no effect.
+/// Throws as spec_of_run(), and where the folder holds no run.
+void begin_as_run(const std::filesystem::path& run, OptionList& options);
 
 }  // namespace millrace::apps

@@ -18,9 +18,9 @@ namespace millrace::apps {
 ContactSheet augmented_samples(const Training& training, std::int64_t samples,
                                std::stop_token stop) {
   Training t = training;
-  const std::int64_t batch = t.options.batch;
-  t.options.epochs = 1;
-  t.options.limit_batches = static_cast<std::uint32_t>((samples + batch - 1) / batch);
+  const std::int64_t batch = t.spec.batch;
+  t.spec.epochs = 1;
+  t.spec.data.limit_batches = static_cast<std::uint32_t>((samples + batch - 1) / batch);
   t.data.validation = {};
   t.kept = nullptr;  // read, also where training replays
   t.resident = nullptr;
@@ -28,8 +28,8 @@ ContactSheet augmented_samples(const Training& training, std::int64_t samples,
   t.engine = std::make_shared<const nn::ReferenceEngine>();  // whose steps read host memory
 
   Pipeline p({.name = "contact sheet",
-              .budget = parse_bytes(t.options.memory_budget),
-              .threads = t.options.threads});
+              .budget = t.spec.machine.memory_budget.value(),
+              .threads = t.spec.machine.threads});
   auto batches = add_loading(p, t);
   auto device = p.pool<DeviceBatch>("device batches", 1, device_batches(t));
   auto copied = p.then(p.with(batches, {.name = "device slot"}, device), {.name = "copy"},

@@ -1,11 +1,10 @@
 #include "apps/step_costs.h"
 
-#include "apps/find_model.h"
-
 #include <millrace/core/random.h>
 #include <millrace/cpu/engine.h>
 #include <millrace/io/watch.h>
 #include <millrace/nn/loss.h>
+#include <millrace/training/find_model.h>
 
 #include <chrono>
 #include <ctime>
@@ -22,7 +21,7 @@ StepBench::StepBench(const Training& training) : training_(training) {
   const std::int64_t samples = training.compile.batch;
   const std::int64_t outputs = output_width(training.model);
   const Shape shape = training.model.input.with_front(samples);
-  Random random(training.options.seed, 0, 0, Purpose::synthetic);
+  Random random(training.spec.seed, 0, 0, Purpose::synthetic);
   input_.resize(static_cast<std::size_t>(shape.elements()));
   for (float& value : input_) value = static_cast<float>(random.uniform());
   batch_.input = ConstTensorView(std::span<const float>(input_), shape);
@@ -63,7 +62,7 @@ StepCosts StepBench::measure(std::int64_t steps, const std::stop_token& stop) {
   for (const nn::OpTiming& operation : executor.timings()) {
     if (operation.name != "update") continue;  // all threads work on it, for as long
     costs.update_ms = 1e3 * operation.seconds / static_cast<double>(operation.calls) *
-                      training_.options.compute_threads;
+                      training_.spec.machine.compute_threads;
   }
   executor.reset_timings(false);
   return costs;

@@ -1,16 +1,14 @@
 // millrace train: runs the training pipeline (training_pipeline.h) and writes a run directory.
 
 #include "apps/commands.h"
-#include "apps/event_log.h"
-#include "apps/find_model.h"
-#include "apps/loss_options.h"
+#include "apps/left_out_report.h"
 #include "apps/prepare_training.h"
 #include "apps/replay.h"
 #include "apps/resident.h"
-#include "apps/run_files.h"
+#include "apps/resume.h"
 #include "apps/run_recipe.h"
-#include "apps/sample_prints.h"
 #include "apps/show_augmented.h"
+#include "apps/train_options.h"
 #include "apps/training_losses.h"
 #include "apps/training_memory.h"
 #include "apps/training_pipeline.h"
@@ -19,6 +17,10 @@
 #include <millrace/core/shown_text.h>
 #include <millrace/io/files.h>
 #include <millrace/pipeline/interrupt.h>
+#include <millrace/training/loss_choice.h>
+#include <millrace/training/run_files.h>
+#include <millrace/training/sample_prints.h>
+#include <millrace/training/transfer.h>
 
 #include <filesystem>
 #include <iostream>
@@ -32,30 +34,24 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Training prepare(TrainOptions options, Show show, std::stop_token stop) {
-  if (options.data.empty()) {
-    throw UsageError(
-        "train: no DATA; give a folder that holds one folder of images for each class");
+Training prepare(const TrainSpec& spec, const ResumedRun* resumed, Show show,
+                 std::stop_token stop) {
+  if (spec.data.path.empty()) {
+    throw UsageError("no DATA; give a folder that holds one folder of images for each class");
   }
-  const double validation_share = options.replay > 0 ? 0 : options.validation_share;
-  TrainingData data = open_training_data({.data = options.data,
-                                          .validation = options.validation,
-                                          .validation_share = validation_share,
-                                          .seed = options.seed,
-                                          .part = options.part,
-                                          .class_names = class_names_of(options.labels.class_names),
-                                          .table = csv_options(options.table)},
-                                         show, stop);
+  check(spec);
+  TrainingData data = open_training_data(spec, show, stop);
   Counting counting(show, "fitting the preprocessing", "samples");
   Counting timing(show, "finding the fastest algorithms", "operations");
-  return prepare_training(std::move(options), std::move(data),
-                          {[&counting](std::uint64_t count) { counting(count); }, std::move(stop)},
-                          nullptr, [&timing](std::uint64_t count) { timing(count); });
+  return prepare_training(
+      spec, std::move(data),
+      {[&counting](std::uint64_t count) { counting(count); }, std::move(stop)}, nullptr,
+      [&timing](std::uint64_t count) { timing(count); }, resumed);
 }
 
 /// What a failed stage says, and what could be done.
-Error explained(const StageError& error, const TrainOptions& o) {
-  const bool could_skip = error.stage() == "decode" && o.on_bad_image == "fail";
+Error explained(const StageError& error, const TrainSpec& o) {
+  const bool could_skip = error.stage() == "decode" && o.data.on_bad_image == BadImages::fail;
   return Error(
       concat(error.what(), could_skip ? " (or leave such files out: --on-bad-image skip)" : ""));
 }
@@ -65,7 +61,7 @@ void load_kept_batches(const Training& t, Show show, std::stop_token stop) {
   try {
     print_left_out(load_kept(t, std::move(stop)));
   } catch (const StageError& error) {
-    throw explained(error, t.options);
+    throw explained(error, t.spec);
   }
   if (show == Show::nothing) return;
   std::cout << "replay      the first " << t.kept->size() << " batches, again and again\n"
@@ -79,7 +75,7 @@ void load_resident_data(const Training& t, Show show, std::stop_token stop) {
     print_left_out(
         load_resident(t, {[&counting](std::uint64_t count) { counting(count); }, std::move(stop)}));
   } catch (const StageError& error) {
-    throw explained(error, t.options);
+    throw explained(error, t.spec);
   }
   if (show == Show::nothing) return;
   std::cout << "resident    " << describe_resident(t) << " in the GPU's memory\n" << std::flush;
@@ -88,7 +84,7 @@ void load_resident_data(const Training& t, Show show, std::stop_token stop) {
 /// Runs the pipeline and writes its report, also of a run that fails.
 Told run_pipeline(Pipeline& pipeline, const Training& t, const RunDirectory& directory,
                   TrainingProgress& progress, std::stop_token stop) {
-  const bool records = !t.engine->shares_host_memory() && !t.options.no_profile;
+  const bool records = !t.engine->shares_host_memory() && t.spec.machine.profile;
   const std::unique_ptr<GpuRecording> recording = records ? record_gpu() : nullptr;
   const auto end = [&] {
     progress.finish();
@@ -104,14 +100,9 @@ Told run_pipeline(Pipeline& pipeline, const Training& t, const RunDirectory& dir
     } catch (const Error& second) {  // the first error is the one to end with
       std::cerr << "millrace: there is no report: " << second.what() << '\n';
     }
-    throw explained(error, t.options);
+    throw explained(error, t.spec);
   }
   return end();
-}
-
-OldRun old_run(const TrainOptions& o) {
-  if (!o.callbacks.resume.empty()) return OldRun::resume;
-  return o.overwrite ? OldRun::replace : OldRun::refuse;
 }
 
 /// Lets people look at what the model will see, before it sees it.
@@ -119,7 +110,7 @@ void write_augmented(const Training& t, const ContactSheet& sheet, const RunDire
                      Show show) {
   const std::vector<std::byte> png = png_of(sheet);
   write_file(directory.augmented_file(), png);
-  if (!t.options.events.no_events) {
+  if (t.spec.run.events) {
     EventLog(directory.events()).contact_sheet(png, sheet.height, sheet.width);
   }
   if (show != Show::nothing) {
@@ -128,58 +119,108 @@ void write_augmented(const Training& t, const ContactSheet& sheet, const RunDire
 }
 
 /// An old run is not replaced that this one begins with: its config.ini would name what is gone.
-void check_replaced(const TrainOptions& o) {
-  if (!o.overwrite || o.transfer.weights.empty() || !o.callbacks.resume.empty()) return;
-  const fs::path weights = weights_file(o.transfer.weights);
-  if (fs::weakly_canonical(weights).parent_path() != fs::weakly_canonical(o.run_dir)) return;
-  throw UsageError(concat("train: --overwrite would replace ", weights.string(),
+void check_replaced(const TrainSpec& o) {
+  if (o.model.weights.empty()) return;
+  const fs::path weights = weights_file(o.model.weights);
+  if (fs::weakly_canonical(weights).parent_path() != fs::weakly_canonical(o.run.directory)) return;
+  throw UsageError(concat("--overwrite would replace ", weights.string(),
                           ", with which this run begins; choose another --run-dir"));
 }
 
-int run_training(const Training& t, Show show, Interrupt& interrupt) {
-  const fs::path run_dir = t.options.run_dir;
-  const auto compose = [&](Logger::Watchers watchers) {
-    return compose_training(t, run_dir / "trace.json", std::move(watchers));
-  };
-  const Pipeline plan = compose({});
-  if (t.options.print_plan) {
-    std::cout << plan.plan() << device_memory(t).text();
-    return 0;
+RunFileOptions file_options(const Training& t) {
+  const RunSpec& o = t.spec.run;
+  RunFileOptions options{.checkpoints = o.checkpoints,
+                         .events = o.events,
+                         .event_steps = o.tensorboard_update,
+                         .csv_log = o.csv_log};
+  if (t.data.validation.size() == 0) return options;
+  for (const std::string& name : t.spec.callbacks.metrics) {
+    options.measures.push_back("val_" + name);
   }
-  check_replaced(t.options);
-  if (show != Show::nothing) print_choices(t);
-  warn_of_pruning(t);
-  plan.check();  // before anything is written or allocated
-  check_device_memory(t);
-  // All that can still fail comes before an old run is replaced.
-  std::optional<ContactSheet> sheet;
-  if (t.options.preprocessing.show_augmented > 0 && t.options.callbacks.resume.empty()) {
-    sheet = augmented_samples(t, t.options.preprocessing.show_augmented, interrupt.token());
+  return options;
+}
+
+Logger::Watchers watchers_of(TrainingProgress& progress) {
+  return {.on_step = [&progress](const StepRecord& record) { progress.step(record); },
+          .on_epoch = [&progress](const EpochRecord& record) { progress.epoch(record); }};
+}
+
+/// From a directory that is the run's to its last step.
+int run_in(RunDirectory& directory, const Training& t, ResumedRun* resumed, Show show,
+           Interrupt& interrupt) {
+  if (!directory.is_locked()) {
+    print_note(concat(shown(directory.path().native()),
+                      ": its file system has no locks, so nothing keeps another process from "
+                      "writing this run too"),
+               show);
   }
-  if (t.kept != nullptr) load_kept_batches(t, show, interrupt.token());
-  if (t.resident != nullptr) load_resident_data(t, show, interrupt.token());
-  allocate(t);
-  RunDirectory directory(run_dir, old_run(t.options), t.options.callbacks.keep_checkpoints);
-  if (sheet) write_augmented(t, *sheet, directory, show);
   std::optional<ModelSize> dense;  // with the weights that training begins with
-  if (t.pruner != nullptr) dense = model_size(thawed(t.model), t.state->weights(), run_dir);
-  if (!t.options.callbacks.resume.empty() && !resume(t, directory, show)) return 0;
+  if (t.pruner != nullptr) {
+    dense = model_size(thawed(t.model), t.state->weights(), directory.path());
+  }
+  if (resumed != nullptr && !resume(t, *resumed, show)) return 0;
   if (t.pruner != nullptr) {
     t.pruner->begin(*t.state->executor, t.state->step, t.state->next.phase == Phase::validation);
   }
-  directory.write_config(recipe_of(t.options));
+  directory.write_config(recipe_of(t.spec, t.goes_on));
   directory.write_choices(t.engine->choices());
-  directory.write_data(to_json(record_of(t.data, class_names_of(t.options.labels.class_names))));
-  TrainingProgress progress(show, t.options.epochs, t.options.batch,
+  directory.write_data(
+      to_json(record_of(t.data.training, t.data.validation, t.spec.labels.class_names)));
+  TrainingProgress progress(show, t.spec.epochs, t.spec.batch,
                             has_right_answers(t.compile.loss, t.model));
-  RunFiles files(t, directory, progress);
-  Pipeline pipeline = compose(files.watchers());  // from where the state is now
+  RunFiles files(directory, contents_of(t), file_options(t));
+  Pipeline pipeline =  // from where the state is now
+      compose_training(t, directory.trace_file(), both(files.watchers(), watchers_of(progress)));
   const Told told = run_pipeline(pipeline, t, directory, progress, interrupt.token());
   const bool is_stopped = told.report.stopped;
   if (is_stopped) files.write_stopped();
   print_outcome(told.report, t, directory, show);
   if (dense && !is_stopped) report_pruning(told, t, directory, *dense, show);
   return is_stopped ? interrupt.exit_status() : 0;
+}
+
+int run_training(Training t, const TrainOptions& options, ResumedRun* resumed, Show show,
+                 Interrupt& interrupt) {
+  const Pipeline plan = compose_training(t, t.spec.run.directory / "trace.json", {});
+  if (options.print_plan) {
+    std::cout << plan.plan() << device_memory(t).text();
+    return 0;
+  }
+  if (options.overwrite) check_replaced(t.spec);
+  std::optional<NewRunFolder> folder;
+  if (t.spec.run.directory.empty()) t.spec.run.directory = folder.emplace().path();
+  if (show != Show::nothing) print_choices(t);
+  warn_of_pruning(t);
+  plan.check();  // before anything is written or allocated
+  check_device_memory(t);
+  // All that can still fail comes before an old run is replaced.
+  std::optional<ContactSheet> sheet;
+  if (t.spec.images.show_augmented > 0 && resumed == nullptr) {
+    sheet = augmented_samples(t, t.spec.images.show_augmented, interrupt.token());
+  }
+  if (t.kept != nullptr) load_kept_batches(t, show, interrupt.token());
+  if (t.resident != nullptr) load_resident_data(t, show, interrupt.token());
+  allocate(t);
+  if (resumed != nullptr) return run_in(resumed->directory, t, resumed, show, interrupt);
+  RunDirectory directory(t.spec.run.directory, options.overwrite ? OldRun::replace : OldRun::refuse,
+                         t.spec.run.keep_checkpoints);
+  if (sheet) write_augmented(t, *sheet, directory, show);
+  return run_in(directory, t, nullptr, show, interrupt);
+}
+
+/// For --resume: the run as it was begun, unless the command line says otherwise.
+void begin_as_asked(CommandLine& line, TrainOptions& o) {
+  if (o.resume.empty()) return;
+  const char* const other = !line.recipe().empty()        ? "recipe"
+                            : line.was_given("run-dir")   ? "run-dir"
+                            : line.was_given("overwrite") ? "overwrite"
+                                                          : nullptr;
+  if (other != nullptr) {
+    throw UsageError(
+        concat("--resume goes on in ", o.resume, " as it was begun; leave out --", other));
+  }
+  begin_as_run(o.resume, line);
+  o.spec.run.directory = o.resume;
 }
 
 }  // namespace
@@ -193,19 +234,22 @@ int train(const Arguments& arguments) {
       "IDX data set or a CSV file of numbers with the class in the last column. Files in\n"
       "folders that are no images are left out and counted. What is not said is chosen\n"
       "and printed.");
-  declare(line, options);
+  list(line, options);
   line.accept_recipe();
-  const std::optional<Arguments> all = arguments_of_resumed(arguments);
-  if (!all || !line.parse(*all)) return 0;
-  check(options);
+  line.then([&] { begin_as_asked(line, options); });
+  if (!line.parse(arguments)) return 0;
 
   Interrupt interrupt;
   const Show show = how_to_show(options.quiet);
   try {
-    return run_training(prepare(options, show, interrupt.token()), show, interrupt);
+    const std::shared_ptr<ResumedRun> resumed = open_resumed(options, line);
+    return run_training(prepare(options.spec, resumed.get(), show, interrupt.token()), options,
+                        resumed.get(), show, interrupt);
   } catch (const Stopped&) {
     std::cerr << "millrace: stopped by a signal before training began\n";
     return interrupt.exit_status();
+  } catch (const UsageError& error) {
+    throw UsageError(concat("train: ", error.what()));
   }
 }
 

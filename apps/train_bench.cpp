@@ -23,29 +23,28 @@ struct Counts {
   std::int64_t samples = 0, steps = 0;
 };
 
-TrainOptions train_options(const BenchOptions& o, const BenchDevice& device, std::int64_t batch,
-                           const Dataset& dataset) {
-  TrainOptions t;
-  t.model = o.model;
-  t.size = o.size;
+TrainSpec spec_of(const BenchOptions& o, const BenchDevice& device, std::int64_t batch,
+                  const Dataset& dataset) {
+  TrainSpec t;
+  t.model.name = o.model;
+  t.images.size = o.size;
   const Shape natural = dataset.natural_shape();
   if (o.subject.empty() && natural.rank() == 3) {
-    t.size = concat(natural[0], 'x', natural[1]);
-    t.channels = static_cast<int>(natural[2]);
+    t.images.size = ImageSize{static_cast<int>(natural[0]), static_cast<int>(natural[1])};
+    t.images.channels = static_cast<int>(natural[2]);
   }
   t.epochs = o.epochs;
-  t.limit_batches = o.limit_batches;
-  t.replay = o.replay;
-  t.resident = o.resident;
+  t.data.limit_batches = o.limit_batches;
+  t.data.replay = o.replay;
+  t.data.resident = o.resident;
   t.batch = batch;
   t.optimizer = o.optimizer;
-  t.momentum = o.momentum;
   t.seed = o.seed;
   t.augmentation = o.augmentation;
-  t.device = device.name;
-  t.threads = o.machine.threads;
-  t.compute_threads = o.machine.compute_threads;
-  t.memory_budget = o.machine.memory_budget;
+  t.machine.device = device.name == "gpu" ? Device::gpu : Device::cpu;
+  t.machine.threads = o.machine.threads;
+  t.machine.compute_threads = o.machine.compute_threads;
+  t.machine.memory_budget = o.machine.memory_budget;
   return t;
 }
 
@@ -84,8 +83,8 @@ class Repeated {
 /// The loading half with nothing behind it: what the training half could at most get.
 Pipeline compose_loading(const Training& t, Counts& counts) {
   Pipeline p({.name = "loading alone",
-              .budget = parse_bytes(t.options.memory_budget),
-              .threads = t.options.threads});
+              .budget = t.spec.machine.memory_budget.value(),
+              .threads = t.spec.machine.threads});
   p.sink(add_loading(p, t), {.name = "drop"}, [&counts](const Lease<HostBatch>& batch) {
     counts.samples += batch->size;
     counts.steps += batch->tag.count;
@@ -132,7 +131,7 @@ void measure_in_turns(const Training& t, const BenchOptions& o, TrainMeasured& m
   if (alone) {
     m.costs = {spread_of(std::move(loop_ms)),   spread_of(std::move(loading_ms)),
                spread_of(std::move(bare_ms)),   spread_of(std::move(update_ms)),
-               spread_of(std::move(multiples)), t.options.compute_threads};
+               spread_of(std::move(multiples)), t.spec.machine.compute_threads};
   }
 }
 
@@ -141,8 +140,8 @@ void measure_in_turns(const Training& t, const BenchOptions& o, TrainMeasured& m
 TrainMeasured measure_training(const TrainingData& data, const BenchDevice& device,
                                const BenchOptions& o, std::int64_t batch,
                                const std::stop_token& stop) {
-  const Training t = prepare_training(train_options(o, device, batch, *data.training.dataset), data,
-                                      {}, device.engine);
+  const Training t =
+      prepare_training(spec_of(o, device, batch, *data.training.dataset), data, {}, device.engine);
   check_device_memory(t);
   if (t.kept != nullptr) (void)load_kept(t, stop);
   if (t.resident != nullptr) (void)load_resident(t, {{}, stop});

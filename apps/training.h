@@ -2,15 +2,16 @@
 // A training run, prepared: what its pipeline, its files and its reports are made from.
 
 #include "apps/data.h"
-#include "apps/train_options.h"
 
 #include <millrace/nn/engine.h>
-#include <millrace/nodes/callback.h>
 #include <millrace/nodes/lost_samples.h>
-#include <millrace/nodes/pruner.h>
-#include <millrace/nodes/replay.h>
-#include <millrace/nodes/resident.h>
 #include <millrace/pipeline/stage_watch.h>
+#include <millrace/training/callback.h>
+#include <millrace/training/pretrained.h>
+#include <millrace/training/pruner.h>
+#include <millrace/training/replay.h>
+#include <millrace/training/resident.h>
+#include <millrace/training/train_spec.h>
 
 #include <memory>
 
@@ -18,7 +19,7 @@ namespace millrace::apps {
 
 /// All that a training run is made of.
 struct Training {
-  TrainOptions options;
+  TrainSpec spec;
   TrainingData data;
   nn::Model model;
   std::shared_ptr<const nn::Engine> engine;
@@ -31,6 +32,7 @@ struct Training {
   std::shared_ptr<KeptBatches> kept;       ///< --replay: what load_kept() fills; else null
   std::shared_ptr<ResidentData> resident;  ///< --resident: what load_resident() fills; else null
   std::shared_ptr<StageWatch> watch;       ///< told of the stages' work; may be null
+  bool goes_on = false;                    ///< from a checkpoint of an earlier run
   std::shared_ptr<LostSamples> lost;       ///< with --on-bad-image skip, else null
 };
 

@@ -11,7 +11,7 @@
 namespace millrace::apps {
 
 /// What becomes of an image that cannot be read.
-[[nodiscard]] OnError bad_image_policy(const TrainOptions& options);
+[[nodiscard]] OnError bad_image_policy(const TrainSpec& options);
 
 /// The source of the run's batches.
 [[nodiscard]] DirectoryReader make_reader(const Training& training);
@@ -20,7 +20,7 @@ namespace millrace::apps {
 [[nodiscard]] bool moves_on_device(const Training& training);
 
 /// Steps of a whole run: updates, of which --accumulate makes one of several batches.
-[[nodiscard]] std::uint64_t run_steps(const TrainOptions& options, const DirectoryReader& reader);
+[[nodiscard]] std::uint64_t run_steps(const TrainSpec& options, const DirectoryReader& reader);
 
 /// How many training steps go in one batch: 1 where something acts between any two of them, and
 /// where several batches make one step.

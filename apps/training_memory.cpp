@@ -29,7 +29,7 @@ bool would_fit(const Training& t, std::int64_t batch) {
   DeviceMemoryPlan plan(*t.engine);
   plan.charge("model", 1, planned_memory(t, batch, t.engine->precision()));
   Training smaller = t;
-  smaller.options.batch = batch;
+  smaller.spec.batch = batch;
   charge_data(plan, smaller);
   return plan.fits();
 }
@@ -52,7 +52,7 @@ DeviceMemoryPlan device_memory(const Training& t) {
 
 void check_device_memory(const Training& t) {
   const auto largest_batch = [&t] {
-    return largest_that_fits(t.options.batch,
+    return largest_that_fits(t.spec.batch,
                              [&t](std::int64_t batch) { return would_fit(t, batch); });
   };
   device_memory(t).check(largest_batch, t.resident != nullptr ? ", or leave --resident out" : "");
@@ -63,7 +63,7 @@ std::string describe_device_memory(const Training& t) {
   if (!memory) return {};
   const auto at_most = [&t](nn::Precision precision) {
     return concat(nn::to_string(precision), " at most ",
-                  planned_memory(t, t.options.batch, precision));
+                  planned_memory(t, t.spec.batch, precision));
   };
   return concat(device_memory(t).charged(), " of the device's ", memory->total, ", of which ",
                 memory->free, " is free; the model in ", at_most(nn::Precision::fp32), ", in ",

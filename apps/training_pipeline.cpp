@@ -11,9 +11,9 @@
 #include <millrace/nn/initialize.h>
 #include <millrace/nodes/cast.h>
 #include <millrace/nodes/copy_to_device.h>
-#include <millrace/nodes/prune_step.h>
-#include <millrace/nodes/take_snapshot.h>
-#include <millrace/nodes/train_step.h>
+#include <millrace/training/prune_step.h>
+#include <millrace/training/take_snapshot.h>
+#include <millrace/training/train_step.h>
 
 #include <utility>
 #include <vector>
@@ -31,25 +31,25 @@ std::size_t weight_elements(const nn::Model& model) {
 Stream<Lease<HostBatch>> add_loading(Pipeline& p, const Training& t) {
   if (t.kept != nullptr) return add_replay(p, t);
   if (t.resident != nullptr) return add_resident(p, t);
-  auto host = p.pool<HostBatch>("host batches", t.options.slots, host_batches(t));
+  auto host = p.pool<HostBatch>("host batches", t.spec.machine.slots, host_batches(t));
   return add_reading(p, t, make_reader(t), host);
 }
 
 Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
                           Logger::Watchers watchers) {
-  const TrainOptions& o = t.options;
+  const TrainSpec& o = t.spec;
   Pipeline p({.name = "train",
-              .budget = parse_bytes(o.memory_budget),
-              .threads = o.threads,
+              .budget = o.machine.memory_budget.value(),
+              .threads = o.machine.threads,
               .trace = trace,
               .watch = t.watch,
-              .stall = stall_watch(o.stall_timeout)});
+              .stall = stall_watch(o.machine.stall_timeout.count())});
   charge_model(p, *t.engine, model_memory(t));
   if (t.state->unfrozen != nullptr) {
     p.charge("weights on the move", 2 + (t.compile.masks ? 1 : 0) + (t.compile.average ? 1 : 0),
              Bytes{weight_elements(t.model) * sizeof(float)});
   }
-  if (!trace.empty() && !t.engine->shares_host_memory() && !o.no_profile) {
+  if (!trace.empty() && !t.engine->shares_host_memory() && o.machine.profile) {
     p.charge("record of the GPU's work", 1, GpuRecording::bytes());
   }
   Bytes kept;
@@ -59,35 +59,34 @@ Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
   auto batches = add_loading(p, t);
 
   auto device = p.pool<DeviceBatch>("device batches", kDeviceBatches, device_batches(t));
-  const bool checkpoints = !o.callbacks.no_checkpoints;
+  const bool checkpoints = o.run.checkpoints;
   auto snapshots = p.pool<Snapshot>("snapshot", 1, SnapshotFactory{t.state, t.saved, checkpoints});
-  const auto rate = [schedule = schedule_of(o.schedule)](double base, std::uint64_t step) {
+  const auto rate = [schedule = o.schedule](double base, std::uint64_t step) {
     return nn::learning_rate(schedule, base, step - 1);
   };
 
   CopyToDevice copy(t.engine);
-  if (moves_on_device(t)) copy.move_as(augment_options(o.augmentation), o.seed);
+  if (moves_on_device(t)) copy.move_as(o.augmentation, o.seed);
   auto on_device =
       p.then(p.with(batches, {.name = "device slot"}, device), {.name = "copy"}, std::move(copy));
   auto inputs = p.then(on_device, {.name = "cast"}, Cast(t.model.preprocessing, t.model.input));
   // One thread, one item at a time, stage after stage.
   TrainStep step(t.state, rate);
-  if (o.transfer.unfreeze_at > 0) {
-    step.unfreeze_at(o.transfer.unfreeze_at - 1, o.transfer.unfreeze_factor);
+  if (o.model.unfreeze_at > 0) {
+    step.unfreeze_at(o.model.unfreeze_at, o.model.unfreeze_factor);
   }
-  step.metrics(words_of(o.callbacks.metrics), t.data.validation.size(), o.batch);
-  step.report_every(o.report_every, o.callbacks.checkpoint_every);
+  step.metrics(o.callbacks.metrics, t.data.validation.size(), o.batch);
+  step.report_every(o.machine.report_every, o.run.checkpoint_every);
   auto steps = p.then(inputs, {.name = "train", .on = On::engine}, std::move(step));
   if (t.pruner != nullptr) {
     steps = p.then(steps, {.name = "prune", .on = On::engine}, PruneStep(t.state, t.pruner));
   }
   auto decided =
       p.then(steps, {.name = "callbacks", .on = On::engine}, Decide(t.state, t.callbacks));
-  auto copied = p.then(
-      decided, {.name = "snapshot", .on = On::engine},
-      TakeSnapshot(
-          t.state, t.saved, snapshots,
-          {.whole = checkpoints, .every_steps = checkpoints ? o.callbacks.checkpoint_every : 0}));
+  auto copied = p.then(decided, {.name = "snapshot", .on = On::engine},
+                       TakeSnapshot(t.state, t.saved, snapshots,
+                                    {.whole = checkpoints,
+                                     .every_steps = checkpoints ? o.run.checkpoint_every : 0}));
   p.sink(copied, {.name = "log", .on = On::blocking}, Logger(std::move(watchers)));
   return p;
 }
@@ -95,7 +94,7 @@ Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
 void allocate(const Training& t) {
   t.state->executor->allocate();
   std::vector<float> weights(weight_elements(t.model));
-  nn::initialize(t.model, t.options.seed, weights);
+  nn::initialize(t.model, t.spec.seed, weights);
   if (t.pretrained != nullptr) t.pretrained->load(weights);
   t.state->executor->write(nn::Arena::parameters, weights);
 }

@@ -4,8 +4,8 @@
 
 #include "apps/training.h"
 
-#include <millrace/nodes/logger.h>
 #include <millrace/pipeline/pipeline.h>
+#include <millrace/training/logger.h>
 
 #include <filesystem>
 

@@ -1,8 +1,6 @@
 #include "apps/training_report.h"
 
-#include "apps/find_model.h"
 #include "apps/machine.h"
-#include "apps/number_text.h"
 #include "apps/replay.h"
 #include "apps/resident.h"
 #include "apps/training_input.h"
@@ -10,8 +8,13 @@
 #include "apps/training_memory.h"
 
 #include <millrace/core/json_text.h>
+#include <millrace/core/number_text.h>
 #include <millrace/core/shown_text.h>
 #include <millrace/nn/preprocessing.h>
+#include <millrace/training/find_model.h>
+#include <millrace/training/run_pruning.h>
+#include <millrace/training/run_schedule.h>
+#include <millrace/training/transfer.h>
 
 #include <iostream>
 #include <optional>
@@ -21,8 +24,8 @@ namespace {
 
 /// A model file as --model is a description: that its weights are not taken is to be seen.
 std::string describe_new_weights(const Training& t) {
-  const std::string& model = t.options.model;
-  const bool is_new = t.pretrained == nullptr && t.options.callbacks.resume.empty();
+  const std::string& model = t.spec.model.name;
+  const bool is_new = t.pretrained == nullptr && !t.goes_on;
   if (!is_new || !is_model_description(model) || is_json_file(model)) return "";
   return concat("weights     new and random, not those of ", shown(model), "; --weights ",
                 shown(model), " begins with them\n");
@@ -31,37 +34,38 @@ std::string describe_new_weights(const Training& t) {
 }  // namespace
 
 void print_choices(const Training& t) {
-  const TrainOptions& o = t.options;
+  const TrainSpec& o = t.spec;
   const auto count = [&] {
     std::int64_t sum = 0;
     for (const nn::LayerSummary& layer : nn::summarize(t.model)) sum += layer.parameters;
     return static_cast<std::uint64_t>(sum);
   }();
-  std::cout << "data        " << shown(o.data) << ": " << t.data.description << '\n'
+  std::cout << "data        " << shown(o.data.path) << ": " << t.data.description << '\n'
             << "validation  " << shown(t.data.validation_description) << '\n'
-            << "model       " << shown(o.model) << ", input " << t.model.input << ", "
+            << "model       " << shown(o.model.name) << ", input " << t.model.input << ", "
             << with_commas(count) << " parameters\n"
             << "input       " << nn::describe(t.model.preprocessing) << '\n'
             << describe_transfer(t.pretrained.get(), t.model) << describe_new_weights(t)
             << "training    " << o.epochs << " epochs, batch " << o.batch
             << (o.accumulate > 1 ? concat(" x ", o.accumulate) : "")
-            << (o.loss.empty() ? "" : ", " + o.loss) << ", " << o.optimizer << ", learning rate "
-            << *o.learning_rate << describe(o.schedule)
+            << (o.loss ? concat(", ", nn::loss_info(*o.loss).option) : std::string()) << ", "
+            << nn::to_string(o.optimizer.kind) << ", learning rate "
+            << nn::learning_rate(o.optimizer) << describe_schedule(o)
             << (o.ema ? concat(", average of the weights by ", *o.ema) : "") << ", seed " << o.seed
             << '\n'
             << (t.pruner != nullptr ? "pruning     " + describe(*t.pruner) + '\n' : "")
             << "device      " << t.engine->description() << '\n'
             << (t.engine->shares_host_memory() ? ""
                                                : "gpu memory  " + describe_device_memory(t) + '\n')
-            << "threads     " << o.threads << " for reading and decoding, " << o.compute_threads
-            << " for the model\n"
-            << "memory      at most " << o.memory_budget << " of the machine's " << memory_limit()
-            << '\n'
-            << "run         " << shown(o.run_dir) << '\n';
+            << "threads     " << o.machine.threads << " for reading and decoding, "
+            << o.machine.compute_threads << " for the model\n"
+            << "memory      at most " << o.machine.memory_budget.value() << " of the machine's "
+            << memory_limit() << '\n'
+            << "run         " << shown(o.run.directory.native()) << '\n';
 }
 
 void warn_of_pruning(const Training& t) {
-  const TrainOptions& o = t.options;
+  const TrainSpec& o = t.spec;
   const std::uint64_t steps = run_steps(o, make_reader(t));
   const std::string line = unfinished_pruning(o.pruning, o.augmentation.keras_compat, steps);
   if (!line.empty()) std::cerr << "millrace: warning: " << line << '\n';
@@ -94,8 +98,7 @@ void print_outcome(const Report& report, const Training& t, const RunDirectory& 
               << (has_model ? "the model of the last whole epoch is in "
                             : "no epoch was whole, so no model was written to ")
               << run;
-    if (!t.options.callbacks.no_checkpoints)
-      std::cerr << "; go on with: millrace train --resume " << run;
+    if (t.spec.run.checkpoints) std::cerr << "; go on with: millrace train --resume " << run;
     std::cerr << '\n';
   } else if (show != Show::nothing) {
     if (t.state->is_finished()) std::cout << t.state->reason() << '\n';

@@ -5,8 +5,9 @@
 #include "apps/gpu.h"
 #include "apps/progress.h"
 #include "apps/pruning_report.h"
-#include "apps/run_directory.h"
 #include "apps/training.h"
+
+#include <millrace/training/run_directory.h>
 
 #include <filesystem>
 #include <string>

@@ -70,6 +70,10 @@ void write_checkpoint(const std::filesystem::path& path, const Checkpoint& check
 /// what is wrong. Thread-safe.
 [[nodiscard]] Checkpoint read_checkpoint(const std::filesystem::path& path);
 
+/// The same file, checked to its last bit like that, but its arrays are left empty: no memory is
+/// taken for what is in them.
+[[nodiscard]] Checkpoint read_checkpoint_values(const std::filesystem::path& path);
+
 template <class Number>
 std::string Checkpoint::text_of(Number number) {
   if constexpr (std::same_as<Number, bool>) {

@@ -75,7 +75,7 @@ CheckpointFolder::Found CheckpointFolder::last_good() const {
   Found found;
   for (const Entry& entry : list()) {
     try {
-      found.checkpoint = read_checkpoint(entry.path);
+      found.checkpoint = read_checkpoint_values(entry.path);
       found.entry = entry;
       return found;
     } catch (const Error& error) {

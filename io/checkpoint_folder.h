@@ -30,8 +30,8 @@ class CheckpointFolder {
   };
   /// What last_good() came upon.
   struct Found {
-    std::optional<Entry> entry{};  ///< none: no checkpoint is whole, or there is none
-    Checkpoint checkpoint{};
+    std::optional<Entry> entry{};        ///< none: no checkpoint is whole, or there is none
+    Checkpoint checkpoint{};             ///< with empty arrays (read_checkpoint_values)
     std::vector<std::string> damaged{};  ///< what is wrong with the newer ones, a line each
   };
 
@@ -42,7 +42,7 @@ class CheckpointFolder {
   /// The step of the best one, if one was marked and is there.
   [[nodiscard]] std::optional<std::uint64_t> best() const;
   [[nodiscard]] std::filesystem::path best_file() const { return folder_ / "best.ckpt"; }
-  /// Reads the newest one that is whole.
+  /// Finds the newest one that is whole, which is read for that.
   [[nodiscard]] Found last_good() const;
 
   /// Removes what a killed writer left unfinished, writes the checkpoint, marks it as the best if

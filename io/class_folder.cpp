@@ -5,6 +5,7 @@
 #include <millrace/io/class_names.h>
 #include <millrace/io/decode.h>
 #include <millrace/io/files.h>
+#include <millrace/io/run_marker.h>
 
 #include <algorithm>
 #include <limits>
@@ -60,15 +61,15 @@ ClassFolder::ClassFolder(fs::path root, const Watch& watch, const Options& optio
   check_is_folder(root_);
   const std::vector<ClassName> folders = list_classes();
   if (options.is_one_of_several) leave_out_beside();
-  name_classes(folders);
+  check_names(folders);
   const std::set<std::string> empty = names_of_empty(root_);
 
   ImageWalk walk(root_, watch);
   offsets_.push_back(0);
-  for (std::size_t label = 0; label < folders.size(); ++label) {
-    const bool may_be_empty = options.is_companion || empty.count(classes_[label]) != 0;
-    add_class(folders[label], static_cast<int>(label), walk, may_be_empty);
+  for (const ClassName& folder : folders) {
+    add_class(folder, walk, options.is_companion, empty.count(folder.name) != 0);
   }
+  note_alike();
   if (classes_.size() == 1 && !options.is_companion) {
     throw Error(concat(root_.string(), ": only one class, ", classes_.front(),
                        "; nothing can be learnt from that; ", kExpectedTree));
@@ -84,7 +85,7 @@ ClassFolder::ClassFolder(fs::path root, const Watch& watch, const Options& optio
 std::vector<ClassFolder::ClassName> ClassFolder::list_classes() {
   std::vector<ClassName> folders;
   for_each_entry(root_, [&](const fs::directory_entry& entry, const std::string& name) {
-    if (name == kEmptyClasses) return;
+    if (name == kEmptyClasses || name == kRunMarker) return;
     const EntryKind kind = kind_of(entry, name);
     if (kind.kind == EntryKind::folder) {
       folders.push_back({name, as_utf8(name)});
@@ -123,16 +124,14 @@ void ClassFolder::leave_out_beside() {
   }
 }
 
-void ClassFolder::name_classes(const std::vector<ClassName>& folders) {
+void ClassFolder::check_names(const std::vector<ClassName>& folders) const {
   std::set<std::string_view> taken;
   for (const ClassName& folder : folders) {
     if (!taken.insert(folder.name).second) {
       throw Error(concat(root_.string(), ": two class folders would be called '", folder.name,
                          "', since the name of one is not UTF-8; rename it"));
     }
-    classes_.push_back(folder.name);
   }
-  note_alike();
 }
 
 // Copies of one class that went different ways: to a Mac and back, or by another hand. Each pair is
@@ -150,11 +149,19 @@ void ClassFolder::note_alike() {
   }
 }
 
-void ClassFolder::add_class(const ClassName& folder, int label, ImageWalk& walk,
-                            bool may_be_empty) {
+void ClassFolder::add_class(const ClassName& folder, ImageWalk& walk, bool is_companion,
+                            bool is_said_empty) {
   LeftOut left_out(std::max<std::size_t>(left_out_.names(), 1));
   const std::vector<ImageWalk::Found> all = walk.images_below(folder.folder, left_out);
-  if (all.empty() && !may_be_empty) {
+  if (all.empty() && !is_said_empty) {
+    // A folder such as runs/, where training was begun in DATA itself, or DATA/events.
+    const bool is_of_run = is_part_of_run(folder.folder) && is_run_directory(root_);
+    const bool holds_runs = left_out.count(LeftOutReason::run) > 0 && !left_out.loses_images();
+    if (is_of_run) left_out_.add(LeftOutReason::run, folder.folder);
+    if (holds_runs) left_out_.add(left_out);
+    if (is_of_run || holds_runs) return;
+  }
+  if (all.empty() && !is_companion && !is_said_empty) {
     const std::vector<std::string> unreadable = left_out.lines(LeftOutReason::unreadable);
     if (!unreadable.empty()) {
       throw Error(concat(root_.string(), '/', unreadable.front(), "; the class '", folder.name,
@@ -166,6 +173,8 @@ void ClassFolder::add_class(const ClassName& folder, int label, ImageWalk& walk,
                        what.empty() ? "" : "; ", what));
   }
   left_out_.add(left_out);
+  const int label = static_cast<int>(classes_.size());
+  classes_.push_back(folder.name);
   for (const ImageWalk::Found& found : all) {
     folders_.push_back({found.path, size(), label});
     append(found.path, found.listing);

@@ -17,8 +17,10 @@ namespace millrace {
 /// samples are the images in it and below, folder by folder in the order of their paths, files in
 /// the order of their names. Which files are images, image_walk.h says: by their ending or, where
 /// that tells nothing, by their content. Hidden files and folders are left out. Symbolic links are
-/// followed, but not round in circles. What is left out is counted and named. A class without
-/// images is an error, but for those that the file kEmptyClasses in DATA names.
+/// followed, but not round in circles. What runs put into their directories (run_marker.h) is
+/// left out, and a folder that holds nothing else is no class. What is left out is counted and
+/// named. A class without images is an error, but for those that the file kEmptyClasses in DATA
+/// names.
 ///
 /// The name of a class is that of its folder; bytes of it that are not UTF-8, which no model file
 /// could keep, become \xe9 or the like, with a note.
@@ -71,8 +73,8 @@ class ClassFolder final : public Dataset {
   };
 
   [[nodiscard]] std::vector<ClassName> list_classes();
-  void name_classes(const std::vector<ClassName>& folders);
-  void add_class(const ClassName& folder, int label, ImageWalk& walk, bool may_be_empty);
+  void check_names(const std::vector<ClassName>& folders) const;
+  void add_class(const ClassName& folder, ImageWalk& walk, bool is_companion, bool is_said_empty);
   void leave_out_beside();
   void note_alike();
   void append(const std::string& folder, const std::string& listing);

@@ -4,6 +4,7 @@
 #include <millrace/core/lower_case.h>
 #include <millrace/io/detail/format.h>
 #include <millrace/io/files.h>
+#include <millrace/io/run_marker.h>
 
 #include <sys/stat.h>
 #include <algorithm>
@@ -189,12 +190,15 @@ void ImageWalk::enter(const std::string& path, Search& search) {
     search.left_out.add(LeftOutReason::circle, search.name(path));
     return;
   }
+  const bool is_run = !path.empty() && is_run_directory(folder);
+  if (is_run) search.left_out.add(LeftOutReason::run, search.name(path));
   std::string listing;
   std::vector<std::string> below;
   const auto path_of = [&](const std::string& name) {
     return path.empty() ? name : path + "/" + name;
   };
   const auto visit = [&](const fs::directory_entry& entry, const std::string& name) {
+    if (is_run && is_part_of_run(name)) return;
     const EntryKind kind = kind_of(entry, name);
     if (kind.kind == EntryKind::folder) {
       below.push_back(path_of(name));

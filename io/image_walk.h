@@ -40,7 +40,8 @@ void for_each_entry(const std::filesystem::path& folder,
                                              const std::string& name)>& visit);
 
 /// Finds the images below folders of one root. Links are followed, but not round in circles. A
-/// folder that cannot be listed costs what is in it and is left out.
+/// folder that cannot be listed costs what is in it and is left out, and so is what a run has put
+/// into its directory below the root (run_marker.h), which was made from data and is none.
 class ImageWalk {
  public:
   /// The images right in one folder.

@@ -29,6 +29,7 @@ std::string phrase(LeftOutReason reason, const std::string& what, bool is_one) {
     case LeftOutReason::beside:
       return is_one ? "image beside the class folders, so without a class"
                     : "images beside the class folders, so without a class";
+    case LeftOutReason::run: return is_one ? "run directory" : "run directories";
   }
   return "?";
 }
@@ -47,6 +48,7 @@ const char* key_of(LeftOutReason reason) noexcept {
     case LeftOutReason::unreadable: return "cannot_be_read";
     case LeftOutReason::special: return "special_file";
     case LeftOutReason::beside: return "beside_class_folders";
+    case LeftOutReason::run: return "run_directory";
   }
   return "?";
 }

@@ -26,6 +26,7 @@ enum class LeftOutReason : std::uint8_t {
   unreadable,  ///< a file or folder that cannot be read
   special,     ///< a device, a pipe or a socket
   beside,      ///< an image beside the class folders
+  run,         ///< a run directory, with all that the run has put into it
 };
 
 /// For JSON: "hidden", "not_an_image_by_ending", ...

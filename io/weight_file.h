@@ -1,6 +1,6 @@
 #pragma once
 // A file of weights, whoever wrote it: safetensors or Keras's HDF5, told apart by content. What the
-// tensors mean to a model is nodes/pretrained.h's business.
+// tensors mean to a model is training/pretrained.h's business.
 
 #include <millrace/core/shape.h>
 #include <millrace/io/hdf5.h>

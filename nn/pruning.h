@@ -2,7 +2,7 @@
 // Magnitude pruning of single weights, after Zhu and Gupta, "To prune, or not to prune" (2017):
 // when masks are made, how many weights they prune, which ones, and of which parameters. Schedules
 // are those of tensorflow-model-optimization (tfmot), masks torch.nn.utils.prune's or tfmot's. Pure
-// functions; nodes/prune_step.h applies them in training.
+// functions; training/prune_step.h applies them in training.
 
 #include <millrace/nn/model.h>
 

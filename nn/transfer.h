@@ -1,7 +1,7 @@
 #pragma once
 // Transfer learning as changes of a model's description: another head, and layers that keep their
 // weights. The graph then has no backward pass of a frozen prefix (graph.h). Weights are not
-// touched here; nodes/pretrained.h loads them.
+// touched here; training/pretrained.h loads them.
 
 #include <millrace/nn/model.h>
 

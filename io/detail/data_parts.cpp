@@ -3,6 +3,7 @@
 #include <millrace/core/error.h>
 #include <millrace/core/lower_case.h>
 #include <millrace/io/image_walk.h>
+#include <millrace/io/run_marker.h>
 
 #include <algorithm>
 #include <array>
@@ -86,6 +87,7 @@ std::optional<DataLayout> layout_of(DataKind kind,
 FolderParts::FolderParts(fs::path data) : data_(std::move(data)) {
   for (const fs::path& path : entries_of(data_)) {
     if (!is_folder(path)) continue;
+    if (is_run_directory(path) && !holds_images({path, {}, false})) continue;
     folders_.push_back({path, part_named(name_of(path)), false});
     if (folders_.back().kind) folders_.back().has_folders = has_folders(path);
   }
@@ -148,12 +150,16 @@ std::vector<std::string> FolderParts::notes() const {
                    ": taken for a class, since there are no parts beside it ",
                    "but other folders of images")};
   }
-  const bool are_all_parts =
-      folders_.size() > 1 && std::all_of(folders_.begin(), folders_.end(),
-                                         [](const Folder& folder) { return folder.has_folders; });
-  if (!are_all_parts) return {};
-  return {concat(data_.string(), ": ", name_of(folders_.front().path), " and ",
-                 name_of(folders_.back().path),
+  std::vector<const Folder*> parts;
+  for (const Folder& folder : folders_) {
+    if (folder.has_folders)
+      parts.push_back(&folder);
+    else if (folder.kind || holds_images(folder))
+      return {};
+  }
+  if (parts.size() < 2) return {};
+  return {concat(data_.string(), ": ", name_of(parts.front()->path), " and ",
+                 name_of(parts.back()->path),
                  " are taken for classes, since none of them is called train")};
 }
 

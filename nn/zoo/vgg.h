@@ -1,6 +1,7 @@
 #pragma once
 // VGG16 of Simonyan and Zisserman (arXiv 1409.1556, configuration D) as Keras builds it, with
-// torchvision's names of layers, so that weight files of both can be loaded (nodes/pretrained.h).
+// torchvision's names of layers, so that weight files of both can be loaded
+// (training/pretrained.h).
 
 #include <millrace/nn/model.h>
 

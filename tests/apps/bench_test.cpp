@@ -187,7 +187,8 @@ TEST_CASE("bench refuses bad requests in one line") {
   check_refused({"bench"}, 2, "say what");
   check_refused({"bench", "compote"}, 2, "there is no 'compote'");
   check_refused({"bench", "compute"}, 2, "no MODEL");
-  check_refused({"bench", "compute", "cnn", "--batch", "1,x"}, 2, "'x' is no batch size");
+  check_refused({"bench", "compute", "cnn", "--batch", "1,x"}, 2,
+                "--batch must be a list with commas, each a whole number");
   check_refused({"bench", "compute", "cnn", "--devices", "tpu"}, 2, "'tpu'");
   check_refused({"bench", "compute", "cnn", "--repeats", "0"}, 2, "--repeats");
   check_refused({"bench", "compute", "cnn", "--input", "4x4x1"}, 1, "conv2");

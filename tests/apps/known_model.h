@@ -7,7 +7,7 @@
 #include "io/scratch.h"
 
 #include <millrace/nn/model.h>
-#include <millrace/nodes/saved_model.h>
+#include <millrace/training/saved_model.h>
 
 #include <nlohmann/json.hpp>
 

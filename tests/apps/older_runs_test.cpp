@@ -174,6 +174,25 @@ TEST_CASE("runs of an older program are gone on with, and end as they ended then
   }
 }
 
+TEST_CASE("a run of an older program needs neither the file of its model nor that of its weights") {
+  const std::string name = GENERATE("convnet", "frozen");
+  CAPTURE(name);
+  const Scratch scratch;
+  const fs::path with_files = scratch / "with-files", without = scratch / "without";
+  for (const fs::path& now : {with_files, without}) {
+    copy_cut_back(recorded() / name, now, 0);
+    Arguments arguments = resuming(name, now);
+    if (now == without) arguments.resize(4);  // up to DATA
+    const Outcome outcome = run(arguments, as_recorded(scratch));
+    INFO(outcome.err);
+    REQUIRE(outcome.status == 0);
+  }
+  for (const char* file : {"model.safetensors", "best.safetensors"}) {
+    CHECK(read_file(without / file) == read_file(with_files / file));
+  }
+  CHECK(figures(without) == figures(with_files));
+}
+
 TEST_CASE("a run of an older program that goes on with another monitor begins its best anew") {
   const Scratch scratch;
   const fs::path now = scratch / "dense";

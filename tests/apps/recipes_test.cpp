@@ -2,10 +2,10 @@
 // recipe is for. A recipe without an entry here fails.
 
 #include "apps/train_run.h"
-#include "nodes/vgg16_rule.h"
+#include "training/vgg16_rule.h"
 
 #include <millrace/nn/layers/dropout.h>
-#include <millrace/nodes/saved_model.h>
+#include <millrace/training/saved_model.h>
 
 #include <algorithm>
 #include <cmath>

@@ -17,10 +17,10 @@ namespace {
 constexpr int kCopies = 0, kCasts = 1, kSteps = 2;  // streams in the order of their making
 constexpr double kPatience = 0.1;
 
-apps::TrainOptions small_run(const Scratch& scratch) {
-  apps::TrainOptions options = options_for(write_images(scratch, 10), "cnn:4:8");
+TrainSpec small_run(const Scratch& scratch) {
+  TrainSpec options = options_for(write_images(scratch, 10), "cnn:4:8");
   options.epochs = 3;
-  options.report_every = 1;  // so that a step that fails is heard of in its own stage
+  options.machine.report_every = 1;  // so that a step that fails is heard of in its own stage
   return options;
 }
 
@@ -68,7 +68,7 @@ Failure failure_of(const RecordedTraining& recorded, const Nth& fault) {
 }
 
 void check_next_training(const Scratch& scratch) {
-  apps::TrainOptions options = options_for(scratch / "data", "cnn:4:8");
+  TrainSpec options = options_for(scratch / "data", "cnn:4:8");
   const RecordedTraining next(options);
   CHECK(next.run().stage("train").items == 5);
   next.check_device();

@@ -27,12 +27,12 @@ Training training(std::shared_ptr<const nn::Engine> engine, std::int64_t batch) 
   TrainingData data;
   data.training = SampleSet::all(std::make_shared<SyntheticDataset>(
       Shape{64, 64, 3}, static_cast<std::uint32_t>(batch), 4, 1));
-  TrainOptions options;
-  options.model = "cnn";
-  options.size = "64x64";
+  TrainSpec options;
+  options.model.name = "cnn";
+  options.images.size = ImageSize{64, 64};
   options.batch = batch;
-  options.memory_budget = "64GiB";
-  options.run_dir = "unused";
+  options.machine.memory_budget = 64_GiB;
+  options.run.directory = "unused";
   return prepare_training(options, data, {}, std::move(engine));
 }
 

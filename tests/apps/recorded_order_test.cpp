@@ -2,10 +2,9 @@
 // stops the host within a step, memory is what the plan says, and the weights are those of the same
 // steps done by hand.
 
-#include "apps/progress.h"
 #include "apps/recorded_run.h"
 #include "apps/recorded_training.h"
-#include "apps/run_files.h"
+#include "apps/resume.h"
 
 #include <millrace/nn/initialize.h>
 
@@ -22,13 +21,13 @@ namespace {
 constexpr int kDeviceSlots = 2;  // of the program
 
 /// Images for 4 batches of 4 and one of 2, and for one of validation.
-apps::TrainOptions whole_run(const Scratch& scratch, const std::string& model) {
-  apps::TrainOptions options = options_for(write_images(scratch, 11), model);
-  options.validation_share = 0.2;
-  options.optimizer = "sgd";
+TrainSpec whole_run(const Scratch& scratch, const std::string& model) {
+  TrainSpec options = options_for(write_images(scratch, 11), model);
+  options.data.validation_share = 0.2;
+  options.optimizer.kind = nn::OptimizerKind::sgd;
   options.epochs = 4;
-  options.callbacks.no_checkpoints = false;
-  options.run_dir = (scratch / "run").string();
+  options.run.checkpoints = true;
+  options.run.directory = (scratch / "run").string();
   return options;
 }
 
@@ -114,7 +113,7 @@ std::vector<float> by_hand(const apps::Training& t, const nn::Engine& engine) {
   const auto executor = engine.compile(t.model, t.compile);
   executor->allocate();
   std::vector<float> weights(static_cast<std::size_t>(nn::arena_elements(nn::parameters(t.model))));
-  nn::initialize(t.model, t.options.seed, weights);
+  nn::initialize(t.model, t.spec.seed, weights);
   executor->write(nn::Arena::parameters, weights);
   std::int64_t step = 0;
   for (const Fed& fed : training_batches(t)) {
@@ -130,7 +129,7 @@ std::vector<float> by_hand(const apps::Training& t, const nn::Engine& engine) {
         .samples = n,
         .pass = fed.pass,
         .positions = fed.positions};
-    executor->train(batch, ++step, *t.options.learning_rate);
+    executor->train(batch, ++step, executor->learning_rate());
   }
   executor->read(nn::Arena::parameters, weights);
   return weights;
@@ -147,10 +146,10 @@ TEST_CASE("training on a device stops for nothing within steps and takes the pla
   const apps::Training& t = recorded.training;
   const Bytes planned = nn::total(t.state->executor->memory()) +
                         std::uint64_t{kDeviceSlots} * apps::device_batches(t).device_bytes();
-  apps::RunDirectory directory(t.options.run_dir, apps::OldRun::refuse);
-  apps::TrainingProgress progress(apps::Show::nothing, t.options.epochs, t.options.batch);
-  apps::RunFiles files(t, directory, progress);
-  Logger::Watchers watchers = files.watchers();
+  RunDirectory directory(t.spec.run.directory, OldRun::refuse);
+  std::optional<RunFiles> files(std::in_place, directory, apps::contents_of(t),
+                                RunFileOptions{.events = t.spec.run.events});
+  Logger::Watchers watchers = files->watchers();
   std::set<std::uint64_t> taken;
   watchers.on_step = [&](const StepRecord&) { taken.insert(recorded.device_memory().count); };
 
@@ -167,6 +166,7 @@ TEST_CASE("training on a device stops for nothing within steps and takes the pla
   CHECK(check_calls(recorded.device->record()) <= 3 * (1 + kDeviceSlots));
 
   CHECK(recorded.device_memory() == nn::total(t.state->executor->memory()));  // slots are back
+  files.reset();
   recorded.training = {};
   CHECK(recorded.device_memory() == 0_B);
   CHECK(recorded.device->pinned_memory() == 0_B);
@@ -174,7 +174,7 @@ TEST_CASE("training on a device stops for nothing within steps and takes the pla
 
 TEST_CASE("between two reports nobody waits for a step") {
   const Scratch scratch;
-  apps::TrainOptions options = options_for(write_images(scratch, 16), "cnn:4:8");
+  TrainSpec options = options_for(write_images(scratch, 16), "cnn:4:8");
   options.epochs = 4;
   const RecordedTraining recorded(options);
   recorded.allocate();
@@ -222,9 +222,9 @@ TEST_CASE("the pipeline's weights are those of the same steps by hand, to the bi
 
 TEST_CASE("a run that prunes, and one that replays, are in order too") {
   const Scratch scratch;
-  apps::TrainOptions options = whole_run(scratch, "cnn:4:8");
+  TrainSpec options = whole_run(scratch, "cnn:4:8");
   SECTION("pruning") {
-    options.pruning.kind = "constant";
+    options.pruning.kind = nn::PruneKind::constant;
     options.pruning.final_sparsity = 0.5;
     options.pruning.begin = 4;
     options.pruning.frequency = 4;
@@ -237,7 +237,7 @@ TEST_CASE("a run that prunes, and one that replays, are in order too") {
     }
   }
   SECTION("replay") {
-    options.replay = 2;
+    options.data.replay = 2;
     const RecordedTraining recorded(options);
     const Report report = recorded.run();
     CHECK(report.stage("train").items == report.stage("replay").items);
@@ -247,7 +247,7 @@ TEST_CASE("a run that prunes, and one that replays, are in order too") {
 
 TEST_CASE("a copy that does not wait for the step that reads its slot is found") {
   const Scratch scratch;
-  apps::TrainOptions options = options_for(write_images(scratch, 16), "mlp:8");
+  TrainSpec options = options_for(write_images(scratch, 16), "mlp:8");
   gpu::Faults faults;
   faults.forgets = [](const Recorded& wait) { return wait.stream == 0; };  // that of copies
   const RecordedTraining recorded(options, {}, faults);

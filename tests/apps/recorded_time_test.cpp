@@ -17,10 +17,10 @@ constexpr int kReaders = 2;
 RecordedRun run_of(int host_slots, int device_slots, std::int64_t report_every) {
   const Scratch scratch;
   // A ticket names 2 images of this size, so that two threads read a batch.
-  apps::TrainOptions options = options_for(write_images(scratch, 8, 48), "mlp:4");
-  options.slots = host_slots;
+  TrainSpec options = options_for(write_images(scratch, 8, 48), "mlp:4");
+  options.machine.slots = host_slots;
   options.epochs = kBatches / 4;
-  options.threads = kReaders;
+  options.machine.threads = kReaders;
   const RecordedTraining recorded(options);
   recorded.allocate();
   recorded.device->clear();

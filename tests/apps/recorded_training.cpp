@@ -53,11 +53,8 @@ class RecordedDataset final : public Dataset {
   std::shared_ptr<RecordingDevice> device_;
 };
 
-apps::TrainingData open(const apps::TrainOptions& options,
-                        const std::shared_ptr<RecordingDevice>& device) {
-  apps::TrainingData data = apps::open_training_data(
-      {options.data, options.validation, options.validation_share, options.seed},
-      apps::Show::nothing, {});
+apps::TrainingData open(const TrainSpec& options, const std::shared_ptr<RecordingDevice>& device) {
+  apps::TrainingData data = apps::open_training_data(options, apps::Show::nothing, {});
   for (SampleSet* set : {&data.training, &data.validation}) {
     if (set->dataset != nullptr) {
       set->dataset = std::make_shared<RecordedDataset>(set->dataset, device);
@@ -72,24 +69,24 @@ std::filesystem::path write_images(const Scratch& scratch, int images_each, int 
   return write_classes(scratch / "data", {"dark", "light"}, images_each, size);
 }
 
-apps::TrainOptions options_for(const std::filesystem::path& data, const std::string& model) {
-  apps::TrainOptions options;
-  options.data = data.string();
-  options.validation_share = 0;
-  options.model = model;
+TrainSpec options_for(const std::filesystem::path& data, const std::string& model) {
+  TrainSpec options;
+  options.data.path = data.string();
+  options.data.validation_share = 0;
+  options.model.name = model;
   options.epochs = 1;
   options.batch = 4;
-  options.learning_rate = 0.05;
-  options.callbacks.no_checkpoints = true;
-  options.device = "cpu";  // what else it is, the engine says
-  options.threads = 2;
-  options.compute_threads = 1;
-  options.memory_budget = "1GiB";
-  options.run_dir = "not used";
+  options.optimizer.learning_rate = 0.05;
+  options.run.checkpoints = false;
+  options.machine.device = Device::cpu;  // what else it is, the engine says
+  options.machine.threads = 2;
+  options.machine.compute_threads = 1;
+  options.machine.memory_budget = 1_GiB;
+  options.run.directory = "not used";
   return options;
 }
 
-RecordedTraining::RecordedTraining(const apps::TrainOptions& options,
+RecordedTraining::RecordedTraining(const TrainSpec& options,
                                    const gpu::EngineOptions& engine_options, gpu::Faults faults)
     : device(RecordingDevice::make(std::move(faults))),
       engine(gpu::make_engine(device, engine_options)),
@@ -116,7 +113,7 @@ void RecordedTraining::check_device() const {
 Pipeline compose_steps(const RecordedTraining& recorded, int device_slots,
                        std::int64_t report_every) {
   const apps::Training& t = recorded.training;
-  Pipeline p({.name = "steps", .threads = t.options.threads, .watch = t.watch});
+  Pipeline p({.name = "steps", .threads = t.spec.machine.threads, .watch = t.watch});
   auto batches = apps::add_loading(p, t);
   auto device = p.pool<DeviceBatch>("device batches", device_slots, apps::device_batches(t));
   auto on_device = p.then(p.with(batches, {.name = "device slot"}, device), {.name = "copy"},

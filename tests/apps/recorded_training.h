@@ -22,14 +22,13 @@ namespace millrace::test {
                                                  int size = 8);
 
 /// Batches of 4 on 2 threads, without validation and checkpoints.
-[[nodiscard]] apps::TrainOptions options_for(const std::filesystem::path& data,
-                                             const std::string& model);
+[[nodiscard]] TrainSpec options_for(const std::filesystem::path& data, const std::string& model);
 
 /// A training on a device of its own, ready to be composed. The record says what the bodies of
 /// stages do, with note_host(): "begin copy" and "end", and "load" where an image is written.
 struct RecordedTraining {
-  explicit RecordedTraining(const apps::TrainOptions& options,
-                            const gpu::EngineOptions& engine = {}, gpu::Faults faults = {});
+  explicit RecordedTraining(const TrainSpec& options, const gpu::EngineOptions& engine = {},
+                            gpu::Faults faults = {});
 
   /// With the first weights, and with the first masks if it prunes.
   void allocate() const;

@@ -18,7 +18,7 @@ using Catch::Contains;
 
 TEST_CASE("what cannot go with resident samples is refused, in one line that says what to do") {
   const Scratch scratch;
-  TrainOptions o = resident(options_in(scratch));
+  TrainSpec o = resident(options_in(scratch));
   std::shared_ptr<const nn::Engine> engine = gpu::make_engine(gpu::RecordingDevice::make(), {});
   std::string expected;
   SECTION("on the CPU") {
@@ -31,7 +31,7 @@ TEST_CASE("what cannot go with resident samples is refused, in one line that say
     expected = "changed in no other way";
   }
   SECTION("replay") {
-    o.replay = 2;
+    o.data.replay = 2;
     expected = "--replay feeds a few";
   }
   try {
@@ -64,8 +64,8 @@ TEST_CASE("loading resident samples ends at once when it is asked to stop") {
 
 TEST_CASE("the same training can be loaded again, and a bad image is told of once") {
   const Scratch scratch;
-  TrainOptions o = resident(options_in(scratch));
-  o.on_bad_image = "skip";
+  TrainSpec o = resident(options_in(scratch));
+  o.data.on_bad_image = BadImages::skip;
   const Training t = prepare_training(o, data_with({5, 12}), {},
                                       gpu::make_engine(gpu::RecordingDevice::make(), {}));
   for (int i = 0; i < 2; ++i) {

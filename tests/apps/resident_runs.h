@@ -1,8 +1,8 @@
 #pragma once
 // Options and data of small runs whose data may be resident.
 
+#include <millrace/training/train_spec.h>
 #include "apps/data.h"
-#include "apps/train_options.h"
 
 #include "io/scratch.h"
 #include "nodes/numbered.h"
@@ -28,29 +28,29 @@ inline apps::TrainingData data_with(const std::set<std::uint32_t>& bad = {}) {
   return data;
 }
 
-/// A model whose steps depend on all that a batch carries: dropout on pass and positions, batch norm on
-/// how many samples there are.
-inline apps::TrainOptions options_in(const Scratch& scratch, bool freezes = false) {
+/// A model whose steps depend on all that a batch carries: dropout on pass and positions, batch
+/// norm on how many samples there are.
+inline TrainSpec options_in(const Scratch& scratch, bool freezes = false) {
   nn::ModelBuilder builder("small", {6, 6, 1});
   builder.conv(8).batch_norm().relu().max_pool().flatten();
   nn::Model model = builder.dropout(0.3F).dense(10).relu().dense(2).softmax().build();
   model.preprocessing.scale = 1.0F / 255;
   if (freezes) model.layers.front().trainable = false;
-  apps::TrainOptions o;
-  o.model = scratch.write(freezes ? "frozen.json" : "model.json", nn::to_json(model)).string();
+  TrainSpec o;
+  o.model.name = scratch.write(freezes ? "frozen.json" : "model.json", nn::to_json(model)).string();
   o.epochs = 3;
   o.batch = 8;
-  o.optimizer = "adam";
-  o.learning_rate = 0.01;
-  o.threads = 2;
-  o.compute_threads = 1;
-  o.memory_budget = "1GiB";
-  o.callbacks.no_checkpoints = true;
+  o.optimizer.kind = nn::OptimizerKind::adam;
+  o.optimizer.learning_rate = 0.01;
+  o.machine.threads = 2;
+  o.machine.compute_threads = 1;
+  o.machine.memory_budget = 1_GiB;
+  o.run.checkpoints = false;
   return o;
 }
 
-inline apps::TrainOptions resident(apps::TrainOptions options) {
-  options.resident = true;
+inline TrainSpec resident(TrainSpec options) {
+  options.data.resident = true;
   return options;
 }
 

@@ -37,7 +37,7 @@ struct Device {
 };
 
 /// `from`: a checkpoint to go on with.
-Trained trained(const TrainOptions& options, const TrainingData& data, const Device& device = {},
+Trained trained(const TrainSpec& options, const TrainingData& data, const Device& device = {},
                 const Checkpoint* from = nullptr) {
   const auto recording = gpu::RecordingDevice::make(device.faults);
   const Training t = prepare_training(
@@ -111,7 +111,7 @@ std::uint64_t items(const Report& report, const char* stage) {
 
 TEST_CASE("a resident run is the run without it, to the bit") {
   const Scratch scratch;
-  TrainOptions o = options_in(scratch);
+  TrainSpec o = options_in(scratch);
   std::set<std::uint32_t> bad;
   SECTION("epochs whose last step is short") {}
   SECTION("images that are flipped and cropped, where they lie") {
@@ -124,46 +124,46 @@ TEST_CASE("a resident run is the run without it, to the bit") {
     o.epochs = 4;
   }
   SECTION("limited batches in the order of the data") {
-    o.limit_batches = 3;
-    o.no_shuffle = true;
+    o.data.limit_batches = 3;
+    o.shuffle = false;
   }
   SECTION("a learning rate that changes with each step, L2 and clipping") {
-    o.schedule.schedule = "cosine";
+    o.schedule.kind = nn::ScheduleKind::cosine;
     o.schedule.warmup_steps = 4;
-    o.schedule.l2 = 1e-3;
-    o.schedule.clip_global_norm = 0.5;
+    o.gradient.l2 = 1e-3;
+    o.gradient.clip_global_norm = 0.5;
   }
   SECTION("weighted classes, smoothed labels and targets of numbers") {
     o.labels.class_weight = "dark=1,light=2";
-    o.labels.class_mode = "categorical";
-    o.schedule.label_smoothing = 0.1;
+    o.labels.class_mode = ClassMode::categorical;
+    o.label_smoothing = 0.1;
   }
   SECTION("images that cannot be read") {
-    o.on_bad_image = "skip";
+    o.data.on_bad_image = BadImages::skip;
     bad = {0, 1, 2, 11, 23, 40};
   }
   SECTION("pixels that are centred, as floats") {
-    o.preprocessing.samplewise_center = true;
+    o.images.samplewise_center = true;
   }
   SECTION("a run that is stopped early and ends with its best weights") {
     o.epochs = 8;
-    o.learning_rate = 0.3;
+    o.optimizer.learning_rate = 0.3;
     o.callbacks.patience = 1;
     o.callbacks.restore_best = true;
   }
   SECTION("a learning rate that is lowered on a plateau, and more to measure") {
     o.callbacks.plateau_patience = 1;
     o.callbacks.plateau_min_delta = 10;
-    o.callbacks.metrics = "auc,f1";
+    o.callbacks.metrics = {"auc", "f1"};
   }
   SECTION("pruning, between any two steps") {
-    o.pruning.kind = "polynomial";
+    o.pruning.kind = nn::PruneKind::polynomial;
     o.pruning.final_sparsity = 0.5;
     o.pruning.frequency = 2;
   }
   SECTION("layers that are frozen at first") {
     o = options_in(scratch, true);
-    o.transfer.unfreeze_at = 2;
+    o.model.unfreeze_at = 2;
   }
   const TrainingData data = data_with(bad);
   for (const nn::Precision precision : {nn::Precision::fp32, nn::Precision::fp16}) {
@@ -171,17 +171,17 @@ TEST_CASE("a resident run is the run without it, to the bit") {
     const Trained read = trained(o, data, {.precision = precision});
     const Trained kept = trained(resident(o), data, {.precision = precision});
     check_same(kept, read);
-    if (o.pruning.is_on()) continue;
+    if (o.pruning.kind.has_value()) continue;
     CHECK(items(kept.report, "train") < items(read.report, "train"));
-    TrainOptions one_by_one = resident(o);
-    one_by_one.events.tensorboard_update = 1;
+    TrainSpec one_by_one = resident(o);
+    one_by_one.run.tensorboard_update = 1;
     check_same(trained(one_by_one, data, {.precision = precision}), kept);
   }
 }
 
 TEST_CASE("a resident run decodes each sample once, and trains by rows in few graphs") {
   const Scratch scratch;
-  TrainOptions o = resident(options_in(scratch));
+  TrainSpec o = resident(options_in(scratch));
   o.epochs = 6;
   TrainingData data = data_with();
   data.validation = {};
@@ -214,9 +214,9 @@ TEST_CASE("a resident run decodes each sample once, and trains by rows in few gr
 
 TEST_CASE("checkpoints of a resident run come at the same steps, and each can go on either way") {
   const Scratch scratch;
-  TrainOptions o = options_in(scratch);
-  o.callbacks.no_checkpoints = false;
-  o.callbacks.checkpoint_every = 4;
+  TrainSpec o = options_in(scratch);
+  o.run.checkpoints = true;
+  o.run.checkpoint_every = 4;
   o.steps_per_epoch = GENERATE(0U, 7U);
   const TrainingData data = data_with();
   const Trained read = trained(o, data), kept = trained(resident(o), data);
@@ -240,8 +240,8 @@ TEST_CASE("checkpoints of a resident run come at the same steps, and each can go
 
 TEST_CASE("losses of a resident run are told at the steps at which they are asked for") {
   const Scratch scratch;
-  TrainOptions o = options_in(scratch);
-  o.events.tensorboard_update = 3;
+  TrainSpec o = options_in(scratch);
+  o.run.tensorboard_update = 3;
   const TrainingData data = data_with();
   const Trained read = trained(o, data), kept = trained(resident(o), data);
   CHECK(kept.losses.size() < read.losses.size());

@@ -131,3 +131,77 @@ TEST_CASE("a loss that is not a number ends the run with a line that helps") {
   CHECK_THAT(outcome.err, Contains("try a lower learning rate"));
   CHECK(train(data, scratch / "other", with(wild, {"--no-stop-on-nan"})).status == 0);
 }
+
+TEST_CASE("a run that early stopping ended goes on with more patience, as if it had had it") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "data", {"dark", "grey", "light"}, 10);
+  const fs::path run_dir = scratch / "run";
+  const auto options = [](int epochs, const std::string& patience) {
+    // What falls while it learns is worse from epoch to epoch.
+    return quick_steps(epochs, {"--learning-rate", "0.01", "--monitor", "loss", "--monitor-mode",
+                                "max", "--patience", patience});
+  };
+  const Outcome first = trained(data, run_dir, options(9, "2"));
+  REQUIRE_THAT(first.out, Contains("early stopping after epoch 3"));
+  const auto more = [&](const Arguments& arguments) {
+    const Outcome outcome = run(with({"train", "--resume", run_dir.string()}, arguments));
+    INFO(outcome.err);
+    REQUIRE(outcome.status == 0);
+    return outcome.out;
+  };
+  CHECK_THAT(more({"--epochs", "20"}),
+             Contains("has ended already: early stopping after epoch 3") &&
+                 Contains("to go on, give --patience 3 or more"));
+  CHECK_THAT(more({"--epochs", "3", "--patience", "4"}), Contains("all 3 epochs are trained"));
+  CHECK(metrics(run_dir).size() == 3);
+  CHECK_THAT(more({"--patience", "4"}), Contains("early stopping after epoch 5"));
+  CHECK_THAT(more({"--epochs", "7", "--patience", "30"}), Contains("in epoch 6"));
+  trained(data, scratch / "whole", options(7, "30"));
+  CHECK(read_file(run_dir / "model.safetensors") == read_file(scratch / "whole/model.safetensors"));
+  CHECK(figures(run_dir) == figures(scratch / "whole"));
+}
+
+TEST_CASE("a run that ended with its best weights says that it goes on from those") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
+  const fs::path run_dir = scratch / "run";
+  trained(data, run_dir,
+          quick_steps(9, {"--learning-rate", "1e-30", "--patience", "2", "--restore-best"}));
+  const Outcome outcome = run({"train", "--resume", run_dir.string(), "--patience", "3"});
+  INFO(outcome.err);
+  REQUIRE(outcome.status == 0);
+  CHECK_THAT(outcome.out, Contains("ended with its best weights (--restore-best)"));
+  CHECK_THAT(outcome.out, Contains("early stopping after epoch 4"));
+}
+
+TEST_CASE("a run that early stopping ended goes on where another figure is watched") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
+  const fs::path run_dir = scratch / "run";
+  trained(data, run_dir, quick_steps(9, {"--learning-rate", "1e-30", "--patience", "2"}));
+  const Outcome outcome = run({"train", "--resume", run_dir.string(), "--monitor", "val_accuracy"});
+  INFO(outcome.err);
+  REQUIRE(outcome.status == 0);
+  CHECK_THAT(outcome.out, Contains("early stopping after epoch 6: val_accuracy was best"));
+}
+
+TEST_CASE("pruning that a run did not have begins where it goes on, as it would have there") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
+  const fs::path run_dir = scratch / "run", whole = scratch / "whole";
+  const Arguments pruning =
+      GENERATE(Arguments{"--prune", "constant", "--prune-frequency", "3"},
+               Arguments{"--prune", "polynomial", "--prune-frequency", "2", "--keras-compat"});
+  const Arguments base =
+      pruning.back() == "--keras-compat" ? Arguments{"--keras-compat"} : Arguments{};
+  trained(data, whole, quick_steps(4, with(pruning, {"--prune-begin", "8"})));
+  trained(data, run_dir, quick_steps(2, with(base, {"--patience", "9", "--restore-best"})));
+  const Outcome outcome = run(with({"train", "--resume", run_dir.string(), "--epochs", "4"},
+                                   Arguments(pruning.begin(), pruning.begin() + 4)));
+  INFO(outcome.err);
+  REQUIRE(outcome.status == 0);
+  CHECK_THAT(outcome.out, Contains("from step 8") && Contains("pruning begins here"));
+  CHECK(column(run_dir, "sparsity").back() == column(whole, "sparsity").back());
+  CHECK(column(run_dir, "sparsity").front().empty());
+  CHECK(text_of(run_dir / "config.ini").find("prune-begin = 8") != std::string::npos);
+}

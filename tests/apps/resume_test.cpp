@@ -96,8 +96,10 @@ TEST_CASE("what cannot be gone on with is refused in one line that says why") {
   refused({"--batch", "8"}, 1, "begun with --batch 4, not 8");
   refused({"--model", "mlp:9"}, 1, "the model is not the one");
   refused({"--overwrite"}, 2, "leave out --overwrite");
-  refused({"--no-checkpoints"}, 2, "contradicts --resume");
-  refused({"--epochs", "9", "--prune", "constant"}, 1, "the run was begun without pruning");
+  refused({"--epochs", "9", "--prune", "constant", "--prune-begin", "3"}, 2,
+          "--prune-begin 3: the run has taken 12 steps without pruning; give 12 or more");
+  refused({"--epochs", "9", "--prune", "constant", "--prune-end", "7"}, 2,
+          "--prune-end 7: pruning begins at step 12");
   fs::rename(data / "dark/3.png", data / "dark/another.png");
   refused({"--epochs", "9"}, 1, "data changed since the run began");
   for (const char* name : {"another", "4", "5", "6", "7"}) {

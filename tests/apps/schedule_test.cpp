@@ -113,12 +113,14 @@ TEST_CASE("A schedule that cannot be meant is refused in one line") {
   refused({"--schedule", "cosin"}, "--schedule: unknown schedule 'cosin'; known: constant");
   refused({"--schedule", "cosine", "--warmup-steps", "1000"}, "would end before it begins");
   refused({"--schedule", "cosine", "--decay-steps", "-1"}, "--decay-steps must be 1 or more");
-  refused({"--decay-steps", "100"}, "--decay-steps belongs to --schedule");
+  refused({"--decay-steps", "100"}, "--decay-steps has no effect without a --schedule");
   refused({"--schedule", "step"}, "needs --decay-steps");
   refused({"--schedule", "piecewise"}, "needs --milestones");
   refused({"--schedule", "piecewise", "--milestones", "3,2"}, "ascending");
-  refused({"--schedule", "piecewise", "--milestones", "3,x"}, "--milestones: 'x'");
-  refused({"--schedule", "cosine", "--milestones", "3"}, "--milestones belongs to");
+  refused({"--schedule", "piecewise", "--milestones", "3,x"},
+          "--milestones must be a list with commas, each a whole number, not '3,x'");
+  refused({"--schedule", "cosine", "--milestones", "3"},
+          "--milestones has no effect without --schedule piecewise");
   refused({"--decay-rate", "0"}, "--decay-rate must be above 0");
   refused({"--label-smoothing", "1"}, "--label-smoothing must be in [0, 1)");
   refused({"--l2", "-1"}, "--l2 must be 0 or more");

@@ -3,7 +3,7 @@
 #include "apps/train_run.h"
 #include "io/idx_files.h"
 
-#include <millrace/nodes/saved_model.h>
+#include <millrace/training/saved_model.h>
 
 using namespace millrace;
 using namespace millrace::test;

@@ -77,10 +77,6 @@ TEST_CASE("a run directory that cannot be written") {
   fs::create_directories(folder / "closed");
   fs::permissions(folder / "closed", fs::perms::owner_read | fs::perms::owner_exec |
                                          fs::perms::others_read | fs::perms::others_exec);
-  const Outcome outcome =
-      train(folder, {"--run-dir", (folder / "closed" / "run").string()}, {.drop_privileges = true});
-  // The option may not be given twice, so say it once.
-  CHECK(outcome.status == 2);
   const Outcome once = run({"train", (folder / "data").string(), "--run-dir",
                             (folder / "closed" / "run").string(), "--epochs", "1"},
                            {.drop_privileges = true});
@@ -116,7 +112,7 @@ TEST_CASE("bad usage has status 2 and says what was wrong") {
        {{"--model", "resnet9000"}, "resnet9000"},
        {{"--filter", "soft"}, "soft"},
        {{"--size", "big"}, "--size must be N or HxW"},
-       {{"--memory-budget", "lots"}, "'lots' is not a size"},
+       {{"--memory-budget", "lots"}, "must be a size such as 512MiB or 2GiB, not 'lots'"},
        {{"second"}, "more arguments"}}));
   const Outcome outcome = train(folder, more);
   INFO(outcome.err);

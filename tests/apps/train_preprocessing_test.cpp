@@ -7,7 +7,7 @@
 #include <millrace/io/decode.h>
 #include <millrace/io/files.h>
 #include <millrace/nn/preprocessing.h>
-#include <millrace/nodes/saved_model.h>
+#include <millrace/training/saved_model.h>
 
 #include <nlohmann/json.hpp>
 
@@ -202,7 +202,7 @@ TEST_CASE("preprocessing and labels that make no sense are refused in one line e
       {images, {"--zca"}, 1, "a sample of 19200 elements wants a matrix of 19200 x 19200 numbers"},
       {images, {"--zca", "--featurewise-std"}, 2, "leave out --featurewise-std"},
       {images, {"--zca-epsilon", "-1"}, 2, "zca-epsilon must be 0 or more"},
-      {images, {"--fit-samples", "5"}, 2, "fit-samples wants something to fit"},
+      {images, {"--fit-samples", "5"}, 2, "--fit-samples has no effect without something to fit"},
       {images, {"--preprocessing", "coffee"}, 2, "there is no preprocessing 'coffee'"},
       {images, {"--preprocessing", "tf", "--mean", "1"}, 2, "preprocessing tf sets --mean itself"},
       {images, {"--preprocessing", "caffe", "--channels", "1"}, 2, "wants RGB images"},
@@ -213,7 +213,7 @@ TEST_CASE("preprocessing and labels that make no sense are refused in one line e
       {images, {"--class-mode", "many"}, 2, "there is no class mode 'many'"},
       {images, {"--class-mode", "input", "--samplewise-std"}, 2, "compares outputs with pixels"},
       {images, {"--class-weight", "owls=2"}, 2, "there is no class 'owls'; classes: cats, dogs"},
-      {images, {"--show-augmented", "5000"}, 2, "shows at most 1024"},
+      {images, {"--show-augmented", "5000"}, 2, "--show-augmented must be in 0 to 1024"},
       {table, {"--zca"}, 2, "--zca is of images, the data are rows of 2 numbers"},
       {table, {"--samplewise-std"}, 2, "--samplewise-std is of images"},
       {table, {"--show-augmented", "4"}, 2, "samples of 2 are no images to look at"},

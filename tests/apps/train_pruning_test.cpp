@@ -3,7 +3,7 @@
 #include "apps/known_model.h"
 #include "apps/train_run.h"
 
-#include <millrace/nodes/saved_model.h>
+#include <millrace/training/saved_model.h>
 
 #include <algorithm>
 #include <cmath>
@@ -79,8 +79,14 @@ TEST_CASE("the report counts the zeros of the model that is saved, also of an ea
 
 TEST_CASE("pruning that a recipe asks for is turned off by none") {
   const Scratch scratch;
-  trained(kData, scratch / "run",
-          with(kSmall, {"--prune", "none", "--prune-final-sparsity", "0.9"}));
+  const std::string recipe =
+      scratch.write("pruned.ini", "prune = constant\nprune-final-sparsity = 0.9\n").string();
+  const Outcome outcome =
+      train(kData, scratch / "run", with(kSmall, {"--recipe", recipe, "--prune", "none"}));
+  CHECK(outcome.status == 0);
+  CHECK(outcome.err ==
+        "millrace: --prune-final-sparsity has no effect without --prune constant or --prune "
+        "polynomial; it is left out\n");
   CHECK(zeros(load_model(scratch / "run/model.safetensors"), "dense1.weight") == 0);
   CHECK(metrics(scratch / "run").front().count("sparsity") == 0);
 }

@@ -50,8 +50,8 @@ TEST_CASE("a run with a recipe leaves its options, metrics, model, report and tr
     files.insert(entry.path().filename().string());
   }
   CHECK(files == std::set<std::string>{"best.safetensors", "checkpoints", "config.ini", "data.json",
-                                       "events", "metrics.csv", "model.safetensors", "report.json",
-                                       "trace.json"});
+                                       "events", "metrics.csv", "millrace.lock",
+                                       "model.safetensors", "report.json", "trace.json"});
   CHECK(column(run_dir, "epoch") == Arguments{"1", "2", "3"});
   CHECK(column(run_dir, "samples") == Arguments{"16", "16", "16"});  // a fifth is for validation
   CHECK(column(run_dir, "learning_rate") == Arguments{"0.01", "0.01", "0.01"});

@@ -4,7 +4,7 @@
 #include "apps/known_model.h"
 #include "apps/train_run.h"
 #include "apps/weights_of_runs.h"
-#include "nodes/vgg16_rule.h"
+#include "training/vgg16_rule.h"
 
 #include <millrace/nn/model_json.h>
 #include <millrace/nn/preprocessing.h>
@@ -91,8 +91,8 @@ TEST_CASE("folders without a model and files that are no weights are refused in 
   check_refused({"evaluate", pointer, data}, 1, "lfs.safetensors: a Git LFS pointer");
   check_refused({"predict", page, data}, 1, "page.safetensors: an HTML page");
   check_refused({"evaluate", kKeras + "keras2.h5", data}, 1, "an HDF5 file, as Keras writes");
-  refused({"--ignore-layers", "norm"}, 2, "give --weights FILE");
-  refused({"--flatten-order", "channels_last"}, 2, "give --weights FILE");
+  refused({"--ignore-layers", "norm"}, 2, "no effect without --weights FILE");
+  refused({"--flatten-order", "channels_last"}, 2, "no effect without --weights FILE");
   refused({"--weights", page, "--flatten-order", "hwc"}, 2,
           "must be channels_first or channels_last, not 'hwc'");
 }

@@ -195,3 +195,19 @@ TEST_CASE("names that a checkpoint cannot hold are refused and leave no file") {
   CHECK(error({{{"a", "\xFF"}}, {}}) == "a name or value of a checkpoint is not UTF-8");
   CHECK(std::filesystem::is_empty(scratch.path()));
 }
+
+TEST_CASE("values of a checkpoint are read without its arrays, and checked like all of it") {
+  const Scratch scratch;
+  Checkpoint state;
+  state.set("step", 7);
+  state.arrays["weights"] = std::vector<float>(600'000, 0.5F);  // more than one piece
+  write_checkpoint(scratch / "state.ckpt", state);
+  const Checkpoint values = read_checkpoint_values(scratch / "state.ckpt");
+  CHECK(values.values == state.values);
+  REQUIRE(values.arrays.size() == 1);
+  CHECK(values.arrays.at("weights").empty());
+  std::vector<std::byte> bytes = read_file(scratch / "state.ckpt");
+  bytes[bytes.size() / 2] ^= std::byte{1};
+  write_file(scratch / "damaged.ckpt", bytes);
+  CHECK_THROWS_WITH(read_checkpoint_values(scratch / "damaged.ckpt"), Catch::Contains("checksum"));
+}

@@ -200,3 +200,35 @@ TEST_CASE("a sample is decoded into its place and errors name it") {
       set.load(1, TensorView(std::span(loaded), Shape{20, 30, 3}), Filter::bilinear, decoder),
       set.name(1) + ": not an image: it begins with the text 'oops'; remove it");
 }
+
+TEST_CASE("run directories in a data set are left out, and a folder of nothing else is no class") {
+  const Scratch scratch;
+  for (const char* name :
+       {"a/1.png", "b/1.png", "b/other/2.png", "b/other/config.ini", "runs/x/augmented.png",
+        "runs/x/millrace.lock", "more/runs/y/augmented.png", "more/runs/y/millrace.lock", "z/1.png",
+        "z/events/1.png", "z/millrace.lock", "b/run/augmented.png"}) {
+    scratch.write(name, "x");
+  }
+  // As older programs left them: without the marker.
+  scratch.write(
+      "b/run/config.ini",
+      "# Run this again with: millrace train --recipe b/run/config.ini --run-dir OTHER\n");
+  const bool is_companion = GENERATE(false, true);
+  const ClassFolder set(scratch.path(), {}, {.is_companion = is_companion});
+  CHECK(set.classes() == std::vector<std::string>{"a", "b", "z"});
+  CHECK(names(set, scratch) ==
+        std::vector<std::string>{"a/1.png", "b/1.png", "b/other/2.png", "z/1.png"});
+  CHECK(set.left_out().count(LeftOutReason::run) == 4);
+  CHECK_THAT(set.notes().front(), Catch::Contains("4 run directories (b/run, more/runs/y, runs/x"));
+}
+
+TEST_CASE("a data set that is a run directory itself has its classes, and nothing of the run") {
+  const Scratch scratch;
+  for (const char* name : {"a/1.png", "b/1.png", "events/train/x.tfevents", "checkpoints/1.ckpt",
+                           "millrace.lock", "config.ini"}) {
+    scratch.write(name, "x");
+  }
+  CHECK(ClassFolder(scratch.path()).classes() == std::vector<std::string>{"a", "b"});
+  scratch.write("events/1.png", "x");  // a class of this name stays one
+  CHECK(ClassFolder(scratch.path()).classes() == std::vector<std::string>{"a", "b", "events"});
+}

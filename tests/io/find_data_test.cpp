@@ -292,3 +292,18 @@ TEST_CASE("Generated samples are data that no file holds") {
   CHECK(sets.validation == nullptr);
   CHECK_THROWS_AS(find_data("generated:10"), UsageError);
 }
+
+TEST_CASE("run directories beside the parts of a data set are neither parts nor in their way") {
+  const Scratch scratch;
+  for (const char* name :
+       {"train/a/1.jpg", "train/b/1.jpg", "runs/x/augmented.png", "runs/x/millrace.lock",
+        "test/checkpoints/best.ckpt", "test/augmented.png", "test/millrace.lock"}) {
+    scratch.write(name, "x");
+  }
+  DataLayout layout = find_data(scratch.path());
+  CHECK(layout.train.samples == scratch / "train");
+  CHECK_FALSE(layout.validation);
+  scratch.write("val/a/1.jpg", "x");
+  layout = find_data(scratch.path());
+  CHECK(layout.validation->samples == scratch / "val");
+}

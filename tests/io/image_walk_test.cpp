@@ -141,3 +141,18 @@ TEST_CASE("images below a folder are found through links, once round a circle") 
                                                      "DATA/a/notes.txt: no image by its ending",
                                                      "DATA/a/up: link in a circle"});
 }
+
+TEST_CASE("a run directory is left out below a folder, and looked into where it is named itself") {
+  const Scratch scratch;
+  scratch.write("1.png", "x");
+  scratch.write("run/millrace.lock", "");
+  scratch.write("run/augmented.png", "x");
+  const Watch watch;
+  LeftOut left_out;
+  CHECK(names(ImageWalk(scratch.path(), watch).images_below({}, left_out)) ==
+        std::vector<std::string>{"/1.png"});
+  CHECK(left_out.counts() ==
+        std::vector<std::pair<const char*, std::uint64_t>>{{"run_directory", 1}});
+  CHECK(names(ImageWalk(scratch / "run", watch).images_below({}, left_out)) ==
+        std::vector<std::string>{"/augmented.png"});
+}

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes weight files of a small network as Keras and PyTorch write them, for tests/io and tests/nodes.
+"""Writes weight files of a small network as Keras and PyTorch write them, for tests/io and tests/training.
 
 The network: conv 4 (3x3, same, ReLU), batch norm, 2x2 max pooling, conv 5 (3x3, valid), flatten,
 dense 6 (ReLU), dense 3 (softmax), on 8x8x3. Keras's files: weights of Keras 3 (.weights.h5), weights in

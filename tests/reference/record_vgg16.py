@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Records what Keras's and torchvision's VGG16 say of two images, for tests/nodes/vgg16_test.cpp.
+"""Records what Keras's and torchvision's VGG16 say of two images, for tests/training/vgg16_test.cpp.
 
 Weights and images are too large to keep, so both sides make them by one rule, `uniform` below, element
-by element in Millrace's layout (tests/nodes/rule.h). Images go through the library's own preprocessing.
+by element in Millrace's layout (tests/training/rule.h). Images go through the library's own preprocessing.
 torchvision's pooling to 7x7 is left out, which Keras does not have. With --files FOLDER the weights are
 also written as the libraries write them: keras_top.h5, keras_notop.h5, keras_top.weights.h5,
 torch.safetensors (torchvision's names) and timm.safetensors.

@@ -9,8 +9,8 @@
 #include <millrace/nodes/copy_to_device.h>
 #include <millrace/nodes/decode_into.h>
 #include <millrace/nodes/directory_reader.h>
-#include <millrace/nodes/logger.h>
-#include <millrace/nodes/train_step.h>
+#include <millrace/training/logger.h>
+#include <millrace/training/train_step.h>
 
 #include <iostream>
 

@@ -3,7 +3,7 @@
 #include <millrace/core/random.h>
 #include <millrace/cpu/engine.h>
 #include <millrace/nn/initialize.h>
-#include <millrace/nodes/saved_model.h>
+#include <millrace/training/saved_model.h>
 
 #include <iostream>
 

@@ -1,0 +1,163 @@
+#include "catch.h"
+#include "io/scratch.h"
+
+#include <millrace/training/recipe.h>
+
+#include <fstream>
+#include <optional>
+
+using namespace millrace;
+using test::Scratch;
+using Catch::Matchers::Contains;
+
+namespace {
+
+struct Options {
+  int epochs = 10;
+  double rate = 0.1;
+  bool flip = false, shuffle = true;
+  std::optional<std::uint32_t> patience;
+  bool restore_best = false;
+  std::string name;
+  std::filesystem::path file;
+  std::vector<double> factors;
+  Bytes budget{};
+  Seconds timeout{60};
+};
+
+void list(OptionList& options, Options& o) {
+  options.topic("all", "All");
+  options("epochs", o.epochs, "N", "passes", at_least(1)).keeps();
+  options("rate", o.rate, "X", "learning rate", above(0));
+  options("flip", o.flip, "", "mirror").also_called("horizontal-flip");
+  options("shuffle", o.shuffle, "", "in the order of the data");
+  options("patience", o.patience, "N", "epochs to wait");
+  options("restore-best", o.restore_best, "", "the best epoch's weights")
+      .needs("--patience N", [&o] { return o.patience.has_value(); });
+  options("name", o.name, "NAME", "of the run");
+  options("file", o.file, "FILE", "to write");
+  options("factors", o.factors, "X,X", "factors");
+  options("budget", o.budget, "SIZE", "most memory");
+  options("timeout", o.timeout, "SECONDS", "until it is said", at_least(0));
+}
+
+std::string refusal(OptionList& options, const char* name, const char* value) {
+  try {
+    options.set(name, value, OptionSource::command_line);
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("values of options are read by their types and refused in one line") {
+  Options o;
+  OptionList options;
+  list(options, o);
+  CHECK(refusal(options, "epochs", "3").empty());
+  CHECK(o.epochs == 3);
+  CHECK(refusal(options, "epochs", "0") == "--epochs must be 1 or more, not 0");
+  CHECK(refusal(options, "epochs", "x") == "--epochs must be a whole number, not 'x'");
+  CHECK(refusal(options, "epochs", "1.5") == "--epochs must be a whole number, not 1.5");
+  CHECK(refusal(options, "epochs", "99999999999") ==
+        "--epochs must be at most 2147483647, not 99999999999");
+  CHECK(refusal(options, "patience", "-1") == "--patience must be 0 or more, not -1");
+  CHECK(refusal(options, "rate", "nan") == "--rate must be a finite number, not 'nan'");
+  CHECK(refusal(options, "rate", "0") == "--rate must be above 0, not 0");
+  CHECK(refusal(options, "budget", "much") ==
+        "--budget must be a size such as 512MiB or 2GiB, not 'much'");
+  CHECK(refusal(options, "flip", "perhaps") == "--flip must be true or false, not 'perhaps'");
+  CHECK(refusal(options, "factors", "0.5,2").empty());
+  CHECK(o.factors == std::vector{0.5, 2.0});
+  CHECK(options.nearest("epoch") == "epochs");
+}
+
+TEST_CASE("flags are taken back by their form with no, values by none") {
+  Options o;
+  OptionList options;
+  list(options, o);
+  const auto set = [&](const char* name, const char* value) {
+    options.set(name, value, OptionSource::recipe);
+  };
+  set("horizontal-flip", "true");
+  CHECK(o.flip);
+  set("no-flip", "true");
+  CHECK_FALSE(o.flip);
+  set("no-shuffle", "true");  // as older runs have it
+  CHECK_FALSE(o.shuffle);
+  set("no-shuffle", "false");
+  CHECK(o.shuffle);
+  set("patience", "3");
+  set("patience", "none");
+  CHECK_FALSE(o.patience);
+  CHECK(options.was_given("patience"));
+  CHECK_FALSE(options.was_given("epochs"));
+}
+
+TEST_CASE("an option without effect is refused on a command line and dropped from a recipe") {
+  Options o;
+  OptionList options;
+  list(options, o);
+  options.set("restore-best", "true", OptionSource::recipe);
+  CHECK(options.settle() ==
+        std::vector<std::string>{"--restore-best has no effect without --patience N"});
+  CHECK_FALSE(o.restore_best);
+  options.set("restore-best", "true", OptionSource::command_line);
+  CHECK_THROWS_WITH(options.settle(), "--restore-best has no effect without --patience N");
+  options.set("patience", "2", OptionSource::recipe);
+  CHECK(options.settle().empty());
+  CHECK(o.restore_best);
+}
+
+TEST_CASE("what a recipe is written with reads back equal") {
+  const Scratch scratch;
+  Options o;
+  o.rate = 0.1 + 0.2;
+  o.factors = {1.0 / 3, 1e-300, 5};
+  o.patience = 0;
+  o.budget = 1536_MiB;
+  o.timeout = Seconds(0.25);
+  for (const std::string& text :
+       {std::string("plain"), std::string(" blanks "), std::string("#hash ; = \\ \" 'x'"),
+        std::string("\"quoted\""), std::string("two\nlines\r"), std::string("a\\"),
+        std::string("\"")}) {
+    o.name = text;
+    o.file = text + "/x" + text;
+    Options back;
+    OptionList written, read;
+    list(written, o);
+    list(read, back);
+    const std::string recipe = recipe_text(written);
+    scratch.write("r.ini", recipe);
+    read_recipe(scratch / "r.ini", read);
+    CHECK(back.name == text);
+    CHECK(back.file == o.file);
+    CHECK(back.rate == o.rate);
+    CHECK(back.factors == o.factors);
+    CHECK(back.patience == o.patience);
+    CHECK(back.budget == o.budget);
+    CHECK(back.timeout == o.timeout);
+    CHECK_THAT(recipe, Contains("rate = 0.30000000000000004\n") && Contains("budget = 1536MiB\n"));
+    CHECK(recipe_text(read) == recipe);
+  }
+}
+
+TEST_CASE("the command line wins over a recipe, and a recipe is a file") {
+  const Scratch scratch;
+  Options o;
+  OptionList options;
+  list(options, o);
+  scratch.write("r.ini", "# a comment\n\nepochs = 5\nrate=0.5\nflip = yes\n");
+  options.set("epochs", "7", OptionSource::command_line);
+  options.set("no-flip", "true", OptionSource::command_line);
+  read_recipe(scratch / "r.ini", options);
+  CHECK(o.epochs == 7);
+  CHECK(o.rate == 0.5);
+  CHECK_FALSE(o.flip);
+  CHECK_THROWS_WITH(read_recipe(scratch.path(), options), Contains("is a folder"));
+  scratch.write("wrong.ini", "epochs = 5\nepoch = 4\n");
+  CHECK_THROWS_WITH(read_recipe(scratch / "wrong.ini", options),
+                    Contains("line 2: unknown key 'epoch' (did you mean 'epochs'?)"));
+}

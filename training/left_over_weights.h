@@ -1,0 +1,27 @@
+#pragma once
+// What a weight file holds for which a model has nothing: without it the model would give other
+// outputs, and nothing would show it.
+
+#include <millrace/io/weight_file.h>
+#include <millrace/training/tensor_names.h>
+
+#include <cstddef>
+#include <set>
+#include <string>
+#include <string_view>
+
+namespace millrace {
+
+/// What was used of a file, by indices into its tensors() and layers().
+struct UsedWeights {
+  std::set<std::size_t> tensors;                 ///< that the model has, of its shape or another
+  std::set<std::size_t> layers, ignored_layers;  ///< of a Keras file
+  bool is_whole = false;  ///< all of the model is from the file, which so should hold no more
+};
+
+/// Throws Error that tells how to leave out what is left over. `ignored`: layers and tensors that
+/// are left out all the same. `model`: its name.
+void check_left_over(const WeightFile& file, const TensorNames& names, const UsedWeights& used,
+                     const std::set<std::string_view>& ignored, const std::string& model);
+
+}  // namespace millrace

@@ -1,0 +1,198 @@
+#include <millrace/training/option_list.h>
+
+#include <algorithm>
+
+namespace millrace {
+namespace {
+
+/// The characters that must change to turn one word into another (Levenshtein).
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i);
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+constexpr std::string_view kNo = "no-";
+
+}  // namespace
+
+bool NumberRange::contains(double value) const noexcept {
+  return std::isfinite(value) && (is_open_below ? value > least : value >= least) &&
+         (is_open_above ? value < most : value <= most);
+}
+
+bool NumberRange::is_bounded() const noexcept {
+  return std::isfinite(least) || std::isfinite(most);
+}
+
+std::string NumberRange::text() const {
+  if (!is_bounded()) return "a finite number";
+  if (!std::isfinite(most))
+    return is_open_below ? concat("above ", least) : concat(least, " or more");
+  if (is_open_below && is_open_above) return concat("above ", least, " and below ", most);
+  if (is_open_above) return concat("in [", least, ", ", most, ")");
+  return concat("in ", OptionText<double>::write(least), " to ", static_cast<std::int64_t>(most));
+}
+
+NumberRange at_least(double least) noexcept {
+  return {.least = least};
+}
+NumberRange above(double bound) noexcept {
+  return {.least = bound, .is_open_below = true};
+}
+NumberRange within(double least, double most) noexcept {
+  return {.least = least, .most = most};
+}
+NumberRange from_up_to(double least, double bound) noexcept {
+  return {.least = least, .most = bound, .is_open_above = true};
+}
+NumberRange between(double low, double high) noexcept {
+  return {.least = low, .most = high, .is_open_below = true, .is_open_above = true};
+}
+
+Option& Option::needs(std::string other, std::function<bool()> fits) {
+  needed.emplace_back(std::move(other), std::move(fits));
+  return *this;
+}
+
+Option& Option::keeps() {
+  is_kept = true;
+  return *this;
+}
+
+Option& Option::of_model() {
+  is_of_model = true;
+  return *this;
+}
+
+Option& Option::of_command() {
+  is_of_command = true;
+  return *this;
+}
+
+Option& Option::also_called(std::string other) {
+  other_names.push_back(std::move(other));
+  return *this;
+}
+
+std::string Option::shown_name() const {
+  return is_flag && initial == "true" ? concat(kNo, name) : name;
+}
+
+void OptionList::topic(std::string key, std::string title) {
+  topics_.push_back({std::move(key), std::move(title)});
+}
+
+Option& OptionList::add(std::string name, std::string unit, std::string help) {
+  if (topics_.empty()) topic("options", "Options");
+  auto option = std::make_unique<Option>();
+  option->name = std::move(name);
+  option->topic = topics_.back().key;
+  option->unit = std::move(unit);
+  option->help = std::move(help);
+  options_.push_back(std::move(option));
+  return *options_.back();
+}
+
+Option& OptionList::positional(std::string name, std::string& field) {
+  Option& option = (*this)(std::move(name), field, "", "");
+  option.is_positional = true;
+  return option;
+}
+
+void OptionList::refuse(const Option& option, const std::string& wanted, std::string_view text) {
+  const bool is_number = OptionText<std::string>::read(text).find_first_not_of("+-.0123456789e") ==
+                             std::string::npos &&
+                         !text.empty();
+  const char* const quote = is_number ? "" : "'";
+  throw UsageError(concat("--", option.name, " must be ", wanted, ", not ", quote, text, quote));
+}
+
+bool OptionList::is_negative(std::string_view text) {
+  return text.size() > 1 && text.front() == '-' &&
+         text.find_first_not_of("0123456789", 1) == std::string_view::npos;
+}
+
+OptionList::Found OptionList::find(std::string_view name) const {
+  const auto is_called = [](const Option& option, std::string_view word) {
+    return option.name == word || std::find(option.other_names.begin(), option.other_names.end(),
+                                            word) != option.other_names.end();
+  };
+  for (const auto& option : options_) {
+    if (is_called(*option, name)) return {option.get(), false};
+  }
+  if (!name.starts_with(kNo)) return {};
+  name.remove_prefix(kNo.size());
+  for (const auto& option : options_) {
+    if (option->is_flag && is_called(*option, name)) return {option.get(), true};
+  }
+  return {};
+}
+
+std::string OptionList::nearest(std::string_view wrong) const {
+  std::string best;
+  std::size_t least = wrong.size() / 3 + 1;
+  for (const auto& option : options_) {
+    const std::string name = option->shown_name();
+    const std::size_t away = distance(wrong, name);
+    if (option->is_positional || away > least) continue;
+    least = away;
+    best = name;
+  }
+  return best;
+}
+
+void OptionList::set(std::string_view name, std::string_view value, OptionSource source) {
+  const auto [option, is_no] = find(name);
+  if (option == nullptr) throw UsageError(concat("unknown option '--", name, "'"));
+  // Older runs wrote a flag under each of its names: one of them turns it on.
+  const bool is_other_name = !is_no && option->name != name && option->is_flag;
+  if (is_other_name && source == OptionSource::recipe && !OptionText<bool>::read(value)) return;
+  if (is_no) {
+    option->read(OptionText<bool>::read(value) ? "false" : "true");
+  } else {
+    option->read(value);
+  }
+  option->source = source;
+}
+
+bool OptionList::was_given(std::string_view name) const {
+  const Found found = find(name);
+  return found.option != nullptr && found.option->source != OptionSource::nobody;
+}
+
+std::vector<std::string> OptionList::settle() {
+  std::vector<std::string> dropped;
+  // What is dropped may be what another one needs.
+  for (bool is_settled = false; !is_settled;) {
+    is_settled = true;
+    for (const auto& option : options_) {
+      if (option->is_initial()) continue;
+      const auto missing = std::find_if(option->needed.begin(), option->needed.end(),
+                                        [](const auto& needed) { return !needed.second(); });
+      if (missing == option->needed.end()) continue;
+      const std::string line =
+          concat("--", option->shown_name(), " has no effect without ", missing->first);
+      if (option->source == OptionSource::command_line) throw UsageError(line);
+      option->reset();
+      option->source = OptionSource::nobody;
+      dropped.push_back(line);
+      is_settled = false;
+    }
+  }
+  return dropped;
+}
+
+void OptionList::check() const {
+  for (const auto& option : options_) option->check();
+}
+
+}  // namespace millrace

@@ -1,0 +1,184 @@
+#pragma once
+// Options, one row each: field, name, unit, help, range, what it needs beside it. The command line,
+// recipes, config.ini, the check of a run that goes on and the tables of the manual come from the
+// same rows.
+//
+//   void list(OptionList& options, ScheduleSpec& o) {
+//     options.topic("schedule", "Learning rate over time");
+//     options("decay-rate", o.decay_rate, "X", "what the rate is multiplied by", above(0))
+//         .needs("--schedule step", [&o] { return o.kind != ScheduleKind::constant; });
+//   }
+//
+// Names are in small letters with hyphens. Flags are named by what is said of them where they are
+// on, and have a form with "no-" before it; a value that may be absent is taken back by "none".
+
+#include <millrace/training/option_text.h>
+
+#include <functional>
+#include <limits>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace millrace {
+
+/// What a number may be. The text is for messages: "1 or more", "in [0, 1)".
+struct NumberRange {
+  double least = -std::numeric_limits<double>::infinity();
+  double most = std::numeric_limits<double>::infinity();
+  bool is_open_below = false, is_open_above = false;
+
+  [[nodiscard]] bool contains(double value) const noexcept;
+  [[nodiscard]] std::string text() const;
+  [[nodiscard]] bool is_bounded() const noexcept;
+};
+[[nodiscard]] NumberRange at_least(double least) noexcept;
+[[nodiscard]] NumberRange above(double bound) noexcept;
+[[nodiscard]] NumberRange within(double least, double most) noexcept;
+[[nodiscard]] NumberRange from_up_to(double least, double bound) noexcept;  ///< [least, bound)
+[[nodiscard]] NumberRange between(double low, double high) noexcept;        ///< neither of them
+
+/// Who said a value. Those that come later win.
+enum class OptionSource { nobody, recipe, command_line };
+
+/// A row.
+class Option {
+ public:
+  /// Without `fits`, the value has no effect; `other` says what it needs, as in "--patience N".
+  Option& needs(std::string other, std::function<bool()> fits);
+  /// A run goes on with the same value alone: what was learnt before depends on it.
+  Option& keeps();
+  /// It says what the model is, or how samples become its input.
+  Option& of_model();
+  /// Of one command line: config.ini does not have it.
+  Option& of_command();
+  /// Another word for it, on the command line and in recipes.
+  Option& also_called(std::string name);
+
+  std::string name, topic, unit, help;
+  bool is_flag = false;
+  bool is_positional = false;
+  bool is_kept = false;
+  bool is_of_model = false;
+  bool is_of_command = false;
+  std::vector<std::string> other_names;
+  std::vector<std::pair<std::string, std::function<bool()>>> needed;
+  OptionSource source = OptionSource::nobody;
+
+  std::function<void(std::string_view)> read;  ///< throws UsageError that begins with the name
+  std::function<std::string()> write;          ///< as read() takes it
+  std::function<void()> check;                 ///< of the value that the field has
+  std::function<void()> reset;                 ///< to what the field was when it was listed
+  std::string initial;                         ///< what write() gave then
+  [[nodiscard]] bool is_initial() const { return write() == initial; }
+  /// As the command line shows it: a flag that is on by itself by its form with "no-".
+  [[nodiscard]] std::string shown_name() const;
+};
+
+template <class T>
+std::string write_by_type(const T& value) {
+  return OptionText<T>::write(value);
+}
+
+/// The options of a command or a part of it. Fields outlive it.
+class OptionList {
+ public:
+  OptionList() = default;
+  OptionList(const OptionList&) = delete;
+  OptionList& operator=(const OptionList&) = delete;
+
+  struct Topic {
+    std::string key, title;
+  };
+  /// Begins a group of options.
+  void topic(std::string key, std::string title);
+
+  /// Another way in and out than that of the type.
+  template <class T>
+  struct Form {
+    T (*read)(std::string_view text) = &OptionText<T>::read;
+    std::string (*write)(const T& value) = &write_by_type<T>;
+  };
+  template <class T>
+  Option& operator()(std::string name, T& field, std::string unit, std::string help,
+                     NumberRange range = {}) {
+    return (*this)(std::move(name), field, std::move(unit), std::move(help), Form<T>{}, range);
+  }
+  template <class T>
+  Option& operator()(std::string name, T& field, std::string unit, std::string help,
+                     std::type_identity_t<Form<T>> form, NumberRange range = {}) {
+    Option& option = add(std::move(name), std::move(unit), std::move(help));
+    option.is_flag = std::is_same_v<T, bool>;
+    option.read = [&field, &option, form, range](std::string_view text) {
+      try {
+        field = form.read(text);
+      } catch (const BadOptionText& error) {
+        refuse(option, is_negative(text) && range.is_bounded() ? range.text() : error.what(), text);
+      } catch (const UsageError& error) {
+        throw UsageError(concat("--", option.name, ": ", error.what()));
+      }
+      option.check();
+    };
+    option.write = [&field, form] { return form.write(field); };
+    option.check = [&field, &option, range] { check_range(option, field, range); };
+    option.reset = [&field, first = field] { field = first; };
+    option.initial = option.write();
+    return option;
+  }
+  /// An argument without a name, in the order of the command line.
+  Option& positional(std::string name, std::string& field);
+
+  [[nodiscard]] const std::vector<Topic>& topics() const noexcept { return topics_; }
+  /// In the order in which they were listed.
+  [[nodiscard]] const std::vector<std::unique_ptr<Option>>& options() const noexcept {
+    return options_;
+  }
+  /// The option of a name, another name, or a flag's form with "no-" (then `is_no`); else null.
+  struct Found {
+    Option* option = nullptr;
+    bool is_no = false;
+  };
+  [[nodiscard]] Found find(std::string_view name) const;
+  /// The name that is nearest to a wrong one; empty: none is near.
+  [[nodiscard]] std::string nearest(std::string_view wrong) const;
+
+  /// Reads a value. Throws UsageError that begins with the option.
+  void set(std::string_view name, std::string_view value, OptionSource source);
+  [[nodiscard]] bool was_given(std::string_view name) const;
+
+  /// Of options that need what is not there: throws UsageError for one of the command line; those
+  /// of recipes are reset, and a line for each is returned.
+  [[nodiscard]] std::vector<std::string> settle();
+  /// Throws UsageError for the first value out of its range.
+  void check() const;
+
+ private:
+  Option& add(std::string name, std::string unit, std::string help);
+  static bool is_negative(std::string_view text);
+  [[noreturn]] static void refuse(const Option& option, const std::string& wanted,
+                                  std::string_view text);
+
+  template <class T>
+  static void check_range(const Option& option, const T& value, const NumberRange& range) {
+    if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) {
+      if (!range.contains(static_cast<double>(value))) {
+        refuse(option, range.text(), OptionText<T>::write(value));
+      }
+    }
+  }
+  template <class T>
+  static void check_range(const Option& option, const std::optional<T>& value,
+                          const NumberRange& range) {
+    if (value) check_range(option, *value, range);
+  }
+  static void check_range(const Option& option, Seconds value, const NumberRange& range) {
+    check_range(option, value.count(), range);
+  }
+
+  std::vector<Topic> topics_;
+  std::vector<std::unique_ptr<Option>> options_;
+};
+
+}  // namespace millrace

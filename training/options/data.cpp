@@ -1,0 +1,205 @@
+#include <millrace/core/shown_text.h>
+#include <millrace/io/data_layout.h>
+#include <millrace/io/files.h>
+#include <millrace/training/options/options.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <sstream>
+
+namespace millrace {
+namespace {
+
+std::string trimmed(const std::string& text) {
+  constexpr const char* kBlanks = " \t\r";
+  const std::size_t begin = std::min(text.find_first_not_of(kBlanks), text.size());
+  return text.substr(begin, text.find_last_not_of(kBlanks) + 1 - begin);
+}
+
+std::vector<std::string> lines_of(const std::string& file) {
+  const std::vector<std::byte> bytes = read_file(file);
+  std::string_view all(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (all.starts_with("\xEF\xBB\xBF")) all.remove_prefix(3);  // a byte order mark
+  std::istringstream in{std::string(all)};
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  while (!lines.empty() && trimmed(lines.back()).empty()) lines.pop_back();
+  return lines;
+}
+
+/// At commas without a backslash before them.
+std::vector<std::string> names_between_commas(std::string_view text) {
+  std::vector<std::string> names(1);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool is_escaped =
+        text[i] == '\\' && i + 1 < text.size() && (text[i + 1] == ',' || text[i + 1] == '\\');
+    if (is_escaped) {
+      names.back() += text[++i];
+    } else if (text[i] == ',') {
+      names.emplace_back();
+    } else {
+      names.back() += text[i];
+    }
+  }
+  return names;
+}
+
+std::string write_class_names(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) {
+    if (!text.empty()) text += ',';
+    for (const char c : name) {
+      if (c == ',' || c == '\\') text += '\\';
+      text += c;
+    }
+  }
+  return text;
+}
+
+char read_separator(std::string_view text) {
+  if (text == "tab" || text == "\\t") return '\t';
+  if (text.size() != 1 || !is_table_separator(text[0])) throw BadOptionText(kTableSeparators);
+  return text[0];
+}
+
+std::string write_separator(const char& separator) {
+  if (separator == '\0') return {};
+  return separator == '\t' ? std::string("tab") : std::string(1, separator);
+}
+
+}  // namespace
+
+void list_data(OptionList& options, TrainSpec& spec) {
+  DataSpec& o = spec.data;
+  options.positional("data", o.path);
+  options.topic("data", "Data");
+  options("validation", o.validation, "DIR",
+          "validate on this data set; default: DATA's val/ or test/, else a share of DATA");
+  options("validation-share", o.validation_share, "X",
+          "share of DATA kept for validation, drawn by seed, class by class; default 0.2, 0 for "
+          "none",
+          from_up_to(0, 1));
+  options("part", o.part, "NAME",
+          "the part to validate on, of DATA or of the other data set: val or test, and of another "
+          "one also train; default: val/ where there is one, else test/");
+  options("size", spec.images.size, "N|HxW",
+          "height and width of the model's input; default: that of the images where all agree, "
+          "else 150")
+      .of_model();
+  options("channels", spec.images.channels, "1|3", "1 grey, 3 RGB; default: as the images are",
+          {[](std::string_view text) -> std::optional<int> {
+            if (text == "none") return std::nullopt;
+            if (text == "1" || text == "3") return text == "1" ? 1 : 3;
+            throw BadOptionText("1 or 3");
+          }})
+      .of_model();
+  options("filter", spec.images.filter, "NAME",
+          "resizing: nearest, box, bilinear (default), hamming, bicubic, lanczos")
+      .of_model();
+  options("scale", spec.images.scale, "X", "pixels are multiplied by this first; default 1/255")
+      .of_model();
+  options("mean", spec.images.mean, "X[,X,X]", "then this is subtracted, by channel").of_model();
+  options("deviation", spec.images.deviation, "X[,X,X]", "then divided by this, by channel")
+      .of_model();
+  list_bad_images(options, o.on_bad_image);
+  options("bad-image-limit", o.bad_image_limit, "N",
+          "with skip: fail after so many; default 0: no limit")
+      .needs("--on-bad-image skip", [&o] { return o.on_bad_image == BadImages::skip; });
+  list_max_image_pixels(options, o.max_image_pixels);
+  options("limit-batches", o.limit_batches, "N",
+          "at most so many batches of training and validation an epoch; 0: all")
+      .keeps();
+  options("drop-last", o.drop_last, "",
+          "leave out the last batch of an epoch where there are too few samples to fill it")
+      .keeps()
+      .needs("passes through the data, which --steps-per-epoch has not",
+             [&spec] { return spec.steps_per_epoch == 0; });
+  options("replay", o.replay, "N",
+          "to measure what comes after the input: load the first N batches once, then feed them "
+          "over and over, without validation; default 0: read all")
+      .keeps();
+  options("resident", o.resident, "",
+          "decode all samples once, before the first epoch, and keep them in the GPU's memory");
+  list_images(options, spec.images);
+  list_labels(options, spec.labels);
+  list_table(options, o.table, false);
+}
+
+void list_bad_images(OptionList& options, BadImages& policy) {
+  options("on-bad-image", policy, "fail|skip",
+          "an image that cannot be read ends the run (default) or is left out");
+}
+
+void list_max_image_pixels(OptionList& options, std::uint64_t& pixels) {
+  options("max-image-pixels", pixels, "N",
+          "an image of more (height times width) is not read; default 178956970", at_least(1));
+}
+
+void list_labels(OptionList& options, LabelSpec& o) {
+  options.topic("labels", "Labels");
+  options("class-mode", o.class_mode, "MODE",
+          "binary (one output, default for two classes), sparse (default), categorical (rows of "
+          "zeros and a one), input (the image itself, for autoencoders)",
+          {[](std::string_view text) -> std::optional<ClassMode> {
+             return class_mode_named(text);  // "none" is a mode
+           },
+           [](const std::optional<ClassMode>& mode) -> std::string {
+             return mode ? to_string(*mode) : "";
+           }})
+      .of_model();
+  options("class-weight", o.class_weight, "W",
+          "how much classes weigh in the loss of training: balanced, or cats=2,dogs=1; default 1");
+  list_class_names(options, o.class_names);
+}
+
+void list_class_names(OptionList& options, std::vector<std::string>& names) {
+  options("class-names", names, "A,B,...|FILE",
+          "what the classes 0, 1, ... are called where they are numbers (IDX, tables, folders "
+          "named so); or a file with a name a line",
+          {&read_class_names, &write_class_names});
+}
+
+std::vector<std::string> read_class_names(std::string_view text) {
+  if (text.empty() || text == "none") return {};
+  std::error_code ignored;
+  const std::string word(text);
+  std::vector<std::string> names =
+      std::filesystem::is_regular_file(word, ignored) ? lines_of(word) : names_between_commas(text);
+  for (std::string& name : names) {
+    name = trimmed(name);
+    if (as_utf8(name) != name) throw UsageError(concat(shown(name), " is not UTF-8"));
+  }
+  if (names.size() < 2) {
+    throw UsageError(concat("'", text, "' is neither a file nor names with commas between them"));
+  }
+  return names;
+}
+
+void list_table(OptionList& options, CsvOptions& o, bool has_model) {
+  options.topic("table", "Tables");
+  options("header", o.header, "yes|no",
+          has_model ? "whether the first line names the columns; default: as the model's data, "
+                      "else if it has a word where another line has a number"
+                    : "whether the first line names the columns; default: if it has a word where "
+                      "another line has a number",
+          {[](std::string_view text) -> std::optional<bool> {
+             if (text == "none") return std::nullopt;
+             if (text == "yes" || text == "no") return text == "yes";
+             throw BadOptionText("yes or no");
+           },
+           [](const std::optional<bool>& value) -> std::string {
+             return !value ? "none" : *value ? "yes" : "no";
+           }});
+  options("label-column", o.label, "NAME|N",
+          has_model ? "the column of the class, by its name or its number from 1; default: as the "
+                      "model's data, else the last"
+                    : "the column of the class, by its name or its number from 1; default: the "
+                      "last");
+  options("separator", o.separator, "CHAR",
+          has_model
+              ? "between columns: , ; | : or tab; default: as in the model's data, else a comma"
+              : "between columns: , ; | : or tab; default: a comma",
+          {&read_separator, &write_separator});
+}
+
+}  // namespace millrace

@@ -1,0 +1,99 @@
+#include <millrace/training/options/options.h>
+
+namespace millrace {
+namespace {
+
+/// A run directory as model brings its weights: it may be anything that is no model of the zoo.
+bool has_weights(const ModelSpec& o) {
+  std::error_code ignored;
+  return !o.weights.empty() || std::filesystem::is_directory(o.name, ignored);
+}
+
+}  // namespace
+
+void list_model(OptionList& options, ModelSpec& o) {
+  options.topic("model", "Model");
+  options("model", o.name, "SPEC",
+          "mlp:500,100  cnn  cnn:16,32:64  vgg16, a JSON or model file (what it describes, with "
+          "new weights), or a run directory (with its weights); default: by the size of the input")
+      .of_model();
+  options("initializer", o.initializer, "NAME",
+          "glorot_uniform (default), glorot_normal, he_uniform, he_normal, lecun_uniform, "
+          "lecun_normal, torch")
+      .of_model();
+  const auto weights = [&o] { return has_weights(o); };
+  options.topic("transfer", "Transfer learning");
+  options("weights", o.weights, "FILE|RUN",
+          "begin with these weights: Keras's .h5, safetensors of PyTorch or Millrace, a run "
+          "directory; vgg16 and vgg16-top are what 'scripts/fetch-weights' fetches")
+      .of_model();
+  list_ignored_layers(options, o.ignore_layers);
+  list_flatten_order(options, o.flatten_order);
+  for (const char* name : {"ignore-layers", "flatten-order"}) {
+    options.find(name).option->of_model().needs("--weights FILE, whose layers it is about",
+                                                weights);
+  }
+  options("head", o.head, "WORDS",
+          "replace the model from its first flatten or global pooling on, as in "
+          "gap,dense:1024:relu,dense; words: gap, flatten, dense:UNITS[:ACTIVATION], "
+          "dropout:RATE, batch_norm, an activation (relu, sigmoid, tanh, ...), and dense at the "
+          "end")
+      .of_model();
+  options("freeze", o.freeze, "PREFIX,...",
+          "layers whose names begin so keep their weights, as in features; they have no backward "
+          "pass")
+      .needs("weights that were trained before; give --weights FILE", weights)
+      .of_model();
+  options("unfreeze-at", o.unfreeze_at, "EPOCH",
+          "train all layers from this epoch on (the first is 1), with a new optimizer; default 0: "
+          "never")
+      .needs("layers to train that --freeze kept; give --freeze PREFIX",
+             [&o] { return !o.freeze.empty(); });
+  options("unfreeze-factor", o.unfreeze_factor, "X",
+          "multiplies the learning rate from there on; default 0.1", above(0))
+      .needs("--unfreeze-at EPOCH", [&o] { return o.unfreeze_at > 0; });
+}
+
+void list_ignored_layers(OptionList& options, std::vector<std::string>& layers) {
+  options("ignore-layers", layers, "NAME,...",
+          "layers or tensors of the file of weights that the model has nothing for, to be left out "
+          "all the same, as in normalization,p_re_lu");
+}
+
+void list_flatten_order(OptionList& options, std::optional<FlattenOrder>& order) {
+  options("flatten-order", order, "NAME",
+          "how a file of PyTorch has the inputs behind a flatten: channels_first (default, as "
+          "PyTorch flattens images) or channels_last (as Millrace and Keras do)");
+}
+
+void list_pruning(OptionList& options, PruningSpec& o) {
+  const auto is_on = [&o] { return o.kind.has_value(); };
+  const auto is_polynomial = [&o] { return o.kind == nn::PruneKind::polynomial; };
+  constexpr const char* kOn = "--prune constant or --prune polynomial";
+  options.topic("pruning", "Pruning of single weights by magnitude; docs/pruning.md");
+  options("prune", o.kind, "NAME",
+          "constant: to the final sparsity at once; polynomial: from the initial to the final "
+          "one; none (default), also for what a recipe prunes");
+  options("prune-initial-sparsity", o.initial_sparsity, "X",
+          "share of weights that the first mask prunes; default 0", from_up_to(0, 1))
+      .needs("--prune polynomial", is_polynomial);
+  options("prune-final-sparsity", o.final_sparsity, "X",
+          "share of weights that the last mask prunes; default 0.5", from_up_to(0, 1))
+      .needs(kOn, is_on);
+  options("prune-begin", o.begin, "STEP", "first mask after so many training steps; default 0")
+      .needs(kOn, is_on);
+  options("prune-end", o.end, "STEP",
+          "last mask after so many; default: polynomial: the end of the run, constant: none")
+      .needs(kOn, is_on);
+  options("prune-frequency", o.frequency, "N", "a new mask every N steps; default 100", at_least(1))
+      .needs(kOn, is_on);
+  options("prune-power", o.power, "X", "of the polynomial; default 3", above(0))
+      .needs("--prune polynomial", is_polynomial);
+  options("prune-include", o.include, "PATTERN[,...]",
+          "prune kernels of these names alone: conv1, dense*, features.0.weight")
+      .needs(kOn, is_on);
+  options("prune-exclude", o.exclude, "PATTERN[,...]", "do not prune kernels of these names")
+      .needs(kOn, is_on);
+}
+
+}  // namespace millrace

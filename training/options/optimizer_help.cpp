@@ -1,0 +1,102 @@
+#include <millrace/training/options/optimizer_help.h>
+
+#include <millrace/core/error.h>
+#include <millrace/nn/loss.h>
+#include <millrace/training/option_text.h>
+
+#include <algorithm>
+#include <map>
+#include <string_view>
+#include <vector>
+
+namespace millrace {
+namespace {
+
+using nn::OptimizerInfo;
+
+constexpr const char* kDefault = "adam";
+
+std::string joined(const std::vector<std::string>& words, const char* between) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : between) + word;
+  return text;
+}
+
+/// "1e-8" for 1e-8.
+std::string shown(double value) {
+  std::string text = concat(value);
+  const std::size_t zero = text.find("e-0");
+  if (zero != std::string::npos) text.erase(zero + 2, 1);
+  return text;
+}
+
+std::vector<std::string> names_with(bool OptimizerInfo::*what) {
+  std::vector<std::string> names;
+  for (const OptimizerInfo& info : nn::optimizers()) {
+    if (info.*what) names.emplace_back(info.name);
+  }
+  return names;
+}
+
+}  // namespace
+
+std::string optimizer_help() {
+  std::vector<std::string> names;
+  for (const OptimizerInfo& info : nn::optimizers()) {
+    names.push_back(concat(info.name, std::string_view(info.name) == kDefault ? " (default)" : ""));
+  }
+  return joined(names, ", ");
+}
+
+std::string learning_rate_help() {
+  const double most = nn::optimizer_info(nn::optimizer_kind(kDefault)).learning_rate;
+  std::map<double, std::vector<std::string>> others;
+  for (const OptimizerInfo& info : nn::optimizers()) {
+    if (info.learning_rate != most) others[info.learning_rate].emplace_back(info.name);
+  }
+  std::string text = "default ";
+  for (const auto& [rate, names] : others) {
+    text += concat(shown(rate), " for ", joined(names, " and "), ", ");
+  }
+  return concat(text, "else ", shown(most));
+}
+
+std::string momentum_help() {
+  return concat("of ", joined(names_with(&OptimizerInfo::has_momentum), ", "), "; default 0");
+}
+
+std::string usual_help(std::optional<double> OptimizerInfo::*option) {
+  std::vector<std::string> of, others;
+  std::optional<double> usual;
+  for (const OptimizerInfo& info : nn::optimizers()) {
+    const std::optional<double>& value = info.*option;
+    if (!value) continue;
+    // Whoever knows adam knows keras_adam and adamw.
+    const auto is_kind_of = [&](const std::string& name) {
+      return std::string_view(info.name).find(name) != std::string_view::npos;
+    };
+    if (std::none_of(of.begin(), of.end(), is_kind_of)) of.emplace_back(info.name);
+    if (!usual) usual = value;
+    if (*value != *usual) others.push_back(concat(info.name, " ", shown(*value)));
+  }
+  others.insert(others.begin(), shown(usual.value_or(0)));
+  return concat("of ", joined(of, ", "), "; default ", joined(others, ", "));
+}
+
+std::string optimizers_with_momentum() {
+  return listed(names_with(&OptimizerInfo::has_momentum));
+}
+
+std::string optimizers_with_nesterov() {
+  return listed(names_with(&OptimizerInfo::has_nesterov));
+}
+
+std::string loss_help() {
+  std::string names;
+  for (std::size_t i = 0; i < nn::Losses::size; ++i) {
+    names += concat(i == 0 ? "" : ", ", nn::loss_info(static_cast<nn::Loss>(i)).option);
+  }
+  return concat(names, "; default: the cross-entropy of the model's last layer");
+}
+
+}  // namespace millrace

@@ -1,0 +1,98 @@
+#include <millrace/training/outputs.h>
+
+#include <millrace/core/error.h>
+#include <millrace/core/plural.h>
+#include <millrace/nn/layers/kinds.h>
+#include <millrace/training/find_model.h>
+
+#include <algorithm>
+
+namespace millrace {
+namespace {
+
+std::string quoted(const nn::Layer& layer) {
+  return concat('\'', layer.name, '\'');
+}
+
+/// The layer that decides how many outputs there are.
+const nn::Layer& widest_end(const nn::Model& model) {
+  const auto found =
+      std::find_if(model.layers.rbegin(), model.layers.rend(),
+                   [](const nn::Layer& layer) { return layer.kind.facts().has_kernel; });
+  return found == model.layers.rend() ? model.layers.back() : *found;
+}
+
+std::string softmax_of_one(const nn::Model& model, const std::vector<nn::LayerSummary>& layers) {
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    if (!model.layers[i].kind.is<nn::Softmax>() || layers[i].output[-1] != 1) continue;
+    const bool is_last = i + 1 == layers.size();
+    return concat("the softmax ", quoted(model.layers[i]),
+                  " has one output, which is 1 for every sample; ",
+                  is_last ? "for two classes end in a sigmoid, or in a softmax of two outputs"
+                          : "leave it out");
+  }
+  return {};
+}
+
+/// Losses are computed from what the last softmax or sigmoid gets, if it is the last layer.
+std::string hidden_end(const nn::Model& model) {
+  const auto end =
+      std::find_if(model.layers.rbegin(), model.layers.rend(), [](const nn::Layer& layer) {
+        return !layer.kind.is<nn::Flatten>() && !layer.kind->is_identity(false);
+      });
+  const bool hides = end != model.layers.rbegin() && end != model.layers.rend() &&
+                     (end->kind.is<nn::Softmax>() || end->kind.is<nn::Sigmoid>());
+  if (!hides) return {};
+  return concat("the layer ", quoted(model.layers.back()), " behind the ", nn::kind_name(end->kind),
+                ' ', quoted(*end), " would have the loss take probabilities for logits; make ",
+                quoted(*end), " the last layer");
+}
+
+}  // namespace
+
+std::string outputs_problem(const nn::Model& model) {
+  const std::vector<nn::LayerSummary> layers = nn::summarize(model);
+  if (layers.empty()) return "the model has no layers";
+  if (std::string problem = softmax_of_one(model, layers); !problem.empty()) return problem;
+  if (std::string problem = hidden_end(model); !problem.empty()) return problem;
+  const nn::Layer& last = model.layers.back();
+  const Shape& output = layers.back().output;
+  const bool is_as_large = model.input.rank() == 3 && output.elements() == model.input.elements();
+  if (is_as_large && model.classes.empty() && !last.kind.is<nn::Softmax>()) {
+    return concat("the layer ", quoted(last), " gives ", output.elements(),
+                  " numbers, as many as the input ", model.input,
+                  " has: an image, as of an autoencoder, and not classes; such a model is for "
+                  "'train --class-mode input'");
+  }
+  if (last.kind.is<nn::Sigmoid>() && output.elements() > 1) {
+    return concat("the sigmoid ", quoted(last), " has ", output.elements(),
+                  " outputs, and several sigmoid outputs want several labels a sample; end the "
+                  "model in softmax");
+  }
+  if (output.elements() != output[-1]) {
+    return concat("the layer ", quoted(last), " gives ", output,
+                  ", an image and not classes; put flatten or global_avg_pool behind it");
+  }
+  return {};
+}
+
+std::string outputs_problem(const nn::Model& model, std::int64_t classes) {
+  const std::int64_t outputs = output_width(model);
+  if (outputs == classes || (classes == 2 && outputs == 1)) return {};
+  return concat("the model has ", outputs, ' ', plural(outputs, "output"), ", the data ", classes,
+                ' ', plural(classes, "class", "classes"), "; it is the layer ",
+                quoted(widest_end(model)), " that gives them");
+}
+
+void check_outputs(const nn::Model& model, const std::string& name) {
+  const std::string problem = outputs_problem(model);
+  if (!problem.empty()) throw Error(concat(name, ": ", problem));
+}
+
+void check_outputs(const nn::Model& model, const std::string& name, std::int64_t classes) {
+  const auto told = static_cast<std::int64_t>(class_names(model).size());
+  if (!model.classes.empty() || told >= classes) return;
+  throw Error(concat(name, ": ", outputs_problem(model, classes)));
+}
+
+}  // namespace millrace

@@ -1,0 +1,30 @@
+#pragma once
+// What pruning comes to in a run, once its steps are known.
+
+#include <millrace/training/pruner.h>
+#include <millrace/training/train_spec.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace millrace {
+
+/// Fills in what was not said. `steps` are the training steps of the run: a polynomial schedule
+/// ends with the run unless told otherwise. Throws UsageError where the run ends before pruning
+/// begins.
+void choose_pruning(PruningSpec& options, std::uint64_t steps);
+
+/// One line where a run of so many steps ends before its pruning does, or makes no mask at all, and
+/// how far it gets; else empty. Requires: choose_pruning().
+[[nodiscard]] std::string unfinished_pruning(const PruningSpec& options, bool keras_compat,
+                                             std::uint64_t steps);
+
+/// Nothing where nothing is pruned. Requires: choose_pruning().
+[[nodiscard]] std::optional<PruneOptions> prune_options(const PruningSpec& options,
+                                                        bool keras_compat);
+
+/// "polynomial, sparsity 0 to 0.8 from step 0 to 600, every 100; dense1.weight, dense2.weight".
+[[nodiscard]] std::string describe(const Pruner& pruner);
+
+}  // namespace millrace

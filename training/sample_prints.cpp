@@ -1,0 +1,158 @@
+#include <millrace/training/sample_prints.h>
+
+#include <millrace/core/error.h>
+#include <millrace/io/decode.h>
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
+#include <fstream>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace millrace {
+namespace {
+
+/// FNV-1a: names of files are not secrets, and chance collisions at 64 bits do not matter.
+class Hash {
+ public:
+  void add(std::string_view text) {
+    for (const char c : text) step(static_cast<unsigned char>(c));
+    step(0);
+  }
+  void add(std::uint64_t number) {
+    for (int i = 0; i < 8; ++i) step(static_cast<unsigned char>(number >> (8 * i)));
+  }
+  [[nodiscard]] std::uint64_t value() const { return value_; }
+
+ private:
+  void step(unsigned char byte) { value_ = (value_ ^ byte) * 0x100000001b3ULL; }
+  std::uint64_t value_ = 0xcbf29ce484222325ULL;
+};
+
+std::string_view last_part(std::string_view path) {
+  return path.substr(path.find_last_of('/') + 1);  // npos + 1 is 0: all of it
+}
+
+/// The beginning of a file and its length; nothing of what is none, which is not opened: reading a
+/// pipe takes away what is in it.
+std::string start_of(const std::string& path) {
+  constexpr std::size_t kEnough = 64 << 10;
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) return {};
+  std::string bytes(kEnough, '\0');
+  std::ifstream file(path, std::ios::binary);
+  file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  bytes.resize(static_cast<std::size_t>(std::max<std::streamsize>(file.gcount(), 0)));
+  return concat(bytes, std::filesystem::file_size(path, ignored));
+}
+
+/// The bytes of one sample as it is held, or where it lies in a file of its own the file's.
+class Contents {
+ public:
+  explicit Contents(const Dataset& data) : data_(data), shape_(data.natural_shape()) {
+    if (shape_.rank() > 0) {
+      bytes_.resize(static_cast<std::size_t>(shape_.elements()) * size_of(data.dtype()));
+    }
+  }
+  /// How many samples tell enough.
+  [[nodiscard]] std::size_t enough() const {
+    constexpr std::size_t kFewest = 64, kMost = 1024, kBytes = 16 << 20;
+    return are_files() ? kFewest : std::clamp(kBytes / (bytes_.size() + 1), kFewest, kMost);
+  }
+  [[nodiscard]] std::string operator()(std::uint32_t sample) {
+    if (are_files()) return start_of(data_.name(sample));
+    try {
+      data_.load(sample, TensorView(bytes_.data(), shape_, data_.dtype()), Filter::nearest,
+                 decoder_);
+    } catch (const Error&) {
+      return {};
+    }
+    return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()};
+  }
+
+ private:
+  [[nodiscard]] bool are_files() const { return shape_.rank() == 0; }
+
+  const Dataset& data_;
+  Shape shape_;
+  std::vector<std::byte> bytes_;
+  Decoder decoder_;
+};
+
+}  // namespace
+
+std::string fingerprint(const SampleSet& set, std::span<const std::string> classes) {
+  if (set.size() == 0) return "no samples";
+  const Dataset& data = *set.dataset;
+  Hash hash;
+  for (const std::string& name : classes) hash.add(name);
+  for (const std::uint32_t sample : set.samples) {
+    hash.add(last_part(data.name(sample)));  // a data set may be moved
+    hash.add(static_cast<std::uint64_t>(data.label(sample)));
+  }
+  return concat(set.size(), " samples, ", hash.value());
+}
+
+std::string fingerprint(const SampleSet& set) {
+  if (set.size() == 0) return "no samples";
+  return fingerprint(set, set.dataset->classes());
+}
+
+std::string contents_print(const SampleSet& set) {
+  if (set.size() == 0) return "nothing";
+  Contents contents(*set.dataset);
+  const std::uint64_t size = set.size();
+  const std::uint64_t count = std::min<std::uint64_t>(size, contents.enough());
+  Hash hash;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const std::string bytes = contents(set.samples[static_cast<std::size_t>(i * size / count)]);
+    hash.add(std::uint64_t{bytes.size()});
+    hash.add(bytes);
+  }
+  return concat(count, ", ", hash.value());
+}
+
+DataRecord record_of(const SampleSet& training, const SampleSet& validation,
+                     std::vector<std::string> class_names) {
+  const auto prints = [](const SampleSet& set) {
+    return DataRecord::Prints{fingerprint(set), contents_print(set)};
+  };
+  const bool is_share = validation.size() > 0 && validation.dataset == training.dataset;
+  return {prints(training), prints(validation), is_share, std::move(class_names)};
+}
+
+std::string to_json(const DataRecord& record) {
+  const auto prints = [](const DataRecord::Prints& p) {
+    return nlohmann::ordered_json{{"samples", p.samples}, {"contents", p.contents}};
+  };
+  nlohmann::ordered_json json{{"training", prints(record.training)},
+                              {"validation", prints(record.validation)},
+                              {"held_out", record.is_share}};
+  if (!record.class_names.empty()) json["class_names"] = record.class_names;
+  return json.dump(1) + '\n';
+}
+
+DataRecord data_record_of(const std::string& text, const std::string& source) {
+  try {
+    const auto json = nlohmann::json::parse(text);
+    const auto prints = [&](const char* name) {
+      const nlohmann::json& p = json.at(name);
+      return DataRecord::Prints{p.at("samples").get<std::string>(),
+                                p.at("contents").get<std::string>()};
+    };
+    return {prints("training"), prints("validation"), json.at("held_out").get<bool>(),
+            json.value("class_names", std::vector<std::string>())};
+  } catch (const nlohmann::json::exception&) {
+    throw Error(concat(source, ": does not tell the run's samples; it is damaged"));
+  }
+}
+
+std::string count_in(const std::string& fingerprint) {
+  return fingerprint.substr(0, fingerprint.find(','));
+}
+
+}  // namespace millrace

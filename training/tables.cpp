@@ -1,0 +1,22 @@
+#include <millrace/training/tables.h>
+
+#include <millrace/core/error.h>
+
+namespace millrace {
+
+CsvOptions for_model(CsvOptions asked, const nn::Model& model) {
+  asked.known = model.table;
+  if (model.input.rank() == 1) asked.features = model.input.elements();
+  return asked;
+}
+
+void check_is_table(const CsvOptions& options, const std::string& data, bool is_table) {
+  const char* const given = options.header              ? "header"
+                            : !options.label.empty()    ? "label-column"
+                            : options.separator != '\0' ? "separator"
+                                                        : nullptr;
+  if (is_table || given == nullptr) return;
+  throw UsageError(concat("--", given, " is of tables, and ", data, " is none; leave it out"));
+}
+
+}  // namespace millrace

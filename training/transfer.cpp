@@ -1,0 +1,116 @@
+#include <millrace/training/transfer.h>
+
+#include <millrace/core/error.h>
+#include <millrace/core/number_text.h>
+#include <millrace/nn/preprocessing.h>
+#include <millrace/nn/transfer.h>
+#include <millrace/training/find_model.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+
+namespace millrace {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// What scripts/fetch-weights fetches, under Keras's names.
+struct Published {
+  std::string_view word, file;
+};
+constexpr std::array<Published, 2> kPublished{
+    {{"vgg16", "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"},
+     {"vgg16-top", "vgg16_weights_tf_dim_ordering_tf_kernels.h5"}}};
+
+fs::path cache_folder() {
+  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != '\0') {
+    return fs::path(cache) / "millrace";
+  }
+  const char* const home = std::getenv("HOME");
+  return fs::path(home == nullptr ? "." : home) / ".cache" / "millrace";
+}
+
+/// A head is new, so the file is only for what is before it.
+std::size_t layers_of_file(const ModelSpec& o, const nn::Model& model) {
+  return o.head.empty() ? model.layers.size() : nn::base_layers(model);
+}
+
+void check_frozen(const ModelSpec& o, const Pretrained& weights, const nn::Model& model) {
+  for (const nn::Layer& layer : model.layers) {
+    const auto missing = std::find_if(
+        weights.missing().begin(), weights.missing().end(), [&](const std::string& name) {
+          return !layer.trainable && name.substr(0, name.rfind('.')) == layer.name;
+        });
+    if (missing == weights.missing().end()) continue;
+    throw Error(concat(o.weights, ": ", weights.why_missing(*missing), ", but --freeze ", o.freeze,
+                       " keeps that layer as it is; freeze less, or give a file that has it"));
+  }
+}
+
+}  // namespace
+
+fs::path weights_file(const std::string& word) {
+  std::error_code ignored;
+  const auto published = std::find_if(kPublished.begin(), kPublished.end(),
+                                      [&](const Published& one) { return one.word == word; });
+  const bool is_published = published != kPublished.end();
+  // A folder that happens to have a published name is no run.
+  const bool is_folder = fs::is_directory(word, ignored);
+  if (is_folder && !is_published) return model_file(word);
+  if (!is_folder && fs::exists(word, ignored)) return word;
+  const fs::path path = is_published ? cache_folder() / published->file : fs::path(word);
+  if (fs::exists(path, ignored)) return path;
+  throw Error(concat(path.string(), ": no such weight file; 'scripts/fetch-weights ",
+                     is_published ? word : "vgg16",
+                     "' fetches Keras's weights of VGG16, then it is ", "--weights ",
+                     is_published ? word : "vgg16"));
+}
+
+nn::Model with_transfer(nn::Model model, const ModelSpec& o, std::int64_t outputs,
+                        nn::Initializer initializer) {
+  try {
+    if (!o.head.empty()) model = nn::with_head(model, o.head, outputs, initializer);
+    if (!o.freeze.empty()) nn::freeze(model, o.freeze);
+  } catch (const UsageError& error) {
+    throw UsageError(concat("", error.what()));
+  }
+  return model;
+}
+
+std::shared_ptr<const Pretrained> open_weights(const ModelSpec& o, const nn::Model& model) {
+  if (o.weights.empty()) return nullptr;
+  auto weights = std::make_shared<const Pretrained>(
+      weights_file(o.weights), model, layers_of_file(o, model),
+      PretrainedOptions{.ignored = o.ignore_layers, .flatten = o.flatten_order});
+  check_frozen(o, *weights, model);
+  return weights;
+}
+
+std::string describe_transfer(const Pretrained* weights, const nn::Model& model) {
+  if (weights == nullptr) return "";
+  std::string text = concat("weights     ", weights->report(), '\n');
+  const auto& theirs = weights->preprocessing();
+  text += "            ";
+  if (!weights->known_as().empty()) {
+    text += concat("by names and shapes ", weights->known_as(), "; ");
+  }
+  if (!theirs) {
+    text +=
+        "the file does not tell with what input they were trained; --preprocessing, --scale, "
+        "--mean and --deviation say it\n";
+  } else if (*theirs == nn::with_reading_of(*theirs, model.preprocessing)) {
+    text += "they were trained with this input\n";
+  } else {
+    text += concat("they were trained with another input, ", nn::describe(*theirs), '\n');
+  }
+  std::int64_t all = 0, trained = 0;
+  for (const nn::LayerSummary& layer : nn::summarize(model)) {
+    all += layer.parameters;
+    trained += layer.trainable_parameters;
+  }
+  const auto number = [](std::int64_t n) { return with_commas(static_cast<std::uint64_t>(n)); };
+  return text + concat("trained     ", number(trained), " of ", number(all), " parameters\n");
+}
+
+}  // namespace millrace

@@ -1,0 +1,33 @@
+#pragma once
+// Transfer learning: weights to begin with, layers that keep them, and another head.
+
+#include <millrace/nn/model.h>
+#include <millrace/training/pretrained.h>
+#include <millrace/training/train_spec.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+namespace millrace {
+
+/// The file that a word names: a path, a run directory, or "vgg16" and "vgg16-top", which
+/// scripts/fetch-weights puts into the user's cache. Throws Error, naming that command, if it is
+/// not there.
+[[nodiscard]] std::filesystem::path weights_file(const std::string& word);
+
+/// The model with the head and the frozen layers that the options ask for. Throws UsageError.
+[[nodiscard]] nn::Model with_transfer(nn::Model model, const ModelSpec& options,
+                                      std::int64_t outputs, nn::Initializer initializer);
+
+/// What --weights brings for such a model; null without it. Throws Error: as Pretrained does, or
+/// a frozen layer would keep values that nothing has trained.
+[[nodiscard]] std::shared_ptr<const Pretrained> open_weights(const ModelSpec& options,
+                                                             const nn::Model& model);
+
+/// For people: lines about the weights, what they were trained with, and what is frozen; empty
+/// without them.
+[[nodiscard]] std::string describe_transfer(const Pretrained* weights, const nn::Model& model);
+
+}  // namespace millrace
