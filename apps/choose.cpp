@@ -156,10 +156,9 @@ void choose(TrainSpec& o, const Dataset& training) {
                                                                : "cnn:32,64:128";
   }
   const nn::OptimizerInfo& usual = nn::optimizer_info(o.optimizer.kind);
-  if (!o.learning_rate) o.learning_rate = usual.learning_rate;
+  o.optimizer.learning_rate = nn::learning_rate(o.optimizer);
   if (!o.optimizer.beta1) o.optimizer.beta1 = usual.beta1;
   if (!o.optimizer.beta2) o.optimizer.beta2 = usual.beta2;
-  o.optimizer.learning_rate = *o.learning_rate;
   const int compute_threads = o.machine.compute_threads;
   choose(o.machine);
   o.machine.compute_threads = compute_threads;  // once the model is known

@@ -35,12 +35,6 @@ void DeviceMemoryPlan::check(const std::function<std::int64_t()>& largest_batch,
              " a smaller model or --precision fp16", advice, ". The sum:\n", lines));
 }
 
-void charge_model(Pipeline& pipeline, const nn::Engine& engine,
-                  const std::vector<nn::MemoryLine>& lines) {
-  if (!engine.shares_host_memory()) return;
-  for (const nn::MemoryLine& line : lines) pipeline.charge("model: " + line.name, 1, line.bytes);
-}
-
 void charge_model(DeviceMemoryPlan& plan, const std::vector<nn::MemoryLine>& lines) {
   for (const nn::MemoryLine& line : lines) plan.charge("model: " + line.name, 1, line.bytes);
 }

@@ -4,6 +4,7 @@
 
 #include <millrace/core/bytes.h>
 #include <millrace/nn/engine.h>
+#include <millrace/nodes/charge_model.h>
 #include <millrace/nodes/device_batch.h>
 #include <millrace/pipeline/pipeline.h>
 
@@ -42,10 +43,8 @@ class DeviceMemoryPlan {
   Bytes charged_;
 };
 
-/// The parts of a compiled model: to the pipeline's budget, or to the device's where it has memory
-/// of its own.
-void charge_model(Pipeline& pipeline, const nn::Engine& engine,
-                  const std::vector<nn::MemoryLine>& lines);
+/// The parts of a compiled model, where the device has memory of its own; to the pipeline's budget
+/// they go where it has none.
 void charge_model(DeviceMemoryPlan& plan, const std::vector<nn::MemoryLine>& lines);
 
 /// For commands that only evaluate: throws as DeviceMemoryPlan::check() where the model, compiled

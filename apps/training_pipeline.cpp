@@ -61,7 +61,7 @@ Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
   auto device = p.pool<DeviceBatch>("device batches", kDeviceBatches, device_batches(t));
   const bool checkpoints = o.run.checkpoints;
   auto snapshots = p.pool<Snapshot>("snapshot", 1, SnapshotFactory{t.state, t.saved, checkpoints});
-  const auto rate = [base = *o.learning_rate, schedule = o.schedule](std::uint64_t step) {
+  const auto rate = [schedule = o.schedule](double base, std::uint64_t step) {
     return nn::learning_rate(schedule, base, step - 1);
   };
 

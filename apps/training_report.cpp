@@ -49,9 +49,10 @@ void print_choices(const Training& t) {
             << "training    " << o.epochs << " epochs, batch " << o.batch
             << (o.accumulate > 1 ? concat(" x ", o.accumulate) : "")
             << (o.loss ? concat(", ", nn::loss_info(*o.loss).option) : std::string()) << ", "
-            << nn::to_string(o.optimizer.kind) << ", learning rate " << *o.learning_rate
-            << describe_schedule(o) << (o.ema ? concat(", average of the weights by ", *o.ema) : "")
-            << ", seed " << o.seed << '\n'
+            << nn::to_string(o.optimizer.kind) << ", learning rate "
+            << nn::learning_rate(o.optimizer) << describe_schedule(o)
+            << (o.ema ? concat(", average of the weights by ", *o.ema) : "") << ", seed " << o.seed
+            << '\n'
             << (t.pruner != nullptr ? "pruning     " + describe(*t.pruner) + '\n' : "")
             << "device      " << t.engine->description() << '\n'
             << (t.engine->shares_host_memory() ? ""

@@ -43,6 +43,7 @@ Ticket DecodeInto::operator()(const Ticket& ticket, Context& context) {
   for (std::uint32_t i = ticket.first; i < ticket.first + ticket.count; ++i) {
     if (context.is_stopping()) break;
     context.begin_part(phase | batch.index[i]);
+    batch.valid[i] = 0;
     try {
       if (batch.dtype == DType::f32 && dataset.dtype() == DType::u8)
         load_as_floats(dataset, batch.index[i], batch.row(i), filter_, decoder_);

@@ -5,10 +5,12 @@
 #include <millrace/nodes/decode_into.h>
 #include <millrace/nodes/directory_reader.h>
 
+#include <utility>
+
 namespace millrace {
 
 Range<Lease<HostBatch>> image_folder(const std::filesystem::path& path,
-                                     const ImageFolderOptions& options) {
+                                     const ImageFolderOptions& options, std::stop_token stop) {
   const auto folder = std::make_shared<const ClassFolder>(path);
   const auto classes = static_cast<std::int64_t>(folder->classes().size());
   check_class_mode(options.class_mode, classes);
@@ -32,7 +34,7 @@ Range<Lease<HostBatch>> image_folder(const std::filesystem::path& path,
       DecodeInto(folder, folder, options.filter));
   auto augmented = p.then(pixels, {.name = "augment", .concurrency = kAllThreads},
                           Augment(options.augment, options.seed, sample));
-  return p.range(p.then(p.gather(augmented), {.name = "batch"}, Batcher{}));
+  return p.range(p.then(p.gather(augmented), {.name = "batch"}, Batcher{}), std::move(stop));
 }
 
 }  // namespace millrace

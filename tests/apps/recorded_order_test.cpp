@@ -129,7 +129,7 @@ std::vector<float> by_hand(const apps::Training& t, const nn::Engine& engine) {
         .samples = n,
         .pass = fed.pass,
         .positions = fed.positions};
-    executor->train(batch, ++step, *t.spec.learning_rate);
+    executor->train(batch, ++step, executor->learning_rate());
   }
   executor->read(nn::Arena::parameters, weights);
   return weights;

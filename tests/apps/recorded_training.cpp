@@ -76,7 +76,7 @@ TrainSpec options_for(const std::filesystem::path& data, const std::string& mode
   options.model.name = model;
   options.epochs = 1;
   options.batch = 4;
-  options.learning_rate = 0.05;
+  options.optimizer.learning_rate = 0.05;
   options.run.checkpoints = false;
   options.machine.device = Device::cpu;  // what else it is, the engine says
   options.machine.threads = 2;
@@ -119,8 +119,7 @@ Pipeline compose_steps(const RecordedTraining& recorded, int device_slots,
   auto on_device = p.then(p.with(batches, {.name = "device slot"}, device), {.name = "copy"},
                           CopyToDevice(t.engine));
   auto inputs = p.then(on_device, {.name = "cast"}, Cast(t.model.preprocessing, t.model.input));
-  const double rate = *t.spec.learning_rate;
-  TrainStep step(t.state, [rate](std::uint64_t) { return rate; });
+  TrainStep step(t.state);
   step.report_every(report_every);
   auto steps = p.then(inputs, {.name = "train", .on = On::engine}, std::move(step));
   p.sink(steps, {.name = "log", .on = On::blocking}, Logger({}));

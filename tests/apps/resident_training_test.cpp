@@ -147,7 +147,7 @@ TEST_CASE("a resident run is the run without it, to the bit") {
   }
   SECTION("a run that is stopped early and ends with its best weights") {
     o.epochs = 8;
-    o.learning_rate = 0.3;
+    o.optimizer.learning_rate = 0.3;
     o.callbacks.patience = 1;
     o.callbacks.restore_best = true;
   }
