@@ -1,10 +1,10 @@
 // What a person sees of progress, at a clock and a width of the test's own.
 
 #include "apps/progress.h"
-#include "apps/number_text.h"
 #include "apps/screen_text.h"
 #include "catch.h"
 
+#include <millrace/core/number_text.h>
 #include <millrace/core/text_width.h>
 
 #include <cmath>
@@ -290,13 +290,13 @@ TEST_CASE("a count with wide and combining characters in its name fits, and goes
 }
 
 TEST_CASE("a time that is left has no tenths and two units at most") {
-  CHECK(apps::time_left_text(0) == "0 s");
-  CHECK(apps::time_left_text(59.4) == "59 s");
-  CHECK(apps::time_left_text(59.6) == "1 min 00 s");
-  CHECK(apps::time_left_text(245) == "4 min 05 s");
-  CHECK(apps::time_left_text(7380) == "2 h 03 min");
-  CHECK(apps::time_left_text(86'399) == "23 h 59 min");
-  CHECK(apps::time_left_text(273'600) == "3 d 04 h");
-  CHECK(apps::time_left_text(1e300) == "1,000 d");
-  CHECK(apps::time_left_text(std::nan("")) == "1,000 d");
+  CHECK(time_left_text(0) == "0 s");
+  CHECK(time_left_text(59.4) == "59 s");
+  CHECK(time_left_text(59.6) == "1 min 00 s");
+  CHECK(time_left_text(245) == "4 min 05 s");
+  CHECK(time_left_text(7380) == "2 h 03 min");
+  CHECK(time_left_text(86'399) == "23 h 59 min");
+  CHECK(time_left_text(273'600) == "3 d 04 h");
+  CHECK(time_left_text(1e300) == "1,000 d");
+  CHECK(time_left_text(std::nan("")) == "1,000 d");
 }
