@@ -1,13 +1,12 @@
 #pragma once
 // Numbers as people read them.
 
-#include <cstdint>
+#include <millrace/core/with_commas.h>
+
 #include <string>
 
 namespace millrace::apps {
 
-/// "1,234,567".
-[[nodiscard]] std::string with_commas(std::uint64_t number);
 /// "12.35": so many digits after the point.
 [[nodiscard]] std::string fixed(double value, int digits);
 /// "12.3 s", "4 min 05 s", "2 h 03 min".

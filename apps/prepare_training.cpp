@@ -6,11 +6,10 @@
 #include "apps/gpu.h"
 #include "apps/loss_options.h"
 #include "apps/progress.h"
-#include "apps/replay.h"
-#include "apps/resident.h"
 #include "apps/run_identity.h"
 #include "apps/training_input.h"
 
+#include <millrace/nodes/decode_into.h>
 #include <millrace/pipeline/threads.h>
 #include <millrace/training/class_weights.h>
 
@@ -18,9 +17,6 @@
 
 namespace millrace::apps {
 namespace {
-
-/// To ask a device for results is to wait for it; this often it does not show.
-constexpr std::int64_t kStepsBetweenResults = 50;
 
 /// Labels mean to the data what they mean to a model from a file.
 void match_classes_of_model(const TrainOptions& o, TrainingData& data) {
@@ -42,7 +38,7 @@ Training prepare_training(TrainOptions options, TrainingData data, const Watch& 
   choose(options, *t.data.training.dataset);
   match_classes_of_model(options, t.data);
   const Dataset& training = *t.data.training.dataset;
-  if (options.resident) check_resident(options, engine.get());
+  check_feed(options, engine.get());
   t.model = make_model(options, training);
   if (t.model.input.rank() != 3 && !augment_options(options.augmentation).is_identity()) {
     throw UsageError(
@@ -53,8 +49,7 @@ Training prepare_training(TrainOptions options, TrainingData data, const Watch& 
   (void)class_weights(options.labels.class_weight, t.data.training);  // before anything takes long
   fit_preprocessing(options.preprocessing, t.data.training, t.model,
                     {.on_bad_image = bad_image_policy(options),
-                     .decoder = decoder_options(budget, options.threads, options.max_image_pixels,
-                                                t.model.preprocessing),
+                     .decoder = decoders_within(budget, options.threads, options.max_image_pixels),
                      .threads = options.threads,
                      .budget = budget,
                      .watch = watch,
@@ -66,28 +61,24 @@ Training prepare_training(TrainOptions options, TrainingData data, const Watch& 
   t.engine = engine != nullptr ? std::move(engine) : engine_for(choice);
   t.options = std::move(options);
   const bool has_own_memory = !t.engine->shares_host_memory();
-  if (t.options.report_every == 0) {
-    // Of resident data 50 steps are one batch (resident.h), which should not be waited for alone.
-    const std::int64_t on_device = kStepsBetweenResults * (t.options.resident ? 4 : 1);
-    t.options.report_every = has_own_memory ? on_device : 1;
-  }
   if (has_own_memory) t.watch = profiler_ranges();
   const TrainOptions& o = t.options;
-  if (o.replay > 0) t.data.validation = {};
+  if (o.replay > 0) {
+    t.data.validation = {};
+    t.data.validation_description = "none, since the input is replayed";
+  }
   if (o.on_bad_image == "skip") {
     t.lost = std::make_shared<LostSamples>(t.data.training, t.data.validation);
   }
-  const DirectoryReader reader = make_reader(t);
-  if (o.replay > 0) {
-    check_replay(o, reader.training_steps());
-    t.data.validation_description = "none, since the input is replayed";
-    t.kept = std::make_shared<KeptBatches>();
+  t.feed = make_feed(t);
+  if (o.report_every == 0) {
+    t.options.report_every = has_own_memory ? t.feed->steps_between_results() : 1;
   }
-  const std::uint64_t steps = run_steps(o, reader);
+  const std::uint64_t steps = t.feed->updates();
   choose(t.options.schedule, steps);
   choose(t.options.pruning, steps);
   t.compile = {.batch = o.batch,
-               .other_batches = reader.short_batches(),
+               .other_batches = t.feed->reader().short_batches(),
                .loss = loss_of(o.loss, o.labels, t.model),
                .label_smoothing = o.schedule.label_smoothing,
                .optimizer = optimizer_options(o),
@@ -109,7 +100,6 @@ Training prepare_training(TrainOptions options, TrainingData data, const Watch& 
     t.saved.push_back(t.pruner);
   }
   t.saved.insert(t.saved.end(), t.callbacks.begin(), t.callbacks.end());
-  if (o.resident) t.resident = resident_data(t);
   return t;
 }
 

@@ -5,12 +5,9 @@
 #include "apps/find_model.h"
 #include "apps/loss_options.h"
 #include "apps/prepare_training.h"
-#include "apps/replay.h"
-#include "apps/resident.h"
 #include "apps/run_files.h"
 #include "apps/run_recipe.h"
 #include "apps/sample_prints.h"
-#include "apps/show_augmented.h"
 #include "apps/training_losses.h"
 #include "apps/training_memory.h"
 #include "apps/training_pipeline.h"
@@ -19,11 +16,13 @@
 #include <millrace/core/shown_text.h>
 #include <millrace/io/files.h>
 #include <millrace/pipeline/interrupt.h>
+#include <millrace/training/augmented_samples.h>
 
 #include <filesystem>
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -31,6 +30,8 @@ namespace millrace::apps {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::size_t kLabelWidth = 12;  // of lines about the run
 
 Training prepare(TrainOptions options, Show show, std::stop_token stop) {
   if (options.data.empty()) {
@@ -60,29 +61,21 @@ Error explained(const StageError& error, const TrainOptions& o) {
       concat(error.what(), could_skip ? " (or leave such files out: --on-bad-image skip)" : ""));
 }
 
-/// For --replay.
-void load_kept_batches(const Training& t, Show show, std::stop_token stop) {
+/// What the run needs loaded before it begins.
+void load(Feed& feed, const TrainOptions& o, Show show, std::stop_token stop) {
+  const std::string what = feed.to_load();
+  if (what.empty()) return;
   try {
-    print_left_out(load_kept(t, std::move(stop)));
-  } catch (const StageError& error) {
-    throw explained(error, t.options);
-  }
-  if (show == Show::nothing) return;
-  std::cout << "replay      the first " << t.kept->size() << " batches, again and again\n"
-            << std::flush;
-}
-
-/// For --resident.
-void load_resident_data(const Training& t, Show show, std::stop_token stop) {
-  try {
-    Counting counting(show, "loading the data into the GPU's memory", "samples");
+    Counting counting(show, "loading " + what, "samples");
     print_left_out(
-        load_resident(t, {[&counting](std::uint64_t count) { counting(count); }, std::move(stop)}));
+        feed.load({[&counting](std::uint64_t count) { counting(count); }, std::move(stop)}));
   } catch (const StageError& error) {
-    throw explained(error, t.options);
+    throw explained(error, o);
   }
   if (show == Show::nothing) return;
-  std::cout << "resident    " << describe_resident(t) << " in the GPU's memory\n" << std::flush;
+  std::string label = feed.name();
+  label.resize(kLabelWidth, ' ');
+  std::cout << label << feed.describe() << '\n' << std::flush;
 }
 
 /// Runs the pipeline and writes its report, also of a run that fails.
@@ -154,10 +147,10 @@ int run_training(const Training& t, Show show, Interrupt& interrupt) {
   // All that can still fail comes before an old run is replaced.
   std::optional<ContactSheet> sheet;
   if (t.options.preprocessing.show_augmented > 0 && t.options.callbacks.resume.empty()) {
-    sheet = augmented_samples(t, t.options.preprocessing.show_augmented, interrupt.token());
+    sheet = augmented_samples(t.feed->options(), t.options.preprocessing.show_augmented,
+                              interrupt.token());
   }
-  if (t.kept != nullptr) load_kept_batches(t, show, interrupt.token());
-  if (t.resident != nullptr) load_resident_data(t, show, interrupt.token());
+  load(*t.feed, t.options, show, interrupt.token());
   allocate(t);
   RunDirectory directory(run_dir, old_run(t.options), t.options.callbacks.keep_checkpoints);
   if (sheet) write_augmented(t, *sheet, directory, show);

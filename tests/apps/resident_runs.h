@@ -2,12 +2,13 @@
 // Options and data of small runs whose data may be resident.
 
 #include "apps/data.h"
-#include "apps/train_options.h"
+#include "apps/training.h"
 
 #include "io/scratch.h"
 #include "nodes/numbered.h"
 
 #include <millrace/nn/model_json.h>
+#include <millrace/training/resident_feed.h>
 
 #include <cstdint>
 #include <memory>
@@ -28,8 +29,8 @@ inline apps::TrainingData data_with(const std::set<std::uint32_t>& bad = {}) {
   return data;
 }
 
-/// A model whose steps depend on all that a batch carries: dropout on pass and positions, batch norm on
-/// how many samples there are.
+/// A model whose steps depend on all that a batch carries: dropout on pass and positions, batch
+/// norm on how many samples there are.
 inline apps::TrainOptions options_in(const Scratch& scratch, bool freezes = false) {
   nn::ModelBuilder builder("small", {6, 6, 1});
   builder.conv(8).batch_norm().relu().max_pool().flatten();
@@ -47,6 +48,11 @@ inline apps::TrainOptions options_in(const Scratch& scratch, bool freezes = fals
   o.memory_budget = "1GiB";
   o.callbacks.no_checkpoints = true;
   return o;
+}
+
+/// What a resident run has in the device's memory.
+inline const ResidentData& resident_data(const apps::Training& training) {
+  return dynamic_cast<const ResidentFeed&>(*training.feed).data();
 }
 
 inline apps::TrainOptions resident(apps::TrainOptions options) {
