@@ -159,7 +159,8 @@ TEST_CASE("images are read as the preprocessing has it, whatever the decoder's b
     Decoder decoder({.exif_orientation = upright});
     decoder.decode_file(file, {expected.data(), 4, 4, 1}, Filter::box);
     const std::vector<Seen> seen = seen_of([&](Pipeline& p) {
-      return add_decoding(p, host_pool(p), DirectoryReader(SampleSet::all(photos), {}, {}),
+      return add_decoding(p, host_pool(p),
+                          DirectoryReader(SampleSet::all(photos), {}, {.batch = 8}),
                           {.sample = kSample,
                            .preprocessing = {.filter = "box", .exif_orientation = upright},
                            .decoder = {.exif_orientation = !upright}});
