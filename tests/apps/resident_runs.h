@@ -1,13 +1,14 @@
 #pragma once
 // Options and data of small runs whose data may be resident.
 
-#include <millrace/training/train_spec.h>
 #include "apps/data.h"
-
+#include "apps/training.h"
 #include "io/scratch.h"
 #include "nodes/numbered.h"
 
 #include <millrace/nn/model_json.h>
+#include <millrace/training/resident_feed.h>
+#include <millrace/training/train_spec.h>
 
 #include <cstdint>
 #include <memory>
@@ -47,6 +48,11 @@ inline TrainSpec options_in(const Scratch& scratch, bool freezes = false) {
   o.machine.memory_budget = 1_GiB;
   o.run.checkpoints = false;
   return o;
+}
+
+/// What a resident run has in the device's memory.
+inline const ResidentData& resident_data(const apps::Training& training) {
+  return dynamic_cast<const ResidentFeed&>(*training.feed).data();
 }
 
 inline TrainSpec resident(TrainSpec options) {
