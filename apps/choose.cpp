@@ -133,7 +133,7 @@ void choose(TrainSpec& o, const Dataset& training) {
   std::string& model = o.model.name;
   take_run(o);
   if (model.empty() && !o.model.weights.empty()) model = model_of_weights(o.model);
-  const bool is_open = !o.images.size || !o.images.channels;  // not in a run that goes on
+  const bool is_open = !o.images.size || !o.images.channels;  // not in a run that is gone on with
   if (is_model_description(model) && !is_table && is_open) {
     const Shape input = read_model_description(model).input;
     if (input.rank() == 3) {

@@ -43,12 +43,12 @@ void match_classes_of_model(const TrainSpec& o, TrainingData& data) {
 
 /// The model of a run that is gone on with, for its data: the files that it was made from are not
 /// needed any more.
-nn::Model model_of_run(const ResumePoint& run, TrainingData& data, const DataSpec& o) {
+nn::Model model_of_run(const ResumePoint& run, TrainingData& data, const TrainSpec& o) {
   nn::Model model = run.model();
   const Dataset& training = *data.training.dataset;
   const bool is_table = training.dtype() == DType::f32;
   if (is_table ? training.natural_shape() != model.input : model.input.rank() != 3) {
-    throw Error(concat(o.path, ": holds ",
+    throw Error(concat(o.data.path, ": holds ",
                        is_table ? concat("rows of ", training.natural_shape()) : "images",
                        ", the model of the run takes ", model.input, "; begin a new run"));
   }
@@ -58,7 +58,7 @@ nn::Model model_of_run(const ResumePoint& run, TrainingData& data, const DataSpe
   if (classes != model.classes && std::is_permutation(classes.begin(), classes.end(),
                                                       model.classes.begin(), model.classes.end())) {
     data.class_names.clear();
-    match_model(data, o, {model.classes, "the run", true});
+    match_model(data, o.data, {model.classes, "the run", true});
   }
   return model;
 }
@@ -66,43 +66,33 @@ nn::Model model_of_run(const ResumePoint& run, TrainingData& data, const DataSpe
 /// Fits what the options ask for. A run that goes on has it in its model, but for a whitening
 /// matrix, which the model file of its last epoch has; in its first epoch it is fitted again.
 void fit(const TrainSpec& o, const ResumedRun* kept, const Watch& watch, Training& t) {
-  nn::Preprocessing& preprocessing = t.model.preprocessing;
   std::error_code ignored;
-  if (kept != nullptr && preprocessing.whiten &&
+  if (kept != nullptr && t.model.preprocessing.whiten &&
       std::filesystem::exists(kept->directory.model_file(), ignored)) {
-    preprocessing.whitening = read_model(kept->directory.model_file()).preprocessing.whitening;
+    t.model.preprocessing.whitening =
+        read_model(kept->directory.model_file()).preprocessing.whitening;
   }
-  if (kept != nullptr && preprocessing.whiten == (preprocessing.whitening != nullptr)) return;
+  if (kept != nullptr &&
+      t.model.preprocessing.whiten == (t.model.preprocessing.whitening != nullptr))
+    return;
   const Bytes budget = o.machine.memory_budget.value();
   fit_preprocessing(o.images, t.data.training, t.model,
                     {.on_bad_image = bad_image_policy(o),
                      .decoder = decoder_options(budget, o.machine.threads, o.data.max_image_pixels,
-                                                preprocessing),
+                                                t.model.preprocessing),
                      .threads = o.machine.threads,
                      .budget = budget,
                      .watch = watch,
                      .stall = stall_watch(o.machine.stall_timeout.count())});
-  if (kept != nullptr && preprocessing.whitening == nullptr) {
+  if (kept != nullptr && t.model.preprocessing.whitening == nullptr) {
     throw Error(concat(kept->directory.path().string(), ": the whitening of ", o.model.name,
                        " is not known before the first epoch is over; give --model ",
                        o.model.name));
   }
 }
 
-/// What a checkpoint depends on.
-RunIdentity identity_of(const TrainSpec& o, const TrainingData& data, const nn::Model& model) {
-  return RunIdentity(
-      {{"batch", concat(o.batch)},
-       {"steps-per-epoch", concat(o.steps_per_epoch)},
-       {"limit-batches", concat(o.data.limit_batches)},
-       {"drop-last", o.data.drop_last ? "true" : "false"},
-       {"replay", concat(o.data.replay)},
-       {"precision", nn::to_string(o.machine.precision.value_or(nn::Precision::fp32))},
-       {"seed", concat(o.seed)},
-       {"no-shuffle", o.shuffle ? "false" : "true"},
-       {"optimizer", nn::to_string(o.optimizer.kind)},
-       {"accumulate", concat(o.accumulate)}},
-      o.ema, data.training, data.validation, model);
+RunIdentity identity_of(const TrainSpec& spec, const TrainingData& data, const nn::Model& model) {
+  return RunIdentity(kept_options(spec), spec.ema, data.training, data.validation, model);
 }
 
 }  // namespace
@@ -111,13 +101,12 @@ Training prepare_training(TrainSpec spec, TrainingData data, const Watch& watch,
                           std::shared_ptr<const nn::Engine> engine,
                           std::function<void(std::uint64_t)> on_timing, const ResumedRun* resumed) {
   Training t;
-  t.goes_on = resumed != nullptr;
   t.data = std::move(data);
   choose(spec, *t.data.training.dataset);
   const bool keeps_model = resumed != nullptr && resumed->keeps_model;
   if (!keeps_model) match_classes_of_model(spec, t.data);
   if (spec.data.resident) check_resident(spec, engine.get());
-  t.model = keeps_model ? model_of_run(resumed->point, t.data, spec.data)
+  t.model = keeps_model ? model_of_run(resumed->point, t.data, spec)
                         : make_model(spec, *t.data.training.dataset);
   if (t.model.input.rank() != 3 && !spec.augmentation.is_identity()) {
     throw UsageError(
@@ -131,14 +120,10 @@ Training prepare_training(TrainSpec spec, TrainingData data, const Watch& watch,
   if (resumed != nullptr) check_same(*identity, resumed->point);
   if (spec.machine.compute_threads == 0) spec.machine.compute_threads = available_threads();
   if (!keeps_model) t.pretrained = open_weights(spec.model, t.model);
-  t.engine =
-      engine != nullptr
-          ? std::move(engine)
-          : engine_for({.machine = spec.machine,
-                        .timed = true,
-                        .choices = resumed != nullptr ? choices_file(resumed->directory.path())
-                                                      : std::filesystem::path(),
-                        .on_timing = std::move(on_timing)});
+  EngineChoice choice{.machine = spec.machine, .timed = true, .on_timing = std::move(on_timing)};
+  if (resumed != nullptr) choice.choices = choices_file(resumed->directory.path());
+  t.engine = engine != nullptr ? std::move(engine) : engine_for(choice);
+  t.goes_on = resumed != nullptr;
   t.spec = std::move(spec);
   const bool has_own_memory = !t.engine->shares_host_memory();
   if (t.spec.machine.report_every == 0) {

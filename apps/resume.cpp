@@ -8,6 +8,7 @@
 #include <millrace/training/loss_choice.h>
 #include <millrace/training/make_callbacks.h>
 
+#include <algorithm>
 #include <iostream>
 #include <utility>
 #include <vector>
@@ -82,18 +83,29 @@ std::string what_is_needed(const Training& t, const ResumedRun& run) {
   return concat("to go on, give --patience ", stop->wait + 1, " or more, or none");
 }
 
+/// Whether the command line itself says what the model is, or how samples become its input.
+bool says_model(const OptionList& line) {
+  return std::any_of(line.options().begin(), line.options().end(), [](const auto& option) {
+    return option->is_of_model && option->source == OptionSource::command_line;
+  });
+}
+
 }  // namespace
 
-std::shared_ptr<ResumedRun> open_resumed(const std::filesystem::path& run, bool keeps_model,
-                                         TrainSpec& spec) {
+std::shared_ptr<ResumedRun> open_resumed(TrainOptions& options, const OptionList& line) {
+  const std::string& run = options.resume;
+  if (run.empty()) return nullptr;
+  TrainSpec& spec = options.spec;
   RunDirectory directory(run, OldRun::resume, spec.run.keep_checkpoints);
   ResumePoint point = find_resume_point(directory);
   for (const std::string& damage : point.damaged) {
     std::cerr << "millrace: passed over: " << shown(damage) << '\n';
   }
-  if (spec.pruning.kind && !is_pruned(point.checkpoint)) begin_pruning(spec.pruning, point.step());
+  if (spec.pruning.kind && !is_pruned(point.checkpoint)) {
+    begin_pruning(spec.pruning, point.step());
+  }
   return std::make_shared<ResumedRun>(
-      ResumedRun{std::move(directory), std::move(point), spec_of_run(run), keeps_model});
+      ResumedRun{std::move(directory), std::move(point), spec_of_run(run), !says_model(line)});
 }
 
 RunContents contents_of(const Training& t) {

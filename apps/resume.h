@@ -3,11 +3,11 @@
 // what is said of it.
 
 #include "apps/progress.h"
+#include "apps/train_options.h"
 #include "apps/training.h"
 
 #include <millrace/training/resume.h>
 
-#include <filesystem>
 #include <memory>
 
 namespace millrace::apps {
@@ -16,15 +16,16 @@ namespace millrace::apps {
 struct ResumedRun {
   RunDirectory directory;
   ResumePoint point;
-  TrainSpec before;         ///< as its config.ini has it
+  TrainSpec before;         ///< as its config.ini has them
   bool keeps_model = true;  ///< the command line says nothing of the model: it is the checkpoint's
 };
 
-/// Locks and reads a run, and makes the spec fit it: pruning that it did not have begins where it
-/// goes on. Damaged checkpoints are named on stderr. Throws Error: there is no such run, no
-/// checkpoint is whole, or another process writes it; UsageError naming an option.
-[[nodiscard]] std::shared_ptr<ResumedRun> open_resumed(const std::filesystem::path& run,
-                                                       bool keeps_model, TrainSpec& spec);
+/// Locks and reads the run that `options` go on with, and makes them fit it: pruning that it did
+/// not have begins where it goes on. Null where none is gone on with. `line`: the command line.
+/// Damaged checkpoints are named on stderr. Throws Error: there is no such run, no checkpoint is
+/// whole, or another process writes it; UsageError naming an option.
+[[nodiscard]] std::shared_ptr<ResumedRun> open_resumed(TrainOptions& options,
+                                                       const OptionList& line);
 
 [[nodiscard]] RunContents contents_of(const Training& training);
 

@@ -6,13 +6,9 @@
 #include <millrace/training/recipe.h>
 #include <millrace/training/transfer.h>
 
-#include <algorithm>
-#include <array>
-#include <system_error>
-
 namespace millrace::apps {
 
-std::string recipe_of(TrainSpec spec) {
+std::string recipe_of(TrainSpec spec, bool goes_on) {
   const auto absolute = [](const std::string& path) {
     return path.empty() ? path : std::filesystem::absolute(path).string();
   };
@@ -21,11 +17,7 @@ std::string recipe_of(TrainSpec spec) {
   }
   if (!spec.run.csv_log.empty()) spec.run.csv_log = std::filesystem::absolute(spec.run.csv_log);
   if (is_model_description(spec.model.name)) spec.model.name = absolute(spec.model.name);
-  // In a run that goes on the path is whole already; the file may be gone.
-  std::error_code ignored;
-  const bool is_file = std::filesystem::path(spec.model.weights).is_absolute() &&
-                       !std::filesystem::is_directory(spec.model.weights, ignored);
-  if (!spec.model.weights.empty() && !is_file) {
+  if (!spec.model.weights.empty() && !goes_on) {
     spec.model.weights = absolute(weights_file(spec.model.weights).string());
   }
   OptionList options;
@@ -51,39 +43,6 @@ void begin_as_run(const std::filesystem::path& run, OptionList& options) {
     if (is_said || option->source == OptionSource::nobody) continue;
     options.set(option->name, option->write(), OptionSource::recipe);
   }
-}
-
-bool says_model(const OptionList& options) {
-  constexpr std::array kOfModel{"model",
-                                "initializer",
-                                "weights",
-                                "ignore-layers",
-                                "flatten-order",
-                                "head",
-                                "freeze",
-                                "size",
-                                "channels",
-                                "filter",
-                                "scale",
-                                "mean",
-                                "deviation",
-                                "preprocessing",
-                                "background",
-                                "keras-compat",
-                                "class-mode",
-                                "featurewise-center",
-                                "featurewise-std",
-                                "samplewise-center",
-                                "zca",
-                                "samplewise-std",
-                                "zca-epsilon",
-                                "fit-samples",
-                                "exif-orientation"};
-  return std::any_of(kOfModel.begin(), kOfModel.end(), [&](const char* name) {
-    const Option* const option = options.find(name).option;
-    MILLRACE_CHECK(option != nullptr, "there is an option ", name);
-    return option->source == OptionSource::command_line;
-  });
 }
 
 TrainSpec spec_of_run(const std::filesystem::path& run) {

@@ -9,8 +9,9 @@
 
 namespace millrace::apps {
 
-/// The options as they were chosen, so that the run can be repeated from any folder.
-[[nodiscard]] std::string recipe_of(TrainSpec spec);
+/// The options as they were chosen, so that the run can be repeated from any folder. A run that
+/// goes on needs no file of weights any more, so that may be gone.
+[[nodiscard]] std::string recipe_of(TrainSpec spec, bool goes_on);
 
 /// What a run was, as its config.ini has them. Throws Error or UsageError where that is
 /// missing or damaged.
@@ -19,8 +20,5 @@ namespace millrace::apps {
 /// Makes options those of a run that goes on: what its config.ini says, less what has no effect.
 /// Throws as spec_of_run(), and where the folder holds no run.
 void begin_as_run(const std::filesystem::path& run, OptionList& options);
-
-/// Whether the command line says what the model is or how samples become its input.
-[[nodiscard]] bool says_model(const OptionList& options);
 
 }  // namespace millrace::apps

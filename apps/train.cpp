@@ -17,7 +17,6 @@
 #include <millrace/core/shown_text.h>
 #include <millrace/io/files.h>
 #include <millrace/pipeline/interrupt.h>
-#include <millrace/training/find_model.h>
 #include <millrace/training/loss_choice.h>
 #include <millrace/training/run_files.h>
 #include <millrace/training/sample_prints.h>
@@ -85,7 +84,7 @@ void load_resident_data(const Training& t, Show show, std::stop_token stop) {
 /// Runs the pipeline and writes its report, also of a run that fails.
 Told run_pipeline(Pipeline& pipeline, const Training& t, const RunDirectory& directory,
                   TrainingProgress& progress, std::stop_token stop) {
-  const bool records = !t.engine->shares_host_memory() && !!t.spec.machine.profile;
+  const bool records = !t.engine->shares_host_memory() && t.spec.machine.profile;
   const std::unique_ptr<GpuRecording> recording = records ? record_gpu() : nullptr;
   const auto end = [&] {
     progress.finish();
@@ -120,12 +119,10 @@ void write_augmented(const Training& t, const ContactSheet& sheet, const RunDire
 }
 
 /// An old run is not replaced that this one begins with: its config.ini would name what is gone.
-void check_replaced(const TrainOptions& o, const TrainSpec& spec) {
-  if (!o.overwrite || spec.model.weights.empty() || !o.resume.empty()) return;
-  const fs::path weights = weights_file(spec.model.weights);
-  if (fs::weakly_canonical(weights).parent_path() != fs::weakly_canonical(spec.run.directory)) {
-    return;
-  }
+void check_replaced(const TrainSpec& o) {
+  if (o.model.weights.empty()) return;
+  const fs::path weights = weights_file(o.model.weights);
+  if (fs::weakly_canonical(weights).parent_path() != fs::weakly_canonical(o.run.directory)) return;
   throw UsageError(concat("--overwrite would replace ", weights.string(),
                           ", with which this run begins; choose another --run-dir"));
 }
@@ -165,7 +162,7 @@ int run_in(RunDirectory& directory, const Training& t, ResumedRun* resumed, Show
   if (t.pruner != nullptr) {
     t.pruner->begin(*t.state->executor, t.state->step, t.state->next.phase == Phase::validation);
   }
-  directory.write_config(recipe_of(t.spec));
+  directory.write_config(recipe_of(t.spec, t.goes_on));
   directory.write_choices(t.engine->choices());
   directory.write_data(
       to_json(record_of(t.data.training, t.data.validation, t.spec.labels.class_names)));
@@ -189,7 +186,7 @@ int run_training(Training t, const TrainOptions& options, ResumedRun* resumed, S
     std::cout << plan.plan() << device_memory(t).text();
     return 0;
   }
-  check_replaced(options, t.spec);
+  if (options.overwrite) check_replaced(t.spec);
   std::optional<NewRunFolder> folder;
   if (t.spec.run.directory.empty()) t.spec.run.directory = folder.emplace().path();
   if (show != Show::nothing) print_choices(t);
@@ -239,18 +236,13 @@ int train(const Arguments& arguments) {
       "and printed.");
   list(line, options);
   line.accept_recipe();
-  bool keeps_model = true;
-  line.then([&] {
-    begin_as_asked(line, options);
-    keeps_model = !says_model(line);
-  });
+  line.then([&] { begin_as_asked(line, options); });
   if (!line.parse(arguments)) return 0;
 
   Interrupt interrupt;
   const Show show = how_to_show(options.quiet);
   try {
-    std::shared_ptr<ResumedRun> resumed;
-    if (!options.resume.empty()) resumed = open_resumed(options.resume, keeps_model, options.spec);
+    const std::shared_ptr<ResumedRun> resumed = open_resumed(options, line);
     return run_training(prepare(options.spec, resumed.get(), show, interrupt.token()), options,
                         resumed.get(), show, interrupt);
   } catch (const Stopped&) {

@@ -35,6 +35,7 @@ DirectoryReader make_reader(const Training& t) {
       {.batch = t.spec.batch,
        .epochs = t.spec.epochs,
        .steps_per_epoch = t.spec.steps_per_epoch,
+       .drop_last = t.spec.data.drop_last,
        .limit_batches = t.spec.data.limit_batches,
        .seed = t.spec.seed,
        .shuffle = t.spec.shuffle,

@@ -42,7 +42,14 @@ DirectoryReader::DirectoryReader(SampleSet training, SampleSet validation, Reade
         concat("class weights: ", options_.class_weights.size(), " for ", classes, " classes"));
   }
   if (training_->size() == 0) throw Error("there is nothing to train on: no sample is left");
-  const std::uint32_t pass = batches_of(training_->size(), options_.batch);
+  const std::uint32_t pass =
+      options_.drop_last ? static_cast<std::uint32_t>(training_->size() / options_.batch)
+                         : batches_of(training_->size(), options_.batch);
+  if (pass == 0 && options_.steps_per_epoch == 0) {
+    throw Error(concat("there is nothing to train on: ", training_->size(),
+                       " samples do not fill a batch of ", options_.batch,
+                       ", and the last batch is dropped"));
+  }
   training_steps_ = limited(options_.steps_per_epoch == 0 ? pass : options_.steps_per_epoch,
                             options_.limit_batches);
   validation_steps_ =

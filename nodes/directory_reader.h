@@ -31,6 +31,7 @@ struct ReaderOptions {
   /// 0: an epoch is one pass, and its last batch may be short. Otherwise so many full batches from
   /// an endless stream that is shuffled anew at each pass.
   std::uint32_t steps_per_epoch = 0;
+  bool drop_last = false;  ///< a pass: leave out its last batch of training where that is short
   std::uint32_t limit_batches = 0;  ///< at most so many batches a phase; 0: all
   std::uint64_t seed = 0;
   bool shuffle = true;                ///< of training samples, at each pass

@@ -68,6 +68,11 @@ Option& Option::keeps() {
   return *this;
 }
 
+Option& Option::of_model() {
+  is_of_model = true;
+  return *this;
+}
+
 Option& Option::of_command() {
   is_of_command = true;
   return *this;

@@ -50,6 +50,8 @@ class Option {
   Option& needs(std::string other, std::function<bool()> fits);
   /// A run goes on with the same value alone: what was learnt before depends on it.
   Option& keeps();
+  /// It says what the model is, or how samples become its input.
+  Option& of_model();
   /// Of one command line: config.ini does not have it.
   Option& of_command();
   /// Another word for it, on the command line and in recipes.
@@ -59,6 +61,7 @@ class Option {
   bool is_flag = false;
   bool is_positional = false;
   bool is_kept = false;
+  bool is_of_model = false;
   bool is_of_command = false;
   std::vector<std::string> other_names;
   std::vector<std::pair<std::string, std::function<bool()>>> needed;

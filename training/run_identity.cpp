@@ -3,6 +3,7 @@
 #include <millrace/core/error.h>
 #include <millrace/core/json_text.h>
 #include <millrace/nn/model_json.h>
+#include <millrace/training/options/options.h>
 #include <millrace/training/sample_prints.h>
 
 #include <utility>
@@ -11,14 +12,6 @@ namespace millrace {
 namespace {
 
 constexpr const char* kEma = "option.ema";
-
-/// What runs of older programs do not say: they took a step a batch, and every batch.
-std::string value_before(const std::string& name, const std::string& key,
-                         const Checkpoint& checkpoint) {
-  if (name == "accumulate" && !checkpoint.has(key)) return "1";
-  if (name == "drop-last" && !checkpoint.has(key)) return "false";
-  return checkpoint.get<std::string>(key);
-}
 
 }  // namespace
 
@@ -31,7 +24,7 @@ RunIdentity::RunIdentity(Options options, const std::optional<double>& average,
       model_(nn::to_json(model)) {}
 
 void RunIdentity::save(Checkpoint& checkpoint) const {
-  for (const auto& [name, value] : options_) checkpoint.set("option." + name, value);
+  for (const auto& [name, value] : options_) checkpoint.set("option." + name, value.now);
   for (const auto& [name, value] : data_) checkpoint.set("data." + name, value);
   if (!ema_.empty()) checkpoint.set(kEma, ema_);
   checkpoint.set("model", model_);
@@ -40,9 +33,9 @@ void RunIdentity::save(Checkpoint& checkpoint) const {
 void RunIdentity::check(const Checkpoint& checkpoint) const {
   for (const auto& [name, value] : options_) {
     const std::string key = "option." + name;
-    const std::string before = value_before(name, key, checkpoint);
-    if (before != value) {
-      throw Error(concat("the run was begun with --", name, ' ', before, ", not ", value,
+    const std::string before = checkpoint.has(key) ? checkpoint.get<std::string>(key) : value.usual;
+    if (before != value.now) {
+      throw Error(concat("the run was begun with --", name, ' ', before, ", not ", value.now,
                          "; go on with the same"));
     }
   }
@@ -92,6 +85,27 @@ void RunIdentity::check_model(const std::string& text) const {
                        json_number(before.preprocessing.scale), ", or begin a new run"));
   }
   throw Error("the model is not the one that the run began with; begin a new run");
+}
+
+RunIdentity::Options kept_options(const TrainSpec& spec) {
+  TrainSpec now = spec, usual;
+  usual.machine.precision = nn::Precision::fp32;
+  OptionList options, usually;
+  list(options, now);
+  list(usually, usual);
+  // A flag that is on by itself goes by its form with "no-".
+  const auto said = [](const Option& option, const Option& by_itself) {
+    const bool is_turned = option.is_flag && by_itself.write() == "true";
+    return is_turned ? option.write() == "true" ? std::string("false") : std::string("true")
+                     : option.write();
+  };
+  RunIdentity::Options kept;
+  for (const auto& option : options.options()) {
+    if (!option->is_kept) continue;
+    const Option& by_itself = *usually.find(option->name).option;
+    kept[by_itself.shown_name()] = {said(*option, by_itself), said(by_itself, by_itself)};
+  }
+  return kept;
 }
 
 }  // namespace millrace

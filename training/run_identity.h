@@ -5,6 +5,7 @@
 #include <millrace/nn/model.h>
 #include <millrace/nodes/directory_reader.h>
 #include <millrace/training/snapshot.h>
+#include <millrace/training/train_spec.h>
 
 #include <map>
 #include <optional>
@@ -15,9 +16,12 @@ namespace millrace {
 /// Part of a checkpoint.
 class RunIdentity final : public Saved {
  public:
-  /// Names of options and their values, on which the order of samples or what a checkpoint holds
-  /// depends.
-  using Options = std::map<std::string, std::string>;
+  /// What an option says, and what runs had before there was such an option.
+  struct Value {
+    std::string now, usual;
+  };
+  /// By the names of options on which the order of samples or what a checkpoint holds depends.
+  using Options = std::map<std::string, Value>;
 
   /// `average`: the momentum of an average of the weights (the option --ema), where one is kept.
   RunIdentity(Options options, const std::optional<double>& average, const SampleSet& training,
@@ -37,5 +41,8 @@ class RunIdentity final : public Saved {
   std::string ema_;  // empty: none
   std::string model_;
 };
+
+/// The options of a run that it must go on with.
+[[nodiscard]] RunIdentity::Options kept_options(const TrainSpec& spec);
 
 }  // namespace millrace

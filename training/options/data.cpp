@@ -84,18 +84,23 @@ void list_data(OptionList& options, TrainSpec& spec) {
           "one also train; default: val/ where there is one, else test/");
   options("size", spec.images.size, "N|HxW",
           "height and width of the model's input; default: that of the images where all agree, "
-          "else 150");
+          "else 150")
+      .of_model();
   options("channels", spec.images.channels, "1|3", "1 grey, 3 RGB; default: as the images are",
           {[](std::string_view text) -> std::optional<int> {
             if (text == "none") return std::nullopt;
             if (text == "1" || text == "3") return text == "1" ? 1 : 3;
             throw BadOptionText("1 or 3");
-          }});
+          }})
+      .of_model();
   options("filter", spec.images.filter, "NAME",
-          "resizing: nearest, box, bilinear (default), hamming, bicubic, lanczos");
-  options("scale", spec.images.scale, "X", "pixels are multiplied by this first; default 1/255");
-  options("mean", spec.images.mean, "X[,X,X]", "then this is subtracted, by channel");
-  options("deviation", spec.images.deviation, "X[,X,X]", "then divided by this, by channel");
+          "resizing: nearest, box, bilinear (default), hamming, bicubic, lanczos")
+      .of_model();
+  options("scale", spec.images.scale, "X", "pixels are multiplied by this first; default 1/255")
+      .of_model();
+  options("mean", spec.images.mean, "X[,X,X]", "then this is subtracted, by channel").of_model();
+  options("deviation", spec.images.deviation, "X[,X,X]", "then divided by this, by channel")
+      .of_model();
   list_bad_images(options, o.on_bad_image);
   options("bad-image-limit", o.bad_image_limit, "N",
           "with skip: fail after so many; default 0: no limit")
@@ -106,7 +111,9 @@ void list_data(OptionList& options, TrainSpec& spec) {
       .keeps();
   options("drop-last", o.drop_last, "",
           "leave out the last batch of an epoch where there are too few samples to fill it")
-      .keeps();
+      .keeps()
+      .needs("passes through the data, which --steps-per-epoch has not",
+             [&spec] { return spec.steps_per_epoch == 0; });
   options("replay", o.replay, "N",
           "to measure what comes after the input: load the first N batches once, then feed them "
           "over and over, without validation; default 0: read all")
@@ -138,7 +145,8 @@ void list_labels(OptionList& options, LabelSpec& o) {
            },
            [](const std::optional<ClassMode>& mode) -> std::string {
              return mode ? to_string(*mode) : "";
-           }});
+           }})
+      .of_model();
   options("class-weight", o.class_weight, "W",
           "how much classes weigh in the loss of training: balanced, or cats=2,dogs=1; default 1");
   list_class_names(options, o.class_names);

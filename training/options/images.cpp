@@ -6,24 +6,32 @@ void list_images(OptionList& options, ImageSpec& o) {
   options.topic("preprocessing", "Preprocessing");
   options("exif-orientation", o.exif_orientation, "",
           "take images as they are stored; otherwise they are turned upright, as their EXIF data "
-          "say (TIFF files always are)");
+          "say (TIFF files always are)")
+      .of_model();
   options("background", o.background, "COLOUR",
           "put images with transparency on it: white, #rrggbb or R,G,B; default: drop "
-          "transparency");
+          "transparency")
+      .of_model();
   options("preprocessing", o.preprocessing, "NAME",
-          "of a family of pretrained weights: caffe (Keras's VGG16), tf, torch, rescale (default)");
+          "of a family of pretrained weights: caffe (Keras's VGG16), tf, torch, rescale (default)")
+      .of_model();
   options("featurewise-center", o.featurewise_center, "",
-          "subtract the mean of the training samples, by channel (tables: by column)");
-  options("featurewise-std", o.featurewise_std, "", "and divide by their deviation");
-  options("samplewise-center", o.samplewise_center, "", "subtract the mean of each image");
-  options("samplewise-std", o.samplewise_std, "", "and divide by the deviation of each image");
-  options("zca", o.zca, "", "ZCA whitening of images, after --featurewise-center");
+          "subtract the mean of the training samples, by channel (tables: by column)")
+      .of_model();
+  options("featurewise-std", o.featurewise_std, "", "and divide by their deviation").of_model();
+  options("samplewise-center", o.samplewise_center, "", "subtract the mean of each image")
+      .of_model();
+  options("samplewise-std", o.samplewise_std, "", "and divide by the deviation of each image")
+      .of_model();
+  options("zca", o.zca, "", "ZCA whitening of images, after --featurewise-center").of_model();
   options("zca-epsilon", o.zca_epsilon, "X", "added to singular values; default 1e-6", at_least(0))
-      .needs("--zca", [&o] { return o.zca; });
+      .needs("--zca", [&o] { return o.zca; })
+      .of_model();
   options("fit-samples", o.fit_samples, "N",
           "fit to so many training samples, spread evenly; default 0: all")
       .needs("something to fit: --featurewise-center, --featurewise-std or --zca",
-             [&o] { return o.featurewise_center || o.featurewise_std || o.zca; });
+             [&o] { return o.featurewise_center || o.featurewise_std || o.zca; })
+      .of_model();
   options("show-augmented", o.show_augmented, "N",
           "write RUN/augmented.png: N training samples as the model will see them",
           within(0, 1024));
@@ -55,7 +63,8 @@ void list_augmentation(OptionList& options, AugmentOptions& o) {
           "0: the nearest pixel, 1: bilinear (default)");
   options("keras-compat", o.keras_compat, "",
           "shifts, centre, wrap and whole-number shifts exactly as Keras has them, and the steps "
-          "of pruning as tfmot counts them");
+          "of pruning as tfmot counts them")
+      .of_model();
   options("crop-padding", o.crop_padding, "N",
           "pad by N pixels on each side and crop back at a random place");
 }

@@ -15,29 +15,35 @@ void list_model(OptionList& options, ModelSpec& o) {
   options.topic("model", "Model");
   options("model", o.name, "SPEC",
           "mlp:500,100  cnn  cnn:16,32:64  vgg16, a JSON or model file (what it describes, with "
-          "new weights), or a run directory (with its weights); default: by the size of the input");
+          "new weights), or a run directory (with its weights); default: by the size of the input")
+      .of_model();
   options("initializer", o.initializer, "NAME",
           "glorot_uniform (default), glorot_normal, he_uniform, he_normal, lecun_uniform, "
-          "lecun_normal, torch");
+          "lecun_normal, torch")
+      .of_model();
   const auto weights = [&o] { return has_weights(o); };
   options.topic("transfer", "Transfer learning");
   options("weights", o.weights, "FILE|RUN",
           "begin with these weights: Keras's .h5, safetensors of PyTorch or Millrace, a run "
-          "directory; vgg16 and vgg16-top are what 'scripts/fetch-weights' fetches");
+          "directory; vgg16 and vgg16-top are what 'scripts/fetch-weights' fetches")
+      .of_model();
   list_ignored_layers(options, o.ignore_layers);
   list_flatten_order(options, o.flatten_order);
   for (const char* name : {"ignore-layers", "flatten-order"}) {
-    options.find(name).option->needs("--weights FILE, whose layers it is about", weights);
+    options.find(name).option->of_model().needs("--weights FILE, whose layers it is about",
+                                                weights);
   }
   options("head", o.head, "WORDS",
           "replace the model from its first flatten or global pooling on, as in "
           "gap,dense:1024:relu,dense; words: gap, flatten, dense:UNITS[:ACTIVATION], "
           "dropout:RATE, batch_norm, an activation (relu, sigmoid, tanh, ...), and dense at the "
-          "end");
+          "end")
+      .of_model();
   options("freeze", o.freeze, "PREFIX,...",
           "layers whose names begin so keep their weights, as in features; they have no backward "
           "pass")
-      .needs("weights that were trained before; give --weights FILE", weights);
+      .needs("weights that were trained before; give --weights FILE", weights)
+      .of_model();
   options("unfreeze-at", o.unfreeze_at, "EPOCH",
           "train all layers from this epoch on (the first is 1), with a new optimizer; default 0: "
           "never")
