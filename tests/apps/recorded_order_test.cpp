@@ -147,8 +147,9 @@ TEST_CASE("training on a device stops for nothing within steps and takes the pla
   const Bytes planned = nn::total(t.state->executor->memory()) +
                         std::uint64_t{kDeviceSlots} * apps::device_batches(t).device_bytes();
   RunDirectory directory(t.spec.run.directory, OldRun::refuse);
-  RunFiles files(directory, apps::contents_of(t), {.events = t.spec.run.events});
-  Logger::Watchers watchers = files.watchers();
+  std::optional<RunFiles> files(std::in_place, directory, apps::contents_of(t),
+                                RunFileOptions{.events = t.spec.run.events});
+  Logger::Watchers watchers = files->watchers();
   std::set<std::uint64_t> taken;
   watchers.on_step = [&](const StepRecord&) { taken.insert(recorded.device_memory().count); };
 
@@ -165,6 +166,7 @@ TEST_CASE("training on a device stops for nothing within steps and takes the pla
   CHECK(check_calls(recorded.device->record()) <= 3 * (1 + kDeviceSlots));
 
   CHECK(recorded.device_memory() == nn::total(t.state->executor->memory()));  // slots are back
+  files.reset();
   recorded.training = {};
   CHECK(recorded.device_memory() == 0_B);
   CHECK(recorded.device->pinned_memory() == 0_B);

@@ -130,8 +130,8 @@ TEST_CASE("a data set that training writes its runs into stays what it was") {
   const std::string one = fs::relative(runs[0], data).string();
   CHECK_THAT(succeeds({"train", "--resume", one, "--epochs", "2"}), Contains("goes on"));
   CHECK(metrics(runs[0]).size() == 2);
-  CHECK_THAT(succeeds({"evaluate", one, "."}), Contains("20 images"));
-  CHECK_THAT(succeeds({"evaluate", one, ".", "--held-out"}), Contains("4 images"));
+  CHECK_THAT(succeeds({"evaluate", one, "."}), Contains("samples   20\n"));
+  CHECK_THAT(succeeds({"evaluate", one, ".", "--held-out"}), Contains("samples   4\n"));
   CHECK_THAT(succeeds({"inspect", "data", "."}), Contains("2 classes"));
   const std::vector<std::string> predicted = Outcome::lines(succeeds({"predict", one, "."}));
   CHECK(std::ranges::none_of(predicted, [](const std::string& line) {
