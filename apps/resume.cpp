@@ -80,7 +80,7 @@ std::string what_is_needed(const Training& t, const ResumedRun& run) {
                   run.directory.path().string());
   }
   if (!stop->counts || !o.patience || *o.patience > stop->wait) return {};
-  return concat("to go on, give --patience ", stop->wait + 1, " or more");
+  return concat("to go on, give --patience ", stop->wait + 1, " or more, or none");
 }
 
 /// Whether the command line itself says what the model is, or how samples become its input.

@@ -189,19 +189,31 @@ TEST_CASE("pruning that a run did not have begins where it goes on, as it would 
   const Scratch scratch;
   const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
   const fs::path run_dir = scratch / "run", whole = scratch / "whole";
-  const Arguments pruning =
-      GENERATE(Arguments{"--prune", "constant", "--prune-frequency", "3"},
-               Arguments{"--prune", "polynomial", "--prune-frequency", "2", "--keras-compat"});
-  const Arguments base =
-      pruning.back() == "--keras-compat" ? Arguments{"--keras-compat"} : Arguments{};
+  const Arguments pruning = {"--prune", "constant", "--prune-frequency", "3"};
   trained(data, whole, quick_steps(4, with(pruning, {"--prune-begin", "8"})));
-  trained(data, run_dir, quick_steps(2, with(base, {"--patience", "9", "--restore-best"})));
-  const Outcome outcome = run(with({"train", "--resume", run_dir.string(), "--epochs", "4"},
-                                   Arguments(pruning.begin(), pruning.begin() + 4)));
+  trained(data, run_dir, quick_steps(2));  // of 4 steps each
+  const Outcome outcome =
+      run(with({"train", "--resume", run_dir.string(), "--epochs", "4"}, pruning));
   INFO(outcome.err);
   REQUIRE(outcome.status == 0);
   CHECK_THAT(outcome.out, Contains("from step 8") && Contains("pruning begins here"));
+  CHECK(read_file(run_dir / "model.safetensors") == read_file(whole / "model.safetensors"));
   CHECK(column(run_dir, "sparsity").back() == column(whole, "sparsity").back());
   CHECK(column(run_dir, "sparsity").front().empty());
-  CHECK(text_of(run_dir / "config.ini").find("prune-begin = 8") != std::string::npos);
+  CHECK_THAT(text_of(run_dir / "config.ini"), Contains("prune-begin = 8"));
+  // What was best before is not pruned, so it is best no more.
+  CHECK(fs::read_symlink(run_dir / "checkpoints/best.ckpt") > "step-00000008.ckpt");
+}
+
+TEST_CASE("pruning as tfmot does it can be added to a run too") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
+  const fs::path run_dir = scratch / "run";
+  trained(data, run_dir, quick_steps(2, {"--keras-compat", "--patience", "9", "--restore-best"}));
+  const Outcome outcome = run({"train", "--resume", run_dir.string(), "--epochs", "4", "--prune",
+                               "polynomial", "--prune-frequency", "2"});
+  INFO(outcome.err);
+  REQUIRE(outcome.status == 0);
+  CHECK_THAT(outcome.out, Contains("sparsity 0 to 0.5 from step 8 to 16, every 2"));
+  CHECK_FALSE(column(run_dir, "sparsity")[2].empty());
 }
