@@ -59,8 +59,11 @@ TrainingData open_samples(const BenchOptions& o, std::stop_token stop) {
   }
   const Show show = o.prints_text() ? how_to_show(false) : Show::nothing;
   const ChosenPart part = choose_part(find_data(o.subject), "train", o.subject);
-  const auto dataset = open_part(part, {}, show, std::move(stop));
-  print_notes(*dataset, show);
+  WorkShown work(show);
+  const SessionWatch watch = watch_of(work, show, std::move(stop));
+  const auto dataset = open_part(part, {}, watch);
+  tell_notes(*dataset, watch);
+  work.clear();
   data.training = SampleSet::all(dataset);
   data.description = concat(o.subject, ": ", with_commas(dataset->size()), ' ',
                             unit_of(*dataset, dataset->size()));

@@ -5,7 +5,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/cpu/engine.h>
-#include <millrace/pipeline/threads.h>
+#include <millrace/training/resolve.h>
 
 #include <utility>
 
@@ -53,9 +53,7 @@ Device chosen_device(Device device) {
 
 void choose(MachineSpec& machine) {
   machine.device = chosen_device(machine.device);
-  if (machine.threads == 0) machine.threads = available_threads();
-  if (machine.compute_threads == 0) machine.compute_threads = available_threads();
-  if (!machine.memory_budget) machine.memory_budget = Bytes{memory_limit().count / 2};
+  resolve(machine);
 }
 
 }  // namespace millrace::apps

@@ -2,11 +2,9 @@
 // with the model's own preprocessing.
 
 #include "apps/commands.h"
-#include "apps/data.h"
 #include "apps/device_memory.h"
 #include "apps/engine_choice.h"
 #include "apps/evaluate_options.h"
-#include "apps/evaluation_data.h"
 #include "apps/evaluation_report.h"
 #include "apps/left_out_report.h"
 
@@ -18,6 +16,7 @@
 #include <millrace/training/loss_choice.h>
 #include <millrace/training/outputs.h>
 #include <millrace/training/tables.h>
+#include <millrace/training/training_data.h>
 
 #include <nlohmann/json.hpp>
 
@@ -67,9 +66,11 @@ Measuring prepare(EvaluateOptions options, Show show, std::stop_token stop) {
   Measuring e;
   SavedModel saved = load_trained_model("evaluate", options.model);
   check_outputs(saved.model, options.model);
+  WorkShown work(show);
   e.measured = open_evaluation_data({options.model, options.data, options.part, options.held_out,
                                      options.class_names, for_model(options.table, saved.model)},
-                                    saved.model, show, std::move(stop));
+                                    saved.model, watch_of(work, show, std::move(stop)));
+  work.clear();
   options.data = e.measured.data;
   if (e.measured.run) measure_as_in(*e.measured.run, options);
   e.engine = engine_for({.machine = options.machine});

@@ -145,4 +145,12 @@ nlohmann::ordered_json json_of(const nn::ClassificationMetrics& metrics,
   return result;
 }
 
+nlohmann::ordered_json measured(const EvaluationData& data, std::int64_t samples,
+                                const std::vector<std::string>& missing_classes) {
+  nlohmann::ordered_json json{{"part", data.part}, {"samples", samples}, {"trained_on", nullptr}};
+  if (data.trained_on) json["trained_on"] = *data.trained_on;
+  json["classes_without_samples"] = missing_classes;
+  return json;
+}
+
 }  // namespace millrace::apps

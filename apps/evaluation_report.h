@@ -2,6 +2,7 @@
 // What `evaluate` says of a classifier class by class, for people and as JSON.
 
 #include <millrace/nn/metrics.h>
+#include <millrace/training/evaluation_data.h>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -26,5 +27,10 @@ void print_classes(std::ostream& out, const nn::ClassificationMetrics& metrics,
 /// "auc", "confusion": [[...]]}. Areas that do not exist are null.
 [[nodiscard]] nlohmann::ordered_json json_of(const nn::ClassificationMetrics& metrics,
                                              const std::vector<std::string>& names);
+
+/// {"part": "held-out", "samples": 4, "trained_on": 0, "classes_without_samples": []}; null where
+/// it is not known how many were trained on.
+[[nodiscard]] nlohmann::ordered_json measured(const EvaluationData& data, std::int64_t samples,
+                                              const std::vector<std::string>& missing_classes);
 
 }  // namespace millrace::apps

@@ -1,4 +1,3 @@
-#include "apps/data.h"
 #include "apps/image_facts.h"
 #include "apps/inspect.h"
 #include "apps/left_out_report.h"
@@ -8,6 +7,7 @@
 #include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
 #include <millrace/training/tables.h>
+#include <millrace/training/training_data.h>
 
 #include <nlohmann/json.hpp>
 
@@ -192,9 +192,11 @@ void inspect_data(const InspectOptions& o, Show show, std::stop_token stop) {
   const std::vector<Part> parts = open_parts(o, show, stop);
   if (!o.json) print_classes(parts, o.path);
   const Show notes = o.json ? Show::nothing : Show::lines;
+  WorkShown work(notes);
+  const SessionWatch watch = watch_of(work, notes, {});
   for (const Part& part : parts) {
-    for (const std::string& note : part.notes) print_note(note, notes);
-    print_notes(*part.dataset, notes);
+    for (const std::string& note : part.notes) watch.note(note);
+    tell_notes(*part.dataset, watch);
   }
   if (o.full && !o.json) list_left_out(parts);
   const Dataset& first = *parts.front().dataset;

@@ -14,12 +14,22 @@ void print_note(const std::string& note, Show show) {
   (show == Show::nothing ? std::cerr << "millrace: " : std::cout << "note: ") << note << '\n';
 }
 
-void print_notes(const Dataset& dataset, Show show) {
-  for (const std::string& note : dataset.notes()) print_note(note, show);
-  if (show == Show::nothing) return;  // the notes say it
-  for (const std::string& why : dataset.left_out().lines(LeftOutReason::unreadable)) {
-    std::cerr << "millrace: left out: " << why << '\n';
-  }
+SessionWatch watch_of(WorkShown& work, Show show, std::stop_token stop) {
+  return {.on_work = [&work](const std::string& what, const std::string& unit,
+                             std::uint64_t count) { work(what, unit, count); },
+          .on_note =
+              [&work, show](const std::string& line) {
+                work.clear();
+                print_note(line, show);
+              },
+          .on_warning =
+              [&work, show](const std::string& line) {
+                if (show == Show::nothing) return;  // the notes say it
+                work.clear();
+                std::cerr << "millrace: " << line << '\n';
+              },
+          .on_stall = stall_watch(0).tell,
+          .stop = std::move(stop)};
 }
 
 nlohmann::ordered_json json_of(const LeftOut& left_out, std::uint64_t not_decoded) {

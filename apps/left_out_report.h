@@ -5,10 +5,12 @@
 
 #include <millrace/io/dataset.h>
 #include <millrace/io/left_out.h>
+#include <millrace/training/session_watch.h>
 
 #include <nlohmann/json_fwd.hpp>
 
 #include <cstdint>
+#include <stop_token>
 #include <string>
 #include <utility>
 
@@ -18,9 +20,8 @@ namespace millrace::apps {
 /// result alone (Show::nothing).
 void print_note(const std::string& note, Show show);
 
-/// The notes of a data set: on standard output, or on standard error where that is for the result
-/// alone (Show::nothing). What could not be read is named on standard error in any case.
-void print_notes(const Dataset& dataset, Show show);
+/// Shows the work of a session and prints its notes.
+[[nodiscard]] SessionWatch watch_of(WorkShown& work, Show show, std::stop_token stop);
 
 /// {"left_out": 3, "left_out_by_reason": {"hidden": 2, "not_decoded": 1}}: how many files were left
 /// out of folders, and how many images could not be decoded. Without reasons where there are none.

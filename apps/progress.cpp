@@ -87,6 +87,15 @@ void Counting::operator()(std::uint64_t count) {
       shortened(text_, std::max(0, columns - text_columns(counted)), kTail) + counted, columns));
 }
 
+void WorkShown::operator()(const std::string& what, const std::string& unit, std::uint64_t count) {
+  if (!counting_ || what != what_) {
+    counting_.reset();
+    counting_.emplace(screen_, what, unit);
+    what_ = what;
+  }
+  (*counting_)(count);
+}
+
 TrainingProgress::TrainingProgress(Screen screen, const RunSize& run)
     : screen_(std::move(screen)),
       run_(run),

@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,20 @@ class Counting {
   StatusLine line_{screen_};
   std::string text_, unit_;
   Screen::Clock::time_point next_{};
+};
+
+/// Counts of one kind of work after another, as SessionWatch::on_work tells them.
+class WorkShown {
+ public:
+  explicit WorkShown(Screen screen) : screen_(std::move(screen)) {}
+  void operator()(const std::string& what, const std::string& unit, std::uint64_t count);
+  /// Before something else is printed.
+  void clear() { counting_.reset(); }
+
+ private:
+  Screen screen_;
+  std::string what_;
+  std::optional<Counting> counting_;
 };
 
 /// What progress must know of a run.

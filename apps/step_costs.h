@@ -2,7 +2,7 @@
 // What training steps cost the processor without a pipeline around them: `bench train` sets what it
 // measures against the least that it could take.
 
-#include "apps/training.h"
+#include <millrace/training/training.h>
 
 #include <cstdint>
 #include <stop_token>

@@ -48,7 +48,7 @@ std::shared_ptr<const TableRows> open_tables(const std::vector<std::string>& fil
   for (const std::string& file : files) {
     try {
       tables.push_back(std::make_shared<CsvDataset>(file, std::vector<std::string>{}, options));
-      print_notes(*tables.back(), Show::nothing);
+      for (const std::string& note : tables.back()->notes()) print_note(note, Show::nothing);
     } catch (const Error& error) {
       complaints.say(error.what());
     }

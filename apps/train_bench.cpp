@@ -1,13 +1,14 @@
 #include "apps/train_bench.h"
 
-#include "apps/prepare_training.h"
+#include "apps/gpu.h"
 #include "apps/step_costs.h"
-#include "apps/training_memory.h"
-#include "apps/training_pipeline.h"
 
 #include <millrace/core/error.h>
 #include <millrace/io/watch.h>
 #include <millrace/pipeline/threads.h>
+#include <millrace/training/compose_training.h>
+#include <millrace/training/prepare_training.h>
+#include <millrace/training/run_memory.h>
 
 #include <algorithm>
 #include <cmath>
@@ -139,8 +140,8 @@ void measure_in_turns(const Training& t, const BenchOptions& o, TrainMeasured& m
 TrainMeasured measure_training(const TrainingData& data, const BenchDevice& device,
                                const BenchOptions& o, std::int64_t batch,
                                const std::stop_token& stop) {
-  const Training t =
-      prepare_training(spec_of(o, device, batch, *data.training.dataset), data, {}, device.engine);
+  const Training t = prepare_training(spec_of(o, device, batch, *data.training.dataset), data,
+                                      device.engine, {}, {.planned_memory = planned_gpu_memory});
   check_device_memory(t);
   (void)t.feed->load({{}, stop});
   TrainMeasured m;

@@ -2,9 +2,9 @@
 // Measures epochs of the training pipeline, and on the CPU what they are made of.
 
 #include "apps/bench.h"
-#include "apps/data.h"
 
 #include <millrace/pipeline/report.h>
+#include <millrace/training/training_data.h>
 
 #include <cstdint>
 #include <optional>

@@ -12,7 +12,6 @@ namespace millrace::apps {
 struct TrainOptions {
   TrainSpec spec;
   std::string resume;  ///< a run directory
-  bool overwrite = false;
   bool print_plan = false;
   bool quiet = false;
 };

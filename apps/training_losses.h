@@ -1,9 +1,8 @@
 #pragma once
 // What training did without: files that are no images, and images that could not be read.
 
-#include "apps/training.h"
-
 #include <millrace/pipeline/report.h>
+#include <millrace/training/training.h>
 
 #include <string>
 #include <utility>

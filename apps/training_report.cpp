@@ -1,14 +1,15 @@
 #include "apps/training_report.h"
 
+#include "apps/left_out_report.h"
 #include "apps/machine.h"
 #include "apps/training_losses.h"
-#include "apps/training_memory.h"
 
 #include <millrace/core/json_text.h>
 #include <millrace/core/number_text.h>
 #include <millrace/core/shown_text.h>
 #include <millrace/nn/preprocessing.h>
 #include <millrace/training/find_model.h>
+#include <millrace/training/run_memory.h>
 #include <millrace/training/run_pruning.h>
 #include <millrace/training/run_schedule.h>
 #include <millrace/training/transfer.h>
@@ -22,7 +23,7 @@ namespace {
 /// A model file as --model is a description: that its weights are not taken is to be seen.
 std::string describe_new_weights(const Training& t) {
   const std::string& model = t.spec.model.name;
-  const bool is_new = t.pretrained == nullptr && !t.goes_on;
+  const bool is_new = t.pretrained == nullptr && t.resumed == nullptr;
   if (!is_new || !is_model_description(model) || is_json_file(model)) return "";
   return concat("weights     new and random, not those of ", shown(model), "; --weights ",
                 shown(model), " begins with them\n");
@@ -68,19 +69,32 @@ void warn_of_pruning(const Training& t) {
   if (!line.empty()) std::cerr << "millrace: warning: " << line << '\n';
 }
 
-Told told(Report report, const Training& t, GpuRecording* recording,
-          const std::filesystem::path& trace) {
-  Told told{std::move(report), {}};
-  told.more = left_out_of(t);
-  if (const std::string fed = t.feed->remark(); !fed.empty()) told.report.remarks.push_back(fed);
-  if (const double steps_s = t.state->device_s; steps_s > 0) {
-    told.report.remarks.push_back(concat("steps took ", duration_text(steps_s),
-                                         " by the GPU's own clock, of ",
-                                         duration_text(told.report.wall_s)));
-    told.more.emplace_back("steps_device_s", json_number(steps_s));
+void print_directory(TrainingSession& session, Show show) {
+  RunDirectory& directory = *session.directory();
+  if (!directory.is_locked()) {
+    print_note(concat(shown(directory.path().native()),
+                      ": its file system has no locks, so nothing keeps another process from "
+                      "writing this run too"),
+               show);
   }
-  if (recording != nullptr) told.more.emplace_back("gpu", recording->finish(told.report, trace));
-  return told;
+  const bool has_sheet =
+      session.spec().images.show_augmented > 0 && session.training().resumed == nullptr;
+  if (!has_sheet || show == Show::nothing) return;
+  std::cout << "augmented   " << shown(directory.augmented_file().native()) << '\n' << std::flush;
+}
+
+std::vector<std::pair<std::string, std::string>> told(Report& report, const Training& t,
+                                                      GpuRecording* recording,
+                                                      const std::filesystem::path& trace) {
+  std::vector<std::pair<std::string, std::string>> more = left_out_of(t);
+  if (const std::string fed = t.feed->remark(); !fed.empty()) report.remarks.push_back(fed);
+  if (const double steps_s = t.state->device_s; steps_s > 0) {
+    report.remarks.push_back(concat("steps took ", duration_text(steps_s),
+                                    " by the GPU's own clock, of ", duration_text(report.wall_s)));
+    more.emplace_back("steps_device_s", json_number(steps_s));
+  }
+  if (recording != nullptr) more.emplace_back("gpu", recording->finish(report, trace));
+  return more;
 }
 
 void print_outcome(const Report& report, const Training& t, const RunDirectory& directory,

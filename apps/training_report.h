@@ -5,9 +5,9 @@
 #include "apps/gpu.h"
 #include "apps/progress.h"
 #include "apps/pruning_report.h"
-#include "apps/training.h"
 
 #include <millrace/training/run_directory.h>
+#include <millrace/training/session.h>
 
 #include <filesystem>
 #include <string>
@@ -21,15 +21,20 @@ void print_choices(const Training& training);
 /// What pruning will not come to is told before the run.
 void warn_of_pruning(const Training& training);
 
+/// Where the augmented samples are, and whether others can write the run too.
+void print_directory(TrainingSession& session, Show show);
+
 /// What a run came to, and further members of its report's JSON.
 struct Told {
   Report report;
   std::vector<std::pair<std::string, std::string>> more;
 };
 
-/// The report with what its readers must know besides. `recording` may be null.
-[[nodiscard]] Told told(Report report, const Training& training, GpuRecording* recording,
-                        const std::filesystem::path& trace);
+/// Adds to the report what its readers must know besides, and returns further members of its JSON.
+/// `recording` may be null.
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> told(
+    Report& report, const Training& training, GpuRecording* recording,
+    const std::filesystem::path& trace);
 
 /// How the run ended, where its model is, and what it left out.
 void print_outcome(const Report& report, const Training& training, const RunDirectory& directory,

@@ -31,8 +31,8 @@ class EpochFunction final : public Callback {
 void check_loss(const StepRecord& record, const TrainingState&) {
   const bool is_step = record.tag.phase == Phase::training && record.result.samples > 0;
   if (!is_step || std::isfinite(record.result.loss_sum)) return;
-  const std::string steps = record.steps > 1 ? concat("the last ", record.steps, " steps up to ")
-                                             : std::string("step ");
+  const std::string steps =
+      record.steps > 1 ? concat("the last ", record.steps, " steps up to ") : std::string("step ");
   throw Error(concat("the loss of ", steps, record.global_step, " (epoch ", record.tag.epoch + 1,
                      ") is ", record.result.loss_sum,
                      "; try a lower learning rate, or clip the gradients"));

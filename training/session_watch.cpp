@@ -12,6 +12,10 @@ Watch SessionWatch::of_work(std::string what, std::string unit) const {
           stop};
 }
 
+void SessionWatch::warn(const std::string& line) const {
+  if (on_warning) on_warning(line);
+}
+
 void SessionWatch::note(const std::string& line) const {
   if (on_note) on_note(line);
 }

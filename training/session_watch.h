@@ -20,6 +20,8 @@ struct SessionWatch {
   /// A line that should be known and is no error: files that were left out, algorithms that go with
   /// a run.
   std::function<void(const std::string& line)> on_note{};
+  /// A line that tells what goes wrong and does not stop the work: a file that cannot be read.
+  std::function<void(const std::string& line)> on_warning{};
   /// A line about a run that does not move any more (StallWatch).
   std::function<void(const std::string& line)> on_stall{};
   /// Ends it: Stopped is thrown.
@@ -27,6 +29,7 @@ struct SessionWatch {
 
   [[nodiscard]] Watch of_work(std::string what, std::string unit) const;
   void note(const std::string& line) const;
+  void warn(const std::string& line) const;
   [[nodiscard]] StallWatch stall(double after_s) const { return {after_s, on_stall}; }
 };
 

@@ -118,7 +118,8 @@ struct PruningSpec {
 
 /// What a run writes into its directory.
 struct RunSpec {
-  std::filesystem::path directory{};  ///< empty: runs/DATE-TIME
+  std::filesystem::path directory{};  ///< empty: nothing is written
+  bool overwrite = false;             ///< replace a run that is there
   bool checkpoints = true;
   std::uint64_t checkpoint_every = 0;    ///< steps, besides the ends of epochs; 0: not
   std::uint32_t keep_checkpoints = 2;    ///< the best one not counted; 0: all

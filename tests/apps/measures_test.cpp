@@ -134,8 +134,8 @@ TEST_CASE("an area of a validation set with one class is no number wherever it i
   CHECK(evaluated["macro"]["auc"].is_null());
   // Of the one class that there is: no mean with a class without samples.
   CHECK(evaluated["macro"]["recall"] == evaluated["classes"][1]["recall"]);
-  const Outcome text = run({"evaluate", run_dir.string(), one});
-  for (const std::string& line : Outcome::lines(text.out)) {
+  const test::Outcome text = run({"evaluate", run_dir.string(), one});
+  for (const std::string& line : test::Outcome::lines(text.out)) {
     if (line.rfind("mean", 0) == 0) CHECK(holds(line, "  -  "));
   }
 }

@@ -54,7 +54,7 @@ Failure failure_of(const RecordedTraining& recorded, const Nth& fault) {
   Failure failure;
   const auto begin = std::chrono::steady_clock::now();
   try {
-    (void)apps::compose_training(recorded.training, {}, {}).run();
+    (void)compose_training(recorded.training, {}, {}).run();
   } catch (const StageError& error) {
     failure = {error.stage(), error.what()};
   }

@@ -1,15 +1,15 @@
 // Training is held against the memory of the device before anything is taken.
 
-#include "apps/prepare_training.h"
+#include "apps/gpu.h"
 #include "apps/synthetic.h"
-#include "apps/training_memory.h"
-#include "apps/training_pipeline.h"
+#include "catch.h"
 
 #include <millrace/core/error.h>
 #include <millrace/gpu/engine.h>
 #include <millrace/gpu/fake/recording_device.h>
-
-#include "catch.h"
+#include <millrace/training/compose_training.h>
+#include <millrace/training/prepare_training.h>
+#include <millrace/training/run_memory.h>
 
 using namespace millrace;
 using namespace millrace::apps;
@@ -33,7 +33,8 @@ Training training(std::shared_ptr<const nn::Engine> engine, std::int64_t batch) 
   options.batch = batch;
   options.machine.memory_budget = 64_GiB;
   options.run.directory = "unused";
-  return prepare_training(options, data, {}, std::move(engine));
+  return prepare_training(options, data, std::move(engine), {},
+                          {.planned_memory = apps::planned_gpu_memory});
 }
 
 std::string refusal(const Training& t) {

@@ -2,9 +2,9 @@
 // stops the host within a step, memory is what the plan says, and the weights are those of the same
 // steps done by hand.
 
+#include <millrace/training/resumed_run.h>
 #include "apps/recorded_run.h"
 #include "apps/recorded_training.h"
-#include "apps/resume.h"
 
 #include <millrace/nn/initialize.h>
 
@@ -91,7 +91,7 @@ struct Fed {
   std::vector<std::uint64_t> positions;
   std::uint32_t pass = 0;
 };
-std::vector<Fed> training_batches(const apps::Training& training) {
+std::vector<Fed> training_batches(const Training& training) {
   std::vector<Fed> fed;
   Pipeline p({.name = "load", .threads = 1});
   p.sink(
@@ -111,7 +111,7 @@ std::vector<Fed> training_batches(const apps::Training& training) {
 }
 
 /// The same steps one by one on another engine.
-std::vector<float> by_hand(const apps::Training& t, const nn::Engine& engine) {
+std::vector<float> by_hand(const Training& t, const nn::Engine& engine) {
   const auto executor = engine.compile(t.model, t.compile);
   executor->allocate();
   std::vector<float> weights(static_cast<std::size_t>(nn::arena_elements(nn::parameters(t.model))));
@@ -145,11 +145,11 @@ TEST_CASE("training on a device stops for nothing within steps and takes the pla
   INFO(model << " " << nn::to_string(precision));
   const Scratch scratch;
   RecordedTraining recorded(whole_run(scratch, model), {.precision = precision});
-  const apps::Training& t = recorded.training;
+  const Training& t = recorded.training;
   const Bytes planned = nn::total(t.state->executor->memory()) +
                         std::uint64_t{kDeviceSlots} * t.feed->device_batches().device_bytes();
   RunDirectory directory(t.spec.run.directory, OldRun::refuse);
-  std::optional<RunFiles> files(std::in_place, directory, apps::contents_of(t),
+  std::optional<RunFiles> files(std::in_place, directory, contents_of(t),
                                 RunFileOptions{.events = t.spec.run.events});
   Logger::Watchers watchers = files->watchers();
   std::set<std::uint64_t> taken;

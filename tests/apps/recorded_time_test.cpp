@@ -24,7 +24,7 @@ RecordedRun run_of(int host_slots, int device_slots, std::int64_t report_every) 
   const RecordedTraining recorded(options);
   recorded.allocate();
   recorded.device->clear();
-  Pipeline pipeline = report_every == 0 ? apps::compose_training(recorded.training, {}, {})
+  Pipeline pipeline = report_every == 0 ? compose_training(recorded.training, {}, {})
                                         : compose_steps(recorded, device_slots, report_every);
   (void)pipeline.run();
   recorded.check_device();

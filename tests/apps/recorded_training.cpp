@@ -1,7 +1,7 @@
 #include "apps/recorded_training.h"
 
+#include <millrace/training/prepare_training.h>
 #include "apps/images.h"
-#include "apps/prepare_training.h"
 
 #include <utility>
 
@@ -48,8 +48,8 @@ class RecordedDataset final : public Dataset {
   std::shared_ptr<RecordingDevice> device_;
 };
 
-apps::TrainingData open(const TrainSpec& options, const std::shared_ptr<RecordingDevice>& device) {
-  apps::TrainingData data = apps::open_training_data(options, apps::Show::nothing, {});
+TrainingData open(const TrainSpec& options, const std::shared_ptr<RecordingDevice>& device) {
+  TrainingData data = open_training_data(options);
   for (SampleSet* set : {&data.training, &data.validation}) {
     if (set->dataset != nullptr) {
       set->dataset = std::make_shared<RecordedDataset>(set->dataset, device);
@@ -85,12 +85,12 @@ RecordedTraining::RecordedTraining(const TrainSpec& options,
                                    const gpu::EngineOptions& engine_options, gpu::Faults faults)
     : device(RecordingDevice::make(std::move(faults))),
       engine(gpu::make_engine(device, engine_options)),
-      training(apps::prepare_training(options, open(options, device), {}, engine)) {
-  training.watch = std::make_shared<RecordedStages>(device);
+      training(prepare_training(options, open(options, device), engine)) {
+  training.stages = std::make_shared<RecordedStages>(device);
 }
 
 void RecordedTraining::allocate() const {
-  apps::allocate(training);
+  millrace::allocate(training);
   if (training.pruner == nullptr) return;
   training.pruner->begin(*training.state->executor, training.state->step, false);
 }
@@ -98,7 +98,7 @@ void RecordedTraining::allocate() const {
 Report RecordedTraining::run(Logger::Watchers watchers) const {
   (void)training.feed->load({});
   allocate();
-  return apps::compose_training(training, {}, std::move(watchers)).run();
+  return compose_training(training, {}, std::move(watchers)).run();
 }
 
 void RecordedTraining::check_device() const {
@@ -107,8 +107,8 @@ void RecordedTraining::check_device() const {
 
 Pipeline compose_steps(const RecordedTraining& recorded, int device_slots,
                        std::int64_t report_every) {
-  const apps::Training& t = recorded.training;
-  Pipeline p({.name = "steps", .threads = t.spec.machine.threads, .watch = t.watch});
+  const Training& t = recorded.training;
+  Pipeline p({.name = "steps", .threads = t.spec.machine.threads, .watch = t.stages});
   UploadOptions upload = t.feed->upload();
   upload.slots = device_slots;
   auto inputs = add_upload(p, t.feed->add(p, FeedStart::of(*t.state)), upload);

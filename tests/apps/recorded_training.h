@@ -1,8 +1,8 @@
 #pragma once
 // Training runs of the program's own pipeline on the recording device, over files of images.
 
-#include "apps/training_input.h"
-#include "apps/training_pipeline.h"
+#include <millrace/training/compose_training.h>
+#include <millrace/training/make_feed.h>
 #include "gpu/recorded_engine.h"
 #include "io/scratch.h"
 
@@ -43,7 +43,7 @@ struct RecordedTraining {
 
   std::shared_ptr<gpu::RecordingDevice> device;
   std::shared_ptr<nn::Engine> engine;
-  apps::Training training;
+  Training training;
 };
 
 /// Loading, copy, cast and step as the program composes them, with what it has no options for.

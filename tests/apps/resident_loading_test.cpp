@@ -1,8 +1,8 @@
 // --resident: what it cannot go with, and the loading of the samples, on the recording device.
 
-#include "apps/prepare_training.h"
+#include <millrace/training/prepare_training.h>
+#include <millrace/training/run_memory.h>
 #include "apps/resident_runs.h"
-#include "apps/training_memory.h"
 
 #include "catch.h"
 
@@ -11,7 +11,6 @@
 #include <millrace/nn/reference/engine.h>
 
 using namespace millrace;
-using namespace millrace::apps;
 using namespace millrace::test;
 using Catch::Contains;
 
@@ -34,7 +33,7 @@ TEST_CASE("what cannot go with resident samples is refused, in one line that say
     expected = "--replay feeds a few";
   }
   try {
-    (void)prepare_training(o, data_with(), {}, engine);
+    (void)prepare_training(o, data_with(), engine);
     FAIL_CHECK("it was not refused");
   } catch (const UsageError& error) {
     CHECK_THAT(error.what(), Contains("--resident") && Contains(expected));
@@ -46,7 +45,7 @@ TEST_CASE("resident samples count in the device's memory, and leaving them there
   const Scratch scratch;
   gpu::Faults faults;
   faults.memory = Bytes{30'000};
-  const Training t = prepare_training(resident(options_in(scratch)), data_with(), {},
+  const Training t = prepare_training(resident(options_in(scratch)), data_with(),
                                       gpu::make_engine(gpu::RecordingDevice::make(faults), {}));
   CHECK_THROWS_WITH(check_device_memory(t), Contains("29.3 KiB") && Contains("resident samples") &&
                                                 Contains("or leave --resident out"));
@@ -54,7 +53,7 @@ TEST_CASE("resident samples count in the device's memory, and leaving them there
 
 TEST_CASE("loading resident samples ends at once when it is asked to stop") {
   const Scratch scratch;
-  const Training t = prepare_training(resident(options_in(scratch)), data_with(), {},
+  const Training t = prepare_training(resident(options_in(scratch)), data_with(),
                                       gpu::make_engine(gpu::RecordingDevice::make(), {}));
   std::stop_source stop;
   stop.request_stop();
@@ -65,8 +64,8 @@ TEST_CASE("the same training can be loaded again, and a bad image is told of onc
   const Scratch scratch;
   TrainSpec o = resident(options_in(scratch));
   o.data.on_bad_image = BadImages::skip;
-  const Training t = prepare_training(o, data_with({5, 12}), {},
-                                      gpu::make_engine(gpu::RecordingDevice::make(), {}));
+  const Training t =
+      prepare_training(o, data_with({5, 12}), gpu::make_engine(gpu::RecordingDevice::make(), {}));
   for (int i = 0; i < 2; ++i) {
     CHECK(t.feed->load({}).skipped.size() == 2);
     CHECK(resident_data(t).size == kTraining + kValidation - 2);

@@ -1,8 +1,8 @@
 #pragma once
 // Options and data of small runs whose data may be resident.
 
-#include "apps/data.h"
-#include "apps/training.h"
+#include <millrace/training/training.h>
+#include <millrace/training/training_data.h>
 #include "io/scratch.h"
 #include "nodes/numbered.h"
 
@@ -19,9 +19,9 @@ namespace millrace::test {
 
 constexpr std::uint32_t kTraining = 43, kValidation = 11;
 
-inline apps::TrainingData data_with(const std::set<std::uint32_t>& bad = {}) {
+inline TrainingData data_with(const std::set<std::uint32_t>& bad = {}) {
   const auto all = std::make_shared<const Numbered>(kTraining + kValidation, Shape{6, 6, 1}, bad);
-  apps::TrainingData data;
+  TrainingData data;
   data.training.dataset = data.validation.dataset = all;
   for (std::uint32_t i = 0; i < kTraining + kValidation; ++i) {
     (i % 5 == 2 ? data.validation : data.training).samples.push_back(i);
@@ -51,7 +51,7 @@ inline TrainSpec options_in(const Scratch& scratch, bool freezes = false) {
 }
 
 /// What a resident run has in the device's memory.
-inline const ResidentData& resident_data(const apps::Training& training) {
+inline const ResidentData& resident_data(const Training& training) {
   return dynamic_cast<const ResidentFeed&>(*training.feed).data();
 }
 

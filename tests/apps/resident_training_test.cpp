@@ -1,8 +1,8 @@
 // --resident on the recording device: what training gives is what it gives without, to the bit.
 
-#include "apps/prepare_training.h"
+#include <millrace/training/compose_training.h>
+#include <millrace/training/prepare_training.h>
 #include "apps/resident_runs.h"
-#include "apps/training_pipeline.h"
 
 #include "catch.h"
 
@@ -14,7 +14,6 @@
 #include <map>
 
 using namespace millrace;
-using namespace millrace::apps;
 using namespace millrace::test;
 using Catch::Contains;
 
@@ -40,7 +39,7 @@ Trained trained(const TrainSpec& options, const TrainingData& data, const Device
                 const Checkpoint* from = nullptr) {
   const auto recording = gpu::RecordingDevice::make(device.faults);
   const Training t = prepare_training(
-      options, data, {},
+      options, data,
       gpu::make_engine(recording,
                        {.precision = device.precision, .loss_scale = {.initial = 0x1p24}}));
   (void)t.feed->load({});
@@ -185,7 +184,7 @@ TEST_CASE("a resident run decodes each sample once, and trains by rows in few gr
   TrainingData data = data_with();
   data.validation = {};
   const auto recording = gpu::RecordingDevice::make();
-  const Training t = prepare_training(o, data, {}, gpu::make_engine(recording, {}));
+  const Training t = prepare_training(o, data, gpu::make_engine(recording, {}));
   const Bytes before = recording->memory().free;
   std::uint64_t told = 0;
   const Report load = t.feed->load({[&](std::uint64_t count) { told = count; }, {}});

@@ -1,12 +1,12 @@
 #pragma once
-// What a training run reads, as its options say: in which order, into which batches, fed in which
+// What a training run reads, as its spec says: in which order, into which batches, fed in which
 // way.
 
-#include "apps/training.h"
+#include <millrace/training/training.h>
 
 #include <memory>
 
-namespace millrace::apps {
+namespace millrace {
 
 /// What becomes of an image that cannot be read.
 [[nodiscard]] OnError bad_image_policy(const TrainSpec& options);
@@ -18,4 +18,4 @@ void check_feed(const TrainSpec& options, const nn::Engine* engine);
 /// Of a run with data, model and engine. Throws as the feed does.
 [[nodiscard]] std::shared_ptr<Feed> make_feed(const Training& training);
 
-}  // namespace millrace::apps
+}  // namespace millrace

@@ -1,14 +1,13 @@
 #pragma once
 // The memory of a training run's model, and what the run takes of a device that has its own.
 
-#include "apps/training.h"
-
 #include <millrace/training/device_memory.h>
+#include <millrace/training/training.h>
 
 #include <string>
 #include <vector>
 
-namespace millrace::apps {
+namespace millrace {
 
 /// Of the executor that takes more, where another one takes over: never both at a time.
 [[nodiscard]] std::vector<nn::MemoryLine> model_memory(const Training& training);
@@ -21,4 +20,4 @@ void check_device_memory(const Training& training);
 /// host memory.
 [[nodiscard]] std::string describe_device_memory(const Training& training);
 
-}  // namespace millrace::apps
+}  // namespace millrace

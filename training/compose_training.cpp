@@ -1,18 +1,15 @@
-#include "apps/training_pipeline.h"
-
-#include "apps/gpu.h"
-#include "apps/progress.h"
-#include "apps/training_memory.h"
+#include <millrace/training/compose_training.h>
 
 #include <millrace/nn/initialize.h>
 #include <millrace/training/prune_step.h>
+#include <millrace/training/run_memory.h>
 #include <millrace/training/take_snapshot.h>
 #include <millrace/training/train_step.h>
 
 #include <utility>
 #include <vector>
 
-namespace millrace::apps {
+namespace millrace {
 namespace {
 
 /// Weights as they leave the engine: offsets and gaps included.
@@ -29,15 +26,15 @@ Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
               .budget = o.machine.memory_budget.value(),
               .threads = o.machine.threads,
               .trace = trace,
-              .watch = t.watch,
-              .stall = stall_watch(o.machine.stall_timeout.count())});
+              .watch = t.stages,
+              .stall = t.stall});
   charge_model(p, *t.engine, model_memory(t));
   if (t.state->unfrozen != nullptr) {
     p.charge("weights on the move", 2 + (t.compile.masks ? 1 : 0) + (t.compile.average ? 1 : 0),
              Bytes{weight_elements(t.model) * sizeof(float)});
   }
-  if (!trace.empty() && !t.engine->shares_host_memory() && o.machine.profile) {
-    p.charge("record of the GPU's work", 1, GpuRecording::bytes());
+  if (!trace.empty() && t.recording.count > 0) {
+    p.charge("record of the GPU's work", 1, t.recording);
   }
   Bytes kept;
   for (const auto& callback : t.callbacks) kept += callback->array_bytes();
@@ -80,4 +77,4 @@ void allocate(const Training& t) {
   t.state->executor->write(nn::Arena::parameters, weights);
 }
 
-}  // namespace millrace::apps
+}  // namespace millrace

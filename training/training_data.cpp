@@ -1,6 +1,4 @@
-#include "apps/data.h"
-
-#include "apps/left_out_report.h"
+#include <millrace/training/training_data.h>
 
 #include <millrace/core/number_text.h>
 #include <millrace/core/plural.h>
@@ -16,12 +14,8 @@
 #include <span>
 #include <utility>
 
-namespace millrace::apps {
+namespace millrace {
 namespace {
-
-Watch watch_of(Counting& counting, std::stop_token stop) {
-  return {[&counting](std::uint64_t count) { counting(count); }, std::move(stop)};
-}
 
 void check_samples(const Dataset& training, const Dataset& validation, const std::string& path) {
   const bool same_kind = training.dtype() == validation.dtype();
@@ -52,6 +46,13 @@ std::string percent(double share) {
 
 std::string unit_of(const Dataset& dataset, std::uint64_t count) {
   return plural(count, dataset.dtype() == DType::f32 ? "row" : "image");
+}
+
+void tell_notes(const Dataset& dataset, const SessionWatch& watch) {
+  for (const std::string& note : dataset.notes()) watch.note(note);
+  for (const std::string& why : dataset.left_out().lines(LeftOutReason::unreadable)) {
+    watch.warn("left out: " + why);
+  }
 }
 
 ChosenPart choose_part(const DataLayout& layout, const std::string& word, const std::string& data) {
@@ -127,17 +128,13 @@ std::string describe_split(const TrainSpec& spec, std::uint32_t count) {
 
 }  // namespace
 
-TrainingData open_training_data(const TrainSpec& spec, Show show, std::stop_token stop) {
+TrainingData open_training_data(const TrainSpec& spec, const SessionWatch& watch) {
   const DataSpec& o = spec.data;
   const DataLayout layout = find_data(o.path);
   check_is_table(o.table, o.path, layout.kind == DataKind::csv);
   const auto other = validation_of(o, layout);
-  Datasets sides;
-  {
-    Counting counting(show, "reading " + shown(o.path), "files");
-    sides =
-        open_sides(o, layout, other ? &other->first : nullptr, watch_of(counting, std::move(stop)));
-  }
+  Datasets sides = open_sides(o, layout, other ? &other->first : nullptr,
+                              watch.of_work("reading " + shown(o.path), "files"));
   auto& [training, validation] = sides;
   TrainingData data;
   const std::vector<std::string>& names = spec.labels.class_names;
@@ -147,13 +144,13 @@ TrainingData open_training_data(const TrainSpec& spec, Show show, std::stop_toke
                                {training->classes(), o.path})
                      .dataset;
   }
-  for (const std::string& note : layout.notes) print_note(note, show);
-  print_notes(*training, show);
+  for (const std::string& note : layout.notes) watch.note(note);
+  tell_notes(*training, watch);
   data.description = concat(
       with_commas(training->size()), ' ', unit_of(*training, training->size()), " in ",
       training->classes().size(), ' ', plural(training->classes().size(), "class", "classes"));
   if (validation != nullptr) {
-    print_notes(*validation, show);
+    tell_notes(*validation, watch);
     data.training = SampleSet::all(training);
     data.validation = SampleSet::all(validation);
     data.validation_description =
@@ -192,9 +189,10 @@ void match_model(TrainingData& data, const DataSpec& o, const KnownClasses& mode
 }
 
 std::shared_ptr<const Dataset> open_part(const ChosenPart& part, const OpenOptions& options,
-                                         Show show, std::stop_token stop) {
-  Counting counting(show, "reading " + shown(part.part.samples.native()), "files");
-  return open_dataset(part.kind, part.part, watch_of(counting, std::move(stop)), options);
+                                         const SessionWatch& watch) {
+  return open_dataset(part.kind, part.part,
+                      watch.of_work("reading " + shown(part.part.samples.native()), "files"),
+                      options);
 }
 
 Survey survey_images(const Dataset& dataset, bool upright) {
@@ -223,4 +221,4 @@ Survey survey_images(const Dataset& dataset, bool upright) {
   return survey;
 }
 
-}  // namespace millrace::apps
+}  // namespace millrace

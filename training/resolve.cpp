@@ -1,24 +1,22 @@
-#include "apps/choose.h"
+#include <millrace/training/resolve.h>
 
-#include "apps/engine_choice.h"
-#include "apps/machine.h"
-
+#include <millrace/core/machine_limits.h>
 #include <millrace/core/plural.h>
 #include <millrace/io/safetensors.h>
 #include <millrace/io/weight_file.h>
 #include <millrace/nn/preprocessing.h>
 #include <millrace/nn/zoo/zoo.h>
-#include <millrace/pipeline/threads.h>
 #include <millrace/training/find_model.h>
 #include <millrace/training/image_preprocessing.h>
 #include <millrace/training/label_form.h>
 #include <millrace/training/outputs.h>
+#include <millrace/training/training_data.h>
 #include <millrace/training/transfer.h>
 
 #include <algorithm>
 #include <utility>
 
-namespace millrace::apps {
+namespace millrace {
 namespace {
 
 constexpr int kPhotographSize = 150;
@@ -54,7 +52,7 @@ std::string model_of_weights(const ModelSpec& o) {
     return file.string();
   }
   (void)WeightFile(file);  // throws what is better known of a file without weights
-  throw UsageError(concat("", file.string(), " holds weights alone; say of which model, as in ",
+  throw UsageError(concat(file.string(), " holds weights alone; say of which model, as in ",
                           "--model vgg16 --head gap,dense:1024:relu,dense"));
 }
 
@@ -128,7 +126,7 @@ void check_fit(const nn::Model& model, const std::string& file, const Shape& inp
 
 }  // namespace
 
-void choose(TrainSpec& o, const Dataset& training) {
+TrainSpec resolve(TrainSpec o, const Dataset& training) {
   const bool is_table = training.dtype() == DType::f32;
   std::string& model = o.model.name;
   take_run(o);
@@ -159,10 +157,15 @@ void choose(TrainSpec& o, const Dataset& training) {
   o.optimizer.learning_rate = nn::learning_rate(o.optimizer);
   if (!o.optimizer.beta1) o.optimizer.beta1 = usual.beta1;
   if (!o.optimizer.beta2) o.optimizer.beta2 = usual.beta2;
-  const int compute_threads = o.machine.compute_threads;
-  choose(o.machine);
-  o.machine.compute_threads = compute_threads;  // once the model is known
+  resolve(o.machine);
   if (!o.machine.precision) o.machine.precision = nn::Precision::fp32;
+  return o;
+}
+
+void resolve(MachineSpec& o) {
+  if (o.threads == 0) o.threads = available_threads();
+  if (o.compute_threads == 0) o.compute_threads = available_threads();
+  if (!o.memory_budget) o.memory_budget = Bytes{memory_limit().count / 2};
 }
 
 Shape sample_shape(const TrainSpec& o, const Dataset& training) {
@@ -219,4 +222,4 @@ nn::Model make_model(const TrainSpec& o, const Dataset& training) {
   return model;
 }
 
-}  // namespace millrace::apps
+}  // namespace millrace

@@ -1,20 +1,16 @@
 #pragma once
-// The samples that `evaluate` measures a model on, and what they were to the run that trained it.
-
-#include "apps/data.h"
+// The samples that a model is measured on, and what they were to the run that trained it.
 
 #include <millrace/nn/model.h>
 #include <millrace/training/train_spec.h>
-
-#include <nlohmann/json_fwd.hpp>
+#include <millrace/training/training_data.h>
 
 #include <cstdint>
 #include <optional>
-#include <stop_token>
 #include <string>
 #include <vector>
 
-namespace millrace::apps {
+namespace millrace {
 
 struct EvaluationRequest {
   std::string model;      ///< a run directory, or a model file, in a run directory or not
@@ -36,16 +32,12 @@ struct EvaluationData {
   std::optional<TrainSpec> run;  ///< with held_out: how the run was begun
 };
 
-/// Opens the samples and matches their classes with the model's. Prints the notes of the data set.
+/// Opens the samples and matches their classes with the model's. The watch is told the notes
+/// of the data set.
 /// Throws Error: as find_data() and match_classes(); with `held_out` where the model lies in no run
 /// directory, the run kept nothing back, or its data are not what they were; Stopped.
 [[nodiscard]] EvaluationData open_evaluation_data(const EvaluationRequest& request,
-                                                  const nn::Model& model, Show show,
-                                                  std::stop_token stop);
+                                                  const nn::Model& model,
+                                                  const SessionWatch& watch = {});
 
-/// {"part": "held-out", "samples": 4, "trained_on": 0, "classes_without_samples": []}; null where
-/// it is not known how many were trained on.
-[[nodiscard]] nlohmann::ordered_json measured(const EvaluationData& data, std::int64_t samples,
-                                              const std::vector<std::string>& missing_classes);
-
-}  // namespace millrace::apps
+}  // namespace millrace

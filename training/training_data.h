@@ -1,20 +1,18 @@
 #pragma once
-// Opens the DATA of a command: finds what it is, indexes it, splits off validation samples.
-
-#include "apps/progress.h"
+// Opens the data of a spec: finds what they are, indexes them, splits off validation samples.
 
 #include <millrace/io/class_names.h>
 #include <millrace/io/find_data.h>
 #include <millrace/nodes/directory_reader.h>
+#include <millrace/training/session_watch.h>
 #include <millrace/training/train_spec.h>
 
 #include <cstdint>
 #include <memory>
-#include <stop_token>
 #include <string>
 #include <vector>
 
-namespace millrace::apps {
+namespace millrace {
 
 /// What to train and to validate on.
 struct TrainingData {
@@ -39,18 +37,18 @@ struct ChosenPart {
 
 /// Throws Error as find_data() and open_datasets() do, and if the sides do not go together;
 /// Stopped.
-[[nodiscard]] TrainingData open_training_data(const TrainSpec& spec, Show show,
-                                              std::stop_token stop);
+[[nodiscard]] TrainingData open_training_data(const TrainSpec& spec,
+                                              const SessionWatch& watch = {});
 
 /// The samples under the classes of a model that they are to train further, all of which they must
 /// have. `options` are for messages. Throws UsageError as match_classes() throws
 /// Error.
 void match_model(TrainingData& data, const DataSpec& options, const KnownClasses& model);
 
-/// One part, with classes as it has them and its notes not printed.
+/// One part, with classes as it has them.
 [[nodiscard]] std::shared_ptr<const Dataset> open_part(const ChosenPart& part,
-                                                       const OpenOptions& options, Show show,
-                                                       std::stop_token stop);
+                                                       const OpenOptions& options,
+                                                       const SessionWatch& watch);
 
 /// What the headers of images say, from a sample of at most 64 files spread over the data set.
 struct Survey {
@@ -61,7 +59,10 @@ struct Survey {
 /// With `upright` sizes are those of images turned as EXIF says.
 [[nodiscard]] Survey survey_images(const Dataset& dataset, bool upright);
 
+/// Tells the notes of a data set, and the files that could not be read.
+void tell_notes(const Dataset& dataset, const SessionWatch& watch);
+
 /// "images", or "rows" for tables; "image" or "row" where `count` is 1.
 [[nodiscard]] std::string unit_of(const Dataset& dataset, std::uint64_t count);
 
-}  // namespace millrace::apps
+}  // namespace millrace

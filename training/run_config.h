@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <string>
 
-namespace millrace::apps {
+namespace millrace {
 
 /// The options as they were chosen, so that the run can be repeated from any folder. A run that
 /// goes on needs no file of weights any more, so that may be gone.
@@ -21,4 +21,4 @@ namespace millrace::apps {
 /// Throws as spec_of_run(), and where the folder holds no run.
 void begin_as_run(const std::filesystem::path& run, OptionList& options);
 
-}  // namespace millrace::apps
+}  // namespace millrace

@@ -1,6 +1,4 @@
-#include "apps/training_input.h"
-
-#include "apps/progress.h"
+#include <millrace/training/make_feed.h>
 
 #include <millrace/nodes/decode_into.h>
 #include <millrace/training/class_weights.h>
@@ -11,7 +9,7 @@
 
 #include <utility>
 
-namespace millrace::apps {
+namespace millrace {
 namespace {
 
 FeedOptions feed_options(const Training& t) {
@@ -44,7 +42,7 @@ FeedOptions feed_options(const Training& t) {
       .slots = o.machine.slots,
       .budget = budget,
       .threads = o.machine.threads,
-      .stall = stall_watch(o.machine.stall_timeout.count())};
+      .stall = t.stall};
 }
 
 }  // namespace
@@ -78,4 +76,4 @@ std::shared_ptr<Feed> make_feed(const Training& t) {
                           .stops = {o.run.checkpoint_every, o.run.tensorboard_update}});
 }
 
-}  // namespace millrace::apps
+}  // namespace millrace

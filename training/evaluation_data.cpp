@@ -1,7 +1,4 @@
-#include "apps/evaluation_data.h"
-
-#include "apps/left_out_report.h"
-#include "apps/run_recipe.h"
+#include <millrace/training/evaluation_data.h>
 
 #include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
@@ -11,16 +8,15 @@
 #include <millrace/io/split.h>
 #include <millrace/training/find_model.h>
 #include <millrace/training/outputs.h>
+#include <millrace/training/run_config.h>
 #include <millrace/training/run_directory.h>
 #include <millrace/training/sample_prints.h>
 #include <millrace/training/tables.h>
 
-#include <nlohmann/json.hpp>
-
 #include <filesystem>
 #include <utility>
 
-namespace millrace::apps {
+namespace millrace {
 namespace {
 
 namespace fs = std::filesystem;
@@ -204,7 +200,7 @@ void tell_trained_on(EvaluationData& result, const RunData& run, const nn::Model
 }
 
 EvaluationData open_held_out(const EvaluationRequest& request, const RunData& run,
-                             const nn::Model& model, Show show, std::stop_token stop) {
+                             const nn::Model& model, const SessionWatch& watch) {
   EvaluationData result;
   result.data = request.data.empty() ? run.spec.data.path : request.data;
   result.part = "held-out";
@@ -219,7 +215,7 @@ EvaluationData open_held_out(const EvaluationRequest& request, const RunData& ru
   check_is_table(request.table, result.data, layout.kind == DataKind::csv);
   check_keeps_share(run, layout, result.data);
   const auto raw = open_part(choose_part(layout, "train", result.data),
-                             {.is_companion = true, .table = request.table}, show, std::move(stop));
+                             {.is_companion = true, .table = request.table}, watch);
   result.samples.samples = split(*raw, run.spec.data.validation_share, run.spec.seed).validation;
   match(result, raw, model, request, run);
   check_held_out(result, run, class_names(model));
@@ -234,7 +230,7 @@ EvaluationData open_held_out(const EvaluationRequest& request, const RunData& ru
 }  // namespace
 
 EvaluationData open_evaluation_data(const EvaluationRequest& request, const nn::Model& model,
-                                    Show show, std::stop_token stop) {
+                                    const SessionWatch& watch) {
   std::optional<RunData> run;
   try {
     run = run_of(request.model);
@@ -246,7 +242,7 @@ EvaluationData open_evaluation_data(const EvaluationRequest& request, const nn::
                        ": lies in no run directory (there is no config.ini beside it), so what was "
                        "held out is not known"));
   }
-  if (request.held_out) return open_held_out(request, *run, model, show, std::move(stop));
+  if (request.held_out) return open_held_out(request, *run, model, watch);
 
   EvaluationData result;
   result.data = request.data;
@@ -258,22 +254,13 @@ EvaluationData open_evaluation_data(const EvaluationRequest& request, const nn::
   }
   const ChosenPart part = choose_part(layout, request.part, request.data);
   result.part = part.name;
-  const auto raw =
-      open_part(part, {.is_companion = true, .table = request.table}, show, std::move(stop));
+  const auto raw = open_part(part, {.is_companion = true, .table = request.table}, watch);
   match(result, raw, model, request, run);
   result.samples = SampleSet::all(result.samples.dataset);
-  for (const std::string& note : layout.notes) print_note(note, show);
-  print_notes(*result.samples.dataset, show);
+  for (const std::string& note : layout.notes) watch.note(note);
+  tell_notes(*result.samples.dataset, watch);
   if (run) tell_trained_on(result, *run, model, *raw, part.part);
   return result;
 }
 
-nlohmann::ordered_json measured(const EvaluationData& data, std::int64_t samples,
-                                const std::vector<std::string>& missing_classes) {
-  nlohmann::ordered_json json{{"part", data.part}, {"samples", samples}, {"trained_on", nullptr}};
-  if (data.trained_on) json["trained_on"] = *data.trained_on;
-  json["classes_without_samples"] = missing_classes;
-  return json;
-}
-
-}  // namespace millrace::apps
+}  // namespace millrace

@@ -1,18 +1,13 @@
-#include "apps/prepare_training.h"
-
-#include "apps/choose.h"
-#include "apps/engine_choice.h"
-#include "apps/gpu.h"
-#include "apps/progress.h"
-#include "apps/training_input.h"
+#include <millrace/training/prepare_training.h>
 
 #include <millrace/nodes/decode_into.h>
-#include <millrace/pipeline/threads.h>
 #include <millrace/training/class_weights.h>
 #include <millrace/training/find_model.h>
 #include <millrace/training/image_preprocessing.h>
 #include <millrace/training/loss_choice.h>
 #include <millrace/training/make_callbacks.h>
+#include <millrace/training/make_feed.h>
+#include <millrace/training/resolve.h>
 #include <millrace/training/run_identity.h>
 #include <millrace/training/run_pruning.h>
 #include <millrace/training/run_schedule.h>
@@ -24,7 +19,7 @@
 #include <system_error>
 #include <utility>
 
-namespace millrace::apps {
+namespace millrace {
 namespace {
 
 /// Labels mean to the data what they mean to a model from a file.
@@ -61,7 +56,7 @@ nn::Model model_of_run(const ResumePoint& run, TrainingData& data, const TrainSp
 
 /// Fits what the options ask for. A run that goes on has it in its model, but for a whitening
 /// matrix, which the model file of its last epoch has; in its first epoch it is fitted again.
-void fit(const TrainSpec& o, const ResumedRun* kept, const Watch& watch, Training& t) {
+void fit(const TrainSpec& o, const ResumedRun* kept, const SessionWatch& watch, Training& t) {
   std::error_code ignored;
   if (kept != nullptr && t.model.preprocessing.whiten &&
       std::filesystem::exists(kept->directory.model_file(), ignored)) {
@@ -77,8 +72,8 @@ void fit(const TrainSpec& o, const ResumedRun* kept, const Watch& watch, Trainin
                      .decoder = decoders_within(budget, o.machine.threads, o.data.max_image_pixels),
                      .threads = o.machine.threads,
                      .budget = budget,
-                     .watch = watch,
-                     .stall = stall_watch(o.machine.stall_timeout.count())});
+                     .watch = watch.of_work("fitting the preprocessing", "samples"),
+                     .stall = t.stall});
   if (kept != nullptr && t.model.preprocessing.whitening == nullptr) {
     throw Error(concat(kept->directory.path().string(), ": the whitening of ", o.model.name,
                        " is not known before the first epoch is over; give --model ",
@@ -90,38 +85,48 @@ RunIdentity identity_of(const TrainSpec& spec, const TrainingData& data, const n
   return RunIdentity(kept_options(spec), spec.ema, data.training, data.validation, model);
 }
 
+EngineRequest request(const TrainSpec& spec, const ResumedRun* resumed, const SessionWatch& watch) {
+  return {.machine = spec.machine,
+          .choices = resumed != nullptr ? choices_file(resumed->directory.path())
+                                        : std::filesystem::path(),
+          .on_timing = watch.of_work("finding the fastest algorithms", "operations").progress};
+}
+
 }  // namespace
 
-Training prepare_training(TrainSpec spec, TrainingData data, const Watch& watch,
-                          std::shared_ptr<const nn::Engine> engine,
-                          std::function<void(std::uint64_t)> on_timing, const ResumedRun* resumed) {
+Training prepare_training(TrainSpec asked, TrainingData data,
+                          std::shared_ptr<const nn::Engine> engine, const EngineMaker& make_engine,
+                          const SessionOptions& options) {
   Training t;
   t.data = std::move(data);
-  choose(spec, *t.data.training.dataset);
-  const bool keeps_model = resumed != nullptr && resumed->keeps_model;
+  t.resumed = options.resumed;
+  TrainSpec spec = resolve(std::move(asked), *t.data.training.dataset);
+  t.stall = options.watch.stall(spec.machine.stall_timeout.count());
+  const bool keeps_model = t.resumed != nullptr && t.resumed->keeps_model;
   if (!keeps_model) match_classes_of_model(spec, t.data);
   check_feed(spec, engine.get());
-  t.model = keeps_model ? model_of_run(resumed->point, t.data, spec)
+  t.model = keeps_model ? model_of_run(t.resumed->point, t.data, spec)
                         : make_model(spec, *t.data.training.dataset);
   if (t.model.input.rank() != 3 && !spec.augmentation.is_identity()) {
     throw UsageError(
-        "augmentation changes images, and DATA holds rows of numbers; leave its options "
-        "out");
+        "augmentation changes images, and DATA holds rows of numbers; leave its options out");
   }
   (void)class_weights(spec.labels.class_weight, t.data.training);  // before anything takes long
-  fit(spec, keeps_model ? resumed : nullptr, watch, t);
+  fit(spec, keeps_model ? t.resumed.get() : nullptr, options.watch, t);
   if (spec.data.replay > 0) t.data.validation = {};
   const auto identity = std::make_shared<RunIdentity>(identity_of(spec, t.data, t.model));
-  if (resumed != nullptr) check_same(*identity, resumed->point);
-  if (spec.machine.compute_threads == 0) spec.machine.compute_threads = available_threads();
+  if (t.resumed != nullptr) check_same(*identity, t.resumed->point);
   if (!keeps_model) t.pretrained = open_weights(spec.model, t.model);
-  EngineChoice choice{.machine = spec.machine, .timed = true, .on_timing = std::move(on_timing)};
-  if (resumed != nullptr) choice.choices = choices_file(resumed->directory.path());
-  t.engine = engine != nullptr ? std::move(engine) : engine_for(choice);
-  t.goes_on = resumed != nullptr;
+  t.engine = engine != nullptr ? std::move(engine)
+                               : make_engine(request(spec, t.resumed.get(), options.watch));
   t.spec = std::move(spec);
   const bool has_own_memory = !t.engine->shares_host_memory();
-  if (has_own_memory) t.watch = profiler_ranges();
+  t.spec.machine.device = has_own_memory ? Device::gpu : Device::cpu;
+  if (has_own_memory) {
+    t.stages = options.stages;
+    t.planned_memory = options.planned_memory;
+    if (t.spec.machine.profile) t.recording = options.recording;
+  }
   const TrainSpec& o = t.spec;
   if (o.data.on_bad_image == BadImages::skip) {
     t.lost = std::make_shared<LostSamples>(t.data.training, t.data.validation);
@@ -160,4 +165,4 @@ Training prepare_training(TrainSpec spec, TrainingData data, const Watch& watch,
   return t;
 }
 
-}  // namespace millrace::apps
+}  // namespace millrace

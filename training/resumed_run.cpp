@@ -1,19 +1,16 @@
-#include "apps/resume.h"
-
-#include "apps/run_recipe.h"
+#include <millrace/training/resumed_run.h>
 
 #include <millrace/core/error.h>
 #include <millrace/core/plural.h>
-#include <millrace/core/shown_text.h>
 #include <millrace/training/loss_choice.h>
 #include <millrace/training/make_callbacks.h>
+#include <millrace/training/run_config.h>
 
 #include <algorithm>
-#include <iostream>
 #include <utility>
 #include <vector>
 
-namespace millrace::apps {
+namespace millrace {
 namespace {
 
 /// Pruning that a run did not have begins where the run goes on: steps before could not be pruned.
@@ -83,69 +80,48 @@ std::string what_is_needed(const Training& t, const ResumedRun& run) {
   return concat("to go on, give --patience ", stop->wait + 1, " or more, or none");
 }
 
-/// Whether the command line itself says what the model is, or how samples become its input.
-bool says_model(const OptionList& line) {
-  return std::any_of(line.options().begin(), line.options().end(), [](const auto& option) {
-    return option->is_of_model && option->source == OptionSource::command_line;
-  });
-}
-
 }  // namespace
 
-std::shared_ptr<ResumedRun> open_resumed(TrainOptions& options, const OptionList& line) {
-  const std::string& run = options.resume;
-  if (run.empty()) return nullptr;
-  TrainSpec& spec = options.spec;
+std::shared_ptr<ResumedRun> open_resumed(const std::filesystem::path& run, bool keeps_model,
+                                         TrainSpec& spec) {
   RunDirectory directory(run, OldRun::resume, spec.run.keep_checkpoints);
   ResumePoint point = find_resume_point(directory);
-  for (const std::string& damage : point.damaged) {
-    std::cerr << "millrace: passed over: " << shown(damage) << '\n';
-  }
   if (spec.pruning.kind && !is_pruned(point.checkpoint)) {
     begin_pruning(spec.pruning, point.step());
   }
   return std::make_shared<ResumedRun>(
-      ResumedRun{std::move(directory), std::move(point), spec_of_run(run), !says_model(line)});
+      ResumedRun{std::move(directory), std::move(point), spec_of_run(run), keeps_model});
 }
 
 RunContents contents_of(const Training& t) {
   return {t.model, t.state, t.saved};
 }
 
-bool resume(const Training& t, ResumedRun& run, Show show) {
+Resumption resume(const Training& t) {
+  ResumedRun& run = *t.resumed;
   const std::map<std::string, std::string> values = run.point.checkpoint.values;
-  std::vector<std::string> anew = settle_best(t, run);
+  Resumption result{.anew = settle_best(t, run)};
   const bool is_changed = values != run.point.checkpoint.values;
   const RunContents contents = contents_of(t);
   restore(contents, run.point);
   const TrainingState& state = *t.state;
+  result.step = state.step;
+  result.epoch = state.next.epoch + 1;
   const std::string needed = what_is_needed(t, run);
-  const bool goes_on = needed.empty() && state.next.epoch < t.spec.epochs;
-  // Before config.ini is that of this command, in case it ends before its first checkpoint.
-  if (is_changed && goes_on) write_values(run.point);
-  for (const std::string& line : complete_files(contents, run.directory)) {
-    std::cerr << "millrace: " << shown(line) << '\n';
-  }
-  const std::string name = shown(run.directory.path().native());
   if (!needed.empty()) {
-    std::cout << name << ": has ended already: " << run.point.reason() << "; " << shown(needed)
-              << '\n';
-    return false;
+    result.why_not = concat("has ended already: ", run.point.reason(), "; ", needed);
+  } else if (state.next.epoch >= t.spec.epochs) {
+    result.why_not =
+        concat("all ", t.spec.epochs, " epochs are trained; for more of them add --epochs N");
   }
-  if (!goes_on) {
-    std::cout << name << ": all " << t.spec.epochs
-              << " epochs are trained; for more of them add --epochs N\n";
-    return false;
-  }
+  // Before config.ini is that of this spec, in case it ends before its first checkpoint.
+  if (is_changed && result.why_not.empty()) write_values(run.point);
+  result.warnings = complete_files(contents, run.directory);
   if (run.point.has_ended() && run.before.callbacks.restore_best) {
-    anew.emplace_back(
+    result.anew.emplace_back(
         "the run ended with its best weights (--restore-best), and goes on from those");
   }
-  if (show == Show::nothing) return true;
-  std::cout << "goes on    behind step " << state.step << ", in epoch " << state.next.epoch + 1
-            << '\n';
-  for (const std::string& line : anew) std::cout << "callbacks  " << line << '\n';
-  return true;
+  return result;
 }
 
-}  // namespace millrace::apps
+}  // namespace millrace

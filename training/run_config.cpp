@@ -1,4 +1,4 @@
-#include "apps/run_recipe.h"
+#include <millrace/training/run_config.h>
 
 #include <millrace/core/error.h>
 #include <millrace/io/generated.h>
@@ -6,7 +6,7 @@
 #include <millrace/training/recipe.h>
 #include <millrace/training/transfer.h>
 
-namespace millrace::apps {
+namespace millrace {
 
 std::string recipe_of(TrainSpec spec, bool goes_on) {
   const auto absolute = [](const std::string& path) {
@@ -54,4 +54,4 @@ TrainSpec spec_of_run(const std::filesystem::path& run) {
   return spec;
 }
 
-}  // namespace millrace::apps
+}  // namespace millrace

@@ -1,10 +1,8 @@
-#include "apps/training_memory.h"
-
-#include "apps/gpu.h"
+#include <millrace/training/run_memory.h>
 
 #include <algorithm>
 
-namespace millrace::apps {
+namespace millrace {
 namespace {
 
 /// What training with another batch size or precision would take of a GPU, at most.
@@ -12,9 +10,9 @@ Bytes planned_memory(const Training& t, std::int64_t batch, nn::Precision precis
   nn::CompileOptions compile = t.compile;
   compile.batch = batch;
   std::erase_if(compile.other_batches, [batch](std::int64_t other) { return other >= batch; });
-  Bytes most = nn::total(planned_gpu_memory(t.model, compile, precision));
+  Bytes most = nn::total(t.planned_memory(t.model, compile, precision));
   if (t.state->unfrozen != nullptr) {
-    most = std::max(most, nn::total(planned_gpu_memory(thawed(t.model), compile, precision)));
+    most = std::max(most, nn::total(t.planned_memory(thawed(t.model), compile, precision)));
   }
   return most;
 }
@@ -26,6 +24,7 @@ void charge_data(DeviceMemoryPlan& plan, const Feed& feed, std::int64_t batch) {
 }
 
 bool would_fit(const Training& t, std::int64_t batch) {
+  if (!t.planned_memory) return false;
   DeviceMemoryPlan plan(*t.engine);
   plan.charge("model", 1, planned_memory(t, batch, t.engine->precision()));
   charge_data(plan, *t.feed, batch);
@@ -58,7 +57,7 @@ void check_device_memory(const Training& t) {
 
 std::string describe_device_memory(const Training& t) {
   const auto memory = t.engine->device_memory();
-  if (!memory) return {};
+  if (!memory || !t.planned_memory) return {};
   const auto at_most = [&t](nn::Precision precision) {
     return concat(nn::to_string(precision), " at most ",
                   planned_memory(t, t.spec.batch, precision));
@@ -68,4 +67,4 @@ std::string describe_device_memory(const Training& t) {
                 at_most(nn::Precision::fp16));
 }
 
-}  // namespace millrace::apps
+}  // namespace millrace

@@ -1,0 +1,108 @@
+#pragma once
+// Training as one object: a spec and an engine in, a trained model out. Whoever composes a graph of
+// its own takes train_on(); whoever writes a loop takes an executor (nn/make_executor.h).
+//
+//   TrainSpec spec{.data = {.path = "PHOTOS"}, .model = {.name = "cnn"}, .epochs = 5};
+//   TrainingSession session(spec, cpu::make_engine());
+//   std::cout << session.plan();
+//   std::cout << session.run().best().validation->accuracy() << '\n';
+//   session.save("photos.safetensors");
+//
+// Nothing is printed, no signal is handled, and no file is written unless the spec names a run
+// directory.
+
+#include <millrace/pipeline/plan.h>
+#include <millrace/training/logger.h>
+#include <millrace/training/prepare_training.h>
+#include <millrace/training/run_directory.h>
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace millrace {
+
+/// What a training came to.
+struct TrainingResult {
+  Report report;                    ///< of the pipeline
+  std::vector<EpochRecord> epochs;  ///< with those before a run went on
+  bool stopped = false;             ///< by the stop token
+  /// Why it ended before its last epoch, as a callback says, or why nothing was left to train;
+  /// else empty.
+  std::string reason;
+
+  /// The best epoch by what is monitored, else the last. Throws Error where no epoch was whole.
+  [[nodiscard]] const EpochRecord& best() const;
+};
+
+/// Who is told while a session runs. All may be left empty. Those of Logger::Watchers are called on
+/// the observers' thread, beside the next step; the others on the thread of run().
+struct TrainingWatchers {
+  std::function<void(const StepRecord&)> on_step{};
+  std::function<void(const EpochRecord&)> on_epoch{};
+  std::function<void(const Snapshot&, const StepRecord&)> on_snapshot{};
+  SessionWatch before{};  ///< of what is loaded before the first step
+  /// Once that is loaded, with what was left out.
+  std::function<void(const Report&)> on_loaded{};
+  /// Once the executor has the weights that the run was begun with.
+  std::function<void()> on_weights{};
+  std::function<void(const Resumption&)> on_resumed{};
+  std::function<void()> on_begin{};  ///< right before the pipeline runs
+  /// The pipeline has ended or failed: may add to its report, and returns further members of
+  /// report.json, name and JSON text.
+  std::function<std::vector<std::pair<std::string, std::string>>(Report&)> on_end{};
+};
+
+/// Thread safety: none. It runs once.
+class TrainingSession {
+ public:
+  /// Opens the data, resolves and compiles; nothing large is allocated and nothing written. Throws
+  /// UsageError for a spec that cannot be meant, Error for data, models or weights that cannot be
+  /// used, Stopped.
+  TrainingSession(TrainSpec spec, std::shared_ptr<const nn::Engine> engine,
+                  const SessionOptions& options = {});
+  /// With an engine that is made once the spec is resolved.
+  TrainingSession(TrainSpec spec, const EngineMaker& make_engine,
+                  const SessionOptions& options = {});
+  /// The run in a directory, gone on with; `change` may change its spec, as a command line does
+  /// (more epochs, patience, measures, pruning). Throws as open_resumed() too.
+  [[nodiscard]] static TrainingSession resume(const std::filesystem::path& run,
+                                              std::shared_ptr<const nn::Engine> engine,
+                                              const std::function<void(TrainSpec&)>& change = {},
+                                              SessionOptions options = {});
+
+  /// The spec with what was chosen.
+  [[nodiscard]] const TrainSpec& spec() const noexcept { return training_.spec; }
+  [[nodiscard]] const Training& training() const noexcept { return training_; }
+  /// Stages, and the worst case of memory.
+  [[nodiscard]] Plan plan() const;
+  /// Throws BudgetError or Error where the memory that is planned is not there.
+  void check() const;
+  /// For a spec without a directory, before run().
+  void write_into(std::filesystem::path directory);
+
+  /// Trains to the last epoch, until a callback ends it, or until `stop`. Throws StageError as
+  /// Pipeline::run() does, Error (disk, a run that is there already); check()'s too.
+  TrainingResult run(std::stop_token stop = {}, const TrainingWatchers& watchers = {});
+
+  /// Writes the model as it is now; after a run whose callbacks restored the best weights, with
+  /// those. Requires: run(). Throws Error (disk).
+  void save(const std::filesystem::path& file) const;
+  /// Null where the spec names no directory, and before run().
+  [[nodiscard]] RunDirectory* directory() noexcept;
+
+ private:
+  TrainingResult run_pipeline(std::stop_token stop, const TrainingWatchers& watchers);
+  void open_directory(std::stop_token stop);
+  void write_what_is_known();
+
+  Training training_;
+  std::optional<RunDirectory> directory_;
+};
+
+}  // namespace millrace
