@@ -41,6 +41,16 @@ void match_classes_of_model(const TrainSpec& o, TrainingData& data) {
   }
 }
 
+/// Where the command line says something of a resumed run's model, that is made from its file
+/// again.
+void check_model_file(const std::string& name) {
+  std::error_code ignored;
+  if (!is_model_description(name) || std::filesystem::exists(name, ignored)) return;
+  throw UsageError(concat(name,
+                          ": is not there any more; the run goes on without it where nothing "
+                          "is said of its model, so leave out --model, --scale and the like"));
+}
+
 /// The model of a run that is gone on with, for its data: the files that it was made from are not
 /// needed any more.
 nn::Model model_of_run(const ResumePoint& run, TrainingData& data, const TrainSpec& o) {
@@ -104,6 +114,7 @@ Training prepare_training(TrainSpec spec, TrainingData data, const Watch& watch,
   t.data = std::move(data);
   choose(spec, *t.data.training.dataset);
   const bool keeps_model = resumed != nullptr && resumed->keeps_model;
+  if (resumed != nullptr && !keeps_model) check_model_file(spec.model.name);
   if (!keeps_model) match_classes_of_model(spec, t.data);
   if (spec.data.resident) check_resident(spec, engine.get());
   t.model = keeps_model ? model_of_run(resumed->point, t.data, spec)
