@@ -156,10 +156,9 @@ void choose(TrainSpec& o, const Dataset& training) {
                                                                : "cnn:32,64:128";
   }
   const nn::OptimizerInfo& usual = nn::optimizer_info(o.optimizer.kind);
-  if (!o.learning_rate) o.learning_rate = usual.learning_rate;
+  o.optimizer.learning_rate = nn::learning_rate(o.optimizer);
   if (!o.optimizer.beta1) o.optimizer.beta1 = usual.beta1;
   if (!o.optimizer.beta2) o.optimizer.beta2 = usual.beta2;
-  o.optimizer.learning_rate = *o.learning_rate;
   const int compute_threads = o.machine.compute_threads;
   choose(o.machine);
   o.machine.compute_threads = compute_threads;  // once the model is known
@@ -218,25 +217,6 @@ nn::Model make_model(const TrainSpec& o, const Dataset& training) {
   fit_to_class_mode(o.labels, classes, is_given && o.model.head.empty(), model);
   nn::validate(model);
   return model;
-}
-
-DecoderOptions decoder_options(Bytes budget, int threads, std::uint64_t max_pixels,
-                               const nn::Preprocessing& preprocessing) {
-  const Bytes share{budget.count / 32 / static_cast<std::uint64_t>(std::max(threads, 1))};
-  // Without compression a pixel takes up to four bytes; unpacking a PNG takes them twice.
-  const std::uint64_t pixels = std::min(max_pixels, budget.count);
-  const Bytes files{std::min(budget.count / 16, 4 * pixels)};
-  const Bytes images{std::min(budget.count * 3 / 16, 8 * pixels)};
-  return {.max_pixels = max_pixels,
-          .max_scratch = std::clamp(share, 1_MiB, 32_MiB),
-          .large = std::make_shared<LargeImages>(files, images),
-          .exif_orientation = preprocessing.exif_orientation,
-          .background = preprocessing.background};
-}
-
-std::uint32_t ticket_samples(const Shape& sample) {
-  constexpr std::int64_t kPixels = 16 * 1024;  // about 200 us of decoding a small PNG or JPEG
-  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(kPixels / sample.elements(), 1, 16));
 }
 
 }  // namespace millrace::apps

@@ -4,7 +4,6 @@
 
 #include "apps/data.h"
 
-#include <millrace/io/decode.h>
 #include <millrace/nn/model.h>
 #include <millrace/training/train_spec.h>
 
@@ -28,15 +27,5 @@ void choose(TrainSpec& options, const Dataset& training);
 /// The model that the options describe: from the zoo, or a JSON file whose input and number of
 /// classes must fit the data. Throws UsageError or Error.
 [[nodiscard]] nn::Model make_model(const TrainSpec& options, const Dataset& training);
-
-/// How much memory decoding may take, for the decoders of one pipeline: each of `threads` has up to
-/// 32 MiB for a file and 32 MiB for an image, within a sixteenth of the budget; what is larger
-/// takes turns for a sixteenth (files) and three sixteenths (images) of it, or for as much as a
-/// image of `max_pixels` takes. Images are read as `preprocessing` has it.
-[[nodiscard]] DecoderOptions decoder_options(Bytes budget, int threads, std::uint64_t max_pixels,
-                                             const nn::Preprocessing& preprocessing);
-
-/// How many samples a ticket names: enough that a hop does not show beside its work.
-[[nodiscard]] std::uint32_t ticket_samples(const Shape& sample);
 
 }  // namespace millrace::apps

@@ -1,7 +1,7 @@
 #pragma once
 // The commands of the program `millrace`. Each takes the arguments after its name and returns an
-// exit status: 0 ok, 130 or 143 after a clean stop. Failures are thrown: UsageError (status 2), any
-// other exception (status 1).
+// exit status: 0 ok, 129, 130 or 143 after a clean stop. Failures are thrown: UsageError (status
+// 2), any other exception (status 1).
 
 #include <string>
 #include <vector>

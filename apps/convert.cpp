@@ -64,7 +64,7 @@ int convert(const Arguments& arguments) {
     return 0;
   }
 
-  Interrupt interrupt;
+  Interrupt interrupt(last_words());
   const Show show = how_to_show(quiet);
   try {
     Counting counting(show, "writing " + shown(to), "images");
@@ -72,7 +72,7 @@ int convert(const Arguments& arguments) {
         convert_idx(from, to,
                     {.classes = words_of(names),
                      .watch = {[&](std::uint64_t count) { counting(count); }, interrupt.token()}});
-    if (show == Show::bar) std::cout << "\r\033[K";
+    counting.clear();
     if (show != Show::nothing) {
       std::cout << shown(to) << ": " << with_commas(done.images) << ' '
                 << plural(done.images, "image") << (done.was_complete ? ", there already" : "")

@@ -2,76 +2,31 @@
 
 #include "apps/gpu.h"
 
-#include <millrace/core/error.h>
-
-#include <utility>
+#include <millrace/training/device_memory.h>
 
 namespace millrace::apps {
 
-void DeviceMemoryPlan::charge(std::string name, std::uint64_t count, Bytes each) {
-  if (!memory_ || count * each.count == 0) return;
-  charges_.push_back({std::move(name), count, each});
-  charged_ += charges_.back().total();
-}
-
-std::string DeviceMemoryPlan::text() const {
-  if (!memory_) return {};
-  Budget sum(memory_->free);
-  for (const Budget::Charge& charge : charges_) sum.charge(charge.name, charge.count, charge.each);
-  return concat("memory of the device, of which ", memory_->free, " is free\n", sum.text());
-}
-
-void DeviceMemoryPlan::check(const std::function<std::int64_t()>& largest_batch,
-                             std::string_view advice) const {
-  if (fits()) return;
-  const std::int64_t batch = largest_batch();
-  std::string lines = text();
-  lines.pop_back();  // whoever prints the error ends the line
-  throw ErrorWithSum(
-      concat("device memory: the plan needs ", charged_, " but ", memory_->free, " of ",
-             memory_->total, " is free; ",
-             batch > 0 ? concat("use --batch ", batch, ", the largest that is sure to fit, or")
-                       : std::string("no batch fits: use"),
-             " a smaller model or --precision fp16", advice, ". The sum:\n", lines));
-}
-
-void charge_model(Pipeline& pipeline, const nn::Engine& engine,
-                  const std::vector<nn::MemoryLine>& lines) {
-  if (!engine.shares_host_memory()) return;
-  for (const nn::MemoryLine& line : lines) pipeline.charge("model: " + line.name, 1, line.bytes);
-}
-
-void charge_model(DeviceMemoryPlan& plan, const std::vector<nn::MemoryLine>& lines) {
-  for (const nn::MemoryLine& line : lines) plan.charge("model: " + line.name, 1, line.bytes);
-}
-
-void check_evaluation_memory(const nn::Engine& engine, const nn::Executor& executor,
-                             const nn::CompileOptions& compile, const DeviceBatchFactory& batches,
-                             std::uint64_t count) {
+void check_evaluation_memory(const OnePass& pass) {
+  const nn::Engine& engine = pass.engine();
+  const nn::CompileOptions& compile = pass.compile_options();
+  const auto charge_batches = [](DeviceMemoryPlan& plan, const DeviceBatchFactory& batches) {
+    plan.charge("device batches", kDeviceBatches, batches.device_bytes());
+  };
   DeviceMemoryPlan plan(engine);
-  charge_model(plan, executor.memory());
-  plan.charge("device batches", count, batches.device_bytes());
+  charge_model(plan, pass.executor().memory());
+  charge_batches(plan, pass.device_batches());
   const auto fits = [&](std::int64_t batch) {
     nn::CompileOptions smaller = compile;
     smaller.batch = batch;
     smaller.other_batches.clear();
-    DeviceBatchFactory slots = batches;
-    slots.capacity = batch;
+    DeviceBatchFactory batches = pass.device_batches();
+    batches.capacity = batch;
     DeviceMemoryPlan other(engine);
-    charge_model(other, planned_gpu_memory(executor.model(), smaller, engine.precision()));
-    other.charge("device batches", count, slots.device_bytes());
+    charge_model(other, planned_gpu_memory(pass.model(), smaller, engine.precision()));
+    charge_batches(other, batches);
     return other.fits();
   };
   plan.check([&] { return largest_that_fits(compile.batch, fits); });
-}
-
-std::int64_t largest_that_fits(std::int64_t most, const std::function<bool(std::int64_t)>& fits) {
-  std::int64_t fitting = 0, too_large = most + 1;
-  while (too_large - fitting > 1) {
-    const std::int64_t middle = fitting + (too_large - fitting) / 2;
-    (fits(middle) ? fitting : too_large) = middle;
-  }
-  return fitting;
 }
 
 }  // namespace millrace::apps

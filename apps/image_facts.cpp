@@ -1,10 +1,11 @@
 #include "apps/image_facts.h"
 
-#include "apps/choose.h"
 #include "apps/machine.h"
 
 #include <millrace/image/orientation.h>
 #include <millrace/io/decode.h>
+#include <millrace/io/watch.h>
+#include <millrace/nodes/decode_into.h>
 #include <millrace/pipeline/pipeline.h>
 
 #include <algorithm>
@@ -80,6 +81,9 @@ std::vector<std::string> look_at_all(const std::shared_ptr<const Dataset>& datas
                                      std::stop_token stop) {
   std::vector<std::string> unreadable;
   std::uint64_t done = 0;
+  DecoderOptions decoder =
+      decoders_within(Bytes{memory_limit().count / 2}, o.threads, o.max_image_pixels);
+  decoder.exif_orientation = true;
   Counting counting(show, o.full ? "decoding" : "reading headers", "images");
   Pipeline p({.name = "inspect", .threads = o.threads});
   auto chunks =
@@ -92,9 +96,7 @@ std::vector<std::string> look_at_all(const std::shared_ptr<const Dataset>& datas
         };
       });
   auto looked = p.then(chunks, {.name = "look", .concurrency = kAllThreads},
-                       Look(dataset, facts, o.full,
-                            decoder_options(Bytes{memory_limit().count / 2}, o.threads,
-                                            o.max_image_pixels, {.exif_orientation = true})));
+                       Look(dataset, facts, o.full, decoder));
   p.sink(looked, {.name = "collect"}, [&](const Looked& part) {
     unreadable.insert(unreadable.end(), part.unreadable.begin(), part.unreadable.end());
     counting(done += part.count);

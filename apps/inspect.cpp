@@ -128,7 +128,7 @@ int inspect(const Arguments& arguments) {
     inspect_model(options);
     return 0;
   }
-  Interrupt interrupt;
+  Interrupt interrupt(last_words());
   try {
     if (options.what == "model") {
       inspect_against(options, interrupt.token());

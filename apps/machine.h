@@ -1,15 +1,13 @@
 #pragma once
-// What this machine is and offers: memory, its processor and a place for what is kept.
+// What this machine is and offers: its processor, memory and a place for what is kept.
 
 #include <millrace/core/bytes.h>
+#include <millrace/core/machine_limits.h>  // memory_limit()
 
 #include <filesystem>
 #include <string>
 
 namespace millrace::apps {
-
-/// The memory that this process may use: the smaller of the machine's and its cgroup's.
-[[nodiscard]] Bytes memory_limit();
 
 /// This program's folder in the user's cache, by the rules of the XDG Base Directory Specification;
 /// empty where there is no home.

@@ -43,7 +43,7 @@ void print_help(std::ostream& out) {
   out << "\n'millrace COMMAND --help' tells the options of a command.\n"
          "The shortest way to a model: millrace train PHOTOS, where PHOTOS holds one folder of\n"
          "images for each class.\n"
-         "Exit status: 0 ok, 1 the run failed, 2 bad usage, 130 or 143 stopped by a signal.\n";
+         "Exit status: 0 ok, 1 the run failed, 2 bad usage, 129, 130 or 143 stopped by a signal.\n";
 }
 
 /// Lets large images go back to the system when they are freed, so that what is planned for them
@@ -85,7 +85,8 @@ int main(int argc, char** argv) {
   try {
     const int status = run(Arguments(argv + 1, argv + argc));
     std::cout.flush();
-    if (!std::cout) throw millrace::Error("cannot write to standard output");
+    // Who was stopped says so in any case: a terminal that has gone takes the output with it.
+    if (!std::cout && status < 128) throw millrace::Error("cannot write to standard output");
     return status;
   } catch (const millrace::UsageError& error) {
     std::cerr << "millrace: " << millrace::shown(error.what()) << '\n';

@@ -7,16 +7,15 @@
 #include "apps/engine_choice.h"
 #include "apps/file_list.h"
 #include "apps/left_out_report.h"
-#include "apps/one_pass.h"
 #include "apps/table_rows.h"
 
 #include <millrace/core/shown_text.h>
 #include <millrace/nn/probabilities.h>
 #include <millrace/pipeline/interrupt.h>
-#include <millrace/pipeline/pipeline.h>
 #include <millrace/training/find_model.h>
 #include <millrace/training/options/options.h>
 #include <millrace/training/outputs.h>
+#include <millrace/training/prediction.h>
 #include <millrace/training/tables.h>
 
 #include <nlohmann/json.hpp>
@@ -26,7 +25,6 @@
 #include <iostream>
 #include <memory>
 #include <numeric>
-#include <span>
 #include <utility>
 
 namespace millrace::apps {
@@ -63,68 +61,26 @@ void check(PredictOptions& o) {
   choose(o.machine);
 }
 
-/// The model's outputs for a batch of samples.
-struct Outputs {
-  std::vector<float> values;           ///< [capacity][width]
-  std::vector<std::uint32_t> samples;  ///< [capacity] which ones
-  std::int64_t size = 0;
-};
-
-/// Makes the slots of a pool of them.
-struct OutputsFactory {
-  std::size_t rows = 0, width = 0;
-
-  [[nodiscard]] Outputs operator()() const {
-    return {std::vector<float>(rows * width), std::vector<std::uint32_t>(rows)};
-  }
-  [[nodiscard]] Bytes bytes() const {
-    return {rows * (width * sizeof(float) + sizeof(std::uint32_t))};
-  }
-};
-
 struct Prediction {
   PredictOptions options;
-  SavedModel saved;
-  SampleSet samples;                      ///< images or rows
+  SavedModel saved;                       ///< the session's, once there is one
+  SampleSet samples;                      ///< images or rows; likewise
   std::shared_ptr<const TableRows> rows;  ///< null: images
-  std::shared_ptr<const nn::Engine> engine;
-  std::shared_ptr<nn::Executor> executor;
-};
-
-/// A node for the engine's thread.
-class Predict {
- public:
-  explicit Predict(std::shared_ptr<nn::Executor> executor) : executor_(std::move(executor)) {}
-  Lease<Outputs> operator()(const With<Lease<DeviceBatch>, Outputs>& batch) const {
-    Outputs& outputs = *batch.slot;
-    outputs.size = batch.item->size;
-    if (outputs.size == 0) return batch.slot;
-    executor_->predict(batch.item->view(), outputs.values);
-    // One pass in the order of the list: a sample's position in it is its number.
-    for (std::size_t i = 0; i < static_cast<std::size_t>(outputs.size); ++i) {
-      outputs.samples[i] = static_cast<std::uint32_t>(batch.item->positions[i]);
-    }
-    return batch.slot;
-  }
-
- private:
-  std::shared_ptr<nn::Executor> executor_;
 };
 
 /// Prints a line a sample.
 class Printer {
  public:
-  explicit Printer(const Prediction& prediction)
-      : prediction_(prediction),
-        classes_(class_names(prediction.saved.model)),
-        outputs_(nn::output_kind(prediction.saved.model)) {}
+  Printer(const PredictOptions& options, const TableRows* rows, const OnePass& pass)
+      : options_(options),
+        rows_(rows),
+        dataset_(*pass.samples().dataset),
+        classes_(class_names(pass.model())),
+        outputs_(nn::output_kind(pass.model())) {}
 
-  void operator()(const Lease<Outputs>& outputs) const {
-    const auto width = outputs->values.size() / outputs->samples.size();
-    for (std::size_t i = 0; i < static_cast<std::size_t>(outputs->size); ++i) {
-      print(
-          outputs->samples[i],
-          nn::class_probabilities(outputs_, std::span(outputs->values).subspan(i * width, width)));
+  void operator()(const Predicted& some) const {
+    for (std::size_t i = 0; i < some.samples.size(); ++i) {
+      print(some.samples[i], nn::class_probabilities(outputs_, some.outputs(i)));
     }
     std::cout.flush();
   }
@@ -135,13 +91,12 @@ class Printer {
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::stable_sort(order.begin(), order.end(),
                      [&](std::size_t a, std::size_t b) { return p[a] > p[b]; });
-    order.resize(std::min(order.size(), static_cast<std::size_t>(prediction_.options.top)));
-    prediction_.options.json ? print_json(sample, p, order) : print_text(sample, p, order);
+    order.resize(std::min(order.size(), static_cast<std::size_t>(options_.top)));
+    options_.json ? print_json(sample, p, order) : print_text(sample, p, order);
   }
   void print_text(std::uint32_t sample, const std::vector<double>& p,
                   const std::vector<std::size_t>& order) const {
-    std::cout << shown(prediction_.samples.dataset->name(sample)) << std::fixed
-              << std::setprecision(4);
+    std::cout << shown(dataset_.name(sample)) << std::fixed << std::setprecision(4);
     for (const std::size_t i : order) std::cout << '\t' << shown(classes_[i]) << '\t' << p[i];
     std::cout << '\n';
   }
@@ -157,59 +112,27 @@ class Printer {
   }
 
   nlohmann::ordered_json place_of(std::uint32_t sample) const {
-    if (prediction_.rows == nullptr) return {{"path", prediction_.samples.dataset->name(sample)}};
-    const auto [table, row] = prediction_.rows->place(sample);
+    if (rows_ == nullptr) return {{"path", dataset_.name(sample)}};
+    const auto [table, row] = rows_->place(sample);
     return {{"path", table.file()}, {"row", row}};
   }
 
-  const Prediction& prediction_;
+  const PredictOptions& options_;
+  const TableRows* rows_;  // or null
+  const Dataset& dataset_;
   std::vector<std::string> classes_;
   nn::OutputKind outputs_;
 };
 
-OnePass pass_of(const Prediction& t) {
-  return {.model = t.saved.model,
-          .samples = t.samples,
-          .machine = t.options.machine,
-          .batch = t.options.batch,
-          .max_image_pixels = t.options.max_image_pixels,
-          .engine = t.engine};
-}
-
-/// list - decode - batch - copy - cast - predict - print.
-Pipeline compose(const Prediction& t) {
-  const OnePass pass = pass_of(t);
-  DirectoryReader reader = make_reader(pass);
-
-  Pipeline p({.name = "predict",
-              .budget = t.options.machine.memory_budget.value(),
-              .threads = t.options.machine.threads});
-  p.charge("index", 1, t.samples.dataset->index_bytes());
-  p.charge("order of samples", 1, reader.bytes());
-  charge_model(p, *t.engine, t.executor->memory());
-  auto host = p.pool<HostBatch>("host batches", 3, host_batches(pass));
-  auto device = p.pool<DeviceBatch>("device batches", kDeviceBatches, device_batches(pass));
-  auto outputs =
-      p.pool<Outputs>("outputs", 2,
-                      OutputsFactory{static_cast<std::size_t>(pass.batch),
-                                     static_cast<std::size_t>(output_width(pass.model))});
-
-  auto inputs = add_inputs(p, pass, std::move(reader), host, device, skip());
-  auto predicted = p.then(p.with(inputs, {.name = "output slot"}, outputs),
-                          {.name = "predict", .on = On::engine}, Predict(t.executor));
-  p.sink(predicted, {.name = "print", .on = On::blocking}, Printer(t));
-  return p;
-}
-
-void prepare(Prediction& t) {
-  t.options.batch = std::min<std::int64_t>(t.options.batch, t.samples.size());
-  t.engine = engine_for({.machine = t.options.machine});
-  const OnePass pass = pass_of(t);
-  const nn::CompileOptions compile{.batch = t.options.batch,
-                                   .other_batches = make_reader(pass).short_batches(),
-                                   .training = false};
-  t.executor = t.engine->compile(t.saved.model, compile);
-  check_evaluation_memory(*t.engine, *t.executor, compile, device_batches(pass), kDeviceBatches);
+PredictionSession session_of(Prediction& t) {
+  const MachineSpec& machine = t.options.machine;
+  return PredictionSession(engine_for({.machine = machine}), std::move(t.saved),
+                           std::move(t.samples),
+                           {.batch = t.options.batch,
+                            .on_bad_image = skip(),
+                            .max_image_pixels = t.options.max_image_pixels,
+                            .budget = machine.memory_budget.value(),
+                            .threads = machine.threads});
 }
 
 /// Finds what there is to predict; false if there is nothing.
@@ -258,12 +181,10 @@ int predict(const Arguments& arguments) {
     complaints.sum_up(json);
     return 1;
   }
-  prepare(t);
-  Pipeline p = compose(t);
-  p.check();
-  t.executor->allocate();
-  t.executor->write(nn::Arena::parameters, t.saved.parameters);
-  const Report report = p.run(interrupt.token());
+  const PredictionSession session = session_of(t);
+  check_evaluation_memory(session.pass());
+  const Report report =
+      session.run(Printer(t.options, t.rows.get(), session.pass()), interrupt.token());
   if (report.stopped) {
     std::cerr << "millrace: stopped by a signal before all samples were looked at\n";
     return interrupt.exit_status();

@@ -4,10 +4,9 @@
 #include "apps/engine_choice.h"
 #include "apps/gpu.h"
 #include "apps/progress.h"
-#include "apps/replay.h"
-#include "apps/resident.h"
 #include "apps/training_input.h"
 
+#include <millrace/nodes/decode_into.h>
 #include <millrace/pipeline/threads.h>
 #include <millrace/training/class_weights.h>
 #include <millrace/training/find_model.h>
@@ -27,9 +26,6 @@
 
 namespace millrace::apps {
 namespace {
-
-/// To ask a device for results is to wait for it; this often it does not show.
-constexpr std::int64_t kStepsBetweenResults = 50;
 
 /// Labels mean to the data what they mean to a model from a file.
 void match_classes_of_model(const TrainSpec& o, TrainingData& data) {
@@ -88,8 +84,7 @@ void fit(const TrainSpec& o, const ResumedRun* kept, const Watch& watch, Trainin
   const Bytes budget = o.machine.memory_budget.value();
   fit_preprocessing(o.images, t.data.training, t.model,
                     {.on_bad_image = bad_image_policy(o),
-                     .decoder = decoder_options(budget, o.machine.threads, o.data.max_image_pixels,
-                                                t.model.preprocessing),
+                     .decoder = decoders_within(budget, o.machine.threads, o.data.max_image_pixels),
                      .threads = o.machine.threads,
                      .budget = budget,
                      .watch = watch,
@@ -116,7 +111,7 @@ Training prepare_training(TrainSpec spec, TrainingData data, const Watch& watch,
   const bool keeps_model = resumed != nullptr && resumed->keeps_model;
   if (resumed != nullptr && !keeps_model) check_model_file(spec.model.name);
   if (!keeps_model) match_classes_of_model(spec, t.data);
-  if (spec.data.resident) check_resident(spec, engine.get());
+  check_feed(spec, engine.get());
   t.model = keeps_model ? model_of_run(resumed->point, t.data, spec)
                         : make_model(spec, *t.data.training.dataset);
   if (t.model.input.rank() != 3 && !spec.augmentation.is_identity()) {
@@ -137,27 +132,21 @@ Training prepare_training(TrainSpec spec, TrainingData data, const Watch& watch,
   t.goes_on = resumed != nullptr;
   t.spec = std::move(spec);
   const bool has_own_memory = !t.engine->shares_host_memory();
-  if (t.spec.machine.report_every == 0) {
-    // Of resident data 50 steps are one batch (resident.h), which should not be waited for alone.
-    const std::int64_t on_device = kStepsBetweenResults * (t.spec.data.resident ? 4 : 1);
-    t.spec.machine.report_every = has_own_memory ? on_device : 1;
-  }
   if (has_own_memory) t.watch = profiler_ranges();
   const TrainSpec& o = t.spec;
   if (o.data.on_bad_image == BadImages::skip) {
     t.lost = std::make_shared<LostSamples>(t.data.training, t.data.validation);
   }
-  const DirectoryReader reader = make_reader(t);
-  if (o.data.replay > 0) {
-    check_replay(o, reader.training_steps());
-    t.data.validation_description = "none, since the input is replayed";
-    t.kept = std::make_shared<KeptBatches>();
+  if (o.data.replay > 0) t.data.validation_description = "none, since the input is replayed";
+  t.feed = make_feed(t);
+  if (o.machine.report_every == 0) {
+    t.spec.machine.report_every = has_own_memory ? t.feed->steps_between_results() : 1;
   }
-  const std::uint64_t steps = run_steps(o, reader);
+  const std::uint64_t steps = t.feed->updates();
   choose_schedule(t.spec, steps);
   choose_pruning(t.spec.pruning, steps);
   t.compile = {.batch = o.batch,
-               .other_batches = reader.short_batches(),
+               .other_batches = t.feed->reader().short_batches(),
                .loss = loss_of(o.loss, o.labels, t.model),
                .label_smoothing = o.label_smoothing,
                .optimizer = o.optimizer,
@@ -179,7 +168,6 @@ Training prepare_training(TrainSpec spec, TrainingData data, const Watch& watch,
     t.saved.push_back(t.pruner);
   }
   t.saved.insert(t.saved.end(), t.callbacks.begin(), t.callbacks.end());
-  if (o.data.resident) t.resident = resident_data(t);
   return t;
 }
 

@@ -2,19 +2,18 @@
 // What a person sees while it works: one line that is drawn again on a terminal, plain lines
 // elsewhere.
 
+#include "apps/terminal.h"
+#include "apps/time_left.h"
+
 #include <millrace/pipeline/stall_watch.h>
 #include <millrace/training/logger.h>
 
 #include <chrono>
 #include <cstdint>
-#include <iosfwd>
-#include <optional>
 #include <string>
-#include <utility>
+#include <vector>
 
 namespace millrace::apps {
-
-enum class Show { nothing, lines, bar };
 
 /// `bar` on a terminal, `lines` elsewhere, `nothing` if quiet.
 [[nodiscard]] Show how_to_show(bool quiet);
@@ -26,41 +25,58 @@ enum class Show { nothing, lines, bar };
 /// times a second; gone when destroyed.
 class Counting {
  public:
-  Counting(Show show, std::string text, std::string unit);
-  ~Counting();
+  Counting(Screen screen, std::string text, std::string unit);
+  ~Counting() { clear(); }
   Counting(const Counting&) = delete;
   Counting& operator=(const Counting&) = delete;
   void operator()(std::uint64_t count);
+  /// Before something else is printed.
+  void clear() { line_.clear(); }
 
  private:
-  Show show_;
+  Screen screen_;
+  StatusLine line_{screen_};
   std::string text_, unit_;
-  std::chrono::steady_clock::time_point next_{};
-  bool is_drawn_ = false;
+  Screen::Clock::time_point next_{};
 };
 
-/// The progress of training.
+/// What progress must know of a run.
+struct RunSize {
+  std::uint32_t epochs = 1;
+  std::uint32_t training_steps = 0, validation_steps = 0;  ///< of an epoch
+  std::int64_t batch = 1;
+  bool tells_accuracy = true;  ///< the loss counts right answers
+};
+
+/// The progress of training: a line that tells of the step, with the time that the run will still
+/// take, and one for each epoch. On a terminal the first is drawn again; elsewhere it is printed
+/// now and then, a minute after the start or the last line and later, in long runs, up to ten.
+/// Lines of a terminal have what its width has room for.
 class TrainingProgress {
  public:
-  /// `tells_accuracy`: the loss counts right answers.
-  TrainingProgress(Show show, std::uint32_t epochs, std::int64_t batch, bool tells_accuracy = true);
+  TrainingProgress(Screen screen, const RunSize& run);
+  TrainingProgress(const TrainingProgress&) = delete;
+  TrainingProgress& operator=(const TrainingProgress&) = delete;
   void step(const StepRecord& record);
   void epoch(const EpochRecord& record);
-  /// Ends a line that is being drawn, before something else is printed.
-  void finish();
+  /// Takes the line that is being drawn off the screen, before something else is printed.
+  void finish() { line_.clear(); }
 
  private:
-  using Clock = std::chrono::steady_clock;
+  using Time = Screen::Clock::time_point;
+  [[nodiscard]] bool is_bar() const { return screen_.show == Show::bar; }
+  [[nodiscard]] std::string epoch_of(std::uint32_t epoch) const;
   [[nodiscard]] std::string accuracy(const char* name, const nn::StepResult& result) const;
+  [[nodiscard]] std::string step_line(const StepRecord& record) const;
+  [[nodiscard]] std::vector<LinePart> epoch_parts(const EpochRecord& record) const;
+  void print_pruning(const EpochRecord& record);
+  void wait_for_next(Time now);
 
-  Show show_;
-  std::uint32_t epochs_;
-  std::int64_t batch_;
-  bool tells_accuracy_;
-  Clock::time_point next_{}, phase_begin_ = Clock::now();
-  std::optional<std::pair<std::uint32_t, Phase>> phase_{};  // with its epoch
-  std::uint32_t first_steps_ = 1;                           // of the phase: up to its first record
-  bool is_drawn_ = false;
+  Screen screen_;
+  StatusLine line_{screen_};
+  RunSize run_;
+  TimeLeft left_;
+  Time begin_, next_;
   std::string pruning_;  // the line of the epoch before
 };
 

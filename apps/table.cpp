@@ -1,21 +1,16 @@
 #include "apps/table.h"
 
+#include <millrace/core/text_width.h>
+
 #include <algorithm>
 #include <ostream>
 
 namespace millrace::apps {
-namespace {
-
-/// Characters of UTF-8 text: all bytes but those that continue one.
-std::size_t width_of(const std::string& text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
-  }));
-}
-
-}  // namespace
 
 std::ostream& operator<<(std::ostream& out, const Table& table) {
+  const auto width_of = [](const std::string& text) {
+    return static_cast<std::size_t>(text_columns(text));
+  };
   std::vector<std::size_t> widths;
   for (const std::vector<std::string>& row : table.rows_) {
     widths.resize(std::max(widths.size(), row.size()));

@@ -7,7 +7,7 @@
 
 namespace millrace::apps {
 
-/// Rows of cells. Columns are as wide as their widest cell, counted in characters; the first
+/// Rows of cells. Columns are as wide as their widest cell, as a terminal shows it; the first
 /// `left_columns` are flush left, the others flush right.
 class Table {
  public:

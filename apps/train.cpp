@@ -3,11 +3,8 @@
 #include "apps/commands.h"
 #include "apps/left_out_report.h"
 #include "apps/prepare_training.h"
-#include "apps/replay.h"
-#include "apps/resident.h"
 #include "apps/resume.h"
 #include "apps/run_recipe.h"
-#include "apps/show_augmented.h"
 #include "apps/train_options.h"
 #include "apps/training_losses.h"
 #include "apps/training_memory.h"
@@ -17,6 +14,7 @@
 #include <millrace/core/shown_text.h>
 #include <millrace/io/files.h>
 #include <millrace/pipeline/interrupt.h>
+#include <millrace/training/augmented_samples.h>
 #include <millrace/training/loss_choice.h>
 #include <millrace/training/run_files.h>
 #include <millrace/training/sample_prints.h>
@@ -33,6 +31,8 @@ namespace millrace::apps {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::size_t kLabelWidth = 12;  // of lines about the run
 
 Training prepare(const TrainSpec& spec, const ResumedRun* resumed, Show show,
                  std::stop_token stop) {
@@ -56,29 +56,21 @@ Error explained(const StageError& error, const TrainSpec& o) {
       concat(error.what(), could_skip ? " (or leave such files out: --on-bad-image skip)" : ""));
 }
 
-/// For --replay.
-void load_kept_batches(const Training& t, Show show, std::stop_token stop) {
+/// What the run needs loaded before it begins.
+void load(Feed& feed, const TrainSpec& spec, Show show, std::stop_token stop) {
+  const std::string what = feed.to_load();
+  if (what.empty()) return;
   try {
-    print_left_out(load_kept(t, std::move(stop)));
-  } catch (const StageError& error) {
-    throw explained(error, t.spec);
-  }
-  if (show == Show::nothing) return;
-  std::cout << "replay      the first " << t.kept->size() << " batches, again and again\n"
-            << std::flush;
-}
-
-/// For --resident.
-void load_resident_data(const Training& t, Show show, std::stop_token stop) {
-  try {
-    Counting counting(show, "loading the data into the GPU's memory", "samples");
+    Counting counting(show, "loading " + what, "samples");
     print_left_out(
-        load_resident(t, {[&counting](std::uint64_t count) { counting(count); }, std::move(stop)}));
+        feed.load({[&counting](std::uint64_t count) { counting(count); }, std::move(stop)}));
   } catch (const StageError& error) {
-    throw explained(error, t.spec);
+    throw explained(error, spec);
   }
   if (show == Show::nothing) return;
-  std::cout << "resident    " << describe_resident(t) << " in the GPU's memory\n" << std::flush;
+  std::string label = feed.name();
+  label.resize(kLabelWidth, ' ');
+  std::cout << label << feed.describe() << '\n' << std::flush;
 }
 
 /// Runs the pipeline and writes its report, also of a run that fails.
@@ -166,8 +158,12 @@ int run_in(RunDirectory& directory, const Training& t, ResumedRun* resumed, Show
   directory.write_choices(t.engine->choices());
   directory.write_data(
       to_json(record_of(t.data.training, t.data.validation, t.spec.labels.class_names)));
-  TrainingProgress progress(show, t.spec.epochs, t.spec.batch,
-                            has_right_answers(t.compile.loss, t.model));
+  const DirectoryReader reader = t.feed->reader();
+  TrainingProgress progress(show, {.epochs = t.spec.epochs,
+                                   .training_steps = reader.training_steps(),
+                                   .validation_steps = reader.validation_steps(),
+                                   .batch = t.spec.batch,
+                                   .tells_accuracy = has_right_answers(t.compile.loss, t.model)});
   RunFiles files(directory, contents_of(t), file_options(t));
   Pipeline pipeline =  // from where the state is now
       compose_training(t, directory.trace_file(), both(files.watchers(), watchers_of(progress)));
@@ -196,10 +192,9 @@ int run_training(Training t, const TrainOptions& options, ResumedRun* resumed, S
   // All that can still fail comes before an old run is replaced.
   std::optional<ContactSheet> sheet;
   if (t.spec.images.show_augmented > 0 && resumed == nullptr) {
-    sheet = augmented_samples(t, t.spec.images.show_augmented, interrupt.token());
+    sheet = augmented_samples(t.feed->options(), t.spec.images.show_augmented, interrupt.token());
   }
-  if (t.kept != nullptr) load_kept_batches(t, show, interrupt.token());
-  if (t.resident != nullptr) load_resident_data(t, show, interrupt.token());
+  load(*t.feed, t.spec, show, interrupt.token());
   allocate(t);
   if (resumed != nullptr) return run_in(resumed->directory, t, resumed, show, interrupt);
   RunDirectory directory(t.spec.run.directory, options.overwrite ? OldRun::replace : OldRun::refuse,
@@ -239,7 +234,7 @@ int train(const Arguments& arguments) {
   line.then([&] { begin_as_asked(line, options); });
   if (!line.parse(arguments)) return 0;
 
-  Interrupt interrupt;
+  Interrupt interrupt(last_words());
   const Show show = how_to_show(options.quiet);
   try {
     const std::shared_ptr<ResumedRun> resumed = open_resumed(options, line);

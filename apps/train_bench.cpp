@@ -1,8 +1,6 @@
 #include "apps/train_bench.h"
 
 #include "apps/prepare_training.h"
-#include "apps/replay.h"
-#include "apps/resident.h"
 #include "apps/step_costs.h"
 #include "apps/training_memory.h"
 #include "apps/training_pipeline.h"
@@ -85,10 +83,11 @@ Pipeline compose_loading(const Training& t, Counts& counts) {
   Pipeline p({.name = "loading alone",
               .budget = t.spec.machine.memory_budget.value(),
               .threads = t.spec.machine.threads});
-  p.sink(add_loading(p, t), {.name = "drop"}, [&counts](const Lease<HostBatch>& batch) {
-    counts.samples += batch->size;
-    counts.steps += batch->tag.count;
-  });
+  p.sink(t.feed->add(p, FeedStart::of(*t.state)), {.name = "drop"},
+         [&counts](const Lease<HostBatch>& batch) {
+           counts.samples += batch->size;
+           counts.steps += batch->tag.count;
+         });
   return p;
 }
 
@@ -143,14 +142,14 @@ TrainMeasured measure_training(const TrainingData& data, const BenchDevice& devi
   const Training t =
       prepare_training(spec_of(o, device, batch, *data.training.dataset), data, {}, device.engine);
   check_device_memory(t);
-  if (t.kept != nullptr) (void)load_kept(t, stop);
-  if (t.resident != nullptr) (void)load_resident(t, {{}, stop});
+  (void)t.feed->load({{}, stop});
   TrainMeasured m;
   m.batch = batch;
   measure_in_turns(t, o, m, stop);
 
-  if (t.kept != nullptr) m.training.report.remarks.push_back(describe_replay(t));
-  if (t.resident != nullptr) m.training.report.remarks.push_back(resident_remark(t));
+  if (const std::string fed = t.feed->remark(); !fed.empty()) {
+    m.training.report.remarks.push_back(fed);
+  }
   const Report& report = m.training.report;
   m.steps = m.training.steps;
   const auto steps = static_cast<double>(m.steps);

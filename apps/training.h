@@ -7,10 +7,9 @@
 #include <millrace/nodes/lost_samples.h>
 #include <millrace/pipeline/stage_watch.h>
 #include <millrace/training/callback.h>
+#include <millrace/training/feed.h>
 #include <millrace/training/pretrained.h>
 #include <millrace/training/pruner.h>
-#include <millrace/training/replay.h>
-#include <millrace/training/resident.h>
 #include <millrace/training/train_spec.h>
 
 #include <memory>
@@ -28,12 +27,11 @@ struct Training {
   std::shared_ptr<const Pretrained> pretrained;  ///< --weights, or null
   std::shared_ptr<Pruner> pruner;                ///< may be null
   Callbacks callbacks;
-  SavedParts saved;                        ///< what a checkpoint holds besides the state
-  std::shared_ptr<KeptBatches> kept;       ///< --replay: what load_kept() fills; else null
-  std::shared_ptr<ResidentData> resident;  ///< --resident: what load_resident() fills; else null
-  std::shared_ptr<StageWatch> watch;       ///< told of the stages' work; may be null
-  bool goes_on = false;                    ///< from a checkpoint of an earlier run
-  std::shared_ptr<LostSamples> lost;       ///< with --on-bad-image skip, else null
+  SavedParts saved;                   ///< what a checkpoint holds besides the state
+  std::shared_ptr<Feed> feed;         ///< where the batches come from
+  bool goes_on = false;               ///< from a checkpoint of an earlier run
+  std::shared_ptr<StageWatch> watch;  ///< told of the stages' work; may be null
+  std::shared_ptr<LostSamples> lost;  ///< with --on-bad-image skip, else null
 };
 
 }  // namespace millrace::apps

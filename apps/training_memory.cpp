@@ -1,7 +1,6 @@
 #include "apps/training_memory.h"
 
 #include "apps/gpu.h"
-#include "apps/training_input.h"
 
 #include <algorithm>
 
@@ -20,17 +19,16 @@ Bytes planned_memory(const Training& t, std::int64_t batch, nn::Precision precis
   return most;
 }
 
-void charge_data(DeviceMemoryPlan& plan, const Training& t) {
-  if (t.resident != nullptr) plan.charge("resident samples", 1, t.resident->pixels->bytes());
-  plan.charge("device batches", kDeviceBatches, device_batches(t).device_bytes());
+void charge_data(DeviceMemoryPlan& plan, const Feed& feed, std::int64_t batch) {
+  for (const Budget::Charge& part : feed.device_memory(batch)) {
+    plan.charge(part.name, part.count, part.each);
+  }
 }
 
 bool would_fit(const Training& t, std::int64_t batch) {
   DeviceMemoryPlan plan(*t.engine);
   plan.charge("model", 1, planned_memory(t, batch, t.engine->precision()));
-  Training smaller = t;
-  smaller.spec.batch = batch;
-  charge_data(plan, smaller);
+  charge_data(plan, *t.feed, batch);
   return plan.fits();
 }
 
@@ -46,7 +44,7 @@ std::vector<nn::MemoryLine> model_memory(const Training& t) {
 DeviceMemoryPlan device_memory(const Training& t) {
   DeviceMemoryPlan plan(*t.engine);
   charge_model(plan, model_memory(t));
-  charge_data(plan, t);
+  charge_data(plan, *t.feed, t.spec.batch);
   return plan;
 }
 
@@ -55,7 +53,7 @@ void check_device_memory(const Training& t) {
     return largest_that_fits(t.spec.batch,
                              [&t](std::int64_t batch) { return would_fit(t, batch); });
   };
-  device_memory(t).check(largest_batch, t.resident != nullptr ? ", or leave --resident out" : "");
+  device_memory(t).check(largest_batch, t.feed->memory_advice());
 }
 
 std::string describe_device_memory(const Training& t) {

@@ -1,8 +1,9 @@
 #pragma once
 // The memory of a training run's model, and what the run takes of a device that has its own.
 
-#include "apps/device_memory.h"
 #include "apps/training.h"
+
+#include <millrace/training/device_memory.h>
 
 #include <string>
 #include <vector>

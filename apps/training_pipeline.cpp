@@ -1,16 +1,10 @@
 #include "apps/training_pipeline.h"
 
 #include "apps/gpu.h"
-#include "apps/lists.h"
 #include "apps/progress.h"
-#include "apps/replay.h"
-#include "apps/resident.h"
-#include "apps/training_input.h"
 #include "apps/training_memory.h"
 
 #include <millrace/nn/initialize.h>
-#include <millrace/nodes/cast.h>
-#include <millrace/nodes/copy_to_device.h>
 #include <millrace/training/prune_step.h>
 #include <millrace/training/take_snapshot.h>
 #include <millrace/training/train_step.h>
@@ -27,13 +21,6 @@ std::size_t weight_elements(const nn::Model& model) {
 }
 
 }  // namespace
-
-Stream<Lease<HostBatch>> add_loading(Pipeline& p, const Training& t) {
-  if (t.kept != nullptr) return add_replay(p, t);
-  if (t.resident != nullptr) return add_resident(p, t);
-  auto host = p.pool<HostBatch>("host batches", t.spec.machine.slots, host_batches(t));
-  return add_reading(p, t, make_reader(t), host);
-}
 
 Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
                           Logger::Watchers watchers) {
@@ -56,20 +43,14 @@ Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
   for (const auto& callback : t.callbacks) kept += callback->array_bytes();
   if (kept.count > 0) p.charge("best weights", 3, kept);  // kept, and two copies on the way
   if (t.pruner != nullptr) p.charge("pruning", 1, t.pruner->scratch(t.compile.average.has_value()));
-  auto batches = add_loading(p, t);
 
-  auto device = p.pool<DeviceBatch>("device batches", kDeviceBatches, device_batches(t));
+  auto inputs = add_upload(p, t.feed->add(p, FeedStart::of(*t.state)), t.feed->upload());
   const bool checkpoints = o.run.checkpoints;
   auto snapshots = p.pool<Snapshot>("snapshot", 1, SnapshotFactory{t.state, t.saved, checkpoints});
-  const auto rate = [base = *o.learning_rate, schedule = o.schedule](std::uint64_t step) {
+  const auto rate = [schedule = o.schedule](double base, std::uint64_t step) {
     return nn::learning_rate(schedule, base, step - 1);
   };
 
-  CopyToDevice copy(t.engine);
-  if (moves_on_device(t)) copy.move_as(o.augmentation, o.seed);
-  auto on_device =
-      p.then(p.with(batches, {.name = "device slot"}, device), {.name = "copy"}, std::move(copy));
-  auto inputs = p.then(on_device, {.name = "cast"}, Cast(t.model.preprocessing, t.model.input));
   // One thread, one item at a time, stage after stage.
   TrainStep step(t.state, rate);
   if (o.model.unfreeze_at > 0) {

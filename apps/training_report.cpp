@@ -1,9 +1,6 @@
 #include "apps/training_report.h"
 
 #include "apps/machine.h"
-#include "apps/replay.h"
-#include "apps/resident.h"
-#include "apps/training_input.h"
 #include "apps/training_losses.h"
 #include "apps/training_memory.h"
 
@@ -49,9 +46,10 @@ void print_choices(const Training& t) {
             << "training    " << o.epochs << " epochs, batch " << o.batch
             << (o.accumulate > 1 ? concat(" x ", o.accumulate) : "")
             << (o.loss ? concat(", ", nn::loss_info(*o.loss).option) : std::string()) << ", "
-            << nn::to_string(o.optimizer.kind) << ", learning rate " << *o.learning_rate
-            << describe_schedule(o) << (o.ema ? concat(", average of the weights by ", *o.ema) : "")
-            << ", seed " << o.seed << '\n'
+            << nn::to_string(o.optimizer.kind) << ", learning rate "
+            << nn::learning_rate(o.optimizer) << describe_schedule(o)
+            << (o.ema ? concat(", average of the weights by ", *o.ema) : "") << ", seed " << o.seed
+            << '\n'
             << (t.pruner != nullptr ? "pruning     " + describe(*t.pruner) + '\n' : "")
             << "device      " << t.engine->description() << '\n'
             << (t.engine->shares_host_memory() ? ""
@@ -65,7 +63,7 @@ void print_choices(const Training& t) {
 
 void warn_of_pruning(const Training& t) {
   const TrainSpec& o = t.spec;
-  const std::uint64_t steps = run_steps(o, make_reader(t));
+  const std::uint64_t steps = t.feed->updates();
   const std::string line = unfinished_pruning(o.pruning, o.augmentation.keras_compat, steps);
   if (!line.empty()) std::cerr << "millrace: warning: " << line << '\n';
 }
@@ -74,8 +72,7 @@ Told told(Report report, const Training& t, GpuRecording* recording,
           const std::filesystem::path& trace) {
   Told told{std::move(report), {}};
   told.more = left_out_of(t);
-  if (t.kept != nullptr) told.report.remarks.push_back(describe_replay(t));
-  if (t.resident != nullptr) told.report.remarks.push_back(resident_remark(t));
+  if (const std::string fed = t.feed->remark(); !fed.empty()) told.report.remarks.push_back(fed);
   if (const double steps_s = t.state->device_s; steps_s > 0) {
     told.report.remarks.push_back(concat("steps took ", duration_text(steps_s),
                                          " by the GPU's own clock, of ",
@@ -88,7 +85,7 @@ Told told(Report report, const Training& t, GpuRecording* recording,
 
 void print_outcome(const Report& report, const Training& t, const RunDirectory& directory,
                    Show show) {
-  if (t.kept == nullptr && t.resident == nullptr) print_left_out(report);
+  if (t.feed->to_load().empty()) print_left_out(report);  // else it was told when it was loaded
   warn_of_lost(t);
   const std::string run = shown(directory.path().native());
   if (report.stopped) {

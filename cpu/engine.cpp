@@ -1,10 +1,9 @@
 #include <millrace/cpu/engine.h>
 
 #include <millrace/core/error.h>
+#include <millrace/core/machine_limits.h>
 #include <millrace/cpu/executor.h>
 #include <millrace/cpu/onednn.h>
-
-#include <omp.h>
 
 #include <utility>
 
@@ -46,7 +45,7 @@ std::unique_ptr<nn::Engine> make_engine(EngineOptions options) {
     throw UsageError(concat("compute threads: ", options.threads,
                             " is negative; use 0 for as many as there are cores"));
   }
-  if (options.threads == 0) options.threads = omp_get_num_procs();
+  if (options.threads == 0) options.threads = available_threads();
   return std::make_unique<CpuEngine>(std::move(options));
 }
 

@@ -33,7 +33,7 @@ enum class Sharing {
 };
 
 struct EngineOptions {
-  int threads = 0;  ///< in a step; 0: as many as cores that the process may run on
+  int threads = 0;  ///< in a step; 0: available_threads()
   Sharing sharing = Sharing::slices;
   Algorithms algorithms = Algorithms::direct;
   TimingFiles timings{};  ///< with Algorithms::fastest: where times are kept between runs

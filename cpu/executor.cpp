@@ -80,6 +80,7 @@ void CpuExecutor::run_bare(const nn::Batch& batch) {
 
 nn::StepResult CpuExecutor::differentiate(const nn::Batch& batch) {
   check(batch);
+  nn::check_initialised(*this, is_initialised_);
   return run(programs_->training(batch.samples), Wanted::loss, batch);
 }
 

@@ -26,6 +26,9 @@ class CpuExecutor : public nn::Executor {
   [[nodiscard]] std::vector<nn::MemoryLine> memory() const override;
   void allocate() override;
   void release() override;
+  [[nodiscard]] double learning_rate() const override {
+    return nn::learning_rate(options_.optimizer);
+  }
   nn::StepResult train(const nn::Batch& batch, std::int64_t t, double learning_rate) override;
   void start_accumulate(const nn::Batch& batch, bool begins_group) override;
   void start_update(std::int64_t t, double learning_rate) override;
@@ -105,6 +108,7 @@ class CpuExecutor : public nn::Executor {
   std::optional<double> penalty_;            // of the weights as they are, if it is known
   Group group_;                              // under way
   nn::StepResult in_group_, updated_;        // of its batches; of groups since finish()
+  bool is_initialised_ = false;  // the parameters were written
   bool masks_updates_ = true;
   bool is_swapped_ = false;  // averages stand where weights do
   bool is_timed_ = false;

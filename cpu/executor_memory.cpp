@@ -109,6 +109,7 @@ void CpuExecutor::allocate() {
   penalty_.reset();
   masks_updates_ = true;
   is_swapped_ = false;
+  is_initialised_ = parameter_bytes_.count == 0;
 }
 
 void CpuExecutor::release() {
@@ -157,6 +158,7 @@ void CpuExecutor::write(nn::Arena arena, std::span<const float> values) {
   layouts_.write(engine_, values, arena != nn::Arena::parameters, memory.data());
   penalty_.reset();
   if (arena != nn::Arena::parameters) return;
+  is_initialised_ = true;
   const std::span<float> averages = averages_.as<float>();
   std::copy_n(parameters_.as<float>().begin(), averages.size(), averages.begin());
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 namespace millrace::cpu::onednn {
 namespace {
@@ -15,14 +16,17 @@ using versions::backward;
 using versions::forward;
 
 // Scratch comes from the caller: one block for a whole step, instead of one an operation.
-dnnl::primitive_attr attributes(bool relu = false) {
+dnnl::primitive_attr attributes(const After& after = {}) {
   dnnl::primitive_attr attr;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  if (relu) {
-    dnnl::post_ops after;
-    versions::append_relu(after);
-    attr.set_post_ops(after);
+  dnnl::post_ops operations;
+  if (after.adds) operations.append_sum(1.0F);
+  if (std::isinf(after.ceiling)) {
+    versions::append_eltwise(operations, algorithm::eltwise_relu, 0.0F, 0.0F);
+  } else if (after.ceiling != kNoRectifier) {
+    versions::append_eltwise(operations, algorithm::eltwise_clip, 0.0F, after.ceiling);
   }
+  attr.set_post_ops(operations);
   return attr;
 }
 
@@ -138,14 +142,14 @@ bool Kernel::is_main_work() const {
 }
 
 Found convolution_forward(const dnnl::engine& engine, const Convolution& shape, Purpose purpose,
-                          bool relu) {
+                          const After& after) {
   return find([&] {
     const auto [strides, dilates, low, high] = frame(shape.window);
     // For inference Winograd wants transformed weights, which nothing else can read.
     const bool is_winograd = shape.algorithm == algorithm::convolution_winograd;
     const prop_kind kind = is_winograd ? prop_kind::forward_training : forward_kind(purpose);
     return forward<dnnl::convolution_forward>(
-        engine, attributes(relu), kind, shape.algorithm, shape.source, shape.weights,
+        engine, attributes(after), kind, shape.algorithm, shape.source, shape.weights,
         bias_of(shape.destination, shape.bias), shape.destination, strides, dilates, low, high);
   });
 }
@@ -169,10 +173,11 @@ Found convolution_backward_weights(const dnnl::engine& engine, const Convolution
   });
 }
 
-Found dense_forward(const dnnl::engine& engine, const Dense& shape, Purpose purpose, bool relu) {
+Found dense_forward(const dnnl::engine& engine, const Dense& shape, Purpose purpose,
+                    const After& after) {
   return find([&] {
     return forward<dnnl::inner_product_forward>(
-        engine, attributes(relu), forward_kind(purpose), shape.source, shape.weights,
+        engine, attributes(after), forward_kind(purpose), shape.source, shape.weights,
         bias_of(shape.destination, shape.bias), shape.destination);
   });
 }

@@ -4,6 +4,7 @@
 // only.
 
 #include <millrace/core/shape.h>
+#include <millrace/cpu/kernels/rectifier.h>
 #include <millrace/nn/window.h>
 
 #include <oneapi/dnnl/dnnl.hpp>
@@ -50,6 +51,12 @@ using Found = std::optional<Kernel>;
 
 enum class Purpose { training, inference };
 
+/// What a kernel does to what it makes before it writes it.
+struct After {
+  bool adds = false;             ///< adds what lies in the destination; whose layout is given then
+  float ceiling = kNoRectifier;  ///< behind that
+};
+
 /// Where a window stands in the image: rows and columns of a kernel or a pool.
 struct Window {
   nn::Pair size{1}, stride{1}, dilation{1};
@@ -66,7 +73,7 @@ struct Convolution {
   bool bias = false;
 };
 [[nodiscard]] Found convolution_forward(const dnnl::engine& engine, const Convolution& shape,
-                                        Purpose purpose, bool relu);
+                                        Purpose purpose, const After& after);
 [[nodiscard]] Found convolution_backward_data(const dnnl::engine& engine, const Convolution& shape);
 [[nodiscard]] Found convolution_backward_weights(const dnnl::engine& engine,
                                                  const Convolution& shape);
@@ -76,7 +83,7 @@ struct Dense {
   bool bias = false;
 };
 [[nodiscard]] Found dense_forward(const dnnl::engine& engine, const Dense& shape, Purpose purpose,
-                                  bool relu);
+                                  const After& after);
 [[nodiscard]] Found dense_backward_data(const dnnl::engine& engine, const Dense& shape);
 [[nodiscard]] Found dense_backward_weights(const dnnl::engine& engine, const Dense& shape);
 

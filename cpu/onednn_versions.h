@@ -35,11 +35,12 @@ typename Operation::primitive_desc backward(const dnnl::engine& engine,
 #endif
 }
 
-inline void append_relu(dnnl::post_ops& after) {
+inline void append_eltwise(dnnl::post_ops& after, dnnl::algorithm function, float alpha,
+                           float beta) {
 #if DNNL_VERSION_MAJOR >= 3
-  after.append_eltwise(dnnl::algorithm::eltwise_relu, 0.0F, 0.0F);
+  after.append_eltwise(function, alpha, beta);
 #else
-  after.append_eltwise(1.0F, dnnl::algorithm::eltwise_relu, 0.0F, 0.0F);
+  after.append_eltwise(1.0F, function, alpha, beta);
 #endif
 }
 

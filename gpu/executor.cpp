@@ -88,6 +88,7 @@ void GpuExecutor::allocate() {
   gradients_ = Gradients::written;
   masks_updates_ = true;
   is_swapped_ = false;
+  is_initialised_ = needs_.parameters == 0;
   started_ = {};
   samples_in_group_ = 0;
 }
@@ -130,7 +131,7 @@ void GpuExecutor::start(Program& program, unsigned purposes, const StepInput& in
 }
 
 void GpuExecutor::start_train(const nn::Batch& batch, std::int64_t t, double learning_rate) {
-  check_allocated();
+  check_trains();
   nn::check_not_swapped(*this);
   Program& program = programs_.training(std::min(batch.samples, options_.batch));
   start(program, kTrain, on_device(batch, true), t, learning_rate);
@@ -165,7 +166,7 @@ nn::StepResult GpuExecutor::train(const nn::Batch& batch, std::int64_t t, double
 }
 
 nn::StepResult GpuExecutor::gradients(const nn::Batch& batch) {
-  check_allocated();
+  check_trains();
   settle();
   Program& program = programs_.training(std::min(batch.samples, options_.batch));
   start(program, kDifferentiate, on_device(batch, true), 1, 0);

@@ -84,6 +84,7 @@ void GpuExecutor::write(nn::Arena arena, std::span<const float> values) {
   }
   transfer_->write(memory, arena != nn::Arena::parameters, values);
   if (arena != nn::Arena::parameters) return;
+  is_initialised_ = true;
   if (has_copies()) {
     device().launch(
         *stream_, refresh_working(type(), arenas().masters, arenas().working, places_.elements()));

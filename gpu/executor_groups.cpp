@@ -12,7 +12,7 @@ namespace millrace::gpu::detail {
 
 void GpuExecutor::start_accumulate(const nn::Batch& batch, bool begins_group) {
   nn::check_accumulates(options_);
-  check_allocated();
+  check_trains();
   accumulate(on_device(batch, true), begins_group);
 }
 
@@ -71,6 +71,7 @@ void GpuExecutor::start_steps(const nn::Batch& batch, std::int64_t rows, std::in
     return nn::Executor::start_steps(batch, rows, t, learning_rates);
   }
   const std::int64_t group = options_.accumulate;
+  check_trains();
   nn::check_not_swapped(*this);
   nn::check_steps(batch.samples, rows, group, learning_rates.size());
   MILLRACE_CHECK(rows <= options_.batch && group <= kMostSteps, "at most ", kMostSteps,

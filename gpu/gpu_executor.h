@@ -31,6 +31,9 @@ class GpuExecutor : public nn::Executor {
   [[nodiscard]] std::vector<nn::MemoryLine> memory() const override { return needs_.lines(); }
   void allocate() override;
   void release() override;
+  [[nodiscard]] double learning_rate() const override {
+    return nn::learning_rate(options_.optimizer);
+  }
   nn::StepResult train(const nn::Batch& batch, std::int64_t t, double learning_rate) override;
   void start_train(const nn::Batch& batch, std::int64_t t, double learning_rate) override;
   void start_evaluate(const nn::Batch& batch) override;
@@ -72,6 +75,10 @@ class GpuExecutor : public nn::Executor {
   }
   [[nodiscard]] const Arenas& arenas() const { return memory_.arenas(); }
   void check_allocated() const;
+  void check_trains() const {
+    check_allocated();
+    nn::check_initialised(*this, is_initialised_);
+  }
   void check_slot(const InputSlot& slot, const nn::Batch& batch, bool needs_labels) const;
   void check_labels(InputSlot::LabelRange labels) const;
   /// Where the batch lies on the device; a batch in host memory is brought there first.
@@ -128,6 +135,7 @@ class GpuExecutor : public nn::Executor {
   Buffer pinned_scalars_, pinned_outputs_;
   std::optional<InputSlot> own_slot_;  // for batches in host memory, from the first of them on
   enum class Gradients { written, differentiated, given } gradients_ = Gradients::written;
+  bool is_initialised_ = false;  // the parameters were written
   bool masks_updates_ = true;
   bool is_swapped_ = false;  // averages stand where weights do
   bool is_timed_ = false;

@@ -73,6 +73,13 @@ void check_keeps_average(const Executor& executor) {
                      "CompileOptions::average and training"));
 }
 
+void check_initialised(const Executor& executor, bool has_parameters) {
+  if (has_parameters) return;
+  throw Error(concat("the model '", executor.model().name,
+                     "' has no weights to train yet: write(Arena::parameters, ...) what "
+                     "initialize() fills, or begin with make_executor()"));
+}
+
 void Executor::drop_group() {
   if (accumulates() == 1) return;
   throw Error("this executor accumulates gradients and cannot drop a group of batches");

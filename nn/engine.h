@@ -112,13 +112,19 @@ class Executor {
   virtual ~Executor() = default;
   [[nodiscard]] virtual const Model& model() const = 0;
   [[nodiscard]] virtual std::vector<MemoryLine> memory() const = 0;
-  /// Takes the memory; parameters are zero until write(). Throws std::bad_alloc.
+  /// Takes the memory; parameters are zero until write(), and cannot be trained until then. Throws
+  /// std::bad_alloc.
   virtual void allocate() = 0;
   /// Gives back what allocate() took; allocate() may come again. Nothing is kept.
   virtual void release() = 0;
 
-  /// One training step: forward, loss, backward, update. `t` counts steps from 1. Gradients are
-  /// then those that the optimizer was given: with the part of L2, and clipped.
+  /// Of the optimizer that it was compiled with: the rate of all steps, or what a schedule makes
+  /// that of each step from (TrainStep).
+  [[nodiscard]] virtual double learning_rate() const = 0;
+
+  /// One training step: forward, loss, backward, update. `t` counts steps from 1; `learning_rate`
+  /// is that of this step. Gradients are then those that the optimizer was given: with the part of
+  /// L2, and clipped. Throws Error where the parameters were never written, as all training does.
   virtual StepResult train(const Batch& batch, std::int64_t t, double learning_rate) = 0;
   /// The same in two halves, so that a device need not be waited for after each step: start_train()
   /// returns when the step is on its way (for a CPU: done), finish() waits for all that was started
@@ -201,6 +207,8 @@ void check_group(std::int64_t samples);
 /// For engines: before an update, and before swap_average(), which throws Error as it says.
 void check_not_swapped(const Executor& executor);
 void check_keeps_average(const Executor& executor);
+/// Before a step that trains: its parameters were written since allocate().
+void check_initialised(const Executor& executor, bool has_parameters);
 /// Of start_steps(): there is a learning rate for each update.
 void check_steps(std::int64_t samples, std::int64_t rows, std::int64_t accumulate,
                  std::size_t learning_rates);

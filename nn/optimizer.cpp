@@ -43,10 +43,10 @@ std::array<Real, 1 + kMostStates> of_zeros(const OptimizerOptions& options, std:
   const std::span<const Real> gradient(&zero, 1);
   const auto states = std::span(arenas).first(static_cast<std::size_t>(state_arenas(options)));
   if constexpr (std::is_same_v<Real, float>) {
-    update_floats(options, update_constants(options, options.learning_rate, t), weight, gradient,
+    update_floats(options, update_constants(options, learning_rate(options), t), weight, gradient,
                   states);
   } else {
-    update(options, options.learning_rate, t, weight, gradient, states);
+    update(options, learning_rate(options), t, weight, gradient, states);
   }
   return values;
 }
@@ -90,14 +90,18 @@ const char* to_string(OptimizerKind kind) {
   return optimizer_info(kind).name;
 }
 
+double learning_rate(const OptimizerOptions& options) {
+  return options.learning_rate.value_or(optimizer_info(options.kind).learning_rate);
+}
+
 void validate(const OptimizerOptions& options) {
   const auto require = [](bool condition, const char* option, const char* range, double value) {
     if (!condition) throw UsageError(concat(option, ": expected ", range, ", not ", value));
   };
   const auto is_share = [](double value) { return value >= 0 && value < 1; };
   const double beta1 = options.beta1.value_or(0), beta2 = options.beta2.value_or(0);
-  require(options.learning_rate > 0 && std::isfinite(options.learning_rate), "learning_rate",
-          "a positive number", options.learning_rate);
+  const double rate = learning_rate(options);
+  require(rate > 0 && std::isfinite(rate), "learning_rate", "a positive number", rate);
   require(is_share(options.momentum), "momentum", "0 <= momentum < 1", options.momentum);
   require(is_share(beta1), "beta1", "0 <= beta1 < 1", beta1);
   require(is_share(beta2), "beta2", "0 <= beta2 < 1", beta2);

@@ -15,7 +15,7 @@ namespace millrace::nn {
 
 struct OptimizerOptions {
   OptimizerKind kind = OptimizerKind::sgd;
-  double learning_rate = 0.01;
+  std::optional<double> learning_rate{};   ///< absent: the kind's own; see TrainStep for schedules
   double momentum = 0.0;                   ///< of those that have one
   bool nesterov = false;                   ///< sgd
   std::optional<double> beta1{}, beta2{};  ///< absent: the kind's own
@@ -37,6 +37,9 @@ void validate(const OptimizerOptions& options);
 
 /// With what is usual for the kind where an option is left open.
 [[nodiscard]] UpdateOptions update_options(const OptimizerOptions& options);
+
+/// What the options say, or what is usual for the kind.
+[[nodiscard]] double learning_rate(const OptimizerOptions& options);
 
 /// How many state arenas (each as long as the trainable parameters) the optimizer keeps: 0 to
 /// kMostStates.

@@ -1,5 +1,7 @@
 #include <millrace/nodes/batcher.h>
 
+#include <millrace/core/error.h>
+
 #include <algorithm>
 #include <cstring>
 #include <span>
@@ -20,6 +22,22 @@ void move_row(HostBatch& batch, std::size_t from, std::size_t to) {
   batch.valid[to] = 1;
 }
 
+void check_stamps(const HostBatch& batch, const Ticket& ticket) {
+  const std::int64_t end = std::int64_t{ticket.first} + ticket.count;
+  if (end > batch.size) {
+    throw Error(concat("a ticket is for rows ", ticket.first, " to ", end - 1,
+                       " of a batch whose HostBatch::size is ", batch.size,
+                       "; the source sets size to the number of its rows"));
+  }
+  for (std::size_t i = ticket.first; i < static_cast<std::size_t>(end); ++i) {
+    if (batch.valid[i] != HostBatch::kNotStamped) continue;
+    throw Error(
+        concat("HostBatch::valid of row ", i,
+               " was not stamped; the source, or who decodes, sets it to 1 for a sample and "
+               "to 0 for a hole"));
+  }
+}
+
 }  // namespace
 
 Lease<HostBatch> Batcher::operator()(const Group<Ticket>& tickets) const {
@@ -27,6 +45,7 @@ Lease<HostBatch> Batcher::operator()(const Group<Ticket>& tickets) const {
   HostBatch& batch = *lease;
   std::size_t used = 0;
   for (const Ticket& ticket : tickets.items) {
+    check_stamps(batch, ticket);
     for (std::size_t i = ticket.first; i < ticket.first + ticket.count; ++i) {
       if (batch.valid[i] == 0) continue;
       if (i != used) move_row(batch, i, used);

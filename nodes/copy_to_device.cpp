@@ -1,5 +1,7 @@
 #include <millrace/nodes/copy_to_device.h>
 
+#include <millrace/core/error.h>
+
 #include <algorithm>
 #include <limits>
 #include <utility>
@@ -67,6 +69,9 @@ Pending<Lease<DeviceBatch>> CopyToDevice::operator()(
     const With<Lease<HostBatch>, DeviceBatch>& batch) const {
   const HostBatch& host = *batch.item;
   DeviceBatch& device = *batch.slot;
+  if (host.size == 0 && host.holes == 0) {
+    throw Error("a batch without samples: its source did not set HostBatch::size");
+  }
   MILLRACE_CHECK((device.device == nullptr) == engine_->shares_host_memory(),
                  "the device batches are of another engine than ", engine_->description());
   MILLRACE_CHECK(host.size <= static_cast<std::int64_t>(device.weights.size()),

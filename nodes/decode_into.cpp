@@ -1,5 +1,8 @@
 #include <millrace/nodes/decode_into.h>
 
+#include <millrace/pipeline/threads.h>
+
+#include <algorithm>
 #include <utility>
 
 namespace millrace {
@@ -23,6 +26,19 @@ void load_as_floats(const Dataset& dataset, std::uint32_t index, const TensorVie
 
 }  // namespace
 
+DecoderOptions decoders_within(Bytes budget, int threads, std::uint64_t max_pixels) {
+  if (budget.count == 0) return {.max_pixels = max_pixels};
+  if (threads == 0) threads = available_threads();
+  const Bytes share{budget.count / 32 / static_cast<std::uint64_t>(std::max(threads, 1))};
+  // Without compression a pixel takes up to four bytes; unpacking a PNG takes them twice.
+  const std::uint64_t pixels = std::min(max_pixels, budget.count);
+  const Bytes files{std::min(budget.count / 16, 4 * pixels)};
+  const Bytes images{std::min(budget.count * 3 / 16, 8 * pixels)};
+  return {.max_pixels = max_pixels,
+          .max_scratch = std::clamp(share, 1_MiB, 32_MiB),
+          .large = std::make_shared<LargeImages>(files, images)};
+}
+
 DecodeInto::DecodeInto(std::shared_ptr<const Dataset> training,
                        std::shared_ptr<const Dataset> validation, Filter filter,
                        DecoderOptions options, std::shared_ptr<LostSamples> lost)
@@ -43,6 +59,7 @@ Ticket DecodeInto::operator()(const Ticket& ticket, Context& context) {
   for (std::uint32_t i = ticket.first; i < ticket.first + ticket.count; ++i) {
     if (context.is_stopping()) break;
     context.begin_part(phase | batch.index[i]);
+    batch.valid[i] = 0;
     try {
       if (batch.dtype == DType::f32 && dataset.dtype() == DType::u8)
         load_as_floats(dataset, batch.index[i], batch.row(i), filter_, decoder_);

@@ -14,6 +14,13 @@
 
 namespace millrace {
 
+/// How much memory decoding may take, for the decoders of one pipeline: each of `threads` (0: the
+/// cores one may use) has up to 32 MiB for a file and 32 MiB for an image, within a sixteenth of
+/// the budget; what is larger takes turns for a sixteenth (files) and three sixteenths (images) of
+/// it, or for as much as an image of `max_pixels` takes. Without a budget (0): DecoderOptions' own.
+[[nodiscard]] DecoderOptions decoders_within(Bytes budget, int threads,
+                                             std::uint64_t max_pixels = kMaxImagePixels);
+
 /// A node: Ticket -> the same Ticket. A sample that cannot be decoded becomes a hole (valid stays
 /// 0) under skip(), and ends the run under fail(); its neighbours are not lost with it. `lost`,
 /// which may be null, is told of each sample. Images in float32 batches are the decoded bytes,

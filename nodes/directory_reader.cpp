@@ -26,9 +26,20 @@ SampleSet SampleSet::all(std::shared_ptr<const Dataset> dataset) {
   return set;
 }
 
+std::uint32_t ticket_samples(const Shape& sample) {
+  constexpr std::int64_t kPixels = 16 * 1024;  // about 200 us of decoding a small PNG or JPEG
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(kPixels / sample.elements(), 1, 16));
+}
+
 DirectoryReader::DirectoryReader(SampleSet training, SampleSet validation, ReaderOptions options)
-    : training_(std::make_shared<const SampleSet>(std::move(training))),
-      validation_(std::make_shared<const SampleSet>(std::move(validation))),
+    : DirectoryReader(std::make_shared<const SampleSet>(std::move(training)),
+                      std::make_shared<const SampleSet>(std::move(validation)),
+                      std::move(options)) {}
+
+DirectoryReader::DirectoryReader(std::shared_ptr<const SampleSet> training,
+                                 std::shared_ptr<const SampleSet> validation, ReaderOptions options)
+    : training_(std::move(training)),
+      validation_(std::move(validation)),
       options_(std::move(options)),
       next_(options_.start),
       group_(options_.start) {
@@ -42,9 +53,9 @@ DirectoryReader::DirectoryReader(SampleSet training, SampleSet validation, Reade
         concat("class weights: ", options_.class_weights.size(), " for ", classes, " classes"));
   }
   if (training_->size() == 0) throw Error("there is nothing to train on: no sample is left");
-  const std::uint32_t pass =
-      options_.drop_last ? static_cast<std::uint32_t>(training_->size() / options_.batch)
-                         : batches_of(training_->size(), options_.batch);
+  const std::uint32_t pass = options_.drop_last
+                                 ? static_cast<std::uint32_t>(training_->size() / options_.batch)
+                                 : batches_of(training_->size(), options_.batch);
   if (pass == 0 && options_.steps_per_epoch == 0) {
     throw Error(concat("there is nothing to train on: ", training_->size(),
                        " samples do not fill a batch of ", options_.batch,

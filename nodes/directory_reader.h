@@ -25,6 +25,9 @@ struct SampleSet {
   }
 };
 
+/// How many samples a ticket names: enough that a hop does not show beside its work.
+[[nodiscard]] std::uint32_t ticket_samples(const Shape& sample);
+
 struct ReaderOptions {
   std::int64_t batch = 32;
   std::uint32_t epochs = 1;
@@ -35,7 +38,7 @@ struct ReaderOptions {
   std::uint32_t limit_batches = 0;  ///< at most so many batches a phase; 0: all
   std::uint64_t seed = 0;
   bool shuffle = true;                ///< of training samples, at each pass
-  std::uint32_t ticket_samples = 16;  ///< most samples of a ticket
+  std::uint32_t ticket_samples = 16;  ///< most samples of a ticket; see ticket_samples()
   ReaderPosition start{};             ///< the first batch: BatchTag::next of the last one before it
   /// Set by somebody else: no further batch is wanted (early stopping). May be empty.
   std::shared_ptr<const std::atomic<bool>> finished{};
@@ -57,11 +60,17 @@ struct ReaderOptions {
 class DirectoryReader {
  public:
   DirectoryReader(SampleSet training, SampleSet validation, ReaderOptions options);
+  /// The same of sets that somebody keeps; neither may be null.
+  DirectoryReader(std::shared_ptr<const SampleSet> training,
+                  std::shared_ptr<const SampleSet> validation, ReaderOptions options);
 
   bool operator()(Lease<HostBatch> batch, Emit<Ticket>& emit);
   /// The same without a pipeline: stamps the next batch; false where there is none.
   bool next(HostBatch& batch);
 
+  /// Whose batches these are; the second may be empty.
+  [[nodiscard]] const SampleSet& training() const noexcept { return *training_; }
+  [[nodiscard]] const SampleSet& validation() const noexcept { return *validation_; }
   [[nodiscard]] std::int64_t batch() const noexcept { return options_.batch; }
   [[nodiscard]] std::uint32_t training_steps() const noexcept { return training_steps_; }
   [[nodiscard]] std::uint32_t validation_steps() const noexcept { return validation_steps_; }

@@ -1,8 +1,7 @@
 #include <millrace/nodes/fit_statistics.h>
 
 #include <millrace/nn/preprocessing.h>
-#include <millrace/nodes/batcher.h>
-#include <millrace/nodes/decode_into.h>
+#include <millrace/nodes/add_decoding.h>
 #include <millrace/nodes/moments.h>
 #include <millrace/nodes/whitening.h>
 #include <millrace/pipeline/pipeline.h>
@@ -59,11 +58,12 @@ Moments add_up(const SampleSet& set, const Shape& sample, const nn::Preprocessin
   auto host = p.pool<HostBatch>(
       "host batches", 3,
       HostBatchFactory{.sample = sample, .dtype = set.dataset->dtype(), .capacity = kBatch});
-  auto tickets = p.source({.name = "list"}, host, std::move(reader));
-  auto pixels = p.then(
-      tickets, {.name = "decode", .concurrency = kAllThreads, .on_error = options.on_bad_image},
-      DecodeInto(set.dataset, nullptr, filter_from_name(preprocessing.filter), options.decoder));
-  auto batches = p.then(p.gather(pixels), {.name = "batch"}, Batcher{});
+  // As they are read, before any step of the preprocessing.
+  auto batches = add_decoding(p, host, std::move(reader),
+                              {.sample = sample,
+                               .preprocessing = nn::with_reading_of(preprocessing, {}),
+                               .decoder = options.decoder,
+                               .on_bad_image = options.on_bad_image});
   std::unique_ptr<Moments> moments;
   p.sink(batches, {.name = "sums"}, [&](const Lease<HostBatch>& batch) {
     moments->add(batch->rows());

@@ -20,10 +20,10 @@ struct FitOptions {
   double zca_epsilon = 1e-6;
   std::uint32_t samples = 0;  ///< so many, spread evenly over the set; 0: all
   OnError on_bad_image = fail();
-  DecoderOptions decoder{};
-  int threads = 0;  ///< 0: the cores one may use
-  Bytes budget{};   ///< 0: no limit
-  Watch watch{};    ///< told the count of samples so far
+  DecoderOptions decoder{};  ///< bounds; images are read as the preprocessing has it
+  int threads = 0;           ///< 0: the cores one may use
+  Bytes budget{};            ///< 0: no limit
+  Watch watch{};             ///< told the count of samples so far
   StallWatch stall{};
 };
 

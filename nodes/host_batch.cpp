@@ -1,5 +1,6 @@
 #include <millrace/nodes/host_batch.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace millrace {
@@ -21,9 +22,16 @@ HostBatch::HostBatch(Shape sample_shape, DType type, std::int64_t rows, Buffer m
   labels.resize(n);
   targets.resize(n * static_cast<std::size_t>(target_width));
   weights.resize(n, 1.0F);
-  valid.resize(n);
+  valid.resize(n, kNotStamped);
   passes.resize(n);
   positions.resize(n);
+}
+
+void HostBatch::recycle() noexcept {
+  std::fill(valid.begin(), valid.end(), kNotStamped);
+  size = 0;
+  holes = 0;
+  tag = {};
 }
 
 TensorView HostBatch::row(std::int64_t i) {

@@ -48,6 +48,10 @@ struct BatchTag {
 /// Rows [0, size) are in use. Between the source and the batcher a row may be a hole (valid 0);
 /// after the batcher all rows in use are valid.
 ///
+/// A source stamps `size` and, where batches are trained on, `tag`; where tickets are gathered by
+/// the Batcher, it or a stage behind it stamps `valid` of each row in use too. What is left out is
+/// an Error that names it, in the stage that needs it: a slot that comes back forgets its stamps.
+///
 /// Thread safety: tickets name disjoint rows, so stages may work on one batch concurrently.
 struct HostBatch {
   HostBatch(Shape sample_shape, DType type, std::int64_t capacity, Buffer memory,
@@ -62,13 +66,16 @@ struct HostBatch {
   std::int64_t target_width = 0;      ///< K, or 0: labels alone say what samples are
   std::vector<float> targets;         ///< [capacity][K] what the model should give
   std::vector<float> weights;         ///< [capacity] of the sample in the loss
-  std::vector<std::uint8_t> valid;    ///< [capacity] 1: decoded
+  std::vector<std::uint8_t> valid;    ///< [capacity] 1: a sample, 0: a hole; kNotStamped at first
   std::vector<std::uint32_t> passes;  ///< [capacity] the pass through the data, and
   std::vector<std::uint64_t> positions;  ///< [capacity] the position in it, for random numbers
   std::int64_t size = 0;                 ///< rows in use
   std::int64_t holes = 0;                ///< rows that the batcher closed
   BatchTag tag;
 
+  static constexpr std::uint8_t kNotStamped = 2;
+  /// For its pool: the next source must stamp the batch anew.
+  void recycle() noexcept;
   [[nodiscard]] std::int64_t capacity() const noexcept {
     return static_cast<std::int64_t>(labels.size());
   }

@@ -1,14 +1,17 @@
 #include <millrace/nodes/image_folder.h>
 
 #include <millrace/io/class_folder.h>
-#include <millrace/nodes/batcher.h>
-#include <millrace/nodes/decode_into.h>
-#include <millrace/nodes/directory_reader.h>
+#include <millrace/nodes/add_decoding.h>
+
+#include <memory>
+#include <utility>
+
+#include <utility>
 
 namespace millrace {
 
 Range<Lease<HostBatch>> image_folder(const std::filesystem::path& path,
-                                     const ImageFolderOptions& options) {
+                                     const ImageFolderOptions& options, std::stop_token stop) {
   const auto folder = std::make_shared<const ClassFolder>(path);
   const auto classes = static_cast<std::int64_t>(folder->classes().size());
   check_class_mode(options.class_mode, classes);
@@ -26,13 +29,12 @@ Range<Lease<HostBatch>> image_folder(const std::filesystem::path& path,
       HostBatchFactory{.sample = sample,
                        .capacity = options.batch,
                        .target_width = target_width(options.class_mode, classes)});
-  auto tickets = p.source({.name = "list"}, host, std::move(reader));
-  auto pixels = p.then(
-      tickets, {.name = "decode", .concurrency = kAllThreads, .on_error = options.on_bad_image},
-      DecodeInto(folder, folder, options.filter));
-  auto augmented = p.then(pixels, {.name = "augment", .concurrency = kAllThreads},
-                          Augment(options.augment, options.seed, sample));
-  return p.range(p.then(p.gather(augmented), {.name = "batch"}, Batcher{}));
+  return p.range(add_decoding(p, host, std::move(reader),
+                              {.sample = sample,
+                               .preprocessing = {.filter = to_string(options.filter)},
+                               .on_bad_image = options.on_bad_image,
+                               .augment = options.augment,
+                               .seed = options.seed}));
 }
 
 }  // namespace millrace

@@ -6,9 +6,12 @@
 //     std::ifstream file(path);
 //     for (Line line; std::getline(file, line.text);) co_yield line;
 //   }
+//   for (const Line& line : lines("notes.txt")) print(line);
 
 #include <coroutine>
+#include <cstddef>
 #include <exception>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -53,6 +56,30 @@ class Generator {
     if (promise.error) std::rethrow_exception(std::exchange(promise.error, {}));
     return std::move(promise.value);
   }
+
+  /// The values that are left, once. What the coroutine throws comes out of begin() or ++.
+  class Iterator {
+   public:
+    using value_type = T;
+    using difference_type = std::ptrdiff_t;
+    using iterator_concept = std::input_iterator_tag;
+
+    explicit Iterator(Generator& generator) : generator_(&generator), value_(generator.next()) {}
+    const T& operator*() const { return *value_; }
+    const T* operator->() const { return &*value_; }
+    Iterator& operator++() {
+      value_ = generator_->next();
+      return *this;
+    }
+    void operator++(int) { ++*this; }
+    friend bool operator==(const Iterator& it, std::default_sentinel_t) { return !it.value_; }
+
+   private:
+    Generator* generator_;
+    std::optional<T> value_;
+  };
+  [[nodiscard]] Iterator begin() { return Iterator(*this); }
+  [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
 
  private:
   using Handle = std::coroutine_handle<promise_type>;

@@ -8,6 +8,8 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
+#include <cstring>
 #include <thread>
 
 namespace millrace {
@@ -17,13 +19,28 @@ namespace {
 // must not: run stop callbacks.
 std::atomic<int> received{0};
 std::atomic<int> wake_fd{-1};
+std::atomic<const char*> farewell{""};
 static_assert(std::atomic<int>::is_always_lock_free);
+static_assert(std::atomic<const char*>::is_always_lock_free);
+
+constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP};
+
+[[noreturn]] void end_at_once(int number) {
+  const char* const text = farewell.load();
+  [[maybe_unused]] const auto written = write(STDOUT_FILENO, text, std::strlen(text));
+  _exit(128 + number);
+}
 
 extern "C" void on_signal(int number) {
   const int saved = errno;
-  if (received.exchange(number) != 0) _exit(128 + number);
+  int none = 0;
+  if (!received.compare_exchange_strong(none, number)) {
+    if (number != SIGHUP) end_at_once(number);
+    errno = saved;
+    return;
+  }
   const char byte = 1;
-  if (write(wake_fd.load(), &byte, 1) != 1) _exit(128 + number);
+  if (write(wake_fd.load(), &byte, 1) != 1) end_at_once(number);
   errno = saved;
 }
 
@@ -32,11 +49,10 @@ extern "C" void on_signal(int number) {
 struct Interrupt::Watcher {
   std::array<int, 2> pipe_ends{-1, -1};
   std::thread thread;
-  struct sigaction old_int {
-  }, old_term{};
+  std::array<struct sigaction, kSignals.size()> old{};
 };
 
-Interrupt::Interrupt() : watcher_(std::make_unique<Watcher>()) {
+Interrupt::Interrupt(const char* last_words) : watcher_(std::make_unique<Watcher>()) {
   Watcher& w = *watcher_;
   if (pipe(w.pipe_ends.data()) != 0) throw Error("interrupt: no file descriptors left");
   int none = -1;
@@ -46,6 +62,7 @@ Interrupt::Interrupt() : watcher_(std::make_unique<Watcher>()) {
     throw std::logic_error("interrupt: another Interrupt lives in this process");
   }
   received = 0;
+  farewell = last_words;
   w.thread = std::thread([this, fd = w.pipe_ends[0]] {
     char byte = 0;
     while (read(fd, &byte, 1) < 0 && errno == EINTR) {
@@ -56,14 +73,16 @@ Interrupt::Interrupt() : watcher_(std::make_unique<Watcher>()) {
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;  // what reads or writes meanwhile goes on
   sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, &w.old_int);
-  sigaction(SIGTERM, &action, &w.old_term);
+  for (std::size_t i = 0; i < kSignals.size(); ++i) {
+    sigaction(kSignals[i], nullptr, &w.old[i]);
+    const bool stays = kSignals[i] == SIGHUP && w.old[i].sa_handler == SIG_IGN;
+    if (!stays) sigaction(kSignals[i], &action, nullptr);
+  }
 }
 
 Interrupt::~Interrupt() {
   Watcher& w = *watcher_;
-  sigaction(SIGINT, &w.old_int, nullptr);
-  sigaction(SIGTERM, &w.old_term, nullptr);
+  for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &w.old[i], nullptr);
   wake_fd = -1;
   close(w.pipe_ends[1]);  // the watcher reads the end of the pipe
   w.thread.join();

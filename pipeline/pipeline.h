@@ -3,12 +3,14 @@
 // a oneTBB flow graph. Nothing runs and no slot is allocated before run().
 //
 //   Pipeline p{{.name = "sum", .budget = 64_MiB}};
-//   auto numbers = p.source({.name = "count"}, slots(4), [](Position) { return count_to(10); });
-//   auto squares = p.then(numbers, {.name = "square", .concurrency = 2}, [](int n) { return n * n;
-//   }); p.sink(squares, {.name = "print"}, [](int n) { std::cout << n << '\n'; }); Report report =
-//   p.run();
+//   auto numbers = p.source("count", slots(4), [](Position) { return count_to(10); });
+//   auto squares =
+//       p.then(numbers, {.name = "square", .concurrency = 2}, [](int n) { return n * n; });
+//   p.sink(squares, "print", [](int n) { std::cout << n << '\n'; });
+//   Report report = p.run();
 
 #include <millrace/pipeline/detail/callables.h>
+#include <millrace/pipeline/detail/source_callables.h>
 #include <millrace/pipeline/detail/spec.h>
 #include <millrace/pipeline/generator.h>
 #include <millrace/pipeline/pending.h>
@@ -18,65 +20,32 @@
 #include <millrace/pipeline/stage.h>
 #include <millrace/pipeline/stage_watch.h>
 #include <millrace/pipeline/stall_watch.h>
+#include <millrace/pipeline/stream.h>
 
 #include <filesystem>
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace millrace {
 
 namespace detail {
-class PipelineState;
+/// The name of a stage in the place of a Stage.
+template <class T>
+concept Name = std::convertible_to<const T&, std::string_view>;
 }  // namespace detail
 
 template <class T>
 class Range;
 
-/// The typed output of a stage, for building the graph. It may have several consumers: each sees
-/// all items, and a slot is free again when all of them are done with it.
-template <class T>
-class Stream {
- public:
-  using value_type = T;
-
- private:
-  friend class Pipeline;
-  explicit Stream(int stage) noexcept : stage_(stage) {}
-  int stage_;
-};
-
-/// Where a source starts.
-struct Position {
-  std::uint64_t items = 0;  ///< how many items were emitted before; 0 for a fresh run
-};
-
-/// The bound of a source that needs no pool: how many of its items may be under way at a time.
-struct Slots {
-  int count;
-};
-[[nodiscard]] constexpr Slots slots(int count) noexcept {
-  return {count};
-}
-
-/// The items of one source call that are left, in the order in which the source emitted them.
-template <class T>
-struct Group {
-  std::vector<T> items;
-  std::uint64_t number = 0;  ///< from 0; source calls that emit nothing have none
-  std::uint32_t lost = 0;    ///< how many were skipped on the way
-};
-
-/// An item and a slot of another pool, from Pipeline::with.
-template <class T, class Slot>
-struct With {
-  T item;
-  Lease<Slot> slot;
-};
-
-/// Thread safety: a pipeline is built and run by one thread at a time.
+/// A Stage may be given by its name alone: `p.sink(numbers, "print", print)`. A stream of another
+/// pipeline is a UsageError, and so is a stage that is added while the pipeline runs.
+///
+/// Thread safety: a pipeline is built and run by one thread at a time. Move-only; whatever is asked
+/// of one that was moved from is a UsageError.
 class Pipeline {
  public:
   struct Options {
@@ -89,6 +58,8 @@ class Pipeline {
   };
   Pipeline();
   explicit Pipeline(Options options);
+  Pipeline(Pipeline&&) noexcept = default;
+  Pipeline& operator=(Pipeline&&) noexcept = default;
 
   /// A pool of `count` slots, charged to the budget now, allocated when a run starts. The factory
   /// says how many bytes a slot holds, see sized().
@@ -101,29 +72,62 @@ class Pipeline {
   /// Charges memory that is not in a pool (an index, an engine's arenas) to the same budget.
   void charge(std::string name, std::uint64_t count, Bytes each);
 
+  /// Throws BudgetError when what was charged so far exceeds the budget, for memory that is taken
+  /// before the pipeline is whole.
+  void check_budget() const;
+
   /// A source over a pool: `bool body(Lease<T>, Emit<Out>&)`, with an optional Context& at the end,
   /// is called once per free slot, never concurrently; it fills or stamps the slot, emits any
   /// number of items and returns false at the end of the data. The slot is free again when all
-  /// items that its call emitted are gone from the pipeline, and all leases that they hold.
+  /// items that its call emitted are gone from the pipeline, and all leases that they hold. What is
+  /// emitted is read from the body's signature, which must not be a template. Each run works on a
+  /// copy of the body.
   template <class T, class F>
   auto source(Stage stage, const Pool<T>& pool, F body) {
-    using Out = detail::emitted_t<F, Lease<T>>;
-    detail::StageSpec spec;
-    spec.pool = pool.core();
-    spec.make_source = detail::pool_source<T, Out>(std::move(body));
-    return Stream<Out>(add(Kind::source, std::move(stage), {}, std::move(spec)));
+    using detail::Flaw;
+    constexpr Flaw flaw = detail::flaw_of_pool_source<F, T>();
+    static_assert(flaw != Flaw::no_copy, "a source is copied for each run, and this one cannot be");
+    static_assert(
+        flaw != Flaw::no_signature,
+        "what a source over a pool emits is read from its signature, which is no template: "
+        "bool body(Lease<T>, Emit<Out>&), with an optional Context& at the end");
+    static_assert(flaw != Flaw::takes,
+                  "a source over a Pool<T> takes Lease<T>, Emit<Out>& and an optional Context&");
+    static_assert(flaw != Flaw::returns,
+                  "a source over a pool returns bool: false at the end of the data");
+    if constexpr (flaw == Flaw::none) {
+      using Out = detail::emitted_t<F>;
+      detail::StageSpec spec;
+      spec.pool = pool.core();
+      spec.make_source = detail::pool_source<T, Out>(std::move(body));
+      return Stream<Out>(add(Kind::source, std::move(stage), {}, std::move(spec)));
+    } else {
+      return Stream<detail::Refused>({});
+    }
   }
   /// A source of at most `bound.count` items under way: `optional<Out> body()`, or a factory
   /// `Generator<Out> make(Position)` or `Position -> callable`.
   template <class F>
   auto source(Stage stage, Slots bound, F make) {
-    using Out = detail::generated_t<F, Position>;
-    auto tokens =
-        pool<detail::Nothing>(stage.name + " slots", bound.count, [] { return detail::Nothing{}; });
-    detail::StageSpec spec;
-    spec.pool = tokens.core();
-    spec.make_source = detail::generator_source<Out, Position>(std::move(make));
-    return Stream<Out>(add(Kind::source, std::move(stage), {}, std::move(spec)));
+    using detail::Flaw;
+    constexpr Flaw flaw = detail::flaw_of_source<F, Position>();
+    static_assert(flaw != Flaw::no_copy,
+                  "a source is copied for each run, and this one cannot be: give the function that "
+                  "makes a Generator, not the Generator");
+    static_assert(flaw != Flaw::returns,
+                  "a source without a pool is std::optional<Out> body(), or a factory "
+                  "Generator<Out> make(Position)");
+    if constexpr (flaw == Flaw::none) {
+      using Out = typename detail::Optional<detail::next_t<F, Position>>::type;
+      auto tokens = pool<detail::Nothing>(stage.name + " slots", bound.count,
+                                          [] { return detail::Nothing{}; });
+      detail::StageSpec spec;
+      spec.pool = tokens.core();
+      spec.make_source = detail::generator_source<Out, Position>(std::move(make));
+      return Stream<Out>(add(Kind::source, std::move(stage), {}, std::move(spec)));
+    } else {
+      return Stream<detail::Refused>({});
+    }
   }
 
   /// A stage: `Out body(const In&)`, with an optional Context& after it. A body that returns
@@ -135,19 +139,28 @@ class Pipeline {
   /// A node that writes into its item, or into the slot that its item leases, takes `In&` or has a
   /// member `static constexpr bool writes_in_place = true`. Then, and with retry(), nobody else may
   /// have the item: UsageError if its stream has another consumer, or a stream further up has one
-  /// and the item may hold a lease from there (that is, its type has a destructor).
+  /// and the item may hold a lease from there (that is, its type has a destructor). One that keeps
+  /// state from item to item has a member `static constexpr bool is_serial = true`: UsageError if
+  /// its stage has a concurrency above 1.
   template <class In, class F>
-  requires detail::Node<F, In>
   auto then(Stream<In> input, Stage stage, F body) {
-    using Out = detail::output_t<F, In>;
-    static_assert(!std::is_void_v<Out>, "a stage that returns nothing is a sink: use sink()");
-    charge_scratch(stage, body);
-    detail::StageSpec spec;
-    spec.is_pending = detail::is_pending<F, In>;
-    spec.writes_input = detail::writes_input<F, In>();
-    spec.can_hold_leases = detail::can_hold_leases<Out>;
-    spec.make_body = detail::node_body<In>(std::move(body));
-    return Stream<Out>(add(Kind::then, std::move(stage), {input.stage_}, std::move(spec)));
+    using detail::Flaw;
+    constexpr Flaw flaw = detail::flaw_of_node<F, In>(false);
+    static_assert(flaw != Flaw::no_copy, "a node is copied for each call beside others");
+    static_assert(flaw != Flaw::takes,
+                  "a node takes the items of its input: Out body(const In&), or with Context&");
+    static_assert(flaw != Flaw::returns, "a stage that returns nothing is a sink: use sink()");
+    if constexpr (flaw == Flaw::none) {
+      using Out = detail::output_t<F, In>;
+      charge_scratch(stage, body);
+      detail::StageSpec spec = spec_of<In, F>();
+      spec.is_pending = detail::is_pending<F, In>;
+      spec.can_hold_leases = detail::can_hold_leases<Out>;
+      spec.make_body = detail::node_body<In>(std::move(body));
+      return Stream<Out>(add(Kind::then, std::move(stage), {input.end_}, std::move(spec)));
+    } else {
+      return Stream<detail::Refused>({});
+    }
   }
   /// Joins each item with a slot of another pool, waiting (without a thread) until one is free.
   /// Keeps the order of the source.
@@ -156,7 +169,8 @@ class Pipeline {
     detail::StageSpec spec;
     spec.pool = pool.core();
     spec.join_slot = detail::join_slot<In, T, With<In, T>>();
-    return Stream<With<In, T>>(add(Kind::with, std::move(stage), {input.stage_}, std::move(spec)));
+    return Stream<detail::unless_refused<With<In, T>, In>>(
+        add(Kind::with, std::move(stage), {input.end_}, std::move(spec)));
   }
   /// The items of each source call together again, in the order of the source, once all of them
   /// have arrived or were skipped. A group with no item left does not arrive.
@@ -164,8 +178,8 @@ class Pipeline {
   auto gather(Stream<In> input, std::string name = "gather") {
     detail::StageSpec spec;
     spec.gather = detail::gather_items<In, Group<In>>();
-    return Stream<Group<In>>(
-        add(Kind::gather, {.name = std::move(name)}, {input.stage_}, std::move(spec)));
+    return Stream<detail::unless_refused<Group<In>, In>>(
+        add(Kind::gather, {.name = std::move(name)}, {input.end_}, std::move(spec)));
   }
   /// Item i of each of several streams together, as a std::tuple: of branches of one stream, or of
   /// streams from several sources. Where one of them lost its item, the others drop theirs. What is
@@ -180,24 +194,52 @@ class Pipeline {
     detail::StageSpec spec;
     spec.can_hold_leases = (detail::can_hold_leases<In> || ...);
     spec.join = detail::join_items<In...>();
-    return Stream<std::tuple<In...>>(
-        add(Kind::join, std::move(stage), {inputs.stage_...}, std::move(spec)));
+    return Stream<detail::unless_refused<std::tuple<In...>, In...>>(
+        add(Kind::join, std::move(stage), {inputs.end_...}, std::move(spec)));
   }
   /// The end of a stream: `void body(const In&)`, with an optional Context& after it. One that
   /// writes into its items says so as in then().
   template <class In, class F>
-  requires detail::Node<F, In>
   void sink(Stream<In> input, Stage stage, F body) {
-    static_assert(!detail::is_pending<F, In>, "what is begun must end in a stage: use then()");
-    charge_scratch(stage, body);
-    detail::StageSpec spec;
-    spec.writes_input = detail::writes_input<F, In>();
-    spec.make_body = detail::node_body<In>(std::move(body));
-    add(Kind::sink, std::move(stage), {input.stage_}, std::move(spec));
+    using detail::Flaw;
+    constexpr Flaw flaw = detail::flaw_of_node<F, In>(true);
+    static_assert(flaw != Flaw::no_copy, "a node is copied for each call beside others");
+    static_assert(flaw != Flaw::takes,
+                  "a sink takes the items of its input: void body(const In&), or with Context&");
+    static_assert(flaw != Flaw::returns, "what is begun must end in a stage: use then()");
+    if constexpr (flaw == Flaw::none) {
+      charge_scratch(stage, body);
+      detail::StageSpec spec = spec_of<In, F>();
+      spec.make_body = detail::node_body<In>(std::move(body));
+      add(Kind::sink, std::move(stage), {input.end_}, std::move(spec));
+    }
   }
-  /// The end of a stream as a range: `for (const T& item : p.range(stream))`. See range.h.
+  /// The end of a stream as a range: `for (const T& item : p.range(stream))`, until its end or a
+  /// stop request. See range.h.
   template <class In>
-  [[nodiscard]] Range<In> range(Stream<In> input);
+  [[nodiscard]] Range<In> range(Stream<In> input, std::stop_token stop = {});
+
+  // The same by the names of the stages alone.
+  template <detail::Name N, class Bound, class F>
+  auto source(const N& name, const Bound& bound, F body) {
+    return source(named(name), bound, std::move(body));
+  }
+  template <class In, detail::Name N, class F>
+  auto then(Stream<In> input, const N& name, F body) {
+    return then(std::move(input), named(name), std::move(body));
+  }
+  template <class In, detail::Name N, class T>
+  auto with(Stream<In> input, const N& name, const Pool<T>& pool) {
+    return with(std::move(input), named(name), pool);
+  }
+  template <detail::Name N, class... In>
+  auto join(const N& name, Stream<In>... inputs) {
+    return join(named(name), std::move(inputs)...);
+  }
+  template <class In, detail::Name N, class F>
+  void sink(Stream<In> input, const N& name, F body) {
+    sink(std::move(input), named(name), std::move(body));
+  }
 
   /// Stages, edges and memory. Throws UsageError when a stream has no consumer.
   [[nodiscard]] Plan plan() const;
@@ -209,7 +251,7 @@ class Pipeline {
   /// Runs until the sources end. Refuses (BudgetError) before allocating anything if the plan
   /// exceeds the budget. The first error that no policy skips stops the sources, drains what is
   /// under way and is then thrown as StageError. A stop request ends the run early and cleanly. May
-  /// be called again.
+  /// be called again; UsageError while it runs, from a stage of its own say.
   Report run(std::stop_token stop = {});
   /// The report of the last run, also of one that threw.
   [[nodiscard]] const Report& last_report() const;
@@ -218,10 +260,22 @@ class Pipeline {
   template <class T>
   friend class Range;
   using Kind = detail::StageSpec::Kind;
+  explicit Pipeline(std::shared_ptr<detail::PipelineState> state) : state_(std::move(state)) {}
 
+  [[nodiscard]] static Stage named(std::string_view name) { return {.name = std::string(name)}; }
+  /// Of a node.
+  template <class In, class F>
+  [[nodiscard]] static detail::StageSpec spec_of() {
+    detail::StageSpec spec;
+    spec.writes_input = detail::writes_input<F, In>();
+    spec.is_serial = detail::is_serial<F>();
+    return spec;
+  }
   void add_pool(const std::shared_ptr<detail::PoolCore>& pool);
-  int add(detail::StageSpec::Kind kind, Stage stage, std::vector<int> inputs,
-          detail::StageSpec spec);
+  detail::StreamEnd add(detail::StageSpec::Kind kind, Stage stage,
+                        const std::vector<detail::StreamEnd>& inputs, detail::StageSpec spec);
+  [[nodiscard]] detail::PipelineState& state() const;      // checked
+  [[nodiscard]] detail::PipelineState& composing() const;  // and not running
   template <class F>
   void charge_scratch(const Stage& stage, const F& body) {
     if constexpr (requires {

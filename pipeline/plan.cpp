@@ -1,5 +1,7 @@
 #include <millrace/pipeline/plan.h>
 
+#include <millrace/core/plural.h>
+
 #include <algorithm>
 #include <iomanip>
 #include <limits>
@@ -10,7 +12,8 @@ namespace millrace {
 namespace {
 
 std::string threads_of(const Plan::Line& line) {
-  if (line.on == On::engine) return "the engine's thread";
+  if (line.on == On::engine)
+    return "the engine's thread" + (line.lane.empty() ? "" : " '" + line.lane + "'");
   const std::string count = std::to_string(line.concurrency);
   if (line.on == On::blocking)
     return count + (line.concurrency == 1 ? " thread" : " threads") + " of its own";
@@ -20,7 +23,8 @@ std::string threads_of(const Plan::Line& line) {
 std::string notes_of(const Plan::Line& line) {
   std::string notes;
   if (line.on_error.retries > 0) {
-    notes += ", tries up to " + std::to_string(line.on_error.retries) + " times again";
+    notes += ", tries up to " + std::to_string(line.on_error.retries) +
+             plural(line.on_error.retries, " time", " times") + " again";
   }
   if (!line.pool.empty()) notes += ", slots of '" + line.pool + "'";
   if (line.on_error.skips) {

@@ -16,6 +16,7 @@ struct Plan {
     std::string kind{};  ///< "source", "then", "with", "gather", "join", "sink"
     int concurrency = 1;
     On on = On::compute;
+    std::string lane{};  ///< of On::engine
     Order order = Order::source;
     OnError on_error{};
     std::string pool{};         ///< the pool that a source or with() draws from, or empty

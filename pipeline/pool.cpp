@@ -1,6 +1,7 @@
 #include <millrace/pipeline/pool.h>
 
 #include <millrace/core/error.h>
+#include <millrace/core/plural.h>
 
 #include <new>
 
@@ -35,7 +36,8 @@ void PoolCore::allocate() {
       made.back()->pool = this;
     }
   } catch (const std::bad_alloc&) {
-    throw Error(concat("pool '", name_, "': out of memory for ", slot_count_, " slots of ", each_,
+    throw Error(concat("pool '", name_, "': out of memory for ", slot_count_, ' ',
+                       plural(slot_count_, "slot"), " of ", each_,
                        "; fewer or smaller slots would help"));
   }
   slots_ = std::move(made);

@@ -2,15 +2,19 @@
 // The end of a stream as a range, for programs that want to loop themselves:
 //
 //   for (const Group<Ticket>& batch : p.range(batches)) step(batch);
+//
+// With a stop token, of an Interrupt (interrupt.h) say, the loop ends when a stop is requested.
 
 #include <millrace/pipeline/pipeline.h>
 
 #include <condition_variable>
 #include <cstddef>
 #include <exception>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <thread>
 
 namespace millrace {
@@ -70,10 +74,12 @@ class HandOver {
 
 /// A single-pass range over the items of a stream. The run starts with begin(), on a driver thread
 /// of its own. An item and the slots that it leases live until the next step of the iterator;
-/// errors of the run are thrown there (StageError). Leaving the loop early stops the run; the
-/// destructor drains it and does not throw.
+/// errors of the run are thrown there (StageError). A stop request ends the loop, and report() says
+/// so as that of Pipeline::run() does. Leaving the loop early stops the run; the destructor drains
+/// it and does not throw.
 ///
-/// Thread safety: one thread loops. Move-only.
+/// Thread safety: one thread loops. Move-only; whatever is asked of one that was moved from is a
+/// UsageError.
 template <class T>
 class Range {
  public:
@@ -104,16 +110,17 @@ class Range {
     const T* item_ = nullptr;
   };
 
-  Range(Pipeline pipeline, std::shared_ptr<detail::HandOver<T>> hand_over)
-      : shared_(std::make_unique<Shared>(std::move(pipeline), std::move(hand_over))) {}
+  Range(Pipeline pipeline, std::shared_ptr<detail::HandOver<T>> hand_over, std::stop_token stop)
+      : shared_(
+            std::make_unique<Shared>(std::move(pipeline), std::move(hand_over), std::move(stop))) {}
 
   /// Starts the run. Requires: called once.
   [[nodiscard]] Iterator begin() {
-    MILLRACE_CHECK(!shared_->driver.joinable(), "a range can be iterated once");
-    shared_->driver = std::jthread([shared = shared_.get()](std::stop_token stop) {
+    MILLRACE_CHECK(!shared().driver.joinable(), "a range can be iterated once");
+    shared_->driver = std::thread([shared = shared_.get()] {
       std::exception_ptr error;
       try {
-        shared->pipeline.run(std::move(stop));
+        shared->pipeline.run(shared->stop.get_token());
       } catch (...) {
         error = std::current_exception();
       }
@@ -123,37 +130,46 @@ class Range {
   }
   [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
 
-  [[nodiscard]] Plan plan() const { return shared_->pipeline.plan(); }
+  [[nodiscard]] Plan plan() const { return shared().pipeline.plan(); }
   /// Of the run. Ends it first if the loop was left early.
   [[nodiscard]] const Report& report() {
-    shared_->end();
+    shared().end();
     return shared_->pipeline.last_report();
   }
 
  private:
   struct Shared {
-    Shared(Pipeline p, std::shared_ptr<detail::HandOver<T>> h)
-        : pipeline(std::move(p)), owned(std::move(h)), hand_over(*owned) {}
+    Shared(Pipeline p, std::shared_ptr<detail::HandOver<T>> h, std::stop_token outside)
+        : pipeline(std::move(p)),
+          owned(std::move(h)),
+          hand_over(*owned),
+          on_stop(std::move(outside), [this] { stop.request_stop(); }) {}
     ~Shared() { end(); }
     void end() {
-      driver.request_stop();
+      stop.request_stop();
       hand_over.leave();
       if (driver.joinable()) driver.join();
     }
     Pipeline pipeline;
     std::shared_ptr<detail::HandOver<T>> owned;
     detail::HandOver<T>& hand_over;
-    std::jthread driver;
+    std::stop_source stop;
+    std::stop_callback<std::function<void()>> on_stop;  // goes before what it stops
+    std::thread driver;
   };
+  [[nodiscard]] Shared& shared() const {
+    if (shared_ != nullptr) return *shared_;
+    throw UsageError("this range was moved from; loop over the one it was moved to");
+  }
   std::unique_ptr<Shared> shared_;
 };
 
 template <class In>
-Range<In> Pipeline::range(Stream<In> input) {
+Range<In> Pipeline::range(Stream<In> input, std::stop_token stop) {
   auto hand_over = std::make_shared<detail::HandOver<In>>();
   sink(input, {.name = "range", .on = On::blocking},
        [hand_over](const In& item) { hand_over->offer(item); });
-  return Range<In>(*this, std::move(hand_over));
+  return Range<In>(Pipeline(state_), std::move(hand_over), std::move(stop));
 }
 
 }  // namespace millrace

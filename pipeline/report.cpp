@@ -2,6 +2,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/core/json_text.h>
+#include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
 
 #include <algorithm>
@@ -62,7 +63,10 @@ std::string Report::text() const {
   }
   out << "bottleneck: " << bottleneck() << '\n';
   for (const StageReport& s : stages) {
-    if (s.retried > 0) out << "tried again: " << s.name << ", " << s.retried << " times\n";
+    if (s.retried > 0) {
+      out << "tried again: " << s.name << ", " << s.retried << ' ' << plural(s.retried, "time")
+          << '\n';
+    }
   }
   for (const std::string& reason : skipped) out << "skipped: " << shown(reason) << '\n';
   if (trace_events_lost > 0)

@@ -23,9 +23,9 @@ class CallSlot;
 enum class On {
   compute,   ///< oneTBB's workers. The body must not block.
   blocking,  ///< threads of the stage's own, as many as its concurrency. The body may wait.
-  /// The one engine thread of the run, shared by all such stages. The body may wait. A stage whose
-  /// input is such a stage too works on each item right after it, before the next item begins, and
-  /// also when the run is ending: what belongs to a step is done with it.
+  /// The one engine thread of the run, shared by all such stages of the same Stage::lane. The body
+  /// may wait. A stage whose input is such a stage too works on each item right after it, before
+  /// the next item begins, and also when the run is ending: what belongs to a step is done with it.
   engine,
 };
 
@@ -61,12 +61,15 @@ struct OnError {
 inline constexpr int kAllThreads = 0;
 
 /// Options of a stage. With concurrency n, up to n calls run at a time, each on a copy of the
-/// callable of its own, so a node may keep scratch memory; state that items share wants
-/// concurrency 1.
+/// callable of its own, so a node may keep scratch memory. State that items share wants concurrency
+/// 1: a node that has such state says so with a member `static constexpr bool is_serial = true`.
 struct Stage {
   std::string name{};
   int concurrency = 1;
   On on = On::compute;
+  /// Which of the engine's threads, for On::engine alone: stages of the same name share one. Two
+  /// models that train in one pipeline have a lane each, and do not wait for each other.
+  std::string lane{};
   Order order = Order::source;
   OnError on_error = fail();
 };

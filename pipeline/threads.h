@@ -1,10 +1,4 @@
 #pragma once
-// How many cores this process may use, which in a container is often fewer than the machine has.
+// How many threads a pipeline has where nothing is said: available_threads().
 
-namespace millrace {
-
-/// The smaller of the affinity mask's cores and the CPU quota of the cgroup (rounded up), at
-/// least 1.
-[[nodiscard]] int available_threads();
-
-}  // namespace millrace
+#include <millrace/core/machine_limits.h>

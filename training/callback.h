@@ -49,6 +49,7 @@ using Callbacks = std::vector<std::shared_ptr<Callback>>;
 class Decide {
  public:
   Decide(std::shared_ptr<TrainingState> state, Callbacks callbacks);
+  static constexpr bool is_serial = true;
   StepRecord operator()(const StepRecord& record);
 
  private:

@@ -18,6 +18,7 @@ class Logger {
     std::function<void(const Snapshot&, const StepRecord&)> on_snapshot{};
   };
   explicit Logger(Watchers watchers);
+  static constexpr bool is_serial = true;
   void operator()(const StepRecord& record) const;
 
  private:

@@ -38,10 +38,7 @@ std::vector<std::string> begun_anew(const CallbackSpec& o, const Monitor& monito
 }
 
 Callbacks make_callbacks(const CallbackSpec& o, bool has_validation, const nn::Model& model) {
-  // First, so that nobody looks for figures of an epoch that has none.
-  Callbacks callbacks{after_each_epoch([](EpochRecord& epoch, TrainingState&) {
-    if (epoch.training.samples == 0) throw Error("no training sample could be read");
-  })};
+  Callbacks callbacks;
   if (o.stop_on_nan) callbacks.push_back(stop_on_nan());
   const Monitor monitor = monitor_of(o, has_validation);
   if (!has_validation && monitor.name.rfind("val_", 0) == 0) {

@@ -18,6 +18,7 @@ namespace millrace {
 class PruneStep {
  public:
   PruneStep(std::shared_ptr<TrainingState> state, std::shared_ptr<Pruner> pruner);
+  static constexpr bool is_serial = true;
   StepRecord operator()(StepRecord record);
 
  private:

@@ -26,6 +26,7 @@ using KeptBatches = std::vector<Lease<HostBatch>>;
 class KeepBatches {
  public:
   explicit KeepBatches(std::shared_ptr<KeptBatches> kept);
+  static constexpr bool is_serial = true;
   void operator()(const Lease<HostBatch>& batch);
 
  private:

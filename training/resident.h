@@ -44,6 +44,7 @@ struct ResidentData {
 class KeepResident {
  public:
   explicit KeepResident(std::shared_ptr<ResidentData> data);
+  static constexpr bool is_serial = true;
   void operator()(const Lease<HostBatch>& batch);
 
  private:

@@ -22,6 +22,7 @@ class TakeSnapshot {
  public:
   TakeSnapshot(std::shared_ptr<TrainingState> state, SavedParts parts, Pool<Snapshot> pool,
                SnapshotOptions options = {});
+  static constexpr bool is_serial = true;
   StepRecord operator()(const StepRecord& record, Context& context);
 
  private:

@@ -135,9 +135,8 @@ struct TrainSpec {
   std::uint32_t accumulate = 1;       ///< batches that a step learns from together
   std::uint32_t steps_per_epoch = 0;  ///< 0: once through the data
   std::optional<nn::Loss> loss{};     ///< none: that of the model's last layer
-  nn::OptimizerOptions optimizer{.kind = nn::OptimizerKind::adam};  ///< less its learning rate
-  std::optional<double> learning_rate{};                            ///< none: the optimizer's own
-  nn::ScheduleOptions schedule{};                                   ///< of the learning rate
+  nn::OptimizerOptions optimizer{.kind = nn::OptimizerKind::adam};
+  nn::ScheduleOptions schedule{};              ///< of the learning rate
   std::optional<std::uint64_t> decay_steps{};  ///< of the schedule; none: all steps of the run
   nn::GradientOptions gradient{};
   double label_smoothing = 0;

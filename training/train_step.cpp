@@ -1,19 +1,21 @@
 #include <millrace/training/train_step.h>
 
+#include <millrace/core/error.h>
+
 #include <algorithm>
 #include <set>
 #include <utility>
 
 namespace millrace {
-TrainStep::TrainStep(std::shared_ptr<TrainingState> state, Schedule learning_rate)
-    : state_(std::move(state)), learning_rate_(std::move(learning_rate)) {}
+TrainStep::TrainStep(std::shared_ptr<TrainingState> state, Schedule schedule)
+    : state_(std::move(state)), schedule_(std::move(schedule)) {}
 
-TrainStep::TrainStep(std::shared_ptr<nn::Executor> executor, Schedule learning_rate)
-    : TrainStep(std::make_shared<TrainingState>(std::move(executor)), std::move(learning_rate)) {}
+TrainStep::TrainStep(std::shared_ptr<nn::Executor> executor, Schedule schedule)
+    : TrainStep(std::make_shared<TrainingState>(std::move(executor)), std::move(schedule)) {}
 
 TrainStep::TrainStep(const TrainStep& other)
     : state_(other.state_),
-      learning_rate_(other.learning_rate_),
+      schedule_(other.schedule_),
       unfreeze_(other.unfreeze_),
       figures_(other.figures_),
       report_every_(other.report_every_),
@@ -63,6 +65,35 @@ double TrainStep::elapsed() const {
   return std::chrono::duration<double>(Clock::now() - epoch_begin_).count();
 }
 
+void TrainStep::check_stamps(const DeviceBatch& batch) {
+  const BatchTag& tag = batch.tag;
+  const bool is_training = tag.phase == Phase::training;
+  const std::uint64_t end = std::uint64_t{tag.step} + tag.count;
+  if (tag.steps == 0) {
+    throw Error(
+        "a batch without a tag: its source sets HostBatch::tag, at least steps, step, "
+        "ends_phase and ends_epoch");
+  }
+  if (end > tag.steps) {
+    throw Error(concat("HostBatch::tag: there is no step ", end - 1, " (from 0) in a phase of ",
+                       tag.steps, " steps"));
+  }
+  if ((end == tag.steps) != tag.ends_phase) {
+    throw Error(concat("HostBatch::tag: step ", end - 1, " (from 0) of ", tag.steps,
+                       tag.ends_phase ? " sets ends_phase, which only the last step of a phase does"
+                                      : " is the last of its phase and does not set ends_phase"));
+  }
+  if (awaits_validation_ && is_training) {
+    throw Error(
+        concat("HostBatch::tag: epoch ", tag.epoch,
+               " begins, but the one before has not ended: its last batch sets ends_epoch"));
+  }
+  if (!is_training && tag.ends_phase && !tag.ends_epoch) {
+    throw Error("HostBatch::tag: the last batch of validation sets ends_epoch too");
+  }
+  awaits_validation_ = is_training && tag.ends_phase && !tag.ends_epoch;
+}
+
 void TrainStep::begin_phase(const BatchTag& tag) {
   if (tag.phase == Phase::validation) {
     state_->epoch.validation = nn::StepResult{};
@@ -90,7 +121,8 @@ double TrainStep::begin_step() {
   TrainingState& s = *state_;
   ++s.step;
   ++s.update;
-  s.rate = learning_rate_(s.step) * s.rate_factor;
+  const double base = s.executor->learning_rate();
+  s.rate = (schedule_ ? schedule_(base, s.step) : base) * s.rate_factor;
   if (unfreeze_ && s.is_unfrozen()) s.rate *= unfreeze_->rate_factor;
   return s.rate;
 }
@@ -179,12 +211,30 @@ nn::StepResult collect_results(TrainingState& state) {
   return result;
 }
 
+void TrainStep::end_epoch(StepRecord& record) {
+  TrainingState& s = *state_;
+  s.epoch.holes += std::exchange(s.validation_holes, 0);
+  s.epoch.seconds = elapsed();
+  epoch_begin_ = Clock::now();
+  record.epoch = std::make_shared<EpochRecord>(s.epoch);
+  if (const auto scale = s.executor->loss_scale()) {
+    record.epoch->extra.emplace_back("loss_scale", scale->scale);
+    record.epoch->extra.emplace_back("skipped_steps", static_cast<double>(scale->skipped));
+  }
+  if (figures_ && record.tag.phase == Phase::validation && s.epoch.validation->samples > 0) {
+    for (const std::string& name : figures_->names) {
+      record.epoch->extra.emplace_back("val_" + name, figures_->metrics.value(name));
+    }
+  }
+}
+
 std::optional<StepRecord> TrainStep::operator()(const Lease<DeviceBatch>& batch) {
   TrainingState& s = *state_;
   const BatchTag& tag = batch->tag;
   const bool is_training = tag.phase == Phase::training;
   if (is_training || s.is_finished()) leave_validation();
   if (s.is_finished()) return std::nullopt;
+  check_stamps(*batch);
   if (tag.step == 0) begin_phase(tag);
 
   StepRecord record{.tag = tag, .steps = 0, .samples = batch->size, .holes = batch->holes};
@@ -204,6 +254,10 @@ std::optional<StepRecord> TrainStep::operator()(const Lease<DeviceBatch>& batch)
     record.steps = std::exchange(unreported_, 0);
   }
   record.totals = is_training ? s.epoch.training : *s.epoch.validation;
+  if (tag.ends_phase && record.totals.samples == 0) {
+    throw Error(concat("no ", is_training ? "training" : "validation",
+                       " sample could be read in epoch ", tag.epoch + 1));
+  }
   record.learning_rate = s.rate;
   record.global_step = s.step;
   if (is_training) {
@@ -215,21 +269,7 @@ std::optional<StepRecord> TrainStep::operator()(const Lease<DeviceBatch>& batch)
     s.validation_holes += batch->holes;
   }
   if (is_training || tag.ends_phase) s.next = tag.next;
-  if (tag.ends_epoch) {
-    s.epoch.holes += std::exchange(s.validation_holes, 0);
-    s.epoch.seconds = elapsed();
-    epoch_begin_ = Clock::now();
-    record.epoch = std::make_shared<EpochRecord>(s.epoch);
-    if (const auto scale = s.executor->loss_scale()) {
-      record.epoch->extra.emplace_back("loss_scale", scale->scale);
-      record.epoch->extra.emplace_back("skipped_steps", static_cast<double>(scale->skipped));
-    }
-    if (figures_ && !is_training && s.epoch.validation->samples > 0) {
-      for (const std::string& name : figures_->names) {
-        record.epoch->extra.emplace_back("val_" + name, figures_->metrics.value(name));
-      }
-    }
-  }
+  if (tag.ends_epoch) end_epoch(record);
   return record;
 }
 

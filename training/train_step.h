@@ -48,19 +48,25 @@ struct StepRecord {
 /// one with the samples of all; those before it go no further. A batch of several steps is then
 /// refused: throws Error.
 ///
+/// Throws Error for a batch whose source did not stamp its tag, or not as it must be: without its
+/// ends no epoch would be told of; and at the end of a phase that has seen no sample, since nothing
+/// was learnt or measured.
+///
 /// Stages that decide or change weights come right behind it, on the engine's thread too.
 class TrainStep {
  public:
-  /// The learning rate of a step, counted from 1, before TrainingState::rate_factor.
-  using Schedule = std::function<double(std::uint64_t step)>;
-  TrainStep(std::shared_ptr<TrainingState> state, Schedule learning_rate);
-  /// The same, with a state of its own. The executor is allocated and initialised by the caller and
-  /// outlives the run.
-  TrainStep(std::shared_ptr<nn::Executor> executor, Schedule learning_rate);
+  /// The learning rate of a step, counted from 1, of a training whose optimizer has the rate `base`
+  /// (OptimizerOptions::learning_rate), before TrainingState::rate_factor. None: `base`.
+  using Schedule = std::function<double(double base, std::uint64_t step)>;
+  explicit TrainStep(std::shared_ptr<TrainingState> state, Schedule schedule = {});
+  /// The same, with a state of its own. The executor is allocated and initialised by the caller, as
+  /// by nn::make_executor(), and outlives the run.
+  explicit TrainStep(std::shared_ptr<nn::Executor> executor, Schedule schedule = {});
   /// Each run works on a copy made when it starts: there the clock of its first epoch starts too.
   TrainStep(const TrainStep& other);
   TrainStep& operator=(const TrainStep&) = delete;
   ~TrainStep();
+  static constexpr bool is_serial = true;
 
   /// From that epoch on (the first is 1) steps are those of TrainingState::unfrozen, and the
   /// learning rate is multiplied: for layers that are frozen at first.
@@ -92,7 +98,10 @@ class TrainStep {
     std::int64_t samples, batch;
     std::vector<float> outputs;  // [batch][outputs of the model]
   };
+  void check_stamps(const DeviceBatch& batch);
   void begin_phase(const BatchTag& tag);
+  /// Tells the epoch in the record of its last batch.
+  void end_epoch(StepRecord& record);
   /// `steps`: in the batch.
   void train(const DeviceBatch& batch, std::int64_t steps);
   /// Takes a batch into its group; whether the group has ended. Then it has had its update, if it
@@ -110,14 +119,15 @@ class TrainStep {
   [[nodiscard]] double elapsed() const;
 
   std::shared_ptr<TrainingState> state_;
-  Schedule learning_rate_;
+  Schedule schedule_;
   std::optional<Unfreeze> unfreeze_;
   std::optional<Figures> figures_;
   std::int64_t report_every_ = 1;
   std::uint64_t snapshot_steps_ = 0;
-  std::int64_t unreported_ = 0;  // steps with samples
-  std::vector<double> rates_;    // of the steps of a batch
-  bool validates_ = false;       // averages may be where the weights are
+  std::int64_t unreported_ = 0;     // steps with samples
+  std::vector<double> rates_;       // of the steps of a batch
+  bool validates_ = false;          // averages may be where the weights are
+  bool awaits_validation_ = false;  // training has ended, the epoch has not
   struct {
     std::int64_t samples = 0, holes = 0;
   } group_;  // under way

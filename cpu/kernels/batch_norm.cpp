@@ -57,12 +57,6 @@ void FindStatistics(const NormStrip& s, const float* x, float* means, float* squ
   });
 }
 
-template <class D, class V>
-HWY_INLINE V rectified(D d, V value, V ceiling) {  // what is not a number stays
-  const V bounded = hn::IfThenElse(hn::Gt(value, ceiling), ceiling, value);
-  return hn::IfThenElseZero(hn::Not(hn::Lt(value, hn::Zero(d))), bounded);
-}
-
 template <bool kRelu, bool kAdds>
 void Normalise(const NormStrip& s, const float* x, const StripConstants k, const float* other,
                float* y) {

@@ -5,6 +5,7 @@
 // formula (1979), so that nothing is lost where a mean is large. Memory is float32. Channels that
 // pad a block are zero in all that is made. Not thread-safe for the same memory.
 
+#include <millrace/cpu/kernels/rectifier.h>
 #include <millrace/cpu/layouts.h>
 #include <millrace/nn/layers/batch_norm.h>
 
@@ -21,9 +22,6 @@ struct NormRows {
   /// With those that pad the last block.
   [[nodiscard]] std::int64_t padded() const { return image.blocks() * image.block; }
 };
-
-/// The ceiling of a rectifier: infinity (ReLU), 6 (ReLU6); this where there is none.
-inline constexpr float kNoRectifier = 0;
 
 /// What is done with values right after they are normalised.
 struct AfterNorm {

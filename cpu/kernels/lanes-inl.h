@@ -25,6 +25,14 @@ HWY_INLINE void for_lanes(std::int64_t begin, std::int64_t end, Body&& body) {
   for (; i < end; ++i) body(hwy::HWY_NAMESPACE::CappedTag<float, 1>(), i);
 }
 
+// A rectifier, see rectifier.h; what is not a number stays.
+template <class D, class V>
+HWY_INLINE V rectified(D d, V value, V ceiling) {
+  namespace hn = hwy::HWY_NAMESPACE;
+  const V bounded = hn::IfThenElse(hn::Gt(value, ceiling), ceiling, value);
+  return hn::IfThenElseZero(hn::Not(hn::Lt(value, hn::Zero(d))), bounded);
+}
+
 }  // namespace millrace::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

@@ -15,24 +15,24 @@ HWY_BEFORE_NAMESPACE();
 namespace millrace::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-void Add(std::int64_t begin, std::int64_t end, const float* a, const float* b, AfterSum after,
-         const float* relu, float* y) {
+void Add(std::int64_t begin, std::int64_t end, const float* a, const float* b, float ceiling,
+         float* y) {
   const auto run = [&](auto&& finish) {
     for_lanes(begin, end, [&](auto d, std::int64_t i) {
-      hn::StoreU(finish(d, i, hn::Add(hn::LoadU(d, a + i), hn::LoadU(d, b + i))), d, y + i);
+      hn::StoreU(finish(d, hn::Add(hn::LoadU(d, a + i), hn::LoadU(d, b + i))), d, y + i);
     });
   };
-  switch (after) {
-    case AfterSum::nothing: return run([](auto, std::int64_t, auto sum) { return sum; });
-    case AfterSum::relu:  // a sum that is not a number stays
-      return run([](auto d, std::int64_t, auto sum) {
-        return hn::IfThenElseZero(hn::Not(hn::Lt(sum, hn::Zero(d))), sum);
-      });
-    case AfterSum::relu_gradient:
-      return run([relu](auto d, std::int64_t i, auto sum) {
-        return hn::IfThenElseZero(hn::Gt(hn::LoadU(d, relu + i), hn::Zero(d)), sum);
-      });
-  }
+  if (ceiling == kNoRectifier) return run([](auto, auto sum) { return sum; });
+  run([ceiling](auto d, auto sum) { return rectified(d, sum, hn::Set(d, ceiling)); });
+}
+
+void AddBeforeRelu(std::int64_t begin, std::int64_t end, const float* a, const float* b,
+                   const float* relu, float* y) {
+  for_lanes(begin, end, [&](auto d, std::int64_t i) {
+    const auto is_above = hn::Gt(hn::LoadU(d, relu + i), hn::Zero(d));
+    const auto sum = hn::Add(hn::LoadU(d, a + i), hn::LoadU(d, b + i));
+    hn::StoreU(hn::IfThenElseZero(is_above, sum), d, y + i);
+  });
 }
 
 void Multiply(std::int64_t begin, std::int64_t end, const float* a, const float* b, float* y) {
@@ -68,6 +68,7 @@ HWY_AFTER_NAMESPACE();
 namespace millrace::cpu {
 
 HWY_EXPORT(Add);
+HWY_EXPORT(AddBeforeRelu);
 HWY_EXPORT(Multiply);
 HWY_EXPORT(MultiplyRun);
 HWY_EXPORT(SumRun);
@@ -89,10 +90,16 @@ void for_blocks(const ChannelBlocks& image, Body&& body) {
 
 }  // namespace
 
-void add(std::int64_t count, const float* a, const float* b, AfterSum after, const float* relu,
-         float* y) {
+void add(std::int64_t count, const float* a, const float* b, float ceiling, float* y) {
   in_pieces(count, [&](std::int64_t begin, std::int64_t end) {
-    HWY_DYNAMIC_DISPATCH(Add)(begin, end, a, b, after, relu, y);
+    HWY_DYNAMIC_DISPATCH(Add)(begin, end, a, b, ceiling, y);
+  });
+}
+
+void add_before_relu(std::int64_t count, const float* a, const float* b, const float* relu,
+                     float* y) {
+  in_pieces(count, [&](std::int64_t begin, std::int64_t end) {
+    HWY_DYNAMIC_DISPATCH(AddBeforeRelu)(begin, end, a, b, relu, y);
   });
 }
 

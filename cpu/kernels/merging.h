@@ -2,6 +2,7 @@
 // Where values meet: sums, products and parts side by side, element by element, for one thread or
 // for those that OpenMP has. Memory is float32. Which of two threads is faster makes no difference.
 
+#include <millrace/cpu/kernels/rectifier.h>
 #include <millrace/cpu/layouts.h>
 
 #include <cstdint>
@@ -10,16 +11,12 @@
 
 namespace millrace::cpu {
 
-/// What is done to a sum right away.
-enum class AfterSum {
-  nothing,
-  relu,          ///< max(sum, 0)
-  relu_gradient  ///< 0 where what a ReLU made is not above 0
-};
+/// y = a + b, then the rectifier of this ceiling. y may be a or b.
+void add(std::int64_t count, const float* a, const float* b, float ceiling, float* y);
 
-/// y = a + b. `relu` is what the ReLU made, with relu_gradient alone. y may be any of the others.
-void add(std::int64_t count, const float* a, const float* b, AfterSum after, const float* relu,
-         float* y);
+/// y = a + b, and 0 where what a ReLU made is not above 0. y may be any of the others.
+void add_before_relu(std::int64_t count, const float* a, const float* b, const float* relu,
+                     float* y);
 
 /// y = a * b. y may be any of the others.
 void multiply(std::int64_t count, const float* a, const float* b, float* y);

@@ -6,6 +6,8 @@
 // so that what lies between them stays in a core's caches. Results are up to 3e-5 of their standard
 // deviation away from float64, ten times as far as those of the direct algorithm. Thread-safe.
 
+#include <millrace/cpu/kernels/rectifier.h>
+
 #include <cstddef>
 #include <cstdint>
 
@@ -21,7 +23,7 @@ struct Winograd {
   /// Derivatives by a convolution's source from those by its result: the kernel turned by half a
   /// turn, and the channels the other way.
   bool is_backward = false;
-  bool relu = false;
+  float ceiling = kNoRectifier;  ///< of the rectifier behind
 
   [[nodiscard]] bool is_possible() const {
     return from_channels % 16 == 0 && to_channels % 32 == 0 && from_channels > 0 && to_channels > 0;
@@ -30,9 +32,9 @@ struct Winograd {
   [[nodiscard]] std::size_t scratch_bytes() const;
 };
 
-/// to = convolution of `from`, plus `bias` of each channel unless it is null, then the ReLU if
-/// there is one. `weights`: [to / 16][from / 16][3][3][16 from][16 to]; backward, of the
-/// convolution's own channels in and out, [out / 16][in / 16][3][3][16 out][16 in].
+/// to = convolution of `from`, plus `bias` of each channel unless it is null, then the
+/// rectifier if there is one. `weights`: [to / 16][from / 16][3][3][16 from][16 to]; backward, of
+/// the convolution's own channels in and out, [out / 16][in / 16][3][3][16 out][16 in].
 void convolve(const Winograd& shape, const float* from, const float* weights, const float* bias,
               float* to, std::byte* scratch);
 

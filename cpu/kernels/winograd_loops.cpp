@@ -212,6 +212,8 @@ void write_tiles(const WinogradPlan& plan, const float* made, std::int64_t first
   const Tag d;
   const Winograd& w = plan.shape;
   const std::int64_t blocks = w.to_channels / kBlock;
+  const bool rectifies = w.ceiling != kNoRectifier;
+  const Vec ceiling = hn::Set(d, w.ceiling);
   for (std::int64_t c = 0; c < plan.together; c += kLanes) {
     const std::int64_t channel = first_channel + c;
     const Vec shift = bias == nullptr ? hn::Zero(d) : hn::LoadU(d, bias + channel);
@@ -240,7 +242,8 @@ void write_tiles(const WinogradPlan& plan, const float* made, std::int64_t first
         for (std::int64_t x = 0; x < kTile; ++x) {
           if (x >= columns) break;
           const Vec sum = out[x] + shift;
-          hn::StoreU(w.relu ? hn::Max(sum, hn::Zero(d)) : sum, d, line + x * kBlock);
+          const Vec rectified = hn::Min(hn::Max(sum, hn::Zero(d)), ceiling);
+          hn::StoreU(rectifies ? rectified : sum, d, line + x * kBlock);
         }
       }
     }

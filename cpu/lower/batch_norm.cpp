@@ -45,46 +45,17 @@ std::span<const float> all_of(Memory memory, std::size_t i, std::int64_t slices,
   return {floats(memory, i), static_cast<std::size_t>(slices * row)};
 }
 
-/// What is done behind a normalisation at once: operations that are left out then, and what is
-/// made.
-struct Fused {
-  nn::ValueId other = -1;  ///< is added
-  nn::ValueId made = -1;
-  float ceiling = kNoRectifier;
-};
-
-Fused fuse(Lowering& lowering, const nn::Op& op) {
-  const nn::Op* sum = lowering.uses().only_reader(op.y());
-  const bool is_sum = sum != nullptr && lowering.graph().kind<nn::Add>(*sum) != nullptr &&
-                      sum->x(2) < 0 && sum->x(0) != sum->x(1);
-  const nn::ValueId other = !is_sum ? -1 : sum->x(0) == op.y() ? sum->x(1) : sum->x(0);
-  Fused result{.made = op.y()};
-  if (other >= 0 && lowering.is_made(other)) {
-    lowering.absorb(*sum);
-    result.other = other;
-    result.made = sum->y();
-  }
-  const auto rectifier = lowering.uses().rectifier_of(result.made);
-  if (rectifier.op == nullptr) return result;
-  lowering.leave_out(*rectifier.op);
-  result.made = rectifier.op->y();
-  result.ceiling = rectifier.ceiling;
-  return result;
-}
-
 /// `constants` are there.
 void append_normalise(Lowering& lowering, const nn::Op& op, const Layout& data, SlotId constants) {
-  const Fused fused = fuse(lowering, op);
+  const Lowering::Made made = lowering.fuse(op.y(), lowering.sum_behind(op.y()));
+  const bool adds = made.added >= 0;
   const SlotId x = lowering.in_layout(op.x(), data);
   std::vector<SlotId> uses{x, constants, kNoSlot};
-  if (fused.other >= 0) uses.push_back(lowering.in_layout(fused.other, data));
-  uses[2] = lowering.make_in_place(fused.made, fused.other >= 0 ? uses[3] : x);
-  const bool adds = fused.other >= 0, rectifies = fused.ceiling != kNoRectifier;
-  const std::string detail =
-      concat(adds ? "+ add" : "", adds && rectifies ? " " : "", rectifies ? "+ relu" : "");
+  if (adds) uses.push_back(lowering.in_layout(made.added, data));
+  uses[2] = lowering.make_in_place(made.value, adds ? uses[3] : x);
   lowering.append(
-      lowering.step_name(op, detail), "normalise", uses,
-      [rows = rows_of(data), ceiling = fused.ceiling](Memory memory, Run& run) {
+      lowering.step_name(op, made.detail()), "normalise", uses,
+      [rows = rows_of(data), ceiling = made.ceiling](Memory memory, Run& run) {
         const float* other = memory.size() > 3 ? floats(memory, 3) : nullptr;
         normalise(valid(rows, run), floats(memory, 0), floats(memory, 1),
                   {.ceiling = ceiling, .other = other}, floats(memory, 2));

@@ -2,11 +2,11 @@
 // one of several ways, each an algorithm with layouts: the first that oneDNN has generated code
 // for, or the one that the tuner finds to be the fastest.
 
-#include <millrace/cpu/kernels/winograd.h>
-#include <millrace/cpu/lower/lowering.h>
+#include <millrace/cpu/lower/winograd.h>
 #include <millrace/nn/window.h>
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <utility>
 
@@ -16,20 +16,6 @@ namespace {
 using onednn::Convolution;
 using onednn::Found;
 using onednn::Tag;
-
-std::int64_t groups_of(const Convolution& shape) {
-  const onednn::Dims weights = onednn::dims(shape.weights);
-  return weights.size() == 5 ? weights[0] : 1;
-}
-
-bool may_be_winograd(const Lowering& lowering, const Convolution& shape) {
-  constexpr std::int64_t kEnoughChannels = 32;  // below, oneDNN pads them and gains nothing
-  const onednn::Window& window = shape.window;
-  return lowering.options().algorithms != Algorithms::direct && window.size == 3 &&
-         window.stride == 1 && window.dilation == 1 && groups_of(shape) == 1 &&
-         onednn::dims(shape.source)[1] >= kEnoughChannels &&
-         onednn::dims(shape.destination)[1] >= kEnoughChannels;
-}
 
 /// In the order in which they are preferred where nothing is timed, or where the times are alike.
 std::vector<dnnl::algorithm> algorithms(const Lowering& lowering, const Convolution& shape) {
@@ -65,10 +51,15 @@ struct Pass {
   std::vector<Lowering::Argument> arguments;
   Convolution shape;  ///< layouts are left open
   Layout weights;     ///< where they lie in the arena
-  bool relu = false;
+  onednn::After after{};
   /// From, to: what a kernel's layouts make necessary; same_memory() needs nothing.
   std::function<Images(const Way&)> conversions;
 };
+
+std::string rectifier_name(float ceiling) {
+  if (ceiling == kNoRectifier) return "";
+  return std::isinf(ceiling) ? ", relu" : concat(", relu", ceiling);
+}
 
 /// What the ways of a pass are measured by; the same for all batch sizes, so that they take the
 /// same way.
@@ -76,13 +67,14 @@ std::string describe(const Lowering& lowering, const Pass& pass) {
   const onednn::Dims x = onednn::dims(pass.shape.source);
   const onednn::Window& w = pass.shape.window;
   const std::int64_t groups = groups_of(pass.shape);
-  return concat(
-      "convolution ", pass.name, ", ", w.size.rows, 'x', w.size.columns, " stride ",
-      to_string(w.stride), w.dilation == 1 ? "" : concat(" dilation ", to_string(w.dilation)),
-      " padding ", w.top, ' ', w.left, ' ', w.bottom, ' ', w.right, ", ",
-      lowering.options().timed_batch, 'x', x[2], 'x', x[3], 'x', x[1], " to ",
-      onednn::dims(pass.shape.destination)[1], groups == 1 ? "" : concat(", ", groups, " groups"),
-      pass.relu ? ", relu" : "", ", by ", lowering.options().threads);
+  return concat("convolution ", pass.name, ", ", w.size.rows, 'x', w.size.columns, " stride ",
+                to_string(w.stride),
+                w.dilation == 1 ? "" : concat(" dilation ", to_string(w.dilation)), " padding ",
+                w.top, ' ', w.left, ' ', w.bottom, ' ', w.right, ", ",
+                lowering.options().timed_batch, 'x', x[2], 'x', x[3], 'x', x[1], " to ",
+                onednn::dims(pass.shape.destination)[1],
+                groups == 1 ? "" : concat(", ", groups, " groups"), pass.after.adds ? ", add" : "",
+                rectifier_name(pass.after.ceiling), ", by ", lowering.options().threads);
 }
 
 template <class AnyKernel>
@@ -102,41 +94,25 @@ void add(std::vector<Way>& ways, const Pass& pass, const AnyKernel& kernel) {
   if (std::none_of(ways.begin(), ways.end(), same)) ways.push_back(std::move(way));
 }
 
-/// Winograd's algorithm by our own kernel, which one thread runs; nothing where it cannot be done
-/// so.
-std::optional<OwnKernel> own_winograd(const Lowering& lowering, const Pass& pass,
-                                      bool is_backward) {
+std::optional<OwnKernel> own_kernel(const Lowering& lowering, const Pass& pass, bool is_backward) {
   const Convolution& shape = pass.shape;
-  if (!may_be_winograd(lowering, shape) || lowering.options().threads > 1) return std::nullopt;
+  std::optional<Winograd> winograd = own_winograd(lowering, shape, is_backward);
+  if (!winograd || pass.after.adds) return std::nullopt;
+  winograd->ceiling = pass.after.ceiling;
   const onednn::Dims x = onednn::dims(shape.source);
   const onednn::Dims y = onednn::dims(shape.destination);
-  const onednn::Dims from = is_backward ? y : x;
-  const onednn::Dims to = is_backward ? x : y;
-  const onednn::Window& window = shape.window;
-  const Winograd winograd{.images = from[0],
-                          .from_channels = from[1],
-                          .to_channels = to[1],
-                          .from_rows = from[2],
-                          .from_columns = from[3],
-                          .to_rows = to[2],
-                          .to_columns = to[3],
-                          .top = is_backward ? 2 - window.top : window.top,
-                          .left = is_backward ? 2 - window.left : window.left,
-                          .is_backward = is_backward,
-                          .relu = pass.relu};
-  if (!winograd.is_possible()) return std::nullopt;
   OwnKernel own{.implementation = "millrace:winograd",
                 .layouts = {{pass.arguments[0].argument, image(shape.source, Tag::nChw16c)},
                             {pass.arguments[1].argument, image(shape.destination, Tag::nChw16c)},
                             {DNNL_ARG_WEIGHTS,
                              onednn::layout({y[1], x[1], 3, 3},
                                             is_backward ? Tag::OIhw16o16i : Tag::OIhw16i16o)}},
-                .scratch = byte_layout(winograd.scratch_bytes()),
+                .scratch = byte_layout(winograd->scratch_bytes()),
                 .loop = {}};
   if (shape.bias && !is_backward) {
     own.layouts.emplace_back(DNNL_ARG_BIAS, onednn::layout({y[1]}, Tag::a));
   }
-  own.loop = [winograd, is_backward, has_bias = own.layouts.size() > 3](
+  own.loop = [winograd = *winograd, is_backward, has_bias = own.layouts.size() > 3](
                  std::span<std::byte* const> memory, Run&) {
     const auto at = [&](std::size_t i) { return reinterpret_cast<float*>(memory[i]); };
     convolve(winograd, at(is_backward ? 1 : 0), at(2), has_bias ? at(3) : nullptr,
@@ -188,19 +164,50 @@ Way append(Lowering& lowering, const nn::Op& op, const Pass& pass, const Images&
   return way;
 }
 
+/// Whether a kernel can add to what lies in a slot as well: not by Winograd's algorithm, which is
+/// worth more than a sum, and only where it makes that slot's layout anyway.
+bool can_add_into(const Lowering& lowering, Convolution shape, const onednn::After& after,
+                  SlotId slot) {
+  if (may_be_winograd(lowering, shape)) return false;
+  const auto find = [&](const onednn::After& behind) {
+    return onednn::convolution_forward(lowering.engine(), shape, lowering.purpose(), behind);
+  };
+  const Found alone = find({});
+  if (!alone || alone->at(DNNL_ARG_DST) != lowering.layout(slot)) return false;
+  shape.destination = lowering.layout(slot);
+  const Found adding = find(after);
+  return adding && !adding->is_reference();
+}
+
+Lowering::Made fuse(Lowering& lowering, const nn::Op& op, const Convolution& shape) {
+  const nn::ValueUses& uses = lowering.uses();
+  const Lowering::Sum sum = lowering.sum_behind(op.y());
+  if (sum.op != nullptr && lowering.may_add_into(sum) &&
+      can_add_into(lowering, shape, {true, uses.rectifier_of(sum.op->y()).ceiling},
+                   lowering.slot_of(sum.other))) {
+    return lowering.fuse(op.y(), sum);
+  }
+  // oneDNN's kernels for Winograd's algorithm do a ReLU alone.
+  const bool loses_winograd = uses.relu_of(op.y()) == nullptr && may_be_winograd(lowering, shape) &&
+                              !own_winograd(lowering, shape, false);
+  return loses_winograd ? Lowering::Made{.value = op.y()} : lowering.fuse(op.y());
+}
+
 void forward(Lowering& lowering, const nn::Op& op) {
   const nn::ValueId x = op.x(), weights = op.parameter(nn::Role::kernel);
   const Layout arena = lowering.parameter_layout(weights);
-  const Lowering::Made made = lowering.fuse_relu(op.y());
+  const Convolution shape =
+      shape_of(lowering, op, lowering.shape(x), lowering.shape(op.y()), arena);
+  const Lowering::Made made = fuse(lowering, op, shape);
   Layout expected;  // by the neighbours: what the first way makes
   const Pass pass{.name = "forward",
                   .arguments = {{DNNL_ARG_SRC, x},
                                 {DNNL_ARG_DST, made.value},
                                 {DNNL_ARG_WEIGHTS, weights},
                                 {DNNL_ARG_BIAS, op.parameter(nn::Role::bias)}},
-                  .shape = shape_of(lowering, op, lowering.shape(x), lowering.shape(op.y()), arena),
+                  .shape = shape,
                   .weights = arena,
-                  .relu = made.relu,
+                  .after = made.after(),
                   .conversions = [&](const Way& way) {
                     const Layout result = way.at(DNNL_ARG_DST);
                     if (expected.get_size() == 0) expected = result;
@@ -208,15 +215,19 @@ void forward(Lowering& lowering, const nn::Op& op) {
                                   {pass.weights, way.at(DNNL_ARG_WEIGHTS)},
                                   {result, expected}};
                   }};
-  const auto [source, destination] = std::pair(pass.shape.source, pass.shape.destination);
   // NHWC on both sides is what first layers with odd numbers of channels fall back to.
+  Images images{{shape.source, shape.destination},
+                {image(shape.source, Tag::nhwc), image(shape.destination, Tag::nhwc)}};
+  if (made.added >= 0) {
+    const SlotId sum = lowering.make_in_place(made.value, lowering.slot_of(made.added));
+    images = {{shape.source, lowering.layout(sum)}};
+  }
   const Way way = append(
-      lowering, op, pass,
-      {{source, destination}, {image(source, Tag::nhwc), image(destination, Tag::nhwc)}},
-      [&lowering, relu = made.relu](const Convolution& c) {
-        return onednn::convolution_forward(lowering.engine(), c, lowering.purpose(), relu);
+      lowering, op, pass, images,
+      [&lowering, after = made.after()](const Convolution& c) {
+        return onednn::convolution_forward(lowering.engine(), c, lowering.purpose(), after);
       },
-      own_winograd(lowering, pass, false), made.detail);
+      own_kernel(lowering, pass, false), made.detail());
   lowering.forward(op) = {way.at(DNNL_ARG_SRC), way.at(DNNL_ARG_DST)};
 }
 
@@ -247,7 +258,7 @@ void backward_data(Lowering& lowering, const nn::Op& op) {
       [&lowering](const Convolution& c) {
         return onednn::convolution_backward_data(lowering.engine(), c);
       },
-      own_winograd(lowering, pass, true));
+      own_kernel(lowering, pass, true));
 }
 
 void backward_weights(Lowering& lowering, const nn::Op& op) {

@@ -39,18 +39,18 @@ Kernel choose(const Lowering& lowering, const nn::Op& op, Dense shape, const Lay
 
 void forward(Lowering& lowering, const nn::Op& op) {
   const nn::ValueId weights = op.parameter(nn::Role::kernel);
-  const Lowering::Made made = lowering.fuse_relu(op.y());
+  const Lowering::Made made = lowering.fuse(op.y());
   const Kernel kernel =
       choose(lowering, op, shape_of(lowering, op, op.x(), op.y()),
              lowering.parameter_layout(weights), [&](const Dense& d) {
-               return onednn::dense_forward(lowering.engine(), d, lowering.purpose(), made.relu);
+               return onednn::dense_forward(lowering.engine(), d, lowering.purpose(), made.after());
              });
   lowering.append(op, {.kernel = kernel},
                   {{DNNL_ARG_SRC, op.x()},
                    {DNNL_ARG_WEIGHTS, weights},
                    {DNNL_ARG_DST, made.value},
                    {DNNL_ARG_BIAS, op.parameter(nn::Role::bias)}},
-                  {}, made.detail);
+                  {}, made.detail());
 }
 
 void backward_data(Lowering& lowering, const nn::Op& op) {
@@ -105,7 +105,7 @@ struct Columns {
       outputs = outputs_of(width, 0, slices);
       Dense any = shape();
       any.weights = onednn::any(any.weights);
-      const Found best = onednn::dense_forward(lowering.engine(), any, lowering.purpose(), false);
+      const Found best = onednn::dense_forward(lowering.engine(), any, lowering.purpose(), {});
       tag = (best ? cuttable(best->at(DNNL_ARG_WEIGHTS)) : std::nullopt).value_or(Tag::ab);
     }
     outputs = outputs_of(width, lowering.options().slice, slices);
@@ -147,9 +147,9 @@ void forward_by_outputs(Lowering& lowering, const nn::Op& op) {
   const nn::ValueId y = op.y();
   const Columns columns(lowering, op, op.x(), y, op.parameter(nn::Role::kernel));
   const Dense shape = columns.shape();
-  const Lowering::Made result = lowering.fuse_relu(y);
+  const Lowering::Made result = lowering.fuse(y);
   const Kernel kernel = choose(lowering, op, shape, shape.weights, [&](const Dense& d) {
-    return onednn::dense_forward(lowering.engine(), d, lowering.purpose(), result.relu);
+    return onednn::dense_forward(lowering.engine(), d, lowering.purpose(), result.after());
   });
   const SlotId rows = lowering.in_layout(op.x(), plain_layout(lowering.shape(op.x())));
   lowering.begin_section();
@@ -161,7 +161,7 @@ void forward_by_outputs(Lowering& lowering, const nn::Op& op) {
       {DNNL_ARG_DST, own}};
   if (shape.bias)
     uses.push_back({DNNL_ARG_BIAS, columns.bias(lowering, op.parameter(nn::Role::bias))});
-  lowering.append(lowering.step_name(op, result.detail), kernel, std::move(uses));
+  lowering.append(lowering.step_name(op, result.detail()), kernel, std::move(uses));
   const SlotId made = lowering.make(result.value, plain_layout(lowering.shape(y)));
   lowering.append(lowering.step_name(op, "columns"), "copy", {own, lowering.whole(made)},
                   columns.copy(false));

@@ -91,16 +91,20 @@ void Lowering::leave_out(const nn::Op& op) {
 
 void Lowering::absorb(const nn::Op& op) {
   leave_out(op);
-  const std::size_t end = uses_.index_of(op);
   for (const nn::Argument& read : op.inputs) {
-    std::size_t& last = last_use_[index(read.value)];
-    if (last != end) continue;  // somebody reads it later still
-    last = op_;
-    for (std::size_t i = op_ + 1; i < end; ++i) {
-      const auto is_same = [&](const nn::Argument& other) { return other.value == read.value; };
-      if (!left_out_[i] && std::ranges::any_of(graph_.ops[i].inputs, is_same)) last = i;
-    }
+    last_use_[index(read.value)] = last_use(read.value, &op);
   }
+}
+
+std::size_t Lowering::last_use(nn::ValueId id, const nn::Op* absorbed) const {
+  std::size_t last = last_use_[index(id)];
+  if (absorbed == nullptr || last != uses_.index_of(*absorbed)) return last;
+  const auto is_same = [id](const nn::Argument& other) { return other.value == id; };
+  const std::size_t end = std::exchange(last, op_);
+  for (std::size_t i = op_ + 1; i < end; ++i) {
+    if (!left_out_[i] && std::ranges::any_of(graph_.ops[i].inputs, is_same)) last = i;
+  }
+  return last;
 }
 
 Lowered Lowering::run() && {
@@ -161,11 +165,31 @@ Lowering::Forward& Lowering::forward(const nn::Op& op) {
   return forward_[static_cast<std::size_t>(op.layer)];
 }
 
-Lowering::Made Lowering::fuse_relu(nn::ValueId id) {
-  const nn::Op* relu = uses_.relu_of(id);
-  if (relu == nullptr) return {id, false, ""};
-  leave_out(*relu);
-  return {relu->y(), true, "+ relu"};
+Lowering::Sum Lowering::sum_behind(nn::ValueId id) const {
+  const nn::Op* sum = uses_.only_reader(id);
+  if (sum == nullptr || graph_.kind<nn::Add>(*sum) == nullptr || sum->x(2) >= 0) return {};
+  const nn::ValueId other = sum->x(0) == id ? sum->x(1) : sum->x(0);
+  return other != id && is_made(other) ? Sum{sum, other} : Sum{};
+}
+
+Lowering::Made Lowering::fuse(nn::ValueId id, const Sum& sum) {
+  Made made{.value = id};
+  if (sum.op != nullptr) {
+    absorb(*sum.op);
+    made.value = sum.op->y();
+    made.added = sum.other;
+  }
+  const auto rectifier = uses_.rectifier_of(made.value);
+  if (rectifier.op == nullptr) return made;
+  leave_out(*rectifier.op);
+  made.value = rectifier.op->y();
+  made.ceiling = rectifier.ceiling;
+  return made;
+}
+
+std::string Lowering::Made::detail() const {
+  const bool adds = added >= 0, rectifies = ceiling != kNoRectifier;
+  return concat(adds ? "+ add" : "", adds && rectifies ? " " : "", rectifies ? "+ relu" : "");
 }
 
 void Lowering::begin_section() {

@@ -85,15 +85,28 @@ class Lowering {
   /// All slices' rows of what lies row by row in `slot`. Whoever reads rows that others have
   /// written begins a section before.
   SlotId whole(SlotId slot);
-  /// What a kernel makes, and what its step's name has behind it.
-  struct Made {
-    nn::ValueId value;
-    bool relu;
-    const char* detail;
+  /// A sum of two that alone reads a value, the other one of which is made already.
+  struct Sum {
+    const nn::Op* op = nullptr;  ///< null: there is none
+    nn::ValueId other = -1;
   };
-  /// If only a ReLU reads the value: what this makes. Its step is then left out, because the kernel
-  /// at hand does its work. Otherwise the value itself.
-  [[nodiscard]] Made fuse_relu(nn::ValueId id);
+  [[nodiscard]] Sum sum_behind(nn::ValueId id) const;
+  /// Whether the operation at hand, which does not go element by element, may write over the other
+  /// value when it does the sum's work.
+  [[nodiscard]] bool may_add_into(const Sum& sum) const;
+  /// What a kernel makes that does the work of later operations right away.
+  struct Made {
+    nn::ValueId value = -1;
+    nn::ValueId added = -1;  ///< another value, unless it is -1; then
+    float ceiling = kNoRectifier;
+    [[nodiscard]] onednn::After after() const { return {added >= 0, ceiling}; }
+    /// What its step's name has behind it: "+ add + relu".
+    [[nodiscard]] std::string detail() const;
+  };
+  /// The kernel at hand does the work of `sum`, which is behind the value, if there is one, and of
+  /// the ReLU or ReLU6 that alone reads what there is then: these are left out.
+  [[nodiscard]] Made fuse(nn::ValueId id, const Sum& sum);
+  [[nodiscard]] Made fuse(nn::ValueId id) { return fuse(id, Sum{}); }
 
   /// For a maximum pooling's backward pass whose result only the backward pass of the ReLU before
   /// it reads: that pass, and what the pooling made. A maximum is above zero where the pixel that
@@ -179,7 +192,9 @@ class Lowering {
   void find_pooled_relus();
   void find_norm_rectifiers();
   void begin(Wanted wanted);
-  [[nodiscard]] bool may_overwrite(SlotId slot) const;
+  /// `absorbed`: an operation whose work the one at hand does.
+  [[nodiscard]] bool may_overwrite(SlotId slot, const nn::Op* absorbed = nullptr) const;
+  [[nodiscard]] std::size_t last_use(nn::ValueId id, const nn::Op* absorbed) const;
   void place(nn::ValueId id, SlotId slot);
   SlotId add(Slot slot);
   SlotId view(SlotId slot, const Layout& layout);

@@ -137,17 +137,26 @@ void Lowering::place(nn::ValueId id, SlotId slot) {
   slots_[static_cast<std::size_t>(id)] = slot;
 }
 
-bool Lowering::may_overwrite(SlotId slot) const {
+bool Lowering::may_overwrite(SlotId slot, const nn::Op* absorbed) const {
   const SlotId root = lowered_.slots[slot].root;
   if (lowered_.slots[slot].place != Place::activations) return false;
   for (std::size_t id = 0; id < slots_.size(); ++id) {
     const bool is_here = slots_[id] != kNoSlot && lowered_.slots[slots_[id]].root == root;
-    if (is_here && last_use_[id] > op_) return false;
+    if (is_here && last_use(static_cast<nn::ValueId>(id), absorbed) > op_) return false;
   }
   // A copy in another layout may be asked for again.
   return std::none_of(conversions_.begin(), conversions_.end(), [&](const Conversion& made) {
     return lowered_.slots[made.to].root == root && lowered_.slots[made.from].root != root;
   });
+}
+
+bool Lowering::may_add_into(const Sum& sum) const {
+  const auto root = [this](nn::ValueId id) { return lowered_.slots[slot_of(id)].root; };
+  const auto is_there = [&](const nn::Argument& read) {
+    return is_made(read.value) && root(read.value) == root(sum.other);
+  };
+  return std::ranges::none_of(graph_.ops[op_].inputs, is_there) &&
+         may_overwrite(slot_of(sum.other), sum.op);
 }
 
 SlotId Lowering::make_in_place(nn::ValueId id, SlotId over) {

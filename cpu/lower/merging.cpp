@@ -1,5 +1,5 @@
-// Where values meet: sums, with the ReLU behind them, products, and parts side by side. Values are
-// brought into the layout of the first of them.
+// Where values meet: sums, with the ReLU or ReLU6 behind them, products, and parts side by side.
+// Values are brought into the layout of the first of them.
 
 #include <millrace/cpu/kernels/merging.h>
 #include <millrace/cpu/lower/lowering.h>
@@ -14,14 +14,11 @@ std::int64_t count_of(const Layout& layout) {
   return static_cast<std::int64_t>(layout.get_size() / sizeof(float));
 }
 
-void append_sum(Lowering& lowering, const std::string& name, SlotId a, SlotId b, AfterSum after,
-                SlotId relu, SlotId y) {
-  std::vector<SlotId> uses{a, b, y};
-  if (relu != kNoSlot) uses.push_back(relu);
-  lowering.append(name, "add", uses,
-                  [after, count = count_of(lowering.layout(y))](Memory memory, Run&) {
-                    add(count, floats(memory, 0), floats(memory, 1), after,
-                        memory.size() > 3 ? floats(memory, 3) : nullptr, floats(memory, 2));
+void append_sum(Lowering& lowering, const std::string& name, SlotId a, SlotId b, float ceiling,
+                SlotId y) {
+  lowering.append(name, "add", {a, b, y},
+                  [ceiling, count = count_of(lowering.layout(y))](Memory memory, Run&) {
+                    add(count, floats(memory, 0), floats(memory, 1), ceiling, floats(memory, 2));
                   });
 }
 
@@ -77,7 +74,7 @@ void concat_forward(Lowering& lowering, const nn::Op& op) {
 }  // namespace
 
 void lower(Lowering& lowering, const nn::Op& op, const nn::Add&) {
-  const Lowering::Made made = lowering.fuse_relu(op.y());
+  const Lowering::Made made = lowering.fuse(op.y());
   const Layout layout = lowering.image_layout(op.x());
   const int count = inputs_of(op);
   SlotId sum = lowering.in_layout(op.x(), layout);
@@ -85,8 +82,8 @@ void lower(Lowering& lowering, const nn::Op& op, const nn::Add&) {
     const bool is_last = i + 1 == count;
     const SlotId part = lowering.in_layout(op.x(i), layout);
     const SlotId y = is_last ? lowering.make_in_place(made.value, sum) : lowering.temporary(layout);
-    append_sum(lowering, lowering.step_name(op, made.detail), sum, part,
-               is_last && made.relu ? AfterSum::relu : AfterSum::nothing, kNoSlot, y);
+    append_sum(lowering, lowering.step_name(op, made.detail()), sum, part,
+               is_last ? made.ceiling : kNoRectifier, y);
     sum = y;
   }
 }
@@ -100,12 +97,16 @@ void lower_gradient_sum(Lowering& lowering, const nn::Op& op) {
   const SlotId a = lowering.in_layout(op.x(), layout);
   const SlotId b = lowering.in_layout(op.x(1), layout);
   if (relu == nullptr) {
-    return append_sum(lowering, lowering.step_name(op), a, b, AfterSum::nothing, kNoSlot,
+    return append_sum(lowering, lowering.step_name(op), a, b, kNoRectifier,
                       lowering.make_in_place(op.y(), a));
   }
   const SlotId y = lowering.in_layout(relu->at(nn::operand::y), layout);
   const SlotId dx = lowering.make_in_place(relu->dx(), a);
-  append_sum(lowering, lowering.step_name(op, "+ relu"), a, b, AfterSum::relu_gradient, y, dx);
+  lowering.append(lowering.step_name(op, "+ relu"), "add", {a, b, y, dx},
+                  [count = count_of(layout)](Memory memory, Run&) {
+                    const auto at = [&](std::size_t i) { return floats(memory, i); };
+                    add_before_relu(count, at(0), at(1), at(2), at(3));
+                  });
   lowering.leave_out(*relu);
 }
 

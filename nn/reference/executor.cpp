@@ -38,6 +38,7 @@ void Executor64::check(const Batch& batch, bool needs_labels) const {
 StepResult Executor64::differentiate(const Batch& batch) {
   GraphRunner& graph = training();
   check(batch, true);
+  check_initialised(*this, is_initialised_);
   StepResult result = graph.run(batch, options_.seed, true, loss_scale_.scale);
   result.loss_sum += penalty(batch.samples);
   return result;

@@ -23,6 +23,9 @@ class Executor64 final : public ReferenceExecutor {
   void allocate() override;
   void release() override;
 
+  [[nodiscard]] double learning_rate() const override {
+    return nn::learning_rate(options_.optimizer);
+  }
   StepResult train(const Batch& batch, std::int64_t t, double learning_rate) override;
   void start_accumulate(const Batch& batch, bool begins_group) override;
   void start_update(std::int64_t t, double learning_rate) override;
@@ -49,7 +52,10 @@ class Executor64 final : public ReferenceExecutor {
   [[nodiscard]] std::vector<OpTiming> timings() const override;
   void reset_timings(bool enabled) override;
 
-  [[nodiscard]] std::span<double> parameters() override { return arenas_.parameters; }
+  [[nodiscard]] std::span<double> parameters() override {
+    is_initialised_ = true;
+    return arenas_.parameters;
+  }
   [[nodiscard]] std::span<const double> gradient() const override { return arenas_.gradients; }
   [[nodiscard]] std::span<const double> outputs() const override { return evaluation_.output(); }
 
@@ -104,6 +110,7 @@ class Executor64 final : public ReferenceExecutor {
   StepResult group_, updated_;  ///< of the group under way, and of groups since finish()
   /// Parameters that no update changes, as they were before the group, where batches change some.
   std::vector<double> before_group_;
+  bool is_initialised_ = false;  ///< the parameters were written
   bool masks_updates_ = true;
   bool is_swapped_ = false;
 };

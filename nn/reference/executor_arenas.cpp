@@ -52,6 +52,7 @@ std::vector<MemoryLine> Executor64::memory() const {
 
 void Executor64::allocate() {
   arenas_.parameters.assign(static_cast<std::size_t>(arena_elements(parameters_)), 0.0);
+  is_initialised_ = arenas_.parameters.empty();
   arenas_.working.assign(has_working_copies() ? arenas_.parameters.size() : 0, 0.0);
   arenas_.gradients.assign(options_.training ? trainable() : 0, 0.0);
   arenas_.sums.assign(sums() ? trainable() : 0, 0.0);
@@ -101,6 +102,7 @@ void Executor64::write(Arena arena, std::span<const float> values) {
   require(arena, values.size());
   std::copy(values.begin(), values.end(), select(arenas_, arena).begin());
   if (arena != Arena::parameters) return;
+  is_initialised_ = true;
   std::copy_n(values.begin(), arenas_.average.size(), arenas_.average.begin());
 }
 

@@ -3,7 +3,6 @@
 // what a callable must look like.
 
 #include <millrace/pipeline/detail/spec.h>
-#include <millrace/pipeline/generator.h>
 #include <millrace/pipeline/pending.h>
 
 #include <concepts>
@@ -17,20 +16,20 @@
 
 namespace millrace {
 
-/// What a source over a pool emits into. Lives for one call.
-template <class T>
-class Emit {
- public:
-  explicit Emit(detail::EmitTarget& target) noexcept : target_(target) {}
-  void operator()(T item) { target_.emit(detail::Item::of<T>(std::move(item))); }
-
- private:
-  detail::EmitTarget& target_;
-};
-
 namespace detail {
 
 struct Nothing {};
+
+/// What a stage gives whose callable was refused at compile time: one message is enough, so
+/// whatever reads such a stream says nothing more.
+struct Refused {};
+template <class T>
+inline constexpr bool is_refused = std::is_same_v<T, Refused>;
+template <class Out, class... In>
+using unless_refused = std::conditional_t<(is_refused<In> || ...), Refused, Out>;
+
+/// Why a callable cannot be used: Pipeline says it in words, the first that is found and no other.
+enum class Flaw { none, input, no_copy, no_signature, takes, returns };
 
 template <class T>
 struct Optional {
@@ -61,8 +60,8 @@ template <class F, class In>
 concept Reader = std::invocable<F&, const In&> || std::invocable<F&, const In&, Context&>;
 
 template <class F, class In>
-concept Node = std::copy_constructible<F> &&
-    (Reader<F, In> || std::invocable<F&, In&> || std::invocable<F&, In&, Context&>);
+inline constexpr bool is_called_with =
+    Reader<F, In> || std::invocable<F&, In&> || std::invocable<F&, In&, Context&>;
 
 /// Whether a node writes into what it is given.
 template <class F, class In>
@@ -71,6 +70,15 @@ constexpr bool writes_input() {
     return F::writes_in_place;
   else
     return !Reader<F, In>;
+}
+
+/// Whether a node keeps state over the items, so that they must come one at a time.
+template <class F>
+constexpr bool is_serial() {
+  if constexpr (requires { F::is_serial; })
+    return F::is_serial;
+  else
+    return false;
 }
 
 /// Whether a T may hold a lease: leases give their slots back when they are destroyed.
@@ -97,6 +105,21 @@ inline constexpr bool is_pending = PendingOf<std::remove_cvref_t<result_t<F, In>
 template <class F, class In>
 using output_t =
     typename PendingOf<typename Optional<std::remove_cvref_t<result_t<F, In>>>::type>::type;
+
+/// What is wrong with a node. A refused input was told of where it was made.
+template <class F, class In>
+constexpr Flaw flaw_of_node(bool is_sink) {
+  if constexpr (is_refused<In>)
+    return Flaw::input;
+  else if constexpr (!std::is_copy_constructible_v<F>)
+    return Flaw::no_copy;
+  else if constexpr (!is_called_with<F, In>)
+    return Flaw::takes;
+  else if (is_sink)
+    return is_pending<F, In> ? Flaw::returns : Flaw::none;
+  else
+    return std::is_void_v<output_t<F, In>> ? Flaw::returns : Flaw::none;
+}
 
 template <class In, class F>
 class NodeBody final : public Body {
@@ -140,104 +163,6 @@ class NodeBody final : public Body {
 template <class In, class F>
 std::function<std::unique_ptr<Body>()> node_body(F f) {
   return [f = std::move(f)] { return std::make_unique<NodeBody<In, F>>(f); };
-}
-
-// ---- sources over a pool: bool(Lease<T>, Emit<Out>&[, Context&]) --------------------------------
-
-template <class Call>
-struct Emitted;
-template <class R, class L, class Out, class... Rest>
-struct Emitted<R(L, Emit<Out>&, Rest...)> {
-  using type = Out;
-};
-template <class Member>
-struct CallOf;
-template <class R, class C, class... A>
-struct CallOf<R (C::*)(A...)> {
-  using type = R(A...);
-};
-template <class R, class C, class... A>
-struct CallOf<R (C::*)(A...) const> : CallOf<R (C::*)(A...)> {};
-template <class R, class C, class... A>
-struct CallOf<R (C::*)(A...) noexcept> : CallOf<R (C::*)(A...)> {};
-template <class R, class C, class... A>
-struct CallOf<R (C::*)(A...) const noexcept> : CallOf<R (C::*)(A...)> {};
-
-/// The Out of a callable `bool(Lease<T>, Emit<Out>&)`; its call operator must not be a template.
-template <class F, class Slot>
-using emitted_t = typename Emitted<typename CallOf<decltype(&F::operator())>::type>::type;
-
-template <class T, class Out, class F>
-class PoolSource final : public SourceBody {
- public:
-  explicit PoolSource(F f) : f_(std::move(f)) {}
-  bool call(const SlotHandle& slot, EmitTarget& target, Context& context) override {
-    Emit<Out> emit(target);
-    if constexpr (std::is_invocable_r_v<bool, F&, Lease<T>, Emit<Out>&, Context&>) {
-      return f_(Lease<T>(slot), emit, context);
-    } else {
-      return f_(Lease<T>(slot), emit);
-    }
-  }
-
- private:
-  F f_;
-};
-
-template <class T, class Out, class F>
-std::function<std::unique_ptr<SourceBody>()> pool_source(F f) {
-  return [f = std::move(f)] { return std::make_unique<PoolSource<T, Out, F>>(f); };
-}
-
-// ---- sources of values: optional<Out>(), or a factory of such or of a Generator<Out>
-// -------------
-
-template <class G>
-auto next_of(G& generator) {
-  if constexpr (requires { generator.next(); })
-    return generator.next();
-  else
-    return generator();
-}
-
-template <class F, class At>
-auto start(F& make) {
-  if constexpr (std::invocable<F&, At>)
-    return make(At{});
-  else
-    return make;
-}
-
-template <class F, class At>
-struct Generated {
-  using Source = decltype(start<F, At>(std::declval<F&>()));
-  using Next = decltype(next_of(std::declval<Source&>()));
-  static_assert(Optional<Next>::is_optional,
-                "a source returns std::optional<T>, or is a factory of a Generator<T>");
-  using type = typename Optional<Next>::type;
-};
-template <class F, class At>
-using generated_t = typename Generated<F, At>::type;
-
-template <class Out, class At, class F>
-class GeneratorSource final : public SourceBody {
- public:
-  explicit GeneratorSource(F make) : make_(std::move(make)), source_(start<F, At>(make_)) {}
-  bool call(const SlotHandle&, EmitTarget& target, Context&) override {
-    std::optional<Out> value = next_of(source_);
-    if (!value) return false;
-    target.emit(Item::of<Out>(*std::move(value)));
-    return true;
-  }
-
- private:
-  F make_;  // outlives the coroutine, whose frame may refer to the captures of a lambda
-  decltype(start<F, At>(std::declval<F&>())) source_;
-};
-
-template <class Out, class At, class F>
-std::function<std::unique_ptr<SourceBody>()> generator_source(F make) {
-  return [make = std::move(make)] { return std::make_unique<GeneratorSource<Out, At, F>>(make); };
 }
 
 // ---- with, gather and join ----------------------------------------------------------------------

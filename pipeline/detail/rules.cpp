@@ -21,6 +21,15 @@ void check_options(const StageSpec& spec, const std::string& pipeline) {
     throw UsageError(
         concat("stage '", name, "': the engine has one thread, so its concurrency is 1"));
   }
+  if (!spec.options.lane.empty() && spec.options.on != On::engine) {
+    throw UsageError(concat("stage '", name, "': the lane '", spec.options.lane,
+                            "' is a thread of the engine; set .on = On::engine too"));
+  }
+  if (spec.is_serial && spec.options.concurrency != 1) {
+    throw UsageError(concat("stage '", name,
+                            "': its node keeps state from item to item and takes one at a time; "
+                            "its concurrency is 1"));
+  }
   const bool has_body = spec.kind == Kind::then || spec.kind == Kind::sink;
   if (spec.options.on_error.retries > 0 && !has_body) {
     throw UsageError(concat("stage '", name, "': a ", to_string(spec.kind),

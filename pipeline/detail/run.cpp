@@ -1,5 +1,6 @@
 #include <millrace/pipeline/detail/run.h>
 
+#include <millrace/core/plural.h>
 #include <millrace/pipeline/detail/nodes.h>
 #include <millrace/pipeline/detail/stall.h>
 
@@ -8,6 +9,7 @@
 #include <oneapi/tbb/task_arena.h>
 
 #include <algorithm>
+#include <map>
 
 namespace millrace::detail {
 namespace {
@@ -16,6 +18,10 @@ using Kind = StageSpec::Kind;
 
 bool is_engine_body(const StageSpec& spec) {
   return spec.options.on == On::engine && (spec.kind == Kind::then || spec.kind == Kind::sink);
+}
+
+bool are_of_one_lane(const StageSpec& a, const StageSpec& b) {
+  return is_engine_body(a) && is_engine_body(b) && a.options.lane == b.options.lane;
 }
 
 /// The threads, graph and nodes of one run. The graph is declared before its nodes and the lanes
@@ -79,8 +85,8 @@ class Run {
     const bool restores_order =
         concurrency == 1 && !input_is_ordered && spec.options.order == Order::source;
     const StageSpec* const input = spec.inputs.empty() ? nullptr : &stage(spec.inputs.front());
-    follows_directly_.push_back(is_engine_body(spec) && !restores_order && is_engine_body(*input) &&
-                                !input->is_pending);
+    follows_directly_.push_back(input != nullptr && !restores_order &&
+                                are_of_one_lane(spec, *input) && !input->is_pending);
     is_ordered_.push_back(
         spec.kind == Kind::source || spec.kind == Kind::gather ||
         (concurrency == 1 && !spec.is_pending && (input_is_ordered || restores_order)));
@@ -106,8 +112,9 @@ class Run {
 
   Lane* lane_for(const StageSpec& spec, int concurrency) {
     if (spec.options.on == On::engine) {
-      if (engine_lane_ == nullptr) engine_lane_ = std::make_unique<Lane>(1);
-      return engine_lane_.get();
+      std::unique_ptr<Lane>& lane = engine_lanes_[spec.options.lane];
+      if (lane == nullptr) lane = std::make_unique<Lane>(1);
+      return lane.get();
     }
     if (spec.options.on != On::blocking) return nullptr;
     lanes_.push_back(std::make_unique<Lane>(spec.kind == Kind::source ? 1 : concurrency));
@@ -146,22 +153,28 @@ class Run {
       if (held_back == 0) continue;
       if (spec.kind == Kind::with) {
         stalled(spec,
-                concat(held_back, " items wait for a slot of pool '", spec.pool->name(),
+                concat(held_back, ' ', plural(held_back, "item waits", "items wait"),
+                       " for a slot of pool '", spec.pool->name(),
                        "', and none comes back: all are held by leases kept outside the "
                        "pipeline or by items that wait in gather(); put with() behind gather()"));
       } else if (spec.kind == Kind::join) {
         stalled(spec,
-                concat(held_back,
-                       " items wait for their partners, which need slots that these items hold; "
-                       "give the pools more slots, or join groups with groups"));
+                concat(held_back, ' ',
+                       plural(held_back,
+                              "item waits for its partner, which needs a slot that this item holds",
+                              "items wait for their partners, which need slots that these items "
+                              "hold"),
+                       "; give the pools more slots, or join groups with groups"));
       }
     }
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
       const StageSpec& spec = stages_[i];
       if (spec.kind != Kind::source || static_cast<SourceNode&>(*nodes_[i]).has_ended()) continue;
-      stalled(spec, concat("all ", spec.pool->slots(), " slots of pool '", spec.pool->name(),
-                           "' are held by leases kept outside the pipeline; drop them, or give the "
-                           "pool more slots"));
+      const int slots = spec.pool->slots();
+      stalled(spec, concat(slots == 1 ? "the slot" : concat("all ", slots, " slots"), " of pool '",
+                           spec.pool->name(), slots == 1 ? "' is" : "' are",
+                           " held by leases kept outside the pipeline; drop them, or give the pool "
+                           "more slots"));
     }
   }
 
@@ -177,7 +190,7 @@ class Run {
   std::vector<std::unique_ptr<Node>> nodes_;
   std::vector<bool> is_ordered_;        // whether the output of a stage has the order of its source
   std::vector<bool> follows_directly_;  // whether a stage works on an item right after its input
-  std::unique_ptr<Lane> engine_lane_;
+  std::map<std::string, std::unique_ptr<Lane>> engine_lanes_;
   std::vector<std::unique_ptr<Lane>> lanes_;
 };
 
@@ -186,9 +199,9 @@ class Run {
 Report run_stages(const std::vector<StageSpec>& stages, int threads, RunControl& control,
                   Trace& trace, StageWatch* watch, const StallWatch& stall) {
   using oneapi::tbb::global_control;
-  // The arena alone does not make more workers than cores; never lower what the program allows. What
-  // computes on the engine's thread shares its work out in an arena of its own: without workers for
-  // both, its parts wait for, or follow, those who decode.
+  // The arena alone does not make more workers than cores; never lower what the program allows.
+  // What computes on the engine's thread shares its work out in an arena of its own: without
+  // workers for both, its parts wait for, or follow, those who decode.
   const std::size_t allowed = global_control::active_value(global_control::max_allowed_parallelism);
   const int both = threads + oneapi::tbb::info::default_concurrency();
   const global_control limit(global_control::max_allowed_parallelism,

@@ -65,6 +65,7 @@ struct StageSpec {
   std::function<std::unique_ptr<Body>()> make_body{};          // then, sink
   bool is_pending = false;      // then: items end elsewhere, in any order
   bool writes_input = false;    // then, sink: in place, so nobody else may read the input
+  bool is_serial = false;       // then, sink: keeps state over items, so one at a time
   bool can_hold_leases = true;  // what comes out may hold leases that came in
   JoinSlot join_slot{};         // with
   GatherItems gather{};         // gather

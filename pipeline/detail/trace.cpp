@@ -34,7 +34,7 @@ std::uint64_t Trace::lost() const noexcept {
 }
 
 void Trace::write(const std::filesystem::path& path, const std::string& process,
-                  const std::vector<std::string>& stages, Clock::time_point origin) const {
+                  const std::vector<Stage>& stages, Clock::time_point origin) const {
   std::filesystem::path partial = path;
   partial += ".partial";
   std::ofstream out(partial);
@@ -46,10 +46,16 @@ void Trace::write(const std::filesystem::path& path, const std::string& process,
   const std::size_t used = std::min(used_.load(std::memory_order_relaxed), events_.size());
   for (std::size_t i = 0; i < used; ++i) {
     const Event& event = events_[i];
-    const int thread =
-        threads.try_emplace(event.thread, static_cast<int>(threads.size()) + 1).first->second;
-    out << ",\n{\"name\":" << json_quoted(stages[static_cast<std::size_t>(event.stage)])
-        << R"(,"ph":"X","pid":1,"tid":)" << thread
+    const Stage& stage = stages[static_cast<std::size_t>(event.stage)];
+    const auto [found, is_new] =
+        threads.try_emplace(event.thread, static_cast<int>(threads.size()) + 1);
+    const int thread = found->second;
+    if (is_new && !stage.thread.empty()) {
+      out << R"(,
+{"name":"thread_name","ph":"M","pid":1,"tid":)"
+          << thread << R"(,"args":{"name":)" << json_quoted(stage.thread) << "}}";
+    }
+    out << ",\n{\"name\":" << json_quoted(stage.name) << R"(,"ph":"X","pid":1,"tid":)" << thread
         << ",\"ts\":" << microseconds(event.begin - origin)
         << ",\"dur\":" << microseconds(event.end - event.begin) << R"(,"args":{"item":)"
         << event.sequence << "}}";

@@ -25,10 +25,14 @@ class Trace {
               Clock::time_point end) noexcept;
   [[nodiscard]] std::uint64_t lost() const noexcept;
 
+  struct Stage {
+    std::string name;
+    std::string thread{};  // what its thread is called; empty: nothing
+  };
   /// One complete event ("ph":"X") an item and stage, times in microseconds since `origin`. Written
   /// beside and renamed. Throws Error naming the file.
   void write(const std::filesystem::path& path, const std::string& process,
-             const std::vector<std::string>& stages, Clock::time_point origin) const;
+             const std::vector<Stage>& stages, Clock::time_point origin) const;
 
  private:
   struct Event {

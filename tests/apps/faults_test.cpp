@@ -1,6 +1,7 @@
 // What the program keeps under faults and bad luck: signals at any moment, a reader that never
 // returns, a full disk; and that the number of threads does not show in what was learned.
 
+#include "apps/pseudo_terminal.h"
 #include "apps/train_failure.h"
 #include "apps/train_run.h"
 
@@ -92,21 +93,29 @@ Arguments with_checkpoints(const fs::path& validation) {
 
 TEST_CASE("a reader that never returns is told with its stage and file, and two signals end it") {
   const int signal = GENERATE(SIGINT, SIGTERM);
+  const bool is_hung_up = GENERATE(false, true);  // before: another SIGHUP is no second signal
+  const bool is_on_terminal = GENERATE(false, true);
   const Scratch scratch;
   const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 8);
   const fs::path file = data / "light" / "3.png";
   int end = -1;
-  const RunOptions options{.steps = {{"epoch 1/", [&](pid_t) { end = replace_by_pipe(file); }},
-                                     {concat('(', file.string(), ") for"), [&](pid_t program) {
-                                        send_signal(program,
-                                                    signal);  // asks; the reader does not hear
+  Terminal terminal(80);
+  const RunOptions options{.environment = {{"TERM", "xterm"}, {"CI", ""}},
+                           .steps = {{"epoch 1/", [&](pid_t) { end = replace_by_pipe(file); }},
+                                     {concat('(', file.string(), ") for"),
+                                      [&](pid_t program) {
+                                        // The first asks; the reader does not hear.
+                                        send_signal(program, is_hung_up ? SIGHUP : signal);
+                                        if (is_hung_up) send_signal(program, SIGHUP);
                                         send_signal(program, signal);
-                                      }}}};
+                                      }}},
+                           .terminal = is_on_terminal ? &terminal : nullptr};
   const Outcome outcome =
       train(data, scratch / "run",
             {"--validation-share", "0", "--epochs", "1000000", "--stall-timeout", "0.5"}, options);
   ::close(end);
   CHECK(outcome.status == 128 + signal);
+  CHECK(outcome.out.ends_with("\r\033[J") == is_on_terminal);  // no half of a line for the prompt
   CHECK_THAT(outcome.err,
              Contains("millrace: nothing has moved for 0.5 s: stage 'decode' has worked "
                       "on item ") &&
@@ -115,7 +124,7 @@ TEST_CASE("a reader that never returns is told with its stage and file, and two 
 }
 
 TEST_CASE("a signal while a file is read stops the run once it is read") {
-  const int signal = GENERATE(SIGINT, SIGTERM);
+  const int signal = GENERATE(SIGINT, SIGTERM, SIGHUP);
   const std::string phase = GENERATE("training", "validation");
   const Scratch scratch;
   const fs::path training = write_classes(scratch / "training", {"dark", "light"}, 8);

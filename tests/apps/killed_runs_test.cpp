@@ -115,7 +115,7 @@ TEST_CASE("a run killed at random moments and resumed each time ends as the one 
 }
 
 TEST_CASE("a run stopped by a signal says how to go on, and goes on to the same bit") {
-  const int signal = GENERATE(SIGINT, SIGTERM);
+  const int signal = GENERATE(SIGINT, SIGTERM, SIGHUP);
   const Scratch scratch;
   const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 40);
   const Arguments options = quick_steps(40, {"--flip"});

@@ -157,7 +157,7 @@ TEST_CASE("a device that has no memory for model or batches says what for") {
   const auto needs = [&] {
     const RecordedTraining asked(small_run(scratch));
     return std::pair(nn::total(asked.training.state->executor->memory()),
-                     apps::device_batches(asked.training).device_bytes());
+                     asked.training.feed->device_batches().device_bytes());
   }();
   const auto error_with = [&](Bytes memory) {
     const RecordedTraining recorded(small_run(scratch), {}, {.memory = memory});

@@ -94,16 +94,18 @@ struct Fed {
 std::vector<Fed> training_batches(const apps::Training& training) {
   std::vector<Fed> fed;
   Pipeline p({.name = "load", .threads = 1});
-  p.sink(apps::add_loading(p, training), {.name = "keep"}, [&fed](const Lease<HostBatch>& lease) {
-    const HostBatch& batch = *lease;
-    if (batch.tag.phase != Phase::training) return;
-    const auto n = static_cast<std::size_t>(batch.size);
-    const std::size_t bytes = n * static_cast<std::size_t>(batch.sample.elements());
-    fed.push_back({.pixels = {batch.pixels.data(), batch.pixels.data() + bytes},
-                   .labels = {batch.labels.begin(), batch.labels.begin() + batch.size},
-                   .positions = {batch.positions.begin(), batch.positions.begin() + batch.size},
-                   .pass = batch.passes[0]});
-  });
+  p.sink(
+      training.feed->add(p, FeedStart::of(*training.state)), {.name = "keep"},
+      [&fed](const Lease<HostBatch>& lease) {
+        const HostBatch& batch = *lease;
+        if (batch.tag.phase != Phase::training) return;
+        const auto n = static_cast<std::size_t>(batch.size);
+        const std::size_t bytes = n * static_cast<std::size_t>(batch.sample.elements());
+        fed.push_back({.pixels = {batch.pixels.data(), batch.pixels.data() + bytes},
+                       .labels = {batch.labels.begin(), batch.labels.begin() + batch.size},
+                       .positions = {batch.positions.begin(), batch.positions.begin() + batch.size},
+                       .pass = batch.passes[0]});
+      });
   p.run();
   return fed;
 }
@@ -129,7 +131,7 @@ std::vector<float> by_hand(const apps::Training& t, const nn::Engine& engine) {
         .samples = n,
         .pass = fed.pass,
         .positions = fed.positions};
-    executor->train(batch, ++step, *t.spec.learning_rate);
+    executor->train(batch, ++step, executor->learning_rate());
   }
   executor->read(nn::Arena::parameters, weights);
   return weights;
@@ -145,7 +147,7 @@ TEST_CASE("training on a device stops for nothing within steps and takes the pla
   RecordedTraining recorded(whole_run(scratch, model), {.precision = precision});
   const apps::Training& t = recorded.training;
   const Bytes planned = nn::total(t.state->executor->memory()) +
-                        std::uint64_t{kDeviceSlots} * apps::device_batches(t).device_bytes();
+                        std::uint64_t{kDeviceSlots} * t.feed->device_batches().device_bytes();
   RunDirectory directory(t.spec.run.directory, OldRun::refuse);
   std::optional<RunFiles> files(std::in_place, directory, apps::contents_of(t),
                                 RunFileOptions{.events = t.spec.run.events});

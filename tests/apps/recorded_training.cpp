@@ -2,11 +2,6 @@
 
 #include "apps/images.h"
 #include "apps/prepare_training.h"
-#include "apps/replay.h"
-#include "apps/training_input.h"
-
-#include <millrace/nodes/cast.h>
-#include <millrace/nodes/copy_to_device.h>
 
 #include <utility>
 
@@ -76,7 +71,7 @@ TrainSpec options_for(const std::filesystem::path& data, const std::string& mode
   options.model.name = model;
   options.epochs = 1;
   options.batch = 4;
-  options.learning_rate = 0.05;
+  options.optimizer.learning_rate = 0.05;
   options.run.checkpoints = false;
   options.machine.device = Device::cpu;  // what else it is, the engine says
   options.machine.threads = 2;
@@ -101,7 +96,7 @@ void RecordedTraining::allocate() const {
 }
 
 Report RecordedTraining::run(Logger::Watchers watchers) const {
-  if (training.kept != nullptr) (void)apps::load_kept(training, {});
+  (void)training.feed->load({});
   allocate();
   return apps::compose_training(training, {}, std::move(watchers)).run();
 }
@@ -114,13 +109,10 @@ Pipeline compose_steps(const RecordedTraining& recorded, int device_slots,
                        std::int64_t report_every) {
   const apps::Training& t = recorded.training;
   Pipeline p({.name = "steps", .threads = t.spec.machine.threads, .watch = t.watch});
-  auto batches = apps::add_loading(p, t);
-  auto device = p.pool<DeviceBatch>("device batches", device_slots, apps::device_batches(t));
-  auto on_device = p.then(p.with(batches, {.name = "device slot"}, device), {.name = "copy"},
-                          CopyToDevice(t.engine));
-  auto inputs = p.then(on_device, {.name = "cast"}, Cast(t.model.preprocessing, t.model.input));
-  const double rate = *t.spec.learning_rate;
-  TrainStep step(t.state, [rate](std::uint64_t) { return rate; });
+  UploadOptions upload = t.feed->upload();
+  upload.slots = device_slots;
+  auto inputs = add_upload(p, t.feed->add(p, FeedStart::of(*t.state)), upload);
+  TrainStep step(t.state);
   step.report_every(report_every);
   auto steps = p.then(inputs, {.name = "train", .on = On::engine}, std::move(step));
   p.sink(steps, {.name = "log", .on = On::blocking}, Logger({}));

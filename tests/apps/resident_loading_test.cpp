@@ -1,7 +1,6 @@
 // --resident: what it cannot go with, and the loading of the samples, on the recording device.
 
 #include "apps/prepare_training.h"
-#include "apps/resident.h"
 #include "apps/resident_runs.h"
 #include "apps/training_memory.h"
 
@@ -59,7 +58,7 @@ TEST_CASE("loading resident samples ends at once when it is asked to stop") {
                                       gpu::make_engine(gpu::RecordingDevice::make(), {}));
   std::stop_source stop;
   stop.request_stop();
-  CHECK_THROWS_AS(load_resident(t, {{}, stop.get_token()}), Stopped);
+  CHECK_THROWS_AS(t.feed->load({{}, stop.get_token()}), Stopped);
 }
 
 TEST_CASE("the same training can be loaded again, and a bad image is told of once") {
@@ -69,7 +68,7 @@ TEST_CASE("the same training can be loaded again, and a bad image is told of onc
   const Training t = prepare_training(o, data_with({5, 12}), {},
                                       gpu::make_engine(gpu::RecordingDevice::make(), {}));
   for (int i = 0; i < 2; ++i) {
-    CHECK(load_resident(t, {}).skipped.size() == 2);
-    CHECK(t.resident->size == kTraining + kValidation - 2);
+    CHECK(t.feed->load({}).skipped.size() == 2);
+    CHECK(resident_data(t).size == kTraining + kValidation - 2);
   }
 }

@@ -1,13 +1,14 @@
 #pragma once
 // Options and data of small runs whose data may be resident.
 
-#include <millrace/training/train_spec.h>
 #include "apps/data.h"
-
+#include "apps/training.h"
 #include "io/scratch.h"
 #include "nodes/numbered.h"
 
 #include <millrace/nn/model_json.h>
+#include <millrace/training/resident_feed.h>
+#include <millrace/training/train_spec.h>
 
 #include <cstdint>
 #include <memory>
@@ -41,12 +42,17 @@ inline TrainSpec options_in(const Scratch& scratch, bool freezes = false) {
   o.epochs = 3;
   o.batch = 8;
   o.optimizer.kind = nn::OptimizerKind::adam;
-  o.learning_rate = 0.01;
+  o.optimizer.learning_rate = 0.01;
   o.machine.threads = 2;
   o.machine.compute_threads = 1;
   o.machine.memory_budget = 1_GiB;
   o.run.checkpoints = false;
   return o;
+}
+
+/// What a resident run has in the device's memory.
+inline const ResidentData& resident_data(const apps::Training& training) {
+  return dynamic_cast<const ResidentFeed&>(*training.feed).data();
 }
 
 inline TrainSpec resident(TrainSpec options) {

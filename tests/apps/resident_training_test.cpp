@@ -1,7 +1,6 @@
 // --resident on the recording device: what training gives is what it gives without, to the bit.
 
 #include "apps/prepare_training.h"
-#include "apps/resident.h"
 #include "apps/resident_runs.h"
 #include "apps/training_pipeline.h"
 
@@ -44,7 +43,7 @@ Trained trained(const TrainSpec& options, const TrainingData& data, const Device
       options, data, {},
       gpu::make_engine(recording,
                        {.precision = device.precision, .loss_scale = {.initial = 0x1p24}}));
-  if (t.resident != nullptr) (void)load_resident(t, {});
+  (void)t.feed->load({});
   allocate(t);
   if (from != nullptr) restore(*t.state, t.saved, *from);
   if (t.pruner != nullptr) {
@@ -147,7 +146,7 @@ TEST_CASE("a resident run is the run without it, to the bit") {
   }
   SECTION("a run that is stopped early and ends with its best weights") {
     o.epochs = 8;
-    o.learning_rate = 0.3;
+    o.optimizer.learning_rate = 0.3;
     o.callbacks.patience = 1;
     o.callbacks.restore_best = true;
   }
@@ -189,13 +188,13 @@ TEST_CASE("a resident run decodes each sample once, and trains by rows in few gr
   const Training t = prepare_training(o, data, {}, gpu::make_engine(recording, {}));
   const Bytes before = recording->memory().free;
   std::uint64_t told = 0;
-  const Report load = load_resident(t, {[&](std::uint64_t count) { told = count; }, {}});
+  const Report load = t.feed->load({[&](std::uint64_t count) { told = count; }, {}});
   CHECK(told == data.training.size());
-  CHECK(before - recording->memory().free == t.resident->pixels->bytes());
-  CHECK(t.resident->pixels->bytes().count == data.training.size() * 36);
+  CHECK(before - recording->memory().free == resident_data(t).pixels->bytes());
+  CHECK(resident_data(t).pixels->bytes().count == data.training.size() * 36);
   CHECK(load.skipped.empty());
-  CHECK_THAT(describe_resident(t), Contains("43 samples"));
-  CHECK_THAT(resident_remark(t), Contains("data was resident") && Contains("50 steps"));
+  CHECK_THAT(t.feed->describe(), Contains("43 samples"));
+  CHECK_THAT(t.feed->remark(), Contains("data was resident") && Contains("50 steps"));
 
   const Trained kept = trained(o, data);
   CHECK(items(kept.report, "train") == 6);  // an epoch in one go

@@ -1,10 +1,13 @@
 #include "apps/run_program.h"
 
+#include "apps/pseudo_terminal.h"
+
 #include <millrace/core/error.h>
 
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -45,17 +48,18 @@ class Pipe {
   void close_end(std::size_t end) noexcept {
     if (ends_[end] >= 0) ::close(std::exchange(ends_[end], -1));
   }
-  /// Appends what is there. Returns false at the end.
-  bool read_into(std::string& text) {
-    std::array<char, 4096> part{};
-    const ssize_t count = ::read(reader(), part.data(), part.size());
-    if (count > 0) text.append(part.data(), static_cast<std::size_t>(count));
-    return count > 0 || (count < 0 && errno == EINTR);
-  }
 
  private:
   std::array<int, 2> ends_{-1, -1};
 };
+
+/// Appends what is there. Returns false at the end, which of a terminal is an error.
+bool read_into(std::string& text, int file) {
+  std::array<char, 4096> part{};
+  const ssize_t count = ::read(file, part.data(), part.size());
+  if (count > 0) text.append(part.data(), static_cast<std::size_t>(count));
+  return count > 0 || (count < 0 && errno == EINTR);
+}
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> all;
@@ -79,8 +83,13 @@ std::vector<std::string> environment_of(const RunOptions& options) {
 /// In the child: becomes the program or ends.
 [[noreturn]] void become_program(char* const* arguments, char* const* environment,
                                  const RunOptions& options, int out, int err) {
+  if (options.terminal != nullptr) {
+    ::setsid();
+    ::ioctl(out, TIOCSCTTY, 0);
+  }
   ::dup2(out, STDOUT_FILENO);
   ::dup2(err, STDERR_FILENO);
+  ::signal(SIGHUP, options.ignores_hangup ? SIG_IGN : SIG_DFL);
   if (options.file_size_limit > 0) {
     ::signal(SIGXFSZ, SIG_IGN);
     const auto most = static_cast<rlim_t>(options.file_size_limit);
@@ -96,11 +105,11 @@ std::vector<std::string> environment_of(const RunOptions& options) {
 }
 
 /// Collects both streams until they end, and sends the signal when its time has come.
-void collect(pid_t child, Pipe& out, Pipe& err, const RunOptions& options, Outcome& outcome) {
+void collect(pid_t child, int out, int err, const RunOptions& options, Outcome& outcome) {
   using Clock = std::chrono::steady_clock;
   const auto deadline = Clock::now() + std::chrono::seconds(options.timeout_s);
   bool signal_sent = options.signal == 0;
-  std::array<pollfd, 2> streams{{{out.reader(), POLLIN, 0}, {err.reader(), POLLIN, 0}}};
+  std::array<pollfd, 2> streams{{{out, POLLIN, 0}, {err, POLLIN, 0}}};
   const auto begins_to_count = [&options] {
     return Clock::now() + std::chrono::microseconds(options.kill_after_us);
   };
@@ -126,12 +135,16 @@ void collect(pid_t child, Pipe& out, Pipe& err, const RunOptions& options, Outco
       throw Error(
           concat("the program did not end in time; it printed: ", outcome.out, outcome.err));
     }
-    if (streams[0].revents != 0 && !out.read_into(outcome.out)) streams[0].fd = -1;
-    if (streams[1].revents != 0 && !err.read_into(outcome.err)) streams[1].fd = -1;
-    while (steps_done < options.steps.size() &&
-           (outcome.out + outcome.err).find(options.steps[steps_done].at) != std::string::npos) {
+    if (streams[0].revents != 0 && !read_into(outcome.out, out)) streams[0].fd = -1;
+    if (streams[1].revents != 0 && !read_into(outcome.err, err)) streams[1].fd = -1;
+    const auto has_come = [&outcome](const RunOptions::Step& step) {
+      if (step.when) return step.when(outcome.out);
+      return (outcome.out + outcome.err).find(step.at) != std::string::npos;
+    };
+    while (steps_done < options.steps.size() && has_come(options.steps[steps_done])) {
       options.steps[steps_done++].then(child);
     }
+    if (options.terminal != nullptr && options.terminal->reader() < 0) streams[0].fd = -1;
     if (kill_at == Clock::time_point::max() &&
         (outcome.out + outcome.err).find(options.kill_at) != std::string::npos) {
       kill_at = begins_to_count();
@@ -175,11 +188,17 @@ Outcome run(const std::vector<std::string>& arguments, const RunOptions& options
   Pipe out, err;
   const pid_t child = ::fork();
   if (child < 0) throw Error("cannot fork");
-  if (child == 0) become_program(argv.data(), envp.data(), options, out.writer(), err.writer());
+  Terminal* const terminal = options.terminal;
+  if (child == 0) {
+    become_program(argv.data(), envp.data(), options,
+                   terminal == nullptr ? out.writer() : terminal->slave(), err.writer());
+  }
   out.close_end(1);
   err.close_end(1);
+  if (terminal != nullptr) terminal->close_slave();
   Outcome outcome;
-  collect(child, out, err, options, outcome);
+  collect(child, terminal == nullptr ? out.reader() : terminal->reader(), err.reader(), options,
+          outcome);
   int status = 0;
   rusage usage{};
   ::wait4(child, &status, 0, &usage);

@@ -16,6 +16,8 @@
 
 namespace millrace::test {
 
+class Terminal;  // pseudo_terminal.h
+
 struct RunOptions {
   std::filesystem::path directory{};  ///< where it runs; default: where the test runs
   std::map<std::string, std::string> environment{};  ///< added to that of the test
@@ -34,8 +36,13 @@ struct RunOptions {
   struct Step {
     std::string at;
     std::function<void(pid_t program)> then;
+    /// In place of `at`, if given: whether the time has come, by standard output so far.
+    std::function<bool(const std::string& out)> when{};
   };
   std::vector<Step> steps{};
+  /// Where standard output goes, and the terminal of its session. Its `err` stays apart.
+  Terminal* terminal = nullptr;
+  bool ignores_hangup = false;  ///< as under nohup; otherwise SIGHUP is as it is by default
   /// Files cannot grow beyond so many bytes, as on a disk that is full; 0: as they like.
   std::int64_t file_size_limit = 0;
   /// The program is killed after this time and the run is an Error.

@@ -166,7 +166,7 @@ TEST_CASE("a budget that is too small is refused with the sum, before anything i
 }
 
 TEST_CASE("a signal stops training cleanly") {
-  const int signal = GENERATE(SIGINT, SIGTERM);
+  const int signal = GENERATE(SIGINT, SIGTERM, SIGHUP);
   const fs::path folder = scratch("signal");
   write_classes(folder / "data", {"cats", "dogs"}, 40, 32);
   const Outcome outcome =

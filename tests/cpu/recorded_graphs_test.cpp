@@ -20,7 +20,7 @@ TEST_CASE("20 steps of networks with branches end where PyTorch's do") {
       const std::vector<float> floats(start.begin(), start.end());
       executor->write(nn::Arena::parameters, floats);
       for (int t = 1; t <= record["steps"].get<int>(); ++t) {
-        executor->train(network.batch, t, network.options.optimizer.learning_rate);
+        executor->train(network.batch, t, executor->learning_rate());
       }
       const std::vector<float> trained = test::read(*executor, nn::Arena::parameters);
       const std::vector<double> expected = network.arena("trained");

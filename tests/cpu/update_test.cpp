@@ -10,6 +10,7 @@
 #include "cpu/compare.h"
 #include "engines/compare_updates.h"
 #include "engines/groups.h"
+#include "engines/uninitialised.h"
 #include "nn/recorded_average.h"
 #include "nn/recorded_optimizers.h"
 #include "nn/recorded_steps.h"
@@ -265,4 +266,12 @@ TEST_CASE("Averages agree with float64, are evaluated in the weights' place and 
                            with(gradient));
     }
   }
+}
+
+TEST_CASE("An executor without weights refuses to train, and one that was made has them") {
+  test::check_uninitialised(nn::ReferenceEngine());
+  test::check_made(nn::ReferenceEngine());
+  const auto engine = cpu::make_engine({.threads = 2});
+  test::check_uninitialised(*engine);
+  test::check_made(*engine);
 }

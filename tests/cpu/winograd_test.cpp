@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 #include "catch.h"
@@ -65,7 +66,8 @@ double by_definition(const Winograd& w, const Data& data, bool has_bias, std::in
                  data.from[place(image, from, w.from_channels, y, w.from_rows, x, w.from_columns)]);
     }
   }
-  return w.relu ? std::max(sum, 0.0) : sum;
+  const auto ceiling = static_cast<double>(w.ceiling);
+  return w.ceiling == cpu::kNoRectifier ? sum : std::clamp(sum, 0.0, ceiling);
 }
 
 /// Results have a variance of about 1. The worst is 3e-5 away; the direct algorithm in float32
@@ -135,11 +137,13 @@ TEST_CASE("Weights that are too many to be kept agree with float64") {
   check(shape(1, 144, 128, 14, 8, 1), true);  // see kMostKept
 }
 
-TEST_CASE("A bias is added before the ReLU") {
+TEST_CASE("A bias is added before the ReLU, or one with a ceiling") {
   Winograd w = shape(1, 32, 32, 9, 7, 1);
-  w.relu = true;
-  check(w, true);
-  check(w, false);
+  for (const float ceiling : {std::numeric_limits<float>::infinity(), 0.7F}) {
+    w.ceiling = ceiling;
+    check(w, true);
+    check(w, false);
+  }
 }
 
 TEST_CASE("Derivatives by a convolution's source agree with float64") {

@@ -179,7 +179,7 @@ void check_model(const nn::Engine& tested_engine, const nn::Engine& reference_en
   for (std::int64_t t = 1; t <= 3; ++t) {
     INFO("step " << t);
     const OwnedBatch data(model, loss, options.batch, 7 + static_cast<std::uint64_t>(t));
-    const double rate = options.optimizer.learning_rate;
+    const double rate = nn::learning_rate(options.optimizer);
     check_result(tested->train(data.batch(), t, rate), reference->train(data.batch(), t, rate),
                  nearness);
   }
@@ -197,7 +197,7 @@ void check_weighed_outputs(const nn::Engine& tested_engine, const nn::Engine& re
   check_result(tested->evaluate(batch), reference->evaluate(batch), nearness);
   check_result(tested->gradients(batch), reference->gradients(batch), nearness);
   check_arena(*tested, *reference, nn::Arena::gradients, nearness);
-  const double rate = options.optimizer.learning_rate;
+  const double rate = nn::learning_rate(options.optimizer);
   check_result(tested->train(batch, 1, rate), reference->train(batch, 1, rate), nearness);
   check_arena(*tested, *reference, nn::Arena::parameters, nearness);
 }

@@ -35,7 +35,7 @@ void check_groups(const nn::Engine& tested_engine, const nn::Engine& reference_e
   large.accumulate = 1;
   large.batch = 3 * rows;
   const auto whole = executor(tested_engine, model, large);
-  const double rate = options.optimizer.learning_rate;
+  const double rate = nn::learning_rate(options.optimizer);
   std::int64_t t = 0;
   for (const std::int64_t samples : {3 * rows, 2 * rows, rows + 1, 3 * rows - 2}) {
     INFO("a group of " << samples << " samples in batches of " << rows);
@@ -115,7 +115,7 @@ void check_averages(const nn::Engine& tested_engine, const nn::Engine& reference
   CHECK(std::any_of(lines.begin(), lines.end(),
                     [](const nn::MemoryLine& line) { return line.name == "average"; }));
   CHECK(read(*tested, nn::Arena::average) == trainable_part(*tested));
-  const double rate = options.optimizer.learning_rate;
+  const double rate = nn::learning_rate(options.optimizer);
   const OwnedBatch data(model, loss, options.batch, 7), group(model, loss, 2 * options.batch, 8);
   for (std::int64_t t = 1; t <= 4; ++t) {
     INFO("step " << t);

@@ -31,7 +31,7 @@ inline void check_begun_groups(const nn::Engine& engine, nn::CompileOptions opti
     for (std::int64_t t = 1; t <= 2; ++t) {
       executor->start_accumulate(data.batch(), says_so);
       executor->start_accumulate(data.batch(), false);
-      executor->start_update(t, options.optimizer.learning_rate);
+      executor->start_update(t, executor->learning_rate());
       result += executor->finish();
     }
     CHECK(result.samples == 4 * options.batch);
@@ -70,7 +70,7 @@ inline void check_dropped_groups(const nn::Engine& engine, nn::CompileOptions op
         CHECK(all_of(*executor) == before);
       }
       executor->start_accumulate(data.batch(), false);
-      executor->start_update(t, options.optimizer.learning_rate);
+      executor->start_update(t, executor->learning_rate());
       losses.push_back(executor->finish().loss_sum);
     }
     return std::pair(all_of(*executor), losses);

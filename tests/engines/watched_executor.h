@@ -23,6 +23,7 @@ class WatchedExecutor final : public nn::Executor {
   [[nodiscard]] std::vector<nn::MemoryLine> memory() const override { return inner_->memory(); }
   void allocate() override { inner_->allocate(); }
   void release() override { inner_->release(); }
+  [[nodiscard]] double learning_rate() const override { return inner_->learning_rate(); }
   nn::StepResult train(const nn::Batch& batch, std::int64_t t, double learning_rate) override {
     return inner_->train(batch, t, learning_rate);
   }

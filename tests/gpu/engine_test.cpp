@@ -8,6 +8,7 @@
 #include <set>
 
 #include "catch.h"
+#include "engines/uninitialised.h"
 #include "gpu/device_under_test.h"
 #include "gpu/engines.h"
 
@@ -234,5 +235,17 @@ TEST_CASE("An executor that gave its memory back takes it again and trains as a 
   executor->write(Arena::parameters, test::random_weights(model, 11));
   CHECK(executor->train(data.batch(), 1, 1e-3).loss_sum == first);
   CHECK(same_bits(read(*executor, Arena::parameters), weights));
+  tested.check_device();
+}
+
+TEST_CASE("An executor without weights refuses to train, and one that was made has them") {
+  for (const Precision precision : {Precision::fp32, Precision::fp16}) {
+    if (!test::computes(precision)) continue;
+    const TestedEngine tested(precision);
+    test::check_uninitialised(*tested.engine);
+    tested.check_device();
+  }
+  const TestedEngine tested(Precision::fp32);
+  test::check_made(*tested.engine);
   tested.check_device();
 }

@@ -251,6 +251,7 @@ TEST_CASE("Memory that an executor gives back takes its groups' graphs along") {
   for (int i = 0; i < 3; ++i) groups.train(20);
   groups.executor().release();
   groups.executor().allocate();
+  groups.executor().write(nn::Arena::parameters, test::random_weights(small_convnet(), 11));
   const int captures = groups.count(Kind::begin_capture);
   for (int i = 0; i < 3; ++i) groups.train(20);
   CHECK(groups.count(Kind::begin_capture) == captures + 1);

@@ -54,8 +54,7 @@ std::vector<double> losses(const nn::Engine& engine, const Case& c) {
   std::vector<double> all;
   for (int t = 1; t <= kSteps; ++t) {
     const OwnedBatch data(c.model, test::kSoftmax, c.options.batch, static_cast<std::uint64_t>(t));
-    const nn::StepResult result =
-        executor->train(data.batch(), t, c.options.optimizer.learning_rate);
+    const nn::StepResult result = executor->train(data.batch(), t, executor->learning_rate());
     all.push_back(result.loss_sum / result.weight_sum);
   }
   return all;

@@ -35,7 +35,7 @@ inline void check_recorded_average(const nn::Engine& engine, const nlohmann::jso
       nn::ModelBuilder("recorded", {4}).dense(5).relu().dense(3).softmax().build();
   const nn::OptimizerOptions optimizer{
       .kind = nn::optimizer_kind(options["optimizer"].get<std::string>()),
-      .learning_rate = options["learning_rate"],
+      .learning_rate = options["learning_rate"].get<double>(),
       .momentum = options.value("momentum", 0.0)};
   const std::vector<nn::Parameter> parameters = nn::parameters(model);
   const auto executor = engine.compile(
@@ -57,7 +57,7 @@ inline void check_recorded_average(const nn::Engine& engine, const nlohmann::jso
     const nn::Batch batch{.input = ConstTensorView(std::span(input), {6, 4}),
                           .labels = ConstTensorView(std::span(labels), {6}),
                           .samples = 6};
-    executor->train(batch, ++t, optimizer.learning_rate);
+    executor->train(batch, ++t, executor->learning_rate());
     executor->read(nn::Arena::parameters, arena);
     check_recorded_arena(parameters, arena, step["weights"], tolerance);
     executor->read(nn::Arena::average, arena);

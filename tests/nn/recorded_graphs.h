@@ -27,7 +27,7 @@ struct RecordedGraph {
         .samples = samples};
     options = {.batch = samples,
                .loss = nn::Loss::softmax_cross_entropy,
-               .optimizer = {.learning_rate = from["learning_rate"]}};
+               .optimizer = {.learning_rate = from["learning_rate"].get<double>()}};
   }
   RecordedGraph(const RecordedGraph&) = delete;
   RecordedGraph& operator=(const RecordedGraph&) = delete;

@@ -36,7 +36,7 @@ TEST_CASE("Networks with branches give PyTorch's outputs, losses, gradients and 
 
       std::ranges::copy(network.arena("parameters"), executor->parameters().begin());
       for (int t = 1; t <= record["steps"].get<int>(); ++t) {
-        executor->train(network.batch, t, network.options.optimizer.learning_rate);
+        executor->train(network.batch, t, executor->learning_rate());
       }
       check_close("weight", executor->parameters(), network.arena("trained"));
     }

@@ -14,7 +14,7 @@ namespace millrace::test {
 
 inline nn::OptimizerOptions optimizer_options(const nlohmann::json& record) {
   nn::OptimizerOptions options{.kind = nn::optimizer_kind(record["kind"].get<std::string>())};
-  options.learning_rate = record["learning_rate"];
+  options.learning_rate = record["learning_rate"].get<double>();
   options.momentum = record.value("momentum", options.momentum);
   options.nesterov = record.value("nesterov", options.nesterov);
   if (record.contains("beta1")) options.beta1 = record["beta1"].get<double>();

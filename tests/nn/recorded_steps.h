@@ -37,7 +37,7 @@ class RecordedSteps {
   }
 
   void check() {
-    const double rate = options().learning_rate;
+    const double rate = executor_->learning_rate();
     for (std::size_t step = 0; step < record_["steps"].size(); ++step) {
       INFO("step " << step + 1);
       const auto& expected = record_["steps"][step];

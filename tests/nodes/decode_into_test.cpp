@@ -19,6 +19,7 @@ struct Decoded {
         std::make_shared<const Numbered>(20, Shape{4, 4, 1}, std::set<std::uint32_t>{13});
     batch->size = 8;
     for (std::uint32_t i = 0; i < 8; ++i) batch->index[i] = 10 + i;
+    batch->valid.assign(8, 0);
     const Context::Skip on_skip = [&](const std::string& what) {
       if (!may_skip) throw Error(what);
       skipped.push_back(what);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <set>
+#include <stop_token>
 
 using namespace millrace;
 
@@ -90,6 +91,20 @@ TEST_CASE("a bad image ends the loop with its name, or is left out") {
   };
   CHECK_THROWS_WITH(count(fail()), Catch::Contains("decode: ") && Catch::Contains("bad.png"));
   CHECK(count(skip()) == 10);
+}
+
+TEST_CASE("a stop request ends the loop over a folder") {
+  std::stop_source stop;
+  Range<Lease<HostBatch>> batches = image_folder(
+      images("stop", 9, false), {.size = 8, .batch = 2, .epochs = 1'000'000}, stop.get_token());
+  int seen = 0;
+  for (const Lease<HostBatch>& batch : batches) {
+    CHECK(batch->size == 2);
+    if (++seen == 3) stop.request_stop();
+  }
+  CHECK(seen >= 3);
+  CHECK(seen <= 4);  // one may have been on offer
+  CHECK(batches.report().stopped);
 }
 
 TEST_CASE("a folder that is not there is named at once") {

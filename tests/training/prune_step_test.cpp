@@ -21,7 +21,7 @@ struct Run {
   explicit Run(const nn::PruneSchedule& schedule)
       : state(make_state()),
         pruner(std::make_shared<Pruner>(small_model(), PruneOptions{.schedule = schedule})),
-        train(state, [](std::uint64_t) { return 0.05; }),
+        train(state, [](double, std::uint64_t) { return 0.05; }),
         prune(state, pruner) {}
 
   static std::shared_ptr<TrainingState> make_state() {

@@ -2,10 +2,10 @@
 #include "nodes/numbered.h"
 
 #include <millrace/cpu/engine.h>
-#include <millrace/nn/initialize.h>
 #include <millrace/nodes/augment.h>
 #include <millrace/nodes/batcher.h>
 #include <millrace/nodes/cast.h>
+#include <millrace/nodes/charge_model.h>
 #include <millrace/nodes/copy_to_device.h>
 #include <millrace/nodes/decode_into.h>
 #include <millrace/nodes/directory_reader.h>
@@ -129,25 +129,23 @@ std::vector<float> trained(Add add) {
                               .sigmoid()
                               .build();
   const std::shared_ptr<const nn::Engine> engine = cpu::make_engine({.threads = 1});
-  const std::shared_ptr<nn::Executor> executor =
-      engine->compile(model, {.batch = 8,
-                              .other_batches = {6, 7},
-                              .optimizer = {.kind = nn::OptimizerKind::adam},
-                              .seed = 11});
-  executor->allocate();
-  std::vector<float> weights(static_cast<std::size_t>(nn::arena_elements(nn::parameters(model))));
-  nn::initialize(model, 2, weights);
-  executor->write(nn::Arena::parameters, weights);
   Pipeline p{{.name = "train", .threads = 2}};
+  const auto executor =
+      make_executor(p, *engine, model,
+                    {.batch = 8,
+                     .other_batches = {6, 7},
+                     .optimizer = {.kind = nn::OptimizerKind::adam, .learning_rate = 0.01},
+                     .seed = 11},
+                    2);
   auto device =
       p.pool<DeviceBatch>("device", 2, DeviceBatchFactory{engine, model.input, DType::u8, 8});
   auto copied =
       p.then(p.with(add(p), {.name = "slot"}, device), {.name = "copy"}, CopyToDevice(engine));
   auto inputs = p.then(copied, {.name = "cast"}, Cast(model.preprocessing, model.input));
-  auto steps = p.then(inputs, {.name = "train", .on = On::engine},
-                      TrainStep(executor, [](std::uint64_t) { return 0.01; }));
+  auto steps = p.then(inputs, {.name = "train", .on = On::engine}, TrainStep(executor));
   p.sink(steps, {.name = "drop"}, [](const auto&) {});
   (void)p.run();
+  std::vector<float> weights(static_cast<std::size_t>(nn::arena_elements(nn::parameters(model))));
   executor->read(nn::Arena::parameters, weights);
   return weights;
 }

@@ -2,7 +2,7 @@
 // A very small model, and batches for its steps, without a pipeline.
 
 #include <millrace/cpu/engine.h>
-#include <millrace/nn/initialize.h>
+#include <millrace/nn/make_executor.h>
 #include <millrace/nn/reference/engine.h>
 #include <millrace/nodes/device_batch.h>
 #include <millrace/training/training_state.h>
@@ -26,13 +26,7 @@ inline nn::Model small_model() {
 /// is saved is all there is.
 inline std::shared_ptr<nn::Executor> small_executor(const nn::Model& model = small_model(),
                                                     nn::CompileOptions options = small_options()) {
-  std::shared_ptr<nn::Executor> executor =
-      cpu::make_engine({.threads = 1})->compile(model, options);
-  executor->allocate();
-  std::vector<float> weights(static_cast<std::size_t>(nn::arena_elements(nn::parameters(model))));
-  nn::initialize(model, 3, weights);
-  executor->write(nn::Arena::parameters, weights);
-  return executor;
+  return nn::make_executor(*cpu::make_engine({.threads = 1}), model, options, 3);
 }
 
 inline std::shared_ptr<TrainingState> small_state(
@@ -41,7 +35,7 @@ inline std::shared_ptr<TrainingState> small_state(
 }
 
 /// A learning rate for all steps.
-inline double tenth(std::uint64_t) {
+inline double tenth(double, std::uint64_t) {
   return 0.1;
 }
 

@@ -38,7 +38,7 @@ TEST_CASE("an epoch in fp16 tells its loss scale and how many steps were skipped
 
 TEST_CASE("an epoch is told with its last batch, with the totals of both phases") {
   const auto state = small_state();
-  TrainStep step(state, [](std::uint64_t s) { return 0.1 / static_cast<double>(s); });
+  TrainStep step(state, [](double, std::uint64_t s) { return 0.1 / static_cast<double>(s); });
   Batches batches;
   const std::vector<BatchTag> tags = Batches::tags(1);
   const auto first = step(batches(tags[0], 1));
@@ -205,7 +205,8 @@ TEST_CASE("what is saved in a validation that is under way begins that validatio
   TrainStep step(state, tenth);
   Batches batches;
   std::vector<BatchTag> tags = Batches::tags(1);
-  tags[2].ends_phase = tags[2].ends_epoch = false;  // more validation batches would come
+  tags[2].ends_phase = tags[2].ends_epoch = false;
+  tags[2].steps = 2;  // another validation batch would come
   for (const BatchTag& tag : tags) step(batches(tag, 1));
   Checkpoint checkpoint;
   state->save(checkpoint);

@@ -37,7 +37,7 @@ void list_training(OptionList& options, TrainSpec& spec) {
   options("loss", spec.loss, "NAME", loss_help());
   list_optimizer(options, o);
   options.find("optimizer").option->keeps();
-  options("learning-rate", spec.learning_rate, "X", learning_rate_help(), above(0));
+  options("learning-rate", spec.optimizer.learning_rate, "X", learning_rate_help(), above(0));
   list_momentum(options, o);
   options("nesterov", o.nesterov, "", "Nesterov's momentum")
       .needs(concat("--optimizer ", optimizers_with_nesterov(), " and --momentum above 0"),

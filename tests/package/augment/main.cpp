@@ -3,9 +3,9 @@
 
 #include <millrace/core/random.h>
 #include <millrace/cpu/engine.h>
-#include <millrace/nn/initialize.h>
 #include <millrace/nodes/batcher.h>
 #include <millrace/nodes/cast.h>
+#include <millrace/nodes/charge_model.h>
 #include <millrace/nodes/copy_to_device.h>
 #include <millrace/nodes/decode_into.h>
 #include <millrace/nodes/directory_reader.h>
@@ -65,14 +65,11 @@ int main() {
   const nn::Model model =
       nn::ModelBuilder("halves", {8, 8, 1}).flatten().dense(16).relu().dense(1).sigmoid().build();
   const std::shared_ptr<const nn::Engine> engine = cpu::make_engine({.threads = 1});
-  const std::shared_ptr<nn::Executor> executor =
-      engine->compile(model, {.batch = 32, .optimizer = {.kind = nn::OptimizerKind::adam}});
-  executor->allocate();
-  std::vector<float> weights(static_cast<std::size_t>(nn::arena_elements(nn::parameters(model))));
-  nn::initialize(model, 1, weights);
-  executor->write(nn::Arena::parameters, weights);
 
   Pipeline p{{.name = "train", .budget = 64_MiB, .threads = 2}};
+  const auto executor = make_executor(
+      p, *engine, model,
+      {.batch = 32, .optimizer = {.kind = nn::OptimizerKind::adam, .learning_rate = 0.003}}, 1);
   auto host = p.pool<HostBatch>("host", 3, HostBatchFactory{.sample = model.input, .capacity = 32});
   auto device =
       p.pool<DeviceBatch>("device", 2, DeviceBatchFactory{engine, model.input, DType::u8, 32});
@@ -86,8 +83,7 @@ int main() {
   auto copied =
       p.then(p.with(batches, {.name = "slot"}, device), {.name = "copy"}, CopyToDevice(engine));
   auto inputs = p.then(copied, {.name = "cast"}, Cast(model.preprocessing, model.input));
-  auto steps = p.then(inputs, {.name = "train", .on = On::engine},
-                      TrainStep(executor, [](std::uint64_t) { return 0.003; }));
+  auto steps = p.then(inputs, {.name = "train", .on = On::engine}, TrainStep(executor));
   double accuracy = 0;
   p.sink(steps, {.name = "log", .on = On::blocking},
          Logger({.on_epoch = [&](const EpochRecord& r) { accuracy = r.validation->accuracy(); }}));

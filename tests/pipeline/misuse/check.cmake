@@ -1,0 +1,47 @@
+# cmake -DCOMPILER=... -DSOURCE=... -DINCLUDES=... -P check.cmake
+#
+# SOURCE must not compile, and what the compiler says of it is short: 12 lines at most, among them the
+# one that ends in "// here", and the text that stands in the file behind "// told: ". A file without
+# "// here" must compile.
+set(most 12)
+file(STRINGS ${SOURCE} lines)
+set(here 0)
+set(told "")
+set(number 0)
+foreach(line IN LISTS lines)
+  math(EXPR number "${number} + 1")
+  if(line MATCHES "// here$")
+    set(here ${number})
+  endif()
+  if(line MATCHES "^// told: (.*)$")
+    set(told "${CMAKE_MATCH_1}")
+  endif()
+endforeach()
+
+set(options -std=c++20 -fsyntax-only)
+foreach(folder IN LISTS INCLUDES)
+  list(APPEND options -I${folder})
+endforeach()
+execute_process(COMMAND ${COMPILER} ${options} ${SOURCE}
+  RESULT_VARIABLE status OUTPUT_VARIABLE out ERROR_VARIABLE out)
+string(REGEX MATCHALL "\n" ends "${out}")
+list(LENGTH ends count)
+
+if(here EQUAL 0)
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "it should compile:\n${out}")
+  endif()
+  return()
+endif()
+get_filename_component(name ${SOURCE} NAME)
+string(FIND "${out}" "${name}:${here}:" at)
+string(FIND "${out}" "${told}" says)
+if(status EQUAL 0)
+  message(FATAL_ERROR "${name} compiles")
+elseif(count GREATER most)
+  message(FATAL_ERROR "${count} lines, more than ${most}:\n${out}")
+elseif(at EQUAL -1)
+  message(FATAL_ERROR "line ${here} is not named:\n${out}")
+elseif(says EQUAL -1 OR told STREQUAL "")
+  message(FATAL_ERROR "'${told}' is not told:\n${out}")
+endif()

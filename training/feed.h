@@ -1,0 +1,124 @@
+#pragma once
+// The ways in which a training run gets its batches: read and decoded as they are needed (files), a
+// few that are fed over and over (replay), or all from a device's memory (resident). One interface:
+// whoever composes, measures or reports a training asks the feed, and no step can tell them apart.
+//
+//   const FileFeed feed({.training = SampleSet::all(photos),
+//                        .order = {.batch = 32, .epochs = 5},
+//                        .decoding = {.sample = model.input, .preprocessing = model.preprocessing},
+//                        .engine = engine});
+//   auto inputs = add_upload(p, feed.add(p), feed.upload());
+
+#include <millrace/io/watch.h>
+#include <millrace/nn/engine.h>
+#include <millrace/nodes/add_decoding.h>
+#include <millrace/nodes/add_upload.h>
+#include <millrace/pipeline/pipeline.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace millrace {
+
+class TrainingState;
+
+/// What every feed is made from.
+struct FeedOptions {
+  SampleSet training, validation{};  ///< `validation` may be empty
+  ReaderOptions order{};             ///< `start` and `finished` are those of FeedStart
+  DecodingOptions decoding{};        ///< the shape is that of the model's input
+  std::shared_ptr<const nn::Engine> engine{};
+  std::int64_t target_width = 0;  ///< of the batches, see HostBatch
+  bool learns_input = false;      ///< see DeviceBatch
+  int slots = 3;                  ///< batches under way in host memory
+  // Of what is loaded before a run.
+  Bytes budget{};   ///< 0: no limit
+  int threads = 0;  ///< 0: the cores one may use
+  StallWatch stall{};
+};
+
+/// Where a run begins or goes on; as it stands, with the first batch.
+struct FeedStart {
+  ReaderPosition position{};
+  std::uint64_t step = 0;                               ///< training steps before
+  std::shared_ptr<const std::atomic<bool>> finished{};  ///< no further batch is wanted; or null
+
+  /// Where the state is now.
+  [[nodiscard]] static FeedStart of(const TrainingState& state);
+};
+
+/// Thread safety: none; what it adds to a pipeline runs on the pipeline's threads.
+class Feed {
+ public:
+  virtual ~Feed() = default;
+  Feed(const Feed&) = delete;
+  Feed& operator=(const Feed&) = delete;
+
+  [[nodiscard]] virtual const char* name() const noexcept = 0;  ///< "files", "replay", "resident"
+  /// What load() loads, for people, "the batches to replay"; empty where a run needs nothing
+  /// loaded.
+  [[nodiscard]] virtual std::string to_load() const { return {}; }
+  /// Before the first run, and again to load anew. `watch` is told how many samples so far. The
+  /// report says what was left out. Throws Stopped, or what a pipeline throws.
+  virtual Report load(const Watch& watch);
+  /// What lies loaded, for people; empty where nothing does.
+  [[nodiscard]] virtual std::string describe() const { return {}; }
+  /// A line for reports of runs that were not fed from files; else empty.
+  [[nodiscard]] virtual std::string remark() const { return {}; }
+
+  /// Adds the stages that bring the run's batches to host memory, with their charges; batches of a
+  /// phase come in order. Requires: load(), before the pipeline runs.
+  virtual Stream<Lease<HostBatch>> add(Pipeline& pipeline, const FeedStart& from = {}) const = 0;
+  /// For add_upload() of these batches.
+  [[nodiscard]] virtual UploadOptions upload() const;
+  /// The most training steps in one batch.
+  [[nodiscard]] virtual std::uint32_t steps_together() const { return 1; }
+  /// Every how many steps results are to be asked for, where that means to wait for a device: so
+  /// rarely that it does not show.
+  [[nodiscard]] virtual std::int64_t steps_between_results() const { return 50; }
+  /// What it takes of a device's own memory if batches have so many samples.
+  [[nodiscard]] virtual std::vector<Budget::Charge> device_memory(std::int64_t batch) const;
+  /// What else helps where that is too much, ", or ..."; empty where nothing does.
+  [[nodiscard]] virtual std::string memory_advice() const { return {}; }
+
+  [[nodiscard]] const FeedOptions& options() const noexcept { return *options_; }
+  /// The order of samples. Throws as DirectoryReader does.
+  [[nodiscard]] DirectoryReader reader(const FeedStart& from = {}) const;
+  /// Updates of the whole run, of which `order.accumulate` makes one of several batches.
+  [[nodiscard]] std::uint64_t updates() const;
+  /// As many samples as the run takes together.
+  [[nodiscard]] DeviceBatchFactory device_batches() const { return upload().batches; }
+
+ protected:
+  explicit Feed(FeedOptions options);
+
+  /// Batches of so many samples, and of one step, on the device; the host's of one step, with
+  /// pixels.
+  [[nodiscard]] DeviceBatchFactory batches_on_device(std::int64_t batch) const;
+  [[nodiscard]] HostBatchFactory batches_on_host() const;
+  /// From files into the slots of the pool, with what the data sets and the reader take.
+  Stream<Lease<HostBatch>> add_reading(Pipeline& pipeline, const Pool<HostBatch>& host,
+                                       DirectoryReader reader,
+                                       const DecodingOptions& decoding) const;
+  /// Of the same samples in another order.
+  [[nodiscard]] DirectoryReader reader_in(ReaderOptions order) const;
+  /// A pipeline to load with.
+  [[nodiscard]] Pipeline loading_pipeline() const;
+
+ private:
+  std::shared_ptr<const FeedOptions> options_;  // shared by readers, for their sets of samples
+};
+
+/// Reads and decodes each batch when it is needed.
+class FileFeed final : public Feed {
+ public:
+  explicit FileFeed(FeedOptions options) : Feed(std::move(options)) {}
+  [[nodiscard]] const char* name() const noexcept override { return "files"; }
+  Stream<Lease<HostBatch>> add(Pipeline& pipeline, const FeedStart& from = {}) const override;
+};
+
+}  // namespace millrace
