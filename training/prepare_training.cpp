@@ -32,6 +32,16 @@ void match_classes_of_model(const TrainSpec& o, TrainingData& data) {
   }
 }
 
+/// Where the command line says something of a resumed run's model, that is made from its file
+/// again.
+void check_model_file(const std::string& name) {
+  std::error_code ignored;
+  if (!is_model_description(name) || std::filesystem::exists(name, ignored)) return;
+  throw UsageError(concat(name,
+                          ": is not there any more; the run goes on without it where nothing "
+                          "is said of its model, so leave out --model, --scale and the like"));
+}
+
 /// The model of a run that is gone on with, for its data: the files that it was made from are not
 /// needed any more.
 nn::Model model_of_run(const ResumePoint& run, TrainingData& data, const TrainSpec& o) {
@@ -103,6 +113,7 @@ Training prepare_training(TrainSpec asked, TrainingData data,
   TrainSpec spec = resolve(std::move(asked), *t.data.training.dataset);
   t.stall = options.watch.stall(spec.machine.stall_timeout.count());
   const bool keeps_model = t.resumed != nullptr && t.resumed->keeps_model;
+  if (t.resumed != nullptr && !keeps_model) check_model_file(spec.model.name);
   if (!keeps_model) match_classes_of_model(spec, t.data);
   check_feed(spec, engine.get());
   t.model = keeps_model ? model_of_run(t.resumed->point, t.data, spec)

@@ -42,6 +42,9 @@ TEST_CASE("a run goes on without the files of its model and its weights") {
   trained(data, scratch / "whole", with(options, {"--epochs", "4"}));
   trained(data, scratch / "run", with(options, {"--epochs", "2"}));
   fs::remove_all(files);
+  const Outcome said = run({"train", "--resume", (scratch / "run").string(), "--filter", "box"});
+  CHECK(said.status == 2);
+  CHECK_THAT(said.err, Contains("leave out --model, --scale and the like"));
   for (const std::string epochs : {"3", "4"}) {
     const Outcome outcome =
         run({"train", "--resume", (scratch / "run").string(), "--epochs", epochs});
