@@ -17,39 +17,28 @@ std::size_t weight_elements(const nn::Model& model) {
   return static_cast<std::size_t>(nn::arena_elements(nn::parameters(model)));
 }
 
-}  // namespace
-
-Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
-                          Logger::Watchers watchers) {
-  const TrainSpec& o = t.spec;
-  Pipeline p({.name = "train",
-              .budget = o.machine.memory_budget.value(),
-              .threads = o.machine.threads,
-              .trace = trace,
-              .watch = t.stages,
-              .stall = t.stall});
+/// What training takes of the budget besides its batches.
+void charge_training(Pipeline& p, const Training& t) {
   charge_model(p, *t.engine, model_memory(t));
   if (t.state->unfrozen != nullptr) {
     p.charge("weights on the move", 2 + (t.compile.masks ? 1 : 0) + (t.compile.average ? 1 : 0),
              Bytes{weight_elements(t.model) * sizeof(float)});
   }
-  if (!trace.empty() && t.recording.count > 0) {
-    p.charge("record of the GPU's work", 1, t.recording);
-  }
   Bytes kept;
   for (const auto& callback : t.callbacks) kept += callback->array_bytes();
   if (kept.count > 0) p.charge("best weights", 3, kept);  // kept, and two copies on the way
   if (t.pruner != nullptr) p.charge("pruning", 1, t.pruner->scratch(t.compile.average.has_value()));
+}
 
-  auto inputs = add_upload(p, t.feed->add(p, FeedStart::of(*t.state)), t.feed->upload());
+/// One thread, one item at a time, stage after stage.
+void add_steps(Pipeline& p, Stream<Lease<DeviceBatch>> inputs, const Training& t,
+               Logger::Watchers watchers) {
+  const TrainSpec& o = t.spec;
   const bool checkpoints = o.run.checkpoints;
   auto snapshots = p.pool<Snapshot>("snapshot", 1, SnapshotFactory{t.state, t.saved, checkpoints});
-  const auto rate = [schedule = o.schedule](double base, std::uint64_t step) {
-    return nn::learning_rate(schedule, base, step - 1);
-  };
-
-  // One thread, one item at a time, stage after stage.
-  TrainStep step(t.state, rate);
+  TrainStep step(t.state, [schedule = o.schedule](double base, std::uint64_t at) {
+    return nn::learning_rate(schedule, base, at - 1);
+  });
   if (o.model.unfreeze_at > 0) {
     step.unfreeze_at(o.model.unfreeze_at, o.model.unfreeze_factor);
   }
@@ -66,6 +55,31 @@ Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
                                     {.whole = checkpoints,
                                      .every_steps = checkpoints ? o.run.checkpoint_every : 0}));
   p.sink(copied, {.name = "log", .on = On::blocking}, Logger(std::move(watchers)));
+}
+
+}  // namespace
+
+void train_on(Pipeline& p, Stream<Lease<HostBatch>> batches, const Training& t,
+              Logger::Watchers watchers) {
+  charge_training(p, t);
+  add_steps(p, add_upload(p, std::move(batches), t.feed->upload()), t, std::move(watchers));
+}
+
+Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
+                          Logger::Watchers watchers) {
+  const TrainSpec& o = t.spec;
+  Pipeline p({.name = "train",
+              .budget = o.machine.memory_budget.value(),
+              .threads = o.machine.threads,
+              .trace = trace,
+              .watch = t.stages,
+              .stall = t.stall});
+  charge_training(p, t);
+  if (!trace.empty() && t.recording.count > 0) {
+    p.charge("record of the GPU's work", 1, t.recording);
+  }
+  add_steps(p, add_upload(p, t.feed->add(p, FeedStart::of(*t.state)), t.feed->upload()), t,
+            std::move(watchers));
   return p;
 }
 

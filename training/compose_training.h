@@ -16,6 +16,11 @@ namespace millrace {
                                         const std::filesystem::path& trace,
                                         Logger::Watchers watchers);
 
+/// The part of it that trains on batches that a graph of one's own makes: copy - cast - train -
+/// log, with its charges. Batches are stamped as a reader of the run's would.
+void train_on(Pipeline& pipeline, Stream<Lease<HostBatch>> batches, const Training& training,
+              Logger::Watchers watchers = {});
+
 /// Takes the executor's memory and writes the first weights, a function of the seed.
 void allocate(const Training& training);
 

@@ -3,7 +3,6 @@
 #include <millrace/io/files.h>
 #include <millrace/nn/average.h>
 #include <millrace/training/augmented_samples.h>
-#include <millrace/training/compose_training.h>
 #include <millrace/training/run_config.h>
 #include <millrace/training/run_files.h>
 #include <millrace/training/run_memory.h>
@@ -174,7 +173,7 @@ TrainingResult TrainingSession::run(std::stop_token stop, const TrainingWatchers
     const Report loaded = t.feed->load(watchers.before.of_work("loading " + what, "samples"));
     if (watchers.on_loaded) watchers.on_loaded(loaded);
   }
-  allocate(t);
+  allocate();
   open_directory(stop);
   if (watchers.on_weights) watchers.on_weights();
   if (t.resumed != nullptr) {
@@ -189,6 +188,11 @@ TrainingResult TrainingSession::run(std::stop_token stop, const TrainingWatchers
   }
   if (directory() != nullptr) write_what_is_known();
   return run_pipeline(std::move(stop), watchers);
+}
+
+void train_on(Pipeline& p, Stream<Lease<HostBatch>> batches, const TrainingSession& session,
+              Logger::Watchers watchers) {
+  train_on(p, std::move(batches), session.training(), std::move(watchers));
 }
 
 void TrainingSession::save(const fs::path& file) const {

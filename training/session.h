@@ -12,6 +12,7 @@
 // directory.
 
 #include <millrace/pipeline/plan.h>
+#include <millrace/training/compose_training.h>
 #include <millrace/training/logger.h>
 #include <millrace/training/prepare_training.h>
 #include <millrace/training/run_directory.h>
@@ -90,8 +91,11 @@ class TrainingSession {
   /// Pipeline::run() does, Error (disk, a run that is there already); check()'s too.
   TrainingResult run(std::stop_token stop = {}, const TrainingWatchers& watchers = {});
 
+  /// Takes memory and writes the first weights, for train_on(); run() does so itself.
+  void allocate() const { millrace::allocate(training_); }
+
   /// Writes the model as it is now; after a run whose callbacks restored the best weights, with
-  /// those. Requires: run(). Throws Error (disk).
+  /// those. Requires: run() or allocate(). Throws Error (disk).
   void save(const std::filesystem::path& file) const;
   /// Null where the spec names no directory, and before run().
   [[nodiscard]] RunDirectory* directory() noexcept;
@@ -104,5 +108,10 @@ class TrainingSession {
   Training training_;
   std::optional<RunDirectory> directory_;
 };
+
+/// Trains on batches that a graph of one's own makes: see compose_training.h. The session is
+/// allocated before the pipeline runs, and not run.
+void train_on(Pipeline& pipeline, Stream<Lease<HostBatch>> batches, const TrainingSession& session,
+              Logger::Watchers watchers = {});
 
 }  // namespace millrace
