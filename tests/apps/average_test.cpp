@@ -6,10 +6,10 @@
 #include <millrace/core/random.h>
 #include <millrace/nn/model_json.h>
 
-#include <signal.h>
-
-#include <algorithm>
 #include <nlohmann/json.hpp>
+
+#include <signal.h>
+#include <algorithm>
 
 using namespace millrace;
 using namespace millrace::test;

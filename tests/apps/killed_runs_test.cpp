@@ -5,9 +5,8 @@
 #include <millrace/core/random.h>
 #include <millrace/nn/model_json.h>
 
-#include <algorithm>
-
 #include <signal.h>
+#include <algorithm>
 
 using namespace millrace;
 using namespace millrace::test;

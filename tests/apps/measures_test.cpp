@@ -1,7 +1,7 @@
 // Models that end in logits: what training, its events, `evaluate` and `predict` say of them is
 // what scikit-learn says of the probabilities.
 
-#include "apps/evaluation_report.h"
+#include "apps/evaluate/evaluation_report.h"
 #include "apps/known_model.h"
 #include "apps/train_run.h"
 #include "io/event_file.h"

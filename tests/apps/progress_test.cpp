@@ -1,6 +1,6 @@
 // What a person sees of progress, at a clock and a width of the test's own.
 
-#include "apps/progress.h"
+#include "apps/common/progress.h"
 #include "apps/screen_text.h"
 #include "catch.h"
 

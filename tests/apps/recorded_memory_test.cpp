@@ -1,7 +1,7 @@
 // Training is held against the memory of the device before anything is taken.
 
-#include "apps/gpu.h"
-#include "apps/synthetic.h"
+#include "apps/bench/synthetic.h"
+#include "apps/common/gpu.h"
 #include "catch.h"
 
 #include <millrace/core/error.h>

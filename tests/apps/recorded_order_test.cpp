@@ -2,11 +2,11 @@
 // stops the host within a step, memory is what the plan says, and the weights are those of the same
 // steps done by hand.
 
-#include <millrace/training/resumed_run.h>
 #include "apps/recorded_run.h"
 #include "apps/recorded_training.h"
 
 #include <millrace/nn/initialize.h>
+#include <millrace/training/resumed_run.h>
 
 #include <map>
 #include <set>

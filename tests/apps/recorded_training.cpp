@@ -1,7 +1,8 @@
 #include "apps/recorded_training.h"
 
-#include <millrace/training/prepare_training.h>
 #include "apps/images.h"
+
+#include <millrace/training/prepare_training.h>
 
 #include <utility>
 

@@ -1,14 +1,13 @@
 // --resident: what it cannot go with, and the loading of the samples, on the recording device.
 
-#include <millrace/training/prepare_training.h>
-#include <millrace/training/run_memory.h>
 #include "apps/resident_runs.h"
-
 #include "catch.h"
 
 #include <millrace/gpu/engine.h>
 #include <millrace/gpu/fake/recording_device.h>
 #include <millrace/nn/reference/engine.h>
+#include <millrace/training/prepare_training.h>
+#include <millrace/training/run_memory.h>
 
 using namespace millrace;
 using namespace millrace::test;

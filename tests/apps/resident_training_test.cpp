@@ -1,14 +1,13 @@
 // --resident on the recording device: what training gives is what it gives without, to the bit.
 
-#include <millrace/training/compose_training.h>
-#include <millrace/training/prepare_training.h>
 #include "apps/resident_runs.h"
-
 #include "catch.h"
 
 #include <millrace/gpu/engine.h>
 #include <millrace/gpu/fake/recording_device.h>
 #include <millrace/nn/reference/engine.h>
+#include <millrace/training/compose_training.h>
+#include <millrace/training/prepare_training.h>
 
 #include <cstring>
 #include <map>

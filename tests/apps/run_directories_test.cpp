@@ -3,11 +3,10 @@
 
 #include "apps/train_run.h"
 
+#include <signal.h>
 #include <algorithm>
 #include <future>
 #include <thread>
-
-#include <signal.h>
 
 using namespace millrace;
 using namespace millrace::test;

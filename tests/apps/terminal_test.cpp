@@ -5,7 +5,6 @@
 #include "apps/train_run.h"
 
 #include <sys/wait.h>
-
 #include <algorithm>
 #include <csignal>
 

@@ -85,8 +85,6 @@ TEST_CASE("files of the fuzzer's corpus have an orientation or none") {
   CHECK(run_folder(fuzz_orientation, fs::path(MILLRACE_TEST_DATA "/io/orientation")) > 200);
 }
 
-#ifdef MILLRACE_FUZZ_RECIPES  // the program's part is there
 TEST_CASE("recipes of the fuzzer's corpus are read or refused") {
   CHECK(run(fuzz_recipe, "recipe") > 1);
 }
-#endif

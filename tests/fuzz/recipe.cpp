@@ -1,5 +1,10 @@
-#include "apps/command_line.h"
 #include "fuzz/harnesses.h"
+
+#include <millrace/training/recipe.h>
+
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace millrace::test {
 
@@ -12,18 +17,20 @@ void fuzz_recipe(Input input) {
     std::uint32_t epochs = 0;
     std::optional<std::int64_t> size;
     std::optional<std::uint16_t> seed;
-    apps::CommandLine line("train", "train DATA", "as the program's");
-    line.positional("data", data);
-    line.topic("all", "All kinds of values");
-    line("quiet", flag, "", "yes or no");
-    line("learning-rate", rate, "X", "a number");
-    line("model", text, "NAME", "a word");
-    line("epochs", epochs, "N", "a count");
-    line("size", size, "N", "may be left out");
-    line("seed", seed, "N", "small");
-    line.accept_recipe();
-    (void)line.parse({"--recipe", memory.path()});
-    (void)line.recipe({"data"});
+    std::vector<double> factors;
+    OptionList options;
+    options.positional("data", data);
+    options.topic("all", "All kinds of values");
+    options("quiet", flag, "", "yes or no");
+    options("learning-rate", rate, "X", "a number", above(0));
+    options("model", text, "NAME", "a word").needs("quiet", [&] { return flag; });
+    options("epochs", epochs, "N", "a count");
+    options("size", size, "N", "may be left out");
+    options("seed", seed, "N", "small");
+    options("factors", factors, "X,X", "several");
+    read_recipe(memory.path(), options);
+    (void)options.settle();
+    (void)recipe_text(options);
   });
 }
 

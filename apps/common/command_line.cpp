@@ -1,0 +1,209 @@
+#include "apps/common/command_line.h"
+
+#include <millrace/training/recipe.h>
+
+#include <boost/program_options.hpp>
+
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+
+namespace millrace::apps {
+
+namespace po = boost::program_options;
+
+namespace {
+
+constexpr unsigned kLineLength = 100;
+constexpr const char* kPositionals = "argument";  // no option may be called so
+
+std::string without_dashes(std::string name) {
+  name.erase(0, name.find_first_not_of('-'));
+  return name;
+}
+
+po::options_description group(const std::string& title) {
+  return po::options_description(title, kLineLength, kLineLength * 2 / 3);
+}
+
+void add(po::options_description& options, const std::string& name, const std::string& unit,
+         const std::string& help, bool is_flag) {
+  const po::value_semantic* const kind = is_flag
+                                             ? static_cast<po::value_semantic*>(po::bool_switch())
+                                             : po::value<std::string>()->value_name(unit);
+  options.add_options()(name.c_str(), kind, help.c_str());
+}
+
+/// What --help prints of a topic.
+po::options_description described(const OptionList& options, const OptionList::Topic& topic) {
+  po::options_description lines = group(concat(topic.title, " (--help ", topic.key, ")"));
+  for (const auto& option : options.options()) {
+    if (option->topic != topic.key || option->is_positional) continue;
+    std::string help = option->help;
+    for (const std::string& other : option->other_names) help += "; also --" + other;
+    add(lines, option->shown_name(), option->unit, help, option->is_flag);
+  }
+  return lines;
+}
+
+po::options_description general(bool takes_recipe) {
+  po::options_description lines = group("General (--help general)");
+  lines.add_options()("help", po::value<std::string>()->implicit_value("")->value_name("[TOPIC]"),
+                      "print this, or the options of one topic");
+  if (takes_recipe) {
+    add(lines, "recipe", "FILE.ini",
+        "read options from a file; those of the command line win: a flag of the file is taken back "
+        "by its form with no-, as in --no-flip, a value by none, as in --patience none",
+        false);
+  }
+  return lines;
+}
+
+/// All words that may begin with dashes.
+po::options_description known(const OptionList& options, bool takes_recipe) {
+  po::options_description all;
+  for (const auto& option : options.options()) {
+    std::vector<std::string> names = option->other_names;
+    names.push_back(option->name);
+    for (const std::string& name : names) {
+      add(all, name, "", "", option->is_flag);
+      if (option->is_flag) add(all, "no-" + name, "", "", true);
+    }
+  }
+  all.add(general(takes_recipe));
+  all.add_options()(kPositionals, po::value<std::vector<std::string>>());
+  return all;
+}
+
+/// "--flip=false" as "--no-flip".
+std::vector<std::string> with_plain_flags(const OptionList& options,
+                                          std::vector<std::string> words) {
+  for (std::string& word : words) {
+    const std::size_t equals = word.find('=');
+    if (!word.starts_with("--") || equals == std::string::npos) continue;
+    const auto [option, is_no] = options.find(word.substr(2, equals - 2));
+    if (option == nullptr || !option->is_flag) continue;
+    try {
+      const bool is_on = OptionText<bool>::read(word.substr(equals + 1)) != is_no;
+      word = concat(is_on ? "--" : "--no-", option->name);
+    } catch (const BadOptionText& error) {
+      throw UsageError(concat(word.substr(0, equals), " must be ", error.what(), ", not '",
+                              word.substr(equals + 1), "'"));
+    }
+  }
+  return words;
+}
+
+/// The file itself or, for a name alone, one of the recipes that were installed with the program.
+std::string find_recipe(const std::string& name) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  if (fs::exists(name, error) || name.find('/') != std::string::npos) return name;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  const fs::path installed = program.parent_path().parent_path() / "share/millrace/recipes" / name;
+  return fs::exists(installed, error) ? installed.string() : name;
+}
+
+}  // namespace
+
+CommandLine::CommandLine(std::string command, std::string usage, std::string description)
+    : command_(std::move(command)),
+      usage_(std::move(usage)),
+      description_(std::move(description)) {}
+
+void CommandLine::positional_many(std::string name, std::vector<std::string>& field) {
+  many_ = std::move(name);
+  rest_ = &field;
+}
+
+void CommandLine::print_help(const std::string& wanted) const {
+  std::string keys;
+  for (const Topic& topic : topics()) {
+    if (topic.key == wanted) {
+      std::cout << described(*this, topic);
+      return;
+    }
+    keys += topic.key + ", ";
+  }
+  if (wanted == "general") {
+    std::cout << general(takes_recipe_);
+    return;
+  }
+  if (!wanted.empty()) {
+    throw UsageError(
+        concat("--help has no topic '", wanted, "'; the topics are ", keys, "general"));
+  }
+  std::cout << "usage: millrace " << usage_ << "\n\n" << description_ << "\n\n";
+  for (const Topic& topic : topics()) std::cout << described(*this, topic) << '\n';
+  std::cout << general(takes_recipe_) << '\n';
+}
+
+void CommandLine::read(const std::vector<std::string>& arguments) {
+  namespace style = po::command_line_style;
+  constexpr int kDashes = style::unix_style & ~style::allow_guessing & ~style::allow_short;
+  const po::options_description words = known(*this, takes_recipe_);
+  po::positional_options_description positional;
+  positional.add(kPositionals, -1);
+  const po::parsed_options parsed = po::command_line_parser(with_plain_flags(*this, arguments))
+                                        .options(words)
+                                        .positional(positional)
+                                        .style(kDashes)
+                                        .run();
+  auto next = options().begin();
+  for (const po::option& word : parsed.options) {
+    const std::string value = word.value.empty() ? std::string() : word.value.front();
+    if (word.string_key == "help") {
+      wants_help_ = true;
+      help_topic_ = value;
+    } else if (word.string_key == "recipe" && takes_recipe_) {
+      recipe_ = value;
+    } else if (word.position_key < 0) {
+      set(word.string_key, word.value.empty() ? "true" : value, OptionSource::command_line);
+    } else {
+      next = std::find_if(next, options().end(),
+                          [](const auto& option) { return option->is_positional; });
+      if (next != options().end()) {
+        set((*next++)->name, value, OptionSource::command_line);
+      } else if (rest_ != nullptr) {
+        rest_->push_back(value);
+      } else {
+        throw UsageError(
+            concat("more arguments than the command takes; see 'millrace ", command_, " --help'"));
+      }
+    }
+  }
+}
+
+bool CommandLine::parse(const std::vector<std::string>& arguments) {
+  const auto hint = [this](const std::string& why) {
+    return UsageError(concat(command_, ": ", why, "; see 'millrace ", command_, " --help'"));
+  };
+  try {
+    read(arguments);
+    if (wants_help_) {
+      print_help(help_topic_);
+      return false;
+    }
+    if (complete_) complete_();
+    if (!recipe_.empty()) read_recipe(find_recipe(recipe_), *this);
+    const auto [quiet, is_no] = find("quiet");
+    const bool tells = quiet == nullptr || quiet->write() == "false";
+    for (const std::string& dropped : settle()) {
+      if (tells) std::cerr << "millrace: " << dropped << "; it is left out\n";
+    }
+  } catch (const po::unknown_option& error) {
+    const std::string name = without_dashes(error.get_option_name());
+    const std::string near = nearest(name);
+    throw hint(concat("unknown option '--", name, "'",
+                      near.empty() ? std::string() : concat(" (did you mean '", near, "'?)")));
+  } catch (const po::error_with_option_name& error) {
+    throw hint(error.what());
+  } catch (const po::error& error) {
+    throw hint(error.what());
+  } catch (const UsageError& error) {
+    throw UsageError(concat(command_, ": ", error.what()));
+  }
+  return true;
+}
+
+}  // namespace millrace::apps

@@ -1,0 +1,187 @@
+// millrace evaluate: loss, accuracy and figures of each class of a trained model on a data set,
+// with the model's own preprocessing.
+
+#include "apps/commands.h"
+#include "apps/common/device_memory.h"
+#include "apps/common/engine_choice.h"
+#include "apps/common/left_out_report.h"
+#include "apps/evaluate/evaluate_options.h"
+#include "apps/evaluate/evaluation_report.h"
+
+#include <millrace/core/number_text.h>
+#include <millrace/core/shown_text.h>
+#include <millrace/pipeline/interrupt.h>
+#include <millrace/training/evaluation.h>
+#include <millrace/training/find_model.h>
+#include <millrace/training/loss_choice.h>
+#include <millrace/training/outputs.h>
+#include <millrace/training/tables.h>
+#include <millrace/training/training_data.h>
+
+#include <nlohmann/json.hpp>
+
+#include <iomanip>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace millrace::apps {
+namespace {
+
+/// What is measured, and with what.
+struct Measuring {
+  EvaluateOptions options;
+  EvaluationData measured;
+  std::shared_ptr<const nn::Engine> engine;
+  std::shared_ptr<const EvaluationSession> session;
+  std::shared_ptr<LostSamples> lost;  ///< with --on-bad-image skip, else null
+
+  [[nodiscard]] const std::vector<std::string>& names() const { return measured.names; }
+  [[nodiscard]] const SampleSet& data() const { return session->pass().samples(); }
+};
+
+/// The share of samples whose class is among the five likeliest is told where there are more.
+bool counts_top_five(const std::vector<std::string>& names) {
+  return names.size() > 5;
+}
+
+/// As the run measured what it kept back, where the user does not say otherwise.
+void measure_as_in(const TrainSpec& run, EvaluateOptions& o) {
+  o.batch = o.asked_batch.value_or(run.batch);
+  if (!o.machine.precision && o.machine.device == run.machine.device) {
+    o.machine.precision = run.machine.precision;
+  }
+}
+
+/// Of losses as the run computed them: its val_loss has these in it.
+nn::CompileOptions loss_as_in(const TrainSpec& run, const nn::Model& model) {
+  return {.loss = evaluated_loss(run.loss, model),
+          .label_smoothing = run.label_smoothing,
+          .gradient = run.gradient};
+}
+
+Measuring prepare(EvaluateOptions options, Show show, std::stop_token stop) {
+  Measuring e;
+  SavedModel saved = load_trained_model("evaluate", options.model);
+  check_outputs(saved.model, options.model);
+  WorkShown work(show);
+  e.measured = open_evaluation_data({options.model, options.data, options.part, options.held_out,
+                                     options.class_names, for_model(options.table, saved.model)},
+                                    saved.model, watch_of(work, show, std::move(stop)));
+  work.clear();
+  options.data = e.measured.data;
+  if (e.measured.run) measure_as_in(*e.measured.run, options);
+  e.engine = engine_for({.machine = options.machine});
+  SampleSet samples = std::move(e.measured.samples);
+  const bool skips = options.on_bad_image == BadImages::skip;
+  if (skips) e.lost = std::make_shared<LostSamples>(samples, SampleSet{});
+  nn::MetricsOptions metrics{.auc = !options.no_auc};
+  if (counts_top_five(e.names())) metrics.top_k = {5};
+  nn::CompileOptions compile;
+  if (e.measured.run) compile = loss_as_in(*e.measured.run, saved.model);
+  e.session = std::make_shared<const EvaluationSession>(
+      e.engine, std::move(saved), std::move(samples),
+      EvaluationOptions{.pass = {.batch = options.batch,
+                                 .on_bad_image = skips ? skip() : fail(),
+                                 .lost = e.lost,
+                                 .max_image_pixels = options.max_image_pixels,
+                                 .budget = options.machine.memory_budget.value(),
+                                 .threads = options.machine.threads},
+                        .metrics = std::move(metrics),
+                        .compile = std::move(compile)});
+  e.options = std::move(options);
+  check_evaluation_memory(e.session->pass());
+  return e;
+}
+
+void print_text(const Measuring& e, const Evaluation& result) {
+  const auto& [sum, metrics, report] = result;
+  const auto rate = static_cast<std::uint64_t>(static_cast<double>(sum.samples) / report.wall_s);
+  const std::uint64_t left_out = e.data().size() - static_cast<std::uint64_t>(sum.samples);
+  std::cout << std::fixed << std::setprecision(4) << "loss      " << sum.mean_loss() << '\n'
+            << "accuracy  " << sum.accuracy() << "  (" << sum.correct << " of " << sum.samples
+            << ")\n";
+  if (counts_top_five(e.names())) std::cout << "top 5     " << metrics.top_k(5) << '\n';
+  std::cout << "samples   " << with_commas(static_cast<std::uint64_t>(sum.samples));
+  if (left_out > 0) std::cout << ", " << with_commas(left_out) << " left out";
+  if (const std::size_t missing = classes_without_samples(metrics, e.names()).size(); missing > 0) {
+    std::cout << "\nclasses   " << e.names().size() - missing << " of " << e.names().size()
+              << " have samples; averages are over those";
+  }
+  std::cout << "\nspeed     " << with_commas(rate) << " images/s on " << e.engine->description()
+            << "\n\n";
+  print_classes(std::cout, metrics, e.names());
+}
+
+void print_json(const Measuring& e, const Evaluation& evaluation) {
+  const auto& [sum, metrics, report] = evaluation;
+  nlohmann::ordered_json result = {{"model", e.options.model}, {"data", e.options.data},
+                                   {"loss", sum.mean_loss()},  {"accuracy", sum.accuracy()},
+                                   {"correct", sum.correct},   {"samples", sum.samples}};
+  result.update(json_of(e.data().dataset->left_out(),
+                        e.data().size() - static_cast<std::uint64_t>(sum.samples)));
+  result["measured"] =
+      measured(e.measured, sum.samples, classes_without_samples(metrics, e.names()));
+  result["seconds"] = report.wall_s;
+  result["images_per_s"] = static_cast<double>(sum.samples) / report.wall_s;
+  result["device"] = e.engine->description();
+  if (counts_top_five(e.names())) result["top5"] = metrics.top_k(5);
+  result.update(json_of(metrics, e.names()));
+  std::cout << result.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+}
+
+void name_left_out(const Measuring& e, const Report& report) {
+  for (const std::string& reason : report.skipped) {
+    std::cerr << "left out: " << shown(reason) << '\n';
+  }
+  const std::uint64_t count = report.stage("decode").skipped;
+  if (count > report.skipped.size()) {
+    std::cerr << "left out: " << count - report.skipped.size() << " more\n";
+  }
+  if (e.lost == nullptr) return;
+  const std::string what = unit_of(*e.data().dataset, e.data().size());
+  for (const std::string& line : e.lost->warnings(e.data(), Phase::training, what)) {
+    std::cerr << "millrace: warning: " << shown(line) << '\n';
+  }
+}
+
+}  // namespace
+
+int evaluate(const Arguments& arguments) {
+  EvaluateOptions options;
+  CommandLine line(
+      "evaluate", "evaluate MODEL [DATA] [OPTIONS]",
+      "Measures loss, accuracy and the figures of each class of a trained model. "
+      "MODEL is a model.safetensors or "
+      "a run directory;\nDATA is what 'millrace train' takes, with the same classes; it "
+      "may lack images of some. Images are\nresized and scaled as in training. "
+      "With --quiet or --json, what was left out of folders is counted\non standard "
+      "error.");
+  list(line, options);
+  if (!line.parse(arguments)) return 0;
+  check(options);
+
+  Interrupt interrupt(last_words());
+  const Show show = how_to_show(options.quiet || options.json);
+  try {
+    const Measuring e = prepare(std::move(options), show, interrupt.token());
+    const Evaluation result = [&] {
+      Counting counting(show, "evaluating", "samples");
+      return e.session->run(
+          {[&counting](std::uint64_t count) { counting(count); }, interrupt.token()});
+    }();
+    name_left_out(e, result.report);
+    if (!e.measured.warning.empty()) std::cerr << "millrace: " << e.measured.warning << '\n';
+    if (result.report.stopped) throw Stopped("stopped by a signal");
+    if (result.sum.samples == 0) throw Error(concat(e.options.data, ": no sample could be read"));
+    e.options.json ? print_json(e, result) : print_text(e, result);
+    return 0;
+  } catch (const Stopped&) {
+    std::cerr << "millrace: stopped by a signal before all samples were evaluated\n";
+    return interrupt.exit_status();
+  }
+}
+
+}  // namespace millrace::apps

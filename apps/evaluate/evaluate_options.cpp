@@ -1,0 +1,49 @@
+#include "apps/evaluate/evaluate_options.h"
+
+#include "apps/common/engine_choice.h"
+
+#include <millrace/core/error.h>
+#include <millrace/io/data_layout.h>
+
+namespace millrace::apps {
+
+void list(CommandLine& line, EvaluateOptions& o) {
+  line.positional("model", o.model);
+  line.positional("data", o.data);
+  line.topic("data", "Data");
+  line("part", o.part, "NAME",
+       "which part of DATA: train, val or test; default validation, what training validates on: "
+       "val/ where there is one, else test/, else all of DATA");
+  line(
+      "held-out", o.held_out, "",
+      "only the share of its data that the run in MODEL kept back for validation; DATA can be left "
+      "out");
+  list_class_names(line, o.class_names);
+  line("batch", o.asked_batch, "N",
+       "samples of a step; default 32, with --held-out that of the run", at_least(1));
+  list_bad_images(line, o.on_bad_image);
+  list_max_image_pixels(line, o.max_image_pixels);
+  list_table(line, o.table, true);
+  list_machine(line, o.machine);
+  line.topic("output", "Output");
+  line("no-auc", o.no_auc, "", "leave out the areas under ROC curves, which keep all outputs");
+  line("json", o.json, "", "print one JSON object instead of text");
+  line("quiet", o.quiet, "", "print the result and errors only");
+}
+
+void check(EvaluateOptions& o) {
+  if (o.model.empty() || (o.data.empty() && !o.held_out)) {
+    throw UsageError("evaluate: needs MODEL and DATA; of a run's MODEL, --held-out is enough");
+  }
+  if (o.held_out && !o.part.empty()) {
+    throw UsageError("evaluate: --held-out is a part of its own; leave out --part");
+  }
+  o.batch = o.asked_batch.value_or(o.batch);
+  if (!o.part.empty() && !part_named(o.part)) {
+    throw UsageError(
+        concat("evaluate: --part must be train, validation, val or test, not ", o.part));
+  }
+  choose(o.machine);
+}
+
+}  // namespace millrace::apps

@@ -1,0 +1,97 @@
+// millrace inspect MODEL --against OTHER: what two models cost, side by side.
+
+#include "apps/bench/bench.h"
+#include "apps/bench/compute_bench.h"
+#include "apps/common/table.h"
+#include "apps/inspect/inspect.h"
+
+#include <millrace/core/error.h>
+#include <millrace/core/number_text.h>
+#include <millrace/io/watch.h>
+#include <millrace/training/find_model.h>
+
+#include <array>
+#include <iostream>
+#include <utility>
+
+namespace millrace::apps {
+namespace {
+
+struct Costs {
+  std::string name;
+  Shape input;
+  std::int64_t parameters = 0, trained = 0, flops = 0;
+  ComputeMeasured measured{};
+};
+
+Costs costs_of(const std::string& word, const InspectOptions& o, const BenchOptions& bench,
+               const BenchDevice& device, std::stop_token stop) {
+  const Shape input = o.input.empty() ? Shape{} : parse_sample_shape(o.input, "inspect: --input");
+  const nn::Model model = describe_model("inspect", word, input, o.outputs);
+  Costs costs{.name = word, .input = model.input};
+  for (const nn::LayerSummary& layer : nn::summarize(model)) {
+    costs.parameters += layer.parameters;
+    costs.trained += layer.trainable_parameters;
+    costs.flops += layer.flops;
+  }
+  costs.measured = measure_compute(model, device, bench, o.batch, std::move(stop));
+  return costs;
+}
+
+/// A line: both models' texts, and how many times the first one's number the second one's is.
+void add(Table& table, const char* title, const std::array<Costs, 2>& costs, auto number,
+         auto text) {
+  const double one = static_cast<double>(number(costs[0]));
+  const double other = static_cast<double>(number(costs[1]));
+  table.add({title, text(costs[0]), text(costs[1]), one > 0 ? fixed(other / one, 3) : "-"});
+}
+
+void print(const std::array<Costs, 2>& costs, const InspectOptions& o, const BenchDevice& device) {
+  const std::string batch = concat(" at batch ", o.batch);
+  Table table;
+  table.add({"", costs[0].name, costs[1].name, "times"});
+  table.add({"input", to_string(costs[0].input), to_string(costs[1].input), ""});
+  const auto count = [&](const char* title, std::int64_t Costs::*what) {
+    add(
+        table, title, costs, [=](const Costs& c) { return c.*what; },
+        [=](const Costs& c) { return with_commas(static_cast<std::uint64_t>(c.*what)); });
+  };
+  count("parameters", &Costs::parameters);
+  count("of them trained", &Costs::trained);
+  add(
+      table, "MFLOP a sample, forward", costs, [](const Costs& c) { return c.flops; },
+      [](const Costs& c) { return fixed(static_cast<double>(c.flops) / 1e6, 1); });
+  const auto memory = [&](const std::string& title, auto lines) {
+    add(
+        table, title.c_str(), costs,
+        [=](const Costs& c) { return nn::total(c.measured.*lines).count; },
+        [=](const Costs& c) { return to_string(nn::total(c.measured.*lines)); });
+  };
+  memory("memory, training" + batch, &ComputeMeasured::training_memory);
+  memory("memory, evaluation" + batch, &ComputeMeasured::evaluation_memory);
+  const auto time = [&](const std::string& title, Spread ComputeMeasured::*what) {
+    add(
+        table, title.c_str(), costs, [=](const Costs& c) { return (c.measured.*what).median; },
+        [=](const Costs& c) { return text_of(c.measured.*what, 3); });
+  };
+  time("training step ms" + batch, &ComputeMeasured::train_ms);
+  time("evaluation step ms" + batch, &ComputeMeasured::evaluate_ms);
+  std::cout << table << "  measured on " << device.engine->description() << ", "
+            << nn::to_string(o.optimizer.kind) << ", random samples; median (min-max)\n";
+}
+
+}  // namespace
+
+void inspect_against(const InspectOptions& o, std::stop_token stop) {
+  BenchOptions bench;
+  bench.optimizer = o.optimizer;
+  bench.repeats = 3;
+  bench.machine.compute_threads = o.threads;
+  check_and_choose("inspect", bench);
+  const BenchDevice device = bench_devices("inspect", bench).front();
+  const std::array<Costs, 2> costs{costs_of(o.path, o, bench, device, stop),
+                                   costs_of(o.against, o, bench, device, stop)};
+  print(costs, o, device);
+}
+
+}  // namespace millrace::apps

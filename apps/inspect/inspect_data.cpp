@@ -1,0 +1,225 @@
+#include "apps/common/left_out_report.h"
+#include "apps/common/table.h"
+#include "apps/inspect/image_facts.h"
+#include "apps/inspect/inspect.h"
+
+#include <millrace/core/number_text.h>
+#include <millrace/core/plural.h>
+#include <millrace/core/shown_text.h>
+#include <millrace/training/tables.h>
+#include <millrace/training/training_data.h>
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <array>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <span>
+#include <utility>
+
+namespace millrace::apps {
+namespace {
+
+/// A part of a data set and what is known of it.
+struct Part {
+  std::string name;
+  std::shared_ptr<const Dataset> dataset;
+  std::vector<std::uint64_t> class_counts{};
+  std::vector<std::string> notes{};  ///< besides those of the data set
+};
+
+std::vector<Part> open_parts(const InspectOptions& o, Show show, std::stop_token stop) {
+  const DataLayout layout = find_data(o.path);
+  const OpenOptions options{.names_left_out = o.full ? LeftOut::kAllNames : LeftOut::kFewNames,
+                            .table = o.table};
+  check_is_table(options.table, o.path, layout.kind == DataKind::csv);
+  Counting counting(show, "reading " + shown(o.path), "files");
+  const Watch watch{[&](std::uint64_t count) { counting(count); }, std::move(stop)};
+  const auto name_of = [](const DataPart& part) { return part.samples.filename().string(); };
+  std::vector<Part> parts{{layout.validation ? name_of(layout.train) : "samples",
+                           open_dataset(layout.kind, layout.train, watch, options)}};
+  const auto add = [&](const DataPart& part) {
+    parts.push_back(
+        {name_of(part), open_beside(layout, part, *parts.front().dataset, watch, options)});
+  };
+  if (layout.validation && !layout.validation_is_test) add(*layout.validation);
+  if (layout.test) add(*layout.test);
+  parts.front().notes = layout.notes;
+  for (Part& part : parts) part.class_counts = count_classes(*part.dataset);
+  return parts;
+}
+
+void print_classes(const std::vector<Part>& parts, const std::string& path) {
+  const std::vector<std::string>& classes = parts.front().dataset->classes();
+  std::cout << shown(path) << ": ";
+  for (const Part& part : parts) {
+    std::cout << (&part == &parts.front() ? "" : ", ") << with_commas(part.dataset->size()) << ' '
+              << unit_of(*part.dataset, part.dataset->size())
+              << (parts.size() > 1 ? " in " + part.name : "");
+  }
+  std::cout << "; " << classes.size() << ' ' << plural(classes.size(), "class", "classes")
+            << "\n\n";
+  constexpr double kBar = 24;
+  const std::vector<std::uint64_t>& counts = parts.front().class_counts;
+  const auto largest = static_cast<double>(*std::max_element(counts.begin(), counts.end()));
+  Table table;
+  std::vector<std::string> head{"class"};
+  for (const Part& part : parts) head.push_back(part.name);
+  head.emplace_back("share");
+  table.add(std::move(head));
+  for (std::size_t c = 0; c < classes.size(); ++c) {
+    std::vector<std::string> row{shown(classes[c])};
+    for (const Part& part : parts) row.push_back(with_commas(part.class_counts[c]));
+    const auto count = static_cast<double>(counts[c]);
+    row.push_back(fixed(100 * count / parts.front().dataset->size(), 1) + " %");
+    std::string bar(static_cast<std::size_t>(kBar * count / largest + 0.5), '#');
+    bar.resize(static_cast<std::size_t>(kBar), ' ');
+    row.push_back(std::move(bar));
+    table.add(std::move(row));
+  }
+  std::cout << table;
+}
+
+std::array<std::string, 3> spread(std::vector<int> values) {
+  std::sort(values.begin(), values.end());
+  const auto at = [&](std::size_t i) { return std::to_string(values[i]); };
+  return {at(0), at(values.size() / 2), at(values.size() - 1)};
+}
+
+void print_counts(const char* title, const std::map<std::string, std::uint64_t>& counts) {
+  std::cout << title;
+  for (const auto& [name, count] : counts) {
+    std::cout << (name == counts.begin()->first ? "" : ", ") << name << ' ' << with_commas(count);
+  }
+  std::cout << '\n';
+}
+
+std::map<std::string, std::uint64_t> formats_of(const std::vector<Facts>& facts) {
+  std::map<std::string, std::uint64_t> formats;
+  for (const Facts& f : facts) {
+    if (f.format != nullptr) ++formats[f.format];
+  }
+  return formats;
+}
+
+void print_facts(const std::vector<Facts>& facts) {
+  constexpr std::array<const char*, 5> kChannels = {"", "grey", "grey with alpha", "RGB",
+                                                    "RGB with alpha or CMYK"};
+  std::vector<int> heights, widths;
+  std::map<std::string, std::uint64_t> channels;
+  for (const Facts& f : facts) {
+    if (f.format == nullptr) continue;
+    heights.push_back(f.height);
+    widths.push_back(f.width);
+    ++channels[kChannels.at(static_cast<std::size_t>(f.channels))];
+  }
+  if (heights.empty()) return;
+  Table table;
+  table.add({"", "min", "median", "max"});
+  for (const auto& [title, values] : {std::pair("height", heights), std::pair("width", widths)}) {
+    const auto [least, median, most] = spread(values);
+    table.add({title, least, median, most});
+  }
+  std::cout << '\n' << table << '\n';
+  print_counts("formats   ", formats_of(facts));
+  print_counts("channels  ", channels);
+}
+
+void print_unreadable(const std::vector<std::string>& unreadable) {
+  std::cout << "\ncannot be read:\n";
+  for (const std::string& why : unreadable) std::cout << "  " << shown(why) << '\n';
+}
+
+void list_left_out(const std::vector<Part>& parts) {
+  for (const Part& part : parts) {
+    const std::vector<std::string> lines = part.dataset->left_out().lines();
+    if (lines.empty()) continue;
+    std::cout << "\nleft out" << (parts.size() > 1 ? " of " + shown(part.name) : "") << ":\n";
+    for (const std::string& line : lines) std::cout << "  " << line << '\n';
+  }
+}
+
+nlohmann::ordered_json json_of(const Part& part, bool full) {
+  nlohmann::ordered_json json{{"name", part.name}, {"samples", part.dataset->size()}};
+  json["classes"] = nlohmann::ordered_json::array();
+  for (std::size_t c = 0; c < part.class_counts.size(); ++c) {
+    json["classes"].push_back(
+        {{"name", part.dataset->classes()[c]}, {"samples", part.class_counts[c]}});
+  }
+  if (const TableForm* table = part.dataset->table()) {
+    json["columns"] = table->columns;
+    json["label"] = table->label;
+    json["label_column"] = table->label_column;
+  }
+  json.update(apps::json_of(part.dataset->left_out(), 0));
+  if (full) json["left_out_files"] = part.dataset->left_out().lines();
+  return json;
+}
+
+void print_json(const std::vector<Part>& parts, const std::vector<Facts>& facts,
+                const std::vector<std::string>& unreadable, const InspectOptions& o) {
+  nlohmann::ordered_json json{{"data", o.path}, {"parts", nlohmann::ordered_json::array()}};
+  LeftOut all;
+  for (const Part& part : parts) {
+    json["parts"].push_back(json_of(part, o.full));
+    all.add(part.dataset->left_out());
+  }
+  json.update(apps::json_of(all, unreadable.size()));
+  json["formats"] = nlohmann::ordered_json::object();
+  for (const auto& [format, count] : formats_of(facts)) json["formats"][format] = count;
+  json["cannot_be_read"] = unreadable;
+  std::cout << json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+}
+
+/// Of photographs: reads what all files say of themselves. Returns what cannot be read.
+std::vector<std::string> look_at_parts(const std::vector<Part>& parts, std::vector<Facts>& facts,
+                                       const InspectOptions& o, Show show, std::stop_token stop) {
+  std::vector<std::string> unreadable;
+  for (const Part& part : parts) {
+    const std::size_t begin = facts.size();
+    facts.resize(begin + part.dataset->size());
+    const auto found = look_at_all(part.dataset, std::span(facts).subspan(begin), o, show, stop);
+    unreadable.insert(unreadable.end(), found.begin(), found.end());
+  }
+  return unreadable;
+}
+
+}  // namespace
+
+void inspect_data(const InspectOptions& o, Show show, std::stop_token stop) {
+  const std::vector<Part> parts = open_parts(o, show, stop);
+  if (!o.json) print_classes(parts, o.path);
+  const Show notes = o.json ? Show::nothing : Show::lines;
+  WorkShown work(notes);
+  const SessionWatch watch = watch_of(work, notes, {});
+  for (const Part& part : parts) {
+    for (const std::string& note : part.notes) watch.note(note);
+    tell_notes(*part.dataset, watch);
+  }
+  if (o.full && !o.json) list_left_out(parts);
+  const Dataset& first = *parts.front().dataset;
+  const bool is_in_memory = first.natural_shape().rank() > 0;
+  std::vector<Facts> facts;
+  std::vector<std::string> unreadable;
+  if (!is_in_memory) unreadable = look_at_parts(parts, facts, o, show, std::move(stop));
+  if (o.json) {
+    print_json(parts, facts, unreadable, o);
+  } else if (is_in_memory) {
+    std::cout << "\nall samples are " << first.natural_shape() << ", "
+              << (first.dtype() == DType::u8 ? "bytes" : "numbers") << ", in memory ("
+              << first.index_bytes() << ")\n";
+    if (first.table() != nullptr) print_columns(*first.table());
+  } else {
+    print_facts(facts);
+  }
+  if (unreadable.empty()) return;
+  if (!o.json) print_unreadable(unreadable);
+  throw Error(concat(o.path, ": ", unreadable.size(), " of ", facts.size(), ' ',
+                     plural(facts.size(), "image"),
+                     " cannot be read; repair or remove them, or train with "
+                     "--on-bad-image skip"));
+}
+
+}  // namespace millrace::apps

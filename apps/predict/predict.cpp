@@ -1,0 +1,196 @@
+// millrace predict: the classes that a trained model sees in images or rows of tables, a line
+// each.
+
+#include "apps/commands.h"
+#include "apps/common/command_line.h"
+#include "apps/common/device_memory.h"
+#include "apps/common/engine_choice.h"
+#include "apps/common/left_out_report.h"
+#include "apps/predict/file_list.h"
+#include "apps/predict/table_rows.h"
+
+#include <millrace/core/shown_text.h>
+#include <millrace/nn/probabilities.h>
+#include <millrace/pipeline/interrupt.h>
+#include <millrace/training/find_model.h>
+#include <millrace/training/options/options.h>
+#include <millrace/training/outputs.h>
+#include <millrace/training/prediction.h>
+#include <millrace/training/tables.h>
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <iomanip>
+#include <iostream>
+#include <memory>
+#include <numeric>
+#include <utility>
+
+namespace millrace::apps {
+namespace {
+
+struct PredictOptions {
+  std::string model;
+  std::vector<std::string> paths;
+  std::int64_t top = 1;
+  bool json = false;
+  std::int64_t batch = 32;
+  std::uint64_t max_image_pixels = kMaxImagePixels;
+  CsvOptions table;
+  MachineSpec machine;
+};
+
+void list(CommandLine& line, PredictOptions& o) {
+  line.positional("model", o.model);
+  line.positional_many("path", o.paths);
+  line.topic("output", "Output");
+  line("top", o.top, "K", "the K likeliest classes of each image or row; default 1", at_least(1));
+  line("json", o.json, "",
+       "one JSON object a line instead of text between tabs; a last one with \"left_out\" where "
+       "files were");
+  line.topic("data", "Data");
+  list_max_image_pixels(line, o.max_image_pixels);
+  list_table(line, o.table, true);
+  list_machine(line, o.machine);
+  line("batch", o.batch, "N", "samples of a step; default 32", at_least(1));
+}
+
+void check(PredictOptions& o) {
+  if (o.paths.empty()) throw UsageError("predict: needs MODEL and at least one PATH");
+  choose(o.machine);
+}
+
+struct Prediction {
+  PredictOptions options;
+  SavedModel saved;                       ///< the session's, once there is one
+  SampleSet samples;                      ///< images or rows; likewise
+  std::shared_ptr<const TableRows> rows;  ///< null: images
+};
+
+/// Prints a line a sample.
+class Printer {
+ public:
+  Printer(const PredictOptions& options, const TableRows* rows, const OnePass& pass)
+      : options_(options),
+        rows_(rows),
+        dataset_(*pass.samples().dataset),
+        classes_(class_names(pass.model())),
+        outputs_(nn::output_kind(pass.model())) {}
+
+  void operator()(const Predicted& some) const {
+    for (std::size_t i = 0; i < some.samples.size(); ++i) {
+      print(some.samples[i], nn::class_probabilities(outputs_, some.outputs(i)));
+    }
+    std::cout.flush();
+  }
+
+ private:
+  void print(std::uint32_t sample, const std::vector<double>& p) const {
+    std::vector<std::size_t> order(p.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return p[a] > p[b]; });
+    order.resize(std::min(order.size(), static_cast<std::size_t>(options_.top)));
+    options_.json ? print_json(sample, p, order) : print_text(sample, p, order);
+  }
+  void print_text(std::uint32_t sample, const std::vector<double>& p,
+                  const std::vector<std::size_t>& order) const {
+    std::cout << shown(dataset_.name(sample)) << std::fixed << std::setprecision(4);
+    for (const std::size_t i : order) std::cout << '\t' << shown(classes_[i]) << '\t' << p[i];
+    std::cout << '\n';
+  }
+  void print_json(std::uint32_t sample, const std::vector<double>& p,
+                  const std::vector<std::size_t>& order) const {
+    nlohmann::ordered_json line = place_of(sample);
+    line["classes"] = nlohmann::ordered_json::array();
+    for (const std::size_t i : order) {
+      line["classes"].push_back({{"class", classes_[i]}, {"probability", p[i]}});
+    }
+    std::cout << line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)
+              << '\n';
+  }
+
+  nlohmann::ordered_json place_of(std::uint32_t sample) const {
+    if (rows_ == nullptr) return {{"path", dataset_.name(sample)}};
+    const auto [table, row] = rows_->place(sample);
+    return {{"path", table.file()}, {"row", row}};
+  }
+
+  const PredictOptions& options_;
+  const TableRows* rows_;  // or null
+  const Dataset& dataset_;
+  std::vector<std::string> classes_;
+  nn::OutputKind outputs_;
+};
+
+PredictionSession session_of(Prediction& t) {
+  const MachineSpec& machine = t.options.machine;
+  return PredictionSession(engine_for({.machine = machine}), std::move(t.saved),
+                           std::move(t.samples),
+                           {.batch = t.options.batch,
+                            .on_bad_image = skip(),
+                            .max_image_pixels = t.options.max_image_pixels,
+                            .budget = machine.memory_budget.value(),
+                            .threads = machine.threads});
+}
+
+/// Finds what there is to predict; false if there is nothing.
+bool open_samples(Prediction& t, FoundFiles found, Complaints& complaints) {
+  if (found.files.empty()) return false;
+  CsvOptions table = for_model(t.options.table, t.saved.model);
+  if (t.saved.model.input.rank() == 1) {
+    table.needs_label = false;
+    t.rows = open_tables(found.files, table, complaints);
+    if (t.rows != nullptr) t.samples = SampleSet::all(t.rows);
+    return t.rows != nullptr;
+  }
+  check_is_table(table, found.files.front(), false);
+  const auto complain = [&](const std::string& why) { complaints.not_decoded(why); };
+  t.samples = SampleSet::all(std::make_shared<FileList>(std::move(found.files), complain));
+  return true;
+}
+
+}  // namespace
+
+int predict(const Arguments& arguments) {
+  PredictOptions options;
+  CommandLine line("predict", "predict MODEL PATH... [OPTIONS]",
+                   "Prints path, class and probability of each image, a line an image. MODEL is "
+                   "a model.safetensors\nor a run directory. A PATH is an image, a folder (with "
+                   "all below it, links followed) or a pattern in\nquotes. Images that cannot be "
+                   "read are named on standard error; the exit status is then 1. What else\nis "
+                   "left out of folders is counted there in one line, by reason. For a model of "
+                   "tables a PATH is a\ntable; it may lack the column of the label, and its rows "
+                   "are numbered from 0, the header not counted.");
+  list(line, options);
+  if (!line.parse(arguments)) return 0;
+  check(options);
+
+  Interrupt interrupt;
+  Prediction t;
+  t.saved = load_trained_model("predict", options.model);  // a wrong MODEL is the first to say
+  check_outputs(t.saved.model, options.model);
+  const bool is_of_tables = t.saved.model.input.rank() == 1;
+  FoundFiles found = is_of_tables ? find_tables(options.paths) : find_files(options.paths);
+  t.options = std::move(options);
+  Complaints complaints(std::move(found.left_out));
+  for (const std::string& problem : found.problems) complaints.say(problem);
+  const bool json = t.options.json;
+  if (!open_samples(t, std::move(found), complaints)) {
+    complaints.sum_up(json);
+    return 1;
+  }
+  const PredictionSession session = session_of(t);
+  check_evaluation_memory(session.pass());
+  const Report report =
+      session.run(Printer(t.options, t.rows.get(), session.pass()), interrupt.token());
+  if (report.stopped) {
+    std::cerr << "millrace: stopped by a signal before all samples were looked at\n";
+    return interrupt.exit_status();
+  }
+  complaints.sum_up(json);
+  return complaints.is_complete() ? 0 : 1;
+}
+
+}  // namespace millrace::apps

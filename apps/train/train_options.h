@@ -1,0 +1,22 @@
+#pragma once
+// What `millrace train` is asked: a spec of the run, and what is of this command line alone.
+
+#include "apps/common/command_line.h"
+
+#include <millrace/training/options/options.h>
+
+#include <string>
+
+namespace millrace::apps {
+
+struct TrainOptions {
+  TrainSpec spec;
+  std::string resume;  ///< a run directory
+  bool print_plan = false;
+  bool quiet = false;
+};
+
+/// Lists all options.
+void list(OptionList& options, TrainOptions& o);
+
+}  // namespace millrace::apps
