@@ -141,7 +141,8 @@ struct OptionText<std::vector<T>> {
   static std::string write(const std::vector<T>& values) {
     std::string text;
     for (const T& value : values) {
-      text += (text.empty() ? "" : ",") + OptionText<T>::write(value);
+      if (!text.empty()) text += ',';
+      text += OptionText<T>::write(value);
     }
     return text;
   }

@@ -1,6 +1,7 @@
 # The lines that README.md shows are those that tests/package/readme builds and runs:
 #   cmake -DREADME=README.md -DPROGRAM=main.cpp -P compare_readme.cmake
-# Compared are the first block of C++ of README and the lines between the two marks [readme] of
+# Compared are the second block of C++ of README (the first is a program that tests/package/session
+# builds as it stands) and the lines between the two marks [readme] of
 # PROGRAM, both without their indentation.
 
 # Sets `result` to the part of `text` between `begin` and the next `end`.
@@ -24,10 +25,13 @@ endfunction()
 
 file(READ "${README}" readme)
 file(READ "${PROGRAM}" program)
+string(FIND "${readme}" "```cpp\n" first)
+math(EXPR first "${first} + 7")
+string(SUBSTRING "${readme}" ${first} -1 readme)
 part_between(shown "${readme}" "```cpp\n" "```" "${README}")
 part_between(built "${program}" "// [readme]\n" "// [readme]" "${PROGRAM}")
 if(shown STREQUAL "")
-  message(FATAL_ERROR "${README}: its first block of C++ is empty")
+  message(FATAL_ERROR "${README}: its second block of C++ is empty")
 endif()
 if(NOT shown STREQUAL built)
   message(FATAL_ERROR
