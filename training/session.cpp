@@ -168,7 +168,9 @@ TrainingResult TrainingSession::run_pipeline(std::stop_token stop,
 
 TrainingResult TrainingSession::run(std::stop_token stop, const TrainingWatchers& watchers) {
   const Training& t = training_;
+  if (has_run_) throw UsageError("a session runs once; TrainingSession::resume() goes on with a run");
   check();
+  has_run_ = true;
   if (const std::string what = t.feed->to_load(); !what.empty()) {
     const Report loaded = t.feed->load(watchers.before.of_work("loading " + what, "samples"));
     if (watchers.on_loaded) watchers.on_loaded(loaded);

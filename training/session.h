@@ -107,6 +107,7 @@ class TrainingSession {
 
   Training training_;
   std::optional<RunDirectory> directory_;
+  bool has_run_ = false;
 };
 
 /// Trains on batches that a graph of one's own makes: see compose_training.h. The session is

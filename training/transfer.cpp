@@ -1,5 +1,6 @@
 #include <millrace/training/transfer.h>
 
+#include <millrace/core/cache_folder.h>
 #include <millrace/core/error.h>
 #include <millrace/core/number_text.h>
 #include <millrace/nn/preprocessing.h>
@@ -8,7 +9,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 
 namespace millrace {
 namespace {
@@ -22,14 +22,6 @@ struct Published {
 constexpr std::array<Published, 2> kPublished{
     {{"vgg16", "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"},
      {"vgg16-top", "vgg16_weights_tf_dim_ordering_tf_kernels.h5"}}};
-
-fs::path cache_folder() {
-  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != '\0') {
-    return fs::path(cache) / "millrace";
-  }
-  const char* const home = std::getenv("HOME");
-  return fs::path(home == nullptr ? "." : home) / ".cache" / "millrace";
-}
 
 /// A head is new, so the file is only for what is before it.
 std::size_t layers_of_file(const ModelSpec& o, const nn::Model& model) {

@@ -3,6 +3,7 @@
 #include "apps/common/gpu.h"
 #include "apps/common/machine.h"
 
+#include <millrace/core/cache_folder.h>
 #include <millrace/core/error.h>
 #include <millrace/cpu/engine.h>
 #include <millrace/training/resolve.h>

@@ -2,6 +2,7 @@
 
 #include "apps/common/machine.h"
 
+#include <millrace/core/cache_folder.h>
 #include <millrace/core/error.h>
 #include <millrace/gpu/cuda/cuda_device.h>
 #include <millrace/gpu/cuda/libraries.h>

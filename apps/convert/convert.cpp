@@ -2,7 +2,6 @@
 
 #include "apps/commands.h"
 #include "apps/common/command_line.h"
-#include "apps/common/lists.h"
 #include "apps/common/progress.h"
 #include "apps/convert/convert_weights.h"
 
@@ -12,6 +11,7 @@
 #include <millrace/core/shown_text.h>
 #include <millrace/io/convert_idx.h>
 #include <millrace/pipeline/interrupt.h>
+#include <millrace/training/option_text.h>
 #include <millrace/training/options/options.h>
 
 #include <iostream>

@@ -1,13 +1,12 @@
 #include "apps/convert/convert_weights.h"
 
-#include "apps/common/lists.h"
-
 #include <millrace/core/error.h>
 #include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
 #include <millrace/nn/preprocessing.h>
 #include <millrace/nn/zoo/vgg.h>
 #include <millrace/training/find_model.h>
+#include <millrace/training/option_text.h>
 #include <millrace/training/published_weights.h>
 #include <millrace/training/transfer.h>
 

@@ -2,12 +2,12 @@
 
 #include "apps/commands.h"
 #include "apps/common/command_line.h"
-#include "apps/common/lists.h"
 #include "apps/common/pruning_report.h"
 
 #include <millrace/core/error.h>
 #include <millrace/nn/pruning.h>
 #include <millrace/training/find_model.h>
+#include <millrace/training/option_text.h>
 #include <millrace/training/run_pruning.h>
 #include <millrace/training/saved_model.h>
 

@@ -257,3 +257,18 @@ TEST_CASE("within a group of batches a run goes on from where the group began") 
   rest.start = next(2);
   CHECK(read_all(DirectoryReader(numbered(70), numbered(20), rest)).size() == 12);
 }
+
+TEST_CASE("the last batch of a pass is left out where it is short and that is asked for") {
+  const ReaderOptions options{.batch = 32, .epochs = 2, .drop_last = true};
+  const auto batches = read_all(DirectoryReader(numbered(70), numbered(40), options));
+  std::vector<std::size_t> training, validation;
+  for (const Read& batch : batches) {
+    (batch.tag.phase == Phase::training ? training : validation).push_back(batch.index.size());
+  }
+  CHECK(training == std::vector<std::size_t>{32, 32, 32, 32});
+  CHECK(validation == std::vector<std::size_t>{32, 8, 32, 8});  // all of it is measured
+  CHECK(DirectoryReader(numbered(70), {}, options).short_batches().empty());
+  CHECK(DirectoryReader(numbered(64), {}, options).training_steps() == 2);
+  CHECK_THROWS_WITH(DirectoryReader(numbered(31), {}, options),
+                    Catch::Contains("31 samples do not fill a batch of 32"));
+}

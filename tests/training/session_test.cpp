@@ -56,6 +56,7 @@ TEST_CASE("a session trains what its spec says, and writes nothing that it does 
   CHECK(result.best().validation->accuracy() > 0.9);
   CHECK(result.reason.empty());
   CHECK(session.directory() == nullptr);
+  CHECK_THROWS_WITH(session.run(), Contains("a session runs once"));
   CHECK(files_in(scratch.path()) == std::set<std::string>{"rows.csv"});
   session.save(scratch / "rows.safetensors");
   CHECK(load_model(scratch / "rows.safetensors").model.classes ==
