@@ -35,7 +35,7 @@ struct TrainingResult {
   bool stopped = false;             ///< by the stop token
   /// Why it ended before its last epoch, as a callback says, or why nothing was left to train;
   /// else empty.
-  std::string reason;
+  std::string reason{};
 
   /// The best epoch by what is monitored, else the last. Throws Error where no epoch was whole.
   [[nodiscard]] const EpochRecord& best() const;
