@@ -30,9 +30,9 @@ namespace millrace {
 
 /// What a training came to.
 struct TrainingResult {
-  Report report;                    ///< of the pipeline
-  std::vector<EpochRecord> epochs;  ///< with those before a run went on
-  bool stopped = false;             ///< by the stop token
+  Report report;                      ///< of the pipeline
+  std::vector<EpochRecord> epochs{};  ///< with those before a run went on
+  bool stopped = false;               ///< by the stop token
   /// Why it ended before its last epoch, as a callback says, or why nothing was left to train;
   /// else empty.
   std::string reason{};
