@@ -6,8 +6,6 @@
 #include <memory>
 #include <utility>
 
-#include <utility>
-
 namespace millrace {
 
 Range<Lease<HostBatch>> image_folder(const std::filesystem::path& path,
@@ -34,7 +32,8 @@ Range<Lease<HostBatch>> image_folder(const std::filesystem::path& path,
                                .preprocessing = {.filter = to_string(options.filter)},
                                .on_bad_image = options.on_bad_image,
                                .augment = options.augment,
-                               .seed = options.seed}));
+                               .seed = options.seed}),
+                 std::move(stop));
 }
 
 }  // namespace millrace
