@@ -2,7 +2,6 @@
 
 #include "apps/command_line.h"
 #include "apps/commands.h"
-#include "apps/lists.h"
 #include "apps/pruning_report.h"
 
 #include <millrace/core/error.h>
@@ -86,7 +85,7 @@ int prune(const Arguments& arguments) {
   line.topic("options", "Options");
   line("sparsity", o.sparsity, "X",
        "share of the weights of each kernel that are zero then, those included that are "
-       "zero already; default 0.5",
+       "zero already",
        from_up_to(0, 1));
   line("include", o.include, "PATTERN[,...]", "kernels of these names alone: conv1, dense*");
   line("exclude", o.exclude, "PATTERN[,...]", "not kernels of these names");

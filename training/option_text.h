@@ -113,11 +113,11 @@ struct OptionText<Seconds> {
   static std::string write(Seconds value) { return OptionText<double>::write(value.count()); }
 };
 
-/// "none" is no value.
+/// "none" is no value, and so is an empty text but for a number.
 template <class T>
 struct OptionText<std::optional<T>> {
   static std::optional<T> read(std::string_view text) {
-    if (text == "none") return std::nullopt;
+    if (text == "none" || (text.empty() && !std::is_arithmetic_v<T>)) return std::nullopt;
     return OptionText<T>::read(text);
   }
   static std::string write(const std::optional<T>& value) {
@@ -141,7 +141,8 @@ struct OptionText<std::vector<T>> {
   static std::string write(const std::vector<T>& values) {
     std::string text;
     for (const T& value : values) {
-      text += (text.empty() ? "" : ",") + OptionText<T>::write(value);
+      if (!text.empty()) text += ',';
+      text += OptionText<T>::write(value);
     }
     return text;
   }
