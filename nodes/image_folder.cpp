@@ -6,8 +6,6 @@
 #include <memory>
 #include <utility>
 
-#include <utility>
-
 namespace millrace {
 
 Range<Lease<HostBatch>> image_folder(const std::filesystem::path& path,

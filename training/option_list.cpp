@@ -39,7 +39,8 @@ std::string NumberRange::text() const {
     return is_open_below ? concat("above ", least) : concat(least, " or more");
   if (is_open_below && is_open_above) return concat("above ", least, " and below ", most);
   if (is_open_above) return concat("in [", least, ", ", most, ")");
-  return concat("in ", OptionText<double>::write(least), " to ", static_cast<std::int64_t>(most));
+  return concat("in ", OptionText<double>::write(least), " to ", static_cast<std::int64_t>(most),
+                *unit == '\0' ? "" : " ", unit);
 }
 
 NumberRange at_least(double least) noexcept {
@@ -48,8 +49,8 @@ NumberRange at_least(double least) noexcept {
 NumberRange above(double bound) noexcept {
   return {.least = bound, .is_open_below = true};
 }
-NumberRange within(double least, double most) noexcept {
-  return {.least = least, .most = most};
+NumberRange within(double least, double most, const char* unit) noexcept {
+  return {.least = least, .most = most, .unit = unit};
 }
 NumberRange from_up_to(double least, double bound) noexcept {
   return {.least = least, .most = bound, .is_open_above = true};
@@ -60,6 +61,11 @@ NumberRange between(double low, double high) noexcept {
 
 Option& Option::needs(std::string other, std::function<bool()> fits) {
   needed.emplace_back(std::move(other), std::move(fits));
+  return *this;
+}
+
+Option& Option::by_default(std::string words) {
+  default_words_ = std::move(words);
   return *this;
 }
 
@@ -85,6 +91,15 @@ Option& Option::also_called(std::string other) {
 
 std::string Option::shown_name() const {
   return is_flag && initial == "true" ? concat(kNo, name) : name;
+}
+
+bool Option::is_taken_back() const {
+  return is_initial() && (is_flag || initial.empty() || initial == "none" || initial == "0");
+}
+
+std::string Option::shown_default() const {
+  if (!default_words_.empty()) return default_words_;
+  return is_flag || initial == "none" ? std::string() : initial;
 }
 
 void OptionList::topic(std::string key, std::string title) {
@@ -153,11 +168,14 @@ std::string OptionList::nearest(std::string_view wrong) const {
 void OptionList::set(std::string_view name, std::string_view value, OptionSource source) {
   const auto [option, is_no] = find(name);
   if (option == nullptr) throw UsageError(concat("unknown option '--", name, "'"));
-  // Older runs wrote a flag under each of its names: one of them turns it on.
-  const bool is_other_name = !is_no && option->name != name && option->is_flag;
-  if (is_other_name && source == OptionSource::recipe && !OptionText<bool>::read(value)) return;
-  if (is_no) {
-    option->read(OptionText<bool>::read(value) ? "false" : "true");
+  if (is_no || (option->is_flag && option->name != name)) {
+    const bool before = OptionText<bool>::read(option->write());
+    option->read(value);
+    const bool is_on = OptionText<bool>::read(option->write());
+    // Older runs wrote a flag under each of its names: one of them turns it on.
+    const bool says_nothing = !is_no && !is_on && source == OptionSource::recipe;
+    option->read(OptionText<bool>::write(says_nothing ? before : is_on != is_no));
+    if (says_nothing) return;
   } else {
     option->read(value);
   }
@@ -170,23 +188,30 @@ bool OptionList::was_given(std::string_view name) const {
 }
 
 std::vector<std::string> OptionList::settle() {
+  const auto without_effect = [](const Option& option) -> std::string {
+    for (const auto& [other, fits] : option.needed) {
+      if (!fits()) return concat("--", option.shown_name(), " has no effect without ", other);
+    }
+    return {};
+  };
   std::vector<std::string> dropped;
-  // What is dropped may be what another one needs.
+  // What is dropped may be what another one needs, of the command line too.
   for (bool is_settled = false; !is_settled;) {
     is_settled = true;
     for (const auto& option : options_) {
-      if (option->is_initial()) continue;
-      const auto missing = std::find_if(option->needed.begin(), option->needed.end(),
-                                        [](const auto& needed) { return !needed.second(); });
-      if (missing == option->needed.end()) continue;
-      const std::string line =
-          concat("--", option->shown_name(), " has no effect without ", missing->first);
-      if (option->source == OptionSource::command_line) throw UsageError(line);
+      if (option->source == OptionSource::command_line || option->is_initial()) continue;
+      std::string line = without_effect(*option);
+      if (line.empty()) continue;
       option->reset();
       option->source = OptionSource::nobody;
-      dropped.push_back(line);
+      dropped.push_back(std::move(line));
       is_settled = false;
     }
+  }
+  for (const auto& option : options_) {
+    if (option->source != OptionSource::command_line || option->is_taken_back()) continue;
+    const std::string line = without_effect(*option);
+    if (!line.empty()) throw UsageError(line);
   }
   return dropped;
 }

@@ -1,7 +1,7 @@
 #pragma once
-// Options, one row each: field, name, unit, help, range, what it needs beside it. The command line,
-// recipes, config.ini, the check of a run that goes on and the tables of the manual come from the
-// same rows.
+// Options, one row each: field, name, unit, help, range, default, what it needs beside it. The
+// command line, recipes, config.ini, the check of a run that goes on and the tables of the manual
+// come from the same rows.
 //
 //   void list(OptionList& options, ScheduleSpec& o) {
 //     options.topic("schedule", "Learning rate over time");
@@ -9,6 +9,7 @@
 //         .needs("--schedule step", [&o] { return o.kind != ScheduleKind::constant; });
 //   }
 //
+// The default that is shown is what the field has when it is listed; help texts do not repeat it.
 // Names are in small letters with hyphens. Flags are named by what is said of them where they are
 // on, and have a form with "no-" before it; a value that may be absent is taken back by "none".
 
@@ -29,6 +30,7 @@ struct NumberRange {
   double least = -std::numeric_limits<double>::infinity();
   double most = std::numeric_limits<double>::infinity();
   bool is_open_below = false, is_open_above = false;
+  const char* unit = "";  ///< "degrees", for messages
 
   [[nodiscard]] bool contains(double value) const noexcept;
   [[nodiscard]] std::string text() const;
@@ -36,7 +38,7 @@ struct NumberRange {
 };
 [[nodiscard]] NumberRange at_least(double least) noexcept;
 [[nodiscard]] NumberRange above(double bound) noexcept;
-[[nodiscard]] NumberRange within(double least, double most) noexcept;
+[[nodiscard]] NumberRange within(double least, double most, const char* unit = "") noexcept;
 [[nodiscard]] NumberRange from_up_to(double least, double bound) noexcept;  ///< [least, bound)
 [[nodiscard]] NumberRange between(double low, double high) noexcept;        ///< neither of them
 
@@ -48,6 +50,8 @@ class Option {
  public:
   /// Without `fits`, the value has no effect; `other` says what it needs, as in "--patience N".
   Option& needs(std::string other, std::function<bool()> fits);
+  /// What stands for a value that is not said, where the field's first one does not tell.
+  Option& by_default(std::string words);
   /// A run goes on with the same value alone: what was learnt before depends on it.
   Option& keeps();
   /// It says what the model is, or how samples become its input.
@@ -58,6 +62,7 @@ class Option {
   Option& also_called(std::string name);
 
   std::string name, topic, unit, help;
+  std::string range;  ///< "1 or more"; empty: any value of its type
   bool is_flag = false;
   bool is_positional = false;
   bool is_kept = false;
@@ -73,9 +78,22 @@ class Option {
   std::function<void()> reset;                 ///< to what the field was when it was listed
   std::string initial;                         ///< what write() gave then
   [[nodiscard]] bool is_initial() const { return write() == initial; }
+  /// It is said to be off: a flag or value that is taken back needs nothing beside it.
+  [[nodiscard]] bool is_taken_back() const;
+  /// Empty for flags, and where nothing stands for a value that is not said.
+  [[nodiscard]] std::string shown_default() const;
   /// As the command line shows it: a flag that is on by itself by its form with "no-".
   [[nodiscard]] std::string shown_name() const;
+
+ private:
+  std::string default_words_;
 };
+
+/// Whether it is a number that cannot be below 0.
+template <class T>
+inline constexpr bool kIsCount = std::unsigned_integral<T> && !std::same_as<T, bool>;
+template <class T>
+inline constexpr bool kIsCount<std::optional<T>> = kIsCount<T>;
 
 template <class T>
 std::string write_by_type(const T& value) {
@@ -111,9 +129,12 @@ class OptionList {
                      std::type_identity_t<Form<T>> form, NumberRange range = {}) {
     Option& option = add(std::move(name), std::move(unit), std::move(help));
     option.is_flag = std::is_same_v<T, bool>;
+    option.range = range_text<T>(range);
     option.read = [&field, &option, form, range](std::string_view text) {
+      constexpr bool is_text =
+          std::is_same_v<T, std::string> || std::is_same_v<T, std::filesystem::path>;
       try {
-        field = form.read(text);
+        field = is_text && text == "none" && !option.is_positional ? T{} : form.read(text);
       } catch (const BadOptionText& error) {
         refuse(option, is_negative(text) && range.is_bounded() ? range.text() : error.what(), text);
       } catch (const UsageError& error) {
@@ -148,8 +169,8 @@ class OptionList {
   void set(std::string_view name, std::string_view value, OptionSource source);
   [[nodiscard]] bool was_given(std::string_view name) const;
 
-  /// Of options that need what is not there: throws UsageError for one of the command line; those
-  /// of recipes are reset, and a line for each is returned.
+  /// Of options that need what is not there: those of recipes are reset, and a line for each is
+  /// returned; throws UsageError for one of the command line that is not taken back.
   [[nodiscard]] std::vector<std::string> settle();
   /// Throws UsageError for the first value out of its range.
   void check() const;
@@ -173,8 +194,18 @@ class OptionList {
                           const NumberRange& range) {
     if (value) check_range(option, *value, range);
   }
+  template <class T>
+  static void check_range(const Option& option, const std::vector<T>& values,
+                          const NumberRange& range) {
+    for (const T& value : values) check_range(option, value, range);
+  }
   static void check_range(const Option& option, Seconds value, const NumberRange& range) {
     check_range(option, value.count(), range);
+  }
+
+  template <class T>
+  static std::string range_text(const NumberRange& range) {
+    return range.is_bounded() ? range.text() : kIsCount<T> ? at_least(0).text() : std::string();
   }
 
   std::vector<Topic> topics_;

@@ -113,11 +113,11 @@ struct OptionText<Seconds> {
   static std::string write(Seconds value) { return OptionText<double>::write(value.count()); }
 };
 
-/// "none" is no value.
+/// "none" is no value, and so is an empty text but for a number.
 template <class T>
 struct OptionText<std::optional<T>> {
   static std::optional<T> read(std::string_view text) {
-    if (text == "none") return std::nullopt;
+    if (text == "none" || (text.empty() && !std::is_arithmetic_v<T>)) return std::nullopt;
     return OptionText<T>::read(text);
   }
   static std::string write(const std::optional<T>& value) {

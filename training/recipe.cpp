@@ -73,8 +73,10 @@ void read_recipe(const std::filesystem::path& path, OptionList& options) {
              nearest.empty() ? std::string() : concat(" (did you mean '", nearest, "'?)"));
     }
     if (found.option->source == OptionSource::command_line) continue;
+    std::string value = unquoted(trimmed(line.substr(equals + 1)));
+    if (found.option->is_flag && value.empty()) value = "true";  // as "--flip" is
     try {
-      options.set(key, unquoted(trimmed(line.substr(equals + 1))), OptionSource::recipe);
+      options.set(key, value, OptionSource::recipe);
     } catch (const UsageError& error) {
       refuse(error.what());
     }

@@ -4,6 +4,7 @@
 #include <millrace/core/plural.h>
 #include <millrace/io/safetensors.h>
 #include <millrace/io/weight_file.h>
+#include <millrace/nn/metrics.h>
 #include <millrace/nn/preprocessing.h>
 #include <millrace/nn/zoo/zoo.h>
 #include <millrace/training/find_model.h>
@@ -14,6 +15,7 @@
 #include <millrace/training/transfer.h>
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 namespace millrace {
@@ -124,9 +126,39 @@ void check_fit(const nn::Model& model, const std::string& file, const Shape& inp
   if (!problem.empty() || !count.empty()) refuse(problem.empty() ? count : problem);
 }
 
+/// What --monitor wants is measured, and is one of what there is.
+void measure_what_is_watched(TrainSpec& o, const Dataset& training) {
+  std::vector<std::string>& metrics = o.callbacks.metrics;
+  const std::string& watched = o.callbacks.monitor;
+  for (const char* known : {"", "loss", "accuracy", "learning_rate", "val_loss", "val_accuracy"}) {
+    if (watched == known) return;
+  }
+  const auto refuse = [&](const auto&... why) {
+    throw UsageError(concat("--monitor ", watched, ": ", why...));
+  };
+  constexpr std::string_view kOfValidation = "val_";
+  if (!watched.starts_with(kOfValidation)) {
+    refuse(
+        "there is no such figure; known: loss, accuracy, learning_rate, val_loss, val_accuracy "
+        "and val_ with a name of --metrics");
+  }
+  if (o.labels.class_mode == ClassMode::input) {
+    refuse("--class-mode input has no classes to measure; watch loss or val_loss");
+  }
+  const std::string name = watched.substr(kOfValidation.size());
+  try {
+    (void)nn::metrics_options(std::span(&name, 1),
+                              static_cast<std::int64_t>(training.classes().size()));
+  } catch (const UsageError& error) {
+    refuse(error.what());
+  }
+  if (std::find(metrics.begin(), metrics.end(), name) == metrics.end()) metrics.push_back(name);
+}
+
 }  // namespace
 
 TrainSpec resolve(TrainSpec o, const Dataset& training) {
+  measure_what_is_watched(o, training);
   const bool is_table = training.dtype() == DType::f32;
   std::string& model = o.model.name;
   take_run(o);

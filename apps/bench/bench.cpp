@@ -22,26 +22,27 @@ namespace millrace::apps {
 
 void list_common(OptionList& line, BenchOptions& o) {
   line.topic("measurement", "Measurement");
-  line("batch", o.batches, "N,N,...", "samples of a step, one measurement each; default 32");
-  line("devices", o.devices, "cpu,gpu", "devices to compare; default cpu");
-  line("repeats", o.repeats, "N", "measurements of which median, min and max are told; default 5",
+  line("batch", o.batches, "N,N,...", "samples of a step, one measurement each", at_least(1));
+  line("devices", o.devices, "cpu,gpu", "devices to compare", {[](std::string_view text) {
+         for (const std::string& name : words_of(text)) {
+           if (name != "cpu" && name != "gpu") throw BadOptionText("cpu, gpu or cpu,gpu");
+         }
+         return std::string(text);
+       }});
+  line("repeats", o.repeats, "N", "measurements of which median, min and max are told",
        at_least(1));
-  line("warmup", o.warmup, "N", "unmeasured runs before; default 1", at_least(0));
+  line("warmup", o.warmup, "N", "unmeasured runs before", at_least(0));
   list_optimizer(line, o.optimizer);
   list_momentum(line, o.optimizer);
   line("json", o.json, "FILE", "write all numbers and the machine's facts; - for standard output");
   line.topic("synthetic", "Synthetic samples");
-  line("input", o.input, "HxWxC|F", "default 150x150x3, for mlp 28x28x1");
-  line("classes", o.classes, "K", "default 10", within(2, 1'000'000));
-  line("seed", o.seed, "N", "default 1");
+  line("input", o.input, "HxWxC|F", "their shape").by_default("150x150x3, for mlp 28x28x1");
+  line("classes", o.classes, "K", "classes of their labels", within(2, 1'000'000));
+  line("seed", o.seed, "N", "of their numbers");
 }
 
 void check_and_choose(const char* command, BenchOptions& o) {
   check(o.augmentation, concat(command, ": --"));
-  for (const std::int64_t batch : o.batches) {
-    if (batch >= 1) continue;
-    throw UsageError(concat(command, ": --batch must be 1 or more, not ", batch));
-  }
   if (o.batches.empty()) throw UsageError(concat(command, ": --batch names no batch size"));
   choose(o.machine);
 }
@@ -49,9 +50,6 @@ void check_and_choose(const char* command, BenchOptions& o) {
 std::vector<BenchDevice> bench_devices(const char* command, const BenchOptions& o) {
   std::vector<BenchDevice> devices;
   for (const std::string& name : words_of(o.devices)) {
-    if (name != "cpu" && name != "gpu") {
-      throw UsageError(concat(command, ": --devices: '", name, "' is none of cpu, gpu"));
-    }
     BenchDevice device{name, nullptr, name == "gpu" ? find_gpus().why_none : ""};
     // --precision is the GPU's: beside it the CPU computes in fp32.
     EngineChoice choice{.machine = o.machine, .timed = true};

@@ -99,10 +99,10 @@ int bench_augment(const std::vector<std::string>& arguments) {
                    "Times random changes of uint8 images on one core, in processor time. Without "
                    "options of augmentation\nthose of the recipe cnn-augmented.");
   line.topic("measurement", "Measurement");
-  line("input", o.input, "HxWxC", "images of noise; default 150x150x3");
-  line("repeats", o.repeats, "N", "measurements of which median, min and max are told; default 5",
+  line("input", o.input, "HxWxC", "images of noise");
+  line("repeats", o.repeats, "N", "measurements of which median, min and max are told",
        at_least(1));
-  line("seed", o.seed, "N", "default 1");
+  line("seed", o.seed, "N", "of the noise and the changes");
   line("json", o.json, "FILE", "write all numbers and the machine's facts; - for standard output");
   list_augmentation(line, o.augmentation);
   if (!line.parse(arguments)) return 0;

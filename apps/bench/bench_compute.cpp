@@ -127,7 +127,7 @@ void list(CommandLine& line, BenchOptions& o) {
   line.positional("model", o.subject);
   list_common(line, o);
   line.topic("compute", "Steps");
-  line("steps", o.steps, "N", "steps of a repeat; default: as many as take 0.2 s", at_least(0));
+  line("steps", o.steps, "N", "steps of a repeat", at_least(0)).by_default("as many as take 0.2 s");
   line("operations", o.operations, "", "tell the time of each operation of a training step");
   line("masks", o.masks, "", "time training steps with and without the masks of pruning, in turns");
   list_machine(line, o.machine, false);

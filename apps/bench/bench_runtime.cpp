@@ -49,15 +49,14 @@ int bench_runtime(const std::vector<std::string>& arguments) {
                    "Times empty stages, and four stages that work beside oneTBB's "
                    "parallel_pipeline, in turns.");
   line.topic("measurement", "Measurement");
-  line("hops", bench.hops, "N", "of a measurement of empty stages; default 1000000",
-       at_least(1000));
-  line("items", bench.items, "N", "through the stages that work; default 2000", at_least(1));
-  line("work", bench.work_us, "US", "microseconds of a stage for an item; default 50",
-       within(0, 1'000'000));
-  line("threads", o.machine.threads, "N", "default: the cores one may use", at_least(0));
-  line("repeats", o.repeats, "N", "measurements of which median, min and max are told; default 5",
+  line("hops", bench.hops, "N", "through empty stages, of a measurement", at_least(1000));
+  line("items", bench.items, "N", "through the stages that work", at_least(1));
+  line("work", bench.work_us, "US", "microseconds of a stage for an item", within(0, 1'000'000));
+  line("threads", o.machine.threads, "N", "of the pipelines", at_least(0))
+      .by_default("the cores one may use");
+  line("repeats", o.repeats, "N", "measurements of which median, min and max are told",
        at_least(1));
-  line("warmup", o.warmup, "N", "unmeasured runs before; default 1", at_least(0));
+  line("warmup", o.warmup, "N", "unmeasured runs before", at_least(0));
   line("json", o.json, "FILE", "write all numbers and the machine's facts; - for standard output");
   if (!line.parse(arguments)) return 0;
   check_and_choose("bench runtime", o);

@@ -26,15 +26,15 @@ using nlohmann::ordered_json;
 void list(CommandLine& line, BenchOptions& o) {
   line.positional("data", o.subject);
   list_common(line, o);
-  line("samples", o.samples, "N", "default 1024", at_least(1));
+  line("samples", o.samples, "N", "how many", at_least(1));
   line.topic("training", "Training");
-  line("model", o.model, "SPEC", "as of 'millrace train'; default: by the size of the input");
+  line("model", o.model, "SPEC", "as of 'millrace train'").by_default("by the size of the input");
   line("size", o.size, "N|HxW", "of the images of DATA, as of 'millrace train'");
-  line("epochs", o.epochs, "N", "of a repeat; default 1", at_least(1));
+  line("epochs", o.epochs, "N", "of a repeat", at_least(1));
   line("limit-batches", o.limit_batches, "N", "at most so many batches an epoch; 0: all");
   line("replay", o.replay, "N",
        "to measure what comes after the input: load the first N batches once, then feed them over "
-       "and over; default 0: read all");
+       "and over; 0: read all");
   line("resident", o.resident, "",
        "decode all samples once, before what is measured, and keep them in the GPU's memory");
   list_augmentation(line, o.augmentation);

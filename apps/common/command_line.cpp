@@ -1,5 +1,7 @@
 #include "apps/common/command_line.h"
 
+#include "apps/common/option_tables.h"
+
 #include <millrace/training/recipe.h>
 
 #include <boost/program_options.hpp>
@@ -16,6 +18,7 @@ namespace {
 
 constexpr unsigned kLineLength = 100;
 constexpr const char* kPositionals = "argument";  // no option may be called so
+constexpr const char* kTables = "markdown";       // a topic of --help: all options, for the manual
 
 std::string without_dashes(std::string name) {
   name.erase(0, name.find_first_not_of('-'));
@@ -39,9 +42,7 @@ po::options_description described(const OptionList& options, const OptionList::T
   po::options_description lines = group(concat(topic.title, " (--help ", topic.key, ")"));
   for (const auto& option : options.options()) {
     if (option->topic != topic.key || option->is_positional) continue;
-    std::string help = option->help;
-    for (const std::string& other : option->other_names) help += "; also --" + other;
-    add(lines, option->shown_name(), option->unit, help, option->is_flag);
+    add(lines, option->shown_name(), option->unit, help_of(*option), option->is_flag);
   }
   return lines;
 }
@@ -49,11 +50,12 @@ po::options_description described(const OptionList& options, const OptionList::T
 po::options_description general(bool takes_recipe) {
   po::options_description lines = group("General (--help general)");
   lines.add_options()("help", po::value<std::string>()->implicit_value("")->value_name("[TOPIC]"),
-                      "print this, or the options of one topic");
+                      "print this, or the options of one topic; markdown: tables of all options");
   if (takes_recipe) {
     add(lines, "recipe", "FILE.ini",
-        "read options from a file; those of the command line win: a flag of the file is taken back "
-        "by its form with no-, as in --no-flip, a value by none, as in --patience none",
+        "read options from a file; those of the command line win, and of one given twice the last: "
+        "a flag is taken back by its form with no-, as in --no-flip, a value by none, as in "
+        "--patience none",
         false);
   }
   return lines;
@@ -124,6 +126,10 @@ void CommandLine::print_help(const std::string& wanted) const {
       return;
     }
     keys += topic.key + ", ";
+  }
+  if (wanted == kTables) {
+    std::cout << option_tables(command_, *this);
+    return;
   }
   if (wanted == "general") {
     std::cout << general(takes_recipe_);

@@ -15,10 +15,13 @@
 #include <millrace/training/options/options.h>
 
 #include <iostream>
+#include <string>
+#include <vector>
 
 namespace millrace::apps {
 int convert(const Arguments& arguments) {
-  std::string form, from, to, names;
+  std::string form, from, to;
+  std::vector<std::string> names;
   bool quiet = false;
   ConvertWeightsOptions weights;
   CommandLine line(
@@ -33,16 +36,20 @@ int convert(const Arguments& arguments) {
   line.positional("form", form);
   line.positional("from", from);
   line.positional("to", to);
-  line.topic("options", "Options");
-  line("names", names, "A,B,...",
-       "names of the classes, by label; default 0, 1, ..., of weights the model's own");
+  line.topic("classes", "Classes");
+  list_class_names(line, names);
+  line.find("class-names")
+      .option->also_called("names")
+      .by_default("0, 1, ...; of weights the model's own");
   line.topic("weights", "Weights");
   line("model", weights.model, "MODEL",
-       "what the weights are of: a name, a JSON file, a model file; default: IN's own, or VGG16");
+       "what the weights are of: a name, a JSON file, a model file")
+      .by_default("IN's own, or VGG16");
   line("input", weights.input, "HxWxC|F", "of a model that is named");
-  line("outputs", weights.outputs, "K", "of a model that is named");
+  line("outputs", weights.outputs, "K", "of a model that is named", at_least(0));
   list_ignored_layers(line, weights.pretrained.ignored);
   list_flatten_order(line, weights.pretrained.flatten);
+  line.topic("output", "Output");
   line("quiet", quiet, "", "print errors only");
   if (!line.parse(arguments)) return 0;
   if (form != "idx" && form != "weights") {
@@ -70,7 +77,7 @@ int convert(const Arguments& arguments) {
     Counting counting(show, "writing " + shown(to), "images");
     const Conversion done =
         convert_idx(from, to,
-                    {.classes = words_of(names),
+                    {.classes = names,
                      .watch = {[&](std::uint64_t count) { counting(count); }, interrupt.token()}});
     counting.clear();
     if (show != Show::nothing) {

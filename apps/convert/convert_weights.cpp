@@ -79,13 +79,13 @@ nn::Model model_of(const ConvertWeightsOptions& o, const std::filesystem::path& 
                           "150x150x3 --outputs 2"));
 }
 
-void name_classes(const std::string& names, nn::Model& model) {
+void name_classes(const std::vector<std::string>& names, nn::Model& model) {
   if (names.empty()) return;
-  model.classes = words_of(names);
+  model.classes = names;
   try {
     nn::validate(model);
   } catch (const Error& error) {
-    throw UsageError(concat("convert weights: --names: ", error.what()));
+    throw UsageError(concat("convert weights: --class-names: ", error.what()));
   }
 }
 

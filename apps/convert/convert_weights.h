@@ -7,15 +7,16 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace millrace::apps {
 
 struct ConvertWeightsOptions {
   std::string from, to;
-  std::string model;         ///< SPEC, JSON or model file; empty: the file's own, or VGG16
-  std::string input;         ///< HxWxC, with a SPEC
-  std::int64_t outputs = 0;  ///< with a SPEC
-  std::string classes;       ///< their names, "cats,dogs"; empty: the model's own
+  std::string model;                 ///< SPEC, JSON or model file; empty: the file's own, or VGG16
+  std::string input;                 ///< HxWxC, with a SPEC
+  std::int64_t outputs = 0;          ///< with a SPEC
+  std::vector<std::string> classes;  ///< their names; empty: the model's own
   PretrainedOptions pretrained;
   bool quiet = false;
 };

@@ -77,7 +77,7 @@ Measuring prepare(EvaluateOptions options, Show show, std::stop_token stop) {
   SampleSet samples = std::move(e.measured.samples);
   const bool skips = options.on_bad_image == BadImages::skip;
   if (skips) e.lost = std::make_shared<LostSamples>(samples, SampleSet{});
-  nn::MetricsOptions metrics{.auc = !options.no_auc};
+  nn::MetricsOptions metrics{.auc = options.auc};
   if (counts_top_five(e.names())) metrics.top_k = {5};
   nn::CompileOptions compile;
   if (e.measured.run) compile = loss_as_in(*e.measured.run, saved.model);

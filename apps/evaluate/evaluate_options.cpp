@@ -12,21 +12,26 @@ void list(CommandLine& line, EvaluateOptions& o) {
   line.positional("data", o.data);
   line.topic("data", "Data");
   line("part", o.part, "NAME",
-       "which part of DATA: train, val or test; default validation, what training validates on: "
-       "val/ where there is one, else test/, else all of DATA");
+       "which part of DATA: train, val, test, or validation, which is what training validates on: "
+       "val/ where there is one, else test/, else all of DATA",
+       {[](std::string_view text) {
+         if (!part_named(text)) throw BadOptionText("train, validation, val or test");
+         return std::string(text);
+       }})
+      .by_default("validation");
   line(
       "held-out", o.held_out, "",
       "only the share of its data that the run in MODEL kept back for validation; DATA can be left "
       "out");
   list_class_names(line, o.class_names);
-  line("batch", o.asked_batch, "N",
-       "samples of a step; default 32, with --held-out that of the run", at_least(1));
+  line("batch", o.asked_batch, "N", "samples of a step", at_least(1))
+      .by_default("32, with --held-out that of the run");
   list_bad_images(line, o.on_bad_image);
   list_max_image_pixels(line, o.max_image_pixels);
   list_table(line, o.table, true);
   list_machine(line, o.machine);
   line.topic("output", "Output");
-  line("no-auc", o.no_auc, "", "leave out the areas under ROC curves, which keep all outputs");
+  line("auc", o.auc, "", "leave out the areas under ROC curves, which keep all outputs");
   line("json", o.json, "", "print one JSON object instead of text");
   line("quiet", o.quiet, "", "print the result and errors only");
 }
@@ -39,10 +44,6 @@ void check(EvaluateOptions& o) {
     throw UsageError("evaluate: --held-out is a part of its own; leave out --part");
   }
   o.batch = o.asked_batch.value_or(o.batch);
-  if (!o.part.empty() && !part_named(o.part)) {
-    throw UsageError(
-        concat("evaluate: --part must be train, validation, val or test, not ", o.part));
-  }
   choose(o.machine);
 }
 

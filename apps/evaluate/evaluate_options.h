@@ -22,7 +22,7 @@ struct EvaluateOptions {
   std::uint64_t max_image_pixels = kMaxImagePixels;
   CsvOptions table;
   MachineSpec machine;
-  bool no_auc = false;
+  bool auc = true;
   bool json = false;
   bool quiet = false;
 };

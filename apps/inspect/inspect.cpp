@@ -30,17 +30,17 @@ void list(CommandLine& line, InspectOptions& o) {
   line("full", o.full, "",
        "decode every image, to find damaged ones; list every file that is left out");
   list_max_image_pixels(line, o.max_image_pixels);
-  line("threads", o.threads, "N", "of reading; default: the cores one may use");
-  line("quiet", o.quiet, "", "no progress");
+  line("threads", o.threads, "N", "of reading", at_least(0)).by_default("the cores one may use");
+  line("quiet", o.quiet, "", "print no progress");
   line("json", o.json, "", "of data: print one JSON object instead of text");
   list_table(line, o.table, false);
   line.topic("model", "Model");
   line("against", o.against, "MODEL",
        "side by side with this one: parameters, FLOPs, memory, measured steps");
-  line("batch", o.batch, "N", "samples of a training step; default 32");
+  line("batch", o.batch, "N", "samples of a training step", at_least(1));
   list_optimizer(line, o.optimizer);
   line("input", o.input, "HxWxC|F", "of a model that is named: cnn, mlp:500, ...");
-  line("outputs", o.outputs, "K", "of a model that is named");
+  line("outputs", o.outputs, "K", "of a model that is named", at_least(0));
   line("dot", o.dot, "",
        "print the graph of layers for Graphviz: ... --dot | dot -Tsvg > MODEL.svg");
 }
@@ -83,10 +83,6 @@ void check(InspectOptions& o) {
     throw UsageError("inspect: --dot draws one model: inspect model MODEL --dot");
   }
   if (o.json && o.what != "data") throw UsageError("inspect: --json is for data");
-  if (o.batch < 1) throw UsageError(concat("inspect: --batch must be 1 or more, not ", o.batch));
-  if (o.threads < 0) {
-    throw UsageError(concat("inspect: --threads must be 0 or more, not ", o.threads));
-  }
   if (o.what != "data") check_is_table(o.table, o.path, false);
   if (o.threads == 0) o.threads = available_threads();
 }

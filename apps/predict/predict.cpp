@@ -45,15 +45,15 @@ void list(CommandLine& line, PredictOptions& o) {
   line.positional("model", o.model);
   line.positional_many("path", o.paths);
   line.topic("output", "Output");
-  line("top", o.top, "K", "the K likeliest classes of each image or row; default 1", at_least(1));
+  line("top", o.top, "K", "the K likeliest classes of each image or row", at_least(1));
   line("json", o.json, "",
        "one JSON object a line instead of text between tabs; a last one with \"left_out\" where "
        "files were");
   line.topic("data", "Data");
+  line("batch", o.batch, "N", "samples of a step", at_least(1));
   list_max_image_pixels(line, o.max_image_pixels);
   list_table(line, o.table, true);
   list_machine(line, o.machine);
-  line("batch", o.batch, "N", "samples of a step; default 32", at_least(1));
 }
 
 void check(PredictOptions& o) {

@@ -86,7 +86,7 @@ int prune(const Arguments& arguments) {
   line.topic("options", "Options");
   line("sparsity", o.sparsity, "X",
        "share of the weights of each kernel that are zero then, those included that are "
-       "zero already; default 0.5",
+       "zero already",
        from_up_to(0, 1));
   line("include", o.include, "PATTERN[,...]", "kernels of these names alone: conv1, dense*");
   line("exclude", o.exclude, "PATTERN[,...]", "not kernels of these names");

@@ -5,8 +5,8 @@ namespace millrace::apps {
 void list(OptionList& options, TrainOptions& o) {
   list(options, o.spec);
   options.topic("output", "Output");
-  options("run-dir", o.spec.run.directory, "DIR",
-          "where the run is written; default runs/DATE-TIME")
+  options("run-dir", o.spec.run.directory, "DIR", "where the run is written")
+      .by_default("runs/DATE-TIME")
       .of_command();
   options("resume", o.resume, "RUN",
           "go on with the run in this directory from its last good checkpoint; options are those "

@@ -29,6 +29,17 @@ std::string describe_new_weights(const Training& t) {
                 shown(model), " begins with them\n");
 }
 
+/// Also those that nobody asked for by --metrics, because --monitor watches them.
+std::string describe_measures(const CallbackSpec& o) {
+  std::string text;
+  for (const std::string& name : o.metrics) {
+    const bool is_watched = o.monitor == "val_" + name;
+    text += concat(text.empty() ? "metrics     " : ", ", shown(name),
+                   is_watched ? " (watched by --monitor)" : "");
+  }
+  return text.empty() ? text : text + '\n';
+}
+
 }  // namespace
 
 void print_choices(const Training& t) {
@@ -51,6 +62,7 @@ void print_choices(const Training& t) {
             << nn::learning_rate(o.optimizer) << describe_schedule(o)
             << (o.ema ? concat(", average of the weights by ", *o.ema) : "") << ", seed " << o.seed
             << '\n'
+            << describe_measures(o.callbacks)
             << (t.pruner != nullptr ? "pruning     " + describe(*t.pruner) + '\n' : "")
             << "device      " << t.engine->description() << '\n'
             << (t.engine->shares_host_memory() ? ""

@@ -4,7 +4,10 @@
 #include "catch.h"
 #include "io/scratch.h"
 
+#include <millrace/core/error.h>
+
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <regex>
 #include <set>
@@ -61,6 +64,17 @@ TEST_CASE("every option that the manual names is one of the program's") {
       CHECK(known.count(option) == 1);
     }
   }
+}
+
+TEST_CASE("the tables of options in the manual are those of the program") {
+  const Scratch scratch;
+  const fs::path page = kSource / "docs/options.md", written = scratch / "options.md";
+  fs::copy_file(page, written);
+  const std::string command = concat("'", (kSource / "scripts/write-options").string(),
+                                     "' '" MILLRACE_PROGRAM "' '", written.string(), "'");
+  REQUIRE(std::system(command.c_str()) == 0);
+  INFO("scripts/write-options " MILLRACE_PROGRAM " writes docs/options.md anew");
+  CHECK(text_of(written) == text_of(page));
 }
 
 TEST_CASE("every file that the manual links or names as a recipe is there") {

@@ -7,8 +7,8 @@
 #include <optional>
 
 using namespace millrace;
-using test::Scratch;
 using Catch::Matchers::Contains;
+using test::Scratch;
 
 namespace {
 
@@ -18,6 +18,7 @@ struct Options {
   bool flip = false, shuffle = true;
   std::optional<std::uint32_t> patience;
   bool restore_best = false;
+  double delta = 0, share = 0.5;
   std::string name;
   std::filesystem::path file;
   std::vector<double> factors;
@@ -109,6 +110,81 @@ TEST_CASE("an option without effect is refused on a command line and dropped fro
   options.set("patience", "2", OptionSource::recipe);
   CHECK(options.settle().empty());
   CHECK(o.restore_best);
+}
+
+TEST_CASE("an option with its default is refused too where it has no effect, unless that is off") {
+  Options o;
+  OptionList options;
+  list(options, o);
+  options("delta", o.delta, "X", "least improvement").needs("--patience N", [&o] {
+    return o.patience.has_value();
+  });
+  options("share", o.share, "X", "of it").needs("--patience N", [&o] {
+    return o.patience.has_value();
+  });
+  options.set("delta", "0", OptionSource::command_line);
+  options.set("restore-best", "false", OptionSource::command_line);
+  CHECK(options.settle().empty());
+  options.set("share", "0.5", OptionSource::command_line);
+  CHECK_THROWS_WITH(options.settle(), "--share has no effect without --patience N");
+}
+
+TEST_CASE("what a file brings without effect is dropped before the command line is looked at") {
+  Options o;
+  OptionList options;
+  list(options, o);
+  options("other", o.delta, "X", "").needs("no --name", [&o] { return o.name.empty(); });
+  options.find("name").option->needs("--patience N", [&o] { return o.patience.has_value(); });
+  options.set("other", "0.5", OptionSource::command_line);
+  options.set("name", "run", OptionSource::recipe);
+  CHECK(options.settle() == std::vector<std::string>{"--name has no effect without --patience N"});
+  CHECK(o.delta == 0.5);
+}
+
+TEST_CASE("names, lists and values that may be absent are taken back by none") {
+  Options o;
+  OptionList options;
+  list(options, o);
+  for (const char* name : {"name", "file", "factors", "patience"}) {
+    options.set(name, "5", OptionSource::recipe);
+    CHECK_FALSE(options.find(name).option->is_initial());
+    options.set(name, "none", OptionSource::command_line);
+    CHECK(options.find(name).option->is_initial());
+  }
+}
+
+TEST_CASE("rows tell their default and their range") {
+  Options o;
+  OptionList options;
+  list(options, o);
+  const auto shown = [&](const char* name) {
+    const Option& option = *options.find(name).option;
+    return option.shown_default() + "|" + option.range;
+  };
+  CHECK(shown("epochs") == "10|1 or more");
+  CHECK(shown("rate") == "0.1|above 0");
+  CHECK(shown("flip") == "|");
+  CHECK(shown("patience") == "|0 or more");
+  CHECK(shown("timeout") == "60|0 or more");
+  options.find("patience").option->by_default("as long as it takes");
+  CHECK(shown("patience") == "as long as it takes|0 or more");
+  CHECK(within(0, 360, "degrees").text() == "in 0 to 360 degrees");
+}
+
+TEST_CASE("each number of a list is held against the range") {
+  std::vector<std::int64_t> batches;
+  OptionList options;
+  options("batch", batches, "N,N", "sizes", at_least(1));
+  CHECK(refusal(options, "batch", "4,0") == "--batch must be 1 or more, not 0");
+  CHECK(refusal(options, "batch", "4,8").empty());
+}
+
+TEST_CASE("a flag's other name and its form with no name the option that is wrong") {
+  Options o;
+  OptionList options;
+  list(options, o);
+  CHECK(refusal(options, "no-flip", "x") == "--flip must be true or false, not 'x'");
+  CHECK(refusal(options, "horizontal-flip", "x") == "--flip must be true or false, not 'x'");
 }
 
 TEST_CASE("what a recipe is written with reads back equal") {

@@ -14,29 +14,30 @@ void list_callbacks(OptionList& options, TrainSpec& spec) {
           "number)");
   options("monitor", o.monitor, "NAME",
           "what early stopping, the plateau and the best model watch: loss, accuracy, val_loss, "
-          "val_accuracy, val_auc, ...; default val_loss, without validation loss");
-  options("monitor-mode", o.monitor_mode, "auto|min|max",
-          "which way is better; default by the name");
+          "val_accuracy, val_auc, ...")
+      .by_default("val_loss, without validation loss");
+  options("monitor-mode", o.monitor_mode, "auto|min|max", "which way is better; auto: by the name");
   options("patience", o.patience, "N", "early stopping: end after N epochs without improvement");
-  options("min-delta", o.min_delta, "X", "what counts as an improvement; default 0")
+  options("min-delta", o.min_delta, "X", "a change by more than this is an improvement")
       .needs(kStops, stops);
   options("baseline", o.baseline, "X", "patience also runs out while this is not beaten")
       .needs(kStops, stops);
   options("start-from-epoch", o.start_from_epoch, "N",
-          "so many epochs at the start are not watched; default 0")
+          "so many epochs at the start are not watched")
       .needs(kStops, stops);
   options("restore-best", o.restore_best, "",
-          "with --patience: end with the weights of the best epoch, not of the last")
+          "end with the weights of the best epoch, not of the last")
       .needs(kStops, stops);
   options("plateau-patience", o.plateau_patience, "N",
           "lower the learning rate after N epochs without improvement");
-  options("plateau-factor", o.plateau_factor, "X", "by this factor; default 0.1")
+  options("plateau-factor", o.plateau_factor, "X", "by this factor", between(0, 1))
       .needs(kReduces, reduces);
-  options("plateau-min-delta", o.plateau_min_delta, "X", "default 0.0001").needs(kReduces, reduces);
-  options("plateau-cooldown", o.plateau_cooldown, "N",
-          "epochs after a reduction that do not count; default 0")
+  options("plateau-min-delta", o.plateau_min_delta, "X",
+          "a change by more than this is an improvement")
       .needs(kReduces, reduces);
-  options("min-learning-rate", o.min_learning_rate, "X", "never below this; default 0")
+  options("plateau-cooldown", o.plateau_cooldown, "N", "epochs after a reduction that do not count")
+      .needs(kReduces, reduces);
+  options("min-learning-rate", o.min_learning_rate, "X", "never below this", at_least(0))
       .needs(kReduces, reduces);
   options("stop-on-nan", o.stop_on_nan, "", "go on when the loss is not a number");
 }
@@ -45,10 +46,10 @@ void list_run(OptionList& options, RunSpec& o) {
   const auto checkpoints = [&o] { return o.checkpoints; };
   options.topic("checkpoints", "Checkpoints");
   options("checkpoint-every", o.checkpoint_every, "N",
-          "write a checkpoint every N steps, besides those at the end of epochs; default 0: not")
+          "write a checkpoint every N steps, besides those at the end of epochs; 0: not")
       .needs("checkpoints, which --no-checkpoints switches off", checkpoints);
   options("keep-checkpoints", o.keep_checkpoints, "N",
-          "how many of the last checkpoints stay, the best one not counted; default 2, 0: all")
+          "how many of the last checkpoints stay, the best one not counted; 0: all")
       .needs("checkpoints, which --no-checkpoints switches off", checkpoints);
   options("checkpoints", o.checkpoints, "", "write none; the run cannot be resumed");
   options("csv-log", o.csv_log, "FILE",
@@ -56,7 +57,7 @@ void list_run(OptionList& options, RunSpec& o) {
   options.topic("tensorboard", "TensorBoard (tensorboard --logdir RUN/events)");
   options("events", o.events, "", "write no event files");
   options("tensorboard-update", o.tensorboard_update, "N",
-          "loss and accuracy every N steps too; default 0: only those of epochs")
+          "loss and accuracy every N steps too; 0: only those of epochs")
       .needs("events, which --no-events switches off", [&o] { return o.events; });
 }
 

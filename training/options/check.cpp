@@ -2,22 +2,14 @@
 #include <millrace/training/image_preprocessing.h>
 #include <millrace/training/options/options.h>
 
+#include <algorithm>
+
 namespace millrace {
 namespace {
 
 template <class... Words>
 [[noreturn]] void refuse(const Words&... words) {
   throw UsageError(concat(words...));
-}
-
-/// What an option of an nn function says begins with its field.
-template <class Options>
-void check_by_library(const Options& options) {
-  try {
-    nn::validate(options);
-  } catch (const UsageError& error) {
-    refuse(error.what());
-  }
 }
 
 void check_data(const TrainSpec& o) {
@@ -77,8 +69,20 @@ void check_schedule(const TrainSpec& spec) {
   if (repeats && !spec.decay_steps) {
     refuse("--schedule ", nn::to_string(o.kind), " needs --decay-steps");
   }
-  if (is_piecewise) check_by_library(o);
-  check_by_library(spec.gradient);
+  if (is_piecewise && !std::is_sorted(o.milestones.begin(), o.milestones.end())) {
+    refuse("--milestones must be in ascending order");
+  }
+  if (is_piecewise && !o.factors.empty() && o.factors.size() != o.milestones.size()) {
+    refuse("--milestone-factors must be as many as --milestones, which are ", o.milestones.size(),
+           ", not ", o.factors.size());
+  }
+}
+
+void check_gradient(const nn::GradientOptions& o) {
+  const auto clips = {o.clip_value, o.clip_norm, o.clip_global_norm};
+  if (std::count_if(clips.begin(), clips.end(), [](double x) { return x > 0; }) > 1) {
+    refuse("--clip-value, --clip-norm, --clip-global-norm: at most one of them can be used");
+  }
 }
 
 void check_model(const ModelSpec& o) {
@@ -101,6 +105,7 @@ void check(const TrainSpec& spec) {
   check_images(spec);
   check(spec.augmentation, "--");
   check_schedule(spec);
+  check_gradient(spec.gradient);
   check_model(spec.model);
   check_pruning(spec.pruning);
 }

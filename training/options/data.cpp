@@ -57,6 +57,7 @@ std::string write_class_names(const std::vector<std::string>& names) {
 }
 
 char read_separator(std::string_view text) {
+  if (text.empty() || text == "none") return '\0';
   if (text == "tab" || text == "\\t") return '\t';
   if (text.size() != 1 || !is_table_separator(text[0])) throw BadOptionText(kTableSeparators);
   return text[0];
@@ -73,37 +74,38 @@ void list_data(OptionList& options, TrainSpec& spec) {
   DataSpec& o = spec.data;
   options.positional("data", o.path);
   options.topic("data", "Data");
-  options("validation", o.validation, "DIR",
-          "validate on this data set; default: DATA's val/ or test/, else a share of DATA");
+  options("validation", o.validation, "DIR", "validate on this data set")
+      .by_default("DATA's val/ or test/, else a share of DATA");
   options("validation-share", o.validation_share, "X",
-          "share of DATA kept for validation, drawn by seed, class by class; default 0.2, 0 for "
-          "none",
+          "share of DATA kept for validation, drawn by seed, class by class; 0: none",
           from_up_to(0, 1));
   options("part", o.part, "NAME",
           "the part to validate on, of DATA or of the other data set: val or test, and of another "
-          "one also train; default: val/ where there is one, else test/");
-  options("size", spec.images.size, "N|HxW",
-          "height and width of the model's input; default: that of the images where all agree, "
-          "else 150")
+          "one also train")
+      .by_default("val/ where there is one, else test/");
+  options("size", spec.images.size, "N|HxW", "height and width of the model's input")
+      .by_default("that of the images where all agree, else 150")
       .of_model();
-  options("channels", spec.images.channels, "1|3", "1 grey, 3 RGB; default: as the images are",
+  options("channels", spec.images.channels, "1|3", "1 grey, 3 RGB",
           {[](std::string_view text) -> std::optional<int> {
             if (text == "none") return std::nullopt;
             if (text == "1" || text == "3") return text == "1" ? 1 : 3;
             throw BadOptionText("1 or 3");
           }})
+      .by_default("as the images are")
       .of_model();
   options("filter", spec.images.filter, "NAME",
-          "resizing: nearest, box, bilinear (default), hamming, bicubic, lanczos")
+          "resizing: nearest, box, bilinear, hamming, bicubic, lanczos")
+      .by_default("bilinear")
       .of_model();
-  options("scale", spec.images.scale, "X", "pixels are multiplied by this first; default 1/255")
+  options("scale", spec.images.scale, "X", "pixels are multiplied by this first")
+      .by_default("1/255")
       .of_model();
   options("mean", spec.images.mean, "X[,X,X]", "then this is subtracted, by channel").of_model();
   options("deviation", spec.images.deviation, "X[,X,X]", "then divided by this, by channel")
       .of_model();
   list_bad_images(options, o.on_bad_image);
-  options("bad-image-limit", o.bad_image_limit, "N",
-          "with skip: fail after so many; default 0: no limit")
+  options("bad-image-limit", o.bad_image_limit, "N", "fail after so many; 0: no limit")
       .needs("--on-bad-image skip", [&o] { return o.on_bad_image == BadImages::skip; });
   list_max_image_pixels(options, o.max_image_pixels);
   options("limit-batches", o.limit_batches, "N",
@@ -116,7 +118,7 @@ void list_data(OptionList& options, TrainSpec& spec) {
              [&spec] { return spec.steps_per_epoch == 0; });
   options("replay", o.replay, "N",
           "to measure what comes after the input: load the first N batches once, then feed them "
-          "over and over, without validation; default 0: read all")
+          "over and over, without validation; 0: read all")
       .keeps();
   options("resident", o.resident, "",
           "decode all samples once, before the first epoch, and keep them in the GPU's memory");
@@ -127,28 +129,31 @@ void list_data(OptionList& options, TrainSpec& spec) {
 
 void list_bad_images(OptionList& options, BadImages& policy) {
   options("on-bad-image", policy, "fail|skip",
-          "an image that cannot be read ends the run (default) or is left out");
+          "an image that cannot be read ends the run or is left out");
 }
 
 void list_max_image_pixels(OptionList& options, std::uint64_t& pixels) {
-  options("max-image-pixels", pixels, "N",
-          "an image of more (height times width) is not read; default 178956970", at_least(1));
+  options("max-image-pixels", pixels, "N", "an image of more (height times width) is not read",
+          at_least(1));
 }
 
 void list_labels(OptionList& options, LabelSpec& o) {
   options.topic("labels", "Labels");
   options("class-mode", o.class_mode, "MODE",
-          "binary (one output, default for two classes), sparse (default), categorical (rows of "
-          "zeros and a one), input (the image itself, for autoencoders)",
+          "binary (one output), sparse, categorical (rows of zeros and a one), input (the image "
+          "itself, for autoencoders)",
           {[](std::string_view text) -> std::optional<ClassMode> {
+             if (text.empty()) return std::nullopt;
              return class_mode_named(text);  // "none" is a mode
            },
            [](const std::optional<ClassMode>& mode) -> std::string {
              return mode ? to_string(*mode) : "";
            }})
+      .by_default("binary for two classes, else sparse")
       .of_model();
   options("class-weight", o.class_weight, "W",
-          "how much classes weigh in the loss of training: balanced, or cats=2,dogs=1; default 1");
+          "how much classes weigh in the loss of training: balanced, or cats=2,dogs=1")
+      .by_default("1 each");
   list_class_names(options, o.class_names);
 }
 
@@ -177,29 +182,26 @@ std::vector<std::string> read_class_names(std::string_view text) {
 
 void list_table(OptionList& options, CsvOptions& o, bool has_model) {
   options.topic("table", "Tables");
-  options("header", o.header, "yes|no",
-          has_model ? "whether the first line names the columns; default: as the model's data, "
-                      "else if it has a word where another line has a number"
-                    : "whether the first line names the columns; default: if it has a word where "
-                      "another line has a number",
+  const auto usual = [has_model](const char* as_data, const char* else_words) {
+    return has_model ? concat(as_data, ", else ", else_words) : std::string(else_words);
+  };
+  options("header", o.header, "yes|no", "whether the first line names the columns",
           {[](std::string_view text) -> std::optional<bool> {
-             if (text == "none") return std::nullopt;
+             if (text.empty() || text == "none") return std::nullopt;
              if (text == "yes" || text == "no") return text == "yes";
              throw BadOptionText("yes or no");
            },
            [](const std::optional<bool>& value) -> std::string {
              return !value ? "none" : *value ? "yes" : "no";
-           }});
+           }})
+      .by_default(
+          usual("as the model's data", "yes if it has a word where another line has a number"));
   options("label-column", o.label, "NAME|N",
-          has_model ? "the column of the class, by its name or its number from 1; default: as the "
-                      "model's data, else the last"
-                    : "the column of the class, by its name or its number from 1; default: the "
-                      "last");
-  options("separator", o.separator, "CHAR",
-          has_model
-              ? "between columns: , ; | : or tab; default: as in the model's data, else a comma"
-              : "between columns: , ; | : or tab; default: a comma",
-          {&read_separator, &write_separator});
+          "the column of the class, by its name or its number from 1")
+      .by_default(usual("as the model's data", "the last"));
+  options("separator", o.separator, "CHAR", "between columns: , ; | : or tab",
+          {&read_separator, &write_separator})
+      .by_default(usual("as in the model's data", "a comma"));
 }
 
 }  // namespace millrace

@@ -9,11 +9,12 @@ void list_images(OptionList& options, ImageSpec& o) {
           "say (TIFF files always are)")
       .of_model();
   options("background", o.background, "COLOUR",
-          "put images with transparency on it: white, #rrggbb or R,G,B; default: drop "
-          "transparency")
+          "put images with transparency on it: white, #rrggbb or R,G,B")
+      .by_default("transparency is dropped")
       .of_model();
   options("preprocessing", o.preprocessing, "NAME",
-          "of a family of pretrained weights: caffe (Keras's VGG16), tf, torch, rescale (default)")
+          "of a family of pretrained weights: caffe (Keras's VGG16), tf, torch, rescale")
+      .by_default("rescale")
       .of_model();
   options("featurewise-center", o.featurewise_center, "",
           "subtract the mean of the training samples, by channel (tables: by column)")
@@ -24,49 +25,51 @@ void list_images(OptionList& options, ImageSpec& o) {
   options("samplewise-std", o.samplewise_std, "", "and divide by the deviation of each image")
       .of_model();
   options("zca", o.zca, "", "ZCA whitening of images, after --featurewise-center").of_model();
-  options("zca-epsilon", o.zca_epsilon, "X", "added to singular values; default 1e-6", at_least(0))
+  options("zca-epsilon", o.zca_epsilon, "X", "added to singular values", at_least(0))
       .needs("--zca", [&o] { return o.zca; })
       .of_model();
   options("fit-samples", o.fit_samples, "N",
-          "fit to so many training samples, spread evenly; default 0: all")
+          "fit to so many training samples, spread evenly; 0: all")
       .needs("something to fit: --featurewise-center, --featurewise-std or --zca",
              [&o] { return o.featurewise_center || o.featurewise_std || o.zca; })
       .of_model();
   options("show-augmented", o.show_augmented, "N",
-          "write RUN/augmented.png: N training samples as the model will see them",
+          "write RUN/augmented.png: N training samples as the model will see them; 0: none",
           within(0, 1024));
 }
 
 void list_augmentation(OptionList& options, AugmentOptions& o) {
   options.topic("augmentation", "Augmentation of training images");
-  options("rotation-range", o.rotation_range, "DEGREES", "rotate by up to so many degrees");
+  options("rotation-range", o.rotation_range, "DEGREES", "rotate by up to so many degrees",
+          within(0, 360, "degrees"));
   options("width-shift-range", o.width_shift_range, "X|N|N,N,...",
           "shift to the left or right: 0.2 by up to a fifth of the width, 5 by up to 5 pixels, "
           "0,4,8 by one of these, either way");
   options("height-shift-range", o.height_shift_range, "X|N|N,N,...", "the same up or down");
-  options("shear-range", o.shear_range, "DEGREES", "lean columns by up to so many degrees");
+  options("shear-range", o.shear_range, "DEGREES", "lean columns by up to so many degrees",
+          within(0, 360, "degrees"));
   options("zoom-range", o.zoom_range, "X|LOW,HIGH",
           "scale rows and columns, each by a factor of its own: 0.2 for 0.8 to 1.2; below 1 "
           "enlarges",
           {&read_zoom});
   options("channel-shift-range", o.channel_shift_range, "X",
-          "add a number of up to X, of 255, to all channels");
+          "add a number of up to X, of 255, to all channels", within(0, 255));
   options("brightness-range", o.brightness_range, "LOW,HIGH", "multiply by a factor");
   options("flip", o.horizontal_flip, "", "mirror left and right, with probability 0.5")
       .also_called("horizontal-flip");
   options("vertical-flip", o.vertical_flip, "", "mirror top and bottom, with probability 0.5");
   options("fill-mode", o.fill_mode, "NAME",
-          "what comes in from outside: nearest (default), constant, reflect, wrap");
-  options("cval", o.cval, "X", "of --fill-mode constant, in 0 to 255; default 0")
+          "what comes in from outside: nearest, constant, reflect, wrap");
+  options("cval", o.cval, "X", "of --fill-mode constant", within(0, 255))
       .needs("--fill-mode constant", [&o] { return o.fill_mode == Fill::constant; });
-  options("interpolation-order", o.interpolation_order, "0|1",
-          "0: the nearest pixel, 1: bilinear (default)");
+  options("interpolation-order", o.interpolation_order, "0|1", "0: the nearest pixel, 1: bilinear",
+          within(0, 1));
   options("keras-compat", o.keras_compat, "",
           "shifts, centre, wrap and whole-number shifts exactly as Keras has them, and the steps "
           "of pruning as tfmot counts them")
       .of_model();
   options("crop-padding", o.crop_padding, "N",
-          "pad by N pixels on each side and crop back at a random place");
+          "pad by N pixels on each side and crop back at a random place", at_least(0));
 }
 
 }  // namespace millrace

@@ -4,31 +4,31 @@ namespace millrace {
 
 void list_precision(OptionList& options, MachineSpec& o) {
   options("precision", o.precision, "NAME",
-          "of a GPU's computing: fp32 (default), tf32, fp16, bf16; sums, weights and updates stay "
-          "fp32");
+          "of a GPU's computing: fp32, tf32, fp16, bf16; sums, weights and updates stay fp32")
+      .by_default("fp32");
 }
 
 void list_memory_budget(OptionList& options, MachineSpec& o) {
   options("memory-budget", o.memory_budget, "SIZE",
-          "most memory of batches, model and index, e.g. 2GiB; default: half of the machine's",
+          "most memory of batches, model and index, e.g. 2GiB",
           {[](std::string_view text) -> std::optional<Bytes> {
             const auto budget = OptionText<std::optional<Bytes>>::read(text);
             if (budget && budget->count == 0) throw BadOptionText("above 0");
             return budget;
-          }});
+          }})
+      .by_default("half of the machine's");
 }
 
 void list_machine(OptionList& options, MachineSpec& o, bool with_device) {
   options.topic("machine", "Machine");
   if (with_device) {
-    options("device", o.device, "auto|cpu|gpu",
-            "where to compute; default auto: a GPU if there is one");
+    options("device", o.device, "auto|cpu|gpu", "where to compute; auto: on a GPU if there is one");
   }
   list_precision(options, o);
-  options("threads", o.threads, "N", "of reading and decoding; default: the cores one may use",
-          at_least(0));
-  options("compute-threads", o.compute_threads, "N", "of the model; default: the cores one may use",
-          at_least(0));
+  options("threads", o.threads, "N", "of reading and decoding", at_least(0))
+      .by_default("the cores one may use");
+  options("compute-threads", o.compute_threads, "N", "of the model", at_least(0))
+      .by_default("the cores one may use");
   list_memory_budget(options, o);
 }
 
@@ -38,20 +38,20 @@ namespace {
 void list_training_machine(OptionList& options, MachineSpec& o) {
   list_machine(options, o);
   options.find("precision").option->keeps();
-  options.find("compute-threads").option->help =
-      "of the model; default: the cores one may use, or half of them where steps are small";
+  options.find("compute-threads")
+      .option->by_default("the cores one may use, or half of them where steps are small");
   options("loss-scale", o.loss_scale, "NAME|X",
-          "of fp16: keras (default: begins with 32768), torch (65536), or the scale to begin with")
+          "of fp16: keras (begins with 32768), torch (65536), or the scale to begin with")
+      .by_default("keras")
       .needs("--precision fp16", [&o] { return o.precision == nn::Precision::fp16; });
-  options("slots", o.slots, "N", "batches under way; default 3", at_least(1));
+  options("slots", o.slots, "N", "batches under way", at_least(1));
   options("stall-timeout", o.stall_timeout, "SECONDS",
-          "say so when nothing has moved for so long, with the stage and its file; default 60, 0: "
-          "never",
+          "say so when nothing has moved for so long, with the stage and its file; 0: never",
           at_least(0));
   options("report-every", o.report_every, "N",
-          "ask for loss and accuracy after so many steps; a GPU is waited for each time; default: "
-          "50 on a GPU (200 of resident data), else 1",
-          at_least(0));
+          "ask for loss and accuracy after so many steps; a GPU is waited for each time",
+          at_least(0))
+      .by_default("50 on a GPU, 200 there of resident data, else 1");
   options("profile", o.profile, "",
           "do not record what a GPU does for report and trace; recording costs a little");
 }

@@ -15,10 +15,11 @@ void list_model(OptionList& options, ModelSpec& o) {
   options.topic("model", "Model");
   options("model", o.name, "SPEC",
           "mlp:500,100  cnn  cnn:16,32:64  vgg16, a JSON or model file (what it describes, with "
-          "new weights), or a run directory (with its weights); default: by the size of the input")
+          "new weights), or a run directory (with its weights)")
+      .by_default("by the size of the input")
       .of_model();
   options("initializer", o.initializer, "NAME",
-          "glorot_uniform (default), glorot_normal, he_uniform, he_normal, lecun_uniform, "
+          "of new weights: glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_uniform, "
           "lecun_normal, torch")
       .of_model();
   const auto weights = [&o] { return has_weights(o); };
@@ -45,12 +46,11 @@ void list_model(OptionList& options, ModelSpec& o) {
       .needs("weights that were trained before; give --weights FILE", weights)
       .of_model();
   options("unfreeze-at", o.unfreeze_at, "EPOCH",
-          "train all layers from this epoch on (the first is 1), with a new optimizer; default 0: "
-          "never")
+          "train all layers from this epoch on (the first is 1), with a new optimizer; 0: never")
       .needs("layers to train that --freeze kept; give --freeze PREFIX",
              [&o] { return !o.freeze.empty(); });
-  options("unfreeze-factor", o.unfreeze_factor, "X",
-          "multiplies the learning rate from there on; default 0.1", above(0))
+  options("unfreeze-factor", o.unfreeze_factor, "X", "multiplies the learning rate from there on",
+          above(0))
       .needs("--unfreeze-at EPOCH", [&o] { return o.unfreeze_at > 0; });
 }
 
@@ -62,8 +62,9 @@ void list_ignored_layers(OptionList& options, std::vector<std::string>& layers) 
 
 void list_flatten_order(OptionList& options, std::optional<FlattenOrder>& order) {
   options("flatten-order", order, "NAME",
-          "how a file of PyTorch has the inputs behind a flatten: channels_first (default, as "
-          "PyTorch flattens images) or channels_last (as Millrace and Keras do)");
+          "how a file of PyTorch has the inputs behind a flatten: channels_first (as PyTorch "
+          "flattens images) or channels_last (as Millrace and Keras do)")
+      .by_default("channels_first");
 }
 
 void list_pruning(OptionList& options, PruningSpec& o) {
@@ -73,21 +74,27 @@ void list_pruning(OptionList& options, PruningSpec& o) {
   options.topic("pruning", "Pruning of single weights by magnitude; docs/pruning.md");
   options("prune", o.kind, "NAME",
           "constant: to the final sparsity at once; polynomial: from the initial to the final "
-          "one; none (default), also for what a recipe prunes");
+          "one; none: nothing, also of what a recipe prunes")
+      .by_default("none");
   options("prune-initial-sparsity", o.initial_sparsity, "X",
-          "share of weights that the first mask prunes; default 0", from_up_to(0, 1))
+          "share of weights that the first mask prunes", from_up_to(0, 1))
+      .by_default("0")
       .needs("--prune polynomial", is_polynomial);
   options("prune-final-sparsity", o.final_sparsity, "X",
-          "share of weights that the last mask prunes; default 0.5", from_up_to(0, 1))
+          "share of weights that the last mask prunes", from_up_to(0, 1))
+      .by_default("0.5")
       .needs(kOn, is_on);
-  options("prune-begin", o.begin, "STEP", "first mask after so many training steps; default 0")
+  options("prune-begin", o.begin, "STEP", "first mask after so many training steps")
+      .by_default("0")
       .needs(kOn, is_on);
-  options("prune-end", o.end, "STEP",
-          "last mask after so many; default: polynomial: the end of the run, constant: none")
+  options("prune-end", o.end, "STEP", "last mask after so many")
+      .by_default("polynomial: the end of the run, constant: none")
       .needs(kOn, is_on);
-  options("prune-frequency", o.frequency, "N", "a new mask every N steps; default 100", at_least(1))
+  options("prune-frequency", o.frequency, "N", "a new mask every N steps", at_least(1))
+      .by_default("100")
       .needs(kOn, is_on);
-  options("prune-power", o.power, "X", "of the polynomial; default 3", above(0))
+  options("prune-power", o.power, "X", "of the polynomial", above(0))
+      .by_default("3")
       .needs("--prune polynomial", is_polynomial);
   options("prune-include", o.include, "PATTERN[,...]",
           "prune kernels of these names alone: conv1, dense*, features.0.weight")

@@ -43,18 +43,18 @@ std::vector<std::string> names_with(bool OptimizerInfo::*what) {
 std::string optimizer_help() {
   std::vector<std::string> names;
   for (const OptimizerInfo& info : nn::optimizers()) {
-    names.push_back(concat(info.name, std::string_view(info.name) == kDefault ? " (default)" : ""));
+    names.emplace_back(info.name);
   }
   return joined(names, ", ");
 }
 
-std::string learning_rate_help() {
+std::string usual_learning_rates() {
   const double most = nn::optimizer_info(nn::optimizer_kind(kDefault)).learning_rate;
   std::map<double, std::vector<std::string>> others;
   for (const OptimizerInfo& info : nn::optimizers()) {
     if (info.learning_rate != most) others[info.learning_rate].emplace_back(info.name);
   }
-  std::string text = "default ";
+  std::string text;
   for (const auto& [rate, names] : others) {
     text += concat(shown(rate), " for ", joined(names, " and "), ", ");
   }
@@ -62,25 +62,32 @@ std::string learning_rate_help() {
 }
 
 std::string momentum_help() {
-  return concat("of ", joined(names_with(&OptimizerInfo::has_momentum), ", "), "; default 0");
+  return concat("of ", joined(names_with(&OptimizerInfo::has_momentum), ", "));
 }
 
-std::string usual_help(std::optional<double> OptimizerInfo::*option) {
-  std::vector<std::string> of, others;
-  std::optional<double> usual;
+std::string of_optimizers(std::optional<double> OptimizerInfo::*option) {
+  std::vector<std::string> of;
   for (const OptimizerInfo& info : nn::optimizers()) {
-    const std::optional<double>& value = info.*option;
-    if (!value) continue;
+    if (!(info.*option)) continue;
     // Whoever knows adam knows keras_adam and adamw.
     const auto is_kind_of = [&](const std::string& name) {
       return std::string_view(info.name).find(name) != std::string_view::npos;
     };
     if (std::none_of(of.begin(), of.end(), is_kind_of)) of.emplace_back(info.name);
-    if (!usual) usual = value;
-    if (*value != *usual) others.push_back(concat(info.name, " ", shown(*value)));
   }
-  others.insert(others.begin(), shown(usual.value_or(0)));
-  return concat("of ", joined(of, ", "), "; default ", joined(others, ", "));
+  return concat("of ", joined(of, ", "));
+}
+
+std::string usual_values(std::optional<double> OptimizerInfo::*option) {
+  std::optional<double> usual;
+  std::string others;
+  for (const OptimizerInfo& info : nn::optimizers()) {
+    const std::optional<double>& value = info.*option;
+    if (!value) continue;
+    if (!usual) usual = value;
+    if (*value != *usual) others += concat(", ", info.name, " ", shown(*value));
+  }
+  return shown(usual.value_or(0)) + others;
 }
 
 std::string optimizers_with_momentum() {
@@ -96,7 +103,7 @@ std::string loss_help() {
   for (std::size_t i = 0; i < nn::Losses::size; ++i) {
     names += concat(i == 0 ? "" : ", ", nn::loss_info(static_cast<nn::Loss>(i)).option);
   }
-  return concat(names, "; default: the cross-entropy of the model's last layer");
+  return names;
 }
 
 }  // namespace millrace

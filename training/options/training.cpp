@@ -23,39 +23,43 @@ void list_momentum(OptionList& options, nn::OptimizerOptions& o) {
 void list_training(OptionList& options, TrainSpec& spec) {
   nn::OptimizerOptions& o = spec.optimizer;
   options.topic("training", "Training");
-  options("epochs", spec.epochs, "N", "default 10", at_least(1));
-  options("batch", spec.batch, "N", "samples of a batch, which a step learns from; default 32",
+  options("epochs", spec.epochs, "N", "how often to go through the data", at_least(1));
+  options("batch", spec.batch, "N", "samples of a batch, which a step learns from",
           within(1, 1'000'000))
       .keeps();
   options("accumulate", spec.accumulate, "N",
-          "batches that a step learns from together, as from one N times as large; default 1",
+          "batches that a step learns from together, as from one N times as large",
           within(1, 1'000'000))
       .keeps();
   options("steps-per-epoch", spec.steps_per_epoch, "N",
-          "so many full batches an epoch from an endless shuffled stream; default 0: one pass")
+          "so many full batches an epoch from an endless shuffled stream; 0: one pass")
       .keeps();
-  options("loss", spec.loss, "NAME", loss_help());
+  options("loss", spec.loss, "NAME", loss_help())
+      .by_default("the cross-entropy of the model's last layer");
   list_optimizer(options, o);
   options.find("optimizer").option->keeps();
-  options("learning-rate", spec.optimizer.learning_rate, "X", learning_rate_help(), above(0));
+  options("learning-rate", o.learning_rate, "X", "of the optimizer's steps", above(0))
+      .by_default(usual_learning_rates());
   list_momentum(options, o);
   options("nesterov", o.nesterov, "", "Nesterov's momentum")
       .needs(concat("--optimizer ", optimizers_with_nesterov(), " and --momentum above 0"),
              [&o] { return info(o).has_nesterov && o.momentum > 0; });
-  options("beta1", o.beta1, "X", usual_help(&nn::OptimizerInfo::beta1), from_up_to(0, 1))
+  options("beta1", o.beta1, "X", of_optimizers(&nn::OptimizerInfo::beta1), from_up_to(0, 1))
+      .by_default(usual_values(&nn::OptimizerInfo::beta1))
       .needs("an --optimizer that has it", [&o] { return info(o).beta1.has_value(); });
-  options("beta2", o.beta2, "X", usual_help(&nn::OptimizerInfo::beta2), from_up_to(0, 1))
+  options("beta2", o.beta2, "X", of_optimizers(&nn::OptimizerInfo::beta2), from_up_to(0, 1))
+      .by_default(usual_values(&nn::OptimizerInfo::beta2))
       .needs("an --optimizer that has it", [&o] { return info(o).beta2.has_value(); });
-  options("epsilon", o.epsilon, "X", usual_help(&nn::OptimizerInfo::epsilon), at_least(0))
+  options("epsilon", o.epsilon, "X", of_optimizers(&nn::OptimizerInfo::epsilon), at_least(0))
+      .by_default(usual_values(&nn::OptimizerInfo::epsilon))
       .needs("an --optimizer that has it", [&o] { return info(o).epsilon.has_value(); });
-  options("weight-decay", o.weight_decay, "X",
-          "added to the gradient; adamw, lion: decoupled; default 0", at_least(0));
+  options("weight-decay", o.weight_decay, "X", "added to the gradient; adamw, lion: decoupled",
+          at_least(0));
   options("ema", spec.ema, "MOMENTUM",
           "keep an exponential moving average of the weights, MOMENTUM x average + (1 - MOMENTUM) "
-          "x weights after each step: it is validated and saved; 0.999 is typical; default: none",
+          "x weights after each step: it is validated and saved; 0.999 is typical",
           between(0, 1));
-  options("seed", spec.seed, "N",
-          "of the split, the weights, the order and the augmentation; default 1")
+  options("seed", spec.seed, "N", "of the split, the weights, the order and the augmentation")
       .keeps();
   options("shuffle", spec.shuffle, "", "train in the order of the data set").keeps();
 }
@@ -68,59 +72,56 @@ void list_schedule(OptionList& options, TrainSpec& spec) {
   };
   options.topic("schedule", "Learning rate over time");
   options("schedule", o.kind, "NAME",
-          "constant (default), step, piecewise, exponential, inverse-time, polynomial, cosine, "
+          "constant, step, piecewise, exponential, inverse-time, polynomial, cosine, "
           "cosine-restarts; 'rate' below is --learning-rate");
-  options("decay-steps", spec.decay_steps, "N",
-          "steps of the schedule, or of one period of it; default: all steps of the run",
+  options("decay-steps", spec.decay_steps, "N", "steps of the schedule, or of one period of it",
           at_least(1))
+      .by_default("all steps of the run")
       .needs("a --schedule with a period",
              [&o] { return o.kind != Kind::constant && o.kind != Kind::piecewise; });
   options("decay-rate", o.decay_rate, "X",
-          "what the rate is multiplied by each period (inverse-time: divided by 1 + X); default "
-          "0.1",
-          above(0))
+          "what the rate is multiplied by each period (inverse-time: divided by 1 + X)", above(0))
       .needs("--schedule step, piecewise, exponential or inverse-time",
              is(Kind::step, Kind::piecewise, Kind::exponential, Kind::inverse_time))
-      .needs("milestones without --milestone-factors", [&o] { return o.factors.empty(); });
+      .needs("milestones without --milestone-factors",
+             [&o] { return o.kind != Kind::piecewise || o.factors.empty(); });
   options("milestones", o.milestones, "N,N,...", "piecewise: steps at which the rate changes")
       .needs("--schedule piecewise", is(Kind::piecewise));
-  options("milestone-factors", o.factors, "X,X,...",
-          "piecewise: the rate is multiplied by these; default: by --decay-rate at each")
+  options("milestone-factors", o.factors, "X,X,...", "piecewise: the rate is multiplied by these",
+          at_least(0))
+      .by_default("--decay-rate at each")
       .needs("--schedule piecewise", is(Kind::piecewise));
-  options("end-factor", o.end_factor, "X",
-          "polynomial, cosine: ends at this part of the rate; default 0", at_least(0))
+  options("end-factor", o.end_factor, "X", "polynomial, cosine: ends at this part of the rate",
+          at_least(0))
       .needs("--schedule polynomial, cosine or cosine-restarts",
              is(Kind::polynomial, Kind::cosine, Kind::cosine_restarts));
-  options("power", o.power, "X", "of polynomial; default 1", above(0))
+  options("power", o.power, "X", "of polynomial", above(0))
       .needs("--schedule polynomial", is(Kind::polynomial));
   options("staircase", o.staircase, "", "exponential, inverse-time: change once a period only")
       .needs("--schedule exponential or inverse-time", is(Kind::exponential, Kind::inverse_time));
   options("cycle", o.cycle, "", "polynomial: rise again after each period")
       .needs("--schedule polynomial", is(Kind::polynomial));
   options("restart-growth", o.restart_growth, "X",
-          "cosine-restarts: each period is so many times as long as the last; default 2",
-          at_least(1))
+          "cosine-restarts: each period is so many times as long as the last", at_least(1))
       .needs("--schedule cosine-restarts", is(Kind::cosine_restarts));
   options("restart-factor", o.restart_factor, "X",
-          "cosine-restarts: each begins at so much of the last one's rate; default 1", above(0))
+          "cosine-restarts: each begins at so much of the last one's rate", above(0))
       .needs("--schedule cosine-restarts", is(Kind::cosine_restarts));
   options("warmup-steps", o.warmup_steps, "N",
-          "before the schedule, the rate rises on a line for so many steps; default 0");
-  options("warmup-from", o.warmup_from, "X", "from this part of the rate; default 0", at_least(0))
+          "before the schedule, the rate rises on a line for so many steps");
+  options("warmup-from", o.warmup_from, "X", "from this part of the rate", at_least(0))
       .needs("--warmup-steps N", [&o] { return o.warmup_steps > 0; });
   options.topic("regularisation", "Labels, loss and gradients");
   options("label-smoothing", spec.label_smoothing, "X",
-          "share of a label that is spread over all classes, in val_loss too; default 0",
-          from_up_to(0, 1));
+          "share of a label that is spread over all classes, in val_loss too", from_up_to(0, 1));
   options("l2", spec.gradient.l2, "X",
-          "X times the squares of all kernels is part of the loss, in val_loss too; default 0",
-          at_least(0));
+          "X times the squares of all kernels is part of the loss, in val_loss too", at_least(0));
   options("clip-value", spec.gradient.clip_value, "X",
-          "cut each gradient's elements to [-X, X]; default 0: not", at_least(0));
+          "cut each gradient's elements to [-X, X]; 0: not", at_least(0));
   options("clip-norm", spec.gradient.clip_norm, "X",
-          "shorten the gradient of each parameter to this norm", at_least(0));
+          "shorten the gradient of each parameter to this norm; 0: not", at_least(0));
   options("clip-global-norm", spec.gradient.clip_global_norm, "X",
-          "shorten all gradients together to this norm", at_least(0));
+          "shorten all gradients together to this norm; 0: not", at_least(0));
 }
 
 }  // namespace millrace

@@ -60,6 +60,7 @@ std::string OptionText<ImageSize>::write(ImageSize value) {
 }
 
 ShiftRange OptionText<ShiftRange>::read(std::string_view text) {
+  if (text.empty() || text == "none") return {};
   const std::vector<double> numbers = all_numbers(text);
   if (numbers.empty()) {
     throw BadOptionText("a share of the size (0.2), pixels (5) or a list of pixels (0,4,8)");
@@ -90,6 +91,7 @@ std::string OptionText<Interval>::write(Interval value) {
 }
 
 Interval read_zoom(std::string_view text) {
+  if (text.empty() || text == "none") return {1, 1};
   const std::vector<double> numbers = all_numbers(text);
   if (numbers.size() == 2) return {numbers[0], numbers[1]};
   if (numbers.size() != 1) throw BadOptionText("Z, meaning 1-Z to 1+Z, or LOW,HIGH");
