@@ -79,6 +79,11 @@ Option& Option::of_model() {
   return *this;
 }
 
+Option& Option::never_in_files() {
+  is_never_in_files = true;
+  return of_command();
+}
+
 Option& Option::of_command() {
   is_of_command = true;
   return *this;
@@ -107,10 +112,9 @@ void OptionList::topic(std::string key, std::string title) {
 }
 
 Option& OptionList::add(std::string name, std::string unit, std::string help) {
-  if (topics_.empty()) topic("options", "Options");
   auto option = std::make_unique<Option>();
   option->name = std::move(name);
-  option->topic = topics_.back().key;
+  if (!topics_.empty()) option->topic = topics_.back().key;
   option->unit = std::move(unit);
   option->help = std::move(help);
   options_.push_back(std::move(option));

@@ -58,6 +58,8 @@ class Option {
   Option& of_model();
   /// Of one command line: config.ini does not have it.
   Option& of_command();
+  /// Of the command line alone: no file may say it.
+  Option& never_in_files();
   /// Another word for it, on the command line and in recipes.
   Option& also_called(std::string name);
 
@@ -68,6 +70,7 @@ class Option {
   bool is_kept = false;
   bool is_of_model = false;
   bool is_of_command = false;
+  bool is_never_in_files = false;
   std::vector<std::string> other_names;
   std::vector<std::pair<std::string, std::function<bool()>>> needed;
   OptionSource source = OptionSource::nobody;

@@ -39,6 +39,8 @@ struct OptionWord {
 
 /// "a,b" as a and b; nothing for an empty text. What is between two commas may be empty.
 [[nodiscard]] std::vector<std::string> words_of(std::string_view text);
+/// Without blanks, tabs and carriage returns at its ends.
+[[nodiscard]] std::string trimmed(const std::string& text);
 /// "a, b or c".
 [[nodiscard]] std::string listed(const std::vector<std::string>& words);
 

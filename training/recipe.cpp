@@ -5,14 +5,6 @@
 namespace millrace {
 namespace {
 
-constexpr const char* kBlanks = " \t\r";
-
-std::string trimmed(const std::string& text) {
-  const std::size_t begin = text.find_first_not_of(kBlanks);
-  if (begin == std::string::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
-}
-
 /// A text that a line of a file would not give back as it is stands in quotes.
 std::string quoted(const std::string& text) {
   const bool is_plain = !text.empty() && text == trimmed(text) && text.front() != '"' &&
@@ -58,6 +50,7 @@ void read_recipe(const std::filesystem::path& path, OptionList& options) {
   if (!file) throw UsageError(concat("cannot read the recipe ", path.string()));
   std::string line;
   for (int number = 1; std::getline(file, line); ++number) {
+    if (number == 1 && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);  // a byte order mark
     line = trimmed(line);
     if (line.empty() || line.front() == '#' || line.front() == ';') continue;
     const auto refuse = [&](const auto&... why) {
@@ -72,6 +65,7 @@ void read_recipe(const std::filesystem::path& path, OptionList& options) {
       refuse("unknown key '", key, "'",
              nearest.empty() ? std::string() : concat(" (did you mean '", nearest, "'?)"));
     }
+    if (found.option->is_never_in_files) refuse("'", key, "' is of the command line alone");
     if (found.option->source == OptionSource::command_line) continue;
     std::string value = unquoted(trimmed(line.substr(equals + 1)));
     if (found.option->is_flag && value.empty()) value = "true";  // as "--flip" is

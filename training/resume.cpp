@@ -11,14 +11,6 @@ namespace millrace {
 namespace {
 
 /// Of the model that is saved.
-std::vector<float> parameters_of(nn::Executor& executor) {
-  const nn::AverageScope averages(executor);
-  std::vector<float> values(
-      static_cast<std::size_t>(nn::arena_elements(nn::parameters(executor.model()))));
-  executor.read(nn::Arena::parameters, values);
-  return values;
-}
-
 void save_best(const RunContents& contents, RunDirectory& directory) {
   const Checkpoint best = read_checkpoint(directory.checkpoints().best_file());
   const nn::Model& model = model_of(contents, best.get<bool>("unfrozen"));
@@ -93,7 +85,7 @@ std::vector<std::string> complete_files(const RunContents& contents, RunDirector
                             state.history.back().global_step == state.step &&
                             state.next.epoch == state.history.back().epoch + 1;
   if (is_epoch_end) {
-    save_model(directory.model_file(), state.executor->model(), parameters_of(*state.executor));
+    save_model(directory.model_file(), *state.executor);
   }
   CheckpointFolder& checkpoints = directory.checkpoints();
   if (is_epoch_end && state.history.back().is_best) checkpoints.mark_best(state.step);

@@ -111,8 +111,9 @@ Resumption resume(const Training& t) {
   if (!needed.empty()) {
     result.why_not = concat("has ended already: ", run.point.reason(), "; ", needed);
   } else if (state.next.epoch >= t.spec.epochs) {
-    result.why_not =
-        concat("all ", t.spec.epochs, " epochs are trained; for more of them add --epochs N");
+    result.why_not = concat(t.spec.epochs == 1 ? std::string("its epoch is")
+                                               : concat("all ", t.spec.epochs, " epochs are"),
+                            " trained; for more of them add --epochs N");
   }
   // Before config.ini is that of this spec, in case it ends before its first checkpoint.
   if (is_changed && result.why_not.empty()) write_values(run.point);

@@ -17,27 +17,38 @@ std::string recipe_of(TrainSpec spec, bool goes_on) {
   }
   if (!spec.run.csv_log.empty()) spec.run.csv_log = std::filesystem::absolute(spec.run.csv_log);
   if (is_model_description(spec.model.name)) spec.model.name = absolute(spec.model.name);
-  if (!spec.model.weights.empty() && !goes_on) {
-    spec.model.weights = absolute(weights_file(spec.model.weights).string());
+  std::error_code ignored;
+  const std::string& weights = spec.model.weights;
+  if (!weights.empty() && (!goes_on || std::filesystem::exists(weights, ignored))) {
+    spec.model.weights = absolute(weights_file(weights).string());
   }
   OptionList options;
   list(options, spec);
   return recipe_text(options);
 }
 
-void begin_as_run(const std::filesystem::path& run, OptionList& options) {
+namespace {
+
+/// Reads a run's config.ini into options, less what has no effect.
+void read_config(const std::filesystem::path& run, OptionList& options) {
   const std::filesystem::path config = run / "config.ini";
   if (!std::filesystem::exists(config)) {
     throw Error(concat(run.string(), ": holds no run to go on with (no config.ini)"));
   }
+  read_recipe(config, options);
+  // Begun before there was such an option, when images were taken as they are stored.
+  constexpr const char* kTurned = "exif-orientation";
+  if (!options.was_given(kTurned)) options.set(kTurned, "false", OptionSource::recipe);
+  (void)options.settle();
+}
+
+}  // namespace
+
+void begin_as_run(const std::filesystem::path& run, OptionList& options) {
   TrainSpec spec;
   OptionList begun;
   list(begun, spec);
-  read_recipe(config, begun);
-  // Begun before there was such an option, when images were taken as they are stored.
-  constexpr const char* kTurned = "exif-orientation";
-  if (!begun.was_given(kTurned)) begun.set(kTurned, "false", OptionSource::recipe);
-  (void)begun.settle();
+  read_config(run, begun);
   for (const auto& option : begun.options()) {
     const bool is_said = options.find(option->name).option->source == OptionSource::command_line;
     if (is_said || option->source == OptionSource::nobody) continue;
@@ -49,8 +60,7 @@ TrainSpec spec_of_run(const std::filesystem::path& run) {
   TrainSpec spec;
   OptionList options;
   list(options, spec);
-  read_recipe(run / "config.ini", options);
-  (void)options.settle();
+  read_config(run, options);
   return spec;
 }
 

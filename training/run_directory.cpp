@@ -2,6 +2,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/core/json_text.h>
+#include <millrace/core/shown_text.h>
 #include <millrace/io/files.h>
 #include <millrace/io/run_marker.h>
 
@@ -135,8 +136,8 @@ RunDirectory::RunDirectory(std::filesystem::path path, OldRun old, std::size_t k
 }
 
 void RunDirectory::write_config(const std::string& recipe) const {
-  write_atomically(config_file(),
-                   concat(kConfigStart, config_file().string(), " --run-dir OTHER\n", recipe));
+  write_atomically(config_file(), concat(kConfigStart, shown(config_file().native()),
+                                         " --run-dir OTHER\n", recipe));
 }
 
 void RunDirectory::write_choices(const std::string& text) const {

@@ -2,6 +2,8 @@
 
 #include <millrace/io/safetensors.h>
 #include <millrace/io/weight_file.h>
+#include <millrace/nn/average.h>
+#include <millrace/nn/engine.h>
 #include <millrace/nn/model_json.h>
 #include <millrace/nn/weight_layout.h>
 
@@ -99,6 +101,14 @@ void save_model(const std::filesystem::path& path, const nn::Model& model,
   Metadata metadata{{kModelKey, nn::to_json(model)}, {"format", "pt"}};
   if (is_reordered) metadata[kFlattenKey] = kChannelsFirst;
   write_safetensors(path, tensors, metadata);
+}
+
+void save_model(const std::filesystem::path& path, nn::Executor& executor) {
+  const nn::AverageScope averages(executor);
+  std::vector<float> values(
+      static_cast<std::size_t>(nn::arena_elements(nn::parameters(executor.model()))));
+  executor.read(nn::Arena::parameters, values);
+  save_model(path, executor.model(), values);
 }
 
 SavedModel load_model(const std::filesystem::path& path) {

@@ -14,6 +14,9 @@
 namespace millrace {
 
 class WeightFile;
+namespace nn {
+class Executor;
+}
 
 /// The name under which a saved model keeps a whitening matrix.
 inline constexpr const char* kWhitening = "preprocessing.whitening";
@@ -34,6 +37,9 @@ struct SavedModel {
 void save_model(const std::filesystem::path& path, const nn::Model& model,
                 std::span<const float> parameters, FlattenOrder order = FlattenOrder::channels_last,
                 std::span<const float> averages = {});
+
+/// The same of an executor: its model with the weights that it has, averages where it keeps them.
+void save_model(const std::filesystem::path& path, nn::Executor& executor);
 
 /// Throws Error naming the file: not safetensors, no model in it, a tensor that is missing or of
 /// another shape than the model says, tensors that the model does not have.

@@ -1,26 +1,71 @@
 #include <millrace/training/session.h>
 
 #include <millrace/io/files.h>
-#include <millrace/nn/average.h>
+#include <millrace/io/run_marker.h>
 #include <millrace/training/augmented_samples.h>
+#include <millrace/training/find_model.h>
 #include <millrace/training/run_config.h>
 #include <millrace/training/run_files.h>
 #include <millrace/training/run_memory.h>
 #include <millrace/training/sample_prints.h>
 #include <millrace/training/transfer.h>
 
+#include <algorithm>
+#include <fstream>
+
 namespace millrace {
 namespace {
 
 namespace fs = std::filesystem;
 
+bool lies_in(const std::string& file, const fs::path& folder) {
+  return !file.empty() && !folder.empty() &&
+         fs::weakly_canonical(file).parent_path() == fs::weakly_canonical(folder);
+}
+
 /// An old run is not replaced that this one begins with: its config.ini would name what is gone.
-void check_replaced(const TrainSpec& o) {
-  if (!o.run.overwrite || o.model.weights.empty()) return;
-  const fs::path weights = weights_file(o.model.weights);
-  if (fs::weakly_canonical(weights).parent_path() != fs::weakly_canonical(o.run.directory)) return;
-  throw UsageError(concat("--overwrite would replace ", weights.string(),
-                          ", with which this run begins; choose another --run-dir"));
+/// Nor is a file that the run writes itself.
+void check_files(const TrainSpec& o, bool goes_on) {
+  const ModelSpec& m = o.model;
+  const std::string weights = m.weights.empty() || goes_on ? "" : weights_file(m.weights).string();
+  for (const std::string& file : {weights, is_model_description(m.name) ? m.name : std::string()}) {
+    if (!o.run.overwrite || !lies_in(file, o.run.directory)) continue;
+    throw UsageError(concat("--overwrite would replace ", file,
+                            ", with which this run begins; choose another --run-dir"));
+  }
+  const fs::path& csv = o.run.csv_log;
+  if (csv.empty()) return;
+  if (o.run.directory.empty()) throw UsageError("--csv-log is of a run that has a directory");
+  const bool is_ours =
+      lies_in(csv.string(), o.run.directory) &&
+      std::find(kRunFiles.begin(), kRunFiles.end(), csv.filename()) != kRunFiles.end();
+  if (is_ours)
+    throw UsageError(concat("--csv-log ", csv.string(), ": the run writes that file itself"));
+  const bool is_new = !fs::exists(csv);
+  if (!std::ofstream(csv, std::ios::app)) {
+    throw Error(concat(csv.string(), ": cannot be written; choose another --csv-log"));
+  }
+  std::error_code ignored;
+  if (is_new) fs::remove(csv, ignored);
+}
+
+/// Ranges, and what has no effect without another option: where a command line told it, it was
+/// told there.
+void check_rows(TrainSpec& spec) {
+  TrainSpec usual;
+  OptionList rows, usually;
+  list(rows, spec);
+  list(usually, usual);
+  rows.check();
+  for (const auto& row : rows.options()) {
+    const Option& by_itself = *usually.find(row->name).option;
+    if (row->write() == by_itself.write()) continue;
+    for (const auto& [other, fits] : row->needed) {
+      if (!fits()) {
+        throw UsageError(concat("--", by_itself.shown_name(), " has no effect without ", other));
+      }
+    }
+  }
 }
 
 Training prepared(TrainSpec spec, std::shared_ptr<const nn::Engine> engine,
@@ -28,16 +73,13 @@ Training prepared(TrainSpec spec, std::shared_ptr<const nn::Engine> engine,
   if (spec.data.path.empty()) {
     throw UsageError("no DATA; give a folder that holds one folder of images for each class");
   }
-  {
-    OptionList rows;
-    list(rows, spec);
-    rows.check();
-  }
+  if (engine == nullptr && !make_engine)
+    throw UsageError("a session wants an engine to train with");
+  check_rows(spec);
   check(spec);
   TrainingData data = open_training_data(spec, options.watch);
   Training training =
       prepare_training(std::move(spec), std::move(data), std::move(engine), make_engine, options);
-  check_replaced(training.spec);
   return training;
 }
 
@@ -81,22 +123,43 @@ TrainingSession TrainingSession::resume(const fs::path& run,
                                         const std::function<void(TrainSpec&)>& change,
                                         SessionOptions options) {
   TrainSpec spec = spec_of_run(run);
-  spec.run.directory = run;
+  const auto of_model = [](TrainSpec& of) {
+    OptionList rows;
+    list(rows, of);
+    std::vector<std::string> said;
+    for (const auto& row : rows.options()) {
+      if (row->is_of_model) said.push_back(row->write());
+    }
+    return said;
+  };
+  const std::vector<std::string> before = of_model(spec);
   if (change) change(spec);
-  options.resumed = open_resumed(run, true, spec);
+  spec.run.directory = run;
+  options.resumed = open_resumed(run, of_model(spec) == before, spec);
+  for (const std::string& damage : options.resumed->point.damaged) {
+    options.watch.warn("passed over: " + damage);
+  }
   return {std::move(spec), std::move(engine), options};
 }
 
+fs::path TrainingSession::trace_file() const {
+  const fs::path& directory = spec().run.directory;
+  return directory.empty() ? fs::path() : directory / "trace.json";
+}
+
 Plan TrainingSession::plan() const {
-  return compose_training(training_, spec().run.directory / "trace.json", {}).plan();
+  return compose_training(training_, trace_file(), {}).plan();
 }
 
 void TrainingSession::check() const {
-  compose_training(training_, spec().run.directory / "trace.json", {}).check();
+  compose_training(training_, trace_file(), {}).check();
   check_device_memory(training_);
 }
 
 void TrainingSession::write_into(fs::path directory) {
+  if (training_.resumed != nullptr) {
+    throw UsageError("a run that goes on writes into its own directory");
+  }
   training_.spec.run.directory = std::move(directory);
 }
 
@@ -168,11 +231,15 @@ TrainingResult TrainingSession::run_pipeline(std::stop_token stop,
 
 TrainingResult TrainingSession::run(std::stop_token stop, const TrainingWatchers& watchers) {
   const Training& t = training_;
-  if (has_run_) throw UsageError("a session runs once; TrainingSession::resume() goes on with a run");
+  if (has_run_)
+    throw UsageError("a session runs once; TrainingSession::resume() goes on with a run");
   check();
+  check_files(t.spec, t.resumed != nullptr);
   has_run_ = true;
   if (const std::string what = t.feed->to_load(); !what.empty()) {
-    const Report loaded = t.feed->load(watchers.before.of_work("loading " + what, "samples"));
+    SessionWatch before = watchers.before;
+    if (!before.stop.stop_possible()) before.stop = stop;
+    const Report loaded = t.feed->load(before.of_work("loading " + what, "samples"));
     if (watchers.on_loaded) watchers.on_loaded(loaded);
   }
   allocate();
@@ -198,12 +265,7 @@ void train_on(Pipeline& p, Stream<Lease<HostBatch>> batches, const TrainingSessi
 }
 
 void TrainingSession::save(const fs::path& file) const {
-  nn::Executor& executor = *training_.state->executor;
-  const nn::AverageScope averages(executor);
-  const nn::Model& model = executor.model();
-  std::vector<float> values(static_cast<std::size_t>(nn::arena_elements(nn::parameters(model))));
-  executor.read(nn::Arena::parameters, values);
-  save_model(file, model, values);
+  save_model(file, *training_.state->executor);
 }
 
 }  // namespace millrace

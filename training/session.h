@@ -84,11 +84,12 @@ class TrainingSession {
   [[nodiscard]] Plan plan() const;
   /// Throws BudgetError or Error where the memory that is planned is not there.
   void check() const;
-  /// For a spec without a directory, before run().
+  /// For a spec without a directory, before run(). Throws UsageError for a run that goes on.
   void write_into(std::filesystem::path directory);
 
   /// Trains to the last epoch, until a callback ends it, or until `stop`. Throws StageError as
-  /// Pipeline::run() does, Error (disk, a run that is there already); check()'s too.
+  /// Pipeline::run() does, Error (disk, a run that is there already), Stopped where `stop` comes
+  /// before the first step; check()'s too.
   TrainingResult run(std::stop_token stop = {}, const TrainingWatchers& watchers = {});
 
   /// Takes memory and writes the first weights, for train_on(); run() does so itself.
@@ -102,6 +103,7 @@ class TrainingSession {
 
  private:
   TrainingResult run_pipeline(std::stop_token stop, const TrainingWatchers& watchers);
+  [[nodiscard]] std::filesystem::path trace_file() const;
   void open_directory(std::stop_token stop);
   void write_what_is_known();
 

@@ -61,12 +61,8 @@ fs::path weights_file(const std::string& word) {
 
 nn::Model with_transfer(nn::Model model, const ModelSpec& o, std::int64_t outputs,
                         nn::Initializer initializer) {
-  try {
-    if (!o.head.empty()) model = nn::with_head(model, o.head, outputs, initializer);
-    if (!o.freeze.empty()) nn::freeze(model, o.freeze);
-  } catch (const UsageError& error) {
-    throw UsageError(concat("", error.what()));
-  }
+  if (!o.head.empty()) model = nn::with_head(model, o.head, outputs, initializer);
+  if (!o.freeze.empty()) nn::freeze(model, o.freeze);
   return model;
 }
 

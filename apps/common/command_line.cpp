@@ -65,6 +65,7 @@ po::options_description general(bool takes_recipe) {
 po::options_description known(const OptionList& options, bool takes_recipe) {
   po::options_description all;
   for (const auto& option : options.options()) {
+    if (option->is_positional) continue;
     std::vector<std::string> names = option->other_names;
     names.push_back(option->name);
     for (const std::string& name : names) {
@@ -114,7 +115,6 @@ CommandLine::CommandLine(std::string command, std::string usage, std::string des
       description_(std::move(description)) {}
 
 void CommandLine::positional_many(std::string name, std::vector<std::string>& field) {
-  many_ = std::move(name);
   rest_ = &field;
 }
 

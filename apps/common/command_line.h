@@ -37,7 +37,6 @@ class CommandLine : public OptionList {
   void print_help(const std::string& topic) const;
 
   std::string command_, usage_, description_;
-  std::string many_;  // the positional argument that takes what is left
   std::vector<std::string>* rest_ = nullptr;
   bool takes_recipe_ = false;
   std::string recipe_;

@@ -24,7 +24,7 @@ void list(CommandLine& line, EvaluateOptions& o) {
       "only the share of its data that the run in MODEL kept back for validation; DATA can be left "
       "out");
   list_class_names(line, o.class_names);
-  line("batch", o.asked_batch, "N", "samples of a step", at_least(1))
+  line("batch", o.asked_batch, "N", "samples of a step", within(1, 1'000'000))
       .by_default("32, with --held-out that of the run");
   list_bad_images(line, o.on_bad_image);
   list_max_image_pixels(line, o.max_image_pixels);

@@ -50,7 +50,7 @@ void list(CommandLine& line, PredictOptions& o) {
        "one JSON object a line instead of text between tabs; a last one with \"left_out\" where "
        "files were");
   line.topic("data", "Data");
-  line("batch", o.batch, "N", "samples of a step", at_least(1));
+  line("batch", o.batch, "N", "samples of a step", within(1, 1'000'000));
   list_max_image_pixels(line, o.max_image_pixels);
   list_table(line, o.table, true);
   list_machine(line, o.machine);

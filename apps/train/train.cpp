@@ -39,13 +39,16 @@ bool says_model(const OptionList& line) {
 /// For --resume: the run as it was begun, unless the command line says otherwise.
 void begin_as_asked(CommandLine& line, TrainOptions& o) {
   if (o.resume.empty()) return;
-  const char* const other = !line.recipe().empty()        ? "recipe"
-                            : line.was_given("run-dir")   ? "run-dir"
-                            : line.was_given("overwrite") ? "overwrite"
-                                                          : nullptr;
+  const char* const other = !line.recipe().empty()      ? "recipe"
+                            : line.was_given("run-dir") ? "run-dir"
+                            : o.spec.run.overwrite      ? "overwrite"
+                                                        : nullptr;
   if (other != nullptr) {
     throw UsageError(
         concat("--resume goes on in ", o.resume, " as it was begun; leave out --", other));
+  }
+  if (line.was_given("show-augmented")) {
+    throw UsageError("--show-augmented has no effect with --resume; leave it out");
   }
   begin_as_run(o.resume, line);
   o.spec.run.directory = o.resume;

@@ -11,7 +11,7 @@ void list(OptionList& options, TrainOptions& o) {
   options("resume", o.resume, "RUN",
           "go on with the run in this directory from its last good checkpoint; options are those "
           "of the run, others on the command line win")
-      .of_command();
+      .never_in_files();
   options("overwrite", o.spec.run.overwrite, "", "replace a run that is there").of_command();
   options("print-plan", o.print_plan, "", "print stages and memory, and do not train").of_command();
   options("quiet", o.quiet, "", "print errors only").of_command();

@@ -137,3 +137,55 @@ TEST_CASE("a data set that training writes its runs into stays what it was") {
     return line.find("augmented.png") != std::string::npos;
   }));
 }
+
+TEST_CASE("what cannot be written is found before an old run is replaced") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
+  trained(data, scratch / "run", quick_steps(1));
+  const auto model = read_file(scratch / "run/model.safetensors");
+  const auto refused = [&](const std::string& csv, int status, const std::string& why) {
+    const Outcome outcome =
+        train(data, scratch / "run", quick_steps(1, {"--overwrite", "--csv-log", csv}));
+    CHECK(outcome.status == status);
+    CHECK_THAT(outcome.err, Contains(why));
+    CHECK(read_file(scratch / "run/model.safetensors") == model);
+  };
+  refused((scratch / "nowhere/x.csv").string(), 1, "choose another --csv-log");
+  refused((scratch / "run/config.ini").string(), 2, "the run writes that file itself");
+  const Outcome own = train(
+      data, scratch / "run",
+      quick_steps(1, {"--overwrite", "--model", (scratch / "run/model.safetensors").string()}));
+  CHECK(own.status == 2);
+  CHECK_THAT(own.err, Contains("--overwrite would replace"));
+}
+
+TEST_CASE("a run in a folder of any name can be repeated and gone on with") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "da ta\n#\"x", {"dark", "light"}, 10);
+  const fs::path run_dir = scratch / "new\nline ";
+  trained(data, run_dir, quick_steps(1));
+  const Outcome more = run({"train", "--resume", run_dir.string(), "--epochs", "2"});
+  INFO(more.err);
+  CHECK(more.status == 0);
+  const Outcome again = run({"train", "--recipe", (run_dir / "config.ini").string(), "--run-dir",
+                             (scratch / "again").string()});
+  INFO(again.err);
+  CHECK(again.status == 0);
+}
+
+TEST_CASE("a recipe cannot say which run is gone on with") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "data", {"dark", "light"}, 10);
+  trained(data, scratch / "run", quick_steps(1));
+  const auto config = read_file(scratch / "run/config.ini");
+  const fs::path recipe = scratch.write("r.ini", "resume = " + (scratch / "run").string() + "\n");
+  const Outcome outcome =
+      train(data, scratch / "other", quick_steps(2, {"--recipe", recipe.string()}));
+  CHECK(outcome.status == 2);
+  CHECK_THAT(outcome.err, Contains("line 1: 'resume' is of the command line alone"));
+  CHECK(read_file(scratch / "run/config.ini") == config);
+  const Outcome useless =
+      run({"train", "--resume", (scratch / "run").string(), "--show-augmented", "4"});
+  CHECK(useless.status == 2);
+  CHECK_THAT(useless.err, Contains("--show-augmented has no effect with --resume"));
+}

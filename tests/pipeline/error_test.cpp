@@ -213,3 +213,13 @@ TEST_CASE("a trace that cannot be written does not hide the error of a stage") {
   p.sink(numbers, {.name = "fail"}, [](int) { throw Error("disk full"); });
   CHECK_THROWS_WITH(p.run(), "fail: disk full");
 }
+
+TEST_CASE("a trace that cannot be written does not lose a run") {
+  Pipeline p{{.trace = "no/such/folder/trace.json"}};
+  auto numbers = p.source({.name = "count"}, slots(2), count_to(10));
+  p.sink(numbers, {.name = "use"}, [](int) {});
+  const Report report = p.run();
+  CHECK(report.stage("use").items == 10);
+  REQUIRE(report.remarks.size() == 1);
+  CHECK_THAT(report.remarks.front(), Catch::Contains("there is no trace") && Catch::Contains("no/such/folder"));
+}

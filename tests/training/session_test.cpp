@@ -121,6 +121,11 @@ TEST_CASE("a spec that cannot be meant is refused in one line before anything is
   refused([](TrainSpec& s) { s.schedule.kind = nn::ScheduleKind::piecewise; },
           "needs --milestones");
   refused([](TrainSpec& s) { s.callbacks.monitor = "val_luck"; }, "val_luck");
+  refused([](TrainSpec& s) { s.callbacks.restore_best = true; },
+          "--restore-best has no effect without --patience");
+  refused([](TrainSpec& s) { s.images.channels = 7; }, "--channels must be 1 or 3, not 7");
+  CHECK_THROWS_WITH(TrainingSession(small_spec(scratch), std::shared_ptr<const nn::Engine>()),
+                    Contains("wants an engine"));
 }
 
 TEST_CASE("batches of a graph of one's own are trained on as the session's are") {
@@ -147,4 +152,31 @@ TEST_CASE("batches of a graph of one's own are trained on as the session's are")
   for (std::size_t i = 0; i < losses.size(); ++i) {
     CHECK(losses[i] == expected.epochs[i].training.mean_loss());
   }
+}
+
+TEST_CASE("a run that goes on does not take another model in silence") {
+  const Scratch scratch;
+  TrainSpec spec = small_spec(scratch);
+  spec.run.directory = scratch / "run";
+  spec.epochs = 1;
+  TrainingSession(spec, engine()).run();
+  CHECK_THROWS_WITH(
+      TrainingSession::resume(scratch / "run", engine(),
+                              [](TrainSpec& changed) { changed.model.name = "mlp:9"; }),
+      Contains("the model is not the one that the run began with"));
+  TrainingSession more = TrainingSession::resume(scratch / "run", engine(),
+                                                 [](TrainSpec& changed) { changed.epochs = 2; });
+  CHECK_THROWS_WITH(more.write_into(scratch / "other"), Contains("its own directory"));
+  CHECK(more.run().epochs.size() == 2);
+  CHECK_THROWS_WITH(TrainingSession::resume(scratch / "nothing", engine()),
+                    Contains("holds no run to go on with"));
+}
+
+TEST_CASE("a request to stop ends a session before its first step too") {
+  const Scratch scratch;
+  TrainSpec spec = small_spec(scratch);
+  spec.data.replay = 2;
+  std::stop_source source;
+  source.request_stop();
+  CHECK_THROWS_AS(TrainingSession(spec, engine()).run(source.get_token()), Stopped);
 }

@@ -30,6 +30,9 @@ void check_data(const TrainSpec& o) {
 
 void check_images(const TrainSpec& spec) {
   const ImageSpec& o = spec.images;
+  if (o.channels && *o.channels != 1 && *o.channels != 3) {
+    refuse("--channels must be 1 or 3, not ", *o.channels);
+  }
   const char* const fitted = fitted_option(o);
   if (fitted != nullptr && spec.labels.class_mode == ClassMode::input) {
     refuse("--class-mode input compares outputs with pixels in 0..1, and --", fitted,

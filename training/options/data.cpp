@@ -10,12 +10,6 @@
 namespace millrace {
 namespace {
 
-std::string trimmed(const std::string& text) {
-  constexpr const char* kBlanks = " \t\r";
-  const std::size_t begin = std::min(text.find_first_not_of(kBlanks), text.size());
-  return text.substr(begin, text.find_last_not_of(kBlanks) + 1 - begin);
-}
-
 std::vector<std::string> lines_of(const std::string& file) {
   const std::vector<std::byte> bytes = read_file(file);
   std::string_view all(reinterpret_cast<const char*>(bytes.data()), bytes.size());
