@@ -5,6 +5,7 @@
 
 #include <millrace/image/geometry.h>
 #include <millrace/image/later_change.h>
+#include <millrace/image/random_erasing.h>
 #include <millrace/image/transform.h>
 
 #include <cstdint>
@@ -58,6 +59,7 @@ struct AugmentOptions {
   /// To the letter what Keras 2.9 to 3 do: shifts exchanged, the centre of images that are not
   /// square, wrap with a period of size - 1, whole numbers k as one of 0..k-1 with a random sign.
   bool keras_compat = false;
+  RandomErasing erasing{};
 
   /// Nothing ever changes.
   [[nodiscard]] bool is_identity() const noexcept;
@@ -66,7 +68,7 @@ struct AugmentOptions {
 };
 
 /// What follows all of the above, in this order.
-inline constexpr std::tuple<> kLaterChanges{};
+inline constexpr std::tuple kLaterChanges{&AugmentOptions::erasing};
 
 /// Calls use(change) with each of them, as the options have it.
 template <class Use>

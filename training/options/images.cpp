@@ -67,6 +67,19 @@ void list_augmentation(OptionList& options, AugmentOptions& o) {
       .of_model();
   options("crop-padding", o.crop_padding, "N",
           "pad by N pixels on each side and crop back at a random place");
+  RandomErasing& erasing = o.erasing;
+  const auto needs = [&erasing](Option& option) {
+    option.needs("--erase-probability above 0", [&erasing] { return !erasing.is_identity(); });
+  };
+  options("erase-probability", erasing.probability, "P",
+          "fill a random rectangle of this share of images, after all other changes; default 0",
+          within(0, 1));
+  needs(options("erase-area", erasing.area, "LOW,HIGH",
+                "share of the image that the rectangle covers; default 0.02,0.33"));
+  needs(options("erase-aspect", erasing.aspect, "LOW,HIGH",
+                "its height over its width; default 0.3,3.3"));
+  needs(options("erase-value", erasing.value, "X", "what fills it, in 0 to 255; default 0",
+                within(0, 255)));
 }
 
 }  // namespace millrace
