@@ -31,6 +31,7 @@ enum class Purpose : std::uint8_t {
   channel_shift = 12,
   brightness = 13,
   vertical_flip = 14,
+  erasing = 15,
   user = 128,  ///< those of users count from here
 };
 

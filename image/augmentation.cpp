@@ -24,37 +24,17 @@ double draw_shift(const ShiftRange& range, int size, bool keras_compat, Random& 
   return sign * range.list[place] * (most < 1 ? size : 1);
 }
 
-bool is_within(double value, double low, double high) {
-  return value >= low && value <= high;  // false for what is not a number
+void check_shift(const AugmentChecker& must, const char* option, const ShiftRange& shift) {
+  if (shift.kind == ShiftRange::Kind::list && shift.list.empty()) {
+    throw UsageError(concat(must.prefix, option, ": the list is empty"));
+  }
+  must.range(option, shift.most, kMostPixels, "0 or more (below 1: of the size, else pixels)");
+  for (const double one : shift.list) {
+    if (!AugmentChecker::is_within(one, -kMostPixels, kMostPixels)) {
+      must.refuse(option, "a list of pixels", one);
+    }
+  }
 }
-
-/// Refuses with the line that check() documents.
-struct Checker {
-  std::string_view prefix;
-
-  template <class Value>
-  [[noreturn]] void refuse(const char* option, const char* range, const Value& value) const {
-    throw UsageError(concat(prefix, option, " must be ", range, ", not ", value));
-  }
-  void range(const char* option, double value, double most, const char* words) const {
-    if (!is_within(value, 0, most)) refuse(option, words, value);
-  }
-  void shift(const char* option, const ShiftRange& shift) const {
-    if (shift.kind == ShiftRange::Kind::list && shift.list.empty()) {
-      throw UsageError(concat(prefix, option, ": the list is empty"));
-    }
-    range(option, shift.most, kMostPixels, "0 or more (below 1: of the size, else pixels)");
-    for (const double one : shift.list) {
-      if (!is_within(one, -kMostPixels, kMostPixels)) refuse(option, "a list of pixels", one);
-    }
-  }
-  void interval(const char* option, Interval interval, double most) const {
-    if (!(interval.low <= interval.high)) {
-      refuse(option, "LOW,HIGH with LOW at most HIGH", concat(interval.low, ',', interval.high));
-    }
-    if (interval.high > most) refuse(option, concat("at most ", most).c_str(), interval.high);
-  }
-};
 
 }  // namespace
 
@@ -64,15 +44,19 @@ bool AugmentOptions::is_affine() const noexcept {
 }
 
 bool AugmentOptions::is_identity() const noexcept {
+  bool is_later_identity = true;
+  for_each_later(*this, [&](const auto& change) {
+    is_later_identity = is_later_identity && change.is_identity();
+  });
   return !horizontal_flip && !vertical_flip && crop_padding == 0 && !is_affine() &&
-         channel_shift_range == 0 && !brightness_range;
+         channel_shift_range == 0 && !brightness_range && is_later_identity;
 }
 
 void check(const AugmentOptions& o, std::string_view prefix) {
-  const Checker must{prefix};
+  const AugmentChecker must{prefix};
   must.range("rotation-range", o.rotation_range, kMostDegrees, "in 0 to 360 degrees");
-  must.shift("width-shift-range", o.width_shift_range);
-  must.shift("height-shift-range", o.height_shift_range);
+  check_shift(must, "width-shift-range", o.width_shift_range);
+  check_shift(must, "height-shift-range", o.height_shift_range);
   must.range("shear-range", o.shear_range, kMostDegrees, "in 0 to 360 degrees");
   must.interval("zoom-range", o.zoom_range, kMostZoom);
   if (!(o.zoom_range.low > 0)) must.refuse("zoom-range", "above 0", o.zoom_range.low);
@@ -88,6 +72,7 @@ void check(const AugmentOptions& o, std::string_view prefix) {
     must.refuse("interpolation-order", "0 (nearest pixel) or 1 (bilinear)", o.interpolation_order);
   }
   if (o.crop_padding < 0) must.refuse("crop-padding", "0 or more", o.crop_padding);
+  for_each_later(o, [&](const auto& change) { change.check(must); });
 }
 
 bool only_moves(const AugmentOptions& options) noexcept {
@@ -99,14 +84,12 @@ bool only_moves(const AugmentOptions& options) noexcept {
 
 CropOrigin draw_crop(const AugmentOptions& options, int height, int width, RandomKey key) {
   if (options.crop_padding == 0) return {};
-  Random random(key.seed, key.pass, key.position, Purpose::crop);
+  Random random = key.random(Purpose::crop);
   return draw_crop(random, height, width, options.crop_padding, height, width);
 }
 
 Transform draw_transform(const AugmentOptions& o, int height, int width, RandomKey key) {
-  const auto random = [key](Purpose purpose) {
-    return Random(key.seed, key.pass, key.position, purpose);
-  };
+  const auto random = [key](Purpose purpose) { return key.random(purpose); };
   const auto around_zero = [&](double range, Purpose purpose) {
     return range == 0 ? 0.0 : random(purpose).uniform(-range, range);
   };

@@ -3,14 +3,16 @@
 // names, and the padded random crop. draw_transform() is a pure function of seed, pass and
 // position, so that no thread and no other option changes what an image gets.
 
-#include <millrace/core/random.h>
 #include <millrace/image/geometry.h>
+#include <millrace/image/later_change.h>
+#include <millrace/image/random_erasing.h>
 #include <millrace/image/transform.h>
 
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 namespace millrace {
@@ -37,11 +39,6 @@ struct ShiftRange {
   [[nodiscard]] bool is_zero() const noexcept { return kind != Kind::list && most == 0; }
 };
 
-/// [low, high].
-struct Interval {
-  double low = 0, high = 0;
-};
-
 struct AugmentOptions {
   bool horizontal_flip = false;  ///< mirrored left and right, with probability 0.5
   /// Surrounded by so many pixels of `fill` on each side, then cut back to size at a random place
@@ -62,6 +59,7 @@ struct AugmentOptions {
   /// To the letter what Keras 2.9 to 3 do: shifts exchanged, the centre of images that are not
   /// square, wrap with a period of size - 1, whole numbers k as one of 0..k-1 with a random sign.
   bool keras_compat = false;
+  RandomErasing erasing{};
 
   /// Nothing ever changes.
   [[nodiscard]] bool is_identity() const noexcept;
@@ -69,15 +67,17 @@ struct AugmentOptions {
   [[nodiscard]] bool is_affine() const noexcept;
 };
 
+/// What follows all of the above, in this order.
+inline constexpr std::tuple kLaterChanges{&AugmentOptions::erasing};
+
+/// Calls use(change) with each of them, as the options have it.
+template <class Use>
+void for_each_later(const AugmentOptions& options, Use&& use) {
+  std::apply([&](auto... changes) { (use(options.*changes), ...); }, kLaterChanges);
+}
+
 /// Throws UsageError with one line: `prefix`, the option with hyphens, what it must be, what it is.
 void check(const AugmentOptions& options, std::string_view prefix = "augment: ");
-
-/// Which image of which run is drawn for.
-struct RandomKey {
-  std::uint64_t seed = 0;
-  std::uint32_t pass = 0;      ///< through the data
-  std::uint64_t position = 0;  ///< position in the pass
-};
 
 /// The padded crop and flips alone: they move pixels and change none.
 [[nodiscard]] bool only_moves(const AugmentOptions& options) noexcept;
@@ -85,8 +85,8 @@ struct RandomKey {
 [[nodiscard]] CropOrigin draw_crop(const AugmentOptions& options, int height, int width,
                                    RandomKey key);
 
-/// What an image of height x width gets, less the crop. Each operation has random numbers of its
-/// own: adding one to the options changes no other's.
+/// What an image of height x width gets, less the crop and the later changes. Each operation has
+/// random numbers of its own: adding one to the options changes no other's.
 [[nodiscard]] Transform draw_transform(const AugmentOptions& options, int height, int width,
                                        RandomKey key);
 

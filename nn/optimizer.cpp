@@ -32,6 +32,24 @@ double counted(std::int64_t t) {
   return static_cast<double>(t);
 }
 
+/// Of the options that a kind has of its own.
+void check_own(const OptimizerOptions& options) {
+  const OptimizerInfo& info = optimizer_info(options.kind);
+  const UpdateOptions all = update_options(options);
+  for (const auto& [name, value] : options.own) {
+    const auto is_called = [&name = name](const RuleOption& option) { return option.name == name; };
+    const auto* const found = std::find_if(info.own.begin(), info.own.end(), is_called);
+    if (found == info.own.end()) throw UsageError(concat(name, ": ", info.name, " has none"));
+    if (!found->range.contains(value)) {
+      throw UsageError(concat(name, ": expected ", found->range.text(), ", not ", value));
+    }
+    const bool has_effect = found->has_effect == nullptr || found->has_effect(all);
+    if (!has_effect && value != found->usual) {
+      throw UsageError(concat(name, ": needs ", found->needs));
+    }
+  }
+}
+
 /// What step t makes of zeros: the weight and the states.
 template <class Real>
 std::array<Real, 1 + kMostStates> of_zeros(const OptimizerOptions& options, std::int64_t t) {
@@ -114,18 +132,25 @@ void validate(const OptimizerOptions& options) {
   if (options.nesterov && !optimizer_info(options.kind).has_nesterov) {
     throw UsageError(concat("nesterov: ", to_string(options.kind), " has none"));
   }
+  check_own(options);
   check_zeros<double>(options);
   check_zeros<float>(options);
 }
 
 UpdateOptions update_options(const OptimizerOptions& options) {
   const OptimizerInfo& usual = optimizer_info(options.kind);
-  return {.momentum = options.momentum,
-          .nesterov = options.nesterov,
-          .beta1 = options.beta1.value_or(usual.beta1.value_or(0)),
-          .beta2 = options.beta2.value_or(usual.beta2.value_or(0)),
-          .epsilon = options.epsilon != 0 ? options.epsilon : usual.epsilon.value_or(0),
-          .weight_decay = options.weight_decay};
+  UpdateOptions all{.momentum = options.momentum,
+                    .nesterov = options.nesterov,
+                    .beta1 = options.beta1.value_or(usual.beta1.value_or(0)),
+                    .beta2 = options.beta2.value_or(usual.beta2.value_or(0)),
+                    .epsilon = options.epsilon != 0 ? options.epsilon : usual.epsilon.value_or(0),
+                    .weight_decay = options.weight_decay};
+  double* value = all.own;
+  for (const RuleOption& option : usual.own) {
+    const auto given = options.own.find(std::string_view(option.name));
+    *value++ = given != options.own.end() ? given->second : option.usual;
+  }
+  return all;
 }
 
 int state_arenas(const OptimizerOptions& options) {

@@ -5,6 +5,8 @@
 #include <millrace/nn/optimizers/optimizers.h>
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -21,6 +23,8 @@ struct OptimizerOptions {
   std::optional<double> beta1{}, beta2{};  ///< absent: the kind's own
   double epsilon = 0.0;                    ///< 0: the kind's own
   double weight_decay = 0.0;               ///< added to the gradient; adamw: decoupled
+  /// Options that the kind has of its own, by their names in OptimizerInfo::own; absent: its usual.
+  std::map<std::string, double, std::less<>> own{};
 };
 
 /// All of them, in the order of OptimizerKind, and then those that were registered.
@@ -31,8 +35,9 @@ struct OptimizerOptions {
 [[nodiscard]] OptimizerKind optimizer_kind(std::string_view name);
 [[nodiscard]] const char* to_string(OptimizerKind kind);
 
-/// Throws UsageError that names the first option out of its range, or a registered rule that makes
-/// something of zeros. Engines call it in compile().
+/// Throws UsageError that names the first option out of its range, one that the kind has not or
+/// that has no effect beside the others, or a registered rule that makes something of zeros.
+/// Engines call it in compile().
 void validate(const OptimizerOptions& options);
 
 /// With what is usual for the kind where an option is left open.

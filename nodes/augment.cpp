@@ -33,6 +33,9 @@ void Augment::change(BasicImageView<Sample> image, RandomKey key) {
                   static_cast<Sample>(options_.fill));
   }
   transformer_.apply(draw_transform(options_, image.height, image.width, key), image);
+  for_each_later(options_, [&](const auto& change) {
+    if (!change.is_identity()) change(image, key);
+  });
 }
 
 Ticket Augment::operator()(const Ticket& ticket) {

@@ -10,9 +10,9 @@
 namespace millrace {
 
 /// A node: Ticket -> the same Ticket. Changes valid images {H, W, C} of training batches only:
-/// first the padded crop, then the rest in Keras's order. Samples count 0 to 255; of uint8 batches
-/// they are rounded once, of float32 batches not. What it draws is a function of (seed, pass,
-/// position in the pass), whatever thread does it.
+/// first the padded crop, then Keras's changes in its order, then later ones. Samples count 0 to
+/// 255; of uint8 batches they are rounded once, of float32 batches not. What it draws is a function
+/// of (seed, pass, position in the pass), whatever thread does it.
 class Augment {
  public:
   /// `sample` is the shape of the images to come: scratch() is computed from it. Throws

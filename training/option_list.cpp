@@ -24,41 +24,6 @@ constexpr std::string_view kNo = "no-";
 
 }  // namespace
 
-bool NumberRange::contains(double value) const noexcept {
-  return std::isfinite(value) && (is_open_below ? value > least : value >= least) &&
-         (is_open_above ? value < most : value <= most);
-}
-
-bool NumberRange::is_bounded() const noexcept {
-  return std::isfinite(least) || std::isfinite(most);
-}
-
-std::string NumberRange::text() const {
-  if (!is_bounded()) return "a finite number";
-  if (!std::isfinite(most))
-    return is_open_below ? concat("above ", least) : concat(least, " or more");
-  if (is_open_below && is_open_above) return concat("above ", least, " and below ", most);
-  if (is_open_above) return concat("in [", least, ", ", most, ")");
-  return concat("in ", OptionText<double>::write(least), " to ", static_cast<std::int64_t>(most),
-                *unit == '\0' ? "" : " ", unit);
-}
-
-NumberRange at_least(double least) noexcept {
-  return {.least = least};
-}
-NumberRange above(double bound) noexcept {
-  return {.least = bound, .is_open_below = true};
-}
-NumberRange within(double least, double most, const char* unit) noexcept {
-  return {.least = least, .most = most, .unit = unit};
-}
-NumberRange from_up_to(double least, double bound) noexcept {
-  return {.least = least, .most = bound, .is_open_above = true};
-}
-NumberRange between(double low, double high) noexcept {
-  return {.least = low, .most = high, .is_open_below = true, .is_open_above = true};
-}
-
 Option& Option::needs(std::string other, std::function<bool()> fits) {
   needed.emplace_back(std::move(other), std::move(fits));
   return *this;

@@ -13,10 +13,10 @@
 // Names are in small letters with hyphens. Flags are named by what is said of them where they are
 // on, and have a form with "no-" before it; a value that may be absent is taken back by "none".
 
+#include <millrace/core/number_range.h>
 #include <millrace/training/option_text.h>
 
 #include <functional>
-#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -24,23 +24,6 @@
 #include <vector>
 
 namespace millrace {
-
-/// What a number may be. The text is for messages: "1 or more", "in [0, 1)".
-struct NumberRange {
-  double least = -std::numeric_limits<double>::infinity();
-  double most = std::numeric_limits<double>::infinity();
-  bool is_open_below = false, is_open_above = false;
-  const char* unit = "";  ///< "degrees", for messages
-
-  [[nodiscard]] bool contains(double value) const noexcept;
-  [[nodiscard]] std::string text() const;
-  [[nodiscard]] bool is_bounded() const noexcept;
-};
-[[nodiscard]] NumberRange at_least(double least) noexcept;
-[[nodiscard]] NumberRange above(double bound) noexcept;
-[[nodiscard]] NumberRange within(double least, double most, const char* unit = "") noexcept;
-[[nodiscard]] NumberRange from_up_to(double least, double bound) noexcept;  ///< [least, bound)
-[[nodiscard]] NumberRange between(double low, double high) noexcept;        ///< neither of them
 
 /// Who said a value. Those that come later win.
 enum class OptionSource { nobody, recipe, command_line };
@@ -130,26 +113,20 @@ class OptionList {
   template <class T>
   Option& operator()(std::string name, T& field, std::string unit, std::string help,
                      std::type_identity_t<Form<T>> form, NumberRange range = {}) {
-    Option& option = add(std::move(name), std::move(unit), std::move(help));
-    option.is_flag = std::is_same_v<T, bool>;
-    option.range = range_text<T>(range);
-    option.read = [&field, &option, form, range](std::string_view text) {
-      constexpr bool is_text =
-          std::is_same_v<T, std::string> || std::is_same_v<T, std::filesystem::path>;
-      try {
-        field = is_text && text == "none" && !option.is_positional ? T{} : form.read(text);
-      } catch (const BadOptionText& error) {
-        refuse(option, is_negative(text) && range.is_bounded() ? range.text() : error.what(), text);
-      } catch (const UsageError& error) {
-        throw UsageError(concat("--", option.name, ": ", error.what()));
-      }
-      option.check();
-    };
-    option.write = [&field, form] { return form.write(field); };
-    option.check = [&field, &option, range] { check_range(option, field, range); };
-    option.reset = [&field, first = field] { field = first; };
-    option.initial = option.write();
-    return option;
+    return add_row(std::move(name), FieldAccess<T>{field}, std::move(unit), std::move(help), form,
+                   range);
+  }
+  /// Of a value that is no field.
+  template <class T>
+  struct Access {
+    std::function<T()> get;
+    std::function<void(T value)> set;
+  };
+  template <class T>
+  Option& operator()(std::string name, Access<T> access, std::string unit, std::string help,
+                     NumberRange range = {}) {
+    return add_row(std::move(name), std::move(access), std::move(unit), std::move(help), Form<T>{},
+                   range);
   }
   /// An argument without a name, in the order of the command line.
   Option& positional(std::string name, std::string& field);
@@ -179,6 +156,36 @@ class OptionList {
   void check() const;
 
  private:
+  template <class T>
+  struct FieldAccess {
+    T& field;
+    [[nodiscard]] const T& get() const { return field; }
+    void set(T value) const { field = std::move(value); }
+  };
+  template <class T, class Access>
+  Option& add_row(std::string name, Access access, std::string unit, std::string help, Form<T> form,
+                  NumberRange range) {
+    Option& option = add(std::move(name), std::move(unit), std::move(help));
+    option.is_flag = std::is_same_v<T, bool>;
+    option.range = range_text<T>(range);
+    option.read = [access, &option, form, range](std::string_view text) {
+      constexpr bool is_text =
+          std::is_same_v<T, std::string> || std::is_same_v<T, std::filesystem::path>;
+      try {
+        access.set(is_text && text == "none" && !option.is_positional ? T{} : form.read(text));
+      } catch (const BadOptionText& error) {
+        refuse(option, is_negative(text) && range.is_bounded() ? range.text() : error.what(), text);
+      } catch (const UsageError& error) {
+        throw UsageError(concat("--", option.name, ": ", error.what()));
+      }
+      option.check();
+    };
+    option.write = [access, form] { return form.write(access.get()); };
+    option.check = [access, &option, range] { check_range(option, access.get(), range); };
+    option.reset = [access, first = T(access.get())] { access.set(first); };
+    option.initial = option.write();
+    return option;
+  }
   Option& add(std::string name, std::string unit, std::string help);
   static bool is_negative(std::string_view text);
   [[noreturn]] static void refuse(const Option& option, const std::string& wanted,

@@ -189,6 +189,11 @@ TrainSpec resolve(TrainSpec o, const Dataset& training) {
   o.optimizer.learning_rate = nn::learning_rate(o.optimizer);
   if (!o.optimizer.beta1) o.optimizer.beta1 = usual.beta1;
   if (!o.optimizer.beta2) o.optimizer.beta2 = usual.beta2;
+  for (const nn::RuleOption& own : usual.own) {
+    const bool has_effect =
+        own.has_effect == nullptr || own.has_effect(nn::update_options(o.optimizer));
+    if (has_effect) o.optimizer.own.emplace(own.name, own.usual);
+  }
   resolve(o.machine);
   if (!o.machine.precision) o.machine.precision = nn::Precision::fp32;
   return o;

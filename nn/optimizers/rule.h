@@ -17,18 +17,58 @@
 //                                                       double t)
 //   using WithMomentum                    what it is where a momentum is given: a struct with a
 //                                         Rule and constants of its own; may be left out
+// Options that it has beside those of OptimizerOptions it lists in kInfo.own, and nowhere else: the
+// command line, recipes, help and checks come from there, and UpdateOptions::own has their values.
+//   static constexpr RuleOptions kOwn{{{.name = "dampening", ...}}};
+//   static constexpr int kDampening = place_of(kOwn, "dampening");  // options.own[kDampening]
 // and a line in optimizers.h, or, outside the library, a call of register_optimizer() (registry.h),
 // and none of MILLRACE_HOST_DEVICE. Arenas have gaps, which stay 0: of a weight, a gradient and
 // states that are 0 a rule makes zeros.
 
 #include <millrace/core/host_device.h>
+#include <millrace/core/number_range.h>
 
 #include <cmath>
 #include <cstddef>
 #include <cstring>
 #include <optional>
+#include <stdexcept>
+#include <string_view>
 
 namespace millrace::nn {
+
+struct UpdateOptions;
+
+/// An option that a rule has of its own. Rules may have options of the same name.
+struct RuleOption {
+  const char* name = nullptr;  ///< with underscores; --with-hyphens on the command line
+  double usual = 0;            ///< where it is left open
+  NumberRange range{};
+  const char* help = "";   ///< a few words, as they stand in --help
+  const char* needs = "";  ///< what it has no effect without, and whether that is there; or neither
+  bool (*has_effect)(const UpdateOptions& options) = nullptr;
+};
+
+inline constexpr int kMostRuleOptions = 4;
+
+struct RuleOptions {
+  RuleOption list[kMostRuleOptions]{};  ///< those that are there stand first
+
+  [[nodiscard]] constexpr const RuleOption* begin() const noexcept { return list; }
+  [[nodiscard]] constexpr const RuleOption* end() const noexcept {
+    const RuleOption* last = list;
+    while (last != list + kMostRuleOptions && last->name != nullptr) ++last;
+    return last;
+  }
+};
+
+/// Where the option of that name stands; of a constant without it the program does not compile.
+constexpr int place_of(const RuleOptions& options, std::string_view name) {
+  for (const RuleOption& option : options) {
+    if (option.name == name) return static_cast<int>(&option - options.begin());
+  }
+  throw std::logic_error("the rule lists no option of that name");
+}
 
 /// What is known of an optimizer beside its formula: its name, and what is usual where an option is
 /// left open. An option without a usual value is none of the optimizer's.
@@ -37,6 +77,7 @@ struct OptimizerInfo {
   double learning_rate;
   std::optional<double> beta1{}, beta2{}, epsilon{};
   bool has_momentum = false, has_nesterov = false;
+  RuleOptions own{};
 };
 
 /// OptimizerOptions in which nothing is open.
@@ -44,6 +85,7 @@ struct UpdateOptions {
   double momentum = 0;
   bool nesterov = false;
   double beta1 = 0, beta2 = 0, epsilon = 0, weight_decay = 0;
+  double own[kMostRuleOptions]{};  ///< of the options that the rule lists, in their order
 };
 
 /// a * b + c and a * b - c, rounded as the compiler likes.

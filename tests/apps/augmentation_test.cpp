@@ -31,7 +31,11 @@ const Arguments kEverything = {"--rotation-range",
                                "--cval",
                                "17.5",
                                "--crop-padding",
-                               "2"};
+                               "2",
+                               "--erase-probability",
+                               "0.5",
+                               "--erase-area",
+                               "0.1,0.4"};
 
 Arguments short_run(const Arguments& more) {
   return with({"--model", "mlp:8", "--epochs", "2", "--batch", "4"}, more);
@@ -53,7 +57,8 @@ TEST_CASE("every option of augmentation changes what is learned") {
                                           {"--channel-shift-range", "10"},
                                           {"--brightness-range", "0.5,1.5"},
                                           {"--horizontal-flip"},
-                                          {"--vertical-flip"}};
+                                          {"--vertical-flip"},
+                                          {"--erase-probability", "0.5"}};
   for (const Arguments& option : options) {
     INFO(option.front());
     trained(data, scratch / "run", short_run(with(option, {"--overwrite"})));
@@ -124,6 +129,9 @@ TEST_CASE("options of augmentation out of range are refused in one line") {
         "train: --fill-mode: 'mirror' is not a fill mode; choose one of nearest, constant, "
         "reflect, wrap"},
        {"--cval", "20", "train: --cval has no effect without --fill-mode constant"},
+       {"--erase-probability", "2", "train: --erase-probability must be in 0 to 1, not 2"},
+       {"--erase-area", "0.1,0.2",
+        "train: --erase-area has no effect without --erase-probability above 0"},
        {"--interpolation-order", "0",
         "train: --interpolation-order has no effect without a rotation, shift, shear or zoom"}}));
   const fs::path folder = scratch("augmentation");

@@ -4,6 +4,7 @@
 
 #include <millrace/nn/optimizer.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -33,16 +34,24 @@ inline std::vector<nn::OptimizerOptions> optimizer_cases() {
       add(usual, [](auto& o) { o.beta1 = 0.8, o.weight_decay = 0.1; });
     }
     if (info.beta2) add(usual, [](auto& o) { o.beta2 = 0.9; });
+    for (const nn::RuleOption& own : info.own) {
+      add(usual, [&](auto& o) {
+        o.momentum = info.has_momentum ? 0.9 : 0;
+        o.own[own.name] = (own.range.least + std::min(own.range.most, own.usual + 1)) / 2;
+      });
+    }
   }
   return cases;
 }
 
 inline std::string name_of(const nn::OptimizerOptions& options) {
   const nn::UpdateOptions o = nn::update_options(options);
+  std::string own;
+  for (const auto& [name, value] : options.own) own += ", " + name + ' ' + std::to_string(value);
   return std::string(nn::to_string(options.kind)) + ", momentum " + std::to_string(o.momentum) +
          (o.nesterov ? ", nesterov" : "") + ", decay " + std::to_string(o.weight_decay) +
          ", betas " + std::to_string(o.beta1) + " " + std::to_string(o.beta2) + ", epsilon " +
-         std::to_string(o.epsilon);
+         std::to_string(o.epsilon) + own;
 }
 
 }  // namespace millrace::test

@@ -63,6 +63,43 @@ TEST_CASE("Options out of their range are refused by name") {
   CHECK_THROWS_WITH(validate(OptimizerOptions{.weight_decay = -1}), Contains("weight_decay"));
 }
 
+TEST_CASE("sgd dampens its momentum, but for the first step") {
+  // buffers 1, 0.9 + 0.25, 0.9 * 1.15 + 0.25
+  const OptimizerOptions options{.momentum = 0.9, .own = {{"dampening", 0.75}}};
+  std::vector<double> weights{0}, gradients{1}, buffer{0};
+  const std::vector<std::span<double>> states{buffer};
+  std::int64_t t = 0;
+  for (const double expected : {1.0, 1.15, 1.285}) {
+    update(options, 0.1, ++t, weights, gradients, states);
+    CHECK(buffer[0] == Approx(expected).epsilon(1e-15));
+  }
+  CHECK_NOTHROW(validate(options));
+}
+
+TEST_CASE("A dampening is refused out of its range, without a momentum, and for other optimizers") {
+  const auto refusal = [](const OptimizerOptions& options) -> std::string {
+    try {
+      validate(options);
+    } catch (const UsageError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  const auto dampened = [](double value) {
+    return OptimizerOptions{.momentum = 0.9, .own = {{"dampening", value}}};
+  };
+  CHECK(refusal(dampened(0.5)).empty());
+  CHECK(refusal(dampened(1)) == "dampening: expected in [0, 1), not 1");
+  CHECK(refusal(dampened(-0.5)) == "dampening: expected in [0, 1), not -0.5");
+  OptimizerOptions nesterov = dampened(0.5), plain = dampened(0.5), adam = dampened(0.5);
+  nesterov.nesterov = true;
+  plain.momentum = 0;
+  adam.kind = OptimizerKind::adam;
+  CHECK(refusal(nesterov) == "dampening: needs a momentum above 0 that is not Nesterov's");
+  CHECK(refusal(plain) == "dampening: needs a momentum above 0 that is not Nesterov's");
+  CHECK(refusal(adam) == "dampening: adam has none");
+}
+
 TEST_CASE("Optimizers have names that read back") {
   std::string all;
   for (const OptimizerInfo& info : optimizers()) {

@@ -110,6 +110,69 @@ TEST_CASE("A rule that makes something of zeros is refused, as gaps between para
   CHECK_NOTHROW(validate(OptimizerOptions{.kind = register_optimizer<NesterovAdam>()}));
 }
 
+/// Whose steps grow: the weight goes by rate * growth^t.
+struct Growing {
+  static bool has_momentum(const UpdateOptions& options) { return options.momentum > 0; }
+  static constexpr RuleOptions kOwn{{{.name = "first_share",
+                                      .usual = 1,
+                                      .range = at_least(0),
+                                      .needs = "a momentum",
+                                      .has_effect = has_momentum},
+                                     {.name = "growth", .usual = 2, .range = above(1)}}};
+  static constexpr OptimizerInfo kInfo{.name = "growing", .learning_rate = 1, .own = kOwn};
+  static constexpr int kGrowth = place_of(kOwn, "growth");
+  using Rule = Growing;
+  static constexpr int kStates = 0;
+  template <class Real>
+  struct Fixed {
+    Real unused;
+  };
+  template <class Real>
+  struct Step {
+    Real rate;
+  };
+  static Fixed<double> fixed(const UpdateOptions& /*options*/) { return {0}; }
+  static Step<double> step(const UpdateOptions& options, double rate, double t) {
+    return {rate * std::pow(options.own[kGrowth], t)};
+  }
+  template <class Math, class Real>
+  static void apply(const Fixed<Real>& /*c*/, const Step<Real>& now, Real gradient, Real& weight) {
+    weight -= now.rate * gradient;
+  }
+};
+
+TEST_CASE("A rule's own options are what was given, else its usual values") {
+  const OptimizerKind kind = register_optimizer<Growing>();
+  const auto after_third_step = [&](const OptimizerOptions& options) {
+    validate(options);
+    std::vector<double> weights{0}, gradients{-1};
+    update(options, 1, 3, weights, gradients, {});
+    std::vector<float> floats{0}, slopes{-1};
+    in_float(options, 1, 3, floats, slopes, {});
+    CHECK(static_cast<double>(floats[0]) == weights[0]);
+    return weights[0];
+  };
+  CHECK(after_third_step({.kind = kind}) == 8);
+  CHECK(after_third_step({.kind = kind, .own = {{"growth", 3}}}) == 27);
+  CHECK(after_third_step({.kind = kind, .momentum = 0.5, .own = {{"first_share", 0}}}) == 8);
+}
+
+TEST_CASE(
+    "A rule's own options are refused out of their range, without what they need, and where "
+    "the kind has none of that name") {
+  const OptimizerKind kind = register_optimizer<Growing>();
+  const auto with = [kind](const char* name, double value) {
+    return OptimizerOptions{.kind = kind, .own = {{name, value}}};
+  };
+  CHECK_THROWS_WITH(validate(with("growth", 1)), "growth: expected above 1, not 1");
+  CHECK_THROWS_WITH(validate(with("growth", NAN)), "growth: expected above 1, not nan");
+  CHECK_THROWS_WITH(validate(with("growht", 3)), "growht: growing has none");
+  CHECK_THROWS_WITH(validate(with("first_share", 0.5)), "first_share: needs a momentum");
+  CHECK_NOTHROW(validate(with("first_share", 1)));  // as it is by itself
+  CHECK_THROWS_WITH(validate({.kind = OptimizerKind::adam, .own = {{"growth", 3}}}),
+                    "growth: adam has none");
+}
+
 TEST_CASE("A rule with a momentum of its own has another rule and other states with it") {
   const OptimizerKind kind = register_optimizer<test::Heavy>();
   CHECK(state_arenas({.kind = kind}) == 0);

@@ -21,6 +21,9 @@ inline nn::OptimizerOptions optimizer_options(const nlohmann::json& record) {
   if (record.contains("beta2")) options.beta2 = record["beta2"].get<double>();
   options.epsilon = record.value("epsilon", options.epsilon);
   options.weight_decay = record.value("weight_decay", options.weight_decay);
+  for (const nn::RuleOption& own : nn::optimizer_info(options.kind).own) {
+    if (record.contains(own.name)) options.own[own.name] = record[own.name].get<double>();
+  }
   return options;
 }
 

@@ -9,7 +9,7 @@ namespace {
 using namespace millrace;
 using namespace millrace::nn;
 
-constexpr OptimizerOptions kRmsprop{.kind = OptimizerKind::rmsprop};
+const OptimizerOptions kRmsprop{.kind = OptimizerKind::rmsprop};
 
 double after_one_step(const OptimizerOptions& options, double gradient) {
   std::vector<double> weights{1}, gradients{gradient}, square{0}, buffer{0};

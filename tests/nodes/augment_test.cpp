@@ -83,7 +83,8 @@ const AugmentOptions kEverything = {.horizontal_flip = true,
                                     .zoom_range = {0.8, 1.2},
                                     .channel_shift_range = 20,
                                     .brightness_range = Interval{0.5, 1.5},
-                                    .fill_mode = Fill::reflect};
+                                    .fill_mode = Fill::reflect,
+                                    .erasing = {.probability = 0.5, .area = {0.1, 0.5}}};
 
 }  // namespace
 
@@ -154,6 +155,7 @@ TEST_CASE("images of floats get the same change as 8-bit ones, unrounded") {
 TEST_CASE("an image gets what is drawn for its seed, pass and position, in Keras's order") {
   AugmentOptions options = kEverything;
   options.crop_padding = 0;
+  options.erasing = {};
   const auto images = augmented(options, 9, 40, Phase::training, 3);
   for (std::uint32_t i = 0; i < 40; ++i) {
     Image expected = image(i);
@@ -162,6 +164,22 @@ TEST_CASE("an image gets what is drawn for its seed, pass and position, in Keras
                ImageView(expected.data(), kSide, kSide, 1));
     CHECK(images[i] == expected);
   }
+}
+
+TEST_CASE("a rectangle is erased after all else, which is drawn as without it") {
+  AugmentOptions before = kEverything, erased = kEverything;
+  before.erasing = {};
+  erased.erasing.value = 200;
+  const auto expected = augmented(before, 9, 200), images = augmented(erased, 9, 200);
+  std::uint32_t changed = 0;
+  for (std::uint32_t i = 0; i < 200; ++i) {
+    Image image = expected[i];
+    erased.erasing(ImageView(image.data(), kSide, kSide, 1), {9, 0, i});
+    CHECK(images[i] == image);
+    changed += images[i] != expected[i] ? 1 : 0;
+  }
+  CHECK(changed > 60);  // 100 +- 5 standard deviations of 7; some are 200 already
+  CHECK(changed < 136);
 }
 
 TEST_CASE("options that change nothing leave images alone, to the bit") {

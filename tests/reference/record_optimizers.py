@@ -45,6 +45,8 @@ CASES = [
     {"kind": "lion", "learning_rate": 1e-4},
     {"kind": "lion", "learning_rate": 0.01, "weight_decay": 0.1},
     {"kind": "lion", "learning_rate": 0.01, "beta1": 0.8, "beta2": 0.95},
+    {"kind": "sgd", "learning_rate": 0.05, "momentum": 0.9, "dampening": 0.5},
+    {"kind": "sgd", "learning_rate": 0.05, "momentum": 0.8, "dampening": 0.8, "weight_decay": 0.05},
 ]
 
 
@@ -53,7 +55,8 @@ def torch_optimizer(case, weights):
     rate, decay = case["learning_rate"], case.get("weight_decay", 0.0)
     if case["kind"] == "sgd":
         return torch.optim.SGD(weights, rate, momentum=case.get("momentum", 0.0),
-                               nesterov=case.get("nesterov", False), weight_decay=decay)
+                               nesterov=case.get("nesterov", False), weight_decay=decay,
+                               dampening=case.get("dampening", 0.0))
     if case["kind"] == "rmsprop":
         return torch.optim.RMSprop(weights, rate, alpha=case.get("beta2", 0.99),
                                    eps=case.get("epsilon", 1e-8), weight_decay=decay,

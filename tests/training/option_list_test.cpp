@@ -237,3 +237,19 @@ TEST_CASE("the command line wins over a recipe, and a recipe is a file") {
   CHECK_THROWS_WITH(read_recipe(scratch / "wrong.ini", options),
                     Contains("line 2: unknown key 'epoch' (did you mean 'epochs'?)"));
 }
+
+TEST_CASE("a value that is no field is an option too") {
+  std::optional<double> kept;
+  OptionList options;
+  options("rate",
+          OptionList::Access<std::optional<double>>{[&kept] { return kept; },
+                                                    [&kept](auto value) { kept = value; }},
+          "X", "a number", from_up_to(0, 1));
+  CHECK(recipe_text(options).empty());
+  options.set("rate", "0.25", OptionSource::command_line);
+  CHECK(kept == 0.25);
+  CHECK(recipe_text(options) == "rate = 0.25\n");
+  CHECK(refusal(options, "rate", "1") == "--rate must be in [0, 1), not 1");
+  options.set("rate", "none", OptionSource::command_line);
+  CHECK_FALSE(kept);
+}

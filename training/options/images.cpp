@@ -70,6 +70,16 @@ void list_augmentation(OptionList& options, AugmentOptions& o) {
       .of_model();
   options("crop-padding", o.crop_padding, "N",
           "pad by N pixels on each side and crop back at a random place", at_least(0));
+  RandomErasing& erasing = o.erasing;
+  const auto needs = [&erasing](Option& option) {
+    option.needs("--erase-probability above 0", [&erasing] { return !erasing.is_identity(); });
+  };
+  options("erase-probability", erasing.probability, "P",
+          "fill a random rectangle of this share of images, after all other changes", within(0, 1));
+  needs(options("erase-area", erasing.area, "LOW,HIGH",
+                "share of the image that the rectangle covers"));
+  needs(options("erase-aspect", erasing.aspect, "LOW,HIGH", "its height over its width"));
+  needs(options("erase-value", erasing.value, "X", "what fills it", within(0, 255)));
 }
 
 }  // namespace millrace

@@ -65,10 +65,10 @@ std::string momentum_help() {
   return concat("of ", joined(names_with(&OptimizerInfo::has_momentum), ", "));
 }
 
-std::string of_optimizers(std::optional<double> OptimizerInfo::*option) {
+std::string of_optimizers(const UsualOf& usual) {
   std::vector<std::string> of;
   for (const OptimizerInfo& info : nn::optimizers()) {
-    if (!(info.*option)) continue;
+    if (!usual(info)) continue;
     // Whoever knows adam knows keras_adam and adamw.
     const auto is_kind_of = [&](const std::string& name) {
       return std::string_view(info.name).find(name) != std::string_view::npos;
@@ -78,16 +78,43 @@ std::string of_optimizers(std::optional<double> OptimizerInfo::*option) {
   return concat("of ", joined(of, ", "));
 }
 
-std::string usual_values(std::optional<double> OptimizerInfo::*option) {
+std::string usual_values(const UsualOf& usual_of) {
   std::optional<double> usual;
   std::string others;
   for (const OptimizerInfo& info : nn::optimizers()) {
-    const std::optional<double>& value = info.*option;
+    const std::optional<double> value = usual_of(info);
     if (!value) continue;
     if (!usual) usual = value;
     if (*value != *usual) others += concat(", ", info.name, " ", shown(*value));
   }
   return shown(usual.value_or(0)) + others;
+}
+
+const nn::RuleOption* own_option(const OptimizerInfo& info, std::string_view name) {
+  const auto* const found = std::find_if(info.own.begin(), info.own.end(),
+                                         [&](const auto& option) { return option.name == name; });
+  return found == info.own.end() ? nullptr : found;
+}
+
+std::vector<nn::RuleOption> own_options() {
+  std::vector<nn::RuleOption> all;
+  for (const OptimizerInfo& info : nn::optimizers()) {
+    for (const nn::RuleOption& option : info.own) {
+      const auto is_same = [&](const nn::RuleOption& other) {
+        return std::string_view(other.name) == option.name;
+      };
+      if (std::none_of(all.begin(), all.end(), is_same)) all.push_back(option);
+    }
+  }
+  return all;
+}
+
+std::string optimizers_with(std::string_view option) {
+  std::vector<std::string> names;
+  for (const OptimizerInfo& info : nn::optimizers()) {
+    if (own_option(info, option) != nullptr) names.emplace_back(info.name);
+  }
+  return listed(names);
 }
 
 std::string optimizers_with_momentum() {

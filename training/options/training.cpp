@@ -1,11 +1,51 @@
 #include <millrace/training/options/optimizer_help.h>
 #include <millrace/training/options/options.h>
 
+#include <algorithm>
+#include <functional>
+
 namespace millrace {
 namespace {
 
 const nn::OptimizerInfo& info(const nn::OptimizerOptions& o) {
   return nn::optimizer_info(o.kind);
+}
+
+/// A row, though kinds may differ in what they say of it: then the kind's own range is the engine's
+/// to check.
+void list_own(OptionList& options, nn::OptimizerOptions& o, const nn::RuleOption& own) {
+  const std::string name = own.name;
+  bool is_one_range = true;
+  for (const nn::OptimizerInfo& kind : nn::optimizers()) {
+    const nn::RuleOption* const other = own_option(kind, name);
+    is_one_range = is_one_range && (other == nullptr || other->range == own.range);
+  }
+  const OptionList::Access<std::optional<double>> access{
+      [&o, name] {
+        const auto found = o.own.find(name);
+        return found == o.own.end() ? std::nullopt : std::optional(found->second);
+      },
+      [&o, name](std::optional<double> value) {
+        o.own.erase(name);
+        if (value) o.own.emplace(name, *value);
+      }};
+  const auto usual = [&name](const nn::OptimizerInfo& kind) -> std::optional<double> {
+    const nn::RuleOption* const option = own_option(kind, name);
+    return option == nullptr ? std::nullopt : std::optional(option->usual);
+  };
+  std::string word = name;
+  std::replace(word.begin(), word.end(), '_', '-');
+  Option& row = options(word, access, "X", concat(own.help, "; ", of_optimizers(usual)),
+                        is_one_range ? own.range : NumberRange{});
+  row.by_default(usual_values(usual));
+  row.needs(concat("--optimizer ", optimizers_with(name)),
+            [&o, name] { return own_option(info(o), name) != nullptr; });
+  if (own.has_effect == nullptr) return;
+  row.needs(own.needs, [&o, name] {
+    const nn::RuleOption* const option = own_option(info(o), name);
+    return option == nullptr || option->has_effect == nullptr ||
+           option->has_effect(nn::update_options(o));
+  });
 }
 
 }  // namespace
@@ -44,15 +84,19 @@ void list_training(OptionList& options, TrainSpec& spec) {
   options("nesterov", o.nesterov, "", "Nesterov's momentum")
       .needs(concat("--optimizer ", optimizers_with_nesterov(), " and --momentum above 0"),
              [&o] { return info(o).has_nesterov && o.momentum > 0; });
-  options("beta1", o.beta1, "X", of_optimizers(&nn::OptimizerInfo::beta1), from_up_to(0, 1))
-      .by_default(usual_values(&nn::OptimizerInfo::beta1))
+  options("beta1", o.beta1, "X", of_optimizers(std::mem_fn(&nn::OptimizerInfo::beta1)),
+          from_up_to(0, 1))
+      .by_default(usual_values(std::mem_fn(&nn::OptimizerInfo::beta1)))
       .needs("an --optimizer that has it", [&o] { return info(o).beta1.has_value(); });
-  options("beta2", o.beta2, "X", of_optimizers(&nn::OptimizerInfo::beta2), from_up_to(0, 1))
-      .by_default(usual_values(&nn::OptimizerInfo::beta2))
+  options("beta2", o.beta2, "X", of_optimizers(std::mem_fn(&nn::OptimizerInfo::beta2)),
+          from_up_to(0, 1))
+      .by_default(usual_values(std::mem_fn(&nn::OptimizerInfo::beta2)))
       .needs("an --optimizer that has it", [&o] { return info(o).beta2.has_value(); });
-  options("epsilon", o.epsilon, "X", of_optimizers(&nn::OptimizerInfo::epsilon), at_least(0))
-      .by_default(usual_values(&nn::OptimizerInfo::epsilon))
+  options("epsilon", o.epsilon, "X", of_optimizers(std::mem_fn(&nn::OptimizerInfo::epsilon)),
+          at_least(0))
+      .by_default(usual_values(std::mem_fn(&nn::OptimizerInfo::epsilon)))
       .needs("an --optimizer that has it", [&o] { return info(o).epsilon.has_value(); });
+  for (const nn::RuleOption& own : own_options()) list_own(options, o, own);
   options("weight-decay", o.weight_decay, "X", "added to the gradient; adamw, lion: decoupled",
           at_least(0));
   options("ema", spec.ema, "MOMENTUM",
