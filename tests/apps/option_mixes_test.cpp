@@ -212,7 +212,7 @@ TEST_CASE("a thousand mixes of recipe, command line and resumed run come to what
     apps::CommandLine line("train", "", "");
     apps::list(line, options);
     line.accept_recipe();
-    if (is_resumed) line.then([&] { apps::begin_as_run(scratch.path(), line); });
+    if (is_resumed) line.then([&] { begin_as_run(scratch.path(), line); });
     const Printed printed;
     try {
       (void)line.parse(words);
