@@ -44,6 +44,12 @@ struct OptionWord {
 /// "a, b or c".
 [[nodiscard]] std::string listed(const std::vector<std::string>& words);
 
+/// "5" of "+5", which std::from_chars() does not take.
+[[nodiscard]] inline std::string_view without_plus(std::string_view text) {
+  const bool has_plus = text.size() > 1 && text[0] == '+' && text[1] != '-' && text[1] != '+';
+  return has_plus ? text.substr(1) : text;
+}
+
 /// One type of field: read() throws BadOptionText, write() gives what read() takes.
 template <class T>
 struct OptionText;
@@ -75,6 +81,7 @@ struct OptionText<Bytes> {
 template <std::integral T>
 struct OptionText<T> {
   static T read(std::string_view text) {
+    text = without_plus(text);
     const char* const end = text.data() + text.size();
     T value{};
     const auto read = std::from_chars(text.data(), end, value);
@@ -94,6 +101,7 @@ struct OptionText<T> {
 template <std::floating_point T>
 struct OptionText<T> {
   static T read(std::string_view text) {
+    text = without_plus(text);
     const char* const end = text.data() + text.size();
     T value{};
     const auto read = std::from_chars(text.data(), end, value);
@@ -104,8 +112,11 @@ struct OptionText<T> {
   }
   /// The shortest number that reads back equal.
   static std::string write(T value) {
-    char text[64];
-    return {text, std::to_chars(text, text + sizeof(text), value).ptr};
+    char digits[64];
+    std::string text(digits, std::to_chars(digits, digits + sizeof(digits), value).ptr);
+    const std::size_t exponent = text.find('e');  // "1e-06" is 1e-6
+    if (exponent != std::string::npos && text[exponent + 2] == '0') text.erase(exponent + 2, 1);
+    return text;
   }
 };
 

@@ -120,7 +120,14 @@ void CommandLine::positional_many(std::string name, std::vector<std::string>& fi
 
 void CommandLine::print_help(const std::string& wanted) const {
   std::string keys;
+  std::vector<Topic> shown;  // those with more than arguments without a name
   for (const Topic& topic : topics()) {
+    const bool has_named = std::any_of(options().begin(), options().end(), [&](const auto& option) {
+      return option->topic == topic.key && !option->is_positional;
+    });
+    if (has_named) shown.push_back(topic);
+  }
+  for (const Topic& topic : shown) {
     if (topic.key == wanted) {
       std::cout << described(*this, topic);
       return;
@@ -137,10 +144,10 @@ void CommandLine::print_help(const std::string& wanted) const {
   }
   if (!wanted.empty()) {
     throw UsageError(
-        concat("--help has no topic '", wanted, "'; the topics are ", keys, "general"));
+        concat("--help has no topic '", wanted, "'; the topics are ", keys, "general, ", kTables));
   }
   std::cout << "usage: millrace " << usage_ << "\n\n" << description_ << "\n\n";
-  for (const Topic& topic : topics()) std::cout << described(*this, topic) << '\n';
+  for (const Topic& topic : shown) std::cout << described(*this, topic) << '\n';
   std::cout << general(takes_recipe_) << '\n';
 }
 

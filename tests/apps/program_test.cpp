@@ -39,5 +39,6 @@ TEST_CASE("every command explains itself") {
     const Outcome outcome = run({command, "--help"});
     CHECK(outcome.status == 0);
     CHECK(outcome.out.find(std::string("usage: millrace ") + command) == 0);
+    CHECK(outcome.out.find("(--help options)") == std::string::npos);  // a topic of nothing
   }
 }

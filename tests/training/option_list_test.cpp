@@ -59,6 +59,9 @@ TEST_CASE("values of options are read by their types and refused in one line") {
   list(options, o);
   CHECK(refusal(options, "epochs", "3").empty());
   CHECK(o.epochs == 3);
+  CHECK(refusal(options, "epochs", "+4").empty());
+  CHECK(o.epochs == 4);
+  CHECK(refusal(options, "epochs", "+-4") == "--epochs must be a whole number, not +-4");
   CHECK(refusal(options, "epochs", "0") == "--epochs must be 1 or more, not 0");
   CHECK(refusal(options, "epochs", "x") == "--epochs must be a whole number, not 'x'");
   CHECK(refusal(options, "epochs", "1.5") == "--epochs must be a whole number, not 1.5");
@@ -169,6 +172,15 @@ TEST_CASE("rows tell their default and their range") {
   options.find("patience").option->by_default("as long as it takes");
   CHECK(shown("patience") == "as long as it takes|0 or more");
   CHECK(within(0, 360, "degrees").text() == "in 0 to 360 degrees");
+}
+
+TEST_CASE("numbers are written short, and read back equal") {
+  const std::vector<std::pair<double, std::string>> texts = {
+      {1e-6, "1e-6"}, {1e-300, "1e-300"}, {2.5e+20, "2.5e+20"}, {1e+9, "1e+9"}, {0.1, "0.1"}};
+  for (const auto& [value, text] : texts) {
+    CHECK(OptionText<double>::write(value) == text);
+    CHECK(OptionText<double>::read(text) == value);
+  }
 }
 
 TEST_CASE("each number of a list is held against the range") {

@@ -22,12 +22,8 @@ std::string joined(const std::vector<std::string>& words, const char* between) {
   return text;
 }
 
-/// "1e-8" for 1e-8.
 std::string shown(double value) {
-  std::string text = concat(value);
-  const std::size_t zero = text.find("e-0");
-  if (zero != std::string::npos) text.erase(zero + 2, 1);
-  return text;
+  return OptionText<double>::write(value);
 }
 
 std::vector<std::string> names_with(bool OptimizerInfo::*what) {
