@@ -77,6 +77,8 @@ void OptionList::topic(std::string key, std::string title) {
 }
 
 Option& OptionList::add(std::string name, std::string unit, std::string help) {
+  // Update rules of a program's own bring names along.
+  MILLRACE_CHECK(find(name).option == nullptr, "there is an option --", name, " already");
   auto option = std::make_unique<Option>();
   option->name = std::move(name);
   if (!topics_.empty()) option->topic = topics_.back().key;

@@ -11,9 +11,9 @@
 
 namespace millrace {
 
-/// Fills in size, channels, model, learning rate, threads and memory budget from the data and what
-/// the process may use of the machine. Throws UsageError or Error for a model or weights that
-/// cannot be read.
+/// Fills in size, channels, model, what is usual for the optimizer, threads and memory budget from
+/// the data and what the process may use of the machine. Throws UsageError or Error for a model or
+/// weights that cannot be read.
 [[nodiscard]] TrainSpec resolve(TrainSpec spec, const Dataset& training);
 /// The part of it that is of the machine alone.
 void resolve(MachineSpec& machine);

@@ -265,3 +265,11 @@ TEST_CASE("a value that is no field is an option too") {
   options.set("rate", "none", OptionSource::command_line);
   CHECK_FALSE(kept);
 }
+
+TEST_CASE("two options of one name are a fault of whoever lists them") {
+  int one = 0, other = 0;
+  OptionList options;
+  options("rate", one, "N", "a number");
+  CHECK_THROWS_WITH(options("rate", other, "N", "another"),
+                    Contains("there is an option --rate already"));
+}

@@ -35,8 +35,8 @@ void list_own(OptionList& options, nn::OptimizerOptions& o, const nn::RuleOption
   };
   std::string word = name;
   std::replace(word.begin(), word.end(), '_', '-');
-  Option& row = options(word, access, "X", concat(own.help, "; ", of_optimizers(usual)),
-                        is_one_range ? own.range : NumberRange{});
+  const std::string help = concat(own.help, *own.help == '\0' ? "" : "; ", of_optimizers(usual));
+  Option& row = options(word, access, "X", help, is_one_range ? own.range : NumberRange{});
   row.by_default(usual_values(usual));
   row.needs(concat("--optimizer ", optimizers_with(name)),
             [&o, name] { return own_option(info(o), name) != nullptr; });
