@@ -24,8 +24,7 @@ bool lies_in(const std::string& file, const fs::path& folder) {
 }
 
 /// An old run is not replaced that this one begins with: its config.ini would name what is gone.
-/// Nor is a file that the run writes itself.
-void check_files(const TrainSpec& o, bool goes_on) {
+void check_replaced(const TrainSpec& o, bool goes_on) {
   const ModelSpec& m = o.model;
   const std::string weights = m.weights.empty() || goes_on ? "" : weights_file(m.weights).string();
   for (const std::string& file : {weights, is_model_description(m.name) ? m.name : std::string()}) {
@@ -33,6 +32,10 @@ void check_files(const TrainSpec& o, bool goes_on) {
     throw UsageError(concat("--overwrite would replace ", file,
                             ", with which this run begins; choose another --run-dir"));
   }
+}
+
+/// The log is no file that the run writes itself, and can be written.
+void check_csv_log(const TrainSpec& o) {
   const fs::path& csv = o.run.csv_log;
   if (csv.empty()) return;
   if (o.run.directory.empty()) throw UsageError("--csv-log is of a run that has a directory");
@@ -77,10 +80,10 @@ Training prepared(TrainSpec spec, std::shared_ptr<const nn::Engine> engine,
     throw UsageError("a session wants an engine to train with");
   check_rows(spec);
   check(spec);
+  check_replaced(spec, options.resumed != nullptr);
   TrainingData data = open_training_data(spec, options.watch);
-  Training training =
-      prepare_training(std::move(spec), std::move(data), std::move(engine), make_engine, options);
-  return training;
+  return prepare_training(std::move(spec), std::move(data), std::move(engine), make_engine,
+                          options);
 }
 
 RunFileOptions file_options(const Training& t) {
@@ -161,6 +164,7 @@ void TrainingSession::write_into(fs::path directory) {
     throw UsageError("a run that goes on writes into its own directory");
   }
   training_.spec.run.directory = std::move(directory);
+  check_replaced(training_.spec, false);
 }
 
 RunDirectory* TrainingSession::directory() noexcept {
@@ -234,7 +238,7 @@ TrainingResult TrainingSession::run(std::stop_token stop, const TrainingWatchers
   if (has_run_)
     throw UsageError("a session runs once; TrainingSession::resume() goes on with a run");
   check();
-  check_files(t.spec, t.resumed != nullptr);
+  check_csv_log(t.spec);
   has_run_ = true;
   if (const std::string what = t.feed->to_load(); !what.empty()) {
     SessionWatch before = watchers.before;

@@ -84,7 +84,8 @@ class TrainingSession {
   [[nodiscard]] Plan plan() const;
   /// Throws BudgetError or Error where the memory that is planned is not there.
   void check() const;
-  /// For a spec without a directory, before run(). Throws UsageError for a run that goes on.
+  /// For a spec without a directory, before run(). Throws UsageError for a run that goes on, and
+  /// where the spec's `overwrite` would replace what it begins with.
   void write_into(std::filesystem::path directory);
 
   /// Trains to the last epoch, until a callback ends it, or until `stop`. Throws StageError as
