@@ -81,7 +81,8 @@ class Pipeline {
   /// number of items and returns false at the end of the data. The slot is free again when all
   /// items that its call emitted are gone from the pipeline, and all leases that they hold. What is
   /// emitted is read from the body's signature, which must not be a template. Each run works on a
-  /// copy of the body.
+  /// copy of the body. One that holds memory besides its slots says how much, for so many slots,
+  /// with `Bytes scratch(int slots) const`: it is charged once.
   template <class T, class F>
   auto source(Stage stage, const Pool<T>& pool, F body) {
     using detail::Flaw;
@@ -97,6 +98,7 @@ class Pipeline {
                   "a source over a pool returns bool: false at the end of the data");
     if constexpr (flaw == Flaw::none) {
       using Out = detail::emitted_t<F>;
+      charge_scratch(stage, body, pool.slots());
       detail::StageSpec spec;
       spec.pool = pool.core();
       spec.make_source = detail::pool_source<T, Out>(std::move(body));
@@ -290,6 +292,16 @@ class Pipeline {
                   }) {
       const Bytes shared = body.shared_scratch();
       if (shared.count > 0) charge(stage.name + " shared scratch", 1, shared);
+    }
+  }
+  /// Of a source over so many slots.
+  template <class F>
+  void charge_scratch(const Stage& stage, const F& body, int slots) {
+    if constexpr (requires {
+                    { body.scratch(slots) } -> std::convertible_to<Bytes>;
+                  }) {
+      const Bytes scratch = body.scratch(slots);
+      if (scratch.count > 0) charge(stage.name + " scratch", 1, scratch);
     }
   }
   [[nodiscard]] int concurrency(const Stage& stage) const;
