@@ -83,8 +83,8 @@ class Pipeline {
   /// items that its call emitted are gone from the pipeline, and all leases that they hold. What is
   /// emitted is read from the body's signature, which must not be a template. Each run works on a
   /// copy of the body; one that cannot be copied runs once, and another run() is a UsageError. One
-  /// that holds memory besides its slots says how much, for so many slots, with `Bytes scratch(int
-  /// slots) const`: it is charged once.
+  /// whose items hold memory besides their slots says how much, for all slots together, with `Bytes
+  /// payload(const Pool<T>&) const`: it is charged once.
   template <class T, class F>
   auto source(Stage stage, const Pool<T>& pool, F&& body) {
     using detail::Flaw;
@@ -103,7 +103,7 @@ class Pipeline {
                   "a source over a pool returns bool: false at the end of the data");
     if constexpr (flaw == Flaw::none) {
       using Out = detail::emitted_t<Body>;
-      charge_scratch(stage, body, pool.slots());
+      charge_payload(stage, body, pool);
       detail::StageSpec spec;
       spec.pool = pool.core();
       spec.runs_once = detail::runs_once<Body>;
@@ -116,7 +116,8 @@ class Pipeline {
   /// A source of at most `bound.count` items under way: `optional<Out> body()`, a Generator<Out>,
   /// or a factory of either, `make(Position)`, which is called for each run.
   ///
-  /// A body is copied for each run; a Generator, and what else cannot be copied, runs once, and
+  /// `Bytes payload(int slots) const` of a body is what its items hold, charged once. A body is
+  /// copied for each run; a Generator, and what else cannot be copied, runs once, and
   /// another run() is a UsageError. A factory that cannot be copied is itself called again.
   ///
   /// `bound.begin` is what a factory is told; to begin elsewhere than at 0 needs one. A run that
@@ -138,7 +139,7 @@ class Pipeline {
       using Out = typename detail::Optional<detail::next_t<Make, Position>>::type;
       auto tokens = pool<detail::Nothing>(stage.name + " slots", bound.count,
                                           [] { return detail::Nothing{}; });
-      charge_scratch(stage, make, bound.count);
+      charge_payload(stage, make, bound.count);
       detail::StageSpec spec;
       spec.pool = tokens.core();
       spec.begin = bound.begin;
@@ -324,14 +325,14 @@ class Pipeline {
       if (shared.count > 0) charge(stage.name + " shared scratch", 1, shared);
     }
   }
-  /// Of a source over so many slots.
-  template <class F>
-  void charge_scratch(const Stage& stage, const F& body, int slots) {
+  /// What a source's items hold besides the slots of a pool, or of so many.
+  template <class F, class Of>
+  void charge_payload(const Stage& stage, const F& body, const Of& of) {
     if constexpr (requires {
-                    { body.scratch(slots) } -> std::convertible_to<Bytes>;
+                    { body.payload(of) } -> std::convertible_to<Bytes>;
                   }) {
-      const Bytes scratch = body.scratch(slots);
-      if (scratch.count > 0) charge(stage.name + " scratch", 1, scratch);
+      const Bytes payload = body.payload(of);
+      if (payload.count > 0) charge(stage.name + " payload", 1, payload);
     }
   }
   [[nodiscard]] int concurrency(const Stage& stage) const;

@@ -191,13 +191,13 @@ TEST_CASE("a node that cannot be copied works in a stage of concurrency 1, in on
 
 TEST_CASE("a source of slots() is charged what it holds, too") {
   struct Texts {
-    [[nodiscard]] Bytes scratch(int slots) const {
+    [[nodiscard]] Bytes payload(int slots) const {
       return static_cast<std::uint64_t>(slots) * 1_KiB;
     }
     std::optional<int> operator()() { return std::nullopt; }
   };
   Pipeline p;
   p.sink(p.source("texts", slots(3), Texts{}), "drop", [](int) {});
-  CHECK(p.plan().charges.back().name == "texts scratch");
+  CHECK(p.plan().charges.back().name == "texts payload");
   CHECK(p.plan().charges.back().total() == 3_KiB);
 }
