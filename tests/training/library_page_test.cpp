@@ -16,12 +16,15 @@
 #include <millrace/nodes/copy_to_device.h>
 #include <millrace/nodes/decode_into.h>
 #include <millrace/nodes/directory_reader.h>
+#include <millrace/nodes/each_row.h>
+#include <millrace/nodes/streamed.h>
 #include <millrace/pipeline/interrupt.h>
 #include <millrace/training/evaluation.h>
 #include <millrace/training/logger.h>
 #include <millrace/training/session.h>
 #include <millrace/training/train_step.h>
 
+#include <functional>
 #include <iostream>
 
 using namespace millrace;
@@ -107,10 +110,35 @@ double train_in_a_graph(const std::shared_ptr<const Dataset>& data, const nn::Mo
   return accuracy;
 }
 
-// ---- a source -----------------------------------------------------------------------------------
+// ---- sources ------------------------------------------------------------------------------------
 
-/// Points of the plane that are made up, labelled by whether x > y: five epochs of ten batches.
-struct Points {
+struct Point {
+  float x, y;
+};
+
+/// Made up as long as somebody asks; a function of the pass.
+Generator<Point> made_up(std::uint64_t seed, std::uint32_t pass, int count) {
+  Random random(seed, pass, 0, Purpose::user);
+  const auto place = [&] { return static_cast<float>(random.uniform(-1, 1)); };
+  for (; count > 0; --count) co_yield Point{place(), place()};
+}
+
+Stream<Lease<HostBatch>> points(Pipeline& p, const Pool<HostBatch>& host) {
+  const auto make = [](Phase phase, std::uint32_t pass) {
+    return phase == Phase::training ? made_up(1, pass, 320) : made_up(2, 0, 64);
+  };
+  auto rows = p.source("points", host, Streamed(make, {.epochs = 5}));
+  auto tickets = p.then(rows, {.name = "write", .concurrency = 2, .on_error = skip(10)},
+                        EachRow([](const Point& point, Row row) {
+                          row.values()[0] = point.x;
+                          row.values()[1] = point.y;
+                          row.label(point.x > point.y ? 1 : 0);
+                        }));
+  return p.then(p.gather(tickets), "batch", Batcher{});
+}
+
+/// The same samples, five epochs of ten batches, without validation.
+struct StampedPoints {
   static constexpr std::uint32_t kEpochs = 5, kSteps = 10;
   std::uint32_t made = 0;
 
@@ -127,26 +155,28 @@ struct Points {
       const std::span<float> point = batch->row(static_cast<std::int64_t>(i)).as<float>();
       for (float& place : point) place = static_cast<float>(random.uniform(-1, 1));
       batch->labels[i] = point[0] > point[1] ? 1 : 0;
-      batch->passes[i] = made;
-      batch->positions[i] = i;
+      batch->passes[i] = batch->tag.epoch;
+      batch->positions[i] = batch->tag.step * batch->labels.size() + i;
     }
     emit(std::move(batch));
     return ++made < kEpochs * kSteps;
   }
 };
 
-double train_on_points(const nn::Model& model) {
+/// The last loss of steps on batches of points.
+double train_on_points(
+    const nn::Model& model,
+    const std::function<Stream<Lease<HostBatch>>(Pipeline&, const Pool<HostBatch>&)>& make) {
   const std::shared_ptr<const nn::Engine> engine = cpu::make_engine();
   Pipeline p{{.name = "points", .budget = 64_MiB}};
   const auto executor =
       make_executor(p, *engine, model, {.batch = 32, .optimizer = {.learning_rate = 1.0}});
   auto host = p.pool<HostBatch>(
       "host", 3, HostBatchFactory{.sample = {2}, .dtype = DType::f32, .capacity = 32});
-  auto batches = p.source("points", host, Points{});
   auto inputs =
-      add_upload(p, batches,
+      add_upload(p, make(p, host),
                  {.batches = {.engine = engine, .sample = {2}, .dtype = DType::f32, .capacity = 32},
-                  .preprocessing = {.scale = 1}});  // the default, 1/255, is for pixels
+                  .preprocessing = {.scale = 1}});
   auto steps = p.then(inputs, {.name = "train", .on = On::engine}, TrainStep(executor));
   double loss = 0;
   p.sink(steps, {.name = "log", .on = On::blocking},
@@ -209,7 +239,7 @@ TEST_CASE("the sessions of the page for programs train, save and evaluate") {
   CHECK(losses[2] < losses[0]);
 }
 
-TEST_CASE("the loop, the graph and the source of the page for programs learn") {
+TEST_CASE("the loop, the graph and the sources of the page for programs learn") {
   const auto data = std::make_shared<const Numbered>(6400);
   CHECK(train_in_a_graph(data, nn::ModelBuilder("dense", {4, 4, 1})
                                    .flatten()
@@ -219,7 +249,10 @@ TEST_CASE("the loop, the graph and the source of the page for programs learn") {
                                    .sigmoid()
                                    .build()) == 1);
   const nn::Model line = nn::ModelBuilder("line", {2}).dense(1).sigmoid().build();
-  CHECK(train_on_points(line) < 0.4);
+  CHECK(train_on_points(line, points) < 0.4);
+  CHECK(train_on_points(line, [](Pipeline& p, const Pool<HostBatch>& host) {
+          return p.source("points", host, StampedPoints{});
+        }) < 0.4);
   const std::vector<float> places{0.9F, 0.1F, 0.2F, 0.7F, -0.5F, -0.9F, -0.4F, 0.6F};
   const std::vector<std::int32_t> labels{1, 0, 1, 0};
   const nn::Batch batch{
