@@ -137,7 +137,7 @@ Stream<Lease<HostBatch>> points(Pipeline& p, const Pool<HostBatch>& host) {
   return p.then(p.gather(tickets), "batch", Batcher{});
 }
 
-/// The same samples, five epochs of ten batches, without validation.
+/// Such samples too, in five epochs of ten batches without validation.
 struct StampedPoints {
   static constexpr std::uint32_t kEpochs = 5, kSteps = 10;
   std::uint32_t made = 0;
