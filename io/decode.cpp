@@ -112,6 +112,7 @@ class Decoder::Impl {
     }
   }
 
+  [[nodiscard]] const DecoderOptions& options() const noexcept { return options_; }
   [[nodiscard]] Bytes bytes() const noexcept {
     return resizer_.scratch_bytes() + rows_.scratch_bytes() +
            Bytes{file_.capacity() + row_.capacity() + converted_.capacity()};
@@ -243,12 +244,24 @@ class Decoder::Impl {
 
 Decoder::Decoder(DecoderOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
 Decoder::~Decoder() = default;
+Decoder::Decoder(const Decoder& other) : Decoder(other.impl_->options()) {}
 Decoder::Decoder(Decoder&&) noexcept = default;
-Decoder& Decoder::operator=(Decoder&&) noexcept = default;
+Decoder& Decoder::operator=(Decoder other) noexcept {
+  impl_.swap(other.impl_);
+  return *this;
+}
 
 void Decoder::decode(std::span<const std::byte> file, std::string_view name, ImageView target,
                      Filter filter) {
   naming(name, [&] { impl_->decode(file, target, filter); });
+}
+
+void Decoder::decode(std::span<const std::byte> file, std::string_view name,
+                     const TensorView& target, Filter filter) {
+  if (target.dtype == DType::u8) return decode(file, name, image_of(target), filter);
+  const TensorView bytes = bytes_within(target);
+  decode(file, name, image_of(bytes), filter);
+  spread_bytes(target);
 }
 
 void Decoder::decode_file(const std::filesystem::path& path, ImageView target, Filter filter) {

@@ -4,6 +4,7 @@
 
 #include <millrace/core/bytes.h>
 #include <millrace/core/colour.h>
+#include <millrace/core/shape.h>
 #include <millrace/image/filter.h>
 #include <millrace/image/image.h>
 #include <millrace/io/large_images.h>
@@ -74,7 +75,8 @@ struct DecoderOptions {
 /// the resizer, so its size costs no memory. Stricter than Pillow: a JPEG that lacks data, and a
 /// PNG with a wrong checksum or parts in an order that the format forbids, are errors.
 ///
-/// Thread safety: one Decoder a thread; it keeps its buffers from file to file.
+/// Thread safety: one Decoder a thread; it keeps its buffers from file to file. A copy has the same
+/// options, and buffers of its own.
 ///
 ///   Decoder decoder;
 ///   decoder.decode(bytes, "cats/1.jpg", {pixels.data(), 150, 150, 3}, Filter::bilinear);
@@ -82,13 +84,18 @@ class Decoder {
  public:
   explicit Decoder(DecoderOptions options = {});
   ~Decoder();
+  Decoder(const Decoder& other);
   Decoder(Decoder&&) noexcept;
-  Decoder& operator=(Decoder&&) noexcept;
+  Decoder& operator=(Decoder other) noexcept;
 
   /// Decodes and resizes the whole image into the whole target, of 1 or 3 channels. Throws Error
   /// that begins with `name`; the target is then undefined.
   void decode(std::span<const std::byte> file, std::string_view name, ImageView target,
               Filter filter);
+  /// The same into a sample of a batch, {height, width, 1 or 3}: u8, or the same numbers, 0 to 255,
+  /// as f32.
+  void decode(std::span<const std::byte> file, std::string_view name, const TensorView& target,
+              Filter filter = Filter::bilinear);
   /// Reads a file and decodes it. Errors name the path.
   void decode_file(const std::filesystem::path& path, ImageView target, Filter filter);
   /// The same of a file within another.

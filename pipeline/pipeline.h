@@ -78,13 +78,15 @@ class Pipeline {
 
   /// A source over a pool: `bool body(Lease<T>, Emit<Out>&)`, with an optional Context& at the end,
   /// is called once per free slot, never concurrently; it fills or stamps the slot, emits any
-  /// number of items and returns false at the end of the data. The slot is free again when all
+  /// number of items and returns false at the end of the data. What its items hold besides the slot
+  /// it tells by `Bytes payload(const Pool<T>&) const`. The slot is free again when all
   /// items that its call emitted are gone from the pipeline, and all leases that they hold. What is
   /// emitted is read from the body's signature, which must not be a template. Each run works on a
   /// copy of the body.
   template <class T, class F>
   auto source(Stage stage, const Pool<T>& pool, F body) {
     using detail::Flaw;
+    charge_slots(stage, body, pool);
     constexpr Flaw flaw = detail::flaw_of_pool_source<F, T>();
     static_assert(flaw != Flaw::no_copy, "a source is copied for each run, and this one cannot be");
     static_assert(
@@ -290,6 +292,16 @@ class Pipeline {
                   }) {
       const Bytes shared = body.shared_scratch();
       if (shared.count > 0) charge(stage.name + " shared scratch", 1, shared);
+    }
+  }
+  /// What a source holds for the slots of its pool besides them.
+  template <class F, class T>
+  void charge_slots(const Stage& stage, const F& body, const Pool<T>& pool) {
+    if constexpr (requires {
+                    { body.payload(pool) } -> std::convertible_to<Bytes>;
+                  }) {
+      const Bytes payload = body.payload(pool);
+      if (payload.count > 0) charge(stage.name + " payload", 1, payload);
     }
   }
   [[nodiscard]] int concurrency(const Stage& stage) const;
