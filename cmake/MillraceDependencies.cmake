@@ -53,6 +53,8 @@ millrace_dependency(WebP TARGET WebP::webpdemux DEBIAN libwebp-dev PKG_CONFIG li
 millrace_dependency(ZLIB TARGET ZLIB::ZLIB DEBIAN zlib1g-dev PKG_CONFIG zlib)
 millrace_dependency(libdeflate TARGET libdeflate::libdeflate DEBIAN libdeflate-dev
   PKG_CONFIG -ldeflate)
+millrace_dependency(LibArchive FIND 3.6 TARGET LibArchive::LibArchive DEBIAN libarchive-dev
+  PKG_CONFIG libarchive)
 millrace_dependency(LAPACKE TARGET LAPACKE::LAPACKE DEBIAN "liblapacke-dev libopenblas-dev"
   PKG_CONFIG lapacke openblas)
 millrace_dependency(HDF5C TARGET HDF5::C DEBIAN libhdf5-dev PKG_CONFIG hdf5)

@@ -2,6 +2,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/core/lower_case.h>
+#include <millrace/io/detail/named_parts.h>
 #include <millrace/io/image_walk.h>
 #include <millrace/io/run_marker.h>
 
@@ -16,26 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_folder(const fs::path& path) {
-  std::error_code ignored;
-  return fs::is_directory(path, ignored);
-}
-
-bool is_file(const fs::path& path) {
-  std::error_code ignored;
-  return fs::is_regular_file(path, ignored);
-}
-
-/// What is in a folder and not hidden, by name. Throws Error if it cannot be listed.
-std::vector<fs::path> entries_of(const fs::path& folder) {
-  std::vector<fs::path> entries;
-  for_each_entry(folder, [&](const fs::directory_entry& entry, const std::string& name) {
-    if (!name.starts_with('.')) entries.push_back(entry.path());
-  });
-  std::sort(entries.begin(), entries.end());
-  return entries;
-}
-
 /// train/ is a part of the data set and not a class if there are folders in it.
 bool has_folders(const fs::path& folder) {
   try {
@@ -44,42 +25,6 @@ bool has_folders(const fs::path& folder) {
   } catch (const Error&) {
     return false;  // who reads it will say so
   }
-}
-
-std::string name_of(const fs::path& path) {
-  return path.filename().string();
-}
-
-[[noreturn]] void fail_twice(const fs::path& a, const fs::path& b) {
-  throw Error(concat(b.parent_path().string(), ": ", name_of(a), " and ", name_of(b),
-                     " are one part twice; rename one, or name what is meant instead of the "
-                     "folder, as in ",
-                     a.string()));
-}
-
-[[noreturn]] void fail_beside(const fs::path& other, const fs::path& train) {
-  throw Error(concat(other.string(), ": would be left out, since ", name_of(train),
-                     " beside it is a part of a data set; move it away, rename ", name_of(train),
-                     " if that is a class, or name the part alone: ", train.string()));
-}
-
-/// A layout from parts, each of them once. `named` are pairs of what a part is and where.
-std::optional<DataLayout> layout_of(DataKind kind,
-                                    const std::vector<std::pair<PartKind, DataPart>>& named) {
-  std::array<const DataPart*, 3> parts{};
-  for (const auto& [what, part] : named) {
-    const DataPart*& place = parts.at(static_cast<std::size_t>(what));
-    if (place != nullptr) fail_twice(place->samples, part.samples);
-    place = &part;
-  }
-  const auto [training, validation, test] = parts;
-  if (training == nullptr) return {};
-  DataLayout layout{kind, *training};
-  if (test != nullptr) layout.test = *test;
-  if (validation != nullptr) layout.validation = *validation;
-  layout.validation_is_test = validation == nullptr && test != nullptr;
-  if (layout.validation_is_test) layout.validation = *test;
-  return layout;
 }
 
 }  // namespace
@@ -99,6 +44,11 @@ bool FolderParts::holds_images(const Folder& folder) const {
   ImageWalk walk(data_, unwatched);
   return !walk.images_below(name_of(folder.path), left_out).empty() ||
          left_out.count(LeftOutReason::unreadable) > 0;
+}
+
+bool FolderParts::hold_images() const {
+  return std::any_of(folders_.begin(), folders_.end(),
+                     [&](const Folder& folder) { return holds_images(folder); });
 }
 
 const FolderParts::Folder* FolderParts::training_with_classes() const {
