@@ -1,6 +1,5 @@
 #include <millrace/pipeline/pipeline.h>
 
-#include <millrace/pipeline/detail/hand_over.h>
 #include <millrace/pipeline/detail/rules.h>
 #include <millrace/pipeline/detail/run.h>
 #include <millrace/pipeline/threads.h>
@@ -102,6 +101,10 @@ void Pipeline::charge(std::string name, std::uint64_t count, Bytes each) {
   state().budget.charge(std::move(name), count, each);
 }
 
+void Pipeline::charge_scratch(std::string name, int count, Bytes each) {
+  if (each.count > 0) charge(std::move(name), static_cast<std::uint64_t>(count), each);
+}
+
 int Pipeline::concurrency(const Stage& stage) const {
   return stage.concurrency == kAllThreads ? state().options.threads : stage.concurrency;
 }
@@ -175,14 +178,10 @@ std::string thread_name(const Plan::Line& line) {
 Report Pipeline::run(std::stop_token stop) {
   const detail::Running running(state());
   check();
+  detail::check_loops(state_->stages, state_->options.name);
   const Plan checked = plan();
   const std::filesystem::path& trace_file = state_->options.trace;
   detail::Trace trace(!trace_file.empty());
-  for (const StageSpec& stage : state_->stages) {
-    if (stage.hand_over == nullptr || stage.hand_over->has_begun()) continue;
-    throw UsageError(concat("pipeline '", state_->options.name,
-                            "': it has a range, and runs while that is looped over"));
-  }
   for (const auto& pool : state_->pools) pool->allocate();
   for (const StageSpec& stage : state_->stages) {
     if (stage.pool != nullptr) stage.pool->allocate();

@@ -90,9 +90,7 @@ class Pipeline {
     using detail::Flaw;
     using Body = std::decay_t<F>;
     constexpr Flaw flaw = detail::flaw_of_pool_source<Body, T, F>();
-    static_assert(flaw != Flaw::no_move,
-                  "a source is copied or moved into its stage, and this one "
-                  "cannot be; std::move() what has a name and cannot be copied");
+    static_assert(flaw != Flaw::no_move, "this cannot be copied into its stage; try std::move()");
     static_assert(
         flaw != Flaw::no_signature,
         "what a source over a pool emits is read from its signature, which is no template: "
@@ -103,11 +101,9 @@ class Pipeline {
                   "a source over a pool returns bool: false at the end of the data");
     if constexpr (flaw == Flaw::none) {
       using Out = detail::emitted_t<Body>;
-      charge_payload(stage, body, pool);
-      detail::StageSpec spec;
+      charge_scratch(stage.name + " payload", 1, detail::payload_beside(body, pool));
+      detail::StageSpec spec = detail::pool_source<T, Out, Body>(std::forward<F>(body));
       spec.pool = pool.core();
-      spec.runs_once = detail::runs_once<Body>;
-      spec.make_source = detail::pool_source<T, Out, Body>(std::forward<F>(body));
       return Stream<Out>(add(Kind::source, std::move(stage), {}, std::move(spec)));
     } else {
       return Stream<detail::Refused>({});
@@ -129,9 +125,7 @@ class Pipeline {
     using detail::Flaw;
     using Make = std::decay_t<F>;
     constexpr Flaw flaw = detail::flaw_of_source<Make, Position, F>();
-    static_assert(flaw != Flaw::no_move,
-                  "a source is copied or moved into its stage, and this one "
-                  "cannot be; std::move() what has a name and cannot be copied");
+    static_assert(flaw != Flaw::no_move, "this cannot be copied into its stage; try std::move()");
     static_assert(flaw != Flaw::returns,
                   "a source without a pool is std::optional<Out> body(), a Generator<Out>, or a "
                   "factory of either, make(Position)");
@@ -139,14 +133,10 @@ class Pipeline {
       using Out = typename detail::Optional<detail::next_t<Make, Position>>::type;
       auto tokens = pool<detail::Nothing>(stage.name + " slots", bound.count,
                                           [] { return detail::Nothing{}; });
-      charge_payload(stage, make, bound.count);
-      detail::StageSpec spec;
-      spec.pool = tokens.core();
-      spec.begin = bound.begin;
-      spec.takes_position = detail::is_factory<Make, Position>;
-      spec.runs_once = detail::runs_once<Make> && !spec.takes_position;
-      spec.make_source =
+      charge_scratch(stage.name + " payload", 1, detail::payload_beside(make, bound.count));
+      detail::StageSpec spec =
           detail::value_source<Out, Position, Make>(std::forward<F>(make), bound.begin);
+      spec.pool = tokens.core();
       return Stream<Out>(add(Kind::source, std::move(stage), {}, std::move(spec)));
     } else {
       return Stream<detail::Refused>({});
@@ -167,25 +157,22 @@ class Pipeline {
   /// its stage has a concurrency above 1.
   ///
   /// A node is copied for each run and each call beside others. One that cannot be copied runs
-  /// once, with a concurrency of 1: else UsageError.
+  /// once, one call at a time: else UsageError.
   template <class In, class F>
   auto then(Stream<In> input, Stage stage, F&& body) {
     using detail::Flaw;
     using Node = std::decay_t<F>;
     constexpr Flaw flaw = detail::flaw_of_node<Node, In, F>(false);
-    static_assert(flaw != Flaw::no_move,
-                  "a node is copied or moved into its stage, and this one "
-                  "cannot be; std::move() what has a name and cannot be copied");
+    static_assert(flaw != Flaw::no_move, "this cannot be copied into its stage; try std::move()");
     static_assert(flaw != Flaw::takes,
                   "a node takes the items of its input: Out body(const In&), or with Context&");
     static_assert(flaw != Flaw::returns, "a stage that returns nothing is a sink: use sink()");
     if constexpr (flaw == Flaw::none) {
       using Out = detail::output_t<Node, In>;
       charge_scratch(stage, body);
-      detail::StageSpec spec = spec_of<In, Node>();
+      detail::StageSpec spec = detail::node_spec<In, Node>(std::forward<F>(body));
       spec.is_pending = detail::is_pending<Node, In>;
       spec.can_hold_leases = detail::can_hold_leases<Out>;
-      spec.make_body = detail::node_body<In, Node>(std::forward<F>(body));
       return Stream<Out>(add(Kind::then, std::move(stage), {input.end_}, std::move(spec)));
     } else {
       return Stream<detail::Refused>({});
@@ -233,17 +220,14 @@ class Pipeline {
     using detail::Flaw;
     using Node = std::decay_t<F>;
     constexpr Flaw flaw = detail::flaw_of_node<Node, In, F>(true);
-    static_assert(flaw != Flaw::no_move,
-                  "a node is copied or moved into its stage, and this one "
-                  "cannot be; std::move() what has a name and cannot be copied");
+    static_assert(flaw != Flaw::no_move, "this cannot be copied into its stage; try std::move()");
     static_assert(flaw != Flaw::takes,
                   "a sink takes the items of its input: void body(const In&), or with Context&");
     static_assert(flaw != Flaw::returns, "what is begun must end in a stage: use then()");
     if constexpr (flaw == Flaw::none) {
       charge_scratch(stage, body);
-      detail::StageSpec spec = spec_of<In, Node>();
-      spec.make_body = detail::node_body<In, Node>(std::forward<F>(body));
-      add(Kind::sink, std::move(stage), {input.end_}, std::move(spec));
+      add(Kind::sink, std::move(stage), {input.end_},
+          detail::node_spec<In, Node>(std::forward<F>(body)));
     }
   }
   /// The end of a stream as a range: `for (const T& item : p.range(stream))`, until its end or a
@@ -295,46 +279,18 @@ class Pipeline {
   explicit Pipeline(std::shared_ptr<detail::PipelineState> state) : state_(std::move(state)) {}
 
   [[nodiscard]] static Stage named(std::string_view name) { return {.name = std::string(name)}; }
-  /// Of a node.
-  template <class In, class F>
-  [[nodiscard]] static detail::StageSpec spec_of() {
-    detail::StageSpec spec;
-    spec.writes_input = detail::writes_input<F, In>();
-    spec.is_serial = detail::is_serial<F>();
-    spec.runs_once = detail::runs_once<F>;
-    return spec;
-  }
   void add_pool(const std::shared_ptr<detail::PoolCore>& pool);
   detail::StreamEnd add(detail::StageSpec::Kind kind, Stage stage,
                         const std::vector<detail::StreamEnd>& inputs, detail::StageSpec spec);
   [[nodiscard]] detail::PipelineState& state() const;      // checked
   [[nodiscard]] detail::PipelineState& composing() const;  // and not running
+  /// Of a node.
   template <class F>
   void charge_scratch(const Stage& stage, const F& body) {
-    if constexpr (requires {
-                    { body.scratch() } -> std::convertible_to<Bytes>;
-                  }) {
-      const Bytes scratch = body.scratch();
-      const auto count = static_cast<std::uint64_t>(concurrency(stage));
-      if (scratch.count > 0) charge(stage.name + " scratch", count, scratch);
-    }
-    if constexpr (requires {
-                    { body.shared_scratch() } -> std::convertible_to<Bytes>;
-                  }) {
-      const Bytes shared = body.shared_scratch();
-      if (shared.count > 0) charge(stage.name + " shared scratch", 1, shared);
-    }
+    charge_scratch(stage.name + " scratch", concurrency(stage), detail::scratch_of(body));
+    charge_scratch(stage.name + " shared scratch", 1, detail::shared_scratch_of(body));
   }
-  /// What a source's items hold besides the slots of a pool, or of so many.
-  template <class F, class Of>
-  void charge_payload(const Stage& stage, const F& body, const Of& of) {
-    if constexpr (requires {
-                    { body.payload(of) } -> std::convertible_to<Bytes>;
-                  }) {
-      const Bytes payload = body.payload(of);
-      if (payload.count > 0) charge(stage.name + " payload", 1, payload);
-    }
-  }
+  void charge_scratch(std::string name, int count, Bytes each);  // unless there is none
   [[nodiscard]] int concurrency(const Stage& stage) const;
 
   std::shared_ptr<detail::PipelineState> state_;

@@ -74,6 +74,36 @@ struct PendingOf<Pending<T>> {
   using type = T;
 };
 
+/// The memory that a callable says it holds: a node for each call, a node's copies together, what a
+/// source emits for a pool or for so many slots.
+template <class F>
+Bytes scratch_of(const F& f) {
+  if constexpr (requires {
+                  { f.scratch() } -> std::convertible_to<Bytes>;
+                })
+    return f.scratch();
+  else
+    return {};
+}
+template <class F, class Slots>
+Bytes payload_beside(const F& f, const Slots& slots) {
+  if constexpr (requires {
+                  { f.payload(slots) } -> std::convertible_to<Bytes>;
+                })
+    return f.payload(slots);
+  else
+    return {};
+}
+template <class F>
+Bytes shared_scratch_of(const F& f) {
+  if constexpr (requires {
+                  { f.shared_scratch() } -> std::convertible_to<Bytes>;
+                })
+    return f.shared_scratch();
+  else
+    return {};
+}
+
 // ---- nodes: Out(const In&) or Out(const In&, Context&), or the same with In&; Out may be optional
 // or Pending --------------------------------------------------------------------------------------
 
@@ -186,9 +216,15 @@ class NodeBody final : public Body {
 };
 
 template <class In, class F>
-std::function<std::unique_ptr<Body>()> node_body(F f) {
-  return
-      [given = Given<F>(std::move(f))] { return std::make_unique<NodeBody<In, F>>(given.take()); };
+StageSpec node_spec(F f) {
+  StageSpec spec;
+  spec.writes_input = writes_input<F, In>();
+  spec.is_serial = is_serial<F>();
+  spec.runs_once = runs_once<F>;
+  spec.make_body = [given = Given<F>(std::move(f))] {
+    return std::make_unique<NodeBody<In, F>>(given.take());
+  };
+  return spec;
 }
 
 // ---- with, gather and join ----------------------------------------------------------------------

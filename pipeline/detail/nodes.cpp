@@ -240,11 +240,18 @@ RangeNode::RangeNode(RunContext run, const StageSpec& spec, int index, bool rest
   spec.hand_over->connect(this, run.control.token());
 }
 
+RangeNode::~RangeNode() {
+  // What the loop did with this node comes before its end: said where it can be seen, since
+  // oneTBB's word for it, the reservation, is hidden in its library.
+  (void)held_.load(std::memory_order_acquire);
+}
+
 void RangeNode::work(Message message) {
   if (message.kind == Message::Kind::wake) return spec_.hand_over->wake_loop();
   if (!message.item) return counters_.leave(Clock::now());
   // Whoever has the item keeps the run, and with it this node, from ending.
   run_.graph.reserve_wait();
+  held_.fetch_add(1, std::memory_order_relaxed);
   HandOver::Pushed pushed = HandOver::Pushed::refused;
   try {
     if (!run_.control.is_ending()) pushed = spec_.hand_over->push(message);
@@ -286,7 +293,9 @@ void RangeNode::drop_item(Message message) noexcept {
 void RangeNode::leave(Message message, Clock::time_point now) noexcept {
   counters_.leave(now);
   message = {};  // the last lease before the reservation
-  run_.graph.release_wait();
+  oneapi::tbb::flow::graph& graph = run_.graph;
+  held_.fetch_sub(1, std::memory_order_release);
+  graph.release_wait();
 }
 
 }  // namespace millrace::detail

@@ -74,6 +74,7 @@ class BodyNode final : public Node {
 class RangeNode final : public Node, private HandsOver {
  public:
   RangeNode(RunContext run, const StageSpec& spec, int index, bool restores_order);
+  ~RangeNode() override;
   [[nodiscard]] std::uint64_t movement() const override {
     return counters_.movement() + slot_of_loop_.movement();
   }
@@ -90,7 +91,8 @@ class RangeNode final : public Node, private HandsOver {
   void wake_loop() noexcept;
 
   CallSlot slot_of_loop_;
-  Clock::time_point begun_;  // of the loop
+  Clock::time_point begun_;            // of the loop
+  std::atomic<std::int64_t> held_{0};  // items that wait or are in the loop
 };
 
 /// Parks items until the pool has a slot for them.

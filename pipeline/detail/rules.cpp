@@ -1,5 +1,7 @@
 #include <millrace/pipeline/detail/rules.h>
 
+#include <millrace/pipeline/detail/hand_over.h>
+
 #include <algorithm>
 
 namespace millrace::detail {
@@ -155,6 +157,14 @@ void check_runs(const std::vector<StageSpec>& stages) {
                             "': what it was given cannot be copied, and has run; for another run ",
                             is_of_slots ? "give a factory, make(Position), that makes it"
                                         : "give one that can be copied"));
+  }
+}
+
+void check_loops(const std::vector<StageSpec>& stages, const std::string& pipeline) {
+  for (const StageSpec& spec : stages) {
+    if (spec.hand_over == nullptr || spec.hand_over->has_begun()) continue;
+    throw UsageError(
+        concat("pipeline '", pipeline, "': it has a range, and runs while that is looped over"));
   }
 }
 

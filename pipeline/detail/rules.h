@@ -17,5 +17,7 @@ void check_added(const std::vector<StageSpec>& stages, const std::string& pipeli
 
 /// Throws UsageError if a stage has run and cannot run once more.
 void check_runs(const std::vector<StageSpec>& stages);
+/// Throws UsageError if a stage is a range that nobody loops over.
+void check_loops(const std::vector<StageSpec>& stages, const std::string& pipeline);
 
 }  // namespace millrace::detail

@@ -24,6 +24,12 @@ bool are_of_one_lane(const StageSpec& a, const StageSpec& b) {
   return is_engine_body(a) && is_engine_body(b) && a.options.lane == b.options.lane;
 }
 
+/// Whether a stage may work on the thread of its input: the engine's both, or a range, where an
+/// item only joins a queue.
+bool can_follow_directly(const StageSpec& spec, const StageSpec& input) {
+  return spec.hand_over != nullptr || (are_of_one_lane(spec, input) && !input.is_pending);
+}
+
 /// The threads, graph and nodes of one run. The graph is declared before its nodes and the lanes
 /// after them: lanes end first, the graph last.
 class Run {
@@ -85,11 +91,8 @@ class Run {
     const bool restores_order =
         concurrency == 1 && !input_is_ordered && spec.options.order == Order::source;
     const StageSpec* const input = spec.inputs.empty() ? nullptr : &stage(spec.inputs.front());
-    // What a range is given only joins its queue, so it may come from the thread of its input.
-    const bool is_range = spec.hand_over != nullptr;
-    follows_directly_.push_back(
-        input != nullptr && !restores_order &&
-        (is_range || (are_of_one_lane(spec, *input) && !input->is_pending)));
+    follows_directly_.push_back(input != nullptr && !restores_order &&
+                                can_follow_directly(spec, *input));
     is_ordered_.push_back(
         spec.kind == Kind::source || spec.kind == Kind::gather ||
         (concurrency == 1 && !spec.is_pending && (input_is_ordered || restores_order)));
@@ -107,12 +110,11 @@ class Run {
       case Kind::join: nodes_.push_back(std::make_unique<JoinNode>(context_, spec, index)); break;
       case Kind::then:
       case Kind::sink:
-        if (is_range) {
+        if (spec.hand_over != nullptr)
           nodes_.push_back(std::make_unique<RangeNode>(context_, spec, index, restores_order));
-          break;
-        }
-        nodes_.push_back(
-            std::make_unique<BodyNode>(context_, spec, index, concurrency, lane, restores_order));
+        else
+          nodes_.push_back(
+              std::make_unique<BodyNode>(context_, spec, index, concurrency, lane, restores_order));
         break;
     }
   }

@@ -109,10 +109,13 @@ class PoolSource final : public SourceBody {
 };
 
 template <class T, class Out, class F>
-std::function<std::unique_ptr<SourceBody>()> pool_source(F f) {
-  return [given = Given<F>(std::move(f))] {
+StageSpec pool_source(F f) {
+  StageSpec spec;
+  spec.runs_once = runs_once<F>;
+  spec.make_source = [given = Given<F>(std::move(f))] {
     return std::make_unique<PoolSource<T, Out, F>>(given.take());
   };
+  return spec;
 }
 
 // ---- sources of values: optional<Out>(), or a factory of such or of a Generator<Out> ------------
@@ -189,21 +192,26 @@ class ValueSource final : public SourceBody {
 
 /// A factory is called for each run: a copy of it or, where it cannot be copied, itself.
 template <class Out, class At, class F>
-std::function<std::unique_ptr<SourceBody>()> value_source(F f, At begin) {
+StageSpec value_source(F f, At begin) {
+  StageSpec spec;
+  spec.begin = begin;
+  spec.takes_position = is_factory<F, At>;
+  spec.runs_once = runs_once<F> && !spec.takes_position;
   if constexpr (is_factory<F, At>) {
     // The factory outlives the coroutine, whose frame may refer to the captures of a lambda.
     using Made = ValueSource<Out, typename Started<F, At>::type, std::shared_ptr<F>>;
-    return [factory = std::make_shared<F>(std::move(f)), begin]() -> std::unique_ptr<SourceBody> {
+    spec.make_source = [factory = std::make_shared<F>(std::move(f)), begin] {
       std::shared_ptr<F> make = factory;
       if constexpr (!runs_once<F>) make = std::make_shared<F>(*factory);
       return std::make_unique<Made>(make, [&make, &begin] { return (*make)(begin); });
     };
   } else {
-    return [given = Given<F>(std::move(f))]() -> std::unique_ptr<SourceBody> {
-      return std::make_unique<ValueSource<Out, F, Nothing>>(Nothing{},
-                                                            [&given] { return given.take(); });
+    using Made = ValueSource<Out, F, Nothing>;
+    spec.make_source = [given = Given<F>(std::move(f))] {
+      return std::make_unique<Made>(Nothing{}, [&given] { return given.take(); });
     };
   }
+  return spec;
 }
 
 }  // namespace detail

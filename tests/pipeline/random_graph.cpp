@@ -2,6 +2,8 @@
 
 #include "pipeline/random_world.h"
 
+#include <millrace/pipeline/range.h>
+
 #include <algorithm>
 #include <thread>
 #include <tuple>
@@ -31,11 +33,16 @@ class Builder {
     const std::uint64_t sources = 1 + below(3);
     for (std::uint64_t i = 0; i < sources; ++i) add_source();
     for (std::uint64_t i = 2 + below(7); i > 0; --i) grow();
-    while (!open_.empty()) end(take());
+    while (open_.size() > 1) end(take());
+    const Branch last = take();
+    const bool is_looped_over = world_->seed % 3 == 0;
+    if (!is_looped_over) end(last);
     GraphResult result;
-    result.plan = pipeline_->plan().text();
     try {
-      result.was_stopped = pipeline_->run(world_->stop.get_token()).stopped;
+      if (is_looped_over)
+        loop_over(last, result);
+      else
+        run(result);
     } catch (const StageError& error) {
       result.has_failed = true;
       const std::string what = error.what();
@@ -49,6 +56,28 @@ class Builder {
   }
 
  private:
+  void run(GraphResult& result) {
+    result.plan = pipeline_->plan().text();
+    result.was_stopped = pipeline_->run(world_->stop.get_token()).stopped;
+  }
+
+  /// Every fourth time the loop is left in the middle.
+  void loop_over(const Branch& branch, GraphResult& result) {
+    const std::uint64_t last = world_->seed % 4 == 0 ? branch.length / 2 : branch.length;
+    expected_ += branch.length;
+    Range<Thing> range = pipeline_->range(branch.stream, world_->stop.get_token());
+    result.plan = range.plan().text();
+    std::uint64_t next = 0;
+    for (const Thing& thing : range) {
+      if (thing.number < next) world_->out_of_order = true;
+      next = thing.number + 1;
+      delay(world_->seed, thing.number);
+      ++world_->delivered;
+      if (thing.number == last) break;
+    }
+    result.was_stopped = range.report().stopped;
+  }
+
   void judge(GraphResult& result) {
     result.delivered = world_->delivered;
     for (const StageReport& stage : pipeline_->last_report().stages) {

@@ -1,4 +1,4 @@
-// told: std::move() what has a name
+// told: try std::move()
 #include <millrace/pipeline/range.h>
 
 using namespace millrace;

@@ -1,4 +1,4 @@
-// told: a node is copied or moved into its stage
+// told: this cannot be copied into its stage
 #include <millrace/pipeline/range.h>
 
 #include <atomic>
