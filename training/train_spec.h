@@ -129,7 +129,7 @@ struct RunSpec {
 };
 
 struct TrainSpec {
-  DataSpec data;
+  DataSpec data{};
   ModelSpec model{};
   std::uint32_t epochs = 10;
   std::int64_t batch = 32;
