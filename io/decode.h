@@ -19,6 +19,8 @@
 
 namespace millrace {
 
+class RandomAccessFile;
+
 /// What the header of an image says.
 struct ImageInfo {
   const char* format = "";  ///< "JPEG", "PNG", "BMP", "GIF", "PNM", "PSD", "TGA", "TIFF" or "WebP"
@@ -27,6 +29,14 @@ struct ImageInfo {
   int channels = 0;  ///< as stored: 1 grey, 2 with alpha, 3 RGB or a palette, 4 with alpha or CMYK
   int orientation = 1;  ///< EXIF's, 1 to 8, for sizes as stored (image/orientation.h); of TIFF 1,
                         ///< since such files are always turned
+};
+
+/// A file that lies within another, as in an archive.
+struct FilePart {
+  const RandomAccessFile& in;
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+  std::string_view name{};  ///< for messages
 };
 
 /// Reads the header only. Throws Error that begins with `name`. Thread-safe.
@@ -88,8 +98,11 @@ class Decoder {
               Filter filter = Filter::bilinear);
   /// Reads a file and decodes it. Errors name the path.
   void decode_file(const std::filesystem::path& path, ImageView target, Filter filter);
+  /// The same of a file within another.
+  void decode_file(const FilePart& file, ImageView target, Filter filter);
   /// Reads a file's header, from its first 64 KiB where they hold it.
   [[nodiscard]] ImageInfo info(const std::filesystem::path& path);
+  [[nodiscard]] ImageInfo info(const FilePart& file);
   /// Converts channels (1, 2, 3 or 4, as in ImageInfo without CMYK) and resizes pixels that need no
   /// decoding.
   void fit(ConstImageView source, ImageView target, Filter filter);
