@@ -2,9 +2,13 @@
 
 #include <millrace/core/error.h>
 #include <millrace/core/shown_text.h>
+#include <millrace/io/decode.h>
+#include <millrace/io/files.h>
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <system_error>
 
 namespace millrace {
 
@@ -64,6 +68,21 @@ const std::vector<std::string>& Dataset::targets() const noexcept {
 
 void Dataset::target(std::uint32_t, std::span<float> values) const {
   MILLRACE_CHECK(values.empty(), "a data set that has targets() has target(), too");
+}
+
+ImageInfo Dataset::info(std::uint32_t index, Decoder& decoder) const {
+  return decoder.info(name(index));
+}
+
+// Reading a pipe would take away what is in it, so that only files are opened.
+std::optional<FileStart> Dataset::read_start(std::uint32_t index, std::span<std::byte> into) const {
+  const std::filesystem::path path = name(index);
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) return {};
+  FileStart start;
+  start.read = millrace::read_start(path, into, error);
+  start.length = std::filesystem::file_size(path, error);
+  return start;
 }
 
 const LeftOut& Dataset::left_out() const noexcept {

@@ -19,6 +19,7 @@ struct EvaluationRequest {
   bool held_out = false;  ///< only the share that the run kept back of its data
   std::vector<std::string> class_names;  ///< for numbers, or empty
   CsvOptions table{};                    ///< as the options say and the model's data were
+  bool skips_damage = false;             ///< OpenOptions::skips_damage
 };
 
 struct EvaluationData {

@@ -57,7 +57,7 @@ std::string other_outputs(const nn::Model& model, const std::string& of_data) {
 
 }  // namespace
 
-std::string listed(const std::vector<std::string>& names) {
+std::string list_of_names(const std::vector<std::string>& names) {
   constexpr std::size_t kMost = 8;
   std::string text = names.empty() ? "none" : "";
   for (std::size_t i = 0; i < std::min(names.size(), kMost); ++i) {
@@ -106,8 +106,8 @@ std::string outputs_problem(const nn::Model& model, std::int64_t classes) {
 
 std::string outputs_problem(const nn::Model& model, const std::vector<std::string>& targets) {
   if (output_width(model) == static_cast<std::int64_t>(targets.size())) return {};
-  return other_outputs(
-      model, concat(targets.size(), ' ', plural(targets.size(), "target"), ": ", listed(targets)));
+  return other_outputs(model, concat(targets.size(), ' ', plural(targets.size(), "target"), ": ",
+                                     list_of_names(targets)));
 }
 
 void check_labels(const nn::Model& model, const Dataset& dataset, const std::string& where) {

@@ -27,7 +27,7 @@ namespace millrace {
 void check_labels(const nn::Model& model, const Dataset& dataset, const std::string& where);
 
 /// "a, b, c", of many the first eight, or "none". For messages.
-[[nodiscard]] std::string listed(const std::vector<std::string>& names);
+[[nodiscard]] std::string list_of_names(const std::vector<std::string>& names);
 
 /// Throws Error, naming the model that a command loaded, for the first of these; with `classes` for
 /// data of more classes than a model without names of its own can tell.

@@ -123,13 +123,13 @@ void check_fit(const nn::Model& model, const std::string& file, const Shape& inp
     const std::string count = outputs_problem(model, training.targets());
     if (!count.empty()) refuse(count);
     if (!model.targets.empty() && model.targets != training.targets()) {
-      refuse("the targets of the model are ", listed(model.targets), ", of the data ",
-             listed(training.targets()), "; give the data's columns its names and order");
+      refuse("the targets of the model are ", list_of_names(model.targets), ", of the data ",
+             list_of_names(training.targets()), "; give the data's columns its names and order");
     }
     return;
   }
   if (!model.targets.empty()) {
-    refuse("the model gives targets, ", listed(model.targets),
+    refuse("the model gives targets, ", list_of_names(model.targets),
            ", and the data have classes; say which columns are targets: --targets A,B,...");
   }
   const std::vector<std::string>& classes = training.classes();

@@ -43,7 +43,7 @@ void print_classes(const nn::Model& model) {
   if (!model.targets.empty()) {
     std::cout << '\n'
               << model.targets.size() << ' ' << plural(model.targets.size(), "target") << ": "
-              << shown(listed(model.targets)) << '\n';
+              << shown(list_of_names(model.targets)) << '\n';
     return;
   }
   if (model.classes.empty()) {

@@ -207,9 +207,9 @@ int train(const Arguments& arguments) {
       "train", "train DATA [OPTIONS]",
       "Trains a model to tell classes apart. DATA is a folder with one folder of\n"
       "images for each class, or holds train/ and val/ or test/ of such; or it is an\n"
-      "IDX data set or a CSV file of numbers with the class in the last column. Files in\n"
-      "folders that are no images are left out and counted. What is not said is chosen\n"
-      "and printed.");
+      "IDX data set, tar shards (as of WebDataset) or a CSV file of numbers with the class\n"
+      "in the last column. Files in folders that are no images are left out and counted.\n"
+      "What is not said is chosen and printed.");
   list(line, options);
   line.accept_recipe();
   line.then([&] { begin_as_asked(line, options); });
