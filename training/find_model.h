@@ -48,7 +48,8 @@ namespace millrace {
 [[nodiscard]] nn::Model describe_model(const std::string& command, const std::string& model,
                                        const Shape& input, std::int64_t outputs);
 
-/// Names of the classes, in the order of the labels; "0", "1", ... where the model has none.
+/// Names of the classes, in the order of the labels; "0", "1", ... where the model has none. Empty
+/// for a model with targets.
 [[nodiscard]] std::vector<std::string> class_names(const nn::Model& model);
 
 /// Elements of the model's output.
