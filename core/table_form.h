@@ -21,8 +21,9 @@ struct TableForm {
   std::vector<std::string> columns{};  ///< features in the model's order; empty: there are no names
   std::string label{};                 ///< the name of the label's column; empty: it has none
   std::int64_t label_column = 0;       ///< its place in the table, from 1; 0: not known, the last
-  std::optional<bool> header{};        ///< whether the first line is one, where that was said
-  char separator = '\0';               ///< between columns, where that was said; '\0': a comma
+  std::vector<std::int64_t> target_columns{};  ///< the places of targets, likewise; empty: none
+  std::optional<bool> header{};  ///< whether the first line is one, where that was said
+  char separator = '\0';         ///< between columns, where that was said; '\0': a comma
 
   friend bool operator==(const TableForm&, const TableForm&) = default;
 };

@@ -213,6 +213,9 @@ std::shared_ptr<const Dataset> name_classes(std::shared_ptr<const Dataset> datas
                                             std::span<const std::string> given) {
   check_given(given);
   if (given.empty()) return dataset;
+  if (dataset->classes().empty()) {
+    throw UsageError(concat("--class-names gives names to classes, and ", where, " has none"));
+  }
   if (!are_numbers(dataset->classes())) {
     throw UsageError(concat("--class-names gives names to classes that are numbers; ", where,
                             " has names of its own: ", listed(dataset->classes())));

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string_view>
 #include <utility>
 
@@ -60,7 +61,8 @@ class CsvDataset::Parser {
   void check_columns() const {
     const bool is_enough = !options_.needs_label && options_.features < 2;
     if (cells().size() > 1 || is_enough) return;
-    fail("one column; expected features", options_.needs_label ? " and the label" : "", ", with ",
+    const char* const more = options_.wanted_targets().empty() ? " and the label" : " and targets";
+    fail("one column; expected features", options_.needs_label ? more : "", ", with ",
          separator_name(records_.separator()), " between", other_separator());
   }
 
@@ -77,6 +79,14 @@ class CsvDataset::Parser {
     form.header = options_.header ? options_.header : options_.known.header;
     if (separator_of(options_) != ',') form.separator = separator_of(options_);
     into_.notes_ = columns_.notes;
+    if (!options_.needs_label) return;
+    for (std::size_t i = 0; i < columns_.targets.size(); ++i) {
+      const std::ptrdiff_t place = columns_.targets[i];
+      form.target_columns.push_back(place + 1);
+      const bool is_told = options_.targets.empty() || columns_.names.empty();
+      into_.target_names_.push_back(is_told ? options_.wanted_targets()[i]
+                                            : columns_.names[static_cast<std::size_t>(place)]);
+    }
   }
 
   void add() {
@@ -91,6 +101,11 @@ class CsvDataset::Parser {
       if (role >= 0) into_.values_[row + static_cast<std::size_t>(role)] = feature(i);
       if (role == CsvColumns::kLabel && options_.needs_label) into_.labels_.push_back(label(i));
     }
+    if (options_.needs_label) {
+      for (const std::ptrdiff_t place : columns_.targets) {
+        into_.targets_.push_back(target(static_cast<std::size_t>(place)));
+      }
+    }
     ++into_.rows_;
   }
 
@@ -104,6 +119,10 @@ class CsvDataset::Parser {
   }
   [[nodiscard]] float feature(std::size_t column) const {
     return static_cast<float>(number(column));
+  }
+  [[nodiscard]] float target(std::size_t column) const {
+    const bool is_unknown = detail::csv_value(cells()[column]).kind == CsvKind::missing;
+    return is_unknown ? std::numeric_limits<float>::quiet_NaN() : feature(column);
   }
   [[nodiscard]] std::int32_t label(std::size_t column) const {
     const CsvCell& cell = cells()[column];
@@ -167,6 +186,7 @@ CsvDataset::CsvDataset(std::filesystem::path path, std::vector<std::string> clas
   if (rows_ == 0) throw Error(file_ + ": no samples; expected lines of numbers");
   values_.shrink_to_fit();
   labels_.shrink_to_fit();
+  targets_.shrink_to_fit();
   if (!labels_.empty()) name_classes();
 }
 
@@ -186,6 +206,13 @@ int CsvDataset::label(std::uint32_t index) const {
   return labels_.empty() ? 0 : labels_.at(index);
 }
 
+void CsvDataset::target(std::uint32_t index, std::span<float> values) const {
+  const std::size_t width = target_names_.size();
+  MILLRACE_CHECK(index < size() && values.size() == width, "targets of sample ", index, " of ",
+                 size(), ": ", values.size(), " of ", width);
+  std::copy_n(targets_.begin() + static_cast<std::ptrdiff_t>(index * width), width, values.begin());
+}
+
 std::string CsvDataset::name(std::uint32_t index) const {
   return concat(file_, " #", index);
 }
@@ -199,7 +226,7 @@ std::vector<std::string> CsvDataset::notes() const {
 
 Bytes CsvDataset::index_bytes() const noexcept {
   return {sizeof(*this) + values_.capacity() * sizeof(float) +
-          labels_.capacity() * sizeof(std::int32_t)};
+          labels_.capacity() * sizeof(std::int32_t) + targets_.capacity() * sizeof(float)};
 }
 
 void CsvDataset::load(std::uint32_t index, TensorView target, Filter, Decoder&) const {

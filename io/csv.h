@@ -1,5 +1,5 @@
 #pragma once
-// Tables of numbers as a data set: a class and features, columns in any order.
+// Tables of numbers as a data set: a class or targets, and features, columns in any order.
 
 #include <millrace/core/table_form.h>
 #include <millrace/io/csv_options.h>
@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,8 @@ namespace millrace {
 ///
 /// Where both this header and known.columns have names, columns are found by name, others are left
 /// out, and so says a note. Else they go by their order. Classes are "0", "1", ... unless names are
-/// given.
+/// given. With options.targets there are targets in place of classes, of which a cell without a
+/// value is unknown; they are called what their columns are, or what options.targets says.
 class CsvDataset final : public Dataset {
  public:
   /// Throws Error with line, column and what to do: a cell that is no number, another number of
@@ -40,6 +42,10 @@ class CsvDataset final : public Dataset {
   }
   /// 0 where there is no column of labels.
   [[nodiscard]] int label(std::uint32_t index) const override;
+  [[nodiscard]] const std::vector<std::string>& targets() const noexcept override {
+    return target_names_;
+  }
+  void target(std::uint32_t index, std::span<float> values) const override;
   [[nodiscard]] std::string name(std::uint32_t index) const override;
   [[nodiscard]] std::string place() const override { return file_; }
   [[nodiscard]] Bytes index_bytes() const noexcept override;
@@ -61,6 +67,8 @@ class CsvDataset final : public Dataset {
   std::vector<float> values_;         // [size()][features_]
   std::vector<std::int32_t> labels_;  // empty without a column of them
   std::vector<std::string> classes_;
+  std::vector<float> targets_;  // [size()][target_names_.size()]
+  std::vector<std::string> target_names_;
   TableForm form_;
   std::vector<std::string> notes_;
 };

@@ -1,6 +1,10 @@
 #include <millrace/io/dataset.h>
 
+#include <millrace/core/error.h>
 #include <millrace/core/shown_text.h>
+
+#include <algorithm>
+#include <cmath>
 
 namespace millrace {
 
@@ -28,10 +32,38 @@ std::vector<std::string> Dataset::class_notes() const {
 
 std::vector<std::uint64_t> count_classes(const Dataset& dataset) {
   std::vector<std::uint64_t> counts(dataset.classes().size());
+  if (counts.empty()) return counts;
   for (std::uint32_t i = 0; i < dataset.size(); ++i) {
     ++counts[static_cast<std::size_t>(dataset.label(i))];
   }
   return counts;
+}
+
+std::vector<TargetRange> target_ranges(const Dataset& dataset) {
+  std::vector<TargetRange> ranges(dataset.targets().size());
+  std::vector<float> values(ranges.size());
+  for (std::uint32_t i = 0; i < dataset.size() && !ranges.empty(); ++i) {
+    dataset.target(i, values);
+    for (std::size_t j = 0; j < values.size(); ++j) {
+      const float value = values[j];
+      if (std::isnan(value)) continue;
+      TargetRange& range = ranges[j];
+      range.least = range.known == 0 ? value : std::min(range.least, value);
+      range.greatest = range.known == 0 ? value : std::max(range.greatest, value);
+      range.is_label = range.is_label && (value == 0 || value == 1);
+      range.mean += (static_cast<double>(value) - range.mean) / ++range.known;
+    }
+  }
+  return ranges;
+}
+
+const std::vector<std::string>& Dataset::targets() const noexcept {
+  static const std::vector<std::string> kNone;
+  return kNone;
+}
+
+void Dataset::target(std::uint32_t, std::span<float> values) const {
+  MILLRACE_CHECK(values.empty(), "a data set that has targets() has target(), too");
 }
 
 const LeftOut& Dataset::left_out() const noexcept {

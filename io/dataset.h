@@ -9,6 +9,7 @@
 #include <millrace/io/left_out.h>
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -27,10 +28,17 @@ class Dataset {
   Dataset& operator=(const Dataset&) = delete;
 
   [[nodiscard]] virtual std::uint32_t size() const noexcept = 0;
-  /// Names of the classes; a label is an index into them.
+  /// Names of the classes; a label is an index into them. Empty where there are none, as where
+  /// there are targets.
   [[nodiscard]] virtual const std::vector<std::string>& classes() const noexcept = 0;
   /// The class of a sample, in [0, classes().size()). Requires: index < size(), here and below.
+  /// Where there are targets, nobody asks.
   [[nodiscard]] virtual int label(std::uint32_t index) const = 0;
+  /// Names of the numbers that a model is to give for a sample: quantities, or several labels, each
+  /// 0 or 1. Empty where a class says what samples are.
+  [[nodiscard]] virtual const std::vector<std::string>& targets() const noexcept;
+  /// Writes them, targets().size() of them; NaN is one that is not known.
+  virtual void target(std::uint32_t index, std::span<float> values) const;
   /// For messages: "data/cats/1.jpg", "train-images-idx3-ubyte.gz #17".
   [[nodiscard]] virtual std::string name(std::uint32_t index) const = 0;
   /// For messages: what holds the samples, "data/train"; empty if they are in no file.
@@ -56,7 +64,17 @@ class Dataset {
   [[nodiscard]] virtual const LeftOut& left_out() const noexcept;
 };
 
-/// How many samples a data set has of each of its classes.
+/// How many samples a data set has of each of its classes; nothing where it has none.
 [[nodiscard]] std::vector<std::uint64_t> count_classes(const Dataset& dataset);
+
+/// What is known of a target.
+struct TargetRange {
+  std::uint32_t known = 0;        ///< samples of which it is known
+  float least = 0, greatest = 0;  ///< of those; 0 where there are none
+  double mean = 0;
+  bool is_label = true;  ///< all that is known is 0 or 1
+};
+/// Of each target. Looks at all samples.
+[[nodiscard]] std::vector<TargetRange> target_ranges(const Dataset& dataset);
 
 }  // namespace millrace

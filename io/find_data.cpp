@@ -89,7 +89,9 @@ OpenOptions beside(const Dataset& training, OpenOptions options) {
   options.is_companion = true;
   if (training.table() == nullptr) return options;
   options.table.known = *training.table();
+  options.table.known_targets = training.targets();
   options.table.label.clear();  // known by its name now, and a number may be another column's
+  options.table.targets.clear();
   return options;
 }
 

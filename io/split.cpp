@@ -46,8 +46,9 @@ Split split(std::span<const std::int32_t> labels, double fraction, std::uint64_t
 }
 
 Split split(const Dataset& dataset, double fraction, std::uint64_t seed) {
-  std::vector<std::int32_t> labels(dataset.size());
-  for (std::uint32_t i = 0; i < dataset.size(); ++i) labels[i] = dataset.label(i);
+  std::vector<std::int32_t> labels(dataset.size());  // of targets: all are of one kind
+  const bool has_classes = dataset.targets().empty();
+  for (std::uint32_t i = 0; i < dataset.size() && has_classes; ++i) labels[i] = dataset.label(i);
   return split(labels, fraction, seed);
 }
 

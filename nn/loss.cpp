@@ -157,6 +157,7 @@ Loss default_loss(const Model& model) {
     const char* const activation = loss_info(loss).activation;
     if (activation != nullptr && last == activation) return loss;
   }
+  if (!model.targets.empty()) return Loss::mean_squared_error;
   const bool is_one = summarize(model).back().output.elements() == 1;
   return is_one ? Loss::sigmoid_cross_entropy : Loss::softmax_cross_entropy;
 }

@@ -35,7 +35,7 @@ struct Model;
 [[nodiscard]] Smoothing smoothing_of(Loss loss, std::int64_t outputs, double label_smoothing);
 
 /// The loss that belongs to the model's last layer: softmax or sigmoid. A model that ends in
-/// neither: sigmoid for one output, softmax for more.
+/// neither: sigmoid for one output, softmax for more; mean squared error where it has targets.
 [[nodiscard]] Loss default_loss(const Model& model);
 
 /// Sums over samples; means are the reader's business.

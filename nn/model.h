@@ -89,7 +89,10 @@ struct Model {
   std::vector<Layer> layers;
   Preprocessing preprocessing;
   std::vector<std::string> classes;  ///< in the order of the labels; may be empty
-  TableForm table{};                 ///< of what it learnt from; says nothing of other data
+  /// Of each output what it is, where they are numbers or several labels (Dataset::targets), and
+  /// then there are no classes; else empty.
+  std::vector<std::string> targets{};
+  TableForm table{};  ///< of what it learnt from; says nothing of other data
 
   friend bool operator==(const Model&, const Model&) = default;
 };

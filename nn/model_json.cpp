@@ -145,6 +145,7 @@ Json json_of(const TableForm& table) {
   if (!table.columns.empty()) json["columns"] = table.columns;
   if (!table.label.empty()) json["label"] = table.label;
   if (table.label_column != 0) json["label_column"] = table.label_column;
+  if (!table.target_columns.empty()) json["target_columns"] = table.target_columns;
   if (table.header) json["header"] = *table.header;
   if (table.separator != '\0') json["separator"] = std::string(1, table.separator);
   return json;
@@ -156,6 +157,7 @@ TableForm table_from(const Json& json) {
   fields.optional("columns", result.columns);
   fields.optional("label", result.label);
   fields.optional("label_column", result.label_column);
+  fields.optional("target_columns", result.target_columns);
   if (fields.find("header") != nullptr) fields.required("header", result.header.emplace());
   std::string separator;
   fields.optional("separator", separator);
@@ -182,6 +184,7 @@ std::string to_json(const Model& model) {
       std::vector<std::int64_t>(model.input.extents().begin(), model.input.extents().end());
   json["preprocessing"] = json_of(model.preprocessing);
   json["classes"] = model.classes;
+  if (!model.targets.empty()) json["targets"] = model.targets;
   if (Json table = json_of(model.table); !table.empty()) json["table"] = std::move(table);
   json["layers"] = Json::array();
   for (const Layer& layer : model.layers) json["layers"].push_back(json_of(layer));
@@ -213,6 +216,7 @@ Model model_from_json(std::string_view text) {
   }
   if (const Json* part = fields.find("table")) model.table = table_from(*part);
   fields.optional("classes", model.classes);
+  fields.optional("targets", model.targets);
   const Json* layers = fields.find("layers");
   if (layers == nullptr || !layers->is_array()) fields.fail("layers", "expected a list of layers");
   for (std::size_t i = 0; i < layers->size(); ++i) {

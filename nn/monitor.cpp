@@ -43,14 +43,17 @@ const char* to_string(Direction direction) noexcept {
 Direction direction_of(std::string_view monitor) {
   std::string_view name = monitor;
   if (name.starts_with("val_")) name.remove_prefix(4);
-  if (name == "loss") return Direction::min;
-  constexpr std::array<std::string_view, 5> kMore{"accuracy", "auc", "precision", "recall", "f1"};
+  name = name.substr(0, name.find(' '));  // of a target
+  if (name == "loss" || name == "mse" || name == "mae") return Direction::min;
+  constexpr std::array<std::string_view, 7> kMore{"accuracy", "auc", "precision",      "recall",
+                                                  "f1",       "r2",  "binary_accuracy"};
   if (std::find(kMore.begin(), kMore.end(), name) != kMore.end() || is_top_k(name)) {
     return Direction::max;
   }
-  throw UsageError(concat("cannot tell whether more or less of '", monitor,
-                          "' is better; known: loss, accuracy, auc, precision, recall, f1, top5, "
-                          "each with or without val_; or say min or max"));
+  throw UsageError(
+      concat("cannot tell whether more or less of '", monitor,
+             "' is better; known: loss, accuracy, auc, precision, recall, f1, top5, "
+             "mse, mae, r2, binary_accuracy, each with or without val_; or say min or max"));
 }
 
 bool improved(double value, std::optional<double> best, Direction direction, double min_delta) {

@@ -118,6 +118,7 @@ Model with_head(const Model& model, std::string_view head, std::int64_t outputs,
   Model result = model;
   result.layers.resize(base_layers(model));
   result.classes.clear();
+  result.targets.clear();
   const bool has_base = !result.layers.empty();
   const Shape features = has_base ? summarize(result).back().output : model.input;
   try {

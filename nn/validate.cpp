@@ -49,6 +49,19 @@ void check_classes(const std::vector<std::string>& classes, const Shape& output)
   }
 }
 
+void check_targets(const Model& model, const Shape& output) {
+  const std::vector<std::string>& targets = model.targets;
+  if (targets.empty()) return;
+  if (!model.classes.empty()) throw Error("targets: a model has targets or classes, not both");
+  if (static_cast<std::int64_t>(targets.size()) != output.elements()) {
+    throw Error(concat("targets: expected ", output.elements(), " names for an output of ", output,
+                       ", not ", targets.size()));
+  }
+  if (std::set<std::string_view>(targets.begin(), targets.end()).size() != targets.size()) {
+    throw Error("targets: the same name twice");
+  }
+}
+
 void check_table(const TableForm& table, const Shape& input) {
   const auto columns = static_cast<std::int64_t>(table.columns.size());
   if (columns != 0 && columns != input.elements()) {
@@ -56,6 +69,9 @@ void check_table(const TableForm& table, const Shape& input) {
   }
   if (table.label_column < 0) {
     throw Error(concat("table.label_column: expected 1 or more, not ", table.label_column));
+  }
+  for (const std::int64_t column : table.target_columns) {
+    if (column < 1) throw Error(concat("table.target_columns: expected 1 or more, not ", column));
   }
   if (table.separator != '\0' && !is_table_separator(table.separator)) {
     throw Error(concat("table.separator: expected ", kTableSeparators, ", not '",
@@ -72,6 +88,7 @@ void validate(const Model& model) {
   const Shape output = summarize(model).back().output;
   check_preprocessing(model.preprocessing, model.input);
   check_classes(model.classes, output);
+  check_targets(model, output);
   check_table(model.table, model.input);
 }
 

@@ -3,6 +3,7 @@
 #include <millrace/core/error.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -22,11 +23,22 @@ nn::HostSamples samples_of(const HostBatch& host, const DeviceBatch& batch) {
   else
     samples.labels = batch.labels.as<std::int32_t>().first(n);
   if (!batch.moves.empty()) samples.moves = std::span(batch.moves).first(n);
-  samples.weights = std::span(batch.weights).first(n);
+  samples.weights = batch.view().weights;
   samples.positions = std::span(batch.positions).first(n);
   samples.pass = batch.pass;
   samples.samples = batch.size;
   return samples;
+}
+
+/// Of samples, or of their outputs: those of a sample, and 0 where a target is unknown.
+void copy_weights(const HostBatch& host, DeviceBatch& device) {
+  const auto n = static_cast<std::size_t>(host.size);
+  const std::size_t width =
+      device.weighs_outputs ? static_cast<std::size_t>(device.target_width) : 1;
+  for (std::size_t i = 0; i < n * width; ++i) {
+    const bool is_unknown = device.weighs_outputs && std::isnan(host.targets[i]);
+    device.weights[i] = is_unknown ? 0.0F : host.weights[i / width];
+  }
 }
 
 }  // namespace
@@ -74,8 +86,8 @@ Pending<Lease<DeviceBatch>> CopyToDevice::operator()(
   }
   MILLRACE_CHECK((device.device == nullptr) == engine_->shares_host_memory(),
                  "the device batches are of another engine than ", engine_->description());
-  MILLRACE_CHECK(host.size <= static_cast<std::int64_t>(device.weights.size()),
-                 "a device batch of ", device.weights.size(), " samples cannot hold ", host.size);
+  MILLRACE_CHECK(host.size <= static_cast<std::int64_t>(device.positions.size()),
+                 "a device batch of ", device.positions.size(), " samples cannot hold ", host.size);
   MILLRACE_CHECK(device.device != nullptr || host.pixels.data() != nullptr,
                  "batches without pixels are of samples in a device's own memory");
   const auto n = static_cast<std::size_t>(host.size);
@@ -87,7 +99,7 @@ Pending<Lease<DeviceBatch>> CopyToDevice::operator()(
   } else {
     std::copy_n(host.labels.begin(), n, device.labels.as<std::int32_t>().begin());
   }
-  std::copy_n(host.weights.begin(), n, device.weights.begin());
+  copy_weights(host, device);
   device.pass = n > 0 ? host.passes[0] : 0;
   for (std::size_t i = 0; i < n; ++i) {
     device.positions[i] = (std::uint64_t{host.passes[i] - device.pass} << 32) + host.positions[i];

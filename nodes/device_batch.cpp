@@ -1,5 +1,7 @@
 #include <millrace/nodes/device_batch.h>
 
+#include <millrace/core/error.h>
+
 namespace millrace {
 namespace {
 
@@ -22,7 +24,9 @@ nn::Batch DeviceBatch::view() const {
     batch.labels = {labels.data(), Shape{size, target_width}, DType::f32};
   else
     batch.labels = {labels.data(), Shape{size}, DType::i32};
-  batch.weights = std::span(weights).first(static_cast<std::size_t>(size));
+  const std::int64_t weights_a_sample = weighs_outputs ? target_width : 1;
+  batch.weights = std::span(weights).first(static_cast<std::size_t>(size * weights_a_sample));
+  batch.weighs_outputs = weighs_outputs;
   batch.pass = pass;
   batch.positions = std::span(positions).first(static_cast<std::size_t>(size));
   batch.samples = size;
@@ -40,7 +44,8 @@ DeviceBatch DeviceBatchFactory::operator()() const {
   batch.labels = Buffer(Bytes{n * label_bytes(target_width)});
   batch.target_width = target_width;
   batch.learns_input = learns_input;
-  batch.weights.resize(n, 1.0F);
+  batch.weighs_outputs = weighs_outputs;
+  batch.weights.resize(n * weights_a_sample(), 1.0F);
   batch.positions.resize(n);
   if (moves) batch.moves.resize(n);
   return batch;
@@ -49,8 +54,8 @@ DeviceBatch DeviceBatchFactory::operator()() const {
 Bytes DeviceBatchFactory::bytes() const {
   const auto n = static_cast<std::uint64_t>(capacity);
   const std::uint64_t input = engine->shares_host_memory() ? input_bytes() : 0;
-  constexpr std::uint64_t kBeside = sizeof(float) + sizeof(std::uint64_t);
-  return {input + n * (kBeside + label_bytes(target_width) + (moves ? sizeof(nn::Move) : 0))};
+  const std::uint64_t beside = weights_a_sample() * sizeof(float) + sizeof(std::uint64_t);
+  return {input + n * (beside + label_bytes(target_width) + (moves ? sizeof(nn::Move) : 0))};
 }
 
 Bytes DeviceBatchFactory::device_bytes() const {
@@ -61,6 +66,11 @@ std::uint64_t DeviceBatchFactory::input_bytes() const {
   return static_cast<std::uint64_t>(capacity * sample.elements()) * sizeof(float);
 }
 
+std::uint64_t DeviceBatchFactory::weights_a_sample() const {
+  MILLRACE_CHECK(!weighs_outputs || target_width > 0, "outputs are weighed by their targets");
+  return weighs_outputs ? static_cast<std::uint64_t>(target_width) : 1;
+}
+
 nn::DeviceInputLayout DeviceBatchFactory::layout() const {
   return {.sample = sample,
           .pixels = dtype,
@@ -68,6 +78,7 @@ nn::DeviceInputLayout DeviceBatchFactory::layout() const {
           .step = step,
           .target_width = target_width,
           .learns_input = learns_input,
+          .weighs_outputs = weighs_outputs,
           .resident = resident,
           .moves = moves};
 }

@@ -20,8 +20,9 @@ struct DeviceBatch {
   Buffer labels;  ///< int32 [capacity], or float32 [capacity][K]; in host memory
   std::int64_t target_width = 0;  ///< K; 0: labels are numbers of classes
   bool learns_input = false;      ///< the target is the input itself; `labels` is then not used
-  std::vector<float> weights;
-  std::uint32_t pass = 0;  ///< of the first sample
+  bool weighs_outputs = false;    ///< each output has a weight: 0 where its target is NaN, unknown
+  std::vector<float> weights;     ///< [capacity], or [capacity][K]
+  std::uint32_t pass = 0;         ///< of the first sample
   /// Position in the pass; samples of a later pass than the first one's count on from 2^32 a pass.
   std::vector<std::uint64_t> positions;
   std::vector<nn::Move> moves;  ///< [capacity] of resident images that are moved; else empty
@@ -48,12 +49,15 @@ struct DeviceBatchFactory {
   /// Where the samples lie already, if they do; then host batches name them by their rows.
   std::shared_ptr<const nn::ResidentPixels> resident{};
   bool moves = false;  ///< resident images are moved on the device: CopyToDevice::move_as()
+  /// Targets that are NaN are unknown and left out of the loss, which must be a mean over outputs.
+  bool weighs_outputs = false;
 
   [[nodiscard]] DeviceBatch operator()() const;
   [[nodiscard]] Bytes bytes() const;         ///< of one slot in host memory
   [[nodiscard]] Bytes device_bytes() const;  ///< of one slot in the device's own memory
 
  private:
+  [[nodiscard]] std::uint64_t weights_a_sample() const;
   [[nodiscard]] nn::DeviceInputLayout layout() const;
   [[nodiscard]] std::uint64_t input_bytes() const;
 };

@@ -105,13 +105,15 @@ void DirectoryReader::stamp(HostBatch& batch, std::int64_t row, const SampleSet&
                             std::uint32_t position) {
   const auto i = static_cast<std::size_t>(row);
   batch.index[i] = set.samples[position];
-  const int label = set.dataset->label(set.samples[position]);
+  const Dataset& data = *set.dataset;
+  const int label = data.targets().empty() ? data.label(batch.index[i]) : -1;
   const bool is_weighted = batch.tag.phase == Phase::training && !options_.class_weights.empty();
   batch.labels[i] = options_.with_labels ? label : -1;
   batch.weights[i] = is_weighted ? options_.class_weights[static_cast<std::size_t>(label)] : 1.0F;
   batch.valid[i] = 0;
   if (batch.target_width == 0) return;
   const std::span<float> target = batch.target(row);
+  if (label < 0) return data.target(batch.index[i], target);
   std::fill(target.begin(), target.end(), 0.0F);
   target[static_cast<std::size_t>(label)] = 1.0F;
 }
@@ -163,11 +165,11 @@ bool DirectoryReader::next(HostBatch& batch) {
   if (next_.epoch >= options_.epochs || is_finished) return false;
   MILLRACE_CHECK(batch.capacity() >= options_.batch, "slots hold ", batch.capacity(),
                  " samples, a batch ", options_.batch);
-  MILLRACE_CHECK(
-      batch.target_width == 0 ||
-          batch.target_width == static_cast<std::int64_t>(training_->dataset->classes().size()),
-      "targets of ", batch.target_width, " numbers do not tell ",
-      training_->dataset->classes().size(), " classes");
+  const Dataset& data = *training_->dataset;
+  const std::size_t told = data.targets().empty() ? data.classes().size() : data.targets().size();
+  MILLRACE_CHECK(batch.target_width == 0 || batch.target_width == static_cast<std::int64_t>(told),
+                 "targets of ", batch.target_width, " numbers do not tell ", told,
+                 data.targets().empty() ? " classes" : " targets");
   const ReaderPosition at = next_;
   const bool is_training = at.phase == Phase::training;
   if (at.step % options_.accumulate == 0) group_ = at;

@@ -50,8 +50,9 @@ struct ReaderOptions {
   std::uint32_t accumulate = 1;
 };
 
-/// Batches of training and then of validation, epoch by epoch. Batches that have targets get the
-/// class of each sample as a row of zeros and a one. Same seed and options: the same
+/// Batches of training and then of validation, epoch by epoch. Batches that have targets get those
+/// of the data set, or where it has classes the class of each sample as a row of zeros and a one;
+/// labels of a data set with targets are -1. Same seed and options: the same
 /// batches. A callable for Pipeline::source over a pool of HostBatch whose capacity is at least
 /// `batch`.
 ///

@@ -69,7 +69,7 @@ struct HostBatch {
                                       ///< without pixels, which resident one
   std::vector<std::int32_t> labels;   ///< [capacity]; -1 where there are none
   std::int64_t target_width = 0;      ///< K, or 0: labels alone say what samples are
-  std::vector<float> targets;         ///< [capacity][K] what the model should give
+  std::vector<float> targets;         ///< [capacity][K] what the model should give; NaN: unknown
   std::vector<float> weights;         ///< [capacity] of the sample in the loss
   std::vector<std::uint8_t> valid;    ///< [capacity] 1: a sample, 0: a hole; kNotStamped at first
   std::vector<std::uint32_t> passes;  ///< [capacity] the pass through the data, and

@@ -67,10 +67,10 @@ std::vector<std::string> LostSamples::warnings(const SampleSet& set, Phase phase
   std::vector<std::uint64_t> left(classes.size()), gone(classes.size());
   std::uint64_t tried = 0;
   for (const std::uint32_t i : set.samples) {
-    const auto label = static_cast<std::size_t>(set.dataset->label(i));
     const std::uint8_t state = all[i].load();
-    ++(state == lost ? gone : left)[label];
     tried += state == untried ? 0 : 1;
+    if (classes.empty()) continue;
+    ++(state == lost ? gone : left)[static_cast<std::size_t>(set.dataset->label(i))];
   }
   std::vector<std::string> empty;
   for (std::size_t c = 0; c < classes.size(); ++c) {

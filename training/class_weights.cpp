@@ -50,6 +50,10 @@ float weight_of(std::string_view text, std::string_view name) {
 
 std::vector<float> class_weights(std::string_view words, const SampleSet& training) {
   if (words.empty()) return {};
+  if (training.dataset->classes().empty()) {
+    throw UsageError(
+        "class weights: the data have targets and no classes; leave --class-weight out");
+  }
   if (words == "balanced") return balanced(training);
   const std::vector<std::string>& classes = training.dataset->classes();
   std::vector<float> weights(classes.size(), 1.0F);

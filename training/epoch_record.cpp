@@ -8,6 +8,8 @@
 namespace millrace {
 namespace {
 
+constexpr int kIsBest = 1, kHasNoAccuracy = 2;  // of older programs there is the first alone
+
 /// Fields separated by tabs. Hexadecimal floating point, so that a number comes back to the bit.
 class Fields {
  public:
@@ -68,11 +70,11 @@ nn::StepResult result_of(Fields& fields) {
 
 std::optional<double> EpochRecord::value(std::string_view name) const {
   if (name == "loss") return training.mean_loss();
-  if (name == "accuracy") return training.accuracy();
+  if (name == "accuracy" && has_accuracy) return training.accuracy();
   if (name == "learning_rate") return learning_rate;
   if (validation && validation->samples > 0) {
     if (name == "val_loss") return validation->mean_loss();
-    if (name == "val_accuracy") return validation->accuracy();
+    if (name == "val_accuracy" && has_accuracy) return validation->accuracy();
   }
   for (const auto& [known, number] : extra) {
     if (name == known) return number;
@@ -91,7 +93,7 @@ std::string to_text(const EpochRecord& record) {
   put_integer(line, record.global_step);
   put(line, record.training_s);
   put(line, record.seconds);
-  put_integer(line, record.is_best ? 1 : 0);
+  put_integer(line, (record.is_best ? kIsBest : 0) + (record.has_accuracy ? 0 : kHasNoAccuracy));
   for (const auto& [name, number] : record.extra) {
     line += name + '\t';
     put(line, number);
@@ -110,7 +112,9 @@ EpochRecord epoch_from_text(const std::string& line) {
   record.global_step = fields.number<std::uint64_t>();
   record.training_s = fields.number<double>();
   record.seconds = fields.number<double>();
-  record.is_best = fields.number<int>() == 1;
+  const int flags = fields.number<int>();
+  record.is_best = (flags & kIsBest) != 0;
+  record.has_accuracy = (flags & kHasNoAccuracy) == 0;
   while (!fields.at_end()) {
     std::string name = fields.text();
     const double number = fields.number<double>();

@@ -1,5 +1,6 @@
 #pragma once
-// How good a trained model is on samples: its loss, and what it gets right class by class.
+// How good a trained model is on samples: its loss, and what it gets right class by class, or how
+// near it comes to targets.
 //
 //   EvaluationSession session(cpu::make_engine(), load_model("run/model.safetensors"),
 //                             SampleSet::all(photos));
@@ -8,10 +9,12 @@
 
 #include <millrace/io/watch.h>
 #include <millrace/nn/metrics.h>
+#include <millrace/nn/target_metrics.h>
 #include <millrace/pipeline/report.h>
 #include <millrace/training/one_pass.h>
 
 #include <memory>
+#include <optional>
 
 namespace millrace {
 
@@ -25,8 +28,9 @@ struct EvaluationOptions {
 /// those that could not be read are in none of it.
 struct Evaluation {
   nn::StepResult sum;
-  nn::ClassificationMetrics metrics;
+  nn::ClassificationMetrics metrics;  ///< of no samples where the model has targets
   Report report;
+  std::optional<nn::TargetMetrics> targets{};  ///< where it has
 };
 
 /// list - decode - batch - copy - cast - evaluate.
@@ -34,7 +38,8 @@ struct Evaluation {
 /// Thread safety: none.
 class EvaluationSession {
  public:
-  /// Compiles the model; labels are those of the samples' data set, whose classes are the model's.
+  /// Compiles the model; labels are those of the samples' data set, whose classes, or targets, are
+  /// the model's.
   /// Throws as OnePass does, UsageError for metrics that so many classes do not have.
   EvaluationSession(std::shared_ptr<const nn::Engine> engine, SavedModel model, SampleSet samples,
                     EvaluationOptions options = {});
@@ -47,7 +52,8 @@ class EvaluationSession {
 
  private:
   OnePass pass_;
-  nn::ClassificationMetrics empty_;  // of no samples yet
+  nn::ClassificationMetrics empty_;              // of no samples yet
+  std::optional<nn::TargetMetrics> no_targets_;  // likewise
 };
 
 }  // namespace millrace

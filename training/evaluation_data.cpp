@@ -111,10 +111,37 @@ std::vector<std::string> names_for_numbers(const EvaluationRequest& request,
   return is_same ? run->record.class_names : std::vector<std::string>();
 }
 
+/// Targets are those of the model in their order: columns that were asked for may have other names.
+void match_targets(EvaluationData& result, std::shared_ptr<const Dataset> dataset,
+                   const nn::Model& model, const EvaluationRequest& request) {
+  const std::vector<std::string>& own = dataset->targets();
+  const auto refuse = [&](const auto&... what) { throw Error(concat(result.data, ": ", what...)); };
+  if (model.targets.empty()) refuse("has targets, and ", request.model, " gives classes");
+  if (own.empty()) {
+    refuse("has classes, and ", request.model, " gives targets: ", listed(model.targets));
+  }
+  const bool is_told = !request.table.targets.empty();
+  if (own.size() != model.targets.size() || (!is_told && own != model.targets)) {
+    refuse("its targets are ", listed(own), ", those of ", request.model, " ",
+           listed(model.targets));
+  }
+  if (!request.class_names.empty()) {
+    throw UsageError(concat("--class-names gives names to classes, and ", request.model,
+                            " gives targets; leave it out"));
+  }
+  check_labels(model, *dataset, result.data);
+  result.samples.dataset = std::move(dataset);
+  result.names = model.targets;
+}
+
 /// Under the model's classes. Names are for what has numbers, if anything has.
 void match(EvaluationData& result, std::shared_ptr<const Dataset> dataset, const nn::Model& model,
            const EvaluationRequest& request, const std::optional<RunData>& run) {
   check_fit(model, *dataset, result.data);
+  if (!model.targets.empty() || !dataset->targets().empty()) {
+    match_targets(result, std::move(dataset), model, request);
+    return;
+  }
   check_outputs(model, request.model, static_cast<std::int64_t>(dataset->classes().size()));
   std::vector<std::string> given = names_for_numbers(request, run);
   const std::vector<std::string> known = class_names(model);

@@ -23,7 +23,7 @@ struct EvaluationRequest {
 
 struct EvaluationData {
   SampleSet samples;               ///< under the model's classes
-  std::vector<std::string> names;  ///< of the classes
+  std::vector<std::string> names;  ///< of the classes, or of the targets
   std::string data;                ///< as somebody named it
   std::string part;                ///< ChosenPart::name, or "held-out"
   /// How many of the samples the model was trained on, where the run tells.

@@ -29,7 +29,9 @@ void EventLog::step(const StepRecord& record) {
   const auto covered = static_cast<std::uint64_t>(std::max<std::int64_t>(record.steps, 1));
   const bool is_asked_for = batch_interval_ > 0 && record.global_step % batch_interval_ < covered;
   if (is_asked_for && record.tag.phase == Phase::training && record.result.samples > 0) {
-    run("train").scalar("batch_accuracy", step, record.totals.accuracy());
+    if (record.has_accuracy) {
+      run("train").scalar("batch_accuracy", step, record.totals.accuracy());
+    }
     run("train").scalar("batch_loss", step, record.totals.mean_loss());
   }
   // At the end of an epoch the masks may be those of its last step, which are told already.
@@ -44,7 +46,9 @@ void EventLog::step(const StepRecord& record) {
 void EventLog::epoch(const EpochRecord& record) {
   const std::int64_t epoch = record.epoch;
   EventWriter& train = run("train");
-  train.scalar("epoch_accuracy", epoch, record.training.accuracy());
+  if (record.has_accuracy) {
+    train.scalar("epoch_accuracy", epoch, record.training.accuracy());
+  }
   train.scalar("epoch_loss", epoch, record.training.mean_loss());
   train.scalar("epoch_learning_rate", epoch, record.learning_rate);
 
@@ -54,7 +58,7 @@ void EventLog::epoch(const EpochRecord& record) {
     run("validation").scalar("epoch_" + measure, epoch, value);
   };
   if (record.validation && record.validation->samples > 0) {
-    validation("accuracy", record.validation->accuracy());
+    if (record.has_accuracy) validation("accuracy", record.validation->accuracy());
     validation("loss", record.validation->mean_loss());
   }
   for (const auto& [name, value] : record.extra) {

@@ -22,7 +22,7 @@ namespace millrace {
 ///               epoch, counted from 0; batch_loss and batch_accuracy of the epoch so far, at the
 ///               step, counted from 1
 ///   validation  the same epoch_* of validation, and evaluation_<measure>_vs_iterations at the
-///               step
+///               step; nothing of accuracy where right answers mean nothing
 ///   metrics     <tensor>/sparsity and <tensor>/threshold of pruning, at the step
 ///
 /// Thread safety: none; an observer's thread.

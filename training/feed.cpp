@@ -45,7 +45,8 @@ DeviceBatchFactory Feed::batches_on_device(std::int64_t batch) const {
           .capacity = batch,
           .target_width = options_->target_width,
           .learns_input = options_->learns_input,
-          .step = batch};
+          .step = batch,
+          .weighs_outputs = !options_->training.dataset->targets().empty()};
 }
 
 HostBatchFactory Feed::batches_on_host() const {

@@ -112,7 +112,7 @@ nn::Model describe_model(const std::string& command, const std::string& model, c
 }
 
 std::vector<std::string> class_names(const nn::Model& model) {
-  if (!model.classes.empty()) return model.classes;
+  if (!model.classes.empty() || !model.targets.empty()) return model.classes;
   std::vector<std::string> names;
   const std::int64_t width = output_width(model);
   for (std::int64_t i = 0; i < (width == 1 ? 2 : width); ++i) names.push_back(std::to_string(i));

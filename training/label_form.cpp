@@ -89,4 +89,24 @@ void fit_to_class_mode(const LabelSpec& o, std::int64_t classes, bool is_own_end
   }
 }
 
+void fit_to_targets(const LabelSpec& o, const Dataset& training, bool is_own_end,
+                    nn::Model& model) {
+  if (o.class_mode) {
+    throw UsageError(concat("--class-mode ", to_string(*o.class_mode),
+                            " is of classes, and the data have targets; leave it out"));
+  }
+  const nn::LayerKind& end = model.layers.back().kind;
+  if (!is_own_end && (end.is<nn::Softmax>() || end.is<nn::Sigmoid>())) {
+    const std::vector<TargetRange> ranges = target_ranges(training);
+    const bool are_labels = std::all_of(ranges.begin(), ranges.end(),
+                                        [](const TargetRange& range) { return range.is_label; });
+    if (are_labels)
+      model.layers.back() = {"output", nn::Sigmoid{}};
+    else
+      model.layers.pop_back();
+  }
+  model.classes.clear();
+  model.targets = training.targets();
+}
+
 }  // namespace millrace

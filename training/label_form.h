@@ -1,6 +1,7 @@
 #pragma once
 // In which form a model learns its labels, and how it must end for that.
 
+#include <millrace/io/dataset.h>
 #include <millrace/nn/model.h>
 #include <millrace/training/train_spec.h>
 
@@ -20,5 +21,11 @@ namespace millrace {
 /// mode.
 void fit_to_class_mode(const LabelSpec& options, std::int64_t classes, bool is_own_end,
                        nn::Model& model);
+
+/// Makes a model end as the targets of the data want, unless its end is the user's own: in a dense
+/// layer, or in a sigmoid where all that is known of them is 0 or 1. Gives it their names. Throws
+/// UsageError if its end or the options do not fit.
+void fit_to_targets(const LabelSpec& options, const Dataset& training, bool is_own_end,
+                    nn::Model& model);
 
 }  // namespace millrace

@@ -2,6 +2,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/core/plural.h>
+#include <millrace/nn/target_metrics.h>
 #include <millrace/training/find_model.h>
 
 namespace millrace {
@@ -20,6 +21,19 @@ void check_labels(nn::Loss loss, const LabelSpec& labels, const nn::Model& model
                           "--class-mode input has the image itself learnt"));
 }
 
+/// That the loss takes outputs for what they are measured as, and can leave out what is unknown.
+void check_targets(nn::Loss loss, const nn::Model& model) {
+  const nn::LossInfo& info = nn::loss_info(loss);
+  if (info.activation != nullptr && !nn::folds_end(loss, model)) {
+    throw UsageError(concat("--loss ", info.option, " takes outputs for logits, and the targets ",
+                            "are measured by the outputs as they are; end the model in ",
+                            info.activation));
+  }
+  if (info.weighs_outputs) return;
+  throw UsageError(concat("--loss ", info.option, " is no mean over outputs, so that targets that ",
+                          "are not known could not be left out"));
+}
+
 }  // namespace
 
 std::optional<nn::Loss> loss_of(std::optional<nn::Loss> asked, const LabelSpec& labels,
@@ -32,7 +46,7 @@ std::optional<nn::Loss> loss_of(std::optional<nn::Loss> asked, const LabelSpec& 
                             nn::kind_name(model.layers.back().kind), "; those that fit are ",
                             nn::fitting_losses(model)));
   }
-  check_labels(loss, labels, model);
+  model.targets.empty() ? check_labels(loss, labels, model) : check_targets(loss, model);
   return loss;
 }
 
@@ -42,14 +56,20 @@ nn::Loss meant_loss(std::optional<nn::Loss> asked, const nn::Model& model) {
 
 void check_monitor(std::optional<nn::Loss> loss, const std::string& monitor,
                    const nn::Model& model) {
-  if (has_right_answers(loss, model) || !monitor.ends_with("accuracy")) return;
-  throw UsageError(concat("--monitor ", monitor, ": ", nn::loss_info(*loss).name,
+  if (monitor != "accuracy" && monitor != "val_accuracy") return;
+  if (has_right_answers(loss, model)) return;
+  if (nn::gives_labels(model)) {
+    throw UsageError(concat("--monitor ", monitor, ": there are several labels a sample; watch ",
+                            "loss, val_loss or val_binary_accuracy"));
+  }
+  throw UsageError(concat("--monitor ", monitor, ": ", nn::loss_info(meant_loss(loss, model)).name,
                           " is of numbers, and counts no right answers; watch loss or val_loss"));
 }
 
 std::optional<nn::Loss> evaluated_loss(std::optional<nn::Loss> asked, const nn::Model& model) {
   if (!asked) return std::nullopt;
   const nn::Loss loss = *asked;
+  if (!model.targets.empty()) return loss;
   if (nn::loss_info(loss).takes_class_numbers(output_width(model))) return loss;
   throw UsageError(concat("the run was trained with --loss ", nn::loss_info(loss).option,
                           ", which compares outputs with numbers, and this measures how classes "
@@ -57,6 +77,7 @@ std::optional<nn::Loss> evaluated_loss(std::optional<nn::Loss> asked, const nn::
 }
 
 bool has_right_answers(std::optional<nn::Loss> loss, const nn::Model& model) {
+  if (!model.targets.empty()) return false;
   return nn::loss_info(loss.value_or(nn::default_loss(model))).classes(output_width(model)) > 0;
 }
 

@@ -21,8 +21,8 @@ namespace millrace {
 void check_monitor(std::optional<nn::Loss> loss, const std::string& monitor,
                    const nn::Model& model);
 
-/// The loss of a run's model that is evaluated by classes; none: that of its last layer. Throws
-/// UsageError for a loss that is not of classes.
+/// The loss of a run's model that is evaluated, by classes or targets; none: that of its last
+/// layer. Throws UsageError for a loss that is not of classes where the model has no targets.
 [[nodiscard]] std::optional<nn::Loss> evaluated_loss(std::optional<nn::Loss> loss,
                                                      const nn::Model& model);
 

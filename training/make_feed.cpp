@@ -16,6 +16,7 @@ FeedOptions feed_options(const Training& t) {
   const TrainSpec& o = t.spec;
   const Bytes budget = o.machine.memory_budget.value();
   const ClassMode mode = class_mode_for(o.labels, t.model);
+  const auto targets = static_cast<std::int64_t>(t.model.targets.size());
   return {
       .training = t.data.training,
       .validation = t.data.validation,
@@ -37,7 +38,7 @@ FeedOptions feed_options(const Training& t) {
                    .augment = o.augmentation,
                    .seed = o.seed},
       .engine = t.engine,
-      .target_width = target_width(mode, output_width(t.model)),
+      .target_width = targets > 0 ? targets : target_width(mode, output_width(t.model)),
       .learns_input = mode == ClassMode::input,
       .slots = o.machine.slots,
       .budget = budget,

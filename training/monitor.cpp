@@ -14,8 +14,10 @@ nn::Direction direction_of(const Monitor& monitor) {
 
 double value_of(const Monitor& monitor, const EpochRecord& epoch) {
   if (const auto value = epoch.value(monitor.name)) return *value;
-  std::string known = "loss, accuracy";
-  if (epoch.value("val_loss")) known += ", val_loss, val_accuracy";
+  std::string known = "loss";
+  for (const char* name : {"accuracy", "val_loss", "val_accuracy"}) {
+    if (epoch.value(name)) known += concat(", ", name);
+  }
   for (const auto& [name, number] : epoch.extra) known += ", " + name;
   throw Error(
       concat("epoch ", epoch.epoch + 1, " has no '", monitor.name, "' to monitor; it has ", known));

@@ -38,7 +38,9 @@ DeviceBatchFactory OnePass::device_batches() const {
   return {.engine = engine_,
           .sample = saved_.model.input,
           .dtype = nn::host_dtype(saved_.model.preprocessing, samples_.dataset->dtype()),
-          .capacity = options_.batch};
+          .capacity = options_.batch,
+          .target_width = static_cast<std::int64_t>(samples_.dataset->targets().size()),
+          .weighs_outputs = !samples_.dataset->targets().empty()};
 }
 
 std::int64_t OnePass::output_width() const {
@@ -57,7 +59,8 @@ Stream<Lease<DeviceBatch>> OnePass::add_inputs(Pipeline& p) const {
   auto host = p.pool<HostBatch>(
       "host batches", kHostBatches,
       HostBatchFactory{batches.sample, batches.dtype, batches.capacity,
-                       [engine = engine_](Bytes size) { return engine->host_buffer(size); }});
+                       [engine = engine_](Bytes size) { return engine->host_buffer(size); },
+                       batches.target_width});
   const nn::Preprocessing& preprocessing = saved_.model.preprocessing;
   auto read = add_decoding(
       p, host, reader(),

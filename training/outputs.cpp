@@ -3,6 +3,7 @@
 #include <millrace/core/error.h>
 #include <millrace/core/plural.h>
 #include <millrace/nn/layers/kinds.h>
+#include <millrace/nn/target_metrics.h>
 #include <millrace/training/find_model.h>
 
 #include <algorithm>
@@ -48,7 +49,22 @@ std::string hidden_end(const nn::Model& model) {
                 quoted(*end), " the last layer");
 }
 
+std::string other_outputs(const nn::Model& model, const std::string& of_data) {
+  const std::int64_t outputs = output_width(model);
+  return concat("the model has ", outputs, ' ', plural(outputs, "output"), ", the data ", of_data,
+                "; it is the layer ", quoted(widest_end(model)), " that gives them");
+}
+
 }  // namespace
+
+std::string listed(const std::vector<std::string>& names) {
+  constexpr std::size_t kMost = 8;
+  std::string text = names.empty() ? "none" : "";
+  for (std::size_t i = 0; i < std::min(names.size(), kMost); ++i) {
+    text += concat(i == 0 ? "" : ", ", names[i]);
+  }
+  return text + (names.size() > kMost ? ", ..." : "");
+}
 
 std::string outputs_problem(const nn::Model& model) {
   const std::vector<nn::LayerSummary> layers = nn::summarize(model);
@@ -56,6 +72,12 @@ std::string outputs_problem(const nn::Model& model) {
   if (std::string problem = softmax_of_one(model, layers); !problem.empty()) return problem;
   if (std::string problem = hidden_end(model); !problem.empty()) return problem;
   const nn::Layer& last = model.layers.back();
+  if (!model.targets.empty()) {
+    if (!last.kind.is<nn::Softmax>()) return {};
+    return concat("the softmax ", quoted(last), " gives shares of one whole, as of classes; end ",
+                  "the model in a dense layer for targets that are numbers, in a sigmoid for ",
+                  "labels");
+  }
   const Shape& output = layers.back().output;
   const bool is_as_large = model.input.rank() == 3 && output.elements() == model.input.elements();
   if (is_as_large && model.classes.empty() && !last.kind.is<nn::Softmax>()) {
@@ -79,9 +101,25 @@ std::string outputs_problem(const nn::Model& model) {
 std::string outputs_problem(const nn::Model& model, std::int64_t classes) {
   const std::int64_t outputs = output_width(model);
   if (outputs == classes || (classes == 2 && outputs == 1)) return {};
-  return concat("the model has ", outputs, ' ', plural(outputs, "output"), ", the data ", classes,
-                ' ', plural(classes, "class", "classes"), "; it is the layer ",
-                quoted(widest_end(model)), " that gives them");
+  return other_outputs(model, concat(classes, ' ', plural(classes, "class", "classes")));
+}
+
+std::string outputs_problem(const nn::Model& model, const std::vector<std::string>& targets) {
+  if (output_width(model) == static_cast<std::int64_t>(targets.size())) return {};
+  return other_outputs(
+      model, concat(targets.size(), ' ', plural(targets.size(), "target"), ": ", listed(targets)));
+}
+
+void check_labels(const nn::Model& model, const Dataset& dataset, const std::string& where) {
+  if (!nn::gives_labels(model)) return;
+  const std::vector<TargetRange> ranges = target_ranges(dataset);
+  for (std::size_t i = 0; i < ranges.size(); ++i) {
+    if (ranges[i].least >= 0 && ranges[i].greatest <= 1) continue;
+    throw Error(
+        concat(where, ": the target '", dataset.targets()[i], "' goes from ", ranges[i].least,
+               " to ", ranges[i].greatest, ", and the sigmoid ", quoted(model.layers.back()),
+               " gives numbers in 0..1, which are of labels; end the model in a dense ", "layer"));
+  }
 }
 
 void check_outputs(const nn::Model& model, const std::string& name) {

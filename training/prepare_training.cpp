@@ -7,6 +7,7 @@
 #include <millrace/training/loss_choice.h>
 #include <millrace/training/make_callbacks.h>
 #include <millrace/training/make_feed.h>
+#include <millrace/training/outputs.h>
 #include <millrace/training/resolve.h>
 #include <millrace/training/run_identity.h>
 #include <millrace/training/run_pruning.h>
@@ -24,6 +25,7 @@ namespace {
 
 /// Labels mean to the data what they mean to a model from a file.
 void match_classes_of_model(const TrainSpec& o, TrainingData& data) {
+  if (!data.training.dataset->targets().empty()) return;
   if (const auto known = classes_of_model(o)) {
     match_model(data, o.data, *known);
   } else if (!data.class_names.empty()) {
@@ -54,6 +56,7 @@ nn::Model model_of_run(const ResumePoint& run, TrainingData& data, const TrainSp
                        ", the model of the run takes ", model.input, "; begin a new run"));
   }
   if (is_table && training.table() != nullptr) model.table = *training.table();
+  if (!model.targets.empty()) return model;
   // Of a model that was trained before, labels may mean its classes, in an order of its own.
   const std::vector<std::string> classes = training.classes();
   if (classes != model.classes && std::is_permutation(classes.begin(), classes.end(),
@@ -62,6 +65,14 @@ nn::Model model_of_run(const ResumePoint& run, TrainingData& data, const TrainSp
     match_model(data, o.data, {model.classes, "the run", true});
   }
   return model;
+}
+
+/// That the targets are what the end of the model can give.
+void check_targets(const TrainSpec& o, const Training& t) {
+  check_labels(t.model, *t.data.training.dataset, o.data.path);
+  if (t.data.validation.size() == 0) return;
+  check_labels(t.model, *t.data.validation.dataset,
+               o.data.validation.empty() ? o.data.path : o.data.validation);
 }
 
 /// Fits what the options ask for. A run that goes on has it in its model, but for a whitening
@@ -125,6 +136,10 @@ Training prepare_training(TrainSpec asked, TrainingData data,
   (void)class_weights(spec.labels.class_weight, t.data.training);  // before anything takes long
   fit(spec, keeps_model ? t.resumed.get() : nullptr, options.watch, t);
   if (spec.data.replay > 0) t.data.validation = {};
+  if (!t.model.targets.empty()) {
+    check_targets(spec, t);
+    measure_targets(spec.callbacks, t.data.validation.size() > 0, t.model);
+  }
   if (!spec.callbacks.metrics.empty() && t.data.validation.size() == 0) {
     options.watch.note("--metrics are measured in validation, and there is none");
   }
@@ -166,6 +181,7 @@ Training prepare_training(TrainSpec asked, TrainingData data,
   check_monitor(t.compile.loss, o.callbacks.monitor, t.model);
   t.state =
       std::make_shared<TrainingState>(t.engine->compile(t.model, t.compile), arenas_of(t.compile));
+  t.state->tells_accuracy = has_right_answers(t.compile.loss, t.model);
   if (o.model.unfreeze_at > 0) {
     t.state->unfrozen = t.engine->compile(thawed(t.model), t.compile);
   }

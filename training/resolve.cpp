@@ -6,6 +6,7 @@
 #include <millrace/io/weight_file.h>
 #include <millrace/nn/metrics.h>
 #include <millrace/nn/preprocessing.h>
+#include <millrace/nn/target_metrics.h>
 #include <millrace/nn/zoo/zoo.h>
 #include <millrace/training/find_model.h>
 #include <millrace/training/image_preprocessing.h>
@@ -118,6 +119,19 @@ void check_fit(const nn::Model& model, const std::string& file, const Shape& inp
            "; see --size and --channels");
   }
   if (learns_input) return;
+  if (!training.targets().empty()) {
+    const std::string count = outputs_problem(model, training.targets());
+    if (!count.empty()) refuse(count);
+    if (!model.targets.empty() && model.targets != training.targets()) {
+      refuse("the targets of the model are ", listed(model.targets), ", of the data ",
+             listed(training.targets()), "; give the data's columns its names and order");
+    }
+    return;
+  }
+  if (!model.targets.empty()) {
+    refuse("the model gives targets, ", listed(model.targets),
+           ", and the data have classes; say which columns are targets: --targets A,B,...");
+  }
   const std::vector<std::string>& classes = training.classes();
   const std::string count = outputs_problem(model, static_cast<std::int64_t>(classes.size()));
   nn::Model named = model;  // as many outputs as classes are no image, whatever the input
@@ -128,6 +142,7 @@ void check_fit(const nn::Model& model, const std::string& file, const Shape& inp
 
 /// What --monitor wants is measured, and is one of what there is.
 void measure_what_is_watched(TrainSpec& o, const Dataset& training) {
+  if (!training.targets().empty()) return;  // measure_targets() knows
   std::vector<std::string>& metrics = o.callbacks.metrics;
   const std::string& watched = o.callbacks.monitor;
   for (const char* known : {"", "loss", "accuracy", "learning_rate", "val_loss", "val_accuracy"}) {
@@ -223,7 +238,9 @@ nn::Model make_model(const TrainSpec& o, const Dataset& training) {
   const Shape input = sample_shape(o, training);
   const bool is_table = training.dtype() == DType::f32;
   const auto classes = static_cast<std::int64_t>(training.classes().size());
-  const std::int64_t outputs = outputs_for(o.labels, classes, input);
+  const bool has_targets = !training.targets().empty();
+  const std::int64_t outputs = has_targets ? static_cast<std::int64_t>(training.targets().size())
+                                           : outputs_for(o.labels, classes, input);
   const nn::Initializer initializer = o.model.initializer;
   const bool is_given = is_model_description(o.model.name);
   bool says_orientation = false;  // as model files do, and descriptions that speak of pixels
@@ -252,11 +269,39 @@ nn::Model make_model(const TrainSpec& o, const Dataset& training) {
   if (!o.images.mean.empty()) preprocessing.mean = o.images.mean;
   if (!o.images.deviation.empty()) preprocessing.deviation = o.images.deviation;
   (void)filter_from_name(preprocessing.filter);
-  model.classes = training.classes();
+  const bool is_own_end = is_given && o.model.head.empty();
+  if (has_targets) {
+    fit_to_targets(o.labels, training, is_own_end, model);
+    const std::string problem = outputs_problem(model);
+    if (!problem.empty()) throw UsageError(concat(o.model.name, ": ", problem));
+  } else {
+    model.targets.clear();
+    model.classes = training.classes();
+  }
   model.table = is_table && training.table() != nullptr ? *training.table() : TableForm{};
-  fit_to_class_mode(o.labels, classes, is_given && o.model.head.empty(), model);
+  if (!has_targets) fit_to_class_mode(o.labels, classes, is_own_end, model);
   nn::validate(model);
   return model;
+}
+
+void measure_targets(CallbackSpec& o, bool has_validation, const nn::Model& model) {
+  std::vector<std::string>& metrics = o.metrics;
+  if (metrics.empty() && has_validation) metrics = nn::usual_target_metrics(model);
+  constexpr std::string_view kOfValidation = "val_";
+  const std::string& watched = o.monitor;
+  const bool is_measure =
+      watched.starts_with(kOfValidation) && watched != "val_loss" && watched != "val_accuracy";
+  const bool is_known = watched.empty() || watched == "loss" || watched == "val_loss" ||
+                        watched == "learning_rate" || watched.ends_with("accuracy");
+  if (!is_measure && !is_known) {
+    throw UsageError(concat("--monitor ", watched, ": there is no such figure; known: loss, ",
+                            "learning_rate, val_loss and val_ with a name of --metrics"));
+  }
+  if (is_measure) {
+    const std::string name = watched.substr(kOfValidation.size());
+    if (std::find(metrics.begin(), metrics.end(), name) == metrics.end()) metrics.push_back(name);
+  }
+  for (const std::string& name : metrics) nn::check_target_metric(name, model);
 }
 
 }  // namespace millrace

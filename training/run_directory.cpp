@@ -166,12 +166,13 @@ std::string RunDirectory::head() const {
 std::string RunDirectory::line_of(const EpochRecord& r) const {
   std::ostringstream line;
   line.precision(9);
-  line << r.epoch + 1 << ',' << r.training.mean_loss() << ',' << r.training.accuracy() << ',';
-  if (r.validation && r.validation->samples > 0)
-    line << r.validation->mean_loss() << ',' << r.validation->accuracy();
-  else
+  const auto put = [&](const char* name) {
+    if (const auto value = r.value(name)) line << *value;
     line << ',';
-  line << ',' << r.learning_rate << ',' << r.training.samples << ',' << r.holes << ','
+  };
+  line << r.epoch + 1 << ',';
+  for (const char* name : {"loss", "accuracy", "val_loss", "val_accuracy"}) put(name);
+  line << r.learning_rate << ',' << r.training.samples << ',' << r.holes << ','
        << (r.training_s > 0 ? static_cast<double>(r.training.samples) / r.training_s : 0.0) << ','
        << r.seconds;
   for (const std::string& column : columns_) {

@@ -76,6 +76,9 @@ void RunIdentity::check_model(const std::string& text) const {
   if (before.table != TableForm{} && !are_same_columns) {
     throw Error("the columns of the table are not those that the run began with; begin a new run");
   }
+  if (before.targets != now.targets) {
+    throw Error("the targets are not those that the run began with; begin a new run");
+  }
   now.table = before.table;  // what else it tells is how the file is written
   if (now == before) return;
   now.preprocessing.scale = before.preprocessing.scale;

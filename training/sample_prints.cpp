@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <bit>
+#include <cmath>
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
@@ -32,6 +34,11 @@ class Hash {
   void step(unsigned char byte) { value_ = (value_ ^ byte) * 0x100000001b3ULL; }
   std::uint64_t value_ = 0xcbf29ce484222325ULL;
 };
+
+/// All that are no number are one.
+std::uint32_t bits_of(float value) {
+  return std::isnan(value) ? 0x7fc00000U : std::bit_cast<std::uint32_t>(value);
+}
 
 std::string_view last_part(std::string_view path) {
   return path.substr(path.find_last_of('/') + 1);  // npos + 1 is 0: all of it
@@ -90,9 +97,16 @@ std::string fingerprint(const SampleSet& set, std::span<const std::string> class
   const Dataset& data = *set.dataset;
   Hash hash;
   for (const std::string& name : classes) hash.add(name);
+  for (const std::string& name : data.targets()) hash.add(name);
+  std::vector<float> targets(data.targets().size());
   for (const std::uint32_t sample : set.samples) {
     hash.add(last_part(data.name(sample)));  // a data set may be moved
-    hash.add(static_cast<std::uint64_t>(data.label(sample)));
+    if (targets.empty()) {
+      hash.add(static_cast<std::uint64_t>(data.label(sample)));
+    } else {
+      data.target(sample, targets);
+      for (const float target : targets) hash.add(std::uint64_t{bits_of(target)});
+    }
   }
   return concat(set.size(), " samples, ", hash.value());
 }

@@ -6,6 +6,7 @@ namespace millrace {
 
 CsvOptions for_model(CsvOptions asked, const nn::Model& model) {
   asked.known = model.table;
+  asked.known_targets = model.targets;
   if (model.input.rank() == 1) asked.features = model.input.elements();
   return asked;
 }
@@ -13,6 +14,7 @@ CsvOptions for_model(CsvOptions asked, const nn::Model& model) {
 void check_is_table(const CsvOptions& options, const std::string& data, bool is_table) {
   const char* const given = options.header              ? "header"
                             : !options.label.empty()    ? "label-column"
+                            : !options.targets.empty()  ? "targets"
                             : options.separator != '\0' ? "separator"
                                                         : nullptr;
   if (is_table || given == nullptr) return;

@@ -20,7 +20,8 @@ TrainStep::TrainStep(const TrainStep& other)
       figures_(other.figures_),
       report_every_(other.report_every_),
       snapshot_steps_(other.snapshot_steps_) {
-  if (figures_) figures_->metrics.reserve(figures_->samples);
+  if (!figures_) return;
+  std::visit([&](auto& metrics) { metrics.reserve(figures_->samples); }, figures_->metrics);
 }
 
 TrainStep::~TrainStep() {
@@ -32,17 +33,33 @@ TrainStep& TrainStep::unfreeze_at(std::uint32_t epoch, double rate_factor) {
   return *this;
 }
 
+namespace {
+
+std::variant<nn::ClassificationMetrics, nn::TargetMetrics> metrics_of(
+    const nn::Model& model, const std::vector<std::string>& names, std::int64_t width) {
+  if (!model.targets.empty()) {
+    for (const std::string& name : names) nn::check_target_metric(name, model);
+    const bool auc = std::any_of(names.begin(), names.end(),
+                                 [](const std::string& name) { return name.starts_with("auc"); });
+    return nn::TargetMetrics(model, auc);
+  }
+  const std::int64_t classes = std::max<std::int64_t>(width, 2);
+  nn::MetricsOptions options = nn::metrics_options(names, classes);
+  options.outputs = nn::output_kind(model);
+  return nn::ClassificationMetrics(classes, std::move(options));
+}
+
+}  // namespace
+
 TrainStep& TrainStep::metrics(std::vector<std::string> names, std::int64_t samples,
                               std::int64_t batch) {
   std::set<std::string> told{"accuracy"};  // is measured anyway
   std::erase_if(names, [&](const std::string& name) { return !told.insert(name).second; });
   if (names.empty()) return *this;
-  const std::int64_t width = nn::summarize(state_->executor->model()).back().output.elements();
-  const std::int64_t classes = std::max<std::int64_t>(width, 2);
-  nn::MetricsOptions options = nn::metrics_options(names, classes);
-  options.outputs = nn::output_kind(state_->executor->model());
-  figures_.emplace(Figures{.names = std::move(names),
-                           .metrics = nn::ClassificationMetrics(classes, std::move(options)),
+  const nn::Model& model = state_->executor->model();
+  const std::int64_t width = nn::summarize(model).back().output.elements();
+  figures_.emplace(Figures{.names = names,
+                           .metrics = metrics_of(model, names, width),
                            .samples = samples,
                            .batch = batch,
                            .outputs = std::vector<float>(static_cast<std::size_t>(batch * width))});
@@ -57,7 +74,8 @@ TrainStep& TrainStep::report_every(std::int64_t steps, std::uint64_t snapshot_st
 
 Bytes TrainStep::scratch() const {
   if (!figures_) return {};
-  return figures_->metrics.bytes(figures_->samples) +
+  return std::visit([&](const auto& metrics) { return metrics.bytes(figures_->samples); },
+                    figures_->metrics) +
          Bytes{figures_->outputs.size() * sizeof(float)};
 }
 
@@ -113,11 +131,12 @@ void TrainStep::begin_phase(const BatchTag& tag) {
   if (tag.phase == Phase::validation) {
     state_->epoch.validation = nn::StepResult{};
     state_->validation_holes = 0;
-    if (figures_) figures_->metrics.reset();
+    if (figures_) std::visit([](auto& metrics) { metrics.reset(); }, figures_->metrics);
     return;
   }
   state_->epoch = {};
   state_->epoch.epoch = tag.epoch;
+  state_->epoch.has_accuracy = state_->tells_accuracy;
   if (unfreeze_ && tag.epoch + 1 >= unfreeze_->epoch) state_->unfreeze();
 }
 
@@ -191,7 +210,8 @@ nn::StepResult TrainStep::evaluate(const DeviceBatch& batch) {
   const auto outputs =
       std::span(figures_->outputs).first(static_cast<std::size_t>(view.samples) * width);
   const nn::StepResult result = state_->executor->evaluate(view, outputs);
-  figures_->metrics.add(outputs, view.labels, view.samples);
+  std::visit([&](auto& metrics) { metrics.add(outputs, view.labels, view.samples); },
+             figures_->metrics);
   *state_->epoch.validation += result;
   state_->device_s += result.device_s;
   return result;
@@ -238,7 +258,9 @@ void TrainStep::end_epoch(StepRecord& record) {
   }
   if (figures_ && record.tag.phase == Phase::validation && s.epoch.validation->samples > 0) {
     for (const std::string& name : figures_->names) {
-      record.epoch->extra.emplace_back("val_" + name, figures_->metrics.value(name));
+      record.epoch->extra.emplace_back(
+          "val_" + name,
+          std::visit([&](const auto& metrics) { return metrics.value(name); }, figures_->metrics));
     }
   }
 }
@@ -275,6 +297,7 @@ std::optional<StepRecord> TrainStep::operator()(const Lease<DeviceBatch>& batch)
   }
   record.learning_rate = s.rate;
   record.global_step = s.step;
+  record.has_accuracy = s.tells_accuracy;
   if (is_training) {
     s.epoch.holes += record.holes;
     s.epoch.learning_rate = s.rate;

@@ -2,6 +2,7 @@
 // The step: forward, backward and update on training batches, forward alone on validation batches.
 
 #include <millrace/nn/metrics.h>
+#include <millrace/nn/target_metrics.h>
 #include <millrace/nodes/device_batch.h>
 #include <millrace/pipeline/stage.h>
 #include <millrace/training/snapshot.h>
@@ -13,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace millrace {
@@ -29,6 +31,7 @@ struct StepRecord {
   std::int64_t holes = 0;    ///< samples of this batch that were left out
   double learning_rate = 0;
   std::uint64_t global_step = 0;  ///< training steps so far
+  bool has_accuracy = true;       ///< as EpochRecord::has_accuracy
   /// With the last batch of an epoch: all that is known of it. Stages of the engine's thread may
   /// add to it; observers only read.
   std::shared_ptr<EpochRecord> epoch{};
@@ -72,7 +75,8 @@ class TrainStep {
   /// learning rate is multiplied: for layers that are frozen at first.
   TrainStep& unfreeze_at(std::uint32_t epoch, double rate_factor);
   /// What is measured in validation besides loss and accuracy, by the names of
-  /// nn::metrics_options: EpochRecord::extra gets "val_" and the name, once for each. `samples` is
+  /// nn::metrics_options, of a model with targets nn::check_target_metric: EpochRecord::extra gets
+  /// "val_" and the name, once for each. `samples` is
   /// how many an epoch validates, `batch` the most at a time. Throws UsageError for a name that is
   /// none.
   TrainStep& metrics(std::vector<std::string> names, std::int64_t samples, std::int64_t batch);
@@ -94,7 +98,7 @@ class TrainStep {
   /// The figures of a validation and the outputs of a batch.
   struct Figures {
     std::vector<std::string> names;
-    nn::ClassificationMetrics metrics;
+    std::variant<nn::ClassificationMetrics, nn::TargetMetrics> metrics;
     std::int64_t samples, batch;
     std::vector<float> outputs;  // [batch][outputs of the model]
   };

@@ -6,9 +6,11 @@
 #include <millrace/image/orientation.h>
 #include <millrace/io/decode.h>
 #include <millrace/io/split.h>
+#include <millrace/training/outputs.h>
 #include <millrace/training/tables.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <optional>
 #include <span>
@@ -18,6 +20,10 @@ namespace millrace {
 namespace {
 
 void check_samples(const Dataset& training, const Dataset& validation, const std::string& path) {
+  if (training.targets() != validation.targets()) {
+    throw Error(concat(path, ": its targets are ", listed(validation.targets()),
+                       ", those of the training data ", listed(training.targets())));
+  }
   const bool same_kind = training.dtype() == validation.dtype();
   const bool is_table = training.dtype() == DType::f32;
   if (same_kind && (!is_table || training.natural_shape() == validation.natural_shape())) return;
@@ -36,6 +42,24 @@ void check_several_classes(const SampleSet& set, const std::string& path) {
   });
   if (!differ)
     throw Error(concat(path, ": all samples are of one class; there is nothing to tell apart"));
+}
+
+/// That something is known of each target, and of a sample something to learn.
+void check_targets(const SampleSet& set, const std::string& path) {
+  const std::vector<std::string>& names = set.dataset->targets();
+  std::vector<bool> is_known(names.size());
+  std::vector<float> values(names.size());
+  for (const std::uint32_t sample : set.samples) {
+    set.dataset->target(sample, values);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (!std::isnan(values[i])) is_known[i] = true;
+    }
+  }
+  const auto unknown = std::find(is_known.begin(), is_known.end(), false);
+  if (unknown == is_known.end()) return;
+  throw Error(concat(path, ": the target '",
+                     names[static_cast<std::size_t>(unknown - is_known.begin())],
+                     "' is known of no sample to train on; leave it out of --targets"));
 }
 
 std::string percent(double share) {
@@ -120,10 +144,19 @@ Datasets open_sides(const DataSpec& o, const DataLayout& layout, const ChosenPar
   return sides;
 }
 
-std::string describe_split(const TrainSpec& spec, std::uint32_t count) {
+std::string describe_split(const TrainSpec& spec, const Dataset& data, std::uint32_t count) {
   if (count == 0) return "none";
   return concat(with_commas(count), " of them (", percent(spec.data.validation_share),
-                " of each class, drawn by seed ", spec.seed, ")");
+                data.targets().empty() ? " of each class" : "", ", drawn by seed ", spec.seed, ")");
+}
+
+/// "60,000 images in 10 classes", "2,000 rows with 2 targets: price, days".
+std::string describe(const Dataset& data) {
+  const std::string count = concat(with_commas(data.size()), ' ', unit_of(data, data.size()));
+  const std::size_t classes = data.classes().size(), targets = data.targets().size();
+  if (targets == 0) return concat(count, " in ", classes, ' ', plural(classes, "class", "classes"));
+  return concat(count, " with ", targets, ' ', plural(targets, "target"), ": ",
+                shown(listed(data.targets())));
 }
 
 }  // namespace
@@ -146,9 +179,7 @@ TrainingData open_training_data(const TrainSpec& spec, const SessionWatch& watch
   }
   for (const std::string& note : layout.notes) watch.note(note);
   tell_notes(*training, watch);
-  data.description = concat(
-      with_commas(training->size()), ' ', unit_of(*training, training->size()), " in ",
-      training->classes().size(), ' ', plural(training->classes().size(), "class", "classes"));
+  data.description = describe(*training);
   if (validation != nullptr) {
     tell_notes(*validation, watch);
     data.training = SampleSet::all(training);
@@ -161,9 +192,10 @@ TrainingData open_training_data(const TrainSpec& spec, const SessionWatch& watch
     Split parts = split(*training, share, spec.seed);
     data.training = {training, std::move(parts.train)};
     data.validation = {training, std::move(parts.validation)};
-    data.validation_description = describe_split(spec, data.validation.size());
+    data.validation_description = describe_split(spec, *training, data.validation.size());
   }
-  check_several_classes(data.training, o.path);
+  training->targets().empty() ? check_several_classes(data.training, o.path)
+                              : check_targets(data.training, o.path);
   return data;
 }
 

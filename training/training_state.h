@@ -40,6 +40,7 @@ class TrainingState {
   EpochRecord epoch;                  ///< the epoch under way
   std::int64_t validation_holes = 0;  ///< in the validation under way
   std::vector<EpochRecord> history;   ///< whole epochs
+  bool tells_accuracy = true;         ///< what EpochRecord::has_accuracy becomes; not saved
   double device_s = 0;  ///< what steps took by a device's own clock since this was made; not saved
 
   /// No further step: batches that come are dropped, the source ends. `reason` is for the user.

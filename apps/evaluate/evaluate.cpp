@@ -78,7 +78,7 @@ Measuring prepare(EvaluateOptions options, Show show, std::stop_token stop) {
   const bool skips = options.on_bad_image == BadImages::skip;
   if (skips) e.lost = std::make_shared<LostSamples>(samples, SampleSet{});
   nn::MetricsOptions metrics{.auc = options.auc};
-  if (counts_top_five(e.names())) metrics.top_k = {5};
+  if (saved.model.targets.empty() && counts_top_five(e.names())) metrics.top_k = {5};
   nn::CompileOptions compile;
   if (e.measured.run) compile = loss_as_in(*e.measured.run, saved.model);
   e.session = std::make_shared<const EvaluationSession>(
@@ -96,39 +96,57 @@ Measuring prepare(EvaluateOptions options, Show show, std::stop_token stop) {
   return e;
 }
 
+/// The loss of targets by its name, which is not of each run the same.
+void print_loss_of_targets(const Measuring& e, const nn::StepResult& sum) {
+  const OnePass& pass = e.session->pass();
+  std::cout << "loss      " << sum.mean_loss() << "  ("
+            << nn::loss_info(meant_loss(pass.compile_options().loss, pass.model())).name << ")\n";
+}
+
 void print_text(const Measuring& e, const Evaluation& result) {
-  const auto& [sum, metrics, report] = result;
+  const auto& [sum, metrics, report, targets] = result;
   const auto rate = static_cast<std::uint64_t>(static_cast<double>(sum.samples) / report.wall_s);
   const std::uint64_t left_out = e.data().size() - static_cast<std::uint64_t>(sum.samples);
-  std::cout << std::fixed << std::setprecision(4) << "loss      " << sum.mean_loss() << '\n'
-            << "accuracy  " << sum.accuracy() << "  (" << sum.correct << " of " << sum.samples
-            << ")\n";
-  if (counts_top_five(e.names())) std::cout << "top 5     " << metrics.top_k(5) << '\n';
+  if (targets) {
+    print_loss_of_targets(e, sum);
+  } else {
+    std::cout << std::fixed << std::setprecision(4) << "loss      " << sum.mean_loss() << '\n'
+              << "accuracy  " << sum.accuracy() << "  (" << sum.correct << " of " << sum.samples
+              << ")\n";
+    if (counts_top_five(e.names())) std::cout << "top 5     " << metrics.top_k(5) << '\n';
+  }
   std::cout << "samples   " << with_commas(static_cast<std::uint64_t>(sum.samples));
   if (left_out > 0) std::cout << ", " << with_commas(left_out) << " left out";
-  if (const std::size_t missing = classes_without_samples(metrics, e.names()).size(); missing > 0) {
+  const std::size_t missing = targets ? 0 : classes_without_samples(metrics, e.names()).size();
+  if (missing > 0) {
     std::cout << "\nclasses   " << e.names().size() - missing << " of " << e.names().size()
               << " have samples; averages are over those";
   }
   std::cout << "\nspeed     " << with_commas(rate) << " images/s on " << e.engine->description()
             << "\n\n";
-  print_classes(std::cout, metrics, e.names());
+  targets ? print_targets(std::cout, *targets, e.names())
+          : print_classes(std::cout, metrics, e.names());
 }
 
 void print_json(const Measuring& e, const Evaluation& evaluation) {
-  const auto& [sum, metrics, report] = evaluation;
-  nlohmann::ordered_json result = {{"model", e.options.model}, {"data", e.options.data},
-                                   {"loss", sum.mean_loss()},  {"accuracy", sum.accuracy()},
-                                   {"correct", sum.correct},   {"samples", sum.samples}};
+  const auto& [sum, metrics, report, targets] = evaluation;
+  nlohmann::ordered_json result = {
+      {"model", e.options.model}, {"data", e.options.data}, {"loss", sum.mean_loss()}};
+  if (!targets) {
+    result["accuracy"] = sum.accuracy();
+    result["correct"] = sum.correct;
+  }
+  result["samples"] = sum.samples;
   result.update(json_of(e.data().dataset->left_out(),
                         e.data().size() - static_cast<std::uint64_t>(sum.samples)));
   result["measured"] =
-      measured(e.measured, sum.samples, classes_without_samples(metrics, e.names()));
+      measured(e.measured, sum.samples,
+               targets ? std::vector<std::string>() : classes_without_samples(metrics, e.names()));
   result["seconds"] = report.wall_s;
   result["images_per_s"] = static_cast<double>(sum.samples) / report.wall_s;
   result["device"] = e.engine->description();
-  if (counts_top_five(e.names())) result["top5"] = metrics.top_k(5);
-  result.update(json_of(metrics, e.names()));
+  if (!targets && counts_top_five(e.names())) result["top5"] = metrics.top_k(5);
+  result.update(targets ? json_of(*targets, e.names()) : json_of(metrics, e.names()));
   std::cout << result.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
 }
 
@@ -153,9 +171,9 @@ int evaluate(const Arguments& arguments) {
   EvaluateOptions options;
   CommandLine line(
       "evaluate", "evaluate MODEL [DATA] [OPTIONS]",
-      "Measures loss, accuracy and the figures of each class of a trained model. "
-      "MODEL is a model.safetensors or "
-      "a run directory;\nDATA is what 'millrace train' takes, with the same classes; it "
+      "Measures loss, accuracy and the figures of each class, or target, of a trained model. "
+      "MODEL is a\nmodel.safetensors or "
+      "a run directory; DATA is what 'millrace train' takes, with the same\nclasses; it "
       "may lack images of some. Images are\nresized and scaled as in training. "
       "With --quiet or --json, what was left out of folders is counted\non standard "
       "error.");

@@ -12,6 +12,8 @@
 #include <cstdint>
 #include <numeric>
 #include <ostream>
+#include <sstream>
+#include <utility>
 
 namespace millrace::apps {
 namespace {
@@ -99,6 +101,24 @@ void print_confused(std::ostream& out, const nn::ClassificationMetrics& metrics,
   }
 }
 
+/// Six digits, since targets may be of any size.
+std::string figure(double value) {
+  if (std::isnan(value)) return "-";
+  std::ostringstream text;
+  text << value;
+  return std::move(text).str();
+}
+
+nlohmann::ordered_json figures(const nn::TargetFigures& t, bool are_labels) {
+  nlohmann::ordered_json json{{"mse", t.mse}, {"mae", t.mae}, {"r2", t.r2}};
+  if (are_labels) {
+    json["binary_accuracy"] = t.binary_accuracy;
+    json["auc"] = t.auc;
+  }
+  json["known"] = t.known;
+  return json;
+}
+
 nlohmann::ordered_json figures(const nn::ClassMetrics& m) {
   return {{"precision", m.precision},
           {"recall", m.recall},
@@ -141,6 +161,43 @@ nlohmann::ordered_json json_of(const nn::ClassificationMetrics& metrics,
     result["classes"].push_back(one);
     const auto line = metrics.confusion().subspan(c * classes.size(), classes.size());
     result["confusion"].push_back(std::vector<std::int64_t>(line.begin(), line.end()));
+  }
+  return result;
+}
+
+void print_targets(std::ostream& out, const nn::TargetMetrics& metrics,
+                   const std::vector<std::string>& names) {
+  const std::vector<nn::TargetFigures> targets = metrics.per_target();
+  const auto row = [&](const std::string& name, const nn::TargetFigures& t) {
+    std::vector<std::string> cells{name};
+    if (metrics.are_labels()) {
+      cells.insert(cells.end(), {figure(t.binary_accuracy), figure(t.auc)});
+    } else {
+      cells.insert(cells.end(), {figure(t.mse), figure(t.mae), figure(t.r2)});
+    }
+    cells.push_back(with_commas(static_cast<std::uint64_t>(t.known)));
+    return cells;
+  };
+  Table table;
+  if (metrics.are_labels())
+    table.add({"target", "accuracy", "auc", "known"});
+  else
+    table.add({"target", "mse", "mae", "r2", "known"});
+  for (std::size_t i = 0; i < targets.size(); ++i) table.add(row(shown(names[i]), targets[i]));
+  if (targets.size() > 1) table.add(row("mean", nn::TargetMetrics::mean(targets)));
+  out << table;
+}
+
+nlohmann::ordered_json json_of(const nn::TargetMetrics& metrics,
+                               const std::vector<std::string>& names) {
+  const std::vector<nn::TargetFigures> targets = metrics.per_target();
+  nlohmann::ordered_json result = figures(nn::TargetMetrics::mean(targets), metrics.are_labels());
+  result.erase("known");
+  result["targets"] = nlohmann::ordered_json::array();
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    nlohmann::ordered_json one{{"name", names[i]}};
+    one.update(figures(targets[i], metrics.are_labels()));
+    result["targets"].push_back(one);
   }
   return result;
 }

@@ -1,7 +1,9 @@
 #pragma once
-// What `evaluate` says of a classifier class by class, for people and as JSON.
+// What `evaluate` says of a classifier class by class, or of targets one by one, for people and as
+// JSON.
 
 #include <millrace/nn/metrics.h>
+#include <millrace/nn/target_metrics.h>
 #include <millrace/training/evaluation_data.h>
 
 #include <nlohmann/json_fwd.hpp>
@@ -26,6 +28,16 @@ void print_classes(std::ostream& out, const nn::ClassificationMetrics& metrics,
 /// The same, with nothing left out: {"classes": [{"name", "precision", ...}], "macro", "weighted",
 /// "auc", "confusion": [[...]]}. Areas that do not exist are null.
 [[nodiscard]] nlohmann::ordered_json json_of(const nn::ClassificationMetrics& metrics,
+                                             const std::vector<std::string>& names);
+
+/// A table of how near the model comes to each target, and in the mean over them: of labels their
+/// accuracy and area, else squared and absolute error and R2.
+void print_targets(std::ostream& out, const nn::TargetMetrics& metrics,
+                   const std::vector<std::string>& names);
+
+/// All of it: {"mse", "mae", "r2", of labels "binary_accuracy" and "auc", "targets": [{"name",
+/// "mse", ..., "known"}]}. What does not exist is null.
+[[nodiscard]] nlohmann::ordered_json json_of(const nn::TargetMetrics& metrics,
                                              const std::vector<std::string>& names);
 
 /// {"part": "held-out", "samples": 4, "trained_on": 0, "classes_without_samples": []}; null where

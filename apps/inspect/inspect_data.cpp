@@ -27,6 +27,7 @@ struct Part {
   std::string name;
   std::shared_ptr<const Dataset> dataset;
   std::vector<std::uint64_t> class_counts{};
+  std::vector<TargetRange> targets{};
   std::vector<std::string> notes{};  ///< besides those of the data set
 };
 
@@ -47,18 +48,52 @@ std::vector<Part> open_parts(const InspectOptions& o, Show show, std::stop_token
   if (layout.validation && !layout.validation_is_test) add(*layout.validation);
   if (layout.test) add(*layout.test);
   parts.front().notes = layout.notes;
-  for (Part& part : parts) part.class_counts = count_classes(*part.dataset);
+  for (Part& part : parts) {
+    part.class_counts = count_classes(*part.dataset);
+    part.targets = target_ranges(*part.dataset);
+  }
   return parts;
 }
 
-void print_classes(const std::vector<Part>& parts, const std::string& path) {
-  const std::vector<std::string>& classes = parts.front().dataset->classes();
+void print_sizes(const std::vector<Part>& parts, const std::string& path) {
   std::cout << shown(path) << ": ";
   for (const Part& part : parts) {
     std::cout << (&part == &parts.front() ? "" : ", ") << with_commas(part.dataset->size()) << ' '
               << unit_of(*part.dataset, part.dataset->size())
               << (parts.size() > 1 ? " in " + part.name : "");
   }
+}
+
+double unknown_share(const Part& part, const TargetRange& target) {
+  return 1 - static_cast<double>(target.known) / part.dataset->size();
+}
+
+void print_targets(const std::vector<Part>& parts) {
+  const std::vector<std::string>& names = parts.front().dataset->targets();
+  std::cout << "; " << names.size() << ' ' << plural(names.size(), "target") << "\n\n";
+  Table table;
+  std::vector<std::string> head{"target"};
+  if (parts.size() > 1) head.insert(head.begin(), "part");
+  head.insert(head.end(), {"min", "mean", "max", "unknown"});
+  table.add(std::move(head));
+  for (const Part& part : parts) {
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      const TargetRange& target = part.targets[i];
+      std::vector<std::string> row{shown(names[i])};
+      if (parts.size() > 1) row.insert(row.begin(), shown(part.name));
+      const auto number = [&](double value) {
+        return target.known == 0 ? std::string("-") : concat(value);
+      };
+      row.insert(row.end(), {number(target.least), number(target.mean), number(target.greatest),
+                             fixed(100 * unknown_share(part, target), 1) + " %"});
+      table.add(std::move(row));
+    }
+  }
+  std::cout << table;
+}
+
+void print_classes(const std::vector<Part>& parts) {
+  const std::vector<std::string>& classes = parts.front().dataset->classes();
   std::cout << "; " << classes.size() << ' ' << plural(classes.size(), "class", "classes")
             << "\n\n";
   constexpr double kBar = 24;
@@ -148,10 +183,26 @@ nlohmann::ordered_json json_of(const Part& part, bool full) {
     json["classes"].push_back(
         {{"name", part.dataset->classes()[c]}, {"samples", part.class_counts[c]}});
   }
+  if (!part.targets.empty()) {
+    json["targets"] = nlohmann::ordered_json::array();
+    for (std::size_t i = 0; i < part.targets.size(); ++i) {
+      const TargetRange& target = part.targets[i];
+      nlohmann::ordered_json one{{"name", part.dataset->targets()[i]}, {"known", target.known}};
+      if (target.known > 0) {
+        one.update({{"min", target.least}, {"mean", target.mean}, {"max", target.greatest}});
+      }
+      one["unknown_share"] = unknown_share(part, target);
+      json["targets"].push_back(one);
+    }
+  }
   if (const TableForm* table = part.dataset->table()) {
     json["columns"] = table->columns;
-    json["label"] = table->label;
-    json["label_column"] = table->label_column;
+    if (part.targets.empty()) {
+      json["label"] = table->label;
+      json["label_column"] = table->label_column;
+    } else {
+      json["target_columns"] = table->target_columns;
+    }
   }
   json.update(apps::json_of(part.dataset->left_out(), 0));
   if (full) json["left_out_files"] = part.dataset->left_out().lines();
@@ -190,7 +241,10 @@ std::vector<std::string> look_at_parts(const std::vector<Part>& parts, std::vect
 
 void inspect_data(const InspectOptions& o, Show show, std::stop_token stop) {
   const std::vector<Part> parts = open_parts(o, show, stop);
-  if (!o.json) print_classes(parts, o.path);
+  if (!o.json) {
+    print_sizes(parts, o.path);
+    parts.front().targets.empty() ? print_classes(parts) : print_targets(parts);
+  }
   const Show notes = o.json ? Show::nothing : Show::lines;
   WorkShown work(notes);
   const SessionWatch watch = watch_of(work, notes, {});

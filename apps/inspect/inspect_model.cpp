@@ -8,6 +8,7 @@
 #include <millrace/nn/engine.h>
 #include <millrace/nn/model_dot.h>
 #include <millrace/training/find_model.h>
+#include <millrace/training/outputs.h>
 
 #include <algorithm>
 #include <iostream>
@@ -39,6 +40,12 @@ void print_preprocessing(const nn::Model& model) {
 }
 
 void print_classes(const nn::Model& model) {
+  if (!model.targets.empty()) {
+    std::cout << '\n'
+              << model.targets.size() << ' ' << plural(model.targets.size(), "target") << ": "
+              << shown(listed(model.targets)) << '\n';
+    return;
+  }
   if (model.classes.empty()) {
     std::cout << "\nclasses: not named\n";
     return;
@@ -58,8 +65,14 @@ void print_classes(const nn::Model& model) {
 void print_columns(const TableForm& table) {
   constexpr std::size_t kMost = 20;
   const bool is_named = !table.columns.empty();
-  std::cout << "label     column " << table.label_column
-            << (is_named ? ", " + shown(table.label) : std::string()) << '\n';
+  if (table.target_columns.empty()) {
+    std::cout << "label     column " << table.label_column
+              << (is_named ? ", " + shown(table.label) : std::string()) << '\n';
+  } else {
+    std::cout << "targets   " << plural(table.target_columns.size(), "column");
+    for (const std::int64_t column : table.target_columns) std::cout << ' ' << column;
+    std::cout << '\n';
+  }
   if (!is_named) return;
   std::cout << "features  ";
   for (std::size_t i = 0; i < std::min(kMost, table.columns.size()); ++i) {
@@ -94,7 +107,8 @@ void inspect_model(const InspectOptions& o) {
             << '\n';
   print_preprocessing(model);
   print_classes(model);
-  if (model.table.label_column > 0) print_columns(model.table);
+  if (model.table.label_column > 0 || !model.table.target_columns.empty())
+    print_columns(model.table);
 }
 
 }  // namespace millrace::apps

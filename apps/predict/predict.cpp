@@ -21,6 +21,8 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <iomanip>
 #include <iostream>
 #include <memory>
@@ -68,6 +70,12 @@ struct Prediction {
   std::shared_ptr<const TableRows> rows;  ///< null: images
 };
 
+/// The shortest that float32 reads back equal, since targets may be of any size.
+std::string text_of(float value) {
+  std::array<char, 32> text{};
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
+}
+
 /// Prints a line a sample.
 class Printer {
  public:
@@ -76,11 +84,15 @@ class Printer {
         rows_(rows),
         dataset_(*pass.samples().dataset),
         classes_(class_names(pass.model())),
+        targets_(pass.model().targets),
         outputs_(nn::output_kind(pass.model())) {}
 
   void operator()(const Predicted& some) const {
     for (std::size_t i = 0; i < some.samples.size(); ++i) {
-      print(some.samples[i], nn::class_probabilities(outputs_, some.outputs(i)));
+      if (!targets_.empty())
+        print_targets(some.samples[i], some.outputs(i));
+      else
+        print(some.samples[i], nn::class_probabilities(outputs_, some.outputs(i)));
     }
     std::cout.flush();
   }
@@ -111,6 +123,22 @@ class Printer {
               << '\n';
   }
 
+  void print_targets(std::uint32_t sample, std::span<const float> values) const {
+    if (!options_.json) {
+      std::cout << shown(dataset_.name(sample));
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        std::cout << '\t' << shown(targets_[i]) << '\t' << text_of(values[i]);
+      }
+      std::cout << '\n';
+      return;
+    }
+    nlohmann::ordered_json line = place_of(sample);
+    line["targets"] = nlohmann::ordered_json::object();
+    for (std::size_t i = 0; i < values.size(); ++i) line["targets"][targets_[i]] = values[i];
+    std::cout << line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)
+              << '\n';
+  }
+
   nlohmann::ordered_json place_of(std::uint32_t sample) const {
     if (rows_ == nullptr) return {{"path", dataset_.name(sample)}};
     const auto [table, row] = rows_->place(sample);
@@ -120,7 +148,7 @@ class Printer {
   const PredictOptions& options_;
   const TableRows* rows_;  // or null
   const Dataset& dataset_;
-  std::vector<std::string> classes_;
+  std::vector<std::string> classes_, targets_;  // of the model, which has one of them
   nn::OutputKind outputs_;
 };
 
@@ -156,7 +184,8 @@ bool open_samples(Prediction& t, FoundFiles found, Complaints& complaints) {
 int predict(const Arguments& arguments) {
   PredictOptions options;
   CommandLine line("predict", "predict MODEL PATH... [OPTIONS]",
-                   "Prints path, class and probability of each image, a line an image. MODEL is "
+                   "Prints path, class and probability of each image, or each target by its name, "
+                   "a line an image.\nMODEL is "
                    "a model.safetensors\nor a run directory. A PATH is an image, a folder (with "
                    "all below it, links followed) or a pattern in\nquotes. Images that cannot be "
                    "read are named on standard error; the exit status is then 1. What else\nis "
@@ -171,6 +200,10 @@ int predict(const Arguments& arguments) {
   Prediction t;
   t.saved = load_trained_model("predict", options.model);  // a wrong MODEL is the first to say
   check_outputs(t.saved.model, options.model);
+  if (!t.saved.model.targets.empty() && options.top != 1) {
+    throw UsageError(concat("predict: --top is of classes, and ", options.model,
+                            " gives targets; leave it out"));
+  }
   const bool is_of_tables = t.saved.model.input.rank() == 1;
   FoundFiles found = is_of_tables ? find_tables(options.paths) : find_files(options.paths);
   t.options = std::move(options);

@@ -44,8 +44,9 @@ class Finder {
   CsvColumns find() {
     const auto count = records_.cells().size();
     find_header();
-    find_label(count);
     found_.roles.assign(count, CsvColumns::kLeftOut);
+    const Names& targets = options_.wanted_targets();
+    targets.empty() ? find_label(count) : find_targets(targets);
     if (found_.label >= 0) found_.roles[static_cast<std::size_t>(found_.label)] = kLabel;
     if (goes_by_name()) {
       take_by_name();
@@ -142,6 +143,53 @@ class Finder {
            "; its columns are ", list_of(found_.names));
     }
   }
+  /// Gives the columns of targets their roles.
+  void find_targets(const Names& wanted) {
+    if (!options_.label.empty()) {
+      fail("--label-column names a class, in whose place targets stand; leave it out");
+    }
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      const std::ptrdiff_t place =
+          options_.targets.empty() ? place_of_known_target(i) : place_of_target(wanted[i]);
+      if (place < 0 && !options_.needs_label) continue;
+      if (place < 0) fail_without_target(wanted[i]);
+      std::ptrdiff_t& role = found_.roles[static_cast<std::size_t>(place)];
+      if (role == CsvColumns::kTarget) {
+        fail("column ", place + 1, " is named twice by --targets; name each column once");
+      }
+      role = CsvColumns::kTarget;
+      found_.targets.push_back(place);
+    }
+    if (found_.targets.size() < found_.roles.size()) return;
+    fail("all columns are targets, and none is left to tell them from; leave one out of --targets");
+  }
+  /// By its name, else by its number; -1: nowhere.
+  [[nodiscard]] std::ptrdiff_t place_of_target(const std::string& wanted) const {
+    const std::ptrdiff_t named = place_of(wanted);
+    return named >= 0 ? named : column_at(column_number(wanted));
+  }
+  /// By its name, or where one of the two tables has no names by its place.
+  [[nodiscard]] std::ptrdiff_t place_of_known_target(std::size_t i) const {
+    if (goes_by_name()) return place_of(options_.known_targets[i]);
+    const bool may_lack = !options_.needs_label && options_.features > 0;
+    const auto columns = static_cast<std::int64_t>(found_.roles.size());
+    if (may_lack && columns == options_.features) return -1;
+    return i < known_.target_columns.size() ? column_at(known_.target_columns[i]) : -1;
+  }
+  /// -1 where there is no column of this number.
+  [[nodiscard]] std::ptrdiff_t column_at(std::int64_t number) const {
+    const auto columns = static_cast<std::int64_t>(found_.roles.size());
+    return number > 0 && number <= columns ? static_cast<std::ptrdiff_t>(number - 1) : -1;
+  }
+  [[noreturn]] void fail_without_target(const std::string& wanted) const {
+    const std::string what = options_.targets.empty() ? ", which is a target" : " for --targets";
+    if (!found_.names.empty()) {
+      fail("has no column '", wanted, "'", what, near(wanted), "; its columns are ",
+           list_of(found_.names));
+    }
+    fail("has no header, and no column '", wanted, "'", what, "; it has ", found_.roles.size(), ' ',
+         plural(found_.roles.size(), "column"), ", give numbers from 1 on");
+  }
   /// What a name may be that differs in capitals or spaces alone.
   [[nodiscard]] std::string near(const std::string& wanted) const {
     const auto plain = [](const std::string& name) {
@@ -174,6 +222,9 @@ class Finder {
       }
       std::ptrdiff_t& role = found_.roles[static_cast<std::size_t>(place)];
       if (role == kLabel) fail("column '", name, "' is a feature of the model, not the label");
+      if (role == CsvColumns::kTarget) {
+        fail("column '", name, "' is a feature of the model, not a target");
+      }
       if (role != CsvColumns::kLeftOut) {
         fail("the model has two columns '", name, "', so this table must have its columns in the ",
              "same order");
@@ -189,17 +240,19 @@ class Finder {
                 " that the model does not know: ", list_of(left_out)));
   }
   [[nodiscard]] Names other_names() const {
-    Names names = found_.names;
-    if (found_.label >= 0) names.erase(names.begin() + found_.label);
+    Names names;
+    for (std::size_t i = 0; i < found_.names.size(); ++i) {
+      if (found_.roles[i] == CsvColumns::kLeftOut) names.push_back(found_.names[i]);
+    }
     return names;
   }
 
   void take_in_order() {
+    found_.features = other_names();
     std::ptrdiff_t place = 0;
     for (std::ptrdiff_t& role : found_.roles) {
-      if (role != kLabel) role = place++;
+      if (role == CsvColumns::kLeftOut) role = place++;
     }
-    found_.features = found_.names.empty() ? Names{} : other_names();
     const auto unnamed = std::find(found_.features.begin(), found_.features.end(), "");
     if (unnamed != found_.features.end()) {
       const auto column = std::find(found_.names.begin(), found_.names.end(), "");
@@ -209,7 +262,8 @@ class Finder {
     }
     if (options_.features > 0 && place != options_.features) {
       fail("has ", place, ' ', plural(place, "feature"), found_.label >= 0 ? " and a label" : "",
-           " where the model wants ", options_.features, known_.columns.empty() ? "" : ": ",
+           found_.targets.empty() ? "" : " beside its targets", " where the model wants ",
+           options_.features, known_.columns.empty() ? "" : ": ",
            known_.columns.empty() ? "" : list_of(known_.columns));
     }
     if (found_.names.empty() && !known_.columns.empty()) {

@@ -12,14 +12,15 @@
 namespace millrace::detail {
 
 struct CsvColumns {
-  static constexpr std::ptrdiff_t kLabel = -1, kLeftOut = -2;
+  static constexpr std::ptrdiff_t kLabel = -1, kLeftOut = -2, kTarget = -3;
 
   bool has_header = false;
   std::vector<std::string> names;     ///< of all columns, UTF-8; empty without a header
   std::vector<std::ptrdiff_t> roles;  ///< what each is: the place of a feature, or one of the above
   std::vector<std::string> features;  ///< their names, in the order of their places
   std::ptrdiff_t label = -1;          ///< its place in the table; -1: there is none
-  std::vector<std::string> notes;     ///< as Dataset::notes() wants them
+  std::vector<std::ptrdiff_t> targets;  ///< their places, in the order of wanted_targets()
+  std::vector<std::string> notes;       ///< as Dataset::notes() wants them
 };
 
 /// `records` stands at the first record. Throws Error as CsvDataset's constructor does.

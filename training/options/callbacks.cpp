@@ -11,7 +11,9 @@ void list_callbacks(OptionList& options, TrainSpec& spec) {
   options.topic("callbacks", "While it trains");
   options("metrics", o.metrics, "LIST",
           "measure in validation too: precision, recall, f1 (means over classes), auc, top5 (any "
-          "number)");
+          "number); of targets mse, mae, r2, or of labels binary_accuracy, auc, each also of one "
+          "target: 'r2 price'")
+      .by_default("of targets mae and r2, of labels binary_accuracy");
   options("monitor", o.monitor, "NAME",
           "what early stopping, the plateau and the best model watch: loss, accuracy, val_loss, "
           "val_accuracy, val_auc, ...")

@@ -192,7 +192,20 @@ void list_table(OptionList& options, CsvOptions& o, bool has_model) {
           usual("as the model's data", "yes if it has a word where another line has a number"));
   options("label-column", o.label, "NAME|N",
           "the column of the class, by its name or its number from 1")
-      .by_default(usual("as the model's data", "the last"));
+      .by_default(usual("as the model's data", "the last"))
+      .needs("a class, in whose place --targets stands", [&o] { return o.targets.empty(); });
+  options("targets", o.targets, "A,B,...",
+          "columns of numbers that the model is to give in place of a class, by names or numbers; "
+          "a cell without a value is unknown; the other columns are features",
+          {[](std::string_view text) -> std::vector<std::string> {
+             if (text.empty() || text == "none") return {};
+             std::vector<std::string> names = names_between_commas(text);
+             for (std::string& name : names) name = trimmed(name);
+             return names;
+           },
+           &write_class_names})
+      .by_default(usual("as the model's data", "none"))
+      .keeps();
   options("separator", o.separator, "CHAR", "between columns: , ; | : or tab",
           {&read_separator, &write_separator})
       .by_default(usual("as in the model's data", "a comma"));

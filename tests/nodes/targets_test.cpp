@@ -1,0 +1,124 @@
+// Targets of a data set on their way to an engine: numbers, of which some are not known.
+
+#include "catch.h"
+#include "nodes/numbered.h"
+
+#include <millrace/cpu/engine.h>
+#include <millrace/nodes/copy_to_device.h>
+#include <millrace/nodes/directory_reader.h>
+#include <millrace/nodes/lost_samples.h>
+
+#include <cmath>
+#include <limits>
+
+using namespace millrace;
+using Catch::Contains;
+
+namespace {
+
+constexpr float kUnknown = std::numeric_limits<float>::quiet_NaN();
+
+/// The targets of sample i are i and 10 i, of which the second of every third is unknown.
+class WithTargets final : public Dataset {
+ public:
+  explicit WithTargets(std::uint32_t size) : inner_(size) {}
+
+  [[nodiscard]] std::uint32_t size() const noexcept override { return inner_.size(); }
+  [[nodiscard]] const std::vector<std::string>& classes() const noexcept override {
+    return classes_;
+  }
+  [[nodiscard]] int label(std::uint32_t) const override {
+    throw Error("somebody asked for the label of a data set with targets");
+  }
+  [[nodiscard]] const std::vector<std::string>& targets() const noexcept override {
+    return targets_;
+  }
+  void target(std::uint32_t index, std::span<float> values) const override {
+    values[0] = static_cast<float>(index);
+    values[1] = index % 3 == 0 ? kUnknown : static_cast<float>(10 * index);
+  }
+  [[nodiscard]] std::string name(std::uint32_t index) const override { return inner_.name(index); }
+  [[nodiscard]] Bytes index_bytes() const noexcept override { return {}; }
+  [[nodiscard]] Shape natural_shape() const override { return inner_.natural_shape(); }
+  [[nodiscard]] DType dtype() const noexcept override { return DType::u8; }
+  void load(std::uint32_t index, TensorView target, Filter filter,
+            Decoder& decoder) const override {
+    inner_.load(index, target, filter, decoder);
+  }
+
+ private:
+  Numbered inner_;
+  std::vector<std::string> classes_, targets_{"one", "ten"};
+};
+
+SampleSet samples(std::uint32_t count) {
+  return SampleSet::all(std::make_shared<const WithTargets>(count));
+}
+
+HostBatch host_batch(std::int64_t target_width) {
+  return HostBatchFactory{.sample = {4, 4, 1}, .capacity = 4, .target_width = target_width}();
+}
+
+}  // namespace
+
+TEST_CASE("a reader stamps the targets of its data set, and asks for no label") {
+  DirectoryReader reader(samples(4), samples(3), {.batch = 4, .seed = 3});
+  HostBatch batch = host_batch(2);
+  for (const std::int64_t rows : {4, 3}) {
+    REQUIRE(reader.next(batch));
+    REQUIRE(batch.size == rows);
+    for (std::int64_t row = 0; row < rows; ++row) {
+      const auto i = static_cast<std::size_t>(row);
+      CHECK(batch.labels[i] == -1);
+      CHECK(batch.target(row)[0] == static_cast<float>(batch.index[i]));
+      const bool is_unknown = batch.index[i] % 3 == 0;
+      CHECK(std::isnan(batch.target(row)[1]) == is_unknown);
+      if (!is_unknown) CHECK(batch.target(row)[1] == 10 * batch.target(row)[0]);
+    }
+  }
+}
+
+TEST_CASE("a slot for targets of another width is refused before it is stamped") {
+  DirectoryReader reader(samples(4), {}, {.batch = 4});
+  HostBatch batch = host_batch(3);
+  CHECK_THROWS_WITH(reader.next(batch), Contains("targets of 3 numbers do not tell 2 targets"));
+}
+
+TEST_CASE("outputs whose targets are not known get no weight on their way to a device") {
+  Budget budget;
+  const std::shared_ptr<const nn::Engine> engine = cpu::make_engine({.threads = 1});
+  DirectoryReader reader(samples(4), {}, {.batch = 4, .shuffle = false});
+  for (const bool weighs : {true, false}) {
+    INFO(weighs);
+    DirectoryReader copy = reader;
+    Pool<HostBatch> hosts(
+        "host", 1, HostBatchFactory{.sample = {4, 4, 1}, .capacity = 4, .target_width = 2}, budget);
+    Pool<DeviceBatch> devices("device", 1,
+                              DeviceBatchFactory{.engine = engine,
+                                                 .sample = {4, 4, 1},
+                                                 .capacity = 4,
+                                                 .target_width = 2,
+                                                 .weighs_outputs = weighs},
+                              budget);
+    const Lease<HostBatch> host = hosts.try_acquire();
+    REQUIRE(copy.next(*host));
+    host->weights = {1, 2, 3, 4};
+    const Lease<DeviceBatch> device = CopyToDevice(engine)({host, devices.try_acquire()});
+    const nn::Batch view = device->view();
+    CHECK(view.weighs_outputs == weighs);
+    const std::vector<float> weights(view.weights.begin(), view.weights.end());
+    const std::vector<float> of_outputs{1, 0, 2, 2, 3, 3, 4, 0}, of_samples{1, 2, 3, 4};
+    CHECK(weights == (weighs ? of_outputs : of_samples));
+    CHECK(view.labels.as<float>()[2] == 1);
+    CHECK(view.labels.as<float>()[3] == 10);
+  }
+}
+
+TEST_CASE("samples with targets that are lost are told by their share, not by class") {
+  const SampleSet set = samples(4);
+  LostSamples lost(set, {});
+  lost.note(Phase::training, 1, true);
+  for (const std::uint32_t i : {0U, 2U, 3U}) lost.note(Phase::training, i, false);
+  CHECK(lost.warnings(set, Phase::training, "images") ==
+        std::vector<std::string>{"1 of 4 images could not be read, 25.0 %"});
+}
