@@ -63,7 +63,7 @@ class EachRow {
   static constexpr bool is_known = !detail::is_refused<T>;
   static_assert(
       is_known,
-      "EachRow(f): what a sample is is read from the signature of f, which is no template: "
+      "EachRow(f) reads the type of a sample from the signature of f, which is no template: "
       "void f(const Sample&, Row), with an optional Context& at the end");
 
  public:
@@ -80,6 +80,9 @@ class EachRow {
     }
     return {rows.batch, rows.first, count};
   }
+  /// What was refused takes everything: one message is enough.
+  template <class Any>
+  requires(!is_known) Ticket operator()(Any&, Context&) { return {}; }
   /// The sample that a call is busy with, for the watch over stalled runs.
   [[nodiscard]] std::string part_name(std::uint64_t part) const { return detail::row_name(part); }
   [[nodiscard]] Bytes scratch() const noexcept { return options_.scratch; }
