@@ -191,6 +191,14 @@ StepResult Executor::finish() {
   return std::exchange(finished_, {});
 }
 
+std::vector<float> Executor::read(Arena arena) const {
+  const std::vector<Parameter> all = parameters(model());
+  std::vector<float> values(static_cast<std::size_t>(
+      arena == Arena::parameters ? arena_elements(all) : trainable_elements(all)));
+  read(arena, values);
+  return values;
+}
+
 std::unique_ptr<DeviceInput> Engine::device_input(const DeviceInputLayout&) const {
   throw Error(concat(description(), ": steps read host memory; there is nothing to copy to"));
 }

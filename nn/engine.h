@@ -183,6 +183,7 @@ class Executor {
   /// Copies an arena out of or into the engine; arena_elements() values for parameters,
   /// trainable_elements() for the others. An arena that is not kept is refused.
   virtual void read(Arena arena, std::span<float> values) const = 0;
+  [[nodiscard]] std::vector<float> read(Arena arena) const;
   virtual void write(Arena arena, std::span<const float> values) = 0;
 
   /// Of an engine whose precision scales the loss; nothing for others. A step that is skipped

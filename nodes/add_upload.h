@@ -12,6 +12,7 @@
 #include <millrace/pipeline/pipeline.h>
 
 #include <cstdint>
+#include <optional>
 
 namespace millrace {
 
@@ -20,7 +21,9 @@ inline constexpr int kDeviceBatches = 2;
 
 struct UploadOptions {
   DeviceBatchFactory batches;  ///< as the host batches are; `engine` is the one that copies
-  nn::Preprocessing preprocessing{};
+  /// The model's; absent: what is usual for such samples (nn::default_preprocessing()): pixels are
+  /// divided by 255, features stay as they are.
+  std::optional<nn::Preprocessing> preprocessing{};
   int slots = kDeviceBatches;
   AugmentOptions moves{};  ///< of resident images, see CopyToDevice::move_as()
   std::uint64_t seed = 0;  ///< of what they draw

@@ -37,7 +37,7 @@ ContactSheet augmented_samples(FeedOptions o, std::int64_t samples, std::stop_to
   if (p.run(std::move(stop)).stopped) throw Stopped("stopped while samples were being shown");
   const auto shown = static_cast<std::int64_t>(seen.size()) / shape.elements();
   if (shown == 0) throw Error("there is no training sample to show: none could be read");
-  return contact_sheet(seen, shown, shape, upload.preprocessing);
+  return contact_sheet(seen, shown, shape, feed.options().decoding.preprocessing);
 }
 
 }  // namespace millrace

@@ -105,10 +105,7 @@ void save_model(const std::filesystem::path& path, const nn::Model& model,
 
 void save_model(const std::filesystem::path& path, nn::Executor& executor) {
   const nn::AverageScope averages(executor);
-  std::vector<float> values(
-      static_cast<std::size_t>(nn::arena_elements(nn::parameters(executor.model()))));
-  executor.read(nn::Arena::parameters, values);
-  save_model(path, executor.model(), values);
+  save_model(path, executor.model(), executor.read(nn::Arena::parameters));
 }
 
 SavedModel load_model(const std::filesystem::path& path) {

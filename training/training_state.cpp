@@ -106,9 +106,8 @@ std::vector<float> TrainingState::weights() const {
 }
 
 std::vector<float> TrainingState::weights_in_place() const {
-  std::vector<float> values(elements(nn::Arena::parameters));
-  executor->read(nn::Arena::parameters, values);
-  return reordered(values, executor->model(), thawed(executor->model()));
+  return reordered(executor->read(nn::Arena::parameters), executor->model(),
+                   thawed(executor->model()));
 }
 
 void TrainingState::set_weights(std::span<const float> weights) {

@@ -99,12 +99,7 @@ std::unique_ptr<nn::Executor> executor(const nn::Engine& engine, const nn::Model
 }
 
 std::vector<float> read(const nn::Executor& executor, nn::Arena arena) {
-  const auto parameters = nn::parameters(executor.model());
-  const auto elements = arena == nn::Arena::parameters ? nn::arena_elements(parameters)
-                                                       : nn::trainable_elements(parameters);
-  std::vector<float> values(static_cast<std::size_t>(elements));
-  executor.read(arena, values);
-  return values;
+  return executor.read(arena);
 }
 
 std::vector<float> predict(nn::Executor& executor, const nn::Batch& batch) {

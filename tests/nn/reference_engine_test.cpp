@@ -246,6 +246,23 @@ TEST_CASE("Arenas read back what was written, and those that do not exist are re
   CHECK_THROWS_AS(executor->read(Arena::parameters, std::span(back).first(3)), std::logic_error);
 }
 
+TEST_CASE("An arena is read as a vector of as many values as it has") {
+  Model model = kModel;
+  model.layers.front().trainable = false;
+  const auto compiled_executor =
+      compiled(model, {.batch = 4, .optimizer = {.kind = OptimizerKind::sgd, .momentum = 0.9}});
+  const Executor& executor = *compiled_executor;
+  const auto all = static_cast<std::size_t>(arena_elements(parameters(model)));
+  const auto trainable = static_cast<std::size_t>(trainable_elements(parameters(model)));
+  REQUIRE(trainable < all);
+  std::vector<float> same(all);
+  executor.read(Arena::parameters, same);
+  CHECK(executor.read(Arena::parameters) == same);
+  CHECK(executor.read(Arena::state0) == std::vector<float>(trainable));
+  CHECK_THROWS_WITH(executor.read(Arena::state1),
+                    "no state 1 to read or write: sgd keeps 1 state arenas with these options");
+}
+
 TEST_CASE("Without training there are no gradients and no state") {
   const auto executor = compiled(kModel, {.batch = 4, .training = false});
   CHECK_NOTHROW(executor->evaluate(Samples(4).batch()));

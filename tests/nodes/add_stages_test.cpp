@@ -203,6 +203,35 @@ TEST_CASE("an upload gives what a step reads, over as many slots as it is told")
   CHECK(sample == 20);
 }
 
+TEST_CASE("an upload that is told no preprocessing divides pixels by 255 and leaves features") {
+  const auto [sample, dtype, expected] = GENERATE(
+      table<Shape, DType, float>({{{1, 2, 1}, DType::u8, 0.2F}, {{2}, DType::f32, 0.75F}}));
+  Pipeline p{{.name = "upload", .threads = 2}};
+  auto host = p.pool<HostBatch>("host", 1,
+                                HostBatchFactory{.sample = sample, .dtype = dtype, .capacity = 1});
+  auto batches = p.source("fill", host, [](Lease<HostBatch> batch, Emit<Lease<HostBatch>>& emit) {
+    batch->size = 1;
+    const TensorView row = batch->row(0);
+    if (row.dtype == DType::u8)
+      std::ranges::fill(row.as<std::uint8_t>(), std::uint8_t{51});
+    else
+      std::ranges::fill(row.as<float>(), 0.75F);
+    emit(batch);
+    return false;
+  });
+  auto inputs = add_upload(p, batches,
+                           {.batches = {.engine = std::make_shared<const nn::ReferenceEngine>(),
+                                        .sample = sample,
+                                        .dtype = dtype,
+                                        .capacity = 1}});
+  int seen = 0;
+  p.sink(inputs, "step", [&, value = expected](const Lease<DeviceBatch>& batch) {
+    for (const float x : batch->view().input.as<float>()) seen += x == Approx(value) ? 1 : 0;
+  });
+  p.run();
+  CHECK(seen == 2);
+}
+
 TEST_CASE("decoders of a pipeline share out what its budget has for them") {
   const DecoderOptions some = decoders_within(512_MiB, 4, 1000);
   CHECK(some.max_scratch == 4_MiB);  // a thirty-second of it, shared out between four

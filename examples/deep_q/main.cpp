@@ -1,0 +1,99 @@
+// A pole on a cart is learnt to be balanced, by deep Q-learning. What one learns: a stream that
+// depends on what is learnt. The source plays by the weights of now and draws its batches from all
+// that it has seen; a stage behind the training step gives it copies of the weights. With one slot
+// it plays once a step is done, and all is the same each time; with more it plays beside the step.
+//
+//   deep_q [SEED [SLOTS]]    without a seed it learns twice, and compares the weights
+
+#include "player.h"
+
+#include <millrace/cpu/engine.h>
+#include <millrace/nodes/add_upload.h>
+#include <millrace/nodes/batcher.h>
+#include <millrace/nodes/charge_model.h>
+#include <millrace/nodes/each_row.h>
+#include <millrace/nodes/streamed.h>
+#include <millrace/training/train_step.h>
+
+#include <iostream>
+#include <limits>
+#include <string>
+
+constexpr std::uint32_t kMostSteps = 120000;
+constexpr std::uint64_t kNew = 10;  // steps from one copy of the weights to the next
+
+/// From moves to batches that the engine reads.
+Stream<Lease<DeviceBatch>> add_batches(Pipeline& p, Player& player, const DeviceBatchFactory& batch,
+                                       int slots) {
+  auto host = p.pool<HostBatch>("host", slots,
+                                HostBatchFactory{.sample = batch.sample,
+                                                 .dtype = batch.dtype,
+                                                 .capacity = batch.capacity,
+                                                 .target_width = batch.target_width});
+  // Since steps are counted, nothing is pulled ahead of them.
+  auto moves = p.source({.name = "play", .on = On::blocking}, host,
+                        Streamed([&](Phase phase, std::uint32_t) { return player.moves(phase); },
+                                 {.steps_per_epoch = kMostSteps, .finished = player.has_learnt}));
+  // Of the action that was not taken nothing is known: NaN, and `weighs_outputs` leaves it out.
+  auto rows = p.then(moves, "rows", EachRow([](const Move& move, Row row) {
+                       std::ranges::copy(move.before, row.values().begin());
+                       std::ranges::fill(row.target(), std::numeric_limits<float>::quiet_NaN());
+                       row.target()[move.action] = move.value;
+                     }));
+  return add_upload(p, p.then(p.gather(rows), "batch", Batcher{}), {.batches = batch});
+}
+
+/// The weights; empty where it has not learnt.
+std::vector<float> learn(std::uint64_t seed, int slots) {
+  const nn::Model model =
+      nn::ModelBuilder("values", {4}).dense(64).relu().dense(64).relu().dense(2).build();
+  const std::shared_ptr<const nn::Engine> engine = cpu::make_engine({.threads = 1});
+  Pipeline p{{.name = "deep q", .budget = 64_MiB, .threads = 2}};
+  const auto learner = make_executor(
+      p, *engine, model,
+      {.batch = kBatch, .loss = nn::Loss::huber, .optimizer = {.kind = nn::OptimizerKind::adam}},
+      seed);
+  // Others that begin with the same weights: a source must not touch one that trains beside it.
+  Player player(make_executor(p, *engine, model, {.batch = 1, .training = false}, seed),
+                make_executor(p, *engine, model, {.batch = kBatch, .training = false}, seed),
+                Random(seed, 0, 0, Purpose::user));
+  p.charge("memory of moves", kMemory, Bytes{sizeof(Move)});
+
+  auto inputs = add_batches(p, player,
+                            {.engine = engine,
+                             .sample = model.input,
+                             .dtype = DType::f32,
+                             .capacity = kBatch,
+                             .target_width = 2,
+                             .weighs_outputs = true},
+                            slots);
+  const auto rate = [](double base, std::uint64_t step) {
+    return base * std::max(0.1, 1 - static_cast<double>(step) / 20000);
+  };
+  auto steps = p.then(inputs, {.name = "train", .on = On::engine}, TrainStep(learner, rate));
+  // Right behind the step, in its thread: that is where its weights may be read.
+  std::uint64_t last = 0;
+  p.sink(steps, {.name = "give weights", .on = On::engine}, [&](const StepRecord& step) {
+    last = step.global_step;
+    if (last % kNew == 0) player.give(learner->read(nn::Arena::parameters));
+  });
+  p.run();
+
+  std::cout << "seed " << seed << ", slots " << slots << ": " << player.episodes << " episodes, "
+            << last << " steps, mean of the last " << kEpisodes << ": " << player.mean << '\n';
+  return *player.has_learnt ? learner->read(nn::Arena::parameters) : std::vector<float>();
+}
+
+int main(int count, char** words) {
+  try {
+    if (count > 1) {
+      return learn(std::stoull(words[1]), count > 2 ? std::stoi(words[2]) : 1).empty() ? 1 : 0;
+    }
+    const std::vector<float> once = learn(1, 1), again = learn(1, 1);
+    std::cout << (once == again ? "the same weights twice\n" : "other weights the second time\n");
+    return !once.empty() && once == again ? 0 : 1;
+  } catch (const std::exception& error) {
+    std::cerr << "deep_q [SEED [SLOTS]]: " << error.what() << '\n';
+    return 1;
+  }
+}
