@@ -57,6 +57,8 @@ class TarShards::Builder {
       read(*file, range, name, members);
     } catch (const Stopped&) {
       throw;
+    } catch (const detail::NoRoom&) {
+      throw;
     } catch (const Error& error) {
       if (!range.is_cut) tell_damage(name, error);  // else what follows from that
     }
@@ -107,6 +109,8 @@ class TarShards::Builder {
       detail::unpack_gzip(*file, *unpacked_, {{}, watch_.stop});
     } catch (const Stopped&) {
       throw;
+    } catch (const detail::NoRoom&) {
+      throw;
     } catch (const Error& error) {
       tell_damage(name, error);
       range.is_cut = true;
@@ -128,7 +132,8 @@ class TarShards::Builder {
   void tell_damage(const std::string& name, const Error& error) {
     std::string what = error.what();
     if (!options_.skips_damage) {
-      throw Error(what + ", or leave out what is missing: --on-bad-image skip");
+      const bool may_go_on = what.ends_with("get it again");
+      throw Error(what + (may_go_on ? ", or leave out what is missing: --on-bad-image skip" : ""));
     }
     if (what.starts_with(name + ": ")) what.erase(0, name.size() + 2);
     into_.left_out_.add(LeftOutReason::unreadable, name, what);
