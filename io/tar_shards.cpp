@@ -74,6 +74,14 @@ class TarShards::Builder {
     watch_.at(into_.size());
   }
 
+  /// What is to be said where there are no samples at all.
+  [[nodiscard]] std::string refusal(bool is_alone) const {
+    if (is_alone && !damage_.empty()) return damage_;
+    const std::string what = into_.left_out_.summary();
+    return concat(into_.place(), ": no samples; expected images such as 000123.jpg",
+                  options_.needs_labels ? " with 000123.cls" : "", what.empty() ? "" : "; ", what);
+  }
+
   void finish(const fs::path& names) {
     into_.name_classes(classes_, has_labels_, options_, names);
     if (unpacked_ != nullptr && unpacked_->size() > 0) {
@@ -137,6 +145,7 @@ class TarShards::Builder {
     }
     if (what.starts_with(name + ": ")) what.erase(0, name.size() + 2);
     into_.left_out_.add(LeftOutReason::unreadable, name, what);
+    damage_ = error.what();
   }
 
   void append(const detail::TarSample& sample) {
@@ -155,6 +164,7 @@ class TarShards::Builder {
   const Options& options_;
   detail::TarClasses classes_;
   bool has_labels_ = false;
+  std::string damage_;  // the last one
   std::shared_ptr<TemporaryFile> unpacked_;
 };
 
@@ -165,12 +175,7 @@ TarShards::TarShards(fs::path place, std::vector<fs::path> shards, const Watch& 
   Builder builder(*this, watch, options);
   for (const fs::path& shard : shards) builder.add(shard);
   builder.finish(names_file(shards.front()));
-  if (samples_.empty()) {
-    const std::string what = left_out_.summary();
-    throw Error(concat(place_.string(), ": no samples; expected images such as 000123.jpg",
-                       options.needs_labels ? " with 000123.cls" : "", what.empty() ? "" : "; ",
-                       what));
-  }
+  if (samples_.empty()) throw Error(builder.refusal(shards.size() == 1));
 }
 
 TarShards::~TarShards() = default;

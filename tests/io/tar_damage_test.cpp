@@ -139,6 +139,8 @@ TEST_CASE("what is no tar archive is refused in one line that says so") {
   CHECK_THAT(refusal(scratch, scratch.write("e.tar", "BZh91AY&SY")),
              Contains("unpack it with bzip2 -d"));
   CHECK_THAT(refusal(scratch, scratch / "nowhere.tar"), Contains("nowhere.tar: cannot be opened"));
+  CHECK(error_of([&] { open_shards({scratch / "nowhere.tar"}, {.skips_damage = true}); }) ==
+        (scratch / "nowhere.tar").string() + ": cannot be opened: No such file or directory");
   fs::create_directory(scratch / "folder.tar");
   CHECK_THAT(refusal(scratch, scratch / "folder.tar"), Contains("folder.tar: cannot be read"));
   CHECK_THAT(refusal(scratch, kShards / "empty.tar"), Contains("empty.tar: no samples"));
