@@ -5,7 +5,7 @@
 #
 # Finds a library, or remembers that it is missing and which Debian package brings it. What is said
 # here also writes the installed package: MillraceInstall.cmake looks up, for every target that a room
-# links, how a stranger's project finds it again. BUILD_ONLY marks what such a project need not have.
+# links, how a user's project finds it again. BUILD_ONLY marks what such a project need not have.
 function(millrace_dependency package)
   cmake_parse_arguments(ARG "BUILD_ONLY" "TARGET;DEBIAN" "FIND;PKG_CONFIG" ${ARGN})
   # Global targets: a project that takes us in by add_subdirectory() links through our libraries.

@@ -1,6 +1,7 @@
 #pragma once
 // The ways in which a training run gets its batches: read and decoded as they are needed (files), a
-// few that are fed over and over (replay), or all from a device's memory (resident). One interface:
+// few that are fed over and over (replay), all from a device's memory (resident), or from a stream
+// of the program's own (stream). One interface:
 // whoever composes, measures or reports a training asks the feed, and no step can tell them apart.
 //
 //   const FileFeed feed({.training = SampleSet::all(photos),
@@ -58,7 +59,8 @@ class Feed {
   Feed(const Feed&) = delete;
   Feed& operator=(const Feed&) = delete;
 
-  [[nodiscard]] virtual const char* name() const noexcept = 0;  ///< "files", "replay", "resident"
+  [[nodiscard]] virtual const char* name()
+      const noexcept = 0;  ///< "files", "replay", "resident", "stream"
   /// What load() loads, for people, "the batches to replay"; empty where a run needs nothing
   /// loaded.
   [[nodiscard]] virtual std::string to_load() const { return {}; }
@@ -86,10 +88,14 @@ class Feed {
   [[nodiscard]] virtual std::string memory_advice() const { return {}; }
 
   [[nodiscard]] const FeedOptions& options() const noexcept { return *options_; }
-  /// The order of samples. Throws as DirectoryReader does.
+  /// The order of samples that have an index. Throws as DirectoryReader does.
   [[nodiscard]] DirectoryReader reader(const FeedStart& from = {}) const;
-  /// Updates of the whole run, of which `order.accumulate` makes one of several batches.
-  [[nodiscard]] std::uint64_t updates() const;
+  /// Updates of the whole run, of which `order.accumulate` makes one of several batches; where
+  /// nobody knows, the most that there can be.
+  [[nodiscard]] virtual std::uint64_t updates() const;
+  /// The sizes of batches that are not full, for programs to be compiled ahead, as far as they are
+  /// known.
+  [[nodiscard]] virtual std::vector<std::int64_t> short_batches() const;
   /// As many samples as the run takes together.
   [[nodiscard]] DeviceBatchFactory device_batches() const { return upload().batches; }
 

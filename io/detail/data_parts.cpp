@@ -33,7 +33,7 @@ FolderParts::FolderParts(fs::path data) : data_(std::move(data)) {
   for (const fs::path& path : entries_of(data_)) {
     if (!is_folder(path)) continue;
     if (is_run_directory(path) && !holds_images({path, {}, false})) continue;
-    folders_.push_back({path, part_named(name_of(path)), false});
+    folders_.push_back({path, part_named(last_name(path)), false});
     if (folders_.back().kind) folders_.back().has_folders = has_folders(path);
   }
 }
@@ -42,7 +42,7 @@ bool FolderParts::holds_images(const Folder& folder) const {
   const Watch unwatched;
   LeftOut left_out;
   ImageWalk walk(data_, unwatched);
-  return !walk.images_below(name_of(folder.path), left_out).empty() ||
+  return !walk.images_below(last_name(folder.path), left_out).empty() ||
          left_out.count(LeftOutReason::unreadable) > 0;
 }
 
@@ -68,7 +68,7 @@ std::optional<DataLayout> FolderParts::layout() const {
       named.emplace_back(*folder.kind, DataPart{folder.path, {}, true});
     } else if (folder.kind && holds_images(folder)) {
       throw Error(concat(folder.path.string(), ": has images without class folders, though ",
-                         name_of(training->path),
+                         last_name(training->path),
                          "/ beside it has class folders; expected such as ", folder.path.string(),
                          "/cats/3.jpg; or name the part that has them: ", training->path.string()));
     } else if (!folder.kind && beside == nullptr && holds_images(folder)) {
@@ -88,7 +88,7 @@ void FolderParts::check_classes() const {
   };
   const auto training = find(true), other = find(false);
   if (training == folders_.end() || other == folders_.end() || training->has_folders) return;
-  const std::string train = name_of(training->path), val = name_of(other->path);
+  const std::string train = last_name(training->path), val = last_name(other->path);
   throw Error(concat(data_.string(), ": ", train, "/ and ", val,
                      "/ hold no class folders; expected a folder for each class: DATA/", train,
                      "/cats/1.jpg, DATA/", train, "/dogs/2.jpg, DATA/", val, "/cats/3.jpg"));
@@ -108,15 +108,15 @@ std::vector<std::string> FolderParts::notes() const {
       return {};
   }
   if (parts.size() < 2) return {};
-  return {concat(data_.string(), ": ", name_of(parts.front()->path), " and ",
-                 name_of(parts.back()->path),
+  return {concat(data_.string(), ": ", last_name(parts.front()->path), " and ",
+                 last_name(parts.back()->path),
                  " are taken for classes, since none of them is called train")};
 }
 
 // "mnist-images-idx3-ubyte.gz" becomes "mnist-labels-idx1-ubyte", with or without .gz, whichever is
 // there; some copies have a dot in the name where the original has a dash.
 std::optional<DataPart> idx_pair(const fs::path& images) {
-  std::string name = name_of(images);
+  std::string name = last_name(images);
   const std::size_t at = name.find("images");
   if (at == std::string::npos || name.find("idx3-ubyte", at) == std::string::npos) return {};
   name.replace(at, 6, "labels");
@@ -135,7 +135,7 @@ namespace {
 std::vector<DataPart> idx_pairs(const fs::path& folder) {
   std::vector<DataPart> pairs;
   for (const fs::path& path : entries_of(folder)) {
-    const std::string name = name_of(path);
+    const std::string name = last_name(path);
     const bool is_images = name.find("images") != std::string::npos &&
                            (name.ends_with("idx3-ubyte") || name.ends_with("idx3-ubyte.gz"));
     // The same file plain and compressed counts once.
@@ -148,7 +148,7 @@ std::vector<DataPart> idx_pairs(const fs::path& folder) {
 
 // What "train-images-idx3-ubyte" or "emnist-letters-test-images-idx3-ubyte" says.
 std::optional<PartKind> idx_part(const fs::path& images) {
-  std::string start = name_of(images);
+  std::string start = last_name(images);
   start.resize(start.find("images"));
   start.resize(start.find_last_not_of("-_.") + 1);
   const std::string word = start.substr(start.find_last_of("-_.") + 1);

@@ -30,14 +30,14 @@ std::vector<fs::path> entries_of(const fs::path& folder) {
   return entries;
 }
 
-std::string name_of(const fs::path& path) {
+std::string last_name(const fs::path& path) {
   return path.filename().string();
 }
 
 namespace {
 
 [[noreturn]] void fail_twice(const fs::path& a, const fs::path& b) {
-  throw Error(concat(b.parent_path().string(), ": ", name_of(a), " and ", name_of(b),
+  throw Error(concat(b.parent_path().string(), ": ", last_name(a), " and ", last_name(b),
                      " are one part twice; rename one, or name what is meant instead of the "
                      "folder, as in ",
                      a.string()));
@@ -46,8 +46,8 @@ namespace {
 }  // namespace
 
 void fail_beside(const fs::path& other, const fs::path& train) {
-  throw Error(concat(other.string(), ": would be left out, since ", name_of(train),
-                     " beside it is a part of a data set; move it away, rename ", name_of(train),
+  throw Error(concat(other.string(), ": would be left out, since ", last_name(train),
+                     " beside it is a part of a data set; move it away, rename ", last_name(train),
                      " if that is a class, or name the part alone: ", train.string()));
 }
 

@@ -14,7 +14,7 @@ namespace millrace::detail {
 [[nodiscard]] bool is_folder(const std::filesystem::path& path);
 [[nodiscard]] bool is_file(const std::filesystem::path& path);
 /// Of a folder too: its last part.
-[[nodiscard]] std::string name_of(const std::filesystem::path& path);
+[[nodiscard]] std::string last_name(const std::filesystem::path& path);
 
 /// What is in a folder and not hidden, by name. Throws Error if it cannot be listed.
 [[nodiscard]] std::vector<std::filesystem::path> entries_of(const std::filesystem::path& folder);

@@ -23,14 +23,14 @@ Shards shards_in(const fs::path& folder) {
   Shards shards;
   for (const fs::path& path : entries_of(folder)) {
     const bool is_twin = !shards.empty() && shards.back().native() + ".gz" == path.native();
-    if (is_shard_name(name_of(path)) && is_file(path) && !is_twin) shards.push_back(path);
+    if (is_shard_name(last_name(path)) && is_file(path) && !is_twin) shards.push_back(path);
   }
   return shards;
 }
 
 /// What the first word in a name that tells a part tells: "train-000.tar", "photos_val_3.tgz".
 std::optional<PartKind> part_of_name(const fs::path& shard) {
-  const std::string name = name_of(shard);
+  const std::string name = last_name(shard);
   for (std::size_t begin = 0; begin < name.size();) {
     const std::size_t end = std::min(name.find_first_of("-_.", begin), name.size());
     if (auto kind = part_named(std::string_view(name).substr(begin, end - begin))) return kind;
@@ -42,9 +42,9 @@ std::optional<PartKind> part_of_name(const fs::path& shard) {
 /// A part, called "train-*" by what the names begin with but for their numbers.
 DataPart part_of(const Shards& shards) {
   if (shards.size() == 1) return {shards.front(), {}, false, shards};
-  std::string start = name_of(shards.front());
+  std::string start = last_name(shards.front());
   for (const fs::path& shard : shards) {
-    const std::string name = name_of(shard);
+    const std::string name = last_name(shard);
     const auto common = std::mismatch(start.begin(), start.end(), name.begin(), name.end()).first;
     start.erase(common, start.end());
   }
@@ -57,7 +57,7 @@ std::optional<DataLayout> parts_in_folders(const fs::path& folder) {
   const DataPart* training = nullptr;
   std::optional<fs::path> other;
   for (const fs::path& path : entries_of(folder)) {
-    const auto kind = is_folder(path) ? part_named(name_of(path)) : std::nullopt;
+    const auto kind = is_folder(path) ? part_named(last_name(path)) : std::nullopt;
     if (!kind) continue;
     Shards shards = shards_in(path);
     if (shards.empty() && !entries_of(path).empty()) other = path;
@@ -68,7 +68,8 @@ std::optional<DataLayout> parts_in_folders(const fs::path& folder) {
   }
   if (training == nullptr) return {};
   if (other) {
-    throw Error(concat(other->string(), ": has no .tar files, though ", name_of(training->samples),
+    throw Error(concat(other->string(), ": has no .tar files, though ",
+                       last_name(training->samples),
                        "/ beside it has; move it away, or name the part ",
                        "that has them: ", training->samples.string()));
   }

@@ -1,4 +1,5 @@
-// The lines of README.md, with images to run on.
+// The stages that turn a folder of images into batches, one by one: pool, source, nodes, gather,
+// sink, plan and report. Lines between the two marks are those of README.md.
 
 #include <millrace/io/class_folder.h>
 #include <millrace/io/files.h>

@@ -1,5 +1,7 @@
-// Millrace's nodes and pools inside a plain oneTBB flow graph: images of a class folder are
-// decoded into batches of bounded number; a batch goes to the sum when its last ticket is decoded.
+// Millrace's nodes and pools in a plain oneTBB flow graph, without its pipelines: images of a class
+// folder are decoded into batches of bounded number, and a batch is summed up when its last image
+// is there. What one learns: nodes are callables, a pool stands alone, and a free slot lets the
+// next batch in.
 
 #include <millrace/io/class_folder.h>
 #include <millrace/io/files.h>
@@ -18,9 +20,9 @@ namespace flow = oneapi::tbb::flow;
 
 /// 40 grey images of 6x6; those of class "dark" are 10, those of "light" 200.
 std::filesystem::path make_images() {
-  const std::filesystem::path root = "pictures";
+  const std::filesystem::path root = "images";
   for (const auto& [name, value] : {std::pair("dark", 10), std::pair("light", 200)}) {
-    std::filesystem::create_directories(root / name);
+    create_folders(root / name);
     const std::vector<std::uint8_t> pixels(36, static_cast<std::uint8_t>(value));
     const std::vector<std::byte> file = encode_png({pixels.data(), 6, 6, 1});
     for (int i = 0; i < 20; ++i) write_file(root / name / (std::to_string(i) + ".png"), file);
@@ -41,6 +43,7 @@ int main() {
         const auto pixels = batch->rows().as<std::uint8_t>();
         sum += std::accumulate(pixels.begin(), pixels.end(), std::uint64_t{0});
       });
+  // What a pipeline does with a sample that cannot be read is up to the graph here.
   const Context::Skip refuse = [](const std::string& what) { throw Error(what); };
   flow::function_node<Ticket> decode(
       graph, 2, [&, node = DecodeInto(folder, folder, Filter::bilinear)](const Ticket& ticket) {
