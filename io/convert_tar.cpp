@@ -3,7 +3,7 @@
 #include <millrace/core/lower_case.h>
 #include <millrace/core/plural.h>
 #include <millrace/core/random.h>
-#include <millrace/io/decode.h>
+#include <millrace/io/detail/format.h>
 #include <millrace/io/detail/tar_writer.h>
 #include <millrace/io/files.h>
 #include <millrace/io/find_data.h>
@@ -35,7 +35,7 @@ std::string ending_of(const std::string& name, std::span<const std::byte> file) 
   if (is_image_name(fs::path(name).filename().native())) {
     return lower_case(fs::path(name).extension().native().substr(1));
   }
-  const std::string ending = lower_case(image_info(file, name).format);
+  const std::string ending = lower_case(detail::to_string(detail::sniff(file)));
   return ending == "jpeg" ? "jpg" : ending == "tiff" ? "tif" : ending;
 }
 
@@ -52,7 +52,7 @@ class Packer {
     std::vector<std::byte> file;
     for (std::uint32_t i = 0; i < data.size(); ++i) {
       const std::string name = data.name(order[i]);
-      read_file_into(name, file);
+      read_file_into(name, file, 4_GiB);
       const std::string label = std::to_string(data.label(order[i]));
       make_room(part, detail::TarWriter::bytes_of(file.size()) +
                           detail::TarWriter::bytes_of(label.size()));

@@ -18,8 +18,8 @@
 namespace millrace {
 namespace {
 
+using detail::file_name_of;
 using detail::Format;
-using detail::name_of;
 using detail::naming;
 using detail::read_into;
 using detail::read_start_of;
@@ -73,7 +73,7 @@ class Decoder::Impl {
     if (length.count == 0) return body(file_);
     SharedBytes& files = options_.large->files;
     if (length > files.all()) {
-      throw Error(concat(name_of(from), ": is ", length, " long, more than the ", files.all(),
+      throw Error(concat(file_name_of(from), ": is ", length, " long, more than the ", files.all(),
                          " that the file of an image may be; shrink it or raise --memory-budget"));
     }
     const SharedBytes::Turn turn = files.take(length);
@@ -85,7 +85,7 @@ class Decoder::Impl {
   template <class File>
   void decode_file(const File& from, ImageView target, Filter filter) {
     with_file(from, [&](std::span<const std::byte> file) {
-      naming(name_of(from), [&] { decode(file, target, filter); });
+      naming(file_name_of(from), [&] { decode(file, target, filter); });
     });
   }
 
@@ -96,12 +96,13 @@ class Decoder::Impl {
     std::error_code error;
     const auto start = std::span(file_).first(read_start_of(from, file_, error));
     try {
-      if (!error) return image_info(start, name_of(from));
+      if (!error) return image_info(start, file_name_of(from));
     } catch (const Error&) {
       if (start.size() < kStart) throw;
     }
-    return with_file(
-        from, [&](std::span<const std::byte> file) { return image_info(file, name_of(from)); });
+    return with_file(from, [&](std::span<const std::byte> file) {
+      return image_info(file, file_name_of(from));
+    });
   }
 
   void fit(ConstImageView source, ImageView target, Filter filter) {

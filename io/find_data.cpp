@@ -39,7 +39,9 @@ DataLayout find_data(const fs::path& data) {
     if (auto shards = shards_matching(data.native()); !shards.empty()) {
       return {DataKind::tar, {data, {}, false, std::move(shards)}};
     }
-    throw Error(concat(data.string(), ": ", error ? error.message() : "no such file or folder"));
+    const bool is_pattern = data.native().find_first_of("{*?[") != std::string::npos;
+    throw Error(concat(data.string(), ": ", error ? error.message() : "no such file or folder",
+                       is_pattern ? ", and no pattern of .tar files alone that are there" : ""));
   }
   if (fs::is_directory(status)) {
     detail::FolderParts folders(data);

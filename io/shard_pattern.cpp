@@ -85,8 +85,7 @@ void add_matches(const std::string& pattern, std::vector<std::filesystem::path>&
 std::vector<std::filesystem::path> shards_matching(const std::string& pattern) {
   if (pattern.find_first_of("{*?[") == std::string::npos) return {};
   const std::vector<std::string> words = expanded(pattern);
-  const bool is_one = words.size() == 1 && words.front().find_first_of("*?[") == std::string::npos;
-  if (is_one || !std::all_of(words.begin(), words.end(), is_shard_name)) return {};
+  if (words.size() == 1 && words.front().find_first_of("*?[") == std::string::npos) return {};
   std::vector<std::filesystem::path> shards;
   for (const std::string& word : words) {
     if (word.find_first_of("*?[") == std::string::npos)
@@ -94,7 +93,10 @@ std::vector<std::filesystem::path> shards_matching(const std::string& pattern) {
     else
       add_matches(word, shards);
   }
-  return shards;
+  const bool are_shards = std::all_of(shards.begin(), shards.end(), [](const auto& shard) {
+    return is_shard_name(shard.native());
+  });
+  return are_shards ? shards : std::vector<std::filesystem::path>{};
 }
 
 }  // namespace millrace

@@ -57,6 +57,8 @@ class TarShards::Builder {
       read(*file, range, name, members);
     } catch (const Stopped&) {
       throw;
+    } catch (const detail::NoRoom&) {
+      throw;
     } catch (const Error& error) {
       if (!range.is_cut) tell_damage(name, error);  // else what follows from that
     }
@@ -70,6 +72,14 @@ class TarShards::Builder {
     into_.firsts_.push_back(into_.size());
     for (const detail::TarSample& sample : found.samples) append(sample);
     watch_.at(into_.size());
+  }
+
+  /// What is to be said where there are no samples at all.
+  [[nodiscard]] std::string refusal(bool is_alone) const {
+    if (is_alone && !damage_.empty()) return damage_;
+    const std::string what = into_.left_out_.summary();
+    return concat(into_.place(), ": no samples; expected images such as 000123.jpg",
+                  options_.needs_labels ? " with 000123.cls" : "", what.empty() ? "" : "; ", what);
   }
 
   void finish(const fs::path& names) {
@@ -107,6 +117,8 @@ class TarShards::Builder {
       detail::unpack_gzip(*file, *unpacked_, {{}, watch_.stop});
     } catch (const Stopped&) {
       throw;
+    } catch (const detail::NoRoom&) {
+      throw;
     } catch (const Error& error) {
       tell_damage(name, error);
       range.is_cut = true;
@@ -128,10 +140,12 @@ class TarShards::Builder {
   void tell_damage(const std::string& name, const Error& error) {
     std::string what = error.what();
     if (!options_.skips_damage) {
-      throw Error(what + ", or leave out what is missing: --on-bad-image skip");
+      const bool may_go_on = what.ends_with("get it again");
+      throw Error(what + (may_go_on ? ", or leave out what is missing: --on-bad-image skip" : ""));
     }
     if (what.starts_with(name + ": ")) what.erase(0, name.size() + 2);
     into_.left_out_.add(LeftOutReason::unreadable, name, what);
+    damage_ = error.what();
   }
 
   void append(const detail::TarSample& sample) {
@@ -150,6 +164,7 @@ class TarShards::Builder {
   const Options& options_;
   detail::TarClasses classes_;
   bool has_labels_ = false;
+  std::string damage_;  // the last one
   std::shared_ptr<TemporaryFile> unpacked_;
 };
 
@@ -160,12 +175,7 @@ TarShards::TarShards(fs::path place, std::vector<fs::path> shards, const Watch& 
   Builder builder(*this, watch, options);
   for (const fs::path& shard : shards) builder.add(shard);
   builder.finish(names_file(shards.front()));
-  if (samples_.empty()) {
-    const std::string what = left_out_.summary();
-    throw Error(concat(place_.string(), ": no samples; expected images such as 000123.jpg",
-                       options.needs_labels ? " with 000123.cls" : "", what.empty() ? "" : "; ",
-                       what));
-  }
+  if (samples_.empty()) throw Error(builder.refusal(shards.size() == 1));
 }
 
 TarShards::~TarShards() = default;

@@ -24,7 +24,7 @@ class TarClasses;
 [[nodiscard]] bool is_shard_name(std::string_view name);
 
 /// The shards that a pattern names, in its order: shard-{000..012}.tar, {a,b}.tar, and with * ? [ ]
-/// those that are there. Empty where the text is no pattern, or one of other files.
+/// those that are there. Empty where the text is no pattern, or one of other files too.
 [[nodiscard]] std::vector<std::filesystem::path> shards_matching(const std::string& pattern);
 
 /// Members of a sample have one name up to the last dot: 000123.jpg, an image by its ending

@@ -6,11 +6,11 @@
 
 namespace millrace::detail {
 
-std::string_view name_of(const std::filesystem::path& path) {
+std::string_view file_name_of(const std::filesystem::path& path) {
   return path.native();
 }
 
-std::string_view name_of(const FilePart& part) {
+std::string_view file_name_of(const FilePart& part) {
   return part.name;
 }
 

@@ -15,8 +15,8 @@
 namespace millrace::detail {
 
 /// For messages.
-[[nodiscard]] std::string_view name_of(const std::filesystem::path& path);
-[[nodiscard]] std::string_view name_of(const FilePart& part);
+[[nodiscard]] std::string_view file_name_of(const std::filesystem::path& path);
+[[nodiscard]] std::string_view file_name_of(const FilePart& part);
 
 /// Runs `body` and puts the name of the file in front of what goes wrong.
 template <class Body>

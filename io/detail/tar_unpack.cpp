@@ -32,7 +32,7 @@ void unpack_gzip(const RandomAccessFile& file, TemporaryFile& into, const Watch&
     try {
       into.append({static_cast<const std::byte*>(block), bytes});
     } catch (const Error& error) {
-      throw Error(concat(
+      throw NoRoom(concat(
           file.path().string(), ": no room for what it holds, beyond ", Bytes{into.size()}, ": ",
           error.what(), "; name another folder in TMPDIR, or unpack it there where there is room"));
     }

@@ -6,8 +6,14 @@
 
 namespace millrace::detail {
 
+/// There is no room for what is unpacked.
+class NoRoom : public Error {
+ public:
+  using Error::Error;
+};
+
 /// Appends what a gzip file holds to `into`. Throws Error that begins with the file's path:
-/// damaged, cut off, no room; Stopped.
+/// damaged, cut off, NoRoom; Stopped.
 void unpack_gzip(const RandomAccessFile& file, TemporaryFile& into, const Watch& watch);
 
 }  // namespace millrace::detail

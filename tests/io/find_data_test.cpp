@@ -280,7 +280,7 @@ TEST_CASE("what is no data set is an error that says what would be one") {
   CHECK_THROWS_WITH(find_data(file),
                     file.string() +
                         ": not a data set; expected a folder with a folder for each "
-                        "class, IDX files or a .csv file");
+                        "class, IDX files, .tar shards or a .csv file");
 }
 
 TEST_CASE("Generated samples are data that no file holds") {

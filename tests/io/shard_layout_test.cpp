@@ -53,10 +53,15 @@ TEST_CASE("a shard, a pattern of shards and a folder of them are data sets") {
   CHECK(shards_of(scratch / "s-1.tar") == Strings{"s-1.tar"});
   CHECK(shards_of(scratch / "s-{0..1}.tar") == Strings{"s-0.tar", "s-1.tar"});
   CHECK(shards_of(scratch / "s-*.tar") == Strings{"s-0.tar", "s-1.tar"});
+  CHECK(shards_of(scratch / "s-1*") == Strings{"s-1.tar", "s-10.TAR.GZ"});
   CHECK(shards_of(scratch / "{s-1,s-0}.tar") == Strings{"s-1.tar", "s-0.tar"});
   CHECK(shards_of(scratch.path()) == Strings{"s-0.tar", "s-1.tar", "s-10.TAR.GZ", "s-2.tgz"});
   CHECK_THAT(error_of([&] { (void)find_data(scratch / "t-*.tar"); }),
-             Contains("t-*.tar: No such file"));
+             Contains("t-*.tar: No such file") && Contains("and no pattern of .tar files"));
+  scratch.write("more/s.txt", "");
+  write_tar(scratch / "more/s.tar", two_classes(2));
+  CHECK_THAT(error_of([&] { (void)find_data(scratch / "more/*"); }),
+             Contains("more/*: No such file"));
   const DataLayout missing = find_data(scratch / "s-{0..5}.tar");
   CHECK_THAT(error_of([&] { (void)open_datasets(missing); }),
              Contains("s-2.tar: cannot be opened: No such file"));

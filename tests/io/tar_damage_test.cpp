@@ -139,6 +139,8 @@ TEST_CASE("what is no tar archive is refused in one line that says so") {
   CHECK_THAT(refusal(scratch, scratch.write("e.tar", "BZh91AY&SY")),
              Contains("unpack it with bzip2 -d"));
   CHECK_THAT(refusal(scratch, scratch / "nowhere.tar"), Contains("nowhere.tar: cannot be opened"));
+  CHECK(error_of([&] { open_shards({scratch / "nowhere.tar"}, {.skips_damage = true}); }) ==
+        (scratch / "nowhere.tar").string() + ": cannot be opened: No such file or directory");
   fs::create_directory(scratch / "folder.tar");
   CHECK_THAT(refusal(scratch, scratch / "folder.tar"), Contains("folder.tar: cannot be read"));
   CHECK_THAT(refusal(scratch, kShards / "empty.tar"), Contains("empty.tar: no samples"));
@@ -219,6 +221,15 @@ TEST_CASE("labels that tell no class are left out with the reason") {
   CHECK(data.left_out().count(LeftOutReason::no_label) == 2);
 }
 
+TEST_CASE("members that are stored sparse are left out and named") {
+  for (const char* name : {"sparse-gnu.tar", "sparse-pax.tar"}) {
+    const TarShards data = open_shards({kShards / name});
+    CHECK(contents(data) == Strings{"2.pgm 1 2"});
+    CHECK(data.left_out().lines(LeftOutReason::unreadable) ==
+          Strings{(kShards / name).string() + ":1.pgm: cannot be read: stored as a sparse file"});
+  }
+}
+
 TEST_CASE("classes that are numbers here and names there are refused") {
   const Scratch scratch;
   const fs::path shard = write_tar(scratch / "mixed.tar", {{"1.pgm", grey_image(1)},
@@ -255,8 +266,10 @@ TEST_CASE("where a compressed shard finds no room, one line says what to do") {
   little.rlim_cur = 4096;
   const auto old = std::signal(SIGXFSZ, SIG_IGN);
   ::setrlimit(RLIMIT_FSIZE, &little);
-  const std::string error = refusal(scratch, shard);
+  const std::string error = error_of([&] { open_shards({shard}); });
+  const std::string skipping = error_of([&] { open_shards({shard}, {.skips_damage = true}); });
   ::setrlimit(RLIMIT_FSIZE, &before);
   std::signal(SIGXFSZ, old);
   CHECK_THAT(error, Contains("full.tgz: no room for what it holds") && Contains("TMPDIR"));
+  CHECK(skipping == error);
 }

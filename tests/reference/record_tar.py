@@ -5,7 +5,7 @@ tests/data/io/tar/*.tar, *.tgz and tests/data/io/tar.json:
 - `members`: of each archive, by tarfile: name (its bytes as Latin-1), offset and length of each file's content
 - `samples`: of shards, by webdataset's own reader: key, ending of the image, label
 - `braces`: patterns as braceexpand, which webdataset calls, expands them
-Pinned: Python 3.11's tarfile, webdataset 1.0.2, braceexpand 0.1.7.
+Pinned: Python 3.11's tarfile, GNU tar 1.34, webdataset 1.0.2, braceexpand 0.1.7.
 
     python3 tests/reference/record_tar.py tests/data/io
 """
@@ -13,8 +13,11 @@ import argparse
 import gzip
 import io
 import json
+import os
 import pathlib
+import subprocess
 import tarfile
+import tempfile
 import unicodedata
 
 import braceexpand
@@ -84,8 +87,22 @@ def archives():
          member("2.pgm", type=tarfile.LNKTYPE, linkname="1.pgm"), member("2.cls", b"1"),
          member("3.pgm", type=tarfile.SYMTYPE, linkname="/etc/passwd"),
          member("pipe.pgm", type=tarfile.FIFOTYPE), member("4.pgm", image(4)), member("4.cls", b"1")], gnu)
+    for name, options in (("sparse-gnu.tar", ["--format=gnu"]), ("sparse-pax.tar", ["--format=pax"])):
+        yield name, with_holes(options)
     yield "empty.tar", archive([], ustar)
     yield "converted.tar", converted()
+
+
+def with_holes(options):
+    """By GNU tar, which alone packs files without their holes; names in pax have its process number."""
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        for name, content in (("1.pgm", image(1)), ("1.cls", b"0"), ("2.pgm", image(2)), ("2.cls", b"1")):
+            (folder / name).write_bytes(content)
+        os.truncate(folder / "1.pgm", 1 << 20)
+        return subprocess.run(["tar", *options, "--sparse", "--sort=name", "--mtime=@0", "--owner=0", "--group=0",
+                               "--numeric-owner", "-c", "1.pgm", "1.cls", "2.pgm", "2.cls"],
+                              cwd=folder, check=True, capture_output=True).stdout
 
 
 def members_of(data):
@@ -93,7 +110,7 @@ def members_of(data):
         data = gzip.decompress(data)
     with tarfile.open(fileobj=io.BytesIO(data), encoding="utf-8", errors="surrogateescape") as tar:
         return [[m.name.encode("utf-8", "surrogateescape").decode("latin-1"), m.offset_data, m.size]
-                for m in tar if m.isreg()]
+                for m in tar if m.isreg() and not m.issparse()]
 
 
 def samples_of(path):

@@ -153,8 +153,8 @@ void list_labels(OptionList& options, LabelSpec& o) {
 
 void list_class_names(OptionList& options, std::vector<std::string>& names) {
   options("class-names", names, "A,B,...|FILE",
-          "what the classes 0, 1, ... are called where they are numbers (IDX, tables, folders "
-          "named so); or a file with a name a line",
+          "what the classes 0, 1, ... are called where they are numbers (IDX, tables, shards, "
+          "folders named so); or a file with a name a line",
           {&read_class_names, &write_class_names});
 }
 
