@@ -77,7 +77,7 @@ Training prepared(TrainSpec spec, std::shared_ptr<const nn::Engine> engine,
     throw UsageError("no DATA; give a folder that holds one folder of images for each class");
   }
   if (engine == nullptr && !make_engine)
-    throw UsageError("a session wants an engine to train with");
+    throw UsageError("a session needs an engine to train with");
   check_rows(spec);
   check(spec);
   check_replaced(spec, options.resumed != nullptr);
@@ -161,7 +161,7 @@ void TrainingSession::check() const {
 
 void TrainingSession::write_into(fs::path directory) {
   if (training_.resumed != nullptr) {
-    throw UsageError("a run that goes on writes into its own directory");
+    throw UsageError("a resumed run writes into its own directory");
   }
   training_.spec.run.directory = std::move(directory);
   check_replaced(training_.spec, false);
@@ -235,8 +235,7 @@ TrainingResult TrainingSession::run_pipeline(std::stop_token stop,
 
 TrainingResult TrainingSession::run(std::stop_token stop, const TrainingWatchers& watchers) {
   const Training& t = training_;
-  if (has_run_)
-    throw UsageError("a session runs once; TrainingSession::resume() goes on with a run");
+  if (has_run_) throw UsageError("a session runs once; TrainingSession::resume() resumes a run");
   check();
   check_csv_log(t.spec);
   has_run_ = true;

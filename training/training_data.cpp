@@ -35,7 +35,7 @@ void check_several_classes(const SampleSet& set, const std::string& path) {
     return label(i) != label(set.samples.front());
   });
   if (!differ)
-    throw Error(concat(path, ": all samples are of one class; there is nothing to tell apart"));
+    throw Error(concat(path, ": all samples are of one class; there is nothing to learn"));
 }
 
 std::string percent(double share) {
@@ -123,7 +123,7 @@ Datasets open_sides(const DataSpec& o, const DataLayout& layout, const ChosenPar
 std::string describe_split(const TrainSpec& spec, std::uint32_t count) {
   if (count == 0) return "none";
   return concat(with_commas(count), " of them (", percent(spec.data.validation_share),
-                " of each class, drawn by seed ", spec.seed, ")");
+                " of each class, chosen by seed ", spec.seed, ")");
 }
 
 }  // namespace

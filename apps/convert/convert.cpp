@@ -28,7 +28,7 @@ int convert(const Arguments& arguments) {
       "convert", "convert idx DIR OUT | weights IN OUT [OPTIONS]",
       "idx: turns an IDX data set (MNIST, Fashion-MNIST; .gz or not) in DIR into PNG files\n"
       "OUT/train/CLASS/NUMBER.png and OUT/test/CLASS/NUMBER.png. OUT appears when it is whole;\n"
-      "run again after an interruption, it goes on.\n"
+      "after an interruption, run it again to continue.\n"
       "weights: turns weights of Keras (.h5, .weights.h5), PyTorch or Millrace into a safetensors\n"
       "file with PyTorch's layouts, for VGG16 with torchvision's names. IN is a file, or vgg16 "
       "and\n"
@@ -53,10 +53,9 @@ int convert(const Arguments& arguments) {
   line("quiet", quiet, "", "print errors only");
   if (!line.parse(arguments)) return 0;
   if (form != "idx" && form != "weights") {
-    throw UsageError(
-        form.empty()
-            ? std::string("convert: say what: millrace convert idx DIR OUT, or weights IN OUT")
-            : concat("convert: there is no form '", form, "'; the forms are: idx, weights"));
+    throw UsageError(concat(form.empty() ? std::string("convert: nothing to convert")
+                                         : concat("convert: unknown form '", form, "'"),
+                            "; choose idx DIR OUT or weights IN OUT"));
   }
   if (from.empty() || to.empty()) {
     throw UsageError(
@@ -87,7 +86,7 @@ int convert(const Arguments& arguments) {
     }
     return 0;
   } catch (const Stopped&) {
-    std::cerr << "millrace: stopped by a signal; run the same command again to go on\n";
+    std::cerr << "millrace: stopped by a signal; run the same command again to continue\n";
     return interrupt.exit_status();
   }
 }

@@ -153,7 +153,7 @@ int evaluate(const Arguments& arguments) {
   EvaluateOptions options;
   CommandLine line(
       "evaluate", "evaluate MODEL [DATA] [OPTIONS]",
-      "Measures loss, accuracy and the figures of each class of a trained model. "
+      "Measures loss, accuracy and figures of each class of a trained model. "
       "MODEL is a model.safetensors or "
       "a run directory;\nDATA is what 'millrace train' takes, with the same classes; it "
       "may lack images of some. Images are\nresized and scaled as in training. "

@@ -265,5 +265,5 @@ TEST_CASE("a run that divided columns by 255 goes on so, whatever its options sa
   CHECK(metrics(run_dir).size() == 3);
   const Outcome refused = run(with(resume, {"--scale", "1", "--epochs", "4"}));
   CHECK(refused.status == 1);
-  CHECK_THAT(refused.err, Contains("go on with --scale 0.0039215"));
+  CHECK_THAT(refused.err, Contains("resume with --scale 0.0039215"));
 }
