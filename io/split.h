@@ -1,5 +1,5 @@
 #pragma once
-// Setting aside a part of a data set for validation, each class in the same proportion.
+// Holds out a part of a data set for validation, each class in the same proportion.
 
 #include <millrace/io/dataset.h>
 
@@ -15,9 +15,9 @@ struct Split {
   std::vector<std::uint32_t> validation;
 };
 
-/// Draws floor(n * fraction) of the n samples of each class for validation, by (seed, class) alone,
-/// but at least one for each side where a class has two samples or more. A class of one sample
-/// trains. Fraction 0 leaves validation empty. Throws UsageError unless 0 <= fraction < 1.
+/// Chooses floor(n * fraction) of the n samples of each class for validation, by (seed, class)
+/// alone, but at least one for each side where a class has two samples or more. A class of one
+/// sample trains. Fraction 0 leaves validation empty. Throws UsageError unless 0 <= fraction < 1.
 [[nodiscard]] Split split(std::span<const std::int32_t> labels, double fraction,
                           std::uint64_t seed);
 [[nodiscard]] Split split(const Dataset& dataset, double fraction, std::uint64_t seed);

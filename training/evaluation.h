@@ -1,5 +1,5 @@
 #pragma once
-// How good a trained model is on samples: its loss, and what it gets right class by class.
+// Measures a trained model on samples: its loss, and its metrics class by class.
 //
 //   EvaluationSession session(cpu::make_engine(), load_model("run/model.safetensors"),
 //                             SampleSet::all(photos));
@@ -17,7 +17,7 @@ namespace millrace {
 
 struct EvaluationOptions {
   OnePassOptions pass{};
-  nn::MetricsOptions metrics{};  ///< what kind the outputs are is told by the model
+  nn::MetricsOptions metrics{};  ///< the kind of outputs follows from the model
   nn::CompileOptions compile{};  ///< of the loss: which one, smoothing, L2; see OnePass
 };
 
@@ -35,11 +35,11 @@ struct Evaluation {
 class EvaluationSession {
  public:
   /// Compiles the model; labels are those of the samples' data set, whose classes are the model's.
-  /// Throws as OnePass does, UsageError for metrics that so many classes do not have.
+  /// Throws as OnePass does, UsageError for metrics that this many classes do not have.
   EvaluationSession(std::shared_ptr<const nn::Engine> engine, SavedModel model, SampleSet samples,
                     EvaluationOptions options = {});
 
-  /// Evaluates all samples; `watch` is told how many so far, on the engine's thread. May be called
+  /// Evaluates all samples; `watch` gets their number so far, on the engine's thread. May be called
   /// again. Throws BudgetError before anything is allocated, StageError as Pipeline::run() does.
   [[nodiscard]] Evaluation run(const Watch& watch = {}) const;
 

@@ -1,7 +1,7 @@
 #pragma once
 // The ways in which a training run gets its batches: read and decoded as they are needed (files), a
-// few that are fed over and over (replay), or all from a device's memory (resident). One interface:
-// whoever composes, measures or reports a training asks the feed, and no step can tell them apart.
+// few that are fed over and over (replay), or all from a device's memory (resident). One interface,
+// so that composing, measuring and reporting a training, and its steps, are the same for all.
 //
 //   const FileFeed feed({.training = SampleSet::all(photos),
 //                        .order = {.batch = 32, .epochs = 5},
@@ -41,11 +41,11 @@ struct FeedOptions {
   StallWatch stall{};
 };
 
-/// Where a run begins or goes on; as it stands, with the first batch.
+/// Where a run begins or resumes; by default with the first batch.
 struct FeedStart {
   ReaderPosition position{};
   std::uint64_t step = 0;                               ///< training steps before
-  std::shared_ptr<const std::atomic<bool>> finished{};  ///< no further batch is wanted; or null
+  std::shared_ptr<const std::atomic<bool>> finished{};  ///< no further batch is needed; or null
 
   /// Where the state is now.
   [[nodiscard]] static FeedStart of(const TrainingState& state);
@@ -59,13 +59,13 @@ class Feed {
   Feed& operator=(const Feed&) = delete;
 
   [[nodiscard]] virtual const char* name() const noexcept = 0;  ///< "files", "replay", "resident"
-  /// What load() loads, for people, "the batches to replay"; empty where a run needs nothing
+  /// What load() loads, in words, "the batches to replay"; empty if a run needs nothing
   /// loaded.
   [[nodiscard]] virtual std::string to_load() const { return {}; }
-  /// Before the first run, and again to load anew. `watch` is told how many samples so far. The
-  /// report says what was left out. Throws Stopped, or what a pipeline throws.
+  /// Before the first run, and again to reload. `watch` gets the number of samples so far. The
+  /// report lists what was left out. Throws Stopped, or what a pipeline throws.
   virtual Report load(const Watch& watch);
-  /// What lies loaded, for people; empty where nothing does.
+  /// What is loaded, in words; empty if nothing is.
   [[nodiscard]] virtual std::string describe() const { return {}; }
   /// A line for reports of runs that were not fed from files; else empty.
   [[nodiscard]] virtual std::string remark() const { return {}; }
@@ -80,9 +80,9 @@ class Feed {
   /// Every how many steps results are to be asked for, where that means to wait for a device: so
   /// rarely that it does not show.
   [[nodiscard]] virtual std::int64_t steps_between_results() const { return 50; }
-  /// What it takes of a device's own memory if batches have so many samples.
+  /// The device memory that it takes if batches have this many samples.
   [[nodiscard]] virtual std::vector<Budget::Charge> device_memory(std::int64_t batch) const;
-  /// What else helps where that is too much, ", or ..."; empty where nothing does.
+  /// What else helps where that is too much, ", or ..."; empty if nothing does.
   [[nodiscard]] virtual std::string memory_advice() const { return {}; }
 
   [[nodiscard]] const FeedOptions& options() const noexcept { return *options_; }
@@ -96,7 +96,7 @@ class Feed {
  protected:
   explicit Feed(FeedOptions options);
 
-  /// Batches of so many samples, and of one step, on the device; the host's of one step, with
+  /// Batches of this many samples, and of one step, on the device; the host's of one step, with
   /// pixels.
   [[nodiscard]] DeviceBatchFactory batches_on_device(std::int64_t batch) const;
   [[nodiscard]] HostBatchFactory batches_on_host() const;

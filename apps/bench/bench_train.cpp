@@ -83,7 +83,7 @@ void print_costs(const Costs& c) {
             << " ms a step\nCPU time of a step apart: loading " << text_of(c.loading_ms, 3)
             << " ms, bare primitives " << text_of(c.bare_ms, 3) << ", update "
             << text_of(c.update_ms, 3) << "; training takes " << text_of(c.multiple, 2)
-            << " times their sum shared out between " << c.cores << ' ' << plural(c.cores, "core")
+            << " times their sum divided among " << c.cores << ' ' << plural(c.cores, "core")
             << '\n';
 }
 
@@ -177,7 +177,7 @@ int bench_train(const std::vector<std::string>& arguments) {
   BenchOptions o;
   CommandLine line(
       "bench train", "bench train [DATA] [OPTIONS]",
-      "Times epochs of the whole training pipeline and of its loading half alone, in turns. "
+      "Times epochs of the whole training pipeline and of its loading half alone, in turn. "
       "Without DATA it reads\nrandom samples, which cost nothing to decode.");
   list(line, o);
   if (!line.parse(arguments)) return 0;

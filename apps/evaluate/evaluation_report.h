@@ -1,5 +1,5 @@
 #pragma once
-// What `evaluate` says of a classifier class by class, for people and as JSON.
+// The report of `evaluate` about a classifier, class by class, as text and as JSON.
 
 #include <millrace/nn/metrics.h>
 #include <millrace/training/evaluation_data.h>
