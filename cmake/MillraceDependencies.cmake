@@ -5,7 +5,7 @@
 #
 # Finds a library, or remembers that it is missing and which Debian package brings it. What is said
 # here also writes the installed package: MillraceInstall.cmake looks up, for every target that a room
-# links, how a stranger's project finds it again. BUILD_ONLY marks what such a project need not have.
+# links, how a user's project finds it again. BUILD_ONLY marks what such a project need not have.
 function(millrace_dependency package)
   cmake_parse_arguments(ARG "BUILD_ONLY" "TARGET;DEBIAN" "FIND;PKG_CONFIG" ${ARGN})
   # Global targets: a project that takes us in by add_subdirectory() links through our libraries.
@@ -53,6 +53,8 @@ millrace_dependency(WebP TARGET WebP::webpdemux DEBIAN libwebp-dev PKG_CONFIG li
 millrace_dependency(ZLIB TARGET ZLIB::ZLIB DEBIAN zlib1g-dev PKG_CONFIG zlib)
 millrace_dependency(libdeflate TARGET libdeflate::libdeflate DEBIAN libdeflate-dev
   PKG_CONFIG -ldeflate)
+millrace_dependency(LibArchive FIND 3.6 TARGET LibArchive::LibArchive DEBIAN libarchive-dev
+  PKG_CONFIG libarchive)
 millrace_dependency(LAPACKE TARGET LAPACKE::LAPACKE DEBIAN "liblapacke-dev libopenblas-dev"
   PKG_CONFIG lapacke openblas)
 millrace_dependency(HDF5C TARGET HDF5::C DEBIAN libhdf5-dev PKG_CONFIG hdf5)

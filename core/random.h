@@ -32,6 +32,7 @@ enum class Purpose : std::uint8_t {
   brightness = 13,
   vertical_flip = 14,
   erasing = 15,
+  shuffle_buffer = 16,
   user = 128,  ///< those of users count from here
 };
 

@@ -92,4 +92,14 @@ void convert_cmyk_row(const std::uint8_t* cmyk, bool inverted, std::uint8_t* rgb
   }
 }
 
+TensorView bytes_within(const TensorView& floats) {
+  const auto count = static_cast<std::size_t>(floats.as<float>().size());
+  return {floats.data + 3 * count, floats.shape, DType::u8};
+}
+
+void spread_bytes(const TensorView& floats) {
+  const std::uint8_t* from = bytes_within(floats).as<std::uint8_t>().data();
+  for (float& value : floats.as<float>()) value = static_cast<float>(*from++);
+}
+
 }  // namespace millrace

@@ -3,6 +3,7 @@
 // take, a row at a time, with Pillow's integer formulas (libImaging/Convert.c).
 
 #include <millrace/core/colour.h>
+#include <millrace/core/shape.h>
 
 #include <cstdint>
 
@@ -25,5 +26,13 @@ void compose_row(const std::uint8_t* source, int from, const Colour& background,
 /// CMYK to RGB without profiles: channel = K' - C K'/255, with K' = 255 - K, rounded. `inverted`
 /// is how Adobe writes CMYK JPEG files: 255 means no ink. In-place is allowed.
 void convert_cmyk_row(const std::uint8_t* cmyk, bool inverted, std::uint8_t* rgb, int width);
+
+/// Where to write an image as bytes that is to become one of floats in the same memory: the last
+/// quarter of it. Requires: f32.
+[[nodiscard]] TensorView bytes_within(const TensorView& floats);
+/// Makes the bytes that were written there floats, 0 to 255, from the front: the float that is
+/// written ends before the byte that is read next (4 i + 3 < 3 n + i + 1 for all i < n), so no
+/// other memory is needed.
+void spread_bytes(const TensorView& floats);
 
 }  // namespace millrace

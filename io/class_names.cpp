@@ -2,6 +2,7 @@
 
 #include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
+#include <millrace/io/decode.h>
 
 #include <algorithm>
 #include <map>
@@ -57,6 +58,14 @@ class Relabelled final : public Dataset {
             Decoder& decoder) const override {
     inner_->load(index, target, filter, decoder);
   }
+  [[nodiscard]] ImageInfo info(std::uint32_t index, Decoder& decoder) const override;
+  [[nodiscard]] std::optional<FileStart> read_start(std::uint32_t index,
+                                                    std::span<std::byte> into) const override {
+    return inner_->read_start(index, into);
+  }
+  [[nodiscard]] std::span<const std::uint32_t> shards() const noexcept override {
+    return inner_->shards();
+  }
   [[nodiscard]] const LeftOut& left_out() const noexcept override { return inner_->left_out(); }
   /// Those of the other one, but of its classes as they are here.
   [[nodiscard]] std::vector<std::string> notes() const override {
@@ -73,6 +82,10 @@ class Relabelled final : public Dataset {
   std::vector<std::string> classes_;
   std::vector<int> labels_;
 };
+
+ImageInfo Relabelled::info(std::uint32_t index, Decoder& decoder) const {
+  return inner_->info(index, decoder);
+}
 
 /// The classes as they are called by `given`, in their order.
 std::vector<std::string> called(std::span<const std::string> numbers,

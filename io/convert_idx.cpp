@@ -7,8 +7,6 @@
 #include <millrace/io/idx.h>
 #include <millrace/io/png.h>
 
-#include <fcntl.h>
-#include <unistd.h>
 #include <zlib.h>
 #include <algorithm>
 #include <charconv>
@@ -164,11 +162,7 @@ void prepare(const fs::path& partial, const std::string& record) {
 void publish(const fs::path& partial, const fs::path& out) {
   std::error_code error;
   fs::remove(partial / kNext, error);
-  const int folder = ::open(partial.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder >= 0) {
-    ::syncfs(folder);
-    ::close(folder);
-  }
+  flush_file_system(partial);
   fs::rename(partial, out, error);
   if (error) throw Error(concat(out.string(), ": cannot be made: ", error.message()));
 }

@@ -10,7 +10,7 @@
 
 namespace millrace {
 
-enum class DataKind : std::uint8_t { class_folders, idx, csv, generated };
+enum class DataKind : std::uint8_t { class_folders, idx, csv, generated, tar };
 
 /// What a part of a data set is for.
 enum class PartKind : std::uint8_t { training, validation, test };
@@ -21,10 +21,12 @@ enum class PartKind : std::uint8_t { training, validation, test };
 
 /// Where one data set lies.
 struct DataPart {
-  std::filesystem::path samples;  ///< the folder of classes, the images or the table; or the word
+  std::filesystem::path samples;  ///< the folder of classes, the images or the table; the word;
+                                  ///< of shards what was named, or for messages "DATA/train-*"
   std::filesystem::path labels;   ///< the label file of IDX; empty otherwise
   /// A folder of classes beside which others may lie: images right beside it are left out.
   bool is_one_of_several = false;
+  std::vector<std::filesystem::path> shards{};  ///< the archives of tar shards; empty otherwise
 };
 
 struct DataLayout {
@@ -34,7 +36,8 @@ struct DataLayout {
   bool validation_is_test = false;       ///< it is called test, so it is not for choosing models
   std::optional<DataPart> test{};        ///< the part that is called test
   std::vector<std::string> notes{};      ///< what the user should know
-  std::optional<PartKind> only_part{};   ///< of one pair of IDX files in a folder: by its name
+  std::optional<PartKind> only_part{};   ///< of one pair of IDX files, or shards of one name, in a
+                                         ///< folder: by that name
 };
 
 }  // namespace millrace

@@ -1,6 +1,11 @@
 #include <millrace/io/dataset.h>
 
 #include <millrace/core/shown_text.h>
+#include <millrace/io/decode.h>
+#include <millrace/io/files.h>
+
+#include <filesystem>
+#include <system_error>
 
 namespace millrace {
 
@@ -32,6 +37,21 @@ std::vector<std::uint64_t> count_classes(const Dataset& dataset) {
     ++counts[static_cast<std::size_t>(dataset.label(i))];
   }
   return counts;
+}
+
+ImageInfo Dataset::info(std::uint32_t index, Decoder& decoder) const {
+  return decoder.info(name(index));
+}
+
+// Reading a pipe would take away what is in it, so that only files are opened.
+std::optional<FileStart> Dataset::read_start(std::uint32_t index, std::span<std::byte> into) const {
+  const std::filesystem::path path = name(index);
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) return {};
+  FileStart start;
+  start.read = millrace::read_start(path, into, error);
+  start.length = std::filesystem::file_size(path, error);
+  return start;
 }
 
 const LeftOut& Dataset::left_out() const noexcept {

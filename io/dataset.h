@@ -8,13 +8,23 @@
 #include <millrace/image/filter.h>
 #include <millrace/io/left_out.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 namespace millrace {
 
 class Decoder;
+struct ImageInfo;
+
+/// What was read of a file.
+struct FileStart {
+  std::size_t read = 0;
+  std::uint64_t length = 0;  ///< of the whole file
+};
 
 /// An indexed, labelled data set. Constant after construction.
 ///
@@ -45,6 +55,16 @@ class Dataset {
   /// features, as many as the target has. Throws Error that names the sample.
   virtual void load(std::uint32_t index, TensorView target, Filter filter,
                     Decoder& decoder) const = 0;
+  /// Of photographs (natural_shape() of rank 0): what a sample's header says. Here that of the file
+  /// name(index). Throws Error that names the sample.
+  [[nodiscard]] virtual ImageInfo info(std::uint32_t index, Decoder& decoder) const;
+  /// Of photographs: reads the first bytes of a sample as it is stored. Here those of the file
+  /// name(index); nothing of what is no regular file, and no bytes of one that cannot be read.
+  [[nodiscard]] virtual std::optional<FileStart> read_start(std::uint32_t index,
+                                                            std::span<std::byte> into) const;
+  /// The first sample of each shard, in their order, where samples lie one behind the other in
+  /// shards, so that it is best to read them shard by shard; else empty.
+  [[nodiscard]] virtual std::span<const std::uint32_t> shards() const noexcept { return {}; }
   /// How the table is laid out that the samples are rows of; null where they are not.
   [[nodiscard]] virtual const TableForm* table() const noexcept { return nullptr; }
   /// What the user should know, a line each, as a terminal may show it: here class_notes(). Where

@@ -4,6 +4,7 @@
 #include <millrace/image/orientation.h>
 #include <millrace/image/pixels.h>
 #include <millrace/image/resize.h>
+#include <millrace/io/detail/encoded_file.h>
 #include <millrace/io/detail/format.h>
 #include <millrace/io/detail/jpeg_reader.h>
 #include <millrace/io/detail/orientation.h>
@@ -18,21 +19,10 @@ namespace millrace {
 namespace {
 
 using detail::Format;
-
-// Runs `body` and puts the name of the file in front of what goes wrong.
-template <class Body>
-auto naming(std::string_view name, Body body) {
-  try {
-    return body();
-  } catch (const Error& error) {
-    throw Error(concat(name, ": ", error.what()));
-  }
-}
-
-// Of a TIFF the orientation belongs to how its pixels are stored, and Pillow always looks at it.
-bool is_always_turned(Format format) {
-  return format == Format::tiff;
-}
+using detail::name_of;
+using detail::naming;
+using detail::read_into;
+using detail::read_start_of;
 
 void check_pixels(int height, int width, std::uint64_t limit) {
   const auto pixels = static_cast<std::uint64_t>(height) * static_cast<std::uint64_t>(width);
@@ -57,32 +47,13 @@ int jpeg_scale(const detail::JpegHeader& header, int orientation, ImageView targ
 
 }  // namespace
 
-ImageInfo image_info(std::span<const std::byte> file, std::string_view name) {
-  return naming(name, [&]() -> ImageInfo {
-    const Format format = detail::sniff(file);
-    const int orientation = detail::exif_orientation(format, file);
-    if (is_always_turned(format)) {
-      detail::RasterHeader header = detail::raster_header(format, file);
-      if (swaps_axes(orientation)) std::swap(header.height, header.width);
-      return {to_string(format), header.height, header.width, header.channels};
-    }
-    if (format == Format::jpeg) {
-      detail::JpegReader reader;
-      const detail::JpegHeader header = reader.open(file);
-      return {to_string(format), header.height, header.width, header.channels, orientation};
-    }
-    const detail::RasterHeader header = detail::raster_header(format, file);
-    return {to_string(format), header.height, header.width, header.channels, orientation};
-  });
-}
-
 class Decoder::Impl {
  public:
   explicit Impl(DecoderOptions options) : options_(std::move(options)) {}
 
   void decode(std::span<const std::byte> file, ImageView target, Filter filter) {
     const Format format = detail::sniff(file);
-    const bool turns = options_.exif_orientation || is_always_turned(format);
+    const bool turns = options_.exif_orientation || detail::is_always_turned(format);
     const int orientation = turns ? detail::exif_orientation(format, file) : 1;
     if (format == Format::jpeg) return decode_jpeg(file, orientation, target, filter);
     SharedBytes::Turn turn;
@@ -90,11 +61,11 @@ class Decoder::Impl {
   }
 
   // Calls body(bytes of the file), in the decoder's own memory or in that of large files.
-  template <class Body>
-  auto with_file(const std::filesystem::path& path, Body body) {
+  template <class File, class Body>
+  auto with_file(const File& from, Body body) {
     Bytes length;
     try {
-      read_file_into(path, file_, options_.max_scratch);
+      read_into(from, file_, options_.max_scratch);
     } catch (const FileTooLong& error) {
       length = error.length();
       if (options_.large == nullptr || length.count == 0) throw;
@@ -102,27 +73,35 @@ class Decoder::Impl {
     if (length.count == 0) return body(file_);
     SharedBytes& files = options_.large->files;
     if (length > files.all()) {
-      throw Error(concat(path.native(), ": is ", length, " long, more than the ", files.all(),
+      throw Error(concat(name_of(from), ": is ", length, " long, more than the ", files.all(),
                          " that the file of an image may be; shrink it or raise --memory-budget"));
     }
     const SharedBytes::Turn turn = files.take(length);
     std::vector<std::byte> file;  // its memory goes back before the turn does
-    read_file_into(path, file, length);
+    read_into(from, file, length);
     return body(file);
   }
 
-  ImageInfo info(const std::filesystem::path& path) {
+  template <class File>
+  void decode_file(const File& from, ImageView target, Filter filter) {
+    with_file(from, [&](std::span<const std::byte> file) {
+      naming(name_of(from), [&] { decode(file, target, filter); });
+    });
+  }
+
+  template <class File>
+  ImageInfo info(const File& from) {
     constexpr std::size_t kStart = 64 * 1024;
     file_.resize(kStart);
     std::error_code error;
-    const auto start = std::span(file_).first(read_start(path, file_, error));
+    const auto start = std::span(file_).first(read_start_of(from, file_, error));
     try {
-      if (!error) return image_info(start, path.native());
+      if (!error) return image_info(start, name_of(from));
     } catch (const Error&) {
       if (start.size() < kStart) throw;
     }
     return with_file(
-        path, [&](std::span<const std::byte> file) { return image_info(file, path.native()); });
+        from, [&](std::span<const std::byte> file) { return image_info(file, name_of(from)); });
   }
 
   void fit(ConstImageView source, ImageView target, Filter filter) {
@@ -133,6 +112,7 @@ class Decoder::Impl {
     }
   }
 
+  [[nodiscard]] const DecoderOptions& options() const noexcept { return options_; }
   [[nodiscard]] Bytes bytes() const noexcept {
     return resizer_.scratch_bytes() + rows_.scratch_bytes() +
            Bytes{file_.capacity() + row_.capacity() + converted_.capacity()};
@@ -264,22 +244,40 @@ class Decoder::Impl {
 
 Decoder::Decoder(DecoderOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
 Decoder::~Decoder() = default;
+Decoder::Decoder(const Decoder& other) : Decoder(other.impl_->options()) {}
 Decoder::Decoder(Decoder&&) noexcept = default;
-Decoder& Decoder::operator=(Decoder&&) noexcept = default;
+Decoder& Decoder::operator=(Decoder other) noexcept {
+  impl_.swap(other.impl_);
+  return *this;
+}
 
 void Decoder::decode(std::span<const std::byte> file, std::string_view name, ImageView target,
                      Filter filter) {
   naming(name, [&] { impl_->decode(file, target, filter); });
 }
 
+void Decoder::decode(std::span<const std::byte> file, std::string_view name,
+                     const TensorView& target, Filter filter) {
+  if (target.dtype == DType::u8) return decode(file, name, image_of(target), filter);
+  const TensorView bytes = bytes_within(target);
+  decode(file, name, image_of(bytes), filter);
+  spread_bytes(target);
+}
+
 void Decoder::decode_file(const std::filesystem::path& path, ImageView target, Filter filter) {
-  impl_->with_file(path, [&](std::span<const std::byte> file) {
-    naming(path.native(), [&] { impl_->decode(file, target, filter); });
-  });
+  impl_->decode_file(path, target, filter);
+}
+
+void Decoder::decode_file(const FilePart& file, ImageView target, Filter filter) {
+  impl_->decode_file(file, target, filter);
 }
 
 ImageInfo Decoder::info(const std::filesystem::path& path) {
   return impl_->info(path);
+}
+
+ImageInfo Decoder::info(const FilePart& file) {
+  return impl_->info(file);
 }
 
 void Decoder::fit(ConstImageView source, ImageView target, Filter filter) {

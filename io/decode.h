@@ -4,6 +4,7 @@
 
 #include <millrace/core/bytes.h>
 #include <millrace/core/colour.h>
+#include <millrace/core/shape.h>
 #include <millrace/image/filter.h>
 #include <millrace/image/image.h>
 #include <millrace/io/large_images.h>
@@ -18,6 +19,8 @@
 
 namespace millrace {
 
+class RandomAccessFile;
+
 /// What the header of an image says.
 struct ImageInfo {
   const char* format = "";  ///< "JPEG", "PNG", "BMP", "GIF", "PNM", "PSD", "TGA", "TIFF" or "WebP"
@@ -26,6 +29,14 @@ struct ImageInfo {
   int channels = 0;  ///< as stored: 1 grey, 2 with alpha, 3 RGB or a palette, 4 with alpha or CMYK
   int orientation = 1;  ///< EXIF's, 1 to 8, for sizes as stored (image/orientation.h); of TIFF 1,
                         ///< since such files are always turned
+};
+
+/// A file that lies within another, as in an archive.
+struct FilePart {
+  const RandomAccessFile& in;
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+  std::string_view name{};  ///< for messages
 };
 
 /// Reads the header only. Throws Error that begins with `name`. Thread-safe.
@@ -64,7 +75,8 @@ struct DecoderOptions {
 /// the resizer, so its size costs no memory. Stricter than Pillow: a JPEG that lacks data, and a
 /// PNG with a wrong checksum or parts in an order that the format forbids, are errors.
 ///
-/// Thread safety: one Decoder a thread; it keeps its buffers from file to file.
+/// Thread safety: one Decoder a thread; it keeps its buffers from file to file. A copy has the same
+/// options, and buffers of its own.
 ///
 ///   Decoder decoder;
 ///   decoder.decode(bytes, "cats/1.jpg", {pixels.data(), 150, 150, 3}, Filter::bilinear);
@@ -72,17 +84,25 @@ class Decoder {
  public:
   explicit Decoder(DecoderOptions options = {});
   ~Decoder();
+  Decoder(const Decoder& other);
   Decoder(Decoder&&) noexcept;
-  Decoder& operator=(Decoder&&) noexcept;
+  Decoder& operator=(Decoder other) noexcept;
 
   /// Decodes and resizes the whole image into the whole target, of 1 or 3 channels. Throws Error
   /// that begins with `name`; the target is then undefined.
   void decode(std::span<const std::byte> file, std::string_view name, ImageView target,
               Filter filter);
+  /// The same into a sample of a batch, {height, width, 1 or 3}: u8, or the same numbers, 0 to 255,
+  /// as f32.
+  void decode(std::span<const std::byte> file, std::string_view name, const TensorView& target,
+              Filter filter = Filter::bilinear);
   /// Reads a file and decodes it. Errors name the path.
   void decode_file(const std::filesystem::path& path, ImageView target, Filter filter);
+  /// The same of a file within another.
+  void decode_file(const FilePart& file, ImageView target, Filter filter);
   /// Reads a file's header, from its first 64 KiB where they hold it.
   [[nodiscard]] ImageInfo info(const std::filesystem::path& path);
+  [[nodiscard]] ImageInfo info(const FilePart& file);
   /// Converts channels (1, 2, 3 or 4, as in ImageInfo without CMYK) and resizes pixels that need no
   /// decoding.
   void fit(ConstImageView source, ImageView target, Filter filter);

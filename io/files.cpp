@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -175,6 +176,34 @@ void RandomAccessFile::read_at(std::uint64_t offset, std::span<std::byte> into) 
   }
 }
 
+namespace {
+
+fs::path temporary_folder() {
+  const char* const named = std::getenv("TMPDIR");
+  return named != nullptr && *named != '\0' ? named : "/tmp";
+}
+
+// Some file systems cannot make files without a name; there it has one for a moment.
+int open_unnamed(const fs::path& folder) {
+  const int descriptor = ::open(folder.c_str(), O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+  if (descriptor >= 0) return descriptor;
+  std::string name = (folder / "millrace-XXXXXX").string();
+  const int named = ::mkostemp(name.data(), O_CLOEXEC);
+  if (named < 0) fail(folder, "no temporary file can be made in it", errno);
+  ::unlink(name.c_str());
+  return named;
+}
+
+}  // namespace
+
+TemporaryFile::TemporaryFile()
+    : RandomAccessFile(temporary_folder(), open_unnamed(temporary_folder())) {}
+
+void TemporaryFile::append(std::span<const std::byte> bytes) {
+  write_fully(descriptor_, bytes, path_);
+  size_ += bytes.size();
+}
+
 AppendFile::AppendFile(fs::path path) : path_(std::move(path)) {
   descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (descriptor_ < 0) fail(path_, "cannot be written", errno);
@@ -207,6 +236,11 @@ void create_folders(const fs::path& path) {
 void flush_folder(const fs::path& folder) noexcept {
   const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory.number() >= 0) ::fsync(directory.number());
+}
+
+void flush_file_system(const fs::path& folder) noexcept {
+  const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.number() >= 0) ::syncfs(directory.number());
 }
 
 AtomicFile::AtomicFile(fs::path target) : target_(std::move(target)) {

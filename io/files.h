@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 namespace millrace {
@@ -56,10 +57,26 @@ class RandomAccessFile {
   /// Fills `into` from `offset` on. Throws Error if the file ends before.
   void read_at(std::uint64_t offset, std::span<std::byte> into) const;
 
- private:
+ protected:
+  /// Takes over an open file.
+  RandomAccessFile(std::filesystem::path path, int descriptor) noexcept
+      : path_(std::move(path)), descriptor_(descriptor) {}
+
   std::filesystem::path path_;
   int descriptor_ = -1;
   std::uint64_t size_ = 0;
+};
+
+/// A file without a name, in the folder that TMPDIR names, else in /tmp. It is gone with this
+/// object, and with the program however that ends.
+///
+/// Thread safety: none for append(); reading is thread-safe while nobody appends.
+class TemporaryFile final : public RandomAccessFile {
+ public:
+  /// Throws Error naming the folder, which path() is.
+  TemporaryFile();
+  /// Throws Error (a full disk, a limit).
+  void append(std::span<const std::byte> bytes);
 };
 
 /// Makes the directory and those above it; fine if it is there. Throws Error, naming the one that
@@ -90,6 +107,9 @@ class AppendFile {
 
 /// Makes the names in a directory durable. Some file systems cannot do that: no harm, no error.
 void flush_folder(const std::filesystem::path& folder) noexcept;
+
+/// Makes all that was written to the file system of a folder durable, where it can.
+void flush_file_system(const std::filesystem::path& folder) noexcept;
 
 /// A file that appears under its name when it is complete. It is written in the same directory
 /// under a temporary, hidden name; commit() flushes it to the disk and renames it. Destroyed

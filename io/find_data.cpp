@@ -5,8 +5,10 @@
 #include <millrace/io/class_names.h>
 #include <millrace/io/csv.h>
 #include <millrace/io/detail/data_parts.h>
+#include <millrace/io/detail/shard_layout.h>
 #include <millrace/io/generated.h>
 #include <millrace/io/idx.h>
+#include <millrace/io/tar_shards.h>
 
 #include <algorithm>
 #include <string_view>
@@ -34,6 +36,9 @@ DataLayout find_data(const fs::path& data) {
   std::error_code error;
   const fs::file_status status = fs::status(data, error);
   if (!fs::exists(status)) {
+    if (auto shards = shards_matching(data.native()); !shards.empty()) {
+      return {DataKind::tar, {data, {}, false, std::move(shards)}};
+    }
     throw Error(concat(data.string(), ": ", error ? error.message() : "no such file or folder"));
   }
   if (fs::is_directory(status)) {
@@ -41,14 +46,16 @@ DataLayout find_data(const fs::path& data) {
     if (auto layout = folders.layout()) return *layout;
     if (auto layout = detail::idx_layout(data)) return *layout;
     if (auto layout = detail::table_layout(data)) return *layout;
+    if (auto layout = detail::shard_layout(data, folders)) return *layout;
     folders.check_classes();
     return {DataKind::class_folders, {data, {}}, {}, false, {}, folders.notes()};
   }
   if (detail::is_table_name(data)) return {DataKind::csv, {data, {}}};
+  if (is_shard_name(data.filename().native())) return {DataKind::tar, {data, {}, false, {data}}};
   if (std::optional<DataPart> pair = detail::idx_pair(data)) return {DataKind::idx, *pair};
   throw Error(concat(data.string(),
                      ": not a data set; expected a folder with a folder for each class, "
-                     "IDX files or a .csv file"));
+                     "IDX files, .tar shards or a .csv file"));
 }
 
 const DataPart& part_of(const DataLayout& layout, const std::string& word, const fs::path& data) {
@@ -79,6 +86,10 @@ std::shared_ptr<const Dataset> open_dataset(DataKind kind, const DataPart& part,
     case DataKind::idx: return std::make_shared<IdxDataset>(part.samples, part.labels);
     case DataKind::csv:
       return std::make_shared<CsvDataset>(part.samples, std::vector<std::string>{}, options.table);
+    case DataKind::tar:
+      return std::make_shared<TarShards>(
+          part.samples, part.shards, watch,
+          TarShards::Options{true, options.skips_damage, options.names_left_out});
     case DataKind::generated:
       return std::make_shared<GeneratedDataset>(parse_generated(part.samples.native()));
   }

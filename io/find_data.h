@@ -18,7 +18,10 @@ namespace millrace {
 ///   another one, or nothing but the one to train on;
 ///   a folder with train-images-idx3-ubyte[.gz] and its labels, and t10k-... or the like, or with
 ///   one such pair of any name; a folder with train.csv, and test.csv or the like;
+///   a folder with tar shards, of one kind or called train-*.tar, val-*.tar or the like, or with
+///   folders train/, val/ or the like of them, and without class folders beside them;
 ///   any other folder: a folder of classes;
+///   a .tar, .tar.gz or .tgz file; a pattern of such: shard-{000..012}.tar, 'shards/*.tar';
 ///   a .csv file; an IDX file of images that lies beside its labels;
 ///   a word like generated:1000x28x28x1:2, which is not a file (generated.h).
 /// Throws Error if there is nothing of this name or it is none of these, and if there is something
@@ -36,7 +39,8 @@ namespace millrace {
 struct OpenOptions {
   bool is_companion = false;  ///< its classes will be matched with others (class_names.h)
   std::size_t names_left_out = LeftOut::kFewNames;  ///< names of files to keep, for each reason
-  CsvOptions table{};                               ///< of rows
+  bool skips_damage = false;  ///< of a damaged tar shard only what cannot be read is left out
+  CsvOptions table{};         ///< of rows
 };
 
 /// Opens one part, with classes as it has them.

@@ -30,6 +30,16 @@ std::string phrase(LeftOutReason reason, const std::string& what, bool is_one) {
       return is_one ? "image beside the class folders, so without a class"
                     : "images beside the class folders, so without a class";
     case LeftOutReason::run: return is_one ? "run directory" : "run directories";
+    case LeftOutReason::link: return is_one ? "link within an archive" : "links within archives";
+    case LeftOutReason::twice:
+      return is_one ? "there twice, or beside another of its kind"
+                    : "there twice, or beside others of their kind";
+    case LeftOutReason::no_label: return is_one ? "image without a label" : "images without labels";
+    case LeftOutReason::no_image:
+      return is_one ? "label without an image" : "labels without images";
+    case LeftOutReason::label:
+      return concat(is_one ? "label that tells no class" : "labels that tell no class",
+                    what.empty() ? "" : ", ", what);
   }
   return "?";
 }
@@ -49,6 +59,11 @@ const char* key_of(LeftOutReason reason) noexcept {
     case LeftOutReason::special: return "special_file";
     case LeftOutReason::beside: return "beside_class_folders";
     case LeftOutReason::run: return "run_directory";
+    case LeftOutReason::link: return "link_in_archive";
+    case LeftOutReason::twice: return "member_twice";
+    case LeftOutReason::no_label: return "image_without_label";
+    case LeftOutReason::no_image: return "label_without_image";
+    case LeftOutReason::label: return "label_without_class";
   }
   return "?";
 }

@@ -27,6 +27,11 @@ enum class LeftOutReason : std::uint8_t {
   special,     ///< a device, a pipe or a socket
   beside,      ///< an image beside the class folders
   run,         ///< a run directory, with all that the run has put into it
+  link,        ///< a link within an archive
+  twice,       ///< a member of an archive that belongs to a sample which has another of its kind
+  no_label,    ///< an image in an archive without a label
+  no_image,    ///< a label in an archive without an image
+  label,       ///< a label in an archive that tells no class
 };
 
 /// For JSON: "hidden", "not_an_image_by_ending", ...

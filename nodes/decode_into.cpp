@@ -1,5 +1,6 @@
 #include <millrace/nodes/decode_into.h>
 
+#include <millrace/image/pixels.h>
 #include <millrace/pipeline/threads.h>
 
 #include <algorithm>
@@ -10,19 +11,6 @@ namespace {
 
 /// A part is a sample: its phase above its number in the data set.
 constexpr int kPhaseBit = 32;
-
-/// Loads the bytes of an image into the last quarter of its floats and spreads them from the
-/// front: the float that is written ends before the byte that is read next (4 i + 3 < 3 n + i + 1
-/// for all i < n), so no other memory is needed.
-void load_as_floats(const Dataset& dataset, std::uint32_t index, const TensorView& row,
-                    Filter filter, Decoder& decoder) {
-  const auto count = static_cast<std::size_t>(row.shape.elements());
-  const TensorView bytes(row.data + 3 * count, row.shape, DType::u8);
-  dataset.load(index, bytes, filter, decoder);
-  const std::uint8_t* const from = bytes.as<std::uint8_t>().data();
-  float* const to = row.as<float>().data();
-  for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<float>(from[i]);
-}
 
 }  // namespace
 
@@ -49,9 +37,6 @@ DecodeInto::DecodeInto(std::shared_ptr<const Dataset> training,
       lost_(std::move(lost)),
       decoder_(options) {}
 
-DecodeInto::DecodeInto(const DecodeInto& other)
-    : DecodeInto(other.training_, other.validation_, other.filter_, other.options_, other.lost_) {}
-
 Ticket DecodeInto::operator()(const Ticket& ticket, Context& context) {
   HostBatch& batch = *ticket.batch;
   const Dataset& dataset = this->dataset(batch.tag.phase);
@@ -61,10 +46,10 @@ Ticket DecodeInto::operator()(const Ticket& ticket, Context& context) {
     context.begin_part(phase | batch.index[i]);
     batch.valid[i] = 0;
     try {
-      if (batch.dtype == DType::f32 && dataset.dtype() == DType::u8)
-        load_as_floats(dataset, batch.index[i], batch.row(i), filter_, decoder_);
-      else
-        dataset.load(batch.index[i], batch.row(i), filter_, decoder_);
+      const bool spreads = batch.dtype == DType::f32 && dataset.dtype() == DType::u8;
+      const TensorView row = batch.row(i);
+      dataset.load(batch.index[i], spreads ? bytes_within(row) : row, filter_, decoder_);
+      if (spreads) spread_bytes(row);
       batch.valid[i] = 1;
     } catch (const std::exception& error) {  // lack of memory too: one sample is lost, not all
       context.skip(error.what());

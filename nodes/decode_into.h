@@ -34,8 +34,6 @@ class DecodeInto {
   DecodeInto(std::shared_ptr<const Dataset> training, std::shared_ptr<const Dataset> validation,
              Filter filter, DecoderOptions options = {},
              std::shared_ptr<LostSamples> lost = nullptr);
-  DecodeInto(const DecodeInto& other);
-  DecodeInto& operator=(const DecodeInto&) = delete;
 
   static constexpr bool writes_in_place = true;
   Ticket operator()(const Ticket& ticket, Context& context);

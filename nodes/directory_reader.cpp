@@ -1,9 +1,11 @@
 #include <millrace/nodes/directory_reader.h>
 
 #include <millrace/core/random.h>
+#include <millrace/nodes/shard_order.h>
 
 #include <algorithm>
 #include <numeric>
+#include <span>
 #include <utility>
 
 namespace millrace {
@@ -47,17 +49,22 @@ DirectoryReader::DirectoryReader(std::shared_ptr<const SampleSet> training,
     throw UsageError(concat("batch: must be 1 or more, not ", options_.batch));
   if (options_.ticket_samples < 1) throw UsageError("ticket samples: must be 1 or more, not 0");
   if (options_.accumulate < 1) throw UsageError("accumulate: must be 1 or more, not 0");
+  if (options_.rank >= options_.world) {
+    throw UsageError(concat("rank: must be below the number of processes, ", options_.world,
+                            ", not ", options_.rank));
+  }
   const std::size_t classes = training_->dataset->classes().size();
   if (!options_.class_weights.empty() && options_.class_weights.size() != classes) {
     throw UsageError(
         concat("class weights: ", options_.class_weights.size(), " for ", classes, " classes"));
   }
-  if (training_->size() == 0) throw Error("there is nothing to train on: no sample is left");
+  const std::uint32_t samples = samples_of_rank();
+  if (samples == 0) throw Error("there is nothing to train on: no sample is left");
   const std::uint32_t pass = options_.drop_last
-                                 ? static_cast<std::uint32_t>(training_->size() / options_.batch)
-                                 : batches_of(training_->size(), options_.batch);
+                                 ? static_cast<std::uint32_t>(samples / options_.batch)
+                                 : batches_of(samples, options_.batch);
   if (pass == 0 && options_.steps_per_epoch == 0) {
-    throw Error(concat("there is nothing to train on: ", training_->size(),
+    throw Error(concat("there is nothing to train on: ", samples,
                        " samples do not fill a batch of ", options_.batch,
                        ", and the last batch is dropped"));
   }
@@ -66,8 +73,7 @@ DirectoryReader::DirectoryReader(std::shared_ptr<const SampleSet> training,
   validation_steps_ =
       limited(batches_of(validation_->size(), options_.batch), options_.limit_batches);
   const std::uint32_t steps = next_.phase == Phase::training ? training_steps_ : validation_steps_;
-  const bool is_within =
-      next_.position <= training_->size() && (next_.step == 0 || next_.step < steps);
+  const bool is_within = next_.position <= samples && (next_.step == 0 || next_.step < steps);
   if (!is_within || (next_.phase == Phase::validation && steps == 0)) {
     throw Error(concat("there is no batch ", next_.step + 1, " of epoch ", next_.epoch + 1,
                        " in this data set; it has changed since the run began"));
@@ -76,14 +82,19 @@ DirectoryReader::DirectoryReader(std::shared_ptr<const SampleSet> training,
 
 std::vector<std::int64_t> DirectoryReader::short_batches() const {
   std::vector<std::int64_t> sizes;
-  const auto add = [&](const SampleSet& set, std::uint32_t steps) {
-    const std::int64_t rest = set.size() % options_.batch;
-    const bool comes = rest != 0 && steps == batches_of(set.size(), options_.batch);
+  const auto add = [&](std::uint32_t samples, std::uint32_t steps) {
+    const std::int64_t rest = samples % options_.batch;
+    const bool comes = rest != 0 && steps == batches_of(samples, options_.batch);
     if (comes && std::find(sizes.begin(), sizes.end(), rest) == sizes.end()) sizes.push_back(rest);
   };
-  if (options_.steps_per_epoch == 0) add(*training_, training_steps_);
-  add(*validation_, validation_steps_);
+  if (options_.steps_per_epoch == 0) add(samples_of_rank(), training_steps_);
+  add(validation_->size(), validation_steps_);
   return sizes;
+}
+
+std::uint32_t DirectoryReader::samples_of_rank() const noexcept {
+  const std::uint32_t all = training_->size();
+  return all / options_.world + (options_.rank < all % options_.world ? 1 : 0);
 }
 
 Bytes DirectoryReader::bytes() const {
@@ -97,6 +108,12 @@ void DirectoryReader::order_pass() {
   if (!order_.empty() && ordered_pass_ == next_.pass) return;
   ordered_pass_ = next_.pass;
   order_.resize(training_->size());
+  const std::span<const std::uint32_t> shards = training_->dataset->shards();
+  if (options_.shuffle && options_.shuffle_buffer > 0 && !shards.empty()) {
+    order_by_shards(training_->samples, shards, options_.seed, next_.pass, options_.shuffle_buffer,
+                    order_);
+    return;
+  }
   std::iota(order_.begin(), order_.end(), 0U);
   if (options_.shuffle) shuffle(order_, Random(options_.seed, next_.pass, 0, Purpose::shuffle));
 }
@@ -119,15 +136,16 @@ void DirectoryReader::stamp(HostBatch& batch, std::int64_t row, const SampleSet&
 void DirectoryReader::stamp_training(HostBatch& batch) {
   const bool is_endless = options_.steps_per_epoch != 0;
   for (batch.size = 0; batch.size < options_.batch; ++batch.size) {
-    if (next_.position == training_->size()) {
+    if (next_.position == samples_of_rank()) {
       if (!is_endless) break;
       ++next_.pass;
       next_.position = 0;
     }
     order_pass();
-    stamp(batch, batch.size, *training_, order_[next_.position]);
+    const std::uint32_t position = options_.rank + options_.world * next_.position++;
+    stamp(batch, batch.size, *training_, order_[position]);
     batch.passes[static_cast<std::size_t>(batch.size)] = next_.pass;
-    batch.positions[static_cast<std::size_t>(batch.size)] = next_.position++;
+    batch.positions[static_cast<std::size_t>(batch.size)] = position;
   }
 }
 

@@ -37,7 +37,15 @@ struct ReaderOptions {
   bool drop_last = false;  ///< a pass: leave out its last batch of training where that is short
   std::uint32_t limit_batches = 0;  ///< at most so many batches a phase; 0: all
   std::uint64_t seed = 0;
-  bool shuffle = true;                ///< of training samples, at each pass
+  bool shuffle = true;  ///< of training samples, at each pass
+  /// Of samples in shards, shuffled: from how many samples the next one is drawn, while shards
+  /// follow each other in random order (shard_order.h). 0: all are mixed, as where there are none.
+  std::uint32_t shuffle_buffer = 0;
+  /// Of several processes that train together: of the order of each pass this one takes the
+  /// positions rank, rank + world, ... Random numbers are of positions before that, so they do
+  /// not depend on `world`. Ranks may differ by a sample, and so by a batch. Validation samples
+  /// are read by all.
+  std::uint32_t rank = 0, world = 1;
   std::uint32_t ticket_samples = 16;  ///< most samples of a ticket; see ticket_samples()
   ReaderPosition start{};             ///< the first batch: BatchTag::next of the last one before it
   /// Set by somebody else: no further batch is wanted (early stopping). May be empty.
@@ -85,12 +93,14 @@ class DirectoryReader {
   void stamp(HostBatch& batch, std::int64_t row, const SampleSet& set, std::uint32_t position);
   void order_pass();
   void advance();
+  /// How many samples of a pass this rank takes.
+  [[nodiscard]] std::uint32_t samples_of_rank() const noexcept;
 
   std::shared_ptr<const SampleSet> training_, validation_;  // shared by the copies of a source
   ReaderOptions options_;
   std::uint32_t training_steps_ = 0, validation_steps_ = 0;
 
-  ReaderPosition next_;               // where the next batch begins
+  ReaderPosition next_;               // where the next batch begins, in this rank's samples
   ReaderPosition group_;              // where the group began that the last batch belongs to
   std::vector<std::uint32_t> order_;  // of the pass: positions to numbers in training_->samples
   std::uint32_t ordered_pass_ = 0;    // the pass that order_ is of, once it is not empty

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -31,7 +32,9 @@ struct BatchTag {
   Phase phase = Phase::training;
   std::uint32_t epoch = 0;  ///< from 0
   std::uint32_t step = 0;   ///< in the phase of the epoch, from 0
-  std::uint32_t steps = 0;  ///< in the phase of the epoch
+  /// In the phase of the epoch; kUnknownSteps before the last batch of a phase that ends where its
+  /// stream does.
+  std::uint32_t steps = 0;
   /// Steps in this batch, `step` being the first. With samples that are left out, the last of
   /// several may have none.
   std::uint32_t count = 1;
@@ -42,6 +45,8 @@ struct BatchTag {
   /// Where the batch behind it begins; within a group of batches (ReaderOptions::accumulate) where
   /// the group began, since half of one cannot be gone on with.
   ReaderPosition next{};
+
+  static constexpr std::uint32_t kUnknownSteps = std::numeric_limits<std::uint32_t>::max();
 };
 
 /// Samples [size][H][W][C] (uint8 pixels) or [size][F] (float32 features) and what belongs to them.

@@ -13,12 +13,13 @@
 #include <exception>
 #include <iterator>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 namespace millrace {
 
-/// Move-only; the coroutine starts with the first next() and is destroyed with the generator.
-/// Thread safety: one thread at a time.
+/// Move-only; the coroutine starts with the first next() or begin() and is destroyed with the
+/// generator. A std::ranges::input_range. Thread safety: one thread at a time.
 template <class T>
 class Generator {
  public:
@@ -30,7 +31,7 @@ class Generator {
     std::suspend_always initial_suspend() const noexcept { return {}; }
     std::suspend_always final_suspend() const noexcept { return {}; }
     std::suspend_always yield_value(T yielded) {
-      value = std::move(yielded);
+      value.emplace(std::move(yielded));
       return {};
     }
     void return_void() const noexcept {}
@@ -49,41 +50,57 @@ class Generator {
 
   /// The next value, or nothing at the end. Throws what the coroutine threw.
   [[nodiscard]] std::optional<T> next() {
-    if (!handle_ || handle_.done()) return std::nullopt;
-    promise_type& promise = handle_.promise();
-    promise.value.reset();
-    handle_.resume();
-    if (promise.error) std::rethrow_exception(std::exchange(promise.error, {}));
-    return std::move(promise.value);
+    if (!advance(handle_)) return std::nullopt;
+    return std::exchange(handle_.promise().value, std::nullopt);
   }
 
-  /// The values that are left, once. What the coroutine throws comes out of begin() or ++.
+  /// At the value that came last, which lives in the coroutine until the next one, and may be moved
+  /// from. Copies step together. Stays valid when the generator is moved.
   class Iterator {
    public:
-    using value_type = T;
-    using difference_type = std::ptrdiff_t;
     using iterator_concept = std::input_iterator_tag;
+    using iterator_category = std::input_iterator_tag;
+    using value_type = std::remove_cv_t<T>;
+    using difference_type = std::ptrdiff_t;
+    using pointer = T*;
+    using reference = T&;
 
-    explicit Iterator(Generator& generator) : generator_(&generator), value_(generator.next()) {}
-    const T& operator*() const { return *value_; }
-    const T* operator->() const { return &*value_; }
+    Iterator() = default;
+    T& operator*() const { return *handle_.promise().value; }
+    T* operator->() const { return &*handle_.promise().value; }
     Iterator& operator++() {
-      value_ = generator_->next();
+      advance(handle_);
       return *this;
     }
     void operator++(int) { ++*this; }
-    friend bool operator==(const Iterator& it, std::default_sentinel_t) { return !it.value_; }
+    friend bool operator==(const Iterator& it, std::default_sentinel_t) {
+      return !it.handle_ || !it.handle_.promise().value;
+    }
 
    private:
-    Generator* generator_;
-    std::optional<T> value_;
+    friend class Generator;
+    explicit Iterator(std::coroutine_handle<promise_type> handle) : handle_(handle) { ++*this; }
+    std::coroutine_handle<promise_type> handle_;
   };
-  [[nodiscard]] Iterator begin() { return Iterator(*this); }
+  /// The values that are left, once. What the coroutine throws comes out of begin() or ++.
+  [[nodiscard]] Iterator begin() { return Iterator(handle_); }
   [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
 
  private:
   using Handle = std::coroutine_handle<promise_type>;
   explicit Generator(Handle handle) noexcept : handle_(handle) {}
+
+  /// Whether there is a value.
+  static bool advance(Handle handle) {
+    if (!handle) return false;
+    promise_type& promise = handle.promise();
+    promise.value.reset();
+    if (handle.done()) return false;
+    handle.resume();
+    if (promise.error) std::rethrow_exception(std::exchange(promise.error, {}));
+    return promise.value.has_value();
+  }
+
   Handle handle_;
 };
 

@@ -1,5 +1,6 @@
 #include <millrace/pipeline/pipeline.h>
 
+#include <millrace/pipeline/detail/hand_over.h>
 #include <millrace/pipeline/detail/rules.h>
 #include <millrace/pipeline/detail/run.h>
 #include <millrace/pipeline/threads.h>
@@ -153,6 +154,7 @@ Plan Pipeline::plan() const {
 
 void Pipeline::check() const {
   (void)plan();
+  detail::check_runs(state_->stages);
   check_budget();
 }
 
@@ -176,11 +178,17 @@ Report Pipeline::run(std::stop_token stop) {
   const Plan checked = plan();
   const std::filesystem::path& trace_file = state_->options.trace;
   detail::Trace trace(!trace_file.empty());
+  for (const StageSpec& stage : state_->stages) {
+    if (stage.hand_over == nullptr || stage.hand_over->has_begun()) continue;
+    throw UsageError(concat("pipeline '", state_->options.name,
+                            "': it has a range, and runs while that is looped over"));
+  }
   for (const auto& pool : state_->pools) pool->allocate();
   for (const StageSpec& stage : state_->stages) {
     if (stage.pool != nullptr) stage.pool->allocate();
   }
 
+  for (StageSpec& stage : state_->stages) stage.has_run = true;
   detail::RunControl control;
   const detail::Clock::time_point origin = detail::Clock::now();
   {

@@ -3,7 +3,7 @@
 // a oneTBB flow graph. Nothing runs and no slot is allocated before run().
 //
 //   Pipeline p{{.name = "sum", .budget = 64_MiB}};
-//   auto numbers = p.source("count", slots(4), [](Position) { return count_to(10); });
+//   auto numbers = p.source("count", slots(4), count_to(10));  // a Generator<int>: generator.h
 //   auto squares =
 //       p.then(numbers, {.name = "square", .concurrency = 2}, [](int n) { return n * n; });
 //   p.sink(squares, "print", [](int n) { std::cout << n << '\n'; });
@@ -27,6 +27,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -81,12 +82,17 @@ class Pipeline {
   /// number of items and returns false at the end of the data. The slot is free again when all
   /// items that its call emitted are gone from the pipeline, and all leases that they hold. What is
   /// emitted is read from the body's signature, which must not be a template. Each run works on a
-  /// copy of the body.
+  /// copy of the body; one that cannot be copied runs once, and another run() is a UsageError. One
+  /// whose items hold memory besides their slots says how much, for all slots together, with `Bytes
+  /// payload(const Pool<T>&) const`: it is charged once.
   template <class T, class F>
-  auto source(Stage stage, const Pool<T>& pool, F body) {
+  auto source(Stage stage, const Pool<T>& pool, F&& body) {
     using detail::Flaw;
-    constexpr Flaw flaw = detail::flaw_of_pool_source<F, T>();
-    static_assert(flaw != Flaw::no_copy, "a source is copied for each run, and this one cannot be");
+    using Body = std::decay_t<F>;
+    constexpr Flaw flaw = detail::flaw_of_pool_source<Body, T, F>();
+    static_assert(flaw != Flaw::no_move,
+                  "a source is copied or moved into its stage, and this one "
+                  "cannot be; std::move() what has a name and cannot be copied");
     static_assert(
         flaw != Flaw::no_signature,
         "what a source over a pool emits is read from its signature, which is no template: "
@@ -96,34 +102,51 @@ class Pipeline {
     static_assert(flaw != Flaw::returns,
                   "a source over a pool returns bool: false at the end of the data");
     if constexpr (flaw == Flaw::none) {
-      using Out = detail::emitted_t<F>;
+      using Out = detail::emitted_t<Body>;
+      charge_payload(stage, body, pool);
       detail::StageSpec spec;
       spec.pool = pool.core();
-      spec.make_source = detail::pool_source<T, Out>(std::move(body));
+      spec.runs_once = detail::runs_once<Body>;
+      spec.make_source = detail::pool_source<T, Out, Body>(std::forward<F>(body));
       return Stream<Out>(add(Kind::source, std::move(stage), {}, std::move(spec)));
     } else {
       return Stream<detail::Refused>({});
     }
   }
-  /// A source of at most `bound.count` items under way: `optional<Out> body()`, or a factory
-  /// `Generator<Out> make(Position)` or `Position -> callable`.
+  /// A source of at most `bound.count` items under way: `optional<Out> body()`, a Generator<Out>,
+  /// or a factory of either, `make(Position)`, which is called for each run.
+  ///
+  /// `Bytes payload(int slots) const` of a body is what its items hold, charged once. A body is
+  /// copied for each run; a Generator, and what else cannot be copied, runs once, and
+  /// another run() is a UsageError. A factory that cannot be copied is itself called again.
+  ///
+  /// `bound.begin` is what a factory is told; to begin elsewhere than at 0 needs one. A run that
+  /// was stopped, failed or left early says where to go on, with the same items in all:
+  ///
+  ///   slots(4, *report.stage("lines").next)
   template <class F>
-  auto source(Stage stage, Slots bound, F make) {
+  auto source(Stage stage, Slots bound, F&& make) {
     using detail::Flaw;
-    constexpr Flaw flaw = detail::flaw_of_source<F, Position>();
-    static_assert(flaw != Flaw::no_copy,
-                  "a source is copied for each run, and this one cannot be: give the function that "
-                  "makes a Generator, not the Generator");
+    using Make = std::decay_t<F>;
+    constexpr Flaw flaw = detail::flaw_of_source<Make, Position, F>();
+    static_assert(flaw != Flaw::no_move,
+                  "a source is copied or moved into its stage, and this one "
+                  "cannot be; std::move() what has a name and cannot be copied");
     static_assert(flaw != Flaw::returns,
-                  "a source without a pool is std::optional<Out> body(), or a factory "
-                  "Generator<Out> make(Position)");
+                  "a source without a pool is std::optional<Out> body(), a Generator<Out>, or a "
+                  "factory of either, make(Position)");
     if constexpr (flaw == Flaw::none) {
-      using Out = typename detail::Optional<detail::next_t<F, Position>>::type;
+      using Out = typename detail::Optional<detail::next_t<Make, Position>>::type;
       auto tokens = pool<detail::Nothing>(stage.name + " slots", bound.count,
                                           [] { return detail::Nothing{}; });
+      charge_payload(stage, make, bound.count);
       detail::StageSpec spec;
       spec.pool = tokens.core();
-      spec.make_source = detail::generator_source<Out, Position>(std::move(make));
+      spec.begin = bound.begin;
+      spec.takes_position = detail::is_factory<Make, Position>;
+      spec.runs_once = detail::runs_once<Make> && !spec.takes_position;
+      spec.make_source =
+          detail::value_source<Out, Position, Make>(std::forward<F>(make), bound.begin);
       return Stream<Out>(add(Kind::source, std::move(stage), {}, std::move(spec)));
     } else {
       return Stream<detail::Refused>({});
@@ -142,21 +165,27 @@ class Pipeline {
   /// and the item may hold a lease from there (that is, its type has a destructor). One that keeps
   /// state from item to item has a member `static constexpr bool is_serial = true`: UsageError if
   /// its stage has a concurrency above 1.
+  ///
+  /// A node is copied for each run and each call beside others. One that cannot be copied runs
+  /// once, with a concurrency of 1: else UsageError.
   template <class In, class F>
-  auto then(Stream<In> input, Stage stage, F body) {
+  auto then(Stream<In> input, Stage stage, F&& body) {
     using detail::Flaw;
-    constexpr Flaw flaw = detail::flaw_of_node<F, In>(false);
-    static_assert(flaw != Flaw::no_copy, "a node is copied for each call beside others");
+    using Node = std::decay_t<F>;
+    constexpr Flaw flaw = detail::flaw_of_node<Node, In, F>(false);
+    static_assert(flaw != Flaw::no_move,
+                  "a node is copied or moved into its stage, and this one "
+                  "cannot be; std::move() what has a name and cannot be copied");
     static_assert(flaw != Flaw::takes,
                   "a node takes the items of its input: Out body(const In&), or with Context&");
     static_assert(flaw != Flaw::returns, "a stage that returns nothing is a sink: use sink()");
     if constexpr (flaw == Flaw::none) {
-      using Out = detail::output_t<F, In>;
+      using Out = detail::output_t<Node, In>;
       charge_scratch(stage, body);
-      detail::StageSpec spec = spec_of<In, F>();
-      spec.is_pending = detail::is_pending<F, In>;
+      detail::StageSpec spec = spec_of<In, Node>();
+      spec.is_pending = detail::is_pending<Node, In>;
       spec.can_hold_leases = detail::can_hold_leases<Out>;
-      spec.make_body = detail::node_body<In>(std::move(body));
+      spec.make_body = detail::node_body<In, Node>(std::forward<F>(body));
       return Stream<Out>(add(Kind::then, std::move(stage), {input.end_}, std::move(spec)));
     } else {
       return Stream<detail::Refused>({});
@@ -200,17 +229,20 @@ class Pipeline {
   /// The end of a stream: `void body(const In&)`, with an optional Context& after it. One that
   /// writes into its items says so as in then().
   template <class In, class F>
-  void sink(Stream<In> input, Stage stage, F body) {
+  void sink(Stream<In> input, Stage stage, F&& body) {
     using detail::Flaw;
-    constexpr Flaw flaw = detail::flaw_of_node<F, In>(true);
-    static_assert(flaw != Flaw::no_copy, "a node is copied for each call beside others");
+    using Node = std::decay_t<F>;
+    constexpr Flaw flaw = detail::flaw_of_node<Node, In, F>(true);
+    static_assert(flaw != Flaw::no_move,
+                  "a node is copied or moved into its stage, and this one "
+                  "cannot be; std::move() what has a name and cannot be copied");
     static_assert(flaw != Flaw::takes,
                   "a sink takes the items of its input: void body(const In&), or with Context&");
     static_assert(flaw != Flaw::returns, "what is begun must end in a stage: use then()");
     if constexpr (flaw == Flaw::none) {
       charge_scratch(stage, body);
-      detail::StageSpec spec = spec_of<In, F>();
-      spec.make_body = detail::node_body<In>(std::move(body));
+      detail::StageSpec spec = spec_of<In, Node>();
+      spec.make_body = detail::node_body<In, Node>(std::forward<F>(body));
       add(Kind::sink, std::move(stage), {input.end_}, std::move(spec));
     }
   }
@@ -221,12 +253,12 @@ class Pipeline {
 
   // The same by the names of the stages alone.
   template <detail::Name N, class Bound, class F>
-  auto source(const N& name, const Bound& bound, F body) {
-    return source(named(name), bound, std::move(body));
+  auto source(const N& name, const Bound& bound, F&& body) {
+    return source(named(name), bound, std::forward<F>(body));
   }
   template <class In, detail::Name N, class F>
-  auto then(Stream<In> input, const N& name, F body) {
-    return then(std::move(input), named(name), std::move(body));
+  auto then(Stream<In> input, const N& name, F&& body) {
+    return then(std::move(input), named(name), std::forward<F>(body));
   }
   template <class In, detail::Name N, class T>
   auto with(Stream<In> input, const N& name, const Pool<T>& pool) {
@@ -237,15 +269,15 @@ class Pipeline {
     return join(named(name), std::move(inputs)...);
   }
   template <class In, detail::Name N, class F>
-  void sink(Stream<In> input, const N& name, F body) {
-    sink(std::move(input), named(name), std::move(body));
+  void sink(Stream<In> input, const N& name, F&& body) {
+    sink(std::move(input), named(name), std::forward<F>(body));
   }
 
   /// Stages, edges and memory. Throws UsageError when a stream has no consumer.
   [[nodiscard]] Plan plan() const;
 
-  /// What run() checks first: throws UsageError as plan() does, BudgetError when the charges exceed
-  /// the budget. For memory that is allocated before the run.
+  /// What run() checks first: throws UsageError as plan() does, and where a stage that runs once
+  /// has run; BudgetError when the charges exceed the budget. For memory that is allocated before.
   void check() const;
 
   /// Runs until the sources end. Refuses (BudgetError) before allocating anything if the plan
@@ -269,6 +301,7 @@ class Pipeline {
     detail::StageSpec spec;
     spec.writes_input = detail::writes_input<F, In>();
     spec.is_serial = detail::is_serial<F>();
+    spec.runs_once = detail::runs_once<F>;
     return spec;
   }
   void add_pool(const std::shared_ptr<detail::PoolCore>& pool);
@@ -290,6 +323,16 @@ class Pipeline {
                   }) {
       const Bytes shared = body.shared_scratch();
       if (shared.count > 0) charge(stage.name + " shared scratch", 1, shared);
+    }
+  }
+  /// What a source's items hold besides the slots of a pool, or of so many.
+  template <class F, class Of>
+  void charge_payload(const Stage& stage, const F& body, const Of& of) {
+    if constexpr (requires {
+                    { body.payload(of) } -> std::convertible_to<Bytes>;
+                  }) {
+      const Bytes payload = body.payload(of);
+      if (payload.count > 0) charge(stage.name + " payload", 1, payload);
     }
   }
   [[nodiscard]] int concurrency(const Stage& stage) const;

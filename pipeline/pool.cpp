@@ -18,8 +18,12 @@ void SlotHandle::reset() noexcept {
     slot->recycle();  // a Bundle
 }
 
-PoolCore::PoolCore(std::string name, int slots, Bytes each, MakeSlot make)
-    : name_(std::move(name)), slot_count_(slots), each_(each), make_(std::move(make)) {
+PoolCore::PoolCore(std::string name, int slots, Bytes each, std::int64_t capacity, MakeSlot make)
+    : name_(std::move(name)),
+      slot_count_(slots),
+      each_(each),
+      capacity_(capacity),
+      make_(std::move(make)) {
   if (slots < 1)
     throw UsageError(concat("pool '", name_, "': needs at least one slot, not ", slots));
 }

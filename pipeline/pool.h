@@ -75,7 +75,7 @@ class SlotHandle {
 class PoolCore : public std::enable_shared_from_this<PoolCore> {
  public:
   using MakeSlot = std::function<std::unique_ptr<SlotBase>()>;
-  PoolCore(std::string name, int slots, Bytes each, MakeSlot make);
+  PoolCore(std::string name, int slots, Bytes each, std::int64_t capacity, MakeSlot make);
 
   void allocate();  // makes the slots; does nothing the second time
   [[nodiscard]] SlotHandle try_acquire();
@@ -86,6 +86,7 @@ class PoolCore : public std::enable_shared_from_this<PoolCore> {
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] int slots() const noexcept { return slot_count_; }
   [[nodiscard]] Bytes bytes_each() const noexcept { return each_; }
+  [[nodiscard]] std::int64_t capacity() const noexcept { return capacity_; }
   [[nodiscard]] int free_slots() const;
 
  private:
@@ -94,6 +95,7 @@ class PoolCore : public std::enable_shared_from_this<PoolCore> {
   const std::string name_;
   const int slot_count_;
   const Bytes each_;
+  const std::int64_t capacity_;
   const MakeSlot make_;
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable_any freed_;
@@ -166,6 +168,17 @@ Bytes slot_bytes(const F& make) {
   }
 }
 
+template <class F>
+std::int64_t slot_capacity(const F& make) {
+  if constexpr (requires {
+                  { make.capacity } -> std::convertible_to<std::int64_t>;
+                }) {
+    return make.capacity;
+  } else {
+    return 0;
+  }
+}
+
 }  // namespace detail
 
 /// A fixed number of T, made once; what a T holds stays in it from lease to lease. A T with a
@@ -205,6 +218,9 @@ class Pool {
   [[nodiscard]] Bytes bytes() const noexcept {
     return static_cast<std::uint64_t>(slots()) * core_->bytes_each();
   }
+  /// How much fits into a slot, samples of a batch say: a member `capacity` of the factory, 0
+  /// where it has none.
+  [[nodiscard]] std::int64_t capacity() const noexcept { return core_->capacity(); }
   [[nodiscard]] const std::string& name() const noexcept { return core_->name(); }
   [[nodiscard]] const std::shared_ptr<detail::PoolCore>& core() const noexcept { return core_; }
 
@@ -216,7 +232,8 @@ class Pool {
   static std::shared_ptr<detail::PoolCore> deferred(std::string name, int slots, F make) {
     const Bytes each = detail::slot_bytes<T>(make);
     return std::make_shared<detail::PoolCore>(
-        std::move(name), slots, each, [make = std::move(make)]() mutable {
+        std::move(name), slots, each, detail::slot_capacity(make),
+        [make = std::move(make)]() mutable {
           return std::unique_ptr<detail::SlotBase>(new detail::Slot<T>(make()));
         });
   }

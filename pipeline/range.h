@@ -5,78 +5,26 @@
 //
 // With a stop token, of an Interrupt (interrupt.h) say, the loop ends when a stop is requested.
 
+#include <millrace/pipeline/detail/hand_over.h>
 #include <millrace/pipeline/pipeline.h>
 
-#include <condition_variable>
 #include <cstddef>
 #include <exception>
 #include <functional>
 #include <iterator>
 #include <memory>
-#include <mutex>
 #include <stop_token>
 #include <thread>
 
 namespace millrace {
 
-namespace detail {
-
-/// Hands one item at a time from the pipeline's sink to the loop and waits until the loop is done
-/// with it.
-template <class T>
-class HandOver {
- public:
-  /// Called by the sink: returns when the loop has moved on, or false when it has been left.
-  bool offer(const T& item) {
-    std::unique_lock lock(mutex_);
-    item_ = &item;
-    changed_.notify_all();
-    changed_.wait(lock, [this] { return item_ == nullptr || is_left_; });
-    item_ = nullptr;
-    return !is_left_;
-  }
-  /// Called by the driver when the run is over.
-  void finish(std::exception_ptr error) {
-    const std::scoped_lock lock(mutex_);
-    error_ = std::move(error);
-    is_finished_ = true;
-    changed_.notify_all();
-  }
-  /// Called by the loop: gives the item before back and waits for the next. Null at the end. Throws
-  /// what the run threw.
-  const T* next() {
-    std::unique_lock lock(mutex_);
-    // The first item may be on offer before the loop asks for it: that one is not given back.
-    if (is_taken_) item_ = nullptr;
-    changed_.notify_all();
-    changed_.wait(lock, [this] { return item_ != nullptr || is_finished_; });
-    is_taken_ = item_ != nullptr;
-    if (item_ == nullptr && error_) std::rethrow_exception(std::exchange(error_, {}));
-    return item_;
-  }
-  void leave() {
-    const std::scoped_lock lock(mutex_);
-    is_left_ = true;
-    changed_.notify_all();
-  }
-
- private:
-  std::mutex mutex_;  // guards all below
-  std::condition_variable changed_;
-  const T* item_ = nullptr;
-  bool is_taken_ = false;  // the loop works on item_
-  std::exception_ptr error_;
-  bool is_finished_ = false;
-  bool is_left_ = false;
-};
-
-}  // namespace detail
-
-/// A single-pass range over the items of a stream. The run starts with begin(), on a driver thread
-/// of its own. An item and the slots that it leases live until the next step of the iterator;
-/// errors of the run are thrown there (StageError). A stop request ends the loop, and report() says
-/// so as that of Pipeline::run() does. Leaving the loop early stops the run; the destructor drains
-/// it and does not throw.
+/// A single-pass range over the items of a stream, a std::ranges::input_range. The run starts with
+/// begin(), on a driver thread of its own. An item and the slots that it leases live until the next
+/// step of the iterator; items that wait for the loop hold theirs too. Errors of the run are thrown
+/// by the next step (StageError). A stop request ends the loop, and report() says so as that of
+/// Pipeline::run() does. Leaving the loop early stops the run; the destructor drains it and does
+/// not throw. Where to go on, StageReport::next, counts the items that the loop was given. In the
+/// report the loop is the stage 'range', busy while it has an item; a StageWatch is not told of it.
 ///
 /// Thread safety: one thread loops. Move-only; whatever is asked of one that was moved from is a
 /// UsageError.
@@ -95,7 +43,8 @@ class Range {
     const T& operator*() const { return *item_; }
     const T* operator->() const { return item_; }
     Iterator& operator++() {
-      item_ = hand_over_->next();
+      detail::Item* const item = hand_over_->next();
+      item_ = item == nullptr ? nullptr : &item->get<T>();
       return *this;
     }
     void operator++(int) { ++*this; }
@@ -105,18 +54,19 @@ class Range {
 
    private:
     friend class Range;
-    explicit Iterator(detail::HandOver<T>* hand_over) : hand_over_(hand_over) { ++*this; }
-    detail::HandOver<T>* hand_over_ = nullptr;
+    explicit Iterator(detail::HandOver* hand_over) : hand_over_(hand_over) { ++*this; }
+    detail::HandOver* hand_over_ = nullptr;
     const T* item_ = nullptr;
   };
 
-  Range(Pipeline pipeline, std::shared_ptr<detail::HandOver<T>> hand_over, std::stop_token stop)
+  Range(Pipeline pipeline, std::shared_ptr<detail::HandOver> hand_over, std::stop_token stop)
       : shared_(
             std::make_unique<Shared>(std::move(pipeline), std::move(hand_over), std::move(stop))) {}
 
   /// Starts the run. Requires: called once.
   [[nodiscard]] Iterator begin() {
-    MILLRACE_CHECK(!shared().driver.joinable(), "a range can be iterated once");
+    MILLRACE_CHECK(!shared().hand_over->has_begun(), "a range can be iterated once");
+    shared_->hand_over->begin();
     shared_->driver = std::thread([shared = shared_.get()] {
       std::exception_ptr error;
       try {
@@ -124,9 +74,9 @@ class Range {
       } catch (...) {
         error = std::current_exception();
       }
-      shared->hand_over.finish(error);
+      shared->hand_over->finish(error);
     });
-    return Iterator(&shared_->hand_over);
+    return Iterator(shared_->hand_over.get());
   }
   [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
 
@@ -139,20 +89,18 @@ class Range {
 
  private:
   struct Shared {
-    Shared(Pipeline p, std::shared_ptr<detail::HandOver<T>> h, std::stop_token outside)
+    Shared(Pipeline p, std::shared_ptr<detail::HandOver> h, std::stop_token outside)
         : pipeline(std::move(p)),
-          owned(std::move(h)),
-          hand_over(*owned),
+          hand_over(std::move(h)),
           on_stop(std::move(outside), [this] { stop.request_stop(); }) {}
     ~Shared() { end(); }
     void end() {
       stop.request_stop();
-      hand_over.leave();
+      hand_over->leave();
       if (driver.joinable()) driver.join();
     }
     Pipeline pipeline;
-    std::shared_ptr<detail::HandOver<T>> owned;
-    detail::HandOver<T>& hand_over;
+    std::shared_ptr<detail::HandOver> hand_over;
     std::stop_source stop;
     std::stop_callback<std::function<void()>> on_stop;  // goes before what it stops
     std::thread driver;
@@ -166,9 +114,10 @@ class Range {
 
 template <class In>
 Range<In> Pipeline::range(Stream<In> input, std::stop_token stop) {
-  auto hand_over = std::make_shared<detail::HandOver<In>>();
-  sink(input, {.name = "range", .on = On::blocking},
-       [hand_over](const In& item) { hand_over->offer(item); });
+  detail::StageSpec spec;
+  spec.hand_over = std::make_shared<detail::HandOver>();
+  auto hand_over = spec.hand_over;
+  add(Kind::sink, {.name = "range"}, {input.end_}, std::move(spec));
   return Range<In>(Pipeline(state_), std::move(hand_over), std::move(stop));
 }
 

@@ -68,6 +68,9 @@ std::string Report::text() const {
           << '\n';
     }
   }
+  for (const StageReport& s : stages) {
+    if (stopped && s.next) out << "to go on: " << s.name << " from item " << s.next->items << '\n';
+  }
   for (const std::string& reason : skipped) out << "skipped: " << shown(reason) << '\n';
   if (trace_events_lost > 0)
     out << "trace: the last " << trace_events_lost << " events did not fit\n";
@@ -93,6 +96,8 @@ std::string Report::json() const {
       out << ",\"device_s\":" << json_number(s.device_s)
           << ",\"peak_in_flight\":" << s.peak_in_flight;
     }
+    if (s.kind == "source") out << ",\"emitted\":" << s.emitted;
+    if (s.next) out << ",\"next\":" << s.next->items;
     out << '}';
   }
   out << "],\n\"skipped\":[";

@@ -2,9 +2,12 @@
 // What a run did, as seen from outside: per stage the items, the time it worked and the time it had
 // nothing to work on, and which stage set the pace.
 
+#include <millrace/pipeline/stage.h>
+
 #include <chrono>
 #include <cstdint>
 #include <iosfwd>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +28,12 @@ struct StageReport {
   std::uint64_t peak_queue = 0;               ///< most items waiting or in work at a time
   std::uint64_t peak_in_flight = 0;  ///< most items whose work had begun and went on elsewhere
   double device_s = 0;               ///< what that work took on a device, by its own clock
+  std::uint64_t emitted = 0;         ///< sources: how many items came out, in this run
+  /// Sources of slots(): where to go on, counted as `begin` was. All items before it have gone the
+  /// whole way; a run that came to its end has none behind it. Of those behind it some may have
+  /// come through too, where stages work on several items at a time, or the source feeds several
+  /// ends.
+  std::optional<Position> next{};
 };
 
 struct Report {

@@ -74,6 +74,11 @@ struct Stage {
   OnError on_error = fail();
 };
 
+/// A place in the data of a source, counted in its items.
+struct Position {
+  std::uint64_t items = 0;  ///< how many items lie before it; 0: the beginning
+};
+
 /// A stage failed. what(): "<stage>: <cause>". The cause itself is nested (std::rethrow_if_nested).
 class StageError : public Error, public std::nested_exception {
  public:
@@ -96,7 +101,7 @@ class Context {
           std::atomic<std::uint64_t>* part = nullptr)
       : sequence_(sequence), stop_(std::move(stop)), skip_(skip), part_(part) {}
 
-  /// The item's number in the order of the source, from 0.
+  /// The item's number in the order of the source, from 0 in each run.
   [[nodiscard]] std::uint64_t sequence() const noexcept { return sequence_; }
   /// True once the run is ending early; long bodies should then return soon, whatever they return.
   [[nodiscard]] bool is_stopping() const noexcept { return stop_.stop_requested(); }

@@ -3,6 +3,7 @@
 // makes.
 
 #include <millrace/pipeline/pool.h>
+#include <millrace/pipeline/stage.h>
 
 #include <cstdint>
 #include <memory>
@@ -34,17 +35,14 @@ class Stream {
   detail::StreamEnd end_;
 };
 
-/// Where a source starts.
-struct Position {
-  std::uint64_t items = 0;  ///< how many items were emitted before; 0 for a fresh run
-};
-
-/// The bound of a source that needs no pool: how many of its items may be under way at a time.
+/// The bound of a source that needs no pool: how many of its items may be under way at a time. And
+/// where in its data it begins, which a factory `make(Position)` is told.
 struct Slots {
   int count;
+  Position begin{};
 };
-[[nodiscard]] constexpr Slots slots(int count) noexcept {
-  return {count};
+[[nodiscard]] constexpr Slots slots(int count, Position begin = {}) noexcept {
+  return {count, begin};
 }
 
 /// The items of one source call that are left, in the order in which the source emitted them.

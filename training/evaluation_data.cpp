@@ -6,6 +6,7 @@
 #include <millrace/io/files.h>
 #include <millrace/io/generated.h>
 #include <millrace/io/split.h>
+#include <millrace/io/tar_shards.h>
 #include <millrace/training/find_model.h>
 #include <millrace/training/outputs.h>
 #include <millrace/training/run_config.h>
@@ -207,16 +208,18 @@ EvaluationData open_held_out(const EvaluationRequest& request, const RunData& ru
   result.part = "held-out";
   result.trained_on = 0;
   result.run = run.spec;
-  if (std::error_code ignored;
-      request.data.empty() && !is_generated(result.data) && !fs::exists(result.data, ignored)) {
+  if (std::error_code ignored; request.data.empty() && !is_generated(result.data) &&
+                               shards_matching(result.data).empty() &&
+                               !fs::exists(result.data, ignored)) {
     throw Error(concat(result.data, ": No such file or folder; if it was moved: millrace evaluate ",
                        run.run.string(), " DATA --held-out"));
   }
   const DataLayout layout = find_data(result.data);
   check_is_table(request.table, result.data, layout.kind == DataKind::csv);
   check_keeps_share(run, layout, result.data);
-  const auto raw = open_part(choose_part(layout, "train", result.data),
-                             {.is_companion = true, .table = request.table}, watch);
+  const auto raw = open_part(
+      choose_part(layout, "train", result.data),
+      {.is_companion = true, .skips_damage = request.skips_damage, .table = request.table}, watch);
   result.samples.samples = split(*raw, run.spec.data.validation_share, run.spec.seed).validation;
   match(result, raw, model, request, run);
   check_held_out(result, run, class_names(model));
@@ -255,7 +258,9 @@ EvaluationData open_evaluation_data(const EvaluationRequest& request, const nn::
   }
   const ChosenPart part = choose_part(layout, request.part, request.data);
   result.part = part.name;
-  const auto raw = open_part(part, {.is_companion = true, .table = request.table}, watch);
+  const auto raw = open_part(
+      part, {.is_companion = true, .skips_damage = request.skips_damage, .table = request.table},
+      watch);
   match(result, raw, model, request, run);
   result.samples = SampleSet::all(result.samples.dataset);
   for (const std::string& note : layout.notes) watch.note(note);

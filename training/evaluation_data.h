@@ -19,6 +19,7 @@ struct EvaluationRequest {
   bool held_out = false;  ///< only the share of its data that the run held out
   std::vector<std::string> class_names;  ///< for numbers, or empty
   CsvOptions table{};                    ///< as the options say and the model's data were
+  bool skips_damage = false;             ///< OpenOptions::skips_damage
 };
 
 struct EvaluationData {

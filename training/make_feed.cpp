@@ -26,6 +26,7 @@ FeedOptions feed_options(const Training& t) {
                 .limit_batches = o.data.limit_batches,
                 .seed = o.seed,
                 .shuffle = o.shuffle,
+                .shuffle_buffer = o.shuffle_buffer,
                 .ticket_samples = ticket_samples(t.model.input),
                 .class_weights = class_weights(o.labels.class_weight, t.data.training),
                 .accumulate = o.accumulate},

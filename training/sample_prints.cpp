@@ -7,10 +7,8 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <filesystem>
-#include <fstream>
+#include <span>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 namespace millrace {
@@ -37,17 +35,14 @@ std::string_view last_part(std::string_view path) {
   return path.substr(path.find_last_of('/') + 1);  // npos + 1 is 0: all of it
 }
 
-/// The beginning of a file and its length; nothing of what is none, which is not opened: reading a
-/// pipe takes away what is in it.
-std::string start_of(const std::string& path) {
+/// The beginning of a sample's file and its length; nothing of what is none.
+std::string start_of(const Dataset& data, std::uint32_t sample) {
   constexpr std::size_t kEnough = 64 << 10;
-  std::error_code ignored;
-  if (!std::filesystem::is_regular_file(path, ignored)) return {};
   std::string bytes(kEnough, '\0');
-  std::ifstream file(path, std::ios::binary);
-  file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  bytes.resize(static_cast<std::size_t>(std::max<std::streamsize>(file.gcount(), 0)));
-  return concat(bytes, std::filesystem::file_size(path, ignored));
+  const auto start = data.read_start(sample, std::as_writable_bytes(std::span(bytes)));
+  if (!start) return {};
+  bytes.resize(start->read);
+  return concat(bytes, start->length);
 }
 
 /// The bytes of one sample as it is held, or where it lies in a file of its own the file's.
@@ -64,7 +59,7 @@ class Contents {
     return are_files() ? kFewest : std::clamp(kBytes / (bytes_.size() + 1), kFewest, kMost);
   }
   [[nodiscard]] std::string operator()(std::uint32_t sample) {
-    if (are_files()) return start_of(data_.name(sample));
+    if (are_files()) return start_of(data_, sample);
     try {
       data_.load(sample, TensorView(bytes_.data(), shape_, data_.dtype()), Filter::nearest,
                  decoder_);

@@ -80,10 +80,11 @@ Training prepared(TrainSpec spec, std::shared_ptr<const nn::Engine> engine,
     throw UsageError("a session needs an engine to train with");
   check_rows(spec);
   check(spec);
-  check_replaced(spec, options.resumed != nullptr);
   TrainingData data = open_training_data(spec, options.watch);
-  return prepare_training(std::move(spec), std::move(data), std::move(engine), make_engine,
-                          options);
+  Training training =
+      prepare_training(std::move(spec), std::move(data), std::move(engine), make_engine, options);
+  check_replaced(training.spec, options.resumed != nullptr);
+  return training;
 }
 
 RunFileOptions file_options(const Training& t) {

@@ -35,7 +35,7 @@ enum class BadImages { fail, skip };
 
 /// Samples, and how they are read.
 struct DataSpec {
-  std::string path;          ///< a folder, a CSV file, an IDX data set, or "generated:..."
+  std::string path;          ///< a folder, tar shards, a CSV file, an IDX data set, "generated:..."
   std::string validation{};  ///< another data set; empty: path's val/ or test/, or a share of it
   double validation_share = 0.2;
   std::string part{};  ///< to validate on: "val", "test"; empty: as choose_part() says
@@ -128,6 +128,9 @@ struct RunSpec {
   std::uint64_t tensorboard_update = 0;  ///< steps between events; 0: only epochs
 };
 
+/// From how many samples of tar shards the next one is drawn, where nobody says otherwise.
+inline constexpr std::uint32_t kShuffleBuffer = 10'000;
+
 struct TrainSpec {
   DataSpec data;
   ModelSpec model{};
@@ -144,6 +147,7 @@ struct TrainSpec {
   std::optional<double> ema{};  ///< momentum of an average of the weights; none: no average
   std::uint64_t seed = 1;
   bool shuffle = true;
+  std::uint32_t shuffle_buffer = kShuffleBuffer;  ///< of tar shards: ReaderOptions::shuffle_buffer
   LabelSpec labels{};
   ImageSpec images{};
   AugmentOptions augmentation{};

@@ -74,11 +74,13 @@ void TrainStep::check_stamps(const DeviceBatch& batch) {
         "a batch without a tag: its source sets HostBatch::tag, at least steps, step, "
         "ends_phase and ends_epoch");
   }
-  if (end > tag.steps) {
+  const bool has_steps = tag.steps != BatchTag::kUnknownSteps;
+  check_open_phase(tag);
+  if (has_steps && end > tag.steps) {
     throw Error(concat("HostBatch::tag: there is no step ", end - 1, " (from 0) in a phase of ",
                        tag.steps, " steps"));
   }
-  if ((end == tag.steps) != tag.ends_phase) {
+  if (has_steps && (end == tag.steps) != tag.ends_phase) {
     throw Error(concat("HostBatch::tag: step ", end - 1, " (from 0) of ", tag.steps,
                        tag.ends_phase ? " sets ends_phase, which only the last step of a phase does"
                                       : " is the last of its phase and does not set ends_phase"));
@@ -92,6 +94,19 @@ void TrainStep::check_stamps(const DeviceBatch& batch) {
     throw Error("HostBatch::tag: the last batch of validation sets ends_epoch too");
   }
   awaits_validation_ = is_training && tag.ends_phase && !tag.ends_epoch;
+}
+
+void TrainStep::check_open_phase(const BatchTag& tag) {
+  if (open_ && (open_->phase != tag.phase || open_->epoch != tag.epoch)) {
+    const auto named = [](const BatchTag& of) {
+      return concat(of.phase == Phase::training ? "training" : "validation", " of epoch ",
+                    of.epoch);
+    };
+    throw Error(concat("HostBatch::tag: ", named(tag), " begins, but ", named(*open_),
+                       " has not ended: its last batch sets ends_phase"));
+  }
+  open_.reset();
+  if (tag.steps == BatchTag::kUnknownSteps && !tag.ends_phase) open_ = tag;
 }
 
 void TrainStep::begin_phase(const BatchTag& tag) {

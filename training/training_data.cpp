@@ -109,7 +109,7 @@ bool give_names(std::shared_ptr<const Dataset>& training,
 /// Opens both sides as they are; the validation side is null where it is to be split off.
 Datasets open_sides(const DataSpec& o, const DataLayout& layout, const ChosenPart* validation,
                     const Watch& watch) {
-  const OpenOptions options{.table = o.table};
+  const OpenOptions options{.skips_damage = o.on_bad_image == BadImages::skip, .table = o.table};
   Datasets sides{open_dataset(layout.kind, layout.train, watch, options), nullptr};
   if (validation == nullptr) return sides;
   const bool is_own = o.validation.empty();
@@ -124,6 +124,28 @@ std::string describe_split(const TrainSpec& spec, std::uint32_t count) {
   if (count == 0) return "none";
   return concat(with_commas(count), " of them (", percent(spec.data.validation_share),
                 " of each class, chosen by seed ", spec.seed, ")");
+}
+
+/// Of samples in shards alone: whether the order suits them.
+void check_order(const TrainSpec& spec, const Dataset& training, const SessionWatch& watch) {
+  const std::span<const std::uint32_t> shards = training.shards();
+  if (shards.empty() && spec.shuffle_buffer != kShuffleBuffer) {
+    throw UsageError(concat("--shuffle-buffer is for tar shards, and ", spec.data.path,
+                            " is none; its samples are all mixed"));
+  }
+  if (!spec.shuffle || spec.shuffle_buffer == 0 || spec.shuffle_buffer >= training.size()) return;
+  std::size_t of_one_class = 0;
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    const std::uint32_t end = i + 1 < shards.size() ? shards[i + 1] : training.size();
+    std::uint32_t same = shards[i];
+    while (same < end && training.label(same) == training.label(shards[i])) ++same;
+    if (same == end) ++of_one_class;
+  }
+  if (2 * of_one_class <= shards.size()) return;
+  watch.warn(concat(shown(spec.data.path), ": most shards hold images of one class alone, which ",
+                    "--shuffle-buffer ", spec.shuffle_buffer,
+                    " does not mix well; give 0 to mix all, or pack them mixed, as 'millrace "
+                    "convert tar' does"));
 }
 
 }  // namespace
@@ -146,6 +168,7 @@ TrainingData open_training_data(const TrainSpec& spec, const SessionWatch& watch
   }
   for (const std::string& note : layout.notes) watch.note(note);
   tell_notes(*training, watch);
+  check_order(spec, *training, watch);
   data.description = concat(
       with_commas(training->size()), ' ', unit_of(*training, training->size()), " in ",
       training->classes().size(), ' ', plural(training->classes().size(), "class", "classes"));
@@ -203,7 +226,7 @@ Survey survey_images(const Dataset& dataset, bool upright) {
   for (std::uint32_t i = 0; i < count; ++i) {
     const auto index = static_cast<std::uint32_t>(std::uint64_t{i} * dataset.size() / count);
     try {
-      ImageInfo info = decoder.info(dataset.name(index));
+      ImageInfo info = dataset.info(index, decoder);
       if (upright && swaps_axes(info.orientation)) std::swap(info.height, info.width);
       if (survey.height == 0) {
         survey.height = info.height;

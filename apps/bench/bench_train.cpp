@@ -61,7 +61,7 @@ TrainingData open_samples(const BenchOptions& o, std::stop_token stop) {
   const ChosenPart part = choose_part(find_data(o.subject), "train", o.subject);
   WorkShown work(show);
   const SessionWatch watch = watch_of(work, show, std::move(stop));
-  const auto dataset = open_part(part, {}, watch);
+  const auto dataset = open_part(part, {.skips_damage = true}, watch);
   tell_notes(*dataset, watch);
   work.clear();
   data.training = SampleSet::all(dataset);

@@ -67,9 +67,10 @@ Measuring prepare(EvaluateOptions options, Show show, std::stop_token stop) {
   SavedModel saved = load_trained_model("evaluate", options.model);
   check_outputs(saved.model, options.model);
   WorkShown work(show);
-  e.measured = open_evaluation_data({options.model, options.data, options.part, options.held_out,
-                                     options.class_names, for_model(options.table, saved.model)},
-                                    saved.model, watch_of(work, show, std::move(stop)));
+  e.measured = open_evaluation_data(
+      {options.model, options.data, options.part, options.held_out, options.class_names,
+       for_model(options.table, saved.model), options.on_bad_image == BadImages::skip},
+      saved.model, watch_of(work, show, std::move(stop)));
   work.clear();
   options.data = e.measured.data;
   if (e.measured.run) measure_as_in(*e.measured.run, options);

@@ -46,7 +46,7 @@ class Look {
     for (std::uint32_t i = chunk.first; i < chunk.first + chunk.count; ++i) {
       if (context.is_stopping()) break;
       try {
-        look_at(dataset_->name(i), facts_[i]);
+        look_at(i, facts_[i]);
       } catch (const Error& error) {
         looked.unreadable.emplace_back(error.what());
       }
@@ -55,13 +55,15 @@ class Look {
   }
 
  private:
-  void look_at(const std::string& path, Facts& facts) {
-    ImageInfo info = decoder_.info(path);
+  void look_at(std::uint32_t sample, Facts& facts) {
+    ImageInfo info = dataset_->info(sample, decoder_);
     if (swaps_axes(info.orientation)) std::swap(info.height, info.width);
     if (decodes_) {
       constexpr int kThumbnail = 32;
       thumbnail_.resize(std::size_t{kThumbnail} * kThumbnail * 3);
-      decoder_.decode_file(path, {thumbnail_.data(), kThumbnail, kThumbnail, 3}, Filter::nearest);
+      const TensorView target(reinterpret_cast<std::byte*>(thumbnail_.data()),
+                              {kThumbnail, kThumbnail, 3}, DType::u8);
+      dataset_->load(sample, target, Filter::nearest, decoder_);
     }
     facts = {info.height, info.width, info.channels, info.format};
   }

@@ -33,6 +33,7 @@ struct Part {
 std::vector<Part> open_parts(const InspectOptions& o, Show show, std::stop_token stop) {
   const DataLayout layout = find_data(o.path);
   const OpenOptions options{.names_left_out = o.full ? LeftOut::kAllNames : LeftOut::kFewNames,
+                            .skips_damage = true,
                             .table = o.table};
   check_is_table(options.table, o.path, layout.kind == DataKind::csv);
   Counting counting(show, "reading " + shown(o.path), "files");

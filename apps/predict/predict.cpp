@@ -147,7 +147,7 @@ bool open_samples(Prediction& t, FoundFiles found, Complaints& complaints) {
   }
   check_is_table(table, found.files.front(), false);
   const auto complain = [&](const std::string& why) { complaints.not_decoded(why); };
-  t.samples = SampleSet::all(std::make_shared<FileList>(std::move(found.files), complain));
+  t.samples = SampleSet::all(std::make_shared<FileList>(std::move(found), complain));
   return true;
 }
 
@@ -155,14 +155,15 @@ bool open_samples(Prediction& t, FoundFiles found, Complaints& complaints) {
 
 int predict(const Arguments& arguments) {
   PredictOptions options;
-  CommandLine line("predict", "predict MODEL PATH... [OPTIONS]",
-                   "Prints path, class and probability of each image, a line an image. MODEL is "
-                   "a model.safetensors\nor a run directory. A PATH is an image, a folder (with "
-                   "all below it, links followed) or a pattern in\nquotes. Images that cannot be "
-                   "read are named on standard error; the exit status is then 1. What else\nis "
-                   "left out of folders is counted there in one line, by reason. For a model of "
-                   "tables a PATH is a\ntable; it may lack the column of the label, and its rows "
-                   "are numbered from 0, the header not counted.");
+  CommandLine line(
+      "predict", "predict MODEL PATH... [OPTIONS]",
+      "Prints path, class and probability of each image, a line an image. MODEL is "
+      "a model.safetensors\nor a run directory. A PATH is an image, a folder (with "
+      "all below it, links followed), a tar shard or a\npattern in quotes. Images that cannot be "
+      "read are named on standard error; the exit status is then 1. What else\nis "
+      "left out of folders is counted there in one line, by reason. For a model of "
+      "tables a PATH is a\ntable; it may lack the column of the label, and its rows "
+      "are numbered from 0, the header not counted.");
   list(line, options);
   if (!line.parse(arguments)) return 0;
   check(options);

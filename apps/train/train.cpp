@@ -206,9 +206,9 @@ int train(const Arguments& arguments) {
       "train", "train DATA [OPTIONS]",
       "Trains a model to classify images or rows of numbers. DATA is a folder with one\n"
       "folder of images for each class, or with train/ and val/ or test/ of that kind; or an\n"
-      "IDX data set; or a CSV file of numbers with the class in the last column. Files in\n"
-      "folders that are not images are left out and counted. Options that you leave out are\n"
-      "chosen and printed.");
+      "IDX data set; tar shards (WebDataset); or a CSV file of numbers with the class in the\n"
+      "last column. Files in folders that are not images are left out and counted. Options\n"
+      "that you leave out are chosen and printed.");
   list(line, options);
   line.accept_recipe();
   line.then([&] { begin_as_asked(line, options); });

@@ -2,6 +2,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/core/lower_case.h>
+#include <millrace/io/detail/named_parts.h>
 #include <millrace/io/image_walk.h>
 #include <millrace/io/run_marker.h>
 
@@ -16,26 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_folder(const fs::path& path) {
-  std::error_code ignored;
-  return fs::is_directory(path, ignored);
-}
-
-bool is_file(const fs::path& path) {
-  std::error_code ignored;
-  return fs::is_regular_file(path, ignored);
-}
-
-/// What is in a folder and not hidden, by name. Throws Error if it cannot be listed.
-std::vector<fs::path> entries_of(const fs::path& folder) {
-  std::vector<fs::path> entries;
-  for_each_entry(folder, [&](const fs::directory_entry& entry, const std::string& name) {
-    if (!name.starts_with('.')) entries.push_back(entry.path());
-  });
-  std::sort(entries.begin(), entries.end());
-  return entries;
-}
-
 /// train/ is a part of the data set and not a class if there are folders in it.
 bool has_folders(const fs::path& folder) {
   try {
@@ -46,49 +27,13 @@ bool has_folders(const fs::path& folder) {
   }
 }
 
-std::string name_of(const fs::path& path) {
-  return path.filename().string();
-}
-
-[[noreturn]] void fail_twice(const fs::path& a, const fs::path& b) {
-  throw Error(concat(b.parent_path().string(), ": ", name_of(a), " and ", name_of(b),
-                     " are one part twice; rename one, or name what is meant instead of the "
-                     "folder, as in ",
-                     a.string()));
-}
-
-[[noreturn]] void fail_beside(const fs::path& other, const fs::path& train) {
-  throw Error(concat(other.string(), ": would be left out, since ", name_of(train),
-                     " beside it is a part of a data set; move it away, rename ", name_of(train),
-                     " if that is a class, or name the part alone: ", train.string()));
-}
-
-/// A layout from parts, each of them once. `named` are pairs of what a part is and where.
-std::optional<DataLayout> layout_of(DataKind kind,
-                                    const std::vector<std::pair<PartKind, DataPart>>& named) {
-  std::array<const DataPart*, 3> parts{};
-  for (const auto& [what, part] : named) {
-    const DataPart*& place = parts.at(static_cast<std::size_t>(what));
-    if (place != nullptr) fail_twice(place->samples, part.samples);
-    place = &part;
-  }
-  const auto [training, validation, test] = parts;
-  if (training == nullptr) return {};
-  DataLayout layout{kind, *training};
-  if (test != nullptr) layout.test = *test;
-  if (validation != nullptr) layout.validation = *validation;
-  layout.validation_is_test = validation == nullptr && test != nullptr;
-  if (layout.validation_is_test) layout.validation = *test;
-  return layout;
-}
-
 }  // namespace
 
 FolderParts::FolderParts(fs::path data) : data_(std::move(data)) {
   for (const fs::path& path : entries_of(data_)) {
     if (!is_folder(path)) continue;
     if (is_run_directory(path) && !holds_images({path, {}, false})) continue;
-    folders_.push_back({path, part_named(name_of(path)), false});
+    folders_.push_back({path, part_named(last_name(path)), false});
     if (folders_.back().kind) folders_.back().has_folders = has_folders(path);
   }
 }
@@ -97,8 +42,13 @@ bool FolderParts::holds_images(const Folder& folder) const {
   const Watch unwatched;
   LeftOut left_out;
   ImageWalk walk(data_, unwatched);
-  return !walk.images_below(name_of(folder.path), left_out).empty() ||
+  return !walk.images_below(last_name(folder.path), left_out).empty() ||
          left_out.count(LeftOutReason::unreadable) > 0;
+}
+
+bool FolderParts::hold_images() const {
+  return std::any_of(folders_.begin(), folders_.end(),
+                     [&](const Folder& folder) { return holds_images(folder); });
 }
 
 const FolderParts::Folder* FolderParts::training_with_classes() const {
@@ -118,7 +68,7 @@ std::optional<DataLayout> FolderParts::layout() const {
       named.emplace_back(*folder.kind, DataPart{folder.path, {}, true});
     } else if (folder.kind && holds_images(folder)) {
       throw Error(concat(folder.path.string(), ": has images without class folders, though ",
-                         name_of(training->path),
+                         last_name(training->path),
                          "/ beside it has class folders; expected such as ", folder.path.string(),
                          "/cats/3.jpg; or name the part that has them: ", training->path.string()));
     } else if (!folder.kind && beside == nullptr && holds_images(folder)) {
@@ -138,7 +88,7 @@ void FolderParts::check_classes() const {
   };
   const auto training = find(true), other = find(false);
   if (training == folders_.end() || other == folders_.end() || training->has_folders) return;
-  const std::string train = name_of(training->path), val = name_of(other->path);
+  const std::string train = last_name(training->path), val = last_name(other->path);
   throw Error(concat(data_.string(), ": ", train, "/ and ", val,
                      "/ hold no class folders; expected a folder for each class: DATA/", train,
                      "/cats/1.jpg, DATA/", train, "/dogs/2.jpg, DATA/", val, "/cats/3.jpg"));
@@ -158,15 +108,15 @@ std::vector<std::string> FolderParts::notes() const {
       return {};
   }
   if (parts.size() < 2) return {};
-  return {concat(data_.string(), ": ", name_of(parts.front()->path), " and ",
-                 name_of(parts.back()->path),
+  return {concat(data_.string(), ": ", last_name(parts.front()->path), " and ",
+                 last_name(parts.back()->path),
                  " are taken for classes, since none of them is called train")};
 }
 
 // "mnist-images-idx3-ubyte.gz" becomes "mnist-labels-idx1-ubyte", with or without .gz, whichever is
 // there; some copies have a dot in the name where the original has a dash.
 std::optional<DataPart> idx_pair(const fs::path& images) {
-  std::string name = name_of(images);
+  std::string name = last_name(images);
   const std::size_t at = name.find("images");
   if (at == std::string::npos || name.find("idx3-ubyte", at) == std::string::npos) return {};
   name.replace(at, 6, "labels");
@@ -185,7 +135,7 @@ namespace {
 std::vector<DataPart> idx_pairs(const fs::path& folder) {
   std::vector<DataPart> pairs;
   for (const fs::path& path : entries_of(folder)) {
-    const std::string name = name_of(path);
+    const std::string name = last_name(path);
     const bool is_images = name.find("images") != std::string::npos &&
                            (name.ends_with("idx3-ubyte") || name.ends_with("idx3-ubyte.gz"));
     // The same file plain and compressed counts once.
@@ -198,7 +148,7 @@ std::vector<DataPart> idx_pairs(const fs::path& folder) {
 
 // What "train-images-idx3-ubyte" or "emnist-letters-test-images-idx3-ubyte" says.
 std::optional<PartKind> idx_part(const fs::path& images) {
-  std::string start = name_of(images);
+  std::string start = last_name(images);
   start.resize(start.find("images"));
   start.resize(start.find_last_not_of("-_.") + 1);
   const std::string word = start.substr(start.find_last_of("-_.") + 1);

@@ -23,6 +23,8 @@ class FolderParts {
   /// Where they are not: throws Error for train/ beside val/ or the like with images right in them,
   /// since nobody has such classes.
   void check_classes() const;
+  /// Whether there are images in any of them.
+  [[nodiscard]] bool hold_images() const;
   /// What the user should know where they are classes.
   [[nodiscard]] std::vector<std::string> notes() const;
 

@@ -22,4 +22,9 @@ namespace millrace::detail {
 /// write.
 [[nodiscard]] int png_orientation(std::span<const std::byte> file);
 
+/// Of a TIFF the orientation belongs to how its pixels are stored, and Pillow always looks at it.
+[[nodiscard]] constexpr bool is_always_turned(Format format) noexcept {
+  return format == Format::tiff;
+}
+
 }  // namespace millrace::detail

@@ -29,7 +29,28 @@ template <class Out, class... In>
 using unless_refused = std::conditional_t<(is_refused<In> || ...), Refused, Out>;
 
 /// Why a callable cannot be used: Pipeline says it in words, the first that is found and no other.
-enum class Flaw { none, input, no_copy, no_signature, takes, returns };
+enum class Flaw { none, input, no_move, no_signature, takes, returns };
+
+/// What cannot be copied goes into one run, and is called once at a time.
+template <class F>
+inline constexpr bool runs_once = !std::is_copy_constructible_v<F>;
+
+/// A callable as it was given, for each run and every concurrent call a copy of it. One that cannot
+/// be copied is handed out once.
+template <class F>
+class Given {
+ public:
+  explicit Given(F f) : f_(std::make_shared<F>(std::move(f))) {}
+  [[nodiscard]] F take() const {
+    if constexpr (runs_once<F>)
+      return std::move(*f_);
+    else
+      return *f_;
+  }
+
+ private:
+  std::shared_ptr<F> f_;  // shared, since std::function wants to be copied
+};
 
 template <class T>
 struct Optional {
@@ -106,13 +127,18 @@ template <class F, class In>
 using output_t =
     typename PendingOf<typename Optional<std::remove_cvref_t<result_t<F, In>>>::type>::type;
 
+/// Whether a callable can be taken from where it stands, an F& or an F&&, and moved on.
+template <class F, class From>
+inline constexpr bool can_be_taken =
+    std::is_constructible_v<F, From>&& std::is_move_constructible_v<F>;
+
 /// What is wrong with a node. A refused input was told of where it was made.
-template <class F, class In>
+template <class F, class In, class From>
 constexpr Flaw flaw_of_node(bool is_sink) {
   if constexpr (is_refused<In>)
     return Flaw::input;
-  else if constexpr (!std::is_copy_constructible_v<F>)
-    return Flaw::no_copy;
+  else if constexpr (!can_be_taken<F, From>)
+    return Flaw::no_move;
   else if constexpr (!is_called_with<F, In>)
     return Flaw::takes;
   else if (is_sink)
@@ -159,10 +185,10 @@ class NodeBody final : public Body {
   F f_;
 };
 
-/// Every run and every concurrent call works on a copy of the callable as it was given.
 template <class In, class F>
 std::function<std::unique_ptr<Body>()> node_body(F f) {
-  return [f = std::move(f)] { return std::make_unique<NodeBody<In, F>>(f); };
+  return
+      [given = Given<F>(std::move(f))] { return std::make_unique<NodeBody<In, F>>(given.take()); };
 }
 
 // ---- with, gather and join ----------------------------------------------------------------------

@@ -13,7 +13,10 @@ void WithNode::work(Message message) {
   if (message.kind == Message::Kind::item) parked_.push_back(std::move(message));
   while (!parked_.empty()) {
     Message& front = parked_.front();
-    if (run_.control.is_ending()) front.item.reset();
+    if (front.item && run_.control.is_ending()) {
+      is_lost(front.sequence);
+      front.item.reset();
+    }
     if (front.item) {
       SlotHandle slot = spec_.pool->try_acquire();
       if (!slot) return;  // its return wakes this node
@@ -99,9 +102,13 @@ void JoinNode::limit(Length length) {
 
 void JoinNode::work(Message message) {
   if (message.kind == Message::Kind::limit) return shorten(message.sequence);
-  if (message.sequence >= length_) return counters_.leave(Clock::now());
+  if (message.sequence >= length_) {
+    is_lost(message.sequence);
+    return counters_.leave(Clock::now());
+  }
   // Partners that will not come any more are not waited for.
   if (run_.control.is_ending()) {
+    is_lost(message.sequence);
     drop_from(0);
     return counters_.leave(Clock::now());
   }
@@ -126,6 +133,7 @@ void JoinNode::shorten(std::uint64_t length) {
 
 void JoinNode::drop_from(std::uint64_t sequence) {
   const auto first = parked_.lower_bound(sequence);
+  if (first != parked_.end()) is_lost(first->first);
   for (auto at = first; at != parked_.end(); ++at) {
     for (std::size_t i = 0; i < at->second.arrived; ++i) counters_.leave(Clock::now());
   }

@@ -70,6 +70,10 @@ void Node::limit(Length length) {
   for (Node* const input : inputs_) input->output_is_unread(length);
 }
 
+void Node::is_lost(std::uint64_t sequence) noexcept {
+  for (Node* const input : inputs_) input->is_lost(sequence);
+}
+
 void Node::dispatch(const Message& message) {
   if (lane_ == nullptr) return work_safely(message);
   run_.graph.reserve_wait();
@@ -81,6 +85,7 @@ void Node::dispatch(const Message& message) {
       run_.graph.release_wait();
     });
   } catch (...) {  // no memory for the job
+    is_lost(message.sequence);
     run_.control.fail(spec_.options.name, message.sequence, std::current_exception());
     run_.graph.release_wait();
   }
@@ -91,6 +96,7 @@ void Node::work_safely(Message message) noexcept {
   try {
     work(std::move(message));
   } catch (...) {
+    is_lost(sequence);
     run_.control.fail(spec_.options.name, sequence, std::current_exception());
   }
 }
@@ -131,6 +137,7 @@ void Node::failed(std::uint64_t sequence, std::exception_ptr cause) noexcept {
       cause = std::current_exception();
     }
   }
+  is_lost(sequence);
   run_.control.fail(spec_.options.name, sequence, cause);
 }
 

@@ -64,11 +64,17 @@ class Node {
   /// read on the way. Any thread.
   void output_is_unread(Length length);
 
+  /// An item of this number does not go the whole way, and the run with it: told to the sources in
+  /// front. What a policy skips is not meant. Any thread.
+  virtual void is_lost(std::uint64_t sequence) noexcept;
+
   /// Items that the node holds back. With nothing under way there are none, or the run has stalled.
   [[nodiscard]] virtual std::size_t held_back() const { return 0; }
+  /// The first of them. Requires: there is one.
+  [[nodiscard]] virtual std::uint64_t first_held_back() const { return 0; }
   [[nodiscard]] const StageSpec& spec() const noexcept { return spec_; }
   [[nodiscard]] const std::vector<Node*>& inputs() const noexcept { return inputs_; }
-  [[nodiscard]] StageReport report() const;
+  [[nodiscard]] virtual StageReport report() const;
 
   /// For whoever looks on while it runs. Any thread.
   [[nodiscard]] const StageCounters& counters() const noexcept { return counters_; }

@@ -1,5 +1,6 @@
 #include <millrace/pipeline/detail/nodes.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace millrace::detail {
@@ -11,7 +12,8 @@ SourceNode::SourceNode(RunContext run, const StageSpec& spec, int index, Lane* l
       body_(spec.make_source()),
       slot_of_call_(run.control.token(), [this](const std::string& what) { skip(what); }),
       items_wanted_(Length{}.items),
-      calls_wanted_(Length{}.calls) {}
+      calls_wanted_(Length{}.calls),
+      first_lost_(Length{}.items) {}
 
 void SourceNode::start(Clock::time_point now) {
   Node::start(now);
@@ -26,6 +28,20 @@ bool SourceNode::is_at_limit() const noexcept {
 void SourceNode::limit(Length length) {
   items_wanted_ = length.items;
   calls_wanted_ = length.calls;
+}
+
+void SourceNode::is_lost(std::uint64_t sequence) noexcept {
+  std::uint64_t first = first_lost_.load();
+  while (sequence < first && !first_lost_.compare_exchange_weak(first, sequence)) {
+  }
+}
+
+StageReport SourceNode::report() const {
+  StageReport report = Node::report();
+  report.emitted = sequence_;
+  // A call of such a source emits one item, so that numbers of items and of groups are the same.
+  if (spec_.begin) report.next = {spec_.begin->items + std::min(sequence_, first_lost_.load())};
+  return report;
 }
 
 void SourceNode::work(Message) {
@@ -69,7 +85,12 @@ void SourceNode::emit(Item item) {
   message.item = std::move(item);
   message.call = call_;
   message.index = emitted_++;
-  send(std::move(message), Clock::now());
+  try {
+    send(std::move(message), Clock::now());
+  } catch (...) {
+    is_lost(sequence_ - 1);
+    throw;
+  }
 }
 
 // ---- BodyNode -----------------------------------------------------------------------------------
@@ -143,10 +164,12 @@ void BodyNode::work(Message message) {
   // belongs to it are done both or neither.
   const bool goes_on = follows_directly_ || !run_.control.is_ending();
   Clock::time_point end;
-  if (message.item && goes_on)
+  if (message.item && goes_on) {
     result = call(message, end);
-  else
+  } else {
     end = Clock::now();
+    if (message.item) is_lost(message.sequence);
+  }
   Item input = std::exchange(message.item, std::move(result.item));
   if (result.ended) return go_on_after(*result.ended, std::move(message), std::move(input));
   input.reset();
@@ -187,6 +210,7 @@ void BodyNode::ended_elsewhere(const Outcome& outcome, Message message, Item inp
   try {
     go_on(outcome, std::move(message), std::move(input));
   } catch (...) {  // no memory to hand it on: what waits for it would wait for ever
+    is_lost(sequence);
     run_.control.fail(spec_.options.name, sequence, std::current_exception());
   }
   // Last: the message, and with it perhaps the last lease, is gone.
@@ -207,6 +231,62 @@ void BodyNode::go_on(const Outcome& outcome, Message message, Item input) {
     input.reset();
     leave(std::move(message), Clock::now());
   }
+}
+
+// ---- RangeNode ----------------------------------------------------------------------------------
+
+RangeNode::RangeNode(RunContext run, const StageSpec& spec, int index, bool restores_order)
+    : Node(run, spec, index, 1, nullptr, restores_order), slot_of_loop_(run.control.token(), {}) {
+  spec.hand_over->connect(this, run.control.token());
+}
+
+void RangeNode::work(Message message) {
+  if (message.kind == Message::Kind::wake) return spec_.hand_over->wake_loop();
+  if (!message.item) return counters_.leave(Clock::now());
+  // Whoever has the item keeps the run, and with it this node, from ending.
+  run_.graph.reserve_wait();
+  HandOver::Pushed pushed = HandOver::Pushed::refused;
+  try {
+    if (!run_.control.is_ending()) pushed = spec_.hand_over->push(message);
+  } catch (...) {  // no memory to keep it
+    failed(message.sequence, std::current_exception());
+  }
+  if (pushed == HandOver::Pushed::refused) return drop_item(std::move(message));
+  if (pushed == HandOver::Pushed::loop_sleeps) wake_loop();
+}
+
+void RangeNode::wake_loop() noexcept {
+  // In a task of its own, after those that are ready and may bring more items: so the loop is not
+  // woken for each of them.
+  try {
+    wake();
+  } catch (...) {  // no memory for the task
+    spec_.hand_over->wake_loop();
+  }
+}
+
+void RangeNode::begin_item(const Message& message) noexcept {
+  begun_ = Clock::now();
+  slot_of_loop_.begin(message.sequence, begun_);
+}
+
+void RangeNode::end_item(Message message) noexcept {
+  slot_of_loop_.end();
+  const Clock::time_point now = Clock::now();
+  counters_.worked(now - begun_);
+  run_.trace.record(index_, message.sequence, begun_, now);
+  leave(std::move(message), now);
+}
+
+void RangeNode::drop_item(Message message) noexcept {
+  is_lost(message.sequence);
+  leave(std::move(message), Clock::now());
+}
+
+void RangeNode::leave(Message message, Clock::time_point now) noexcept {
+  counters_.leave(now);
+  message = {};  // the last lease before the reservation
+  run_.graph.release_wait();
 }
 
 }  // namespace millrace::detail

@@ -1,6 +1,7 @@
 #pragma once
 // The kinds of stages of a running pipeline.
 
+#include <millrace/pipeline/detail/hand_over.h>
 #include <millrace/pipeline/detail/node.h>
 
 #include <deque>
@@ -15,6 +16,8 @@ class SourceNode final : public Node, private EmitTarget {
   SourceNode(RunContext run, const StageSpec& spec, int index, Lane* lane);
   void start(Clock::time_point now) override;
   void announce_calls_to(Node* gather) { gathers_.push_back(gather); }
+  void is_lost(std::uint64_t sequence) noexcept override;
+  [[nodiscard]] StageReport report() const override;
   /// The data has ended, or nobody wants more.
   [[nodiscard]] bool has_ended() const noexcept { return has_ended_ || is_at_limit(); }
   [[nodiscard]] std::uint64_t movement() const override {
@@ -39,6 +42,7 @@ class SourceNode final : public Node, private EmitTarget {
   std::uint32_t call_ = 0, emitted_ = 0;
   bool has_ended_ = false;
   std::atomic<std::uint64_t> items_wanted_, calls_wanted_;
+  std::atomic<std::uint64_t> first_lost_;
   Clock::time_point waiting_since_;
 };
 
@@ -66,12 +70,36 @@ class BodyNode final : public Node {
   std::vector<CallSlot*> idle_;
 };
 
+/// The end of a stream whose items go to a loop outside.
+class RangeNode final : public Node, private HandsOver {
+ public:
+  RangeNode(RunContext run, const StageSpec& spec, int index, bool restores_order);
+  [[nodiscard]] std::uint64_t movement() const override {
+    return counters_.movement() + slot_of_loop_.movement();
+  }
+  [[nodiscard]] std::optional<CallView> longest_call() const override {
+    return slot_of_loop_.view();
+  }
+
+ private:
+  void work(Message message) override;
+  void begin_item(const Message& message) noexcept override;
+  void end_item(Message message) noexcept override;
+  void drop_item(Message message) noexcept override;
+  void leave(Message message, Clock::time_point now) noexcept;
+  void wake_loop() noexcept;
+
+  CallSlot slot_of_loop_;
+  Clock::time_point begun_;  // of the loop
+};
+
 /// Parks items until the pool has a slot for them.
 class WithNode final : public Node {
  public:
   WithNode(RunContext run, const StageSpec& spec, int index, bool restores_order)
       : Node(run, spec, index, 1, nullptr, restores_order) {}
   [[nodiscard]] std::size_t held_back() const override { return parked_.size(); }
+  [[nodiscard]] std::uint64_t first_held_back() const override { return parked_.front().sequence; }
 
  private:
   void work(Message message) override;
@@ -85,6 +113,7 @@ class GatherNode final : public Node {
       : Node(run, spec, index, 1, nullptr, false) {}
   void input_ends(int port, Length length) override;
   [[nodiscard]] std::size_t held_back() const override { return calls_.size(); }
+  [[nodiscard]] std::uint64_t first_held_back() const override { return calls_.begin()->first; }
 
  private:
   struct Partial {
@@ -107,6 +136,7 @@ class JoinNode final : public Node {
       : Node(run, spec, index, 1, nullptr, false) {}
   void input_ends(int port, Length length) override;
   [[nodiscard]] std::size_t held_back() const override { return parked_.size(); }
+  [[nodiscard]] std::uint64_t first_held_back() const override { return parked_.begin()->first; }
 
  private:
   struct Parts {

@@ -30,6 +30,15 @@ void check_options(const StageSpec& spec, const std::string& pipeline) {
                             "': its node keeps state from item to item and takes one at a time; "
                             "its concurrency is 1"));
   }
+  if (spec.runs_once && spec.options.concurrency != 1) {
+    throw UsageError(concat("stage '", name,
+                            "': its node cannot be copied, and calls beside each other have a copy "
+                            "each; its concurrency is 1"));
+  }
+  if (spec.begin && spec.begin->items > 0 && !spec.takes_position) {
+    throw UsageError(concat("stage '", name, "': it shall begin at item ", spec.begin->items,
+                            ", which its source cannot be told; give a factory, make(Position)"));
+  }
   const bool has_body = spec.kind == Kind::then || spec.kind == Kind::sink;
   if (spec.options.on_error.retries > 0 && !has_body) {
     throw UsageError(concat("stage '", name, "': a ", to_string(spec.kind),
@@ -131,6 +140,22 @@ void check_added(const std::vector<StageSpec>& stages, const std::string& pipeli
   check_unique(stages);
   check_gather(stages);
   check_sole_owners(stages);
+}
+
+void check_runs(const std::vector<StageSpec>& stages) {
+  for (const StageSpec& spec : stages) {
+    if (spec.hand_over != nullptr && spec.has_run) {
+      throw UsageError(concat("stage '", spec.options.name,
+                              "': a range has been looped over, and its pipeline ran then; compose "
+                              "another one for another run"));
+    }
+    if (!spec.runs_once || !spec.has_run) continue;
+    const bool is_of_slots = spec.begin.has_value();
+    throw UsageError(concat("stage '", spec.options.name,
+                            "': what it was given cannot be copied, and has run; for another run ",
+                            is_of_slots ? "give a factory, make(Position), that makes it"
+                                        : "give one that can be copied"));
+  }
 }
 
 }  // namespace millrace::detail

@@ -85,8 +85,11 @@ class Run {
     const bool restores_order =
         concurrency == 1 && !input_is_ordered && spec.options.order == Order::source;
     const StageSpec* const input = spec.inputs.empty() ? nullptr : &stage(spec.inputs.front());
-    follows_directly_.push_back(input != nullptr && !restores_order &&
-                                are_of_one_lane(spec, *input) && !input->is_pending);
+    // What a range is given only joins its queue, so it may come from the thread of its input.
+    const bool is_range = spec.hand_over != nullptr;
+    follows_directly_.push_back(
+        input != nullptr && !restores_order &&
+        (is_range || (are_of_one_lane(spec, *input) && !input->is_pending)));
     is_ordered_.push_back(
         spec.kind == Kind::source || spec.kind == Kind::gather ||
         (concurrency == 1 && !spec.is_pending && (input_is_ordered || restores_order)));
@@ -104,6 +107,10 @@ class Run {
       case Kind::join: nodes_.push_back(std::make_unique<JoinNode>(context_, spec, index)); break;
       case Kind::then:
       case Kind::sink:
+        if (is_range) {
+          nodes_.push_back(std::make_unique<RangeNode>(context_, spec, index, restores_order));
+          break;
+        }
         nodes_.push_back(
             std::make_unique<BodyNode>(context_, spec, index, concurrency, lane, restores_order));
         break;
@@ -151,6 +158,7 @@ class Run {
       const StageSpec& spec = node->spec();
       const std::size_t held_back = node->held_back();
       if (held_back == 0) continue;
+      node->is_lost(node->first_held_back());
       if (spec.kind == Kind::with) {
         stalled(spec,
                 concat(held_back, ' ', plural(held_back, "item waits", "items wait"),

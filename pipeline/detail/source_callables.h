@@ -77,10 +77,10 @@ template <class F, class T, class... A>
 inline constexpr bool returns_bool =
     std::is_invocable_r_v<bool, F&, Lease<T>, Emit<emitted_t<F>>&, A...>;
 
-template <class F, class T>
+template <class F, class T, class From>
 constexpr Flaw flaw_of_pool_source() {
-  if constexpr (!std::is_copy_constructible_v<F>)
-    return Flaw::no_copy;
+  if constexpr (!can_be_taken<F, From>)
+    return Flaw::no_move;
   else if constexpr (is_refused<emitted_t<F>>)
     return Flaw::no_signature;
   else if constexpr (!is_called_with_slots<F, T> && !is_called_with_slots<F, T, Context&>)
@@ -110,7 +110,9 @@ class PoolSource final : public SourceBody {
 
 template <class T, class Out, class F>
 std::function<std::unique_ptr<SourceBody>()> pool_source(F f) {
-  return [f = std::move(f)] { return std::make_unique<PoolSource<T, Out, F>>(f); };
+  return [given = Given<F>(std::move(f))] {
+    return std::make_unique<PoolSource<T, Out, F>>(given.take());
+  };
 }
 
 // ---- sources of values: optional<Out>(), or a factory of such or of a Generator<Out> ------------
@@ -128,13 +130,9 @@ auto next_of(G& generator) {
   return generator();
 }
 
+/// Whether F makes a source that begins where it is told.
 template <class F, class At>
-auto start(F& make) {
-  if constexpr (std::invocable<F&, At>)
-    return make(At{});
-  else
-    return make;
-}
+inline constexpr bool is_factory = std::invocable<F&, At>;
 
 /// What a call of a source, or next() of its generator, returns; void where there is no such thing.
 template <class Source>
@@ -154,7 +152,7 @@ struct Started {
   using type = F;
 };
 template <class F, class At>
-requires std::invocable<F&, At>
+requires is_factory<F, At>
 struct Started<F, At> {
   using type = std::decay_t<std::invoke_result_t<F&, At>>;
 };
@@ -163,18 +161,20 @@ struct Started<F, At> {
 template <class F, class At>
 using next_t = typename NextOf<typename Started<F, At>::type>::type;
 
-template <class F, class At>
+template <class F, class At, class From>
 constexpr Flaw flaw_of_source() {
-  if constexpr (!std::is_copy_constructible_v<F>)
-    return Flaw::no_copy;
+  if constexpr (!can_be_taken<F, From>)
+    return Flaw::no_move;
   else
     return Optional<next_t<F, At>>::is_optional ? Flaw::none : Flaw::returns;
 }
 
-template <class Out, class At, class F>
-class GeneratorSource final : public SourceBody {
+/// `Held` is what the source needs besides itself.
+template <class Out, class Source, class Held>
+class ValueSource final : public SourceBody {
  public:
-  explicit GeneratorSource(F make) : make_(std::move(make)), source_(start<F, At>(make_)) {}
+  template <class Make>
+  ValueSource(Held held, const Make& make) : held_(std::move(held)), source_(make()) {}
   bool call(const SlotHandle&, EmitTarget& target, Context&) override {
     std::optional<Out> value = next_of(source_);
     if (!value) return false;
@@ -183,13 +183,27 @@ class GeneratorSource final : public SourceBody {
   }
 
  private:
-  F make_;  // outlives the coroutine, whose frame may refer to the captures of a lambda
-  decltype(start<F, At>(std::declval<F&>())) source_;
+  [[no_unique_address]] Held held_;
+  Source source_;
 };
 
+/// A factory is called for each run: a copy of it or, where it cannot be copied, itself.
 template <class Out, class At, class F>
-std::function<std::unique_ptr<SourceBody>()> generator_source(F make) {
-  return [make = std::move(make)] { return std::make_unique<GeneratorSource<Out, At, F>>(make); };
+std::function<std::unique_ptr<SourceBody>()> value_source(F f, At begin) {
+  if constexpr (is_factory<F, At>) {
+    // The factory outlives the coroutine, whose frame may refer to the captures of a lambda.
+    using Made = ValueSource<Out, typename Started<F, At>::type, std::shared_ptr<F>>;
+    return [factory = std::make_shared<F>(std::move(f)), begin]() -> std::unique_ptr<SourceBody> {
+      std::shared_ptr<F> make = factory;
+      if constexpr (!runs_once<F>) make = std::make_shared<F>(*factory);
+      return std::make_unique<Made>(make, [&make, &begin] { return (*make)(begin); });
+    };
+  } else {
+    return [given = Given<F>(std::move(f))]() -> std::unique_ptr<SourceBody> {
+      return std::make_unique<ValueSource<Out, F, Nothing>>(Nothing{},
+                                                            [&given] { return given.take(); });
+    };
+  }
 }
 
 }  // namespace detail

@@ -16,6 +16,8 @@
 
 namespace millrace::detail {
 
+class HandOver;
+
 /// The output of a call, or nothing if the item ends here.
 struct Output {
   Item item;
@@ -62,7 +64,12 @@ struct StageSpec {
   std::vector<int> inputs{};         // indices of the stages whose outputs this one reads
   std::shared_ptr<PoolCore> pool{};  // source, with
   std::function<std::unique_ptr<SourceBody>()> make_source{};  // source
-  std::function<std::unique_ptr<Body>()> make_body{};          // then, sink
+  std::optional<Position> begin{};                             // of a source of slots()
+  bool takes_position = false;  // source: a factory, which is told where to begin
+  std::function<std::unique_ptr<Body>()> make_body{};  // then, sink
+  std::shared_ptr<HandOver> hand_over{};               // of a sink that is a range, without a body
+  bool runs_once = false;       // its callable cannot be copied, and goes into the first run
+  bool has_run = false;         // at all
   bool is_pending = false;      // then: items end elsewhere, in any order
   bool writes_input = false;    // then, sink: in place, so nobody else may read the input
   bool is_serial = false;       // then, sink: keeps state over items, so one at a time

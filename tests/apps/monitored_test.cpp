@@ -4,7 +4,7 @@
 
 using namespace millrace;
 using namespace millrace::test;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 
 namespace {
 

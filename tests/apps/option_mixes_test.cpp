@@ -146,7 +146,7 @@ void check_names(const std::string& error, const Resolved& rule) {
     if (facts.other_name == name) name = facts.name;
   }
   CHECK(rule.mistaken.count(name) == 1);
-  if (rule.line > 0) CHECK_THAT(error, Catch::Matchers::Contains(concat("line ", rule.line, ":")));
+  if (rule.line > 0) CHECK_THAT(error, Catch::Contains(concat("line ", rule.line, ":")));
 }
 
 Values config_of(const std::filesystem::path& run) {

@@ -49,7 +49,8 @@ TEST_CASE("image files of the fuzzer's corpus are decoded or refused") {
 TEST_CASE("image files of the other tests are decoded or refused by the fuzzer's harness") {
   int folders = 0;
   for (const auto& entry : fs::directory_iterator(MILLRACE_TEST_DATA "/io")) {
-    if (!entry.is_directory() || entry.path().filename() == "weights") continue;
+    const fs::path name = entry.path().filename();
+    if (!entry.is_directory() || name == "weights" || name == "tar") continue;
     ++folders;
     CHECK(run_folder(fuzz_decode, entry.path()) > 10);
   }
@@ -83,6 +84,11 @@ TEST_CASE("models as JSON of the fuzzer's corpus are read or refused") {
 TEST_CASE("files of the fuzzer's corpus have an orientation or none") {
   CHECK(run(fuzz_orientation, "orientation") > 3);
   CHECK(run_folder(fuzz_orientation, fs::path(MILLRACE_TEST_DATA "/io/orientation")) > 200);
+}
+
+TEST_CASE("tar shards of the fuzzer's corpus and of the other tests are read or refused") {
+  CHECK(run(fuzz_tar, "tar") > 1);
+  CHECK(run_folder(fuzz_tar, fs::path(MILLRACE_TEST_DATA "/io/tar")) > 8);
 }
 
 TEST_CASE("recipes of the fuzzer's corpus are read or refused") {

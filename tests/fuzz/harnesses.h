@@ -25,6 +25,7 @@ void fuzz_model(Input input);  // as JSON
 void fuzz_orientation(Input input);
 void fuzz_recipe(Input input);
 void fuzz_safetensors(Input input);
+void fuzz_tar(Input input);
 
 /// A file that lies in memory, for what reads by a path.
 class MemoryFile {

@@ -11,7 +11,7 @@
 
 using namespace millrace;
 using namespace millrace::gpu;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 using Kind = Activity::Kind;
 
 namespace {

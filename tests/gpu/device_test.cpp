@@ -12,7 +12,7 @@
 using namespace millrace;
 using namespace millrace::gpu;
 using namespace millrace::gpu::test;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 using Copy = Device::Copy;
 
 TEST_CASE("A device says what it is") {

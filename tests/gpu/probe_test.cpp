@@ -5,7 +5,7 @@
 
 using namespace millrace;
 using namespace millrace::gpu;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 
 TEST_CASE("A probe finds devices, or says in one line why there are none") {
   const Probe found = probe();

@@ -5,6 +5,7 @@
 #include <millrace/io/dataset.h>
 
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -12,8 +13,9 @@ namespace millrace {
 
 class Numbered final : public Dataset {
  public:
-  explicit Numbered(std::uint32_t size, Shape shape = {4, 4, 1}, std::set<std::uint32_t> bad = {})
-      : size_(size), shape_(shape), bad_(std::move(bad)) {}
+  explicit Numbered(std::uint32_t size, Shape shape = {4, 4, 1}, std::set<std::uint32_t> bad = {},
+                    std::vector<std::uint32_t> shards = {})
+      : size_(size), shape_(shape), bad_(std::move(bad)), shards_(std::move(shards)) {}
 
   [[nodiscard]] std::uint32_t size() const noexcept override { return size_; }
   [[nodiscard]] const std::vector<std::string>& classes() const noexcept override {
@@ -28,6 +30,7 @@ class Numbered final : public Dataset {
   [[nodiscard]] Bytes index_bytes() const noexcept override { return {}; }
   [[nodiscard]] Shape natural_shape() const override { return shape_; }
   [[nodiscard]] DType dtype() const noexcept override { return DType::u8; }
+  [[nodiscard]] std::span<const std::uint32_t> shards() const noexcept override { return shards_; }
   void load(std::uint32_t index, TensorView target, Filter, Decoder&) const override {
     if (bad_.count(index) != 0) throw Error(name(index) + ": is bad");
     const auto pixels = target.as<std::uint8_t>();
@@ -42,6 +45,7 @@ class Numbered final : public Dataset {
   std::uint32_t size_;
   Shape shape_;
   std::set<std::uint32_t> bad_;
+  std::vector<std::uint32_t> shards_;
   std::vector<std::string> classes_{"dark", "light"};
 };
 

@@ -1,8 +1,8 @@
-# The lines that README.md shows are those that tests/package/readme builds and runs:
+# The lines that README.md shows are those that examples/stages builds and runs:
 #   cmake -DREADME=README.md -DPROGRAM=main.cpp -P compare_readme.cmake
 # Compared are the second block of C++ of README (the first is a program that tests/package/session
-# builds as it stands) and the lines between the two marks [readme] of
-# PROGRAM, both without their indentation.
+# builds as it stands) and the lines between the two marks [readme] of PROGRAM, both without their
+# indentation.
 
 # Sets `result` to the part of `text` between `begin` and the next `end`.
 function(part_between result text begin end what)

@@ -3,7 +3,7 @@
 
 #include "catch.h"
 
-#include <millrace/pipeline/pipeline.h>
+#include <millrace/pipeline/range.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -104,4 +104,39 @@ TEST_CASE("any one allocation of a run may fail") {
     if (n > 20'000) FAIL("there is no end");
   }
   CHECK(failed > 100);
+}
+
+TEST_CASE("any one allocation of a run that is looped over may fail") {
+  int failed = 0, survived = 0;
+  for (long n = 0; survived < 3; ++n) {
+    INFO("allocation " << n);
+    Pipeline p{{.threads = 2}};
+    Pool<int> pool = p.pool<int>("slots", 3, [] { return 0; });
+    auto items =
+        p.source({.name = "list"}, pool, [i = 0](Lease<int> slot, Emit<Large>& emit) mutable {
+          emit(Large(i, slot));
+          emit(Large(i, slot));
+          return ++i < 12;
+        });
+    Range<Large> range = p.range(items);
+    bool has_thrown = false;
+    int seen = 0;
+    left_before_failure = n;
+    try {
+      for (const Large& item : range) {
+        if (item.number != seen++ / 2) FAIL("an item is lost or comes twice");
+      }
+    } catch (const std::exception&) {
+      has_thrown = true;
+    }
+    const bool has_failed = left_before_failure.exchange(-1) < 0;
+    if (!has_thrown && seen != 24) FAIL("the loop ended early without a word");
+    (void)range.report();
+    if (has_thrown && !has_failed) FAIL("it threw before the allocation failed");
+    if (!has_thrown && pool.free_slots() != 3) FAIL("a slot is lost");
+    failed += has_thrown ? 1 : 0;
+    survived += has_failed ? 0 : 1;
+    if (n > 20'000) FAIL("there is no end");
+  }
+  CHECK(failed > 20);
 }

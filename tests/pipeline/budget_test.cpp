@@ -64,3 +64,19 @@ TEST_CASE("scratch memory of a node is charged once per concurrent call, what is
   CHECK(charge("decode scratch") == 8_MiB);
   CHECK(charge("decode shared scratch") == 5_MiB);
 }
+
+TEST_CASE("what the items of a source hold besides its slots is charged when it is added") {
+  struct Texts {
+    [[nodiscard]] Bytes payload(const Pool<int>& pool) const {
+      return static_cast<std::uint64_t>(pool.slots()) * 2_MiB;
+    }
+    bool operator()(Lease<int>, Emit<int>&) { return false; }
+  };
+  Pipeline p{{.budget = 7_MiB}};
+  auto pool = p.pool<int>("slot", 4, [] { return 0; });
+  p.sink(p.source({.name = "texts"}, pool, Texts{}), {.name = "drop"}, [](int) {});
+  const std::vector<Budget::Charge> charges = p.plan().charges;
+  CHECK(charges.back().name == "texts payload");
+  CHECK(charges.back().total() == 8_MiB);
+  CHECK_THROWS_AS(p.run(), BudgetError);
+}

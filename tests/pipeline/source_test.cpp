@@ -2,6 +2,9 @@
 
 #include <millrace/pipeline/pipeline.h>
 
+#include <memory>
+#include <utility>
+
 using namespace millrace;
 
 namespace {
@@ -82,4 +85,119 @@ TEST_CASE("a source may emit nothing for a slot and go on") {
          [&](const Group<int>& g) { groups.push_back(g.number); });
   p.run();
   CHECK(groups == std::vector<std::uint64_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9});
+}
+
+TEST_CASE("a generator is a source as it is") {
+  CHECK(collect(count_to(5)) == kFive);
+}
+
+TEST_CASE("what cannot be copied is a source, as a callable, as a factory and as what that makes") {
+  CHECK(collect([i = std::make_unique<int>(0)]() {
+          return *i < 5 ? std::optional<int>((*i)++) : std::nullopt;
+        }) == kFive);
+  CHECK(collect([n = std::make_unique<int>(5)](Position) { return count_to(*n); }) == kFive);
+  CHECK(collect([](Position) {
+          return [i = std::make_unique<int>(0)]() {
+            return *i < 5 ? std::optional<int>((*i)++) : std::nullopt;
+          };
+        }) == kFive);
+}
+
+TEST_CASE("a source over a pool that cannot be copied runs once") {
+  Pipeline p{{.threads = 2}};
+  auto pool = p.pool<int>("slot", 2, [] { return 0; });
+  auto numbers =
+      p.source("fill", pool, [from = count_to(5)](Lease<int> slot, Emit<Lease<int>>& emit) mutable {
+        const std::optional<int> next = from.next();
+        if (!next) return false;
+        *slot = *next;
+        emit(slot);
+        return true;
+      });
+  std::vector<int> seen;
+  p.sink(numbers, "collect", [&](const Lease<int>& slot) { seen.push_back(*slot); });
+  p.run();
+  CHECK(seen == kFive);
+  CHECK_THROWS_WITH(
+      p.run(),
+      "stage 'fill': what it was given cannot be copied, and has run; for another run "
+      "give one that can be copied");
+  CHECK_THROWS_AS(p.check(), UsageError);
+  CHECK(seen == kFive);
+  CHECK(pool.free_slots() == 2);
+}
+
+TEST_CASE("a generator that has run asks for a factory, and a factory runs again") {
+  std::vector<int> seen;
+  const auto collected = [&seen](auto source) {
+    Pipeline p{{.threads = 2}};
+    p.sink(p.source("count", slots(2), std::move(source)), "collect",
+           [&seen](int n) { seen.push_back(n); });
+    return p;
+  };
+  Pipeline once = collected(count_to(5));
+  once.run();
+  CHECK_THROWS_WITH(once.run(),
+                    "stage 'count': what it was given cannot be copied, and has run; for another "
+                    "run give a factory, make(Position), that makes it");
+  CHECK(seen == kFive);
+  seen.clear();
+  Pipeline again = collected([n = std::make_unique<int>(5)](Position) { return count_to(*n); });
+  again.run();
+  CHECK(seen == kFive);
+  seen.clear();
+  again.run();
+  CHECK(seen == kFive);
+}
+
+TEST_CASE("what was refused before it ran may run yet") {
+  Pipeline p{{.budget = 1_MiB}};
+  auto numbers = p.source("count", slots(2), count_to(5));
+  CHECK_THROWS_WITH(p.run(),
+                    "pipeline 'pipeline': nothing reads the output of 'count'; end it with "
+                    "sink() or range()");
+  int sum = 0;
+  p.sink(numbers, "sum", [&](int n) { sum += n; });
+  p.run();
+  CHECK(sum == 10);
+}
+
+TEST_CASE("a node that cannot be copied works in a stage of concurrency 1, in one run") {
+  Pipeline p{{.threads = 2}};
+  auto seen = std::make_unique<std::vector<int>>();
+  std::vector<int>& view = *seen;
+  auto numbers = p.source("count", slots(2), [](Position) { return count_to(5); });
+  auto more = p.then(numbers, "more", [one = std::make_unique<int>(1)](int n) { return n + *one; });
+  p.sink(more, {.name = "collect", .on = On::engine},
+         [seen = std::move(seen)](int n) { seen->push_back(n); });
+  const auto box = [&](int concurrency) {
+    p.then(numbers, {.name = "box", .concurrency = concurrency},
+           [box = std::make_unique<int>(1)](int n) { return n + *box; });
+  };
+  const char* const told =
+      "stage 'box': its node cannot be copied, and calls beside each other have a copy each; its "
+      "concurrency is 1";
+  CHECK_THROWS_WITH(box(2), told);
+  CHECK_THROWS_WITH(box(kAllThreads), told);
+  std::vector<int> at_the_end;
+  p.sink(more, "keep", [&](int) { at_the_end = view; });
+  p.run();
+  CHECK(at_the_end.size() >= 1);
+  CHECK_THROWS_WITH(
+      p.run(),
+      "stage 'more': what it was given cannot be copied, and has run; for another run "
+      "give one that can be copied");
+}
+
+TEST_CASE("a source of slots() is charged what it holds, too") {
+  struct Texts {
+    [[nodiscard]] Bytes payload(int slots) const {
+      return static_cast<std::uint64_t>(slots) * 1_KiB;
+    }
+    std::optional<int> operator()() { return std::nullopt; }
+  };
+  Pipeline p;
+  p.sink(p.source("texts", slots(3), Texts{}), "drop", [](int) {});
+  CHECK(p.plan().charges.back().name == "texts payload");
+  CHECK(p.plan().charges.back().total() == 3_KiB);
 }

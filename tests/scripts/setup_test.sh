@@ -53,7 +53,7 @@ case $case in
     ;;
   one-source-fails)
     stand_in apt-get <<END
-for word; do [ "\$word" != update ] || { echo 'E: The repository of a stranger has gone'; exit 100; }; done
+for word; do [ "\$word" != update ] || { echo 'E: The repository of a third party has gone'; exit 100; }; done
 touch '$scratch/installed'
 echo 'pmstatus:dpkg-exec:50:Running dpkg'
 echo 'Setting up cmake'
@@ -61,7 +61,7 @@ END
     run
     [ $status -eq 0 ] || fail "status $status, not 0"
     last_line '^setup: done$'
-    grep -q 'repository of a stranger' "$scratch/printed" || fail "nothing is said of the source that failed"
+    grep -q 'repository of a third party' "$scratch/printed" || fail "nothing is said of the source that failed"
     ! grep -q 'pmstatus\|Setting up' "$scratch/printed" || fail "apt's own words are printed"
     ;;
   refused)

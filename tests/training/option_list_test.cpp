@@ -7,7 +7,7 @@
 #include <optional>
 
 using namespace millrace;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 using test::Scratch;
 
 namespace {

@@ -82,7 +82,7 @@ TEST_CASE("a saved model is a weight file, in our order or in PyTorch's") {
     CHECK(loaded(weights, model) == arena);
     CHECK(load_model(scratch / "m.safetensors").parameters == arena);
   }
-  // A stranger reads dense1 as [out][channel][row][column].
+  // Another program reads dense1 as [out][channel][row][column].
   const SafetensorsFile file(scratch / "m.safetensors");
   std::vector<float> dense(6 * 20);
   file.read("dense1.weight", dense);

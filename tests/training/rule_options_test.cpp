@@ -46,7 +46,7 @@ TEST_CASE("an option of a rule's own is a row, whose value is kept by its name")
   CHECK(rows.spec.optimizer.own == Own{{"dampening", 0.5}});
   CHECK_THAT(recipe_text(rows.options), Contains("\ndampening = 0.5\n"));
   const Option& row = *rows.options.find("dampening").option;
-  CHECK_THAT(row.help, Catch::EndsWith("; of sgd"));
+  CHECK_THAT(row.help, Catch::Matchers::EndsWith("; of sgd"));
   CHECK(row.shown_default() == "0");
   CHECK(row.topic == "training");
   rows.options.set("dampening", "none", OptionSource::command_line);

@@ -1,4 +1,4 @@
-// Files of weights as strangers write them, and files that are none.
+// Files of weights as other programs write them, and files that are none.
 
 #include <millrace/training/pretrained.h>
 

@@ -1,5 +1,5 @@
-// A stranger's program with nothing of Millrace but its core: the size of a batch, and an order for
-// its samples that any other program with this seed shares.
+// A program with nothing of Millrace but its core: the size of a batch, and an order for its samples
+// that any other program with this seed shares.
 #include <millrace/core/bytes.h>
 #include <millrace/core/random.h>
 #include <millrace/core/shape.h>

@@ -1,4 +1,4 @@
-// told: std::optional<Out> body(), or a factory
+// told: std::optional<Out> body(), a Generator<Out>, or a factory
 #include <millrace/pipeline/range.h>
 
 #include <memory>

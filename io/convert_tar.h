@@ -1,0 +1,42 @@
+#pragma once
+// Class folders packed into tar shards (tar_shards.h), mixed, as training wants them.
+
+#include <millrace/core/bytes.h>
+#include <millrace/io/watch.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+
+namespace millrace {
+
+/// How much goes into one shard.
+struct ShardSize {
+  std::optional<std::uint64_t> samples{};  ///< so many
+  Bytes bytes{256_MiB};                    ///< else at most this, unless one sample takes more
+};
+
+struct ConvertTarOptions {
+  ShardSize size{};
+  bool shuffle = true;  ///< samples are packed in random order, by the seed alone
+  std::uint64_t seed = 1;
+  Watch watch{};  ///< progress counts images of all parts
+};
+
+struct TarConversion {
+  std::uint64_t images = 0, shards = 0;
+};
+
+/// Writes out/train-000000.tar, -000001.tar, ... and likewise val-... and test-... of the parts
+/// that find_data(data) finds, or shard-000000.tar, ... where there are none: of each image its
+/// file as it is, 000000123.jpg, and 000000123.cls with the number of its class, whose name is in
+/// out/classnames.txt. The same data and options give the same bytes.
+///
+/// The shards are written to out + ".partial", which is renamed at the end: `out` is complete or
+/// not there. What an interrupted call leaves there is replaced by the next one. Throws Error:
+/// `data` are no class folders, `out` holds something, a file cannot be read or is none that an
+/// image's ending or content tells of, disk; Stopped, after which nothing is left.
+TarConversion convert_tar(const std::filesystem::path& data, const std::filesystem::path& out,
+                          const ConvertTarOptions& options = {});
+
+}  // namespace millrace

@@ -1,0 +1,19 @@
+#pragma once
+// Which tar shards of a folder are which part of a data set.
+
+#include <millrace/io/data_layout.h>
+#include <millrace/io/detail/data_parts.h>
+
+#include <filesystem>
+#include <optional>
+
+namespace millrace::detail {
+
+/// The layout of a folder with shards: in train/ and other parts, or right in it, where their names
+/// may tell parts (train-000.tar, imagenet-val-01.tar). Nothing where there are none, and where
+/// there are images in `folders`, its sub-folders, so that these are classes and the archives may
+/// hold the same. Throws Error where it is not clear which is which.
+[[nodiscard]] std::optional<DataLayout> shard_layout(const std::filesystem::path& folder,
+                                                     const FolderParts& folders);
+
+}  // namespace millrace::detail

@@ -1,0 +1,136 @@
+// Class folders packed into tar shards.
+
+#include "catch.h"
+#include "io/tar_files.h"
+
+#include <millrace/io/class_folder.h>
+#include <millrace/io/convert_tar.h>
+
+#include <algorithm>
+#include <set>
+#include <stop_token>
+
+using namespace millrace;
+using namespace millrace::test;
+namespace fs = std::filesystem;
+using Catch::Contains;
+using Strings = std::vector<std::string>;
+
+namespace {
+
+void write_folders(const Scratch& scratch, const std::string& root, int count) {
+  for (int i = 0; i < count; ++i) {
+    scratch.write(concat(root, i % 3 == 0 ? "/dogs/" : "/cats/", 100 + i, ".pgm"), grey_image(i));
+  }
+}
+
+Strings files_in(const fs::path& folder) {
+  Strings names;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    names.push_back(fs::relative(entry.path(), folder).string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+/// Class and pixel of each sample, sorted.
+Strings samples_of(const Dataset& data) {
+  Strings all;
+  for (std::uint32_t i = 0; i < data.size(); ++i) {
+    all.push_back(
+        concat(data.classes().at(static_cast<std::size_t>(data.label(i))), ' ', pixel(data, i)));
+  }
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("shards hold the files of class folders and their classes, mixed by the seed") {
+  const Scratch scratch;
+  write_folders(scratch, "data/train", 40);
+  write_folders(scratch, "data/test", 7);
+  const TarConversion done =
+      convert_tar(scratch / "data", scratch / "out/", {.size = {.samples = 16}});
+  CHECK(done.images == 47);
+  CHECK(done.shards == 4);
+  CHECK(files_in(scratch / "out") == Strings{"classnames.txt", "test-000000.tar",
+                                             "train-000000.tar", "train-000001.tar",
+                                             "train-000002.tar"});
+  CHECK(text_of(scratch / "out/classnames.txt") == "cats\ndogs\n");
+  const Datasets packed = open_datasets(find_data(scratch / "out"));
+  CHECK(samples_of(*packed.train) == samples_of(ClassFolder(scratch / "data/train")));
+  CHECK(samples_of(*packed.validation) == samples_of(ClassFolder(scratch / "data/test")));
+  const auto firsts = packed.train->shards();
+  CHECK(std::vector<std::uint32_t>(firsts.begin(), firsts.end()) ==
+        std::vector<std::uint32_t>{0, 16, 32});
+  CHECK(packed.train->left_out().total() == 0);
+  // Both classes in each shard, and another order by another seed.
+  for (const std::uint32_t first : {0U, 16U, 32U}) {
+    std::set<int> labels;
+    for (std::uint32_t i = first; i < first + 8; ++i) labels.insert(packed.train->label(i));
+    CHECK(labels.size() == 2);
+  }
+  convert_tar(scratch / "data", scratch / "again", {.size = {.samples = 16}});
+  convert_tar(scratch / "data", scratch / "other", {.size = {.samples = 16}, .seed = 2});
+  CHECK(text_of(scratch / "again/train-000001.tar") == text_of(scratch / "out/train-000001.tar"));
+  CHECK(text_of(scratch / "other/train-000001.tar") != text_of(scratch / "out/train-000001.tar"));
+}
+
+TEST_CASE("without shuffling shards are to the byte what Python's tarfile writes") {
+  const Scratch scratch;
+  scratch.write("data/cats/1.pgm", grey_image(10));
+  scratch.write("data/cats/2.pgm", grey_image(20));
+  scratch.write("data/dogs/3.pgm", grey_image(30));
+  convert_tar(scratch / "data", scratch / "out", {.shuffle = false});
+  CHECK(text_of(scratch / "out/shard-000000.tar") ==
+        text_of(MILLRACE_TEST_DATA "/io/tar/converted.tar"));
+}
+
+TEST_CASE("a shard ends before the sample that would make it too large") {
+  const Scratch scratch;
+  write_folders(scratch, "data", 10);
+  // A sample takes two headers and two blocks: 2 KiB.
+  convert_tar(scratch / "data", scratch / "out", {.size = {.bytes = 6_KiB}});
+  CHECK(files_in(scratch / "out").size() == 5);
+  convert_tar(scratch / "data", scratch / "each", {.size = {.bytes = 1_B}});
+  CHECK(files_in(scratch / "each").size() == 11);
+}
+
+TEST_CASE("what is no set of class folders or would replace something is not packed") {
+  const Scratch scratch;
+  write_folders(scratch, "data", 4);
+  const auto refused = [&](const fs::path& data, const fs::path& out) {
+    return error_of([&] { convert_tar(data, out); });
+  };
+  CHECK_THAT(refused(scratch / "nowhere", scratch / "out"), Contains("nowhere: No such file"));
+  CHECK_THAT(refused("generated:10x4:2", scratch / "out"), Contains("no folder of class folders"));
+  CHECK_THAT(refused(scratch / "data", scratch / "data"), Contains("holds something already"));
+  scratch.write("out.partial/mine", "");
+  CHECK_THAT(refused(scratch / "data", scratch / "out"), Contains("out.partial: is in the way"));
+  scratch.write("odd/cats /1.pgm", grey_image(1));
+  scratch.write("odd/dogs/1.pgm", grey_image(1));
+  CHECK_THAT(refused(scratch / "odd", scratch / "odd-out"),
+             Contains("cannot be a line of classnames"));
+  CHECK(!fs::exists(scratch / "odd-out.partial"));
+  fs::remove(scratch / "data/cats/101.pgm");
+  fs::create_symlink("/proc/self/mem", scratch / "data/cats/101.pgm");
+  CHECK(!refused(scratch / "data", scratch / "broken").empty());
+  CHECK(!fs::exists(scratch / "broken"));
+  CHECK(!fs::exists(scratch / "broken.partial"));
+}
+
+TEST_CASE("packing that is stopped leaves nothing, and what was killed is begun anew") {
+  const Scratch scratch;
+  write_folders(scratch, "data", 600);
+  std::stop_source stop;
+  ConvertTarOptions options;
+  options.watch = {[&](std::uint64_t) { stop.request_stop(); }, stop.get_token()};
+  CHECK_THROWS_AS(convert_tar(scratch / "data", scratch / "out", options), Stopped);
+  CHECK(!fs::exists(scratch / "out"));
+  CHECK(!fs::exists(scratch / "out.partial"));
+  scratch.write("out.partial/.millrace-tar", "");
+  scratch.write("out.partial/shard-000000.tar", "half of one");
+  CHECK(convert_tar(scratch / "data", scratch / "out").images == 600);
+  CHECK(files_in(scratch / "out") == Strings{"classnames.txt", "shard-000000.tar"});
+}

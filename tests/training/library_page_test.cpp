@@ -1,0 +1,293 @@
+// The code of docs/library.md, run. A test of tests/scripts compares the page with this file.
+
+#include "catch.h"
+#include "io/scratch.h"
+#include "nodes/numbered.h"
+
+#include <millrace/core/random.h>
+#include <millrace/cpu/engine.h>
+#include <millrace/io/class_folder.h>
+#include <millrace/io/png.h>
+#include <millrace/nn/make_executor.h>
+#include <millrace/nodes/add_upload.h>
+#include <millrace/nodes/batcher.h>
+#include <millrace/nodes/cast.h>
+#include <millrace/nodes/charge_model.h>
+#include <millrace/nodes/copy_to_device.h>
+#include <millrace/nodes/decode_into.h>
+#include <millrace/nodes/directory_reader.h>
+#include <millrace/nodes/each_row.h>
+#include <millrace/nodes/streamed.h>
+#include <millrace/pipeline/interrupt.h>
+#include <millrace/training/evaluation.h>
+#include <millrace/training/logger.h>
+#include <millrace/training/session.h>
+#include <millrace/training/train_step.h>
+
+#include <functional>
+#include <iostream>
+
+using namespace millrace;
+using Catch::Contains;
+using test::Scratch;
+
+namespace {
+
+// ---- three levels -------------------------------------------------------------------------------
+
+double train_folder(const std::string& photos, const std::filesystem::path& file) {
+  TrainSpec spec{.data = {.path = photos}, .model = {.name = "mlp:16"}, .epochs = 20};
+  TrainingSession session(spec, cpu::make_engine());
+  const TrainingResult result = session.run();
+  session.save(file);
+  return result.best().validation->accuracy();
+}
+
+double evaluate_folder(const std::string& photos, const std::filesystem::path& file) {
+  const auto folder = std::make_shared<const ClassFolder>(photos);
+  const EvaluationSession session(cpu::make_engine(), load_model(file), SampleSet::all(folder));
+  return session.run().sum.accuracy();
+}
+
+std::vector<double> train_on_batches_of_a_graph(const TrainSpec& spec) {
+  TrainingSession session(spec, cpu::make_engine());
+  const nn::Model& model = session.training().model;
+  const TrainingData& data = session.training().data;
+
+  Pipeline p{{.name = "mine", .budget = 4_GiB}};
+  auto host =
+      p.pool<HostBatch>("host", 3, HostBatchFactory{.sample = model.input, .capacity = spec.batch});
+  const DirectoryReader reader(data.training, data.validation,
+                               {.batch = spec.batch, .epochs = spec.epochs, .seed = spec.seed});
+  auto batches = add_decoding(p, host, reader,  // or any other stages that end in batches
+                              {.sample = model.input, .preprocessing = model.preprocessing});
+  std::vector<double> losses;
+  train_on(p, batches, session, {.on_epoch = [&](const EpochRecord& epoch) {
+             losses.push_back(epoch.training.mean_loss());
+           }});
+  session.allocate();
+  p.run();
+  return losses;
+}
+
+double train_in_a_loop(const nn::Model& model, const nn::Batch& seen, const nn::Batch& unseen) {
+  const auto engine = cpu::make_engine();
+  const auto executor = nn::make_executor(*engine, model, {.batch = seen.samples}, 1);
+  for (int step = 1; step <= 200; ++step) executor->train(seen, step, 0.5);
+  return executor->evaluate(unseen).accuracy();
+}
+
+// ---- a skeleton ---------------------------------------------------------------------------------
+
+double train_in_a_graph(const std::shared_ptr<const Dataset>& data, const nn::Model& model) {
+  const std::shared_ptr<const nn::Engine> engine = cpu::make_engine();
+  Pipeline p{{.name = "train", .budget = 4_GiB}};
+  const auto executor = make_executor(
+      p, *engine, model, {.batch = 32, .optimizer = {.kind = nn::OptimizerKind::adam}}, 1);
+
+  // Samples become batches.
+  auto host = p.pool<HostBatch>("host", 3, HostBatchFactory{.sample = model.input, .capacity = 32});
+  auto tickets = p.source("list", host,
+                          DirectoryReader(SampleSet::all(data), SampleSet::all(data),
+                                          {.batch = 32, .epochs = 5, .seed = 1}));
+  auto pixels = p.then(tickets, {.name = "decode", .concurrency = kAllThreads, .on_error = skip(9)},
+                       DecodeInto(data, data, Filter::bilinear));
+  auto batches = p.then(p.gather(pixels), "batch", Batcher{});
+
+  // Batches become the model's input.
+  auto device = p.pool<DeviceBatch>(
+      "device", 2, DeviceBatchFactory{.engine = engine, .sample = model.input, .capacity = 32});
+  auto copied = p.then(p.with(batches, "slot", device), "copy", CopyToDevice(engine));
+  auto inputs = p.then(copied, "cast", Cast(model.preprocessing, model.input));
+
+  // Steps, and who hears of them.
+  auto steps = p.then(inputs, {.name = "train", .on = On::engine}, TrainStep(executor));
+  double accuracy = 0;
+  p.sink(steps, {.name = "log", .on = On::blocking},
+         Logger({.on_epoch = [&](const auto& epoch) { accuracy = epoch.validation->accuracy(); }}));
+  std::cout << p.plan();  // before anything is allocated
+  std::cout << p.run();   // the report
+  return accuracy;
+}
+
+// ---- sources ------------------------------------------------------------------------------------
+
+struct Point {
+  float x, y;
+};
+
+/// Made up as long as somebody asks; a function of the pass.
+Generator<Point> made_up(std::uint64_t seed, std::uint32_t pass, int count) {
+  Random random(seed, pass, 0, Purpose::user);
+  const auto place = [&] { return static_cast<float>(random.uniform(-1, 1)); };
+  for (; count > 0; --count) co_yield Point{place(), place()};
+}
+
+Stream<Lease<HostBatch>> points(Pipeline& p, const Pool<HostBatch>& host) {
+  const auto make = [](Phase phase, std::uint32_t pass) {
+    return phase == Phase::training ? made_up(1, pass, 320) : made_up(2, 0, 64);
+  };
+  auto rows = p.source("points", host, Streamed(make, {.epochs = 5}));
+  auto tickets = p.then(rows, {.name = "write", .concurrency = 2, .on_error = skip(10)},
+                        EachRow([](const Point& point, Row row) {
+                          row.values()[0] = point.x;
+                          row.values()[1] = point.y;
+                          row.label(point.x > point.y ? 1 : 0);
+                        }));
+  return p.then(p.gather(tickets), "batch", Batcher{});
+}
+
+/// Such samples too, in five epochs of ten batches without validation.
+struct StampedPoints {
+  static constexpr std::uint32_t kEpochs = 5, kSteps = 10;
+  std::uint32_t made = 0;
+
+  bool operator()(Lease<HostBatch> batch, Emit<Lease<HostBatch>>& emit) {
+    const bool is_last = made % kSteps == kSteps - 1;
+    batch->size = batch->capacity();
+    batch->tag = {.epoch = made / kSteps,
+                  .step = made % kSteps,
+                  .steps = kSteps,
+                  .ends_phase = is_last,
+                  .ends_epoch = is_last};
+    for (std::size_t i = 0; i < batch->labels.size(); ++i) {
+      Random random(1, made, i, Purpose::user);
+      const std::span<float> point = batch->row(static_cast<std::int64_t>(i)).as<float>();
+      for (float& place : point) place = static_cast<float>(random.uniform(-1, 1));
+      batch->labels[i] = point[0] > point[1] ? 1 : 0;
+      batch->passes[i] = batch->tag.epoch;
+      batch->positions[i] = batch->tag.step * batch->labels.size() + i;
+    }
+    emit(std::move(batch));
+    return ++made < kEpochs * kSteps;
+  }
+};
+
+/// The last loss of steps on batches of points.
+double train_on_points(
+    const nn::Model& model,
+    const std::function<Stream<Lease<HostBatch>>(Pipeline&, const Pool<HostBatch>&)>& make) {
+  const std::shared_ptr<const nn::Engine> engine = cpu::make_engine();
+  Pipeline p{{.name = "points", .budget = 64_MiB}};
+  const auto executor =
+      make_executor(p, *engine, model, {.batch = 32, .optimizer = {.learning_rate = 1.0}});
+  auto host = p.pool<HostBatch>(
+      "host", 3, HostBatchFactory{.sample = {2}, .dtype = DType::f32, .capacity = 32});
+  auto inputs =
+      add_upload(p, make(p, host),
+                 {.batches = {.engine = engine, .sample = {2}, .dtype = DType::f32, .capacity = 32},
+                  .preprocessing = {.scale = 1}});
+  auto steps = p.then(inputs, {.name = "train", .on = On::engine}, TrainStep(executor));
+  double loss = 0;
+  p.sink(steps, {.name = "log", .on = On::blocking},
+         [&](const StepRecord& step) { loss = step.result.mean_loss(); });
+  p.run();
+  return loss;
+}
+
+// ---- errors, stopping, stalls -------------------------------------------------------------------
+
+std::string what_became_of(Pipeline& p, std::stop_token stop = {}) {
+  try {
+    const Report report = p.run(std::move(stop));
+    std::uint64_t skipped = 0;
+    for (const StageReport& stage : report.stages) skipped += stage.skipped;
+    return concat(report.stopped ? "stopped" : "ended", ", ", skipped, " left out");
+  } catch (const BudgetError& error) {  // before anything is allocated
+    return concat("refused: ", error.what());
+  } catch (const StageError& error) {  // what was thrown is nested in it
+    return concat("failed in ", error.stage(), " at item ", error.item(), ": ", error.what());
+  }
+}
+
+int run_until_interrupted(Pipeline& p) {
+  const Interrupt interrupt;  // a second Ctrl-C ends the process at once
+  p.run(interrupt.token());
+  return interrupt.exit_status();
+}
+
+Pipeline watched_pipeline() {
+  return Pipeline({.name = "train",
+                   .budget = 4_GiB,
+                   .stall = {.after_s = 60,
+                             .tell = [](const std::string& line) { std::cerr << line << '\n'; }}});
+}
+
+// -------------------------------------------------------------------------------------------------
+
+std::string draw_photos(const Scratch& scratch) {
+  for (const auto& [name, value] : {std::pair("cats", 10), std::pair("dogs", 200)}) {
+    std::vector<std::uint8_t> pixels(6 * 6 * 3, static_cast<std::uint8_t>(value));
+    for (int i = 0; i < 100; ++i) {
+      pixels[static_cast<std::size_t>(i)] = 99;  // no two alike
+      scratch.write(concat("photos/", name, '/', i, ".png"), encode_png({pixels.data(), 6, 6, 3}));
+    }
+  }
+  return (scratch / "photos").string();
+}
+
+}  // namespace
+
+TEST_CASE("the sessions of the page for programs train, save and evaluate") {
+  const Scratch scratch;
+  const std::string photos = draw_photos(scratch);
+  CHECK(train_folder(photos, scratch / "photos.safetensors") == 1);
+  CHECK(evaluate_folder(photos, scratch / "photos.safetensors") == 1);
+  const std::vector<double> losses = train_on_batches_of_a_graph(
+      {.data = {.path = photos}, .model = {.name = "mlp:16"}, .epochs = 3, .batch = 16});
+  REQUIRE(losses.size() == 3);
+  CHECK(losses[2] < losses[0]);
+}
+
+TEST_CASE("the loop, the graph and the sources of the page for programs learn") {
+  const auto data = std::make_shared<const Numbered>(6400);
+  CHECK(train_in_a_graph(data, nn::ModelBuilder("dense", {4, 4, 1})
+                                   .flatten()
+                                   .dense(8)
+                                   .relu()
+                                   .dense(1)
+                                   .sigmoid()
+                                   .build()) == 1);
+  const nn::Model line = nn::ModelBuilder("line", {2}).dense(1).sigmoid().build();
+  CHECK(train_on_points(line, points) < 0.4);
+  CHECK(train_on_points(line, [](Pipeline& p, const Pool<HostBatch>& host) {
+          return p.source("points", host, StampedPoints{});
+        }) < 0.4);
+  const std::vector<float> places{0.9F, 0.1F, 0.2F, 0.7F, -0.5F, -0.9F, -0.4F, 0.6F};
+  const std::vector<std::int32_t> labels{1, 0, 1, 0};
+  const nn::Batch batch{
+      .input = {std::span(places), {4, 2}}, .labels = {std::span(labels), {4}}, .samples = 4};
+  CHECK(train_in_a_loop(line, batch, batch) == 1);
+}
+
+TEST_CASE("runs end as the page for programs says") {
+  const auto counting = [](Pipeline& p, int bad, OnError on_error) {
+    auto numbers = p.source("count", slots(2), [](Position) -> Generator<int> {
+      for (int i = 0; i < 5; ++i) co_yield i;
+    });
+    auto checked = p.then(numbers, {.name = "check", .on_error = on_error}, [bad](int i) {
+      if (i == bad) throw Error("a bad number");
+      return i;
+    });
+    p.sink(checked, "drop", [](int) {});
+  };
+  Pipeline good, skipping, failing, stopped, interrupted, watched = watched_pipeline();
+  counting(good, -1, fail());
+  CHECK(what_became_of(good) == "ended, 0 left out");
+  counting(skipping, 3, skip(1));
+  CHECK(what_became_of(skipping) == "ended, 1 left out");
+  counting(failing, 3, fail());
+  CHECK(what_became_of(failing) == "failed in check at item 3: check: a bad number");
+  std::stop_source stop;
+  stop.request_stop();
+  counting(stopped, -1, fail());
+  CHECK_THAT(what_became_of(stopped, stop.get_token()), Contains("stopped"));
+  Pipeline small{{.name = "small", .budget = 1_KiB}};
+  small.charge("much", 2, 1_MiB);
+  counting(small, -1, fail());
+  CHECK_THAT(what_became_of(small), Contains("refused: ") && Contains("much"));
+  counting(interrupted, -1, fail());
+  CHECK(run_until_interrupted(interrupted) == 0);
+  counting(watched, -1, fail());
+  CHECK(what_became_of(watched) == "ended, 0 left out");
+}
