@@ -15,7 +15,7 @@ struct CsvOptions {
   std::string label{};    ///< its column: a name or a number from 1; empty: known's, or the last
   char separator = '\0';  ///< '\0': known's, or a comma
   TableForm known{};      ///< how the data were that the model learnt from
-  std::int64_t features = 0;  ///< how many the model wants; 0: as many as there are
+  std::int64_t features = 0;  ///< how many the model needs; 0: as many as there are
   bool needs_label = true;    ///< false: the label's column may be missing, and is not looked at
 };
 

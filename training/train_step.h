@@ -99,7 +99,7 @@ class TrainStep {
     std::vector<float> outputs;  // [batch][outputs of the model]
   };
   void check_stamps(const DeviceBatch& batch);
-  /// Of a phase whose steps nobody knows: it must have ended before another one begins.
+  /// Of a phase with an unknown number of steps: it must have ended before another one begins.
   void check_open_phase(const BatchTag& tag);
   void begin_phase(const BatchTag& tag);
   /// Tells the epoch in the record of its last batch.
@@ -130,7 +130,7 @@ class TrainStep {
   std::vector<double> rates_;       // of the steps of a batch
   bool validates_ = false;          // averages may be where the weights are
   bool awaits_validation_ = false;  // training has ended, the epoch has not
-  std::optional<BatchTag> open_;    // of the batch before, in a phase whose steps nobody knows
+  std::optional<BatchTag> open_;    // of the batch before, in a phase with unknown steps
   struct {
     std::int64_t samples = 0, holes = 0;
   } group_;  // under way

@@ -22,7 +22,7 @@
 namespace millrace::apps {
 namespace {
 
-/// "10000" is so many samples, "256MiB" so much; the last two letters or one tell.
+/// "10000" is a number of samples, "256MiB" a number of bytes.
 ShardSize read_shard_size(std::string_view text) {
   const bool is_count =
       !text.empty() && text.find_first_not_of("+0123456789") == std::string_view::npos;
@@ -75,7 +75,7 @@ int convert_watched(const DataConversion& o, bool is_tar) {
     return 0;
   } catch (const Stopped&) {
     std::cerr << "millrace: stopped by a signal; run the same command again "
-              << (is_tar ? "to begin anew\n" : "to go on\n");
+              << (is_tar ? "to start over\n" : "to continue\n");
     return interrupt.exit_status();
   }
 }
@@ -83,12 +83,13 @@ int convert_watched(const DataConversion& o, bool is_tar) {
 void list_tar(CommandLine& line, ConvertTarOptions& o, const std::string& form) {
   const auto is_tar = [&form] { return form == "tar"; };
   line.topic("tar", "Tar shards");
-  line("shard-size", o.size, "N|SIZE", "of a shard: so many samples, or at most so many bytes",
+  line("shard-size", o.size, "N|SIZE",
+       "size of a shard: a number of samples, or at most this many bytes",
        {&read_shard_size, &write_shard_size})
       .needs("'convert tar'", is_tar);
-  line("shuffle", o.shuffle, "", "keep the order of the data set: a class behind the other")
+  line("shuffle", o.shuffle, "", "keep the order of the data set: one class after the other")
       .needs("'convert tar'", is_tar);
-  line("seed", o.seed, "N", "of the order").needs("'convert tar'", is_tar);
+  line("seed", o.seed, "N", "seed of the order").needs("'convert tar'", is_tar);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #pragma once
 // Finds out what the columns of a table are: whether the first line names them, which one is the
-// label and which ones a model wants.
+// label and which ones a model needs.
 
 #include <millrace/io/csv_options.h>
 #include <millrace/io/detail/csv_records.h>
@@ -19,7 +19,7 @@ struct CsvColumns {
   std::vector<std::ptrdiff_t> roles;  ///< what each is: the place of a feature, or one of the above
   std::vector<std::string> features;  ///< their names, in the order of their places
   std::ptrdiff_t label = -1;          ///< its place in the table; -1: there is none
-  std::vector<std::string> notes;     ///< as Dataset::notes() wants them
+  std::vector<std::string> notes;     ///< for Dataset::notes()
 };
 
 /// `records` stands at the first record. Throws Error as CsvDataset's constructor does.
