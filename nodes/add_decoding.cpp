@@ -21,6 +21,11 @@ Stream<Lease<HostBatch>> add_decoding(Pipeline& p, Stream<Ticket> tickets,
       p.then(tickets, {.name = "decode", .concurrency = kAllThreads, .on_error = o.on_bad_image},
              DecodeInto(std::move(training), std::move(validation),
                         filter_from_name(o.preprocessing.filter), std::move(decoder), o.lost));
+  return add_batching(p, samples, o);
+}
+
+Stream<Lease<HostBatch>> add_batching(Pipeline& p, Stream<Ticket> samples,
+                                      const DecodingOptions& o) {
   if (o.augment) {
     samples = p.then(samples, {.name = "augment", .concurrency = kAllThreads},
                      Augment(*o.augment, o.seed, o.sample));

@@ -47,6 +47,11 @@ Stream<Lease<HostBatch>> add_decoding(Pipeline& pipeline, Stream<Ticket> tickets
                                       std::shared_ptr<const Dataset> validation,
                                       const DecodingOptions& options);
 
+/// The part of it after decoding, for rows that other stages write (each_row.h):
+/// augment - standardize - batch.
+Stream<Lease<HostBatch>> add_batching(Pipeline& pipeline, Stream<Ticket> samples,
+                                      const DecodingOptions& options);
+
 /// Charges what the data sets keep of their files; `validation` may be empty or of the same one.
 void charge_indexes(Pipeline& pipeline, const SampleSet& training, const SampleSet& validation);
 /// The same for the reader's data sets, with its order of samples and `lost`, which may be null.

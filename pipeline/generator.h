@@ -7,6 +7,9 @@
 //     for (Line line; std::getline(file, line.text);) co_yield line;
 //   }
 //   for (const Line& line : lines("notes.txt")) print(line);
+//
+// Yield variables, or what a function returns: GCC 12 destroys an aggregate twice that is made in
+// the expression, as in `co_yield Line{text, 7}`.
 
 #include <coroutine>
 #include <cstddef>

@@ -37,6 +37,10 @@ std::uint64_t Feed::updates() const {
   return (batches + together - 1) / together * options_->order.epochs;
 }
 
+std::vector<std::int64_t> Feed::short_batches() const {
+  return reader().short_batches();
+}
+
 DeviceBatchFactory Feed::batches_on_device(std::int64_t batch) const {
   return {.engine = options_->engine,
           .sample = options_->decoding.sample,

@@ -1,7 +1,8 @@
 #pragma once
 // The ways in which a training run gets its batches: read and decoded as they are needed (files), a
-// few that are fed over and over (replay), or all from a device's memory (resident). One interface,
-// so that composing, measuring and reporting a training, and its steps, are the same for all.
+// few that are fed over and over (replay), all from a device's memory (resident), or from the
+// program's own stream (stream). One interface, so that composing, measuring and reporting a
+// training, and its steps, are the same for all.
 //
 //   const FileFeed feed({.training = SampleSet::all(photos),
 //                        .order = {.batch = 32, .epochs = 5},
@@ -58,7 +59,8 @@ class Feed {
   Feed(const Feed&) = delete;
   Feed& operator=(const Feed&) = delete;
 
-  [[nodiscard]] virtual const char* name() const noexcept = 0;  ///< "files", "replay", "resident"
+  [[nodiscard]] virtual const char* name()
+      const noexcept = 0;  ///< "files", "replay", "resident", "stream"
   /// What load() loads, in words, "the batches to replay"; empty if a run needs nothing
   /// loaded.
   [[nodiscard]] virtual std::string to_load() const { return {}; }
@@ -86,10 +88,14 @@ class Feed {
   [[nodiscard]] virtual std::string memory_advice() const { return {}; }
 
   [[nodiscard]] const FeedOptions& options() const noexcept { return *options_; }
-  /// The order of samples. Throws as DirectoryReader does.
+  /// The order of samples that have an index. Throws as DirectoryReader does.
   [[nodiscard]] DirectoryReader reader(const FeedStart& from = {}) const;
-  /// Updates of the whole run, of which `order.accumulate` makes one of several batches.
-  [[nodiscard]] std::uint64_t updates() const;
+  /// Updates of the whole run, of which `order.accumulate` makes one of several batches; if
+  /// unknown, the most that there can be.
+  [[nodiscard]] virtual std::uint64_t updates() const;
+  /// The sizes of batches that are not full, for programs to be compiled ahead, as far as they are
+  /// known.
+  [[nodiscard]] virtual std::vector<std::int64_t> short_batches() const;
   /// As many samples as the run takes together.
   [[nodiscard]] DeviceBatchFactory device_batches() const { return upload().batches; }
 

@@ -6,6 +6,7 @@
 #include <millrace/training/label_form.h>
 #include <millrace/training/replay_feed.h>
 #include <millrace/training/resident_feed.h>
+#include <millrace/training/stream_feed.h>
 
 #include <utility>
 
@@ -68,6 +69,8 @@ void check_feed(const TrainSpec& o, const nn::Engine* engine) {
 std::shared_ptr<Feed> make_feed(const Training& t) {
   const TrainSpec& o = t.spec;
   FeedOptions options = feed_options(t);
+  if (t.data.stream != nullptr)
+    return std::make_shared<StreamFeed>(std::move(options), t.data.stream);
   if (o.data.replay > 0) return std::make_shared<ReplayFeed>(std::move(options), o.data.replay);
   if (!o.data.resident) return std::make_shared<FileFeed>(std::move(options));
   // Pruning acts between any two steps: which of them are masked depends on the next one.

@@ -142,7 +142,7 @@ Training prepare_training(TrainSpec asked, TrainingData data,
     if (t.spec.machine.profile) t.recording = options.recording;
   }
   const TrainSpec& o = t.spec;
-  if (o.data.on_bad_image == BadImages::skip) {
+  if (o.data.on_bad_image == BadImages::skip && t.data.stream == nullptr) {
     t.lost = std::make_shared<LostSamples>(t.data.training, t.data.validation);
   }
   if (o.data.replay > 0) t.data.validation_description = "none, since the input is replayed";
@@ -154,7 +154,7 @@ Training prepare_training(TrainSpec asked, TrainingData data,
   choose_schedule(t.spec, steps);
   choose_pruning(t.spec.pruning, steps);
   t.compile = {.batch = o.batch,
-               .other_batches = t.feed->reader().short_batches(),
+               .other_batches = t.feed->short_batches(),
                .loss = loss_of(o.loss, o.labels, t.model),
                .label_smoothing = o.label_smoothing,
                .optimizer = o.optimizer,

@@ -71,16 +71,18 @@ void check_rows(TrainSpec& spec) {
   }
 }
 
-Training prepared(TrainSpec spec, std::shared_ptr<const nn::Engine> engine,
-                  const EngineMaker& make_engine, const SessionOptions& options) {
-  if (spec.data.path.empty()) {
+Training prepared(TrainSpec spec, std::optional<StreamedData> stream,
+                  std::shared_ptr<const nn::Engine> engine, const EngineMaker& make_engine,
+                  const SessionOptions& options) {
+  if (spec.data.path.empty() && !stream) {
     throw UsageError("no DATA; give a folder that holds one folder of images for each class");
   }
   if (engine == nullptr && !make_engine)
     throw UsageError("a session needs an engine to train with");
   check_rows(spec);
   check(spec);
-  TrainingData data = open_training_data(spec, options.watch);
+  TrainingData data =
+      stream ? data_of(*std::move(stream), spec) : open_training_data(spec, options.watch);
   Training training =
       prepare_training(std::move(spec), std::move(data), std::move(engine), make_engine, options);
   check_replaced(training.spec, options.resumed != nullptr);
@@ -116,16 +118,22 @@ const EpochRecord& TrainingResult::best() const {
 
 TrainingSession::TrainingSession(TrainSpec spec, std::shared_ptr<const nn::Engine> engine,
                                  const SessionOptions& options)
-    : training_(prepared(std::move(spec), std::move(engine), {}, options)) {}
+    : training_(prepared(std::move(spec), {}, std::move(engine), {}, options)) {}
+
+TrainingSession::TrainingSession(TrainSpec spec, StreamedData data,
+                                 std::shared_ptr<const nn::Engine> engine,
+                                 const SessionOptions& options)
+    : training_(prepared(std::move(spec), std::move(data), std::move(engine), {}, options)) {}
 
 TrainingSession::TrainingSession(TrainSpec spec, const EngineMaker& make_engine,
                                  const SessionOptions& options)
-    : training_(prepared(std::move(spec), nullptr, make_engine, options)) {}
+    : training_(prepared(std::move(spec), {}, nullptr, make_engine, options)) {}
 
-TrainingSession TrainingSession::resume(const fs::path& run,
-                                        std::shared_ptr<const nn::Engine> engine,
-                                        const std::function<void(TrainSpec&)>& change,
-                                        SessionOptions options) {
+namespace {
+
+/// The spec of the run in a directory, with changes; `options` then know the run.
+TrainSpec spec_to_resume(const fs::path& run, const std::function<void(TrainSpec&)>& change,
+                         SessionOptions& options) {
   TrainSpec spec = spec_of_run(run);
   const auto of_model = [](TrainSpec& of) {
     OptionList rows;
@@ -143,7 +151,25 @@ TrainingSession TrainingSession::resume(const fs::path& run,
   for (const std::string& damage : options.resumed->point.damaged) {
     options.watch.warn("passed over: " + damage);
   }
+  return spec;
+}
+
+}  // namespace
+
+TrainingSession TrainingSession::resume(const fs::path& run,
+                                        std::shared_ptr<const nn::Engine> engine,
+                                        const std::function<void(TrainSpec&)>& change,
+                                        SessionOptions options) {
+  TrainSpec spec = spec_to_resume(run, change, options);
   return {std::move(spec), std::move(engine), options};
+}
+
+TrainingSession TrainingSession::resume(const fs::path& run, StreamedData data,
+                                        std::shared_ptr<const nn::Engine> engine,
+                                        const std::function<void(TrainSpec&)>& change,
+                                        SessionOptions options) {
+  TrainSpec spec = spec_to_resume(run, change, options);
+  return {std::move(spec), std::move(data), std::move(engine), options};
 }
 
 fs::path TrainingSession::trace_file() const {

@@ -16,6 +16,7 @@
 #include <millrace/training/logger.h>
 #include <millrace/training/prepare_training.h>
 #include <millrace/training/run_directory.h>
+#include <millrace/training/streamed_data.h>
 
 #include <filesystem>
 #include <functional>
@@ -70,9 +71,18 @@ class TrainingSession {
   /// The same with an engine that is made once the spec is resolved.
   TrainingSession(TrainSpec spec, const EngineMaker& make_engine,
                   const SessionOptions& options = {});
+  /// The same on a stream, with no DATA in the spec. Options of the order of samples have no
+  /// effect: a stream has its own.
+  TrainingSession(TrainSpec spec, StreamedData data, std::shared_ptr<const nn::Engine> engine,
+                  const SessionOptions& options = {});
   /// Resumes the run in a directory; `change` may change its spec, as a command line does
   /// (more epochs, patience, measures, pruning). Throws as open_resumed() too.
   [[nodiscard]] static TrainingSession resume(const std::filesystem::path& run,
+                                              std::shared_ptr<const nn::Engine> engine,
+                                              const std::function<void(TrainSpec&)>& change = {},
+                                              SessionOptions options = {});
+  /// The same of a run that was begun on a stream, which must be that stream.
+  [[nodiscard]] static TrainingSession resume(const std::filesystem::path& run, StreamedData data,
                                               std::shared_ptr<const nn::Engine> engine,
                                               const std::function<void(TrainSpec&)>& change = {},
                                               SessionOptions options = {});

@@ -132,7 +132,7 @@ struct RunSpec {
 inline constexpr std::uint32_t kShuffleBuffer = 10'000;
 
 struct TrainSpec {
-  DataSpec data;
+  DataSpec data{};
   ModelSpec model{};
   std::uint32_t epochs = 10;
   std::int64_t batch = 32;

@@ -14,6 +14,8 @@
 
 namespace millrace {
 
+struct StreamedData;  // streamed_data.h
+
 /// What to train and to validate on.
 struct TrainingData {
   SampleSet training, validation;          ///< validation may be empty
@@ -21,6 +23,9 @@ struct TrainingData {
   std::string validation_description;      ///< "10,000 of test/", "20 % of them (12,000), chosen by
                                            ///< seed 1", "none"
   std::vector<std::string> class_names{};  ///< those of the spec that no data set here needed
+  /// Where the samples come from, if not from these sets, which then say what they are like; or
+  /// null.
+  std::shared_ptr<const StreamedData> stream{};
 };
 
 /// A part of a data set.

@@ -18,7 +18,7 @@ Generator<std::uint64_t> collatz(std::uint64_t n) {
 int main() {
   Pipeline p{{.name = "collatz", .threads = 2}};
   // At most four numbers are under way at a time; the coroutine waits until one has left.
-  auto numbers = p.source({.name = "collatz"}, slots(4), [](Position) { return collatz(27); });
+  auto numbers = p.source("collatz", slots(4), collatz(27));
   auto doubled =
       p.then(numbers, {.name = "double", .concurrency = 2}, [](std::uint64_t n) { return 2 * n; });
   std::uint64_t count = 0, largest = 0;

@@ -169,7 +169,7 @@ TEST_CASE("what a stream throws is an error of its source") {
   CHECK_THROWS_WITH(seen_of(failing, fill), "stream: shard 2: is cut short");
 }
 
-TEST_CASE("a row is dark before it is written") {
+TEST_CASE("a row is cleared before it is written") {
   std::map<std::size_t, int> values;
   const std::vector<Seen> seen = seen_of(training_of(40), [](const Text& text, Row row) {
     row.label(0);

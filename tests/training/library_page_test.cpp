@@ -176,7 +176,7 @@ double train_on_points(
   auto inputs =
       add_upload(p, make(p, host),
                  {.batches = {.engine = engine, .sample = {2}, .dtype = DType::f32, .capacity = 32},
-                  .preprocessing = {.scale = 1}});
+                  .preprocessing = model.preprocessing});
   auto steps = p.then(inputs, {.name = "train", .on = On::engine}, TrainStep(executor));
   double loss = 0;
   p.sink(steps, {.name = "log", .on = On::blocking},
