@@ -23,13 +23,14 @@ struct Command {
 };
 
 constexpr std::array<Command, 7> kCommands = {{
-    {"train", millrace::apps::train, "train a model from a folder of class folders"},
-    {"evaluate", millrace::apps::evaluate, "loss and accuracy of a trained model on a data set"},
-    {"predict", millrace::apps::predict, "what a trained model sees in images"},
-    {"inspect", millrace::apps::inspect, "devices, a data set or a model, before training"},
-    {"bench", millrace::apps::bench, "how fast models and pipelines are on this machine"},
-    {"convert", millrace::apps::convert, "a data set or weights from one form into another"},
-    {"prune", millrace::apps::prune, "a trained model with its smallest weights made zero"},
+    {"train", millrace::apps::train, "train a model on a folder of class folders"},
+    {"evaluate", millrace::apps::evaluate,
+     "measure loss and accuracy of a trained model on a data set"},
+    {"predict", millrace::apps::predict, "classify images with a trained model"},
+    {"inspect", millrace::apps::inspect, "look at devices, a data set or a model before training"},
+    {"bench", millrace::apps::bench, "measure how fast models and pipelines are on this machine"},
+    {"convert", millrace::apps::convert, "convert a data set or weights into another format"},
+    {"prune", millrace::apps::prune, "set the smallest weights of a trained model to zero"},
 }};
 
 void print_help(std::ostream& out) {
@@ -40,7 +41,7 @@ void print_help(std::ostream& out) {
     out << "  " << command.name << std::string(10 - command.name.size(), ' ') << command.summary
         << '\n';
   }
-  out << "\n'millrace COMMAND --help' tells the options of a command.\n"
+  out << "\n'millrace COMMAND --help' lists the options of a command.\n"
          "The shortest way to a model: millrace train PHOTOS, where PHOTOS holds one folder of\n"
          "images for each class.\n"
          "Exit status: 0 ok, 1 the run failed, 2 bad usage, 129, 130 or 143 stopped by a signal.\n";
@@ -70,10 +71,9 @@ int run(const Arguments& all) {
   const auto command = std::find_if(kCommands.begin(), kCommands.end(),
                                     [&](const Command& c) { return c.name == name; });
   if (command == kCommands.end()) {
-    throw millrace::UsageError(
-        name.empty()
-            ? std::string("no command; 'millrace --help' lists them")
-            : millrace::concat("there is no command '", name, "'; 'millrace --help' lists them"));
+    throw millrace::UsageError(name.empty() ? std::string("no command; 'millrace --help' lists all")
+                                            : millrace::concat("unknown command '", name,
+                                                               "'; 'millrace --help' lists all"));
   }
   return command->run(Arguments(all.begin() + 1, all.end()));
 }

@@ -1,5 +1,5 @@
 #pragma once
-// A count of bytes as a type of its own, so that budgets cannot be mixed up with counts of items.
+// A type for counts of bytes, so that budgets cannot be mixed up with counts of items.
 
 #include <compare>
 #include <cstddef>

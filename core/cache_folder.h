@@ -1,12 +1,12 @@
 #pragma once
-// Where programs of Millrace keep what can be made again: measured times, fetched weights.
+// The folder for what programs of Millrace can make again: measured times, fetched weights.
 
 #include <filesystem>
 
 namespace millrace {
 
 /// Millrace's folder in the user's cache, by the rules of the XDG Base Directory Specification;
-/// empty where there is no home. It may not be there.
+/// empty if there is no home. It may not be there.
 [[nodiscard]] std::filesystem::path cache_folder();
 
 }  // namespace millrace

@@ -83,7 +83,7 @@ Colour parse_colour(std::string_view text) {
     names += one.name;
   }
   throw UsageError(concat("'", shown(text),
-                          "' is no colour; expected #rrggbb, #rgb, R,G,B of "
+                          "' is not a colour; expected #rrggbb, #rgb, R,G,B of "
                           "0 to 255 or a name: ",
                           names));
 }

@@ -1,5 +1,5 @@
 #pragma once
-// A colour of 8 bits a channel and its text: what users write and what files keep.
+// A colour with 8 bits a channel, and its text for users and files.
 
 #include <cstdint>
 #include <string>

@@ -1,6 +1,6 @@
 #pragma once
-// Word that something begun elsewhere has ended: a copy to a device, a kernel. Who began it holds
-// the Promise, who waits for it the Completion. Nobody blocks: a continuation is called instead.
+// Signals that work elsewhere has ended: a copy to a device, a kernel. Whoever started it holds
+// the Promise, whoever waits for it the Completion. Nothing blocks: a continuation is called.
 
 #include <exception>
 #include <functional>

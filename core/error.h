@@ -1,5 +1,5 @@
 #pragma once
-// The exceptions of Millrace and the check of a contract. Everybody throws these; only a program's
+// The exceptions of Millrace and the check of a contract. All code throws these; only a program's
 // main() turns them into an exit status. An error is one line: what, where, which file, what to do.
 
 #include <sstream>

@@ -1,6 +1,6 @@
 #pragma once
-// Marks functions that nvcc compiles for the device too; for other compilers it says nothing. What
-// is marked is tested on the CPU and runs on the GPU from one source.
+// Marks functions that nvcc also compiles for the device; for other compilers it is empty. Such
+// functions are tested on the CPU and run on the GPU from one source.
 
 #ifdef __CUDACC__
 #define MILLRACE_HOST_DEVICE __host__ __device__

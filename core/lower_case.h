@@ -1,5 +1,5 @@
 #pragma once
-// Small letters for the capitals of ASCII, whatever the locale; other bytes stay as they are.
+// Small letters for the capitals of ASCII, whatever the locale; other bytes do not change.
 
 #include <string>
 #include <string_view>

@@ -1,6 +1,6 @@
 #pragma once
-// What this process may use of the machine, which in a container or under a batch system is often
-// less than there is.
+// The part of the machine that this process may use, which in a container or under a batch system
+// is often not all of it.
 
 #include <millrace/core/bytes.h>
 
@@ -21,7 +21,7 @@ struct GroupLimits {
 
 /// Threads that may compute at a time: the least of the cores in the affinity mask, the groups'
 /// quota, OMP_NUM_THREADS (its first number) and OMP_THREAD_LIMIT; at least 1. Values of these
-/// that are no numbers above 0 say nothing, as for OpenMP.
+/// that are not numbers above 0 say nothing, as for OpenMP.
 [[nodiscard]] int available_threads(const std::filesystem::path& root = "/");
 
 /// The memory that this process may use: the least of the machine's and what its groups grant.

@@ -1,6 +1,6 @@
 #pragma once
-// What a number may be, for whoever lists numbers and refuses others: options of the command line,
-// of update rules, of augmentations.
+// Ranges of numbers, for options of the command line, of update rules and of augmentations, which
+// refuse all others.
 
 #include <limits>
 #include <string>

@@ -1,5 +1,5 @@
 #pragma once
-// Numbers as people read them.
+// Numbers in a readable form.
 
 #include <cstdint>
 #include <string>
@@ -8,7 +8,7 @@ namespace millrace {
 
 /// "1,234,567".
 [[nodiscard]] std::string with_commas(std::uint64_t number);
-/// "12.35": so many digits after the point.
+/// "12.35": this many digits after the point.
 [[nodiscard]] std::string fixed(double value, int digits);
 /// "12.3 s", "4 min 05 s", "2 h 03 min".
 [[nodiscard]] std::string duration_text(double seconds);

@@ -14,7 +14,7 @@ namespace millrace {
 [[nodiscard]] std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter,
                                                   std::array<std::uint32_t, 2> key) noexcept;
 
-/// What a stream of random numbers is for. Each purpose has numbers of its own, so that adding
+/// What a stream of random numbers is for. Each purpose has its own numbers, so that adding
 /// one to a recipe does not change the others. Values are part of saved runs: never reuse one.
 enum class Purpose : std::uint8_t {
   shuffle = 1,

@@ -1,6 +1,6 @@
 #pragma once
-// Shapes, element types and views of tensors: the words in which stages, models and engines speak
-// of memory. A view owns nothing.
+// Shapes, element types and views of tensors, by which stages, models and engines describe
+// memory. A view owns nothing.
 
 #include <millrace/core/error.h>
 

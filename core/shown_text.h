@@ -1,6 +1,6 @@
 #pragma once
-// Text from outside, above all names of files, as it may be sent to a terminal: a name can hold
-// anything but a zero byte and a slash, so also codes that move the cursor or end the line.
+// Makes text from outside, mostly names of files, safe for a terminal: a name can hold
+// anything but a zero byte and a slash, including codes that move the cursor or end the line.
 
 #include <cstddef>
 #include <string>
@@ -14,7 +14,7 @@ namespace millrace {
 /// The code point of such a sequence.
 [[nodiscard]] char32_t code_point(std::string_view sequence);
 
-/// On one line, for people: control characters as \t, \n, \r, \e or \x07, those of Unicode, which
+/// On one readable line: control characters as \t, \n, \r, \e or \x07, those of Unicode, which
 /// also turn the direction of writing, as \u202e, and bytes that are not UTF-8 as \xe9. All else
 /// stays as it is, backslashes too.
 [[nodiscard]] std::string shown(std::string_view text);

@@ -1,6 +1,6 @@
 #pragma once
-// How a table of numbers is laid out: what a model keeps of the table that it learnt from, so that
-// other tables are read as that one was.
+// The layout of a table of numbers. A model keeps that of its training table, so that other tables
+// are read in the same way.
 
 #include <cstdint>
 #include <optional>

@@ -1,6 +1,6 @@
 #pragma once
-// A list of types, from which names, numbers and choices come: the kinds that a program knows stand
-// in one place.
+// A list of types, from which names, numbers and choices are derived, so that a program lists its
+// kinds in one place.
 
 #include <array>
 #include <cstddef>

@@ -3,7 +3,7 @@
 // operations are divided by samples: a slice takes some rows of the batch through them. A dense
 // layer with more weights than a batch has values for it is divided by outputs: a slice computes
 // some outputs of all rows, forward and in the gradient of the weights. It then reads and writes
-// its own weights alone, once a step, where rows would take all weights and all their gradients
+// only its own weights, once a step; by rows, all weights and all their gradients would pass
 // through every core.
 
 #include <millrace/cpu/engine_options.h>
@@ -37,7 +37,7 @@ inline constexpr std::int64_t kOutputBlock = 64;
 [[nodiscard]] Division divide(const nn::Model& model, const nn::CompileOptions& options,
                               int threads, Sharing sharing);
 
-/// A slice's share of a layer's outputs; none of them is empty where there is a block for each.
+/// A slice's share of a layer's outputs; none of them is empty if there is a block for each.
 [[nodiscard]] Outputs outputs_of(std::int64_t outputs, std::int64_t slice, std::int64_t slices);
 
 }  // namespace millrace::cpu

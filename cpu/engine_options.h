@@ -1,5 +1,5 @@
 #pragma once
-// What can be chosen of the engine on the processor.
+// Options of the engine on the processor.
 
 #include <millrace/core/bytes.h>
 #include <millrace/cpu/timings.h>
@@ -18,10 +18,10 @@ enum class Algorithms {
   fastest,   ///< of all that there are, by timing them in compile()
 };
 
-/// How a step is shared out between threads.
+/// How a step is divided among threads.
 enum class Sharing {
   /// All threads work on each operation, one operation after the other: OpenMP's. They wait for
-  /// each other behind every operation, which costs milliseconds where others want the cores.
+  /// each other after every operation, which costs milliseconds on a busy machine.
   together,
   /// Each thread takes a slice of the batch through all operations: oneTBB's. A slice that nobody
   /// has begun is anybody's. Gradients are kept once a slice and added up by the update. Large

@@ -1,6 +1,6 @@
 #pragma once
-// A model compiled for the processor; see engine.h for how to get one. What it is made of and where
-// it lies is in executor_memory.cpp, what a step does in executor.cpp.
+// A model compiled for the processor; see engine.h for how to get one. Its memory is in
+// executor_memory.cpp, its steps in executor.cpp.
 
 #include <millrace/cpu/division.h>
 #include <millrace/cpu/engine_options.h>
@@ -75,7 +75,7 @@ class CpuExecutor : public nn::Executor {
   [[nodiscard]] FlatArenas trainable_arenas() const;
   /// Of the parameters, what no update changes: running statistics, and frozen weights.
   [[nodiscard]] std::span<float> untrained() const;
-  /// Those before the group under way, behind the sums; empty where batches change none.
+  /// Those from before the current group, after the sums; empty if batches change none.
   [[nodiscard]] std::span<float> before_group() const;
   [[nodiscard]] const Buffer& buffer(nn::Arena arena, std::size_t values) const;
 
@@ -108,7 +108,7 @@ class CpuExecutor : public nn::Executor {
   std::optional<double> penalty_;            // of the weights as they are, if it is known
   Group group_;                              // under way
   nn::StepResult in_group_, updated_;        // of its batches; of groups since finish()
-  bool is_initialised_ = false;  // the parameters were written
+  bool is_initialised_ = false;              // the parameters were written
   bool masks_updates_ = true;
   bool is_swapped_ = false;  // averages stand where weights do
   bool is_timed_ = false;

@@ -19,7 +19,7 @@ using onednn::Layout;
 [[nodiscard]] Layout plain_layout(const Shape& shape);
 /// The logical order of the values that `layout` holds.
 [[nodiscard]] Layout plain_layout(const Layout& layout);
-/// So many bytes that nobody but their user knows the meaning of.
+/// A number of bytes with a meaning that only their user knows.
 [[nodiscard]] Layout byte_layout(std::size_t bytes);
 /// oneDNN's dimensions of a logical shape: {32, 150, 150, 3} is N 32, C 3, H 150, W 150.
 [[nodiscard]] onednn::Dims dims_of(const Shape& shape);
@@ -36,7 +36,7 @@ using onednn::Layout;
 /// seen either way: [N][1][1][C] as NHWC or NCHW, plain [N][H][W][C] as [N][H*W*C].
 [[nodiscard]] bool same_memory(const Layout& a, const Layout& b);
 
-/// From, to: the reorders that bring values from one layout into the other; none where they are the
+/// From, to: the reorders that bring values from one layout into the other; none if they are the
 /// same memory. [N][F] and images meet in the logical order.
 [[nodiscard]] std::vector<std::pair<Layout, Layout>> reorders(const Layout& from, const Layout& to);
 

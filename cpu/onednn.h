@@ -1,7 +1,7 @@
 #pragma once
 // oneDNN as this engine uses it: every operation as a function from memory layouts to a Kernel.
-// Both oneDNN 2 and 3 will do; the rest of the room sees layouts, kernels and execution arguments
-// only.
+// Works with oneDNN 2 and 3; the rest of the room sees only layouts, kernels and execution
+// arguments.
 
 #include <millrace/core/shape.h>
 #include <millrace/cpu/kernels/rectifier.h>
@@ -46,15 +46,15 @@ class Kernel {
   dnnl::primitive_desc_base description_;
 };
 
-/// What oneDNN has for a request: nothing where it has no implementation.
+/// What oneDNN has for a request: nothing if it has no implementation.
 using Found = std::optional<Kernel>;
 
 enum class Purpose { training, inference };
 
-/// What a kernel does to what it makes before it writes it.
+/// What a kernel does to its result before it writes it.
 struct After {
-  bool adds = false;             ///< adds what lies in the destination; whose layout is given then
-  float ceiling = kNoRectifier;  ///< behind that
+  bool adds = false;             ///< adds to the destination, whose layout is then given
+  float ceiling = kNoRectifier;  ///< after that
 };
 
 /// Where a window stands in the image: rows and columns of a kernel or a pool.

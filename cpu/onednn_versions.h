@@ -1,7 +1,7 @@
 #pragma once
-// What oneDNN 3 spells otherwise than oneDNN 2: a primitive is described in one call and not by its
-// operation first, results have layouts of their own, windows have dilation. Included by onednn.cpp
-// alone.
+// Differences between oneDNN 2 and 3: in 3 a primitive is described in one call and not by its
+// operation first, results have their own layouts, windows have dilation. Included only by
+// onednn.cpp.
 
 #include <oneapi/dnnl/dnnl.hpp>
 

@@ -1,7 +1,7 @@
 #pragma once
 // The parameter arena of this engine: each parameter in the layout that its forward operation
 // prefers. Updates are element-wise, so gradients and optimizer state use the same places and
-// nobody converts anything in a step; read() and write() speak the order of nn/engine.h.
+// a step converts nothing; read() and write() use the order of nn/engine.h.
 
 #include <millrace/cpu/division.h>
 #include <millrace/cpu/layouts.h>

@@ -67,7 +67,7 @@ struct Use {
 };
 
 struct Step;
-/// A step for so many samples: without a name, its uses with the layouts of these samples in the
+/// A step for this many samples: without a name, its uses with the layouts of these samples in the
 /// same order. Nothing where oneDNN has no such kernel.
 using ForRows = std::function<std::optional<Step>(std::int64_t rows)>;
 
@@ -81,7 +81,7 @@ struct Step {
   dnnl::primitive primitive{};  ///< empty for an own loop
   Loop loop{};
   Layout scratch{};  ///< what the work needs besides its arguments
-  /// The same for so many samples, in the same layouts; empty where that makes no sense.
+  /// The same for this many samples, in the same layouts; empty if that makes no sense.
   ForRows for_rows{};
   std::int64_t rounds = 1;    ///< that the steps inside take turns in, over some rows each
   std::vector<Step> inner{};  ///< see compute_in_rounds(); then there is neither primitive nor loop

@@ -1,8 +1,7 @@
 #pragma once
 // The programs of an executor: one for training and one for evaluation for each batch size that was
-// announced. They share the executor's arenas, so the memory they need is that of the largest.
-// Where a batch is computed in slices, a program is there once for each of them, with arenas of its
-// own.
+// announced. They share the executor's arenas, so they need the memory of the largest.
+// If a batch is computed in slices, each slice has its own program, with its own arenas.
 
 #include <millrace/cpu/lower/lowering.h>
 #include <millrace/nn/engine.h>

@@ -1,5 +1,5 @@
 #pragma once
-// The threads that compute a step, and how OpenMP is told of them. A team shares work out in one of
+// The threads that compute a step, and how OpenMP is set to use them. A team divides work in one of
 // two ways. Alone, one thread does all of it, and where it calls oneDNN or an OpenMP loop, OpenMP
 // starts the others. In slices, oneTBB's threads take whole pieces of work; each piece is one
 // thread's, and a thread that has nothing to do takes a piece that nobody has begun. Either way
@@ -23,7 +23,7 @@
 namespace millrace::cpu {
 
 /// Sets how many threads OpenMP gives to the calling thread, for a scope. The number belongs to the
-/// thread, so it is set where primitives are made and again where they run; oneDNN wants both to be
+/// thread, so it is set where primitives are made and again where they run; oneDNN needs both to be
 /// the same.
 class ThreadScope {
  public:
@@ -105,7 +105,7 @@ class Team {
     });
   }
 
-  /// Calls body() on this thread, with all threads behind what OpenMP does in it.
+  /// Calls body() on this thread, with all threads for its OpenMP loops.
   template <class Body>
   void together(Body&& body) {
     const ThreadScope scope(threads_);

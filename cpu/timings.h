@@ -1,5 +1,5 @@
 #pragma once
-// How long the ways to do an operation took on this machine, kept between runs in a JSON file, so
+// Times of the ways to do an operation on this machine, kept between runs in a JSON file, so
 // that a choice between them is made once and then stays the same.
 
 #include <filesystem>
@@ -15,7 +15,7 @@ using Ways = std::map<std::string, double>;  ///< name of a way -> microseconds
 
 struct TimingFiles {
   std::filesystem::path kept;   ///< read and written; empty: nothing is kept
-  std::filesystem::path given;  ///< of a run that is gone on with: wins, whoever made it
+  std::filesystem::path given;  ///< of a resumed run: wins, whatever made it
 };
 
 /// Times of one processor, number of threads and version of the library; what the file says of

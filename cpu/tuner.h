@@ -1,6 +1,6 @@
 #pragma once
-// Chooses the fastest of several ways to do an operation by doing it. A way is a kernel with what
-// has to be converted for it, so that a layout that its neighbours do not share is not free.
+// Chooses the fastest of several ways to do an operation by timing them. A way is a kernel with the
+// conversions that it needs, so that a layout that its neighbours do not share counts.
 
 #include <millrace/core/bytes.h>
 #include <millrace/cpu/onednn.h>
@@ -40,7 +40,7 @@ struct Way {
 
 class Tuner {
  public:
-  /// `on_timing` is told how many operations were timed so far, before each one.
+  /// `on_timing` gets the number of operations timed so far, before each one.
   Tuner(std::shared_ptr<Timings> timings, std::function<void(std::uint64_t)> on_timing)
       : timings_(std::move(timings)), on_timing_(std::move(on_timing)) {}
 

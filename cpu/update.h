@@ -1,9 +1,9 @@
 #pragma once
 // Everything between gradients and new weights, over the engine's own arenas: L2, clipping, the
-// optimizer, averages, masks. Work is cut into fixed pieces of one parameter each, small enough for
-// a core's cache, so that all of it happens while a piece is there: one pass over memory, and one
-// before it where a clip must know a norm first. Sums are made piece by piece in a fixed order, so
-// that results depend on neither the number of threads nor which of them is faster.
+// optimizer, averages, masks. Work is divided into fixed pieces of one parameter each, small enough
+// for a core's cache, so that all of it takes one pass over memory, and one before it if a clip
+// must know a norm first. Sums are made piece by piece in a fixed order, so that results depend on
+// neither the number of threads nor which of them is faster.
 
 #include <millrace/cpu/parameters.h>
 #include <millrace/cpu/team.h>
@@ -17,7 +17,7 @@
 
 namespace millrace::cpu {
 
-/// The trainable part of the engine's arenas; empty where there is none. The gradients are the sum
+/// The trainable part of the engine's arenas; empty if there is none. The gradients are the sum
 /// of `partial`, which is written into the first of it; the others end where parameters begin that
 /// only the first has gradients of.
 struct FlatArenas {
@@ -46,7 +46,7 @@ class Updater {
   /// nothing.
   double update(double learning_rate, std::int64_t t, const FlatArenas& arenas);
 
-  /// Adds the gradients of a batch of so many samples to those of its group.
+  /// Adds the gradients of a batch of this many samples to those of its group.
   void accumulate(std::int64_t samples, Group& group, const FlatArenas& arenas);
   /// update() by the mean over the group's samples.
   double update(double learning_rate, std::int64_t t, const Group& group, const FlatArenas& arenas);

@@ -174,7 +174,7 @@ void add_to_trace(const std::filesystem::path& trace, std::span<const Activity> 
   constexpr std::string_view kEnd = "\n]}\n";
   std::string text = contents(trace);
   if (!text.ends_with(kEnd)) {
-    throw Error(concat("trace: ", trace.string(), " is no trace of a pipeline"));
+    throw Error(concat("trace: ", trace.string(), " is not a trace of a pipeline"));
   }
   text.resize(text.size() - kEnd.size());
   std::filesystem::path partial = trace;

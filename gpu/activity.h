@@ -1,5 +1,5 @@
 #pragma once
-// What a GPU did when: recorded by CUPTI where it can be had, summed up for the report, and written
+// What a GPU did when: recorded by CUPTI if available, summed up for the report, and written
 // into the trace of a run.
 
 #include <millrace/core/bytes.h>
@@ -52,7 +52,7 @@ struct ActivitySummary {
 [[nodiscard]] ActivitySummary summarize(std::span<const Activity> activities,
                                         Activity::Clock::time_point begin,
                                         Activity::Clock::time_point end);
-/// A few lines for people: how busy, how much copied and beside what, the longest kernels.
+/// A few readable lines: how busy, how much copied and beside what, the longest kernels.
 [[nodiscard]] std::string to_text(const ActivitySummary& summary);
 
 /// Events of Chrome's trace format, with ",\n" between them: a process "GPU" with a track a stream,
@@ -86,7 +86,7 @@ class ActivityRecorder {
   /// One line; empty: it records.
   [[nodiscard]] const std::string& why_none() const noexcept { return why_none_; }
   /// What was recorded, in the order of its beginning. Wait for the device before: work under way
-  /// may be missing. Nothing where it does not record, and the second time.
+  /// may be missing. Nothing if it does not record, and the second time.
   [[nodiscard]] std::vector<Activity> stop();
   [[nodiscard]] std::uint64_t lost() const noexcept { return lost_; }  ///< known after stop()
 

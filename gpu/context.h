@@ -23,8 +23,8 @@ struct Context {
 
   std::shared_ptr<Device> device;
   EngineOptions options;
-  // Stages that copy and cast queue from threads of their own. Casts have a stream of their own: in
-  // that of copies they would stand behind the next copy, which may wait for a step.
+  // Stages that copy and cast queue from their own threads. Casts have their own stream: in that of
+  // copies they would queue after the next copy, which may wait for a step.
   std::mutex copies_mutex, casts_mutex;
   std::unique_ptr<Stream> copies, casts;
   DevicePlans plans;

@@ -1,7 +1,7 @@
 #pragma once
-// All that the engine asks of a GPU, and the only place where it does: CudaDevice (cuda_device.h)
-// answers with CUDA, cuDNN and cuBLASLt, RecordingDevice (recording_device.h) with plain loops on
-// the host, and keeps a record that tests read. Everything above this line is the same code for
+// The interface between the engine and a GPU: CudaDevice (cuda_device.h)
+// implements it with CUDA, cuDNN and cuBLASLt, RecordingDevice (recording_device.h) with plain
+// loops on the host and a record for tests. Everything above this interface is the same code for
 // both.
 
 #include <millrace/core/buffer.h>
@@ -86,7 +86,7 @@ class Device {
   virtual void launch(Stream& stream, const Launch& launch) = 0;
 
   /// The fastest way that is deterministic, fits into `workspace` and, for 16-bit precisions, uses
-  /// tensor cores. Null where the library has none. Not while a step is under way or captured.
+  /// tensor cores. Null if the library has none. Not while a step is under way or captured.
   [[nodiscard]] virtual std::unique_ptr<ConvolutionPlan> plan(const Convolution& convolution,
                                                               Bytes workspace) = 0;
   virtual void run(Stream& stream, const ConvolutionPlan& plan,

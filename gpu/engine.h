@@ -1,6 +1,6 @@
 #pragma once
 // The engine for NVIDIA GPUs. A training step is captured once as a CUDA graph and launched from
-// then on; batches come through device_input() slots on a stream of their own.
+// then on; batches come through device_input() slots on a separate stream.
 
 #include <millrace/gpu/device.h>
 #include <millrace/gpu/engine_options.h>

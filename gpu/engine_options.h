@@ -1,5 +1,5 @@
 #pragma once
-// What can be chosen of the engine for NVIDIA GPUs.
+// Options of the engine for NVIDIA GPUs.
 
 #include <millrace/core/bytes.h>
 #include <millrace/nn/loss_scale.h>

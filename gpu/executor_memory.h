@@ -1,5 +1,5 @@
 #pragma once
-// The device memory of an executor: how much of what, and the blocks once it is taken.
+// The device memory of an executor: its sizes, and its blocks once allocated.
 
 #include <millrace/core/buffer.h>
 #include <millrace/gpu/device.h>

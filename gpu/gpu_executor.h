@@ -1,7 +1,7 @@
 #pragma once
-// What an executor on a device is made of: executor.cpp runs steps, executor_groups.cpp several of
-// them, executor_input.cpp sees to it that a batch lies where a step can read it,
-// executor_arenas.cpp brings weights and the like in and out.
+// The class of an executor on a device: executor.cpp runs steps, executor_groups.cpp several of
+// them, executor_input.cpp brings a batch to where a step can read it,
+// executor_arenas.cpp reads and writes weights and other arenas.
 
 #include <millrace/gpu/arena_transfer.h>
 #include <millrace/gpu/context.h>
@@ -103,8 +103,8 @@ class GpuExecutor : public nn::Executor {
   [[nodiscard]] float* arena_memory(nn::Arena arena, std::size_t values) const;
   /// Gradients as float32 where the activations were.
   [[nodiscard]] float* seen_gradients() const;
-  /// Parameters that no update changes, running statistics among them, and where they are kept
-  /// behind the sums of a group, from before it.
+  /// Parameters that no update changes, including running statistics, and where their values from
+  /// before a group are kept, after its sums.
   struct Untrained {
     float *masters, *kept;
     std::byte* working;

@@ -25,7 +25,7 @@ struct InputPlaces {
   struct Place {
     std::uint64_t offset = 0, bytes = 0;
   };
-  Place pixels;  ///< as they are uploaded; nothing where they are resident
+  Place pixels;  ///< as they are uploaded; nothing if they are resident
   // In this order, so that one copy brings them all:
   Place labels, weights, positions;
   Place rows, moves;  ///< of resident samples: their numbers, and how they are moved
@@ -57,7 +57,7 @@ class InputSlot : public nn::DeviceInput {
   /// Of samples from `first` on.
   [[nodiscard]] InputMemory memory(std::int64_t first = 0) const;
   [[nodiscard]] const Event& ready() const { return *ready_; }
-  /// To be recorded behind the last work that reads the slot.
+  /// To be recorded after the last work that reads the slot.
   [[nodiscard]] Event& consumed() { return *consumed_; }
   /// Of the batch that is there: how many, and the largest label there is, smallest first.
   [[nodiscard]] std::int64_t samples() const { return samples_; }

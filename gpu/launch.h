@@ -1,9 +1,8 @@
 #pragma once
 // A kernel with its arguments, ready to be launched any number of times. Every kernel here is a
-// function of one index, called for 0 to count-1 in any order by threads that know nothing of each
-// other, or by teams of threads (kernels/team_sums.h) that add up in the order of a fixed tree. So
-// a launch means the same on a GPU, and in a plain loop on the host, where the recording device
-// runs it.
+// function of one index, called for 0 to count-1 in any order by independent threads, or by teams
+// of threads (kernels/team_sums.h) that add up in the order of a fixed tree. So a launch means the
+// same on a GPU, and in a plain loop on the host, where the recording device runs it.
 
 #include <array>
 #include <cstddef>

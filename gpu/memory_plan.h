@@ -1,5 +1,5 @@
 #pragma once
-// What training would take of a device's memory, before there is a device.
+// The device memory that training would take, computed without a device.
 
 #include <millrace/gpu/engine_options.h>
 #include <millrace/gpu/plans.h>

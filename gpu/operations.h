@@ -1,6 +1,6 @@
 #pragma once
-// What libraries are asked for: one pass of a convolution as cuDNN takes it, a matrix product as
-// cuBLASLt takes it, and how a device does either.
+// The operations of libraries: one pass of a convolution as cuDNN takes it, a matrix product as
+// cuBLASLt takes it, and the plans of a device for both.
 
 #include <millrace/core/bytes.h>
 #include <millrace/nn/precision.h>

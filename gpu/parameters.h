@@ -8,7 +8,7 @@
 //   kernel of a dense layer  [units][features]                   both padded
 //   everything else          [channels]                          padded
 //
-// What is padding is zero, and stays zero under every optimizer, because nothing flows into it.
+// Padding is zero, and stays zero under every optimizer, because its gradients are zero.
 
 #include <millrace/nn/model.h>
 #include <millrace/nn/precision.h>
@@ -52,8 +52,8 @@ class ParameterPlaces {
   /// Elements of an arena on the outside: all parameters, or the trainable ones.
   [[nodiscard]] std::int64_t outside_elements(bool trainable_only) const;
 
-  /// Copies `count` rows from `first_row` on between `physical`, where they lie one behind the
-  /// other, and `values`, an arena in the order of nn/engine.h. What is padding gets zero.
+  /// Copies `count` rows from `first_row` on between `physical`, where they lie one after the
+  /// other, and `values`, an arena in the order of nn/engine.h. Padding is set to zero.
   void to_outside(int parameter, std::int64_t first_row, std::int64_t count,
                   std::span<const float> physical, std::span<float> values) const;
   void from_outside(int parameter, std::int64_t first_row, std::int64_t count,

@@ -1,6 +1,6 @@
 #pragma once
-// The plans that programs share: a convolution or product that comes up again, in another program
-// or another model, is not planned again.
+// The plans that programs share: the same convolution or product in another program
+// or model is not planned again.
 
 #include <millrace/gpu/device.h>
 #include <millrace/gpu/operations.h>
@@ -14,7 +14,7 @@
 
 namespace millrace::gpu {
 
-/// A plan without a library behind it, which says what it was made with.
+/// A plan without a library, which shows what it was made with.
 template <class Operation>
 class PlainPlan final : public OperationPlan<Operation> {
  public:
@@ -34,7 +34,7 @@ class PlainPlan final : public OperationPlan<Operation> {
 class Plans {
  public:
   virtual ~Plans() = default;
-  /// Null where there is no way to do just this.
+  /// Null if there is no way to do just this.
   [[nodiscard]] virtual const ConvolutionPlan* find(const Convolution& convolution) = 0;
   [[nodiscard]] virtual const MatmulPlan* find(const Matmul& matmul) = 0;
 };

@@ -99,8 +99,8 @@ using MatmulCall = Call<Matmul, MatmulMemory>;
 using Work = std::variant<Launch, ConvolutionCall, MatmulCall>;
 using Bind = std::function<Work(const Addresses&)>;
 
-/// What `queue` queues in the stream is captured instead of done. Where it throws, the capture is
-/// ended, or else the stream would take no work any more, and the error goes on.
+/// Captures the work that `queue` queues in the stream instead of running it. If it throws, the
+/// capture is ended first, since the stream would otherwise take no more work.
 [[nodiscard]] std::unique_ptr<StepGraph> captured(Device& device, Stream& stream,
                                                   const std::function<void()>& queue);
 

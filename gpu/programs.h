@@ -1,6 +1,6 @@
 #pragma once
 // The programs of an executor: one for training and one for evaluation for each batch size that was
-// announced. They share the executor's memory, so what they need is what the largest needs.
+// announced. They share the executor's memory, so they need that of the largest.
 
 #include <millrace/gpu/engine_options.h>
 #include <millrace/gpu/parameters.h>
@@ -27,7 +27,7 @@ class Programs {
   void bind(const Arenas& arenas);
   void unbind();
 
-  /// The smallest that holds so many samples. training() throws Error if there is no training.
+  /// The smallest that holds this many samples. training() throws Error if there is no training.
   [[nodiscard]] Program& training(std::int64_t samples);
   [[nodiscard]] Program& evaluation(std::int64_t samples);
 

@@ -1,7 +1,7 @@
 #pragma once
 // The numbers of a step that live on the device, so that a captured step never changes: kernels
 // read and write them, the host sets the first group before a step and reads the last one when
-// somebody asks for results. One a compiled model.
+// results are asked for. One for each compiled model.
 
 #include <millrace/core/host_device.h>
 #include <millrace/nn/loss_scale.h>
@@ -51,7 +51,7 @@ struct Scalars {
 
   nn::LossScaleState loss_scale;  ///< scale 1 without loss scaling
 
-  // Of the group under way, up to the step at hand.
+  // Of the current group, up to the current step.
   std::int64_t before, together;  ///< samples without this step's, and with them
   std::uint32_t in_group;         ///< the step belongs to it
   Results of_group;

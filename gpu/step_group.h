@@ -1,9 +1,9 @@
 #pragma once
 // Steps of an executor together.
 //
-// Several training steps as one launch: the steps of a group follow each other in a graph of their
-// own, and what each is about lies on the device (keep_steps()), so that the graph can be launched
-// again with other numbers.
+// Several training steps as one launch: the steps of a group follow each other in one
+// graph, and the numbers of each are on the device (keep_steps()), so that the graph can be
+// launched again with others.
 
 #include <millrace/gpu/device.h>
 #include <millrace/gpu/program.h>
@@ -19,9 +19,9 @@ namespace millrace::gpu {
 /// Of one group.
 inline constexpr std::int64_t kMostSteps = 64;
 
-/// What tells one graph from another.
+/// What distinguishes one graph from another.
 struct StepGroup {
-  InputMemory first;                   ///< of the first step; the others lie behind it
+  InputMemory first;                   ///< of the first step; the others follow it
   std::int64_t rows = 0, samples = 0;  ///< of a step, and of all together
   friend bool operator==(const StepGroup&, const StepGroup&) = default;
 };
@@ -45,8 +45,8 @@ class StepGroups {
   std::vector<Known> known_;
 };
 
-/// How long steps take by the device's own clock: an event before each and one behind it, which are
-/// read when somebody has waited for the steps anyway. Not thread-safe.
+/// How long steps take by the device's own clock: an event before and after each, which are
+/// read once something else has waited for the steps. Not thread-safe.
 class StepClock {
  public:
   explicit StepClock(Device& device) : device_(device) {}

@@ -1,5 +1,5 @@
 #pragma once
-// What the kernels of the update work on, from an executor's memory.
+// The arenas of the update's kernels, from an executor's memory.
 
 #include <millrace/gpu/parameters.h>
 #include <millrace/gpu/program.h>

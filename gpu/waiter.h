@@ -1,6 +1,6 @@
 #pragma once
-// The threads that wait for the device, so that no worker does: one a line, which blocks on an
-// event, then ends the promise that belongs to it. An event that never comes is an error after a
+// The threads that wait for the device, so that no worker does: one for each line, which blocks on
+// an event, then fulfils its promise. An event that never comes is an error after a
 // while, not a hang.
 
 #include <millrace/core/completion.h>
@@ -16,8 +16,8 @@ namespace millrace::gpu {
 class Waiter {
  public:
   using Seconds = std::chrono::duration<double>;
-  /// What passes in this order, the events of one stream, waits in one line: behind an event of
-  /// another stream it would wait too long.
+  /// Events of one stream, which pass in order, wait in one line: after an event of
+  /// another stream they would wait too long.
   enum class Line { copies, casts, steps };
 
   /// `patience`: how long the first event of a line may take until it counts as lost, and the

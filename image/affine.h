@@ -1,6 +1,6 @@
 #pragma once
 // Affine changes of images: rotation, shift, shear and zoom in one resampling step, with the
-// parameters and fill modes of Keras's ImageDataGenerator. Pure geometry: what is drawn for a
+// parameters and fill modes of Keras's ImageDataGenerator. Pure geometry: what is chosen for a
 // image is in augmentation.h, colours are in colour.h, all together in transform.h.
 
 #include <millrace/core/bytes.h>
@@ -48,7 +48,7 @@ struct AffineMatrix {
 /// The backward map of R(theta) T(ty, tx) S(shear) Z(zx, zy) on coordinates (column, row) about the
 /// centre ((width - 1) / 2, (height - 1) / 2), with
 ///   R = [c -s; s c],  T = translation,  S = [1 -sin; 0 cos],  Z = diag.
-/// `keras_compat` gives what Keras 2.9 to 3 compute to the letter: tx is added to columns and ty to
+/// `keras_compat` gives what Keras 2.9 to 3 compute exactly: tx is added to columns and ty to
 /// rows, and the centre of columns is (height - 1) / 2 and that of rows (width - 1) / 2. Both agree
 /// on square images but for the exchange of tx and ty.
 [[nodiscard]] AffineMatrix affine_matrix(const AffineParameters& parameters, int height, int width,

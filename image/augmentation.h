@@ -1,7 +1,7 @@
 #pragma once
-// What may be drawn for a training image: the ranges of Keras's ImageDataGenerator under Keras's
+// What may be chosen for a training image: the ranges of Keras's ImageDataGenerator under Keras's
 // names, and the padded random crop. draw_transform() is a pure function of seed, pass and
-// position, so that no thread and no other option changes what an image gets.
+// position, so that threads and other options do not affect an image's change.
 
 #include <millrace/image/geometry.h>
 #include <millrace/image/later_change.h>
@@ -17,9 +17,9 @@
 
 namespace millrace {
 
-/// How far an image may be shifted along an axis, told apart by type as in Keras:
-///   .width_shift_range = 0.2         up to a fifth of the width; from 1.0 on up to so many pixels
-///   .width_shift_range = 5           -5, -4, ..., 5 pixels, equally likely
+/// How far an image may be shifted along an axis, distinguished by type as in Keras:
+///   .width_shift_range = 0.2         up to a fifth of the width; from 1.0 on up to this many
+///   pixels .width_shift_range = 5           -5, -4, ..., 5 pixels, equally likely
 ///   .width_shift_range = {0, 4, 8}   one of these with a random sign; fractions if all are below 1
 struct ShiftRange {
   enum class Kind : std::uint8_t { real, whole, list };
@@ -41,7 +41,7 @@ struct ShiftRange {
 
 struct AugmentOptions {
   bool horizontal_flip = false;  ///< mirrored left and right, with probability 0.5
-  /// Surrounded by so many pixels of `fill` on each side, then cut back to size at a random place
+  /// Surrounded by this many pixels of `fill` on each side, then cut back to size at a random place
   /// (torchvision's RandomCrop(size, padding)). 0: not. Done before everything else.
   int crop_padding = 0;
   std::uint8_t fill = 0;
@@ -56,7 +56,7 @@ struct AugmentOptions {
   Fill fill_mode = Fill::nearest;              ///< what comes in from outside
   double cval = 0;                             ///< in 0 to 255, of Fill::constant
   int interpolation_order = 1;                 ///< 0: the nearest pixel, 1: bilinear
-  /// To the letter what Keras 2.9 to 3 do: shifts exchanged, the centre of images that are not
+  /// Exactly what Keras 2.9 to 3 do: shifts exchanged, the centre of images that are not
   /// square, wrap with a period of size - 1, whole numbers k as one of 0..k-1 with a random sign.
   bool keras_compat = false;
   RandomErasing erasing{};

@@ -1,6 +1,6 @@
 #pragma once
 // Changes of colour with the rules of Keras's ImageDataGenerator, in place: channel shift and
-// brightness. What is drawn for an image is in augmentation.h.
+// brightness. The parameters of an image are chosen in augmentation.h.
 
 #include <millrace/image/image.h>
 

@@ -1,6 +1,6 @@
 #pragma once
-// The weights of one axis of a resize, computed once for (in, out, filter). Used by Resizer; nobody
-// else needs it. Definition and rounding are Pillow's, so that results are equal to the byte.
+// The weights of one axis of a resize, computed once for (in, out, filter). Used only by
+// Resizer. Definition and rounding are Pillow's, so that results are equal to the byte.
 
 #include <millrace/image/filter.h>
 
@@ -25,7 +25,7 @@ struct FilterTable {
   std::vector<std::int32_t> count;
   std::vector<std::int32_t> weights;  ///< [out][stride]; empty for nearest
 
-  /// Computes everything anew. Memory is reused where it suffices.
+  /// Recomputes everything. Memory is reused if it suffices.
   void assign(int in_size, int out_size, Filter by, int repeat);
   [[nodiscard]] bool is_for(int in_size, int out_size, Filter by, int repeat) const noexcept {
     return in == in_size && out == out_size && filter == by && lanes == repeat;

@@ -1,6 +1,6 @@
 #pragma once
 // Geometry that moves pixels without changing them: mirroring and the padded random crop. Random
-// numbers are passed in, so every draw is a function of seed and sample.
+// numbers are passed in, so every choice is a function of seed and sample.
 
 #include <millrace/core/random.h>
 #include <millrace/image/image.h>
@@ -27,7 +27,7 @@ struct CropOrigin {
 
 /// The padded random crop of torchvision's RandomCrop(size, padding): an image of height x width is
 /// surrounded by `padding` pixels, and each window of crop_height x crop_width in it is equally
-/// likely. Draws the row first. Throws UsageError if the window is larger than the padded image.
+/// likely. Chooses the row first. Throws UsageError if the window is larger than the padded image.
 [[nodiscard]] CropOrigin draw_crop(Random& random, int height, int width, int padding,
                                    int crop_height, int crop_width);
 

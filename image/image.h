@@ -1,6 +1,6 @@
 #pragma once
-// Views of images in memory that somebody else owns: what decoders write, resizers read and
-// augmentation changes in place. A view owns nothing and is passed by value.
+// Views of images, which decoders write, resizers read and
+// augmentation changes in place. A view owns no memory and is passed by value.
 
 #include <millrace/core/error.h>
 #include <millrace/core/shape.h>

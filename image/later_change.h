@@ -1,11 +1,11 @@
 #pragma once
-// What augmentations are written with that follow those of Keras's generator, one file a change: a
+// The interface of augmentations that follow those of Keras's generator, one file for each: a
 // struct of options with
 //   bool is_identity() const noexcept                 nothing ever changes
 //   void check(const AugmentChecker& must) const      throws UsageError
 //   template <class Sample>
 //   void operator()(BasicImageView<Sample> image, const RandomKey& key) const
-// whose random numbers are those of a Purpose of its own (core/random.h). It is a field of
+// whose random numbers have their own Purpose (core/random.h). It is a field of
 // AugmentOptions, a place in kLaterChanges beside it, and rows in training/options/images.cpp.
 
 #include <millrace/core/random.h>
@@ -22,7 +22,7 @@ struct Interval {
   double low = 0, high = 0;
 };
 
-/// Which image of which run is drawn for.
+/// The image and the run for which numbers are chosen.
 struct RandomKey {
   std::uint64_t seed = 0;
   std::uint32_t pass = 0;      ///< through the data

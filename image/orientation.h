@@ -1,6 +1,6 @@
 #pragma once
-// How a camera was held, undone: the eight orientations of the EXIF standard, by which a viewer
-// turns an image. Number by number Pillow's ImageOps.exif_transpose.
+// Turns images upright: the eight orientations of the EXIF standard, by which a viewer
+// turns an image, exactly as Pillow's ImageOps.exif_transpose.
 //
 //   1 as stored   2 mirrored             3 turned by 180 degrees   4 upside down, mirrored
 //   5 transposed  6 turned clockwise     7 transposed the other    8 turned anticlockwise

@@ -38,10 +38,10 @@ class Resizer {
   void begin(int height, int width, ImageView target, Filter filter);
   /// The next row, from the top: width * channels bytes, read before the call returns.
   void push_row(std::span<const std::uint8_t> row);
-  /// Where a decoder may write the next row with four bytes a pixel, the fourth of which is ignored:
-  /// what sums of pixels are made of, so that nothing has to be moved. Null where this resize wants
-  /// no such rows. Its address is never a multiple of 32: libjpeg-turbo would write the row past the
-  /// caches, and it is read next. Valid until begin().
+  /// Where a decoder may write the next row with four bytes a pixel, the fourth of which is
+  /// ignored: the layout in which pixels are summed, so that nothing has to be moved. Null if this
+  /// resize does not use such rows. Its address is never a multiple of 32: libjpeg-turbo would then
+  /// bypass the caches, although the row is read next. Valid until begin().
   [[nodiscard]] std::uint8_t* wide_row() noexcept;
   /// As push_row(), with what was written there. Requires: wide_row() is not null.
   void push_wide_row();

@@ -1,13 +1,13 @@
 #pragma once
-// One random change of an image, as parameters, and what applies it: geometry, then channel
-// shift, flips and brightness, the order of Keras's ImageDataGenerator.
+// One random change of an image, as parameters, and its application: geometry, then channel
+// shift, flips and brightness, in the order of Keras's ImageDataGenerator.
 
 #include <millrace/image/affine.h>
 #include <millrace/image/colour.h>
 
 namespace millrace {
 
-/// Everything that is drawn for an image. Parameters that Keras drew can be put in as they are.
+/// All random choices for an image. Parameters that Keras chose can be used unchanged.
 struct Transform {
   AffineParameters affine;
   Flips flips;

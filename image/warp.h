@@ -8,7 +8,7 @@
 
 namespace millrace::warp {
 
-/// The arrays of locate() and blend() have room for so many elements more, which may be written.
+/// The arrays of locate() and blend() have room for this many more elements, which may be written.
 constexpr std::size_t kPadding = 16;
 
 enum class Border : std::uint8_t { clamp, constant, reflect, wrap, wrap_short };

@@ -1,7 +1,8 @@
 #pragma once
-// The state of a run in one file, so that a killed run can go on: small values and large arrays by
+// The state of a run in one file, so that a killed run can resume: small values and large arrays by
 // name. A valid safetensors file whose last tensor is a checksum of all bytes before it; written
-// beside and renamed, so a crash leaves the old file or the new one. Folders: checkpoint_folder.h.
+// under another name and renamed, so a crash leaves the old file or the new one. Folders:
+// checkpoint_folder.h.
 
 #include <millrace/core/error.h>
 
@@ -36,7 +37,7 @@ struct Checkpoint {
   void set(const std::string& key, std::string_view text) { values[key] = text; }
 
   /// Numbers come back exactly, doubles to the bit (every NaN as the usual one). Throws Error
-  /// naming the key: it is missing, or is no value of this type.
+  /// naming the key: it is missing, or not a value of this type.
   template <class T>
   [[nodiscard]] T get(const std::string& key) const {
     if constexpr (std::same_as<T, std::string>) {

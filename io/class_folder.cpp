@@ -44,7 +44,7 @@ std::set<std::string> names_of_empty(const fs::path& root) {
   if (status.type() == fs::file_type::not_found) return {};
   if (!fs::is_regular_file(status)) {
     throw Error(concat(path.string(), ": is not a regular file; expected a text with the name of ",
-                       "an empty class on each line, so remove it or write it anew"));
+                       "an empty class on each line, so remove it or rewrite it"));
   }
   std::vector<std::byte> bytes;
   read_file_into(path, bytes, kMost);

@@ -1,5 +1,5 @@
 #pragma once
-// The commonest data set: a folder with a folder of images for each class.
+// The most common data set: a folder with a folder of images for each class.
 
 #include <millrace/io/dataset.h>
 #include <millrace/io/image_walk.h>
@@ -15,10 +15,10 @@ namespace millrace {
 
 /// DATA/cats/1.jpg, DATA/dogs/2.jpg, ... A class is a sub-folder, in the order of their bytes; its
 /// samples are the images in it and below, folder by folder in the order of their paths, files in
-/// the order of their names. Which files are images, image_walk.h says: by their ending or, where
-/// that tells nothing, by their content. Hidden files and folders are left out. Symbolic links are
+/// the order of their names. Which files are images, image_walk.h says: by their ending or, if
+/// that is unknown, by their content. Hidden files and folders are left out. Symbolic links are
 /// followed, but not round in circles. What runs put into their directories (run_marker.h) is
-/// left out, and a folder that holds nothing else is no class. What is left out is counted and
+/// left out, and a folder that holds nothing else is not a class. What is left out is counted and
 /// named. A class without images is an error, but for those that the file kEmptyClasses in DATA
 /// names.
 ///

@@ -231,7 +231,7 @@ std::shared_ptr<const Dataset> name_classes(std::shared_ptr<const Dataset> datas
   }
   if (!are_numbers(dataset->classes())) {
     throw UsageError(concat("--class-names gives names to classes that are numbers; ", where,
-                            " has names of its own: ", listed(dataset->classes())));
+                            " already has names: ", listed(dataset->classes())));
   }
   return renamed(std::move(dataset), where, given);
 }

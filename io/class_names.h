@@ -1,5 +1,5 @@
 #pragma once
-// Classes of two data sets, or of a data set and a model, brought together by their names.
+// Matches the classes of two data sets, or of a data set and a model, by name.
 
 #include <millrace/io/dataset.h>
 
@@ -37,8 +37,8 @@ struct MatchedClasses {
 /// for numbers, 0, 1 and so on: of the data set, of the known classes, or of both, whichever have
 /// nothing but numbers; with them the known names change too.
 ///
-/// Throws Error: the data set has a class that is not known (it is told if one is alike), or one
-/// of the two has numbers alone and the other names that are not those numbers; UsageError: `given`
+/// Throws Error: the data set has an unknown class (a similar one is named), or one
+/// of the two has only numbers and the other names that are not those numbers; UsageError: `given`
 /// lacks a number's name, has one twice, or there are no numbers to name.
 [[nodiscard]] MatchedClasses match_classes(std::shared_ptr<const Dataset> dataset,
                                            const std::string& where, KnownClasses known,

@@ -1,6 +1,6 @@
 #pragma once
-// IDX files unpacked into class folders of PNG files, for people who want to see and edit their
-// data and as a realistic load for the pipeline.
+// Converts IDX files to class folders of PNG files, for users who want to see and edit their
+// data, and as a realistic load for the pipeline.
 
 #include <millrace/io/watch.h>
 
@@ -28,8 +28,8 @@ struct Conversion {
 /// are, for the IDX files that find_data(data) finds; the number is that of the sample in its IDX
 /// file. A class without samples is an empty folder that ClassFolder takes for a class. The files
 /// are written to out + ".partial", which is renamed at the end: `out` is complete or not there.
-/// Called again, it goes on where it was stopped, and leaves a complete `out` of the same files as
-/// it is. Throws Error: no IDX files in `data`, `out` holds something else, disk; Stopped.
+/// Called again, it continues where it was stopped, and does not change a complete `out` of the
+/// same files. Throws Error: no IDX files in `data`, `out` holds something else, disk; Stopped.
 Conversion convert_idx(const std::filesystem::path& data, const std::filesystem::path& out,
                        const ConvertOptions& options = {});
 

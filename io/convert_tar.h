@@ -1,5 +1,5 @@
 #pragma once
-// Class folders packed into tar shards (tar_shards.h), mixed, as training wants them.
+// Packs class folders into tar shards (tar_shards.h), shuffled for training.
 
 #include <millrace/core/bytes.h>
 #include <millrace/io/watch.h>
@@ -34,8 +34,8 @@ struct TarConversion {
 ///
 /// The shards are written to out + ".partial", which is renamed at the end: `out` is complete or
 /// not there. What an interrupted call leaves there is replaced by the next one. Throws Error:
-/// `data` are no class folders, `out` holds something, a file cannot be read or is none that an
-/// image's ending or content tells of, disk; Stopped, after which nothing is left.
+/// `data` are no class folders, `out` holds something, a file cannot be read or is not an
+/// image by its ending or content, disk; Stopped, after which nothing is left.
 TarConversion convert_tar(const std::filesystem::path& data, const std::filesystem::path& out,
                           const ConvertTarOptions& options = {});
 

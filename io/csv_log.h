@@ -17,7 +17,7 @@ namespace millrace {
 /// out. Lines end in CR LF, as in Excel's dialect. Thread safety: none.
 class CsvLog {
  public:
-  /// Replaces what is there. `columns`: for a run that goes on and measures more than before; none:
+  /// Replaces what is there. `columns`: for a resumed run that measures more than before; none:
   /// those of the first epoch. Throws Error that names the file.
   explicit CsvLog(std::filesystem::path path, const std::set<std::string>& columns = {});
 

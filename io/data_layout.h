@@ -1,5 +1,5 @@
 #pragma once
-// Of what kind a data set is, and where its parts lie.
+// The kind of a data set, and the places of its parts.
 
 #include <cstdint>
 #include <filesystem>

@@ -69,7 +69,7 @@ class Dataset {
   /// name(index); nothing of what is no regular file, and no bytes of one that cannot be read.
   [[nodiscard]] virtual std::optional<FileStart> read_start(std::uint32_t index,
                                                             std::span<std::byte> into) const;
-  /// The first sample of each shard, in their order, where samples lie one behind the other in
+  /// The first sample of each shard, in their order, if samples lie one after the other in
   /// shards, so that it is best to read them shard by shard; else empty.
   [[nodiscard]] virtual std::span<const std::uint32_t> shards() const noexcept { return {}; }
   /// How the table is laid out that the samples are rows of; null where they are not.

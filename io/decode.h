@@ -1,6 +1,6 @@
 #pragma once
-// Image files to pixels of a wanted size. The kind of file is told from its content, never from
-// its name; every error names the file and says what to do.
+// Decodes image files to pixels of a given size. The kind of file is found from its content, never
+// from its name; every error names the file and says what to do.
 
 #include <millrace/core/bytes.h>
 #include <millrace/core/colour.h>

@@ -17,7 +17,7 @@ namespace millrace {
 /// file into the same folder; TensorBoard reads them in the order of their names.
 ///
 /// Guarantees: what was written is seen by readers at once, and a killed program leaves whole
-/// events. Steps of a tag must not decrease: TensorBoard drops what lies behind.
+/// events. Steps of a tag must not decrease: TensorBoard drops earlier ones.
 /// Thread safety: none for one object; several may write into one folder.
 ///
 ///   EventWriter events("runs/first/train");

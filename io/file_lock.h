@@ -1,6 +1,6 @@
 #pragma once
-// A lock that the kernel keeps on a file: one of several processes has it, and one that has died,
-// in whatever way, has it no longer.
+// A lock that the kernel keeps on a file: only one process has it, and it ends with the process,
+// however that ends.
 
 #include <filesystem>
 

@@ -95,7 +95,7 @@ std::size_t read_to_the_end(int descriptor, std::vector<std::byte>& buffer, cons
     }
     buffer.resize(wanted);
     size += read_fully(descriptor, std::span(buffer).subspan(size), path);
-    if (size > most.count) too_long(path, "goes on", {}, most);
+    if (size > most.count) too_long(path, "has more to read", {}, most);
     if (size < wanted) return size;
   }
 }

@@ -1,6 +1,6 @@
 #pragma once
 // Files as the rest of io/ uses them: read whole, or written so that a crash leaves either the old
-// file or the new one and never a part. Every error names the path and what the system said.
+// file or the new one and never a part. Every error names the path and the system's reason.
 
 #include <millrace/core/bytes.h>
 #include <millrace/core/error.h>
@@ -113,7 +113,7 @@ void flush_file_system(const std::filesystem::path& folder) noexcept;
 
 /// A file that appears under its name when it is complete. It is written in the same directory
 /// under a temporary, hidden name; commit() flushes it to the disk and renames it. Destroyed
-/// without commit(), it leaves nothing behind.
+/// without commit(), it leaves no file.
 ///
 /// Thread safety: none for one object; different objects are independent, also for the same target,
 /// where the last commit wins.

@@ -1,5 +1,5 @@
 #pragma once
-// What the DATA that a user names is, and the data sets in it.
+// Finds what kind of data the user's DATA is, and the data sets in it.
 
 #include <millrace/io/csv_options.h>
 #include <millrace/io/data_layout.h>
@@ -23,14 +23,14 @@ namespace millrace {
 ///   any other folder: a folder of classes;
 ///   a .tar, .tar.gz or .tgz file; a pattern of such: shard-{000..012}.tar, 'shards/*.tar';
 ///   a .csv file; an IDX file of images that lies beside its labels;
-///   a word like generated:1000x28x28x1:2, which is no file (generated.h).
+///   a word like generated:1000x28x28x1:2, which is not a file (generated.h).
 /// Throws Error if there is nothing of this name or it is none of these, and if there is something
 /// beside the parts that would be left out, a part twice or one without class folders; UsageError
 /// for such a word of another form.
 [[nodiscard]] DataLayout find_data(const std::filesystem::path& data);
 
 /// The part of `data` that a word names: "validation" is what is validated on (val/ or else test/),
-/// other words are those of part_named(). Throws Error where there is no such part, UsageError for
+/// other words are those of part_named(). Throws Error if there is no such part, UsageError for
 /// another word.
 [[nodiscard]] const DataPart& part_of(const DataLayout& layout, const std::string& word,
                                       const std::filesystem::path& data);

@@ -1,5 +1,5 @@
 #pragma once
-// Samples that are made and not read: to try a recipe, or measure, without data.
+// Generated samples, to try a recipe or measure without data.
 
 #include <millrace/io/dataset.h>
 
@@ -10,8 +10,8 @@
 
 namespace millrace {
 
-/// What a word like "generated:1000x28x28x1:2" says: N samples of a shape, of so many classes, and,
-/// after another colon, a seed.
+/// What a word like "generated:1000x28x28x1:2" says: N samples of a shape, in a number of classes,
+/// and, after another colon, a seed.
 struct GeneratedOptions {
   std::uint32_t samples = 1000;
   Shape sample{28, 28, 1};  ///< {height, width, 1 or 3} or {features}
@@ -23,8 +23,8 @@ struct GeneratedOptions {
 /// Throws UsageError that shows the form of the word.
 [[nodiscard]] GeneratedOptions parse_generated(std::string_view word);
 
-/// Noise under which each class has a faint pattern of its own: one sixteenth of the range, in half
-/// of the values. A net must learn it from many samples; a single value tells nothing.
+/// Noise in which each class has its own faint pattern: one sixteenth of the range, in half
+/// of the values. A net must learn it from many samples; a single value says nothing.
 ///
 /// A sample is a function of (seed, its number), classes come in turn; none is kept in memory.
 /// Fewer samples of the same seed are the first ones of more.
@@ -46,7 +46,7 @@ class GeneratedDataset final : public Dataset {
   [[nodiscard]] DType dtype() const noexcept override {
     return options_.sample.rank() == 3 ? DType::u8 : DType::f32;
   }
-  /// Throws Error where the target has another shape: there is nothing to resize.
+  /// Throws Error if the target has another shape: there is nothing to resize.
   void load(std::uint32_t index, TensorView target, Filter filter, Decoder& decoder) const override;
 
  private:

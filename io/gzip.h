@@ -1,5 +1,5 @@
 #pragma once
-// How small a file becomes: what pruning saves shows only in compressed files.
+// The compressed size of a file: only there does pruning show.
 
 #include <millrace/core/bytes.h>
 

@@ -1,7 +1,7 @@
 #pragma once
-// HDF5 files of numbers, read by the C library in a process of its own: the library is known to
-// crash on damaged files, and weight files come from anywhere. Links to other places and other
-// files are not followed, and nothing that a header claims is believed before it is checked.
+// HDF5 files of numbers, read by the C library in a separate process: the library is known to
+// crash on damaged files, and weight files come from unknown sources. Links to other places and
+// other files are not followed, and no claim of a header is used before it is checked.
 
 #include <millrace/io/hdf5_contents.h>
 

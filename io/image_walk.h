@@ -1,6 +1,6 @@
 #pragma once
 // Which entries of folders are images: one rule for data sets and for the paths of a command line.
-// What a name cannot tell the content does; most names can, so that few files are opened.
+// Names decide, so that few files are opened; if a name does not, the content does.
 
 #include <millrace/io/left_out.h>
 #include <millrace/io/watch.h>
@@ -50,10 +50,10 @@ class ImageWalk {
     std::string listing;  ///< their names, each followed by a zero byte
   };
 
-  /// `watch` is told of the images found so far.
+  /// `watch` gets the number of images found so far.
   ImageWalk(std::filesystem::path root, const Watch& watch);
 
-  /// Folders with images, sorted by path. `left_out` gets names below the root, behind `prefix`.
+  /// Folders with images, sorted by path. `left_out` gets names below the root, after `prefix`.
   /// Throws Stopped.
   [[nodiscard]] std::vector<Found> images_below(const std::string& path, LeftOut& left_out,
                                                 const std::string& prefix = {});
@@ -66,7 +66,7 @@ class ImageWalk {
 
   std::filesystem::path root_;
   const Watch& watch_;
-  std::vector<Identity> above_;  // the folders that the one at hand is in, to notice circles
+  std::vector<Identity> above_;  // the folders that contain the current one, to detect cycles
   std::uint64_t images_ = 0;
 };
 

@@ -1,5 +1,5 @@
 #pragma once
-// Memory for images that are too large for what one decoder has of its own. All decoders of a run
+// Memory for images that are too large for one decoder's own memory. All decoders of a run
 // share it and take turns, so that it stands in the plan once however many threads decode.
 
 #include <millrace/core/bytes.h>
@@ -10,8 +10,8 @@
 
 namespace millrace {
 
-/// A number of bytes of which callers take parts and give them back. It counts; whoever took a part
-/// allocates. Thread-safe.
+/// A number of bytes of which callers take parts and give them back. It counts; a caller that took
+/// a part allocates. Thread-safe.
 class SharedBytes {
  public:
   /// A part, given back on destruction.
@@ -49,8 +49,8 @@ class SharedBytes {
   std::uint64_t asked_ = 0, served_ = 0;  // callers
 };
 
-/// What the decoders of a run share. Whoever wants parts of both takes that of `files` first and
-/// keeps it: then whoever holds a part of `images` waits for nobody, and all get on.
+/// What the decoders of a run share. A decoder that needs parts of both takes that of `files` first
+/// and keeps it: then a holder of a part of `images` never waits, and all make progress.
 struct LargeImages {
   LargeImages(Bytes most_of_files, Bytes most_of_images) noexcept
       : files(most_of_files), images(most_of_images) {}

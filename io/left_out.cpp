@@ -32,8 +32,8 @@ std::string phrase(LeftOutReason reason, const std::string& what, bool is_one) {
     case LeftOutReason::run: return is_one ? "run directory" : "run directories";
     case LeftOutReason::link: return is_one ? "link within an archive" : "links within archives";
     case LeftOutReason::twice:
-      return is_one ? "there twice, or beside another of its kind"
-                    : "there twice, or beside others of their kind";
+      return is_one ? "there twice, or beside a second image or label"
+                    : "there twice, or beside a second image or label";
     case LeftOutReason::no_label: return is_one ? "image without a label" : "images without labels";
     case LeftOutReason::no_image:
       return is_one ? "label without an image" : "labels without images";

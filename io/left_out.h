@@ -1,6 +1,6 @@
 #pragma once
-// What was met in the folders of a data set and is no part of it: counted by reason, a few of each
-// by name, so that no file vanishes without a word and a million of them take no memory.
+// Files in the folders of a data set that are not part of it: counted by reason, a few of each
+// by name, so that every file is accounted for and a million of them take no memory.
 
 #include <cstddef>
 #include <cstdint>
@@ -18,7 +18,7 @@ namespace millrace {
 enum class LeftOutReason : std::uint8_t {
   hidden,      ///< its name begins with a dot
   ending,      ///< its name ends as no image's does: .txt, .csv, .db; it was not opened
-  content,     ///< its first bytes are no image's
+  content,     ///< its first bytes are not an image's
   format,      ///< an image of a format that is not read
   empty,       ///< a file without content
   nowhere,     ///< a link to nowhere
@@ -56,7 +56,7 @@ class LeftOut {
   [[nodiscard]] std::uint64_t count(LeftOutReason reason) const noexcept;
   /// Each reason that there is, by its key.
   [[nodiscard]] std::vector<std::pair<const char*, std::uint64_t>> counts() const;
-  /// Whether there may have been images that somebody wants: of a format that is not read, not
+  /// Whether images may be missing: of a format that is not read, not
   /// readable, links to nowhere.
   [[nodiscard]] bool loses_images() const noexcept;
 

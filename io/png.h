@@ -1,5 +1,5 @@
 #pragma once
-// Writing PNG: lossless pixels for data sets and for people to look at.
+// Writes PNG: lossless pixels for data sets and for viewing.
 
 #include <millrace/image/image.h>
 

@@ -1,5 +1,5 @@
 #pragma once
-// What run directories are known by, so that data sets which hold some do not take them for data.
+// Marks run directories, so that a data set that contains some does not take them for data.
 
 #include <array>
 #include <filesystem>
@@ -11,7 +11,7 @@ namespace millrace {
 inline constexpr const char* kRunMarker = "millrace.lock";
 
 /// Whether the folder is a run directory, by what it holds: that file, or a config.ini that begins
-/// as `millrace train` begins it, which is all that runs of older programs have. False where that
+/// as `millrace train` begins it, which is all that runs of older programs have. False if that
 /// cannot be found out.
 [[nodiscard]] bool is_run_directory(const std::filesystem::path& folder);
 

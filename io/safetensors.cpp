@@ -78,7 +78,7 @@ class Header {
       end += one.bytes;
     }
     if (end != file_.size()) {
-      fail(concat("has ", file_.size(), " bytes where its header tells of ", end));
+      fail(concat("has ", file_.size(), " bytes where its header describes ", end));
     }
     return result;
   }
@@ -243,7 +243,7 @@ void SafetensorsFile::read(std::string_view name, std::span<float> into) const {
   const Tensor* const tensor = find(name);
   if (tensor != nullptr && tensor->shape.elements() != static_cast<std::int64_t>(into.size())) {
     throw Error(concat(file_.path().string(), ": tensor '", name, "': has shape ", tensor->shape,
-                       " where ", into.size(), " elements are wanted"));
+                       " where ", into.size(), " elements are expected"));
   }
   read(name, 0, into);
 }

@@ -1,6 +1,6 @@
 #pragma once
 // Weight files in the safetensors format: a JSON header and the plain numbers. Written atomically;
-// read with nothing in the header believed.
+// read without trusting the header.
 // Format: https://github.com/huggingface/safetensors, section "Format".
 
 #include <millrace/core/shape.h>

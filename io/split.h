@@ -1,5 +1,5 @@
 #pragma once
-// Setting aside a part of a data set for validation, each class in the same proportion.
+// Holds out a part of a data set for validation, each class in the same proportion.
 
 #include <millrace/io/dataset.h>
 

@@ -31,7 +31,7 @@ class TarClasses;
 /// (is_image_name()), and 000123.cls, a text with the number or the name of its class, or
 /// 000123.json, an object with that as its member "cls" or "label"; .cls comes before .json, "cls"
 /// before "label". Where no sample of the shards has such a label, its class is the first folder of
-/// its name behind those that all have: cats/1.jpg. Samples are in the order of the shards, and of
+/// its name after those that all have: cats/1.jpg. Samples are in the order of the shards, and of
 /// their images therein.
 ///
 /// Numbers count from 0; the classes are then called as in the text classnames.txt beside the

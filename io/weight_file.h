@@ -1,6 +1,6 @@
 #pragma once
-// A file of weights, whoever wrote it: safetensors or Keras's HDF5, told apart by content. What the
-// tensors mean to a model is training/pretrained.h's business.
+// A file of weights of any program: safetensors or Keras's HDF5, distinguished by content.
+// training/pretrained.h matches the tensors with a model.
 
 #include <millrace/core/shape.h>
 #include <millrace/io/hdf5.h>
@@ -45,7 +45,7 @@ class WeightFile {
   /// Whether a Keras file says that its images are [channel][row][column].
   [[nodiscard]] bool is_channels_first() const noexcept { return is_channels_first_; }
   /// What wrappers of a model (DataParallel, torch.compile, ...) put in front of the names of all
-  /// tensors: "module.", "module._orig_mod."; empty where they did not.
+  /// tensors: "module.", "module._orig_mod."; empty if they did not.
   [[nodiscard]] const std::string& wrapper() const noexcept { return wrapper_; }
   /// Of safetensors; empty for others.
   [[nodiscard]] const Metadata& metadata() const noexcept { return metadata_; }

@@ -10,8 +10,8 @@ namespace millrace::nn {
 /// Adds a value and returns its id.
 ValueId add_value(Graph& graph, Value value);
 
-/// By layer: whether a trainable parameter feeds its output, so that the output's gradient is
-/// wanted.
+/// By layer: whether its output depends on a trainable parameter, so that the output's gradient is
+/// needed.
 [[nodiscard]] std::vector<bool> layers_fed_by_training(const Graph& graph);
 
 /// Appends the operations that carry the gradient of the loss, the last operation, back to every

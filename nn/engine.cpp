@@ -62,8 +62,8 @@ void check_group(std::int64_t samples) {
 void check_not_swapped(const Executor& executor) {
   if (!executor.is_swapped()) return;
   throw Error(
-      "an update while averages stand where the weights do; call swap_average() once more first, "
-      "or leave that to AverageScope");
+      "an update while averages are in place of the weights; call swap_average() again first, or "
+      "leave that to AverageScope");
 }
 
 void check_keeps_average(const Executor& executor) {

@@ -1,6 +1,6 @@
 #pragma once
 // What happens to gradients between the backward pass and the optimizer, as Keras does it: L2
-// regularisation of kernels, then one kind of clipping. Engines do the work; this says what it is.
+// regularisation of kernels, then one kind of clipping. This defines the work that engines do.
 
 namespace millrace::nn {
 

@@ -1,7 +1,7 @@
 #pragma once
 // A model as operations on values, forward and backward, for one batch size. Engines lower this
-// graph; they never look at how it was derived. What no trainable parameter feeds has no backward
-// operations.
+// graph; they never look at how it was derived. Values that depend on no trainable parameter have
+// no backward operations.
 
 #include <millrace/nn/loss.h>
 #include <millrace/nn/model.h>
@@ -139,7 +139,7 @@ struct ArenaPlan {
 
 /// One line an operation.
 [[nodiscard]] std::string to_string(const Graph& graph);
-/// "conv2 backward data", with `detail` behind it: for timings and error messages.
+/// "conv2 backward data", followed by `detail`: for timings and error messages.
 [[nodiscard]] std::string step_name(const Graph& graph, const Op& op, std::string_view detail = {});
 [[nodiscard]] const char* to_string(Pass pass) noexcept;
 

@@ -1,7 +1,7 @@
 #pragma once
-// Reads the fields of a JSON object that nobody has checked: every error names the key by its path,
-// and a key that nobody asked for is one. Included by sources only: nlohmann's header is not part
-// of what users need.
+// Reads the fields of an unchecked JSON object: every error names the key by its path,
+// and an unknown key is an error. Included by sources only, so that users do not need nlohmann's
+// header.
 
 #include <millrace/nn/model.h>
 

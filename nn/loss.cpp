@@ -181,8 +181,8 @@ double StepResult::accuracy() const noexcept {
 
 void check_weighs_outputs(Loss loss) {
   if (loss_info(loss).weighs_outputs) return;
-  throw Error(concat("weights: outputs have none of their own in ", loss_info(loss).name,
-                     ", which is no mean over them; give a weight a sample, [N]"));
+  throw Error(concat("weights: outputs cannot have weights in ", loss_info(loss).name,
+                     ", which is not a mean over them; give one weight a sample, [N]"));
 }
 
 template <class Float>

@@ -1,7 +1,7 @@
 #pragma once
 // Losses from logits, with the derivative and the count of right answers, for one batch. Plain
-// loops for any floating type: the reference engine and CPU engines share them. What each loss does
-// is in losses/, one file a loss.
+// loops for any floating type: the reference engine and CPU engines share them. The losses
+// themselves are in losses/, one file each.
 
 #include <millrace/core/shape.h>
 #include <millrace/nn/losses/losses.h>
@@ -30,8 +30,8 @@ struct Model;
 /// The names of all losses that fit the model, with commas between them.
 [[nodiscard]] std::string fitting_losses(const Model& model);
 
-/// What label smoothing makes of labels of so many outputs. Throws UsageError where they are not of
-/// classes and `label_smoothing` is not 0.
+/// What label smoothing makes of labels of this many outputs. Throws UsageError if they are not
+/// of classes and `label_smoothing` is not 0.
 [[nodiscard]] Smoothing smoothing_of(Loss loss, std::int64_t outputs, double label_smoothing);
 
 /// The loss that belongs to the model's last layer: softmax or sigmoid. A model that ends in
@@ -60,7 +60,7 @@ struct StepResult {
 /// another type or shape, or a class that does not exist. With `weighs_outputs` the weights are
 /// [N][K], of outputs: an output of weight 0 asks nothing, its label may be no number, and neither
 /// it nor a sample without another one counts as a right answer; a sample's weight is then the mean
-/// of its outputs'. Throws Error where the loss is no mean over outputs.
+/// of its outputs'. Throws Error if the loss is not a mean over outputs.
 template <class Float>
 StepResult evaluate_loss(Loss loss, std::span<const Float> logits, ConstTensorView labels,
                          std::span<const float> weights, std::int64_t samples, std::int64_t k,

@@ -15,7 +15,7 @@ namespace millrace::nn {
                                                       const CompileOptions& options = {},
                                                       std::uint64_t seed = 0);
 
-/// The part of it behind compile(): allocates the executor and writes the first weights of the
+/// The part of it after compile(): allocates the executor and writes the first weights of the
 /// seed.
 void allocate_initialised(Executor& executor, std::uint64_t seed);
 

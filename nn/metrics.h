@@ -1,8 +1,8 @@
 #pragma once
-// What a classifier gets right, class by class, from its outputs and the labels: confusion matrix,
+// The quality of a classifier, class by class, from its outputs and the labels: confusion matrix,
 // accuracy, top-k, precision, recall, F1 and the area under the ROC curve. Definitions are those of
 // scikit-learn; counts are exact, and so is the area (no thresholds on a grid). Training,
-// `evaluate` and event files have their numbers from here. Weights of samples are not looked at, as
+// `evaluate` and event files take their numbers from here. Weights of samples are ignored, as
 // in Keras's metrics.
 
 #include <millrace/core/bytes.h>

@@ -1,5 +1,5 @@
 #pragma once
-// What a model is: a graph of layers, the preprocessing of its input and the names of its classes,
+// A model: a graph of layers, the preprocessing of its input and the names of its classes,
 // independent of any device. A model is made by ModelBuilder, by the zoo (zoo.h) or from
 // JSON (model_json.h), and turned into operations by graph.h. It holds no weights. The kinds of
 // layers are in layers/, one file each; layers/kinds.h has them all.
@@ -37,14 +37,14 @@ enum class Initializer {
 /// Throws UsageError that lists the names.
 [[nodiscard]] Initializer initializer_named(std::string_view name);
 
-/// What Layer::inputs calls the model's own input. A layer of that name can be no other's input by
-/// name.
+/// The name of the model's input in Layer::inputs. A layer with that name cannot be another's input
+/// by name.
 inline constexpr std::string_view kModelInput = "input";
 
 struct Layer {
   std::string name;  ///< unique in the model; parameters are "<name>.weight", "<name>.bias", ...
   LayerKind kind;
-  /// The layers before it, by name, whose outputs it takes. None: the one right before it, or the
+  /// The earlier layers, by name, whose outputs it takes. None: the previous one, or the
   /// model's input.
   std::vector<std::string> inputs{};
   Initializer initializer = Initializer::glorot_uniform;
@@ -53,17 +53,17 @@ struct Layer {
   friend bool operator==(const Layer&, const Layer&) = default;
 };
 
-/// The order of the channels that a model sees: its weights know one of them.
+/// The order of the channels of a model's input, which its weights fix.
 enum class ChannelOrder { rgb, bgr };
 
 /// How pixels become the input of the model: turned as EXIF's orientation says, put on `background`
-/// where they are transparent, resized with `filter` to the model's height and width, put in
+/// if they are transparent, resized with `filter` to the model's height and width, put in
 /// `order`, then x = pixel * scale, in this order (ImageDataGenerator's):
 ///   samplewise_center     x -= mean of the whole sample
 ///   samplewise_deviation  x /= population deviation of the whole sample + 1e-6
 ///   mean, deviation       x = (x - mean[c]) / deviation[c], by channel of `order`
 ///   whiten                x = x W, the sample as one row (ZCA)
-/// Columns of a table are no pixels: where nothing is said they are taken as they are, scale 1.
+/// Columns of a table are not pixels: by default they are taken unchanged, scale 1.
 /// Functions about it are in preprocessing.h.
 struct Preprocessing {
   std::string filter = "bilinear";  ///< a filter of image/filter.h
@@ -76,13 +76,13 @@ struct Preprocessing {
   /// W, [F][F] for samples of F elements, symmetric; with `whiten`. Too large for JSON: weight
   /// files hold it beside the weights. Null until it is fitted or loaded. Compared by identity.
   std::shared_ptr<const std::vector<float>> whitening{};
-  bool exif_orientation = false;       ///< false: as they are stored, but TIFF as it says
+  bool exif_orientation = false;       ///< false: as stored, except TIFF, which is always turned
   std::optional<Colour> background{};  ///< none: transparency is dropped
 
   friend bool operator==(const Preprocessing&, const Preprocessing&) = default;
 };
 
-/// A model. Plain data; validate() (called by the builder and by readers) says whether it is one.
+/// A model. Plain data; validate() (called by the builder and by readers) checks it.
 struct Model {
   std::string name;
   Shape input;  ///< of one sample: {height, width, channels} or {features}
@@ -99,23 +99,23 @@ struct Model {
 
 /// A parameter (or running statistic) of a model and its place in the flat arenas.
 struct Parameter {
-  std::string name;  ///< PyTorch's words: weight, bias, running_mean, running_var
+  std::string name;  ///< PyTorch's names: weight, bias, running_mean, running_var
   /// Dense [out][in], convolution [out][in / groups][rows][columns], others [C].
   Shape shape;
   Role role = Role::kernel;
   int layer = 0;                         ///< index into Model::layers
   std::int64_t offset = 0;               ///< elements from the start of the arena
   std::int64_t fan_in = 0, fan_out = 0;  ///< of the layer's kernel; 0 for batch norm
-  float first = 0;                       ///< what it begins with; see ParameterShape
+  float first = 0;                       ///< its first value; see ParameterShape
   std::int64_t groups = 1;               ///< likewise
   bool trainable = true;
 };
 
-/// Of each layer the places in Model::layers of those whose outputs it takes, -1 for the model's
-/// input. Throws Error that names the layer where an input is no layer before it.
+/// For each layer the places in Model::layers of its inputs, -1 for the model's
+/// input. Throws Error that names the layer if an input is not a layer before it.
 [[nodiscard]] std::vector<std::vector<int>> input_layers(const Model& model);
 
-/// One LayerShape a layer. Throws Error naming the layer where shapes do not fit ("layer 3 'conv2':
+/// One LayerShape a layer. Throws Error naming the layer if shapes do not fit ("layer 3 'conv2':
 /// a 3x3 window does not fit into 2x2").
 [[nodiscard]] std::vector<LayerShape> infer_shapes(const Model& model);
 
@@ -123,12 +123,12 @@ struct Parameter {
 [[nodiscard]] std::vector<std::vector<Shape>> input_shapes(const Model& model,
                                                            const std::vector<LayerShape>& layers);
 
-/// What a table says of a layer.
+/// A layer in a summary table.
 struct LayerSummary {
   Shape output;                 ///< of one sample
   std::int64_t parameters = 0;  ///< elements, running statistics included
   std::int64_t trainable_parameters = 0;
-  std::int64_t flops = 0;  ///< forward, one sample, dense and convolution kernels alone;
+  std::int64_t flops = 0;  ///< forward, one sample, only dense and convolution kernels;
                            ///< a multiply-add counts as two
 };
 
@@ -158,9 +158,9 @@ struct BatchNorm;
 struct Conv2D;
 struct MaxPool2D;
 
-/// Builds a model layer by layer, each on the one before:
+/// Builds a model layer by layer, each after the last:
 ///   Model m = ModelBuilder("mlp", {28, 28, 1}).flatten().dense(500).relu().dense(10).build();
-/// Branches begin at the same place, and what comes next takes all their ends:
+/// Branches have the same input, and the next layer takes all their outputs:
 ///   const auto wide = [](ModelBuilder& b) { b.conv(8, 1); };
 ///   const auto deep = [](ModelBuilder& b) { b.conv(8, 1).relu().conv(8, 3, Padding::same); };
 ///   builder.branches({wide, deep}).concat();
@@ -171,8 +171,8 @@ class ModelBuilder {
   ModelBuilder& conv(std::int64_t filters, std::int64_t size = 3, Padding padding = Padding::valid,
                      Pair stride = 1, bool bias = true);
   ModelBuilder& conv(const Conv2D& options);
-  /// A filter for each channel of what is there, which reads that channel alone. Throws Error if
-  /// that is no image.
+  /// One filter for each channel of the last layer, which reads only that channel. Throws Error if
+  /// its output is not an image.
   ModelBuilder& depthwise_conv(std::int64_t size = 3, Padding padding = Padding::valid,
                                Pair stride = 1, bool bias = true);
   ModelBuilder& max_pool(Pair size = 2, Pair stride = 0);  ///< stride 0: size
@@ -203,9 +203,9 @@ class ModelBuilder {
   ModelBuilder& upsample(std::int64_t rows = 2, std::int64_t columns = 2);
   ModelBuilder& add(LayerKind kind);
   using Branch = std::function<void(ModelBuilder&)>;
-  /// A branch that appends nothing is the place where they begin.
+  /// A branch without layers passes its input on.
   ModelBuilder& branches(const std::vector<Branch>& branches);
-  ModelBuilder& add();       ///< the sum of the ends
+  ModelBuilder& add();       ///< the sum of the branches
   ModelBuilder& concat();    ///< their channels side by side
   ModelBuilder& multiply();  ///< their product: of two of one shape, or of an image and [channels]
   /// x + branch(x), and shortcut(x) + branch(x).

@@ -1,5 +1,5 @@
 #pragma once
-// A model as a drawing.
+// A model as a drawing of its graph.
 
 #include <millrace/nn/model.h>
 

@@ -1,5 +1,5 @@
 #pragma once
-// A model as JSON, to be read by people and kept in the metadata of a weight file.
+// A model as readable JSON, also for the metadata of a weight file.
 
 #include <millrace/nn/model.h>
 

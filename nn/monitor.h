@@ -1,8 +1,8 @@
 #pragma once
 // What callbacks watch: a figure of an epoch by its name, whether more of it is better, and whether
-// a value is better than the best so far. And what they decide when it no longer gets better: to
-// stop, or to lower the learning rate; the decisions of Keras's EarlyStopping and
-// ReduceLROnPlateau, epoch by epoch, without the training around them.
+// a value is better than the best so far. And their decisions when it no longer improves: to
+// stop, or to lower the learning rate, as Keras's EarlyStopping and
+// ReduceLROnPlateau do, epoch by epoch, without the training around them.
 
 #include <cstdint>
 #include <optional>
@@ -31,7 +31,7 @@ enum class Direction { automatic, min, max };
 struct EarlyStoppingOptions {
   Direction direction = Direction::min;
   double min_delta = 0;
-  /// So many epochs in a row without an improvement end training. 0 and 1 both stop at the first
+  /// This many epochs in a row without improvement end training. 0 and 1 both stop at the first
   /// one, but never after the first epoch of a run.
   std::uint32_t patience = 0;
   std::optional<double> baseline{};    ///< patience also runs out while this is not beaten

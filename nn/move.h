@@ -1,5 +1,5 @@
 #pragma once
-// Moves of images that change no pixel, for devices that make them while they read an image.
+// Moves of images that change no pixel, which devices apply while they read an image.
 
 #include <cstdint>
 

@@ -1,6 +1,6 @@
 #pragma once
-// Optimizers as one pass over flat arenas, so that an update knows nothing of layers. What each of
-// them does is in optimizers/, one file a rule.
+// Optimizers as one pass over flat arenas, so that an update does not depend on layers. The rules
+// are in optimizers/, one file each.
 
 #include <millrace/nn/optimizers/optimizers.h>
 

@@ -1,11 +1,11 @@
 #pragma once
-// In which numbers an engine computes: a policy of the engine, not a property of a model.
+// The precision in which an engine computes: a policy of the engine, not a property of a model.
 //
 // With fp16 and bf16 these are rounded to 16 bits, to nearest even, once where an operation writes
 // them: the input, the working copies of kernels and biases, activations, gradients of activations,
 // and gradients of parameters. These stay float32: the parameters themselves (the master copy),
 // batch norm's scale, shift and statistics, sums inside an operation, the logits, the loss, the
-// optimizer's state and update. A convolution or dense layer with its bias and the ReLU behind it
+// optimizer's state and update. A convolution or dense layer with its bias and the ReLU after it
 // rounds once. fp16 multiplies the loss by a scale (loss_scale.h).
 
 #include <millrace/core/shape.h>

@@ -28,7 +28,7 @@ void check_whitening(const Preprocessing& preprocessing, std::int64_t features) 
   if (features > kMostWhitenedFeatures) {
     const auto n = static_cast<std::uint64_t>(features);
     throw Error(concat("preprocessing.whiten: a sample of ", features,
-                       " elements wants a matrix of ", features, " x ", features, " numbers (",
+                       " elements needs a matrix of ", features, " x ", features, " numbers (",
                        Bytes{4 * n * n}, "); the limit is ", kMostWhitenedFeatures, " elements"));
   }
   if (preprocessing.whitening == nullptr) return;
@@ -66,7 +66,7 @@ const char* to_string(ChannelOrder order) noexcept {
 Preprocessing preprocessing_named(std::string_view name, std::int64_t channels) {
   if (std::find(kFamilies.begin(), kFamilies.end(), name) == kFamilies.end()) {
     throw UsageError(
-        concat("there is no preprocessing '", name, "'; known: caffe, tf, torch, rescale"));
+        concat("unknown preprocessing '", name, "'; known: caffe, tf, torch, rescale"));
   }
   if (name == "rescale") return {};
   if (name == "tf") {
@@ -74,7 +74,7 @@ Preprocessing preprocessing_named(std::string_view name, std::int64_t channels) 
             .mean = std::vector<float>(static_cast<std::size_t>(channels), 1.0F)};
   }
   if (channels != 3) {
-    throw UsageError(concat("preprocessing '", name, "' wants RGB images, not ", channels,
+    throw UsageError(concat("preprocessing '", name, "' needs RGB images, not ", channels,
                             channels == 1 ? " channel" : " channels"));
   }
   if (name == "caffe") {
@@ -140,10 +140,10 @@ void check_preprocessing(const Preprocessing& preprocessing, const Shape& sample
     throw Error("preprocessing.deviation: expected positive numbers");
   }
   if (preprocessing.order == ChannelOrder::bgr && (sample.rank() != 3 || channels != 3)) {
-    throw Error(concat("preprocessing.order: bgr wants images of 3 channels, not ", sample));
+    throw Error(concat("preprocessing.order: bgr needs images of 3 channels, not ", sample));
   }
   if (preprocessing.samplewise_deviation && !preprocessing.samplewise_center) {
-    throw Error("preprocessing.samplewise_deviation: wants samplewise_center too");
+    throw Error("preprocessing.samplewise_deviation: needs samplewise_center too");
   }
   if (needs_whole_samples(preprocessing) && sample.rank() != 3) {
     throw Error(

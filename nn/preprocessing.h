@@ -1,6 +1,6 @@
 #pragma once
-// What there is to know of a model's Preprocessing: the ones that families of pretrained weights
-// want, whether it can be right, and in which form samples travel under it. The arithmetic itself
+// Functions of a model's Preprocessing: those that families of pretrained weights
+// need, whether one is valid, and the form of samples under it. The arithmetic itself
 // is in nodes/cast.h and nodes/standardize.h.
 
 #include <millrace/nn/model.h>
@@ -27,10 +27,10 @@ inline constexpr std::int64_t kMostWhitenedFeatures = 4096;
 
 /// `numbers` for images that are read as `reading` has it: its filter, orientation and background.
 [[nodiscard]] Preprocessing with_reading_of(const Preprocessing& reading, Preprocessing numbers);
-/// Where nothing is said: pixels are divided by 255, columns of a table are taken as they are.
+/// By default pixels are divided by 255, and columns of a table are taken unchanged.
 [[nodiscard]] Preprocessing default_preprocessing(const Shape& sample);
 
-/// For people, in one line: "caffe: BGR, minus 103.939,116.779,123.68".
+/// In one readable line: "caffe: BGR, minus 103.939,116.779,123.68".
 [[nodiscard]] std::string describe(const Preprocessing& preprocessing);
 
 [[nodiscard]] const char* to_string(ChannelOrder order) noexcept;  ///< "rgb"

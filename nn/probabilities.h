@@ -1,6 +1,6 @@
 #pragma once
 // From a model's outputs to probabilities of its classes: a model that ends in neither softmax nor
-// sigmoid gives logits. What is measured, predicted and monitored goes by the probabilities.
+// sigmoid gives logits. Measuring, predicting and monitoring use the probabilities.
 
 #include <cstddef>
 #include <span>

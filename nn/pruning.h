@@ -31,8 +31,8 @@ struct PruneSchedule {
   std::optional<std::uint64_t> end_step{};  ///< none: no end; polynomial needs one
   std::uint64_t frequency = 100;
   double power = 3.0;  ///< polynomial
-  /// tfmot's clock to the letter: the first batch sees step 1, so that step 0 never comes, and an
-  /// end that is no multiple of the frequency from the beginning gets no mask. Otherwise
+  /// exactly tfmot's clock: the first batch sees step 1, so that step 0 never comes, and an
+  /// end that is not a multiple of the frequency from the beginning gets no mask. Otherwise
   /// end_step always gets one, with exactly the final sparsity.
   bool keras_compat = false;
 };
@@ -44,7 +44,7 @@ void validate(const PruneSchedule& schedule);
 /// Whether a mask is made at this step.
 [[nodiscard]] bool makes_mask(const PruneSchedule& schedule, std::uint64_t step) noexcept;
 
-/// The last mask of a run of so many updates, if it makes one.
+/// The last mask of a run of this many updates, if it makes one.
 [[nodiscard]] std::optional<std::uint64_t> last_mask(const PruneSchedule& schedule,
                                                      std::uint64_t updates) noexcept;
 
@@ -77,7 +77,7 @@ float prune_smallest(std::span<const float> weights, std::size_t count, std::spa
 /// Thread-safe.
 float keep_above_threshold(std::span<const float> weights, float sparsity, std::span<float> mask);
 
-/// Throws Error that names the parameter where a weight is NaN: no magnitude is the smallest then.
+/// Throws Error that names the parameter if a weight is NaN: no magnitude is the smallest then.
 void check_prunable(const std::string& parameter, std::span<const float> weights);
 
 /// The parameters that are pruned, in the order of the arena: trainable kernels of dense and

@@ -1,6 +1,6 @@
 #pragma once
-// What is known by name: the library's own, and behind it what a program adds. Kinds of layers,
-// losses and update rules each have one such list.
+// Lists of what is known by name: the library's entries, then those that a program adds. Kinds of
+// layers, losses and update rules each have one.
 
 #include <millrace/core/error.h>
 
@@ -25,7 +25,7 @@ class Registry {
   Registry(const char* what, std::deque<Entry> library)
       : what_(what), entries_(std::move(library)) {}
 
-  /// The place of the entry, which it gets the first time. Throws UsageError where the name is
+  /// The place of the entry, which it gets the first time. Throws UsageError if the name is
   /// another type's, or none that can stand in a list and in a file.
   std::size_t add(const Entry& entry) {
     const std::string_view name = entry.name();

@@ -1,6 +1,6 @@
 #pragma once
 // The learning rate as a function of the step: the schedules of Keras and PyTorch in their own
-// formulas, each behind an optional linear warm-up. Pure functions; training calls them once a
+// formulas, each after an optional linear warm-up. Pure functions; training calls them once a
 // step.
 
 #include <cstdint>
@@ -62,7 +62,7 @@ struct ScheduleOptions {
 /// Throws UsageError that names the first option out of its range.
 void validate(const ScheduleOptions& options);
 
-/// The rate of a step, counted from 0 (Keras's iterations before their increment; PyTorch's calls
+/// The rate of a step, counted from 0 (Keras's `iterations` before their increment; PyTorch's calls
 /// of scheduler.step()). Requires options that validate() accepts.
 [[nodiscard]] double learning_rate(const ScheduleOptions& options, double base, std::uint64_t step);
 

@@ -66,7 +66,7 @@ std::vector<std::vector<int>> input_layers(const Model& model) {
       }
       if (found == places.end() && name != kModelInput) {
         throw Error(concat("layer ", here, " '", layer.name, "': its input '", name,
-                           "' is no layer before it"));
+                           "' is not a layer before it"));
       }
       inputs.push_back(found == places.end() ? -1 : found->second);
     }

@@ -70,7 +70,7 @@ class HeadReader {
       std::string known;
       for (const std::string_view one : kActivations) known += concat(", ", one);
       refuse(word, concat("known: gap, flatten, batch_norm, dropout:RATE", known,
-                          ", dense:UNITS with one of these activations behind it, as in "
+                          ", dense:UNITS with one of these activations after it, as in "
                           "dense:64:relu, or without, and dense at the end"));
     }
     builder_.add(layer_kind(name).value());
@@ -81,7 +81,7 @@ class HeadReader {
     T value{};
     const char* const end = text.data() + text.size();
     const auto read = std::from_chars(text.data(), end, value);
-    if (read.ec != std::errc{} || read.ptr != end) refuse(word, "expected a number behind ':'");
+    if (read.ec != std::errc{} || read.ptr != end) refuse(word, "expected a number after ':'");
     return value;
   }
 

@@ -1,6 +1,6 @@
 #pragma once
-// Who makes and who reads the values of a graph: what engines ask before they fuse operations or
-// use memory again.
+// Which operations make and read the values of a graph: engines need that to fuse operations and
+// reuse memory.
 
 #include <millrace/nn/graph.h>
 
@@ -23,8 +23,8 @@ class ValueUses {
   }
   /// The last operation that reads it, as an index into Graph::ops; 0 if there is none.
   [[nodiscard]] std::size_t last_use(ValueId id) const;
-  /// If a ReLU alone reads the value, forward: that operation. Whoever makes the value can do its
-  /// work at once and make op->y() instead. Else null.
+  /// If a ReLU alone reads the value, forward: that operation. The operation that makes the value
+  /// can do its work at once and make op->y() instead. Else null.
   [[nodiscard]] const Op* relu_of(ValueId id) const;
   /// The same for a ReLU or a ReLU6: both are 0 below 0, and their ceiling is that of the second.
   struct Rectifier {

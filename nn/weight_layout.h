@@ -1,6 +1,6 @@
 #pragma once
-// In which order other libraries keep weights, and where those numbers go in ours: dense [out][in],
-// convolution [out][in][rows][columns], the inputs behind a flatten as [row][column][channel].
+// The order of weights in other libraries, and their places in Millrace's: dense [out][in],
+// convolution [out][in][rows][columns], the inputs after a flatten as [row][column][channel].
 
 #include <millrace/nn/model.h>
 
@@ -33,7 +33,7 @@ void place(const WeightLayout& layout, std::int64_t first, std::span<const float
 
 /// One shape a layer: of the image whose flattened pixels its parameters belong to, so that their
 /// order differs between libraries; without dimensions for other layers. These are a dense layer or
-/// a batch norm behind flatten, with nothing but activations and dropout between.
+/// a batch norm after flatten, with nothing but activations and dropout between.
 [[nodiscard]] std::vector<Shape> flattened_images(const Model& model);
 
 /// Throws Error that names the first layer with parameters whose inputs are a flattened image in

@@ -1,6 +1,6 @@
 #pragma once
-// How a sliding window lies over an image: the arithmetic that convolutions and poolings of all
-// engines share. All of it is thread-safe.
+// The places of a sliding window over an image: the arithmetic that convolutions and poolings of
+// all engines share. All of it is thread-safe.
 
 #include <cstdint>
 #include <string>

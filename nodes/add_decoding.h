@@ -1,10 +1,10 @@
 #pragma once
-// From the numbers of samples to batches in host memory: the stages that read, decode, change and
-// gather samples, in one call, for whoever composes a graph.
+// From the numbers of samples to batches in host memory: the stages that read, decode, augment and
+// gather samples, in one call, for your own graph.
 //
 //   auto host = p.pool<HostBatch>("host batches", 3, HostBatchFactory{.sample = {150, 150, 3}});
-//   auto batches = add_decoding(p, host, DirectoryReader(SampleSet::all(photos), {}, {.epochs =
-//   5}),
+//   DirectoryReader reader(SampleSet::all(photos), {}, {.epochs = 5});
+//   auto batches = add_decoding(p, host, reader,
 //                               {.sample = {150, 150, 3},
 //                                .on_bad_image = skip(),
 //                                .augment = AugmentOptions{.horizontal_flip = true}});
@@ -29,9 +29,9 @@ struct DecodingOptions {
   nn::Preprocessing preprocessing{};
   DecoderOptions decoder{};  ///< bounds; orientation and background are those of `preprocessing`
   OnError on_bad_image = fail();
-  std::shared_ptr<LostSamples> lost{};      ///< told of each sample; may be null
+  std::shared_ptr<LostSamples> lost{};      ///< records each sample; may be null
   std::optional<AugmentOptions> augment{};  ///< of training samples; none: without that stage
-  std::uint64_t seed = 0;                   ///< of what augmentation draws
+  std::uint64_t seed = 0;                   ///< of augmentation
 };
 
 /// list - decode - augment - standardize (if the preprocessing looks at whole samples) - batch,
@@ -40,14 +40,14 @@ struct DecodingOptions {
 Stream<Lease<HostBatch>> add_decoding(Pipeline& pipeline, const Pool<HostBatch>& host,
                                       DirectoryReader reader, const DecodingOptions& options);
 
-/// The same behind a source of one's own: decode - augment - standardize - batch. `validation` may
-/// be null where no batch is of that phase.
+/// The same after your own source: decode - augment - standardize - batch. `validation` may
+/// be null if no batch is of that phase.
 Stream<Lease<HostBatch>> add_decoding(Pipeline& pipeline, Stream<Ticket> tickets,
                                       std::shared_ptr<const Dataset> training,
                                       std::shared_ptr<const Dataset> validation,
                                       const DecodingOptions& options);
 
-/// The part of it behind decoding, for rows that are written by somebody else (each_row.h):
+/// The part of it after decoding, for rows that other stages write (each_row.h):
 /// augment - standardize - batch.
 Stream<Lease<HostBatch>> add_batching(Pipeline& pipeline, Stream<Ticket> samples,
                                       const DecodingOptions& options);

@@ -1,6 +1,6 @@
 #pragma once
 // From batches in host memory to batches that an engine's steps can read: the stages that copy and
-// cast, in one call, for whoever composes a graph.
+// cast, in one call, for your own graph.
 //
 //   auto inputs = add_upload(p, batches,
 //                            {.batches = {.engine = engine, .sample = model.input, .capacity = 32},
@@ -26,7 +26,7 @@ struct UploadOptions {
   std::optional<nn::Preprocessing> preprocessing{};
   int slots = kDeviceBatches;
   AugmentOptions moves{};  ///< of resident images, see CopyToDevice::move_as()
-  std::uint64_t seed = 0;  ///< of what they draw
+  std::uint64_t seed = 0;  ///< of these changes
 };
 
 /// device slot - copy - cast, over a pool of device batches of the stages' own. Throws UsageError

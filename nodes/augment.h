@@ -1,5 +1,5 @@
 #pragma once
-// Random changes to training images, in place, that leave their meaning alone. The options are
+// Random changes of training images, in place, that keep their meaning. The options are
 // those of image/augmentation.h.
 
 #include <millrace/image/augmentation.h>
@@ -11,8 +11,8 @@ namespace millrace {
 
 /// A node: Ticket -> the same Ticket. Changes valid images {H, W, C} of training batches only:
 /// first the padded crop, then Keras's changes in its order, then later ones. Samples count 0 to
-/// 255; of uint8 batches they are rounded once, of float32 batches not. What it draws is a function
-/// of (seed, pass, position in the pass), whatever thread does it.
+/// 255; of uint8 batches they are rounded once, of float32 batches not. Its random choices are a
+/// function of (seed, pass, position in the pass), whatever thread does it.
 class Augment {
  public:
   /// `sample` is the shape of the images to come: scratch() is computed from it. Throws

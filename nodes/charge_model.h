@@ -1,5 +1,5 @@
 #pragma once
-// The memory of a model in the budget of the pipeline that trains it or evaluates with it.
+// Charges the memory of a model to the budget of the pipeline that trains it or evaluates with it.
 
 #include <millrace/nn/engine.h>
 #include <millrace/pipeline/pipeline.h>
@@ -11,7 +11,7 @@
 namespace millrace {
 
 /// Charges the parts of a compiled model (nn::Executor::memory) to the pipeline's budget. Does
-/// nothing where the engine has memory of its own, which no pipeline's budget counts.
+/// nothing if the engine has its own memory, which no pipeline's budget counts.
 void charge_model(Pipeline& pipeline, const nn::Engine& engine,
                   const std::vector<nn::MemoryLine>& lines);
 

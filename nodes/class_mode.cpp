@@ -20,16 +20,16 @@ const char* to_string(ClassMode mode) noexcept {
 ClassMode class_mode_named(std::string_view name) {
   const auto found = std::find(kNames.begin(), kNames.end(), name);
   if (found == kNames.end()) {
-    throw UsageError(concat("there is no class mode '", name,
-                            "'; known: binary, categorical, sparse, input, none"));
+    throw UsageError(
+        concat("unknown class mode '", name, "'; known: binary, categorical, sparse, input, none"));
   }
   return static_cast<ClassMode>(found - kNames.begin());
 }
 
 void check_class_mode(ClassMode mode, std::int64_t classes) {
   if (mode != ClassMode::binary || classes == 2) return;
-  throw UsageError(concat("class mode binary tells two classes apart, the data have ", classes,
-                          "; sparse and categorical tell any number"));
+  throw UsageError(concat("class mode binary is for two classes; the data have ", classes,
+                          "; sparse and categorical take any number"));
 }
 
 bool has_labels(ClassMode mode) noexcept {

@@ -1,5 +1,5 @@
 #pragma once
-// In which form a model is told what a sample is: Keras's class_mode.
+// The form of the labels that a model learns from: Keras's class_mode.
 
 #include <cstdint>
 #include <string_view>
@@ -23,7 +23,7 @@ void check_class_mode(ClassMode mode, std::int64_t classes);
 
 /// Whether samples have the numbers of their classes.
 [[nodiscard]] bool has_labels(ClassMode mode) noexcept;
-/// HostBatch::target_width for so many classes.
+/// HostBatch::target_width for this many classes.
 [[nodiscard]] std::int64_t target_width(ClassMode mode, std::int64_t classes) noexcept;
 
 }  // namespace millrace

@@ -58,7 +58,7 @@ void draw(std::span<const float> input, const ImageView& cell, const Inverse& in
 ContactSheet contact_sheet(std::span<const float> inputs, std::int64_t samples, const Shape& sample,
                            const nn::Preprocessing& preprocessing) {
   if (sample.rank() != 3 || (sample[2] != 1 && sample[2] != 3)) {
-    throw UsageError(concat("contact sheet: samples of ", sample, " are no images to look at"));
+    throw UsageError(concat("contact sheet: samples of ", sample, " are not images"));
   }
   MILLRACE_CHECK(
       samples >= 1 && static_cast<std::int64_t>(inputs.size()) >= samples * sample.elements(),

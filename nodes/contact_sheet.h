@@ -1,6 +1,6 @@
 #pragma once
-// Samples as a network will see them, side by side in one image, for people to look at before
-// they train for hours on images that are grey, cropped wrong or upside down.
+// Samples as a network will see them, side by side in one image, to look at before
+// training for hours on images that are grey, wrongly cropped or upside down.
 
 #include <millrace/nn/model.h>
 

@@ -1,5 +1,5 @@
 #pragma once
-// Brings a batch to where the engine's steps read it. On a CPU that is handing over a pointer.
+// Brings a batch to where the engine's steps read it. On a CPU it only passes a pointer.
 
 #include <millrace/image/augmentation.h>
 #include <millrace/nn/engine.h>

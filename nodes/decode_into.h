@@ -23,7 +23,7 @@ namespace millrace {
 
 /// A node: Ticket -> the same Ticket. A sample that cannot be decoded becomes a hole (valid stays
 /// 0) under skip(), and ends the run under fail(); its neighbours are not lost with it. `lost`,
-/// which may be null, is told of each sample. Images in float32 batches are the decoded bytes,
+/// which may be null, records each sample. Images in float32 batches are the decoded bytes,
 /// 0..255, as floats.
 ///
 /// Each copy has a decoder of its own; scratch() is the most that one holds. Large images take

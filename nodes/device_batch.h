@@ -16,7 +16,7 @@ struct DeviceBatch {
   Shape sample;  ///< of the model's input
   /// The samples, where the engine has memory of its own; else null.
   std::unique_ptr<nn::DeviceInput> device;
-  Buffer input;   ///< float32 [capacity][sample], normalised; empty where there is a `device`
+  Buffer input;   ///< float32 [capacity][sample], normalised; empty if there is a `device`
   Buffer labels;  ///< int32 [capacity], or float32 [capacity][K]; in host memory
   std::int64_t target_width = 0;  ///< K; 0: labels are numbers of classes
   bool learns_input = false;      ///< the target is the input itself; `labels` is then not used
@@ -33,7 +33,7 @@ struct DeviceBatch {
 
   /// For its pool: a batch that was dropped before Cast gives the host batch back.
   void recycle() noexcept { host.reset(); }
-  /// As an engine wants it.
+  /// As an engine takes it.
   [[nodiscard]] nn::Batch view() const;
 };
 

@@ -31,8 +31,8 @@ struct SampleSet {
 struct ReaderOptions {
   std::int64_t batch = 32;
   std::uint32_t epochs = 1;
-  /// 0: an epoch is one pass, and its last batch may be short. Otherwise so many full batches from
-  /// an endless stream that is shuffled anew at each pass.
+  /// 0: an epoch is one pass, and its last batch may be short. Otherwise this many full batches
+  /// from an endless stream that is shuffled again at each pass.
   std::uint32_t steps_per_epoch = 0;
   bool drop_last = false;  ///< a pass: leave out its last batch of training where that is short
   std::uint32_t limit_batches = 0;  ///< at most so many batches a phase; 0: all
@@ -48,7 +48,7 @@ struct ReaderOptions {
   std::uint32_t rank = 0, world = 1;
   std::uint32_t ticket_samples = 16;  ///< most samples of a ticket; see ticket_samples()
   ReaderPosition start{};             ///< the first batch: BatchTag::next of the last one before it
-  /// Set by somebody else: no further batch is wanted (early stopping). May be empty.
+  /// Set from outside: no further batch is needed (early stopping). May be empty.
   std::shared_ptr<const std::atomic<bool>> finished{};
   /// The weight in the loss of training samples of each class, by label; empty: all 1.
   std::vector<float> class_weights{};

@@ -18,17 +18,17 @@ struct FitOptions {
   bool deviation = false;  ///< and deviation by channel
   bool zca = false;        ///< and the whitening matrix; uint8 images only
   double zca_epsilon = 1e-6;
-  std::uint32_t samples = 0;  ///< so many, spread evenly over the set; 0: all
+  std::uint32_t samples = 0;  ///< this many, spread evenly over the set; 0: all
   OnError on_bad_image = fail();
   DecoderOptions decoder{};  ///< bounds; images are read as the preprocessing has it
   int threads = 0;           ///< 0: the cores one may use
   Bytes budget{};            ///< 0: no limit
-  Watch watch{};             ///< told the count of samples so far
+  Watch watch{};             ///< gets the number of samples so far
   StallWatch stall{};
 };
 
 /// The preprocessing with its mean, deviation and whitening replaced by those of the samples (by
-/// none where they are not asked for; whatever is, the mean is): of samples before augmentation,
+/// none if they are not asked for; whatever is, the mean is): of samples before augmentation,
 /// times its scale, in its order of channels, whatever its samplewise steps (Keras fits to the
 /// same). `deviation` is the population's + 1e-6. For features of tables, each feature is a
 /// channel. The result does not depend on the number of threads.

@@ -17,7 +17,7 @@ namespace millrace {
 /// What a batch is for. Validation batches are neither shuffled nor augmented nor learned from.
 enum class Phase : std::uint8_t { training, validation };
 
-/// Where a batch of a run begins: what a reader needs to go on from there.
+/// Where a batch of a run begins: what a reader needs to resume there.
 struct ReaderPosition {
   Phase phase = Phase::training;
   std::uint32_t epoch = 0;
@@ -42,8 +42,8 @@ struct BatchTag {
   bool ends_phase = false;  ///< the last batch of its phase
   bool ends_epoch = false;  ///< the last batch of its epoch
   bool ends_run = false;    ///< the last batch of all
-  /// Where the batch behind it begins; within a group of batches (ReaderOptions::accumulate) where
-  /// the group began, since half of one cannot be gone on with.
+  /// Where the next batch begins; within a group of batches (ReaderOptions::accumulate) where
+  /// the group began, since a run cannot resume within one.
   ReaderPosition next{};
 
   static constexpr std::uint32_t kUnknownSteps = std::numeric_limits<std::uint32_t>::max();
@@ -54,7 +54,7 @@ struct BatchTag {
 /// after the batcher all rows in use are valid.
 ///
 /// A source stamps `size` and, where batches are trained on, `tag`; where tickets are gathered by
-/// the Batcher, it or a stage behind it stamps `valid` of each row in use too. What is left out is
+/// the Batcher, it or a later stage stamps `valid` of each row in use too. What is left out is
 /// an Error that names it, in the stage that needs it: a slot that comes back forgets its stamps.
 ///
 /// Thread safety: tickets name disjoint rows, so stages may work on one batch concurrently.
@@ -79,7 +79,7 @@ struct HostBatch {
   BatchTag tag;
 
   static constexpr std::uint8_t kNotStamped = 2;
-  /// For its pool: the next source must stamp the batch anew.
+  /// For its pool: the next source must stamp the batch again.
   void recycle() noexcept;
   [[nodiscard]] std::int64_t capacity() const noexcept {
     return static_cast<std::int64_t>(labels.size());

@@ -1,5 +1,5 @@
 #pragma once
-// A folder of class folders as a range of batches, for programs that want to loop themselves:
+// A folder of class folders as a range of batches, for programs with their own loop:
 //
 //   for (const Lease<HostBatch>& batch : image_folder("photos", {.size = 150, .batch = 32})) {
 //     step(batch->rows(), batch->labels);

@@ -1,5 +1,5 @@
 #pragma once
-// Which samples a run could not read and left out, so that it can say at its end when that was a
+// Which samples a run could not read and left out, so that it can warn at its end if those are a
 // whole class, or many.
 
 #include <millrace/core/bytes.h>
@@ -26,7 +26,7 @@ class LostSamples {
   void note(Phase phase, std::uint32_t index, bool is_lost) noexcept;
   [[nodiscard]] Bytes bytes() const noexcept;
 
-  /// How many of a set's samples were tried in vain, and lines for people: the classes of which
+  /// How many of a set's samples could not be read, and lines for the user: the classes of which
   /// none could be read, and a share above a tenth. `what` names the set: "training images".
   [[nodiscard]] std::uint64_t count(const SampleSet& set, Phase phase) const;
   [[nodiscard]] std::vector<std::string> warnings(const SampleSet& set, Phase phase,

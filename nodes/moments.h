@@ -1,6 +1,6 @@
 #pragma once
-// Sums over samples from which a mean, a deviation and a whitening matrix are made. Adding samples
-// needs no second pass, and the samples are not kept.
+// Sums over samples for a mean, a deviation and a whitening matrix. Adding samples
+// needs no second pass, and samples are not kept.
 
 #include <millrace/core/bytes.h>
 #include <millrace/core/shape.h>

@@ -70,7 +70,7 @@ void Row::finish() const {
   const std::int64_t width = batch_->target_width;
   if (width == 0 || notes_->has_target) return;
   if (!notes_->has_label) {
-    throw Error("batches have targets, and neither target() nor label() of the row was told");
+    throw Error("batches have targets, and neither target() nor label() of the row was called");
   }
   const auto label = batch_->labels[row_];
   if (label >= width) {

@@ -1,6 +1,6 @@
 #pragma once
 // The steps of a model's preprocessing that look at whole samples: centring and standardising each
-// sample, and ZCA whitening. Behind augmentation, on all threads; the cast then only copies.
+// sample, and ZCA whitening. After augmentation, on all threads; the cast then only copies.
 
 #include <millrace/nn/model.h>
 #include <millrace/nodes/host_batch.h>

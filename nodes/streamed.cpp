@@ -21,7 +21,7 @@ const char* name_of(Phase phase) {
 }  // namespace
 
 void refuse_end(const StreamStart& start, std::uint64_t samples) {
-  throw Error(concat("cannot go on behind sample ", start.begin, " of pass ", start.pass + 1,
+  throw Error(concat("cannot resume after sample ", start.begin, " of pass ", start.pass + 1,
                      " of the ", name_of(start.phase), " stream: it ends after ", samples,
                      "; it has changed since the run began"));
 }
@@ -75,7 +75,7 @@ Bytes StreamCursor::payload(int slots, std::int64_t capacity) const {
   const std::int64_t rows = options_.batch > 0 ? options_.batch : capacity;
   if (rows == 0) {
     throw UsageError(
-        "payload: say StreamedOptions::batch too, since the pool does not tell how many samples a "
+        "payload: set StreamedOptions::batch too, since the pool does not know how many samples a "
         "slot holds");
   }
   const bool drops = options_.drop_last && options_.steps_per_epoch == 0;

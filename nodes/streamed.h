@@ -51,10 +51,10 @@ struct Rows {
 /// which is then not copied), or a callable `std::optional<T>()`. For training it is given the
 /// pass: the epoch, or with StreamedOptions::steps_per_epoch how often the stream was begun before.
 /// A stream of validation that is empty means that there is no such phase. The streams of a phase
-/// must not depend on the streams before, so that a run can go on in the middle of one: it is begun
-/// anew there, and what was trained on before is pulled and dropped. A factory with a third
-/// argument, `make(phase, epoch, std::uint64_t begin)`, goes there itself: it leaves out the first
-/// `begin` samples.
+/// must not depend on the streams before, so that a run can resume in the middle of one: it is
+/// begun again, and samples that were trained on before are pulled and dropped. A factory with a
+/// third argument, `make(phase, epoch, std::uint64_t begin)`, goes there itself: it leaves out the
+/// first `begin` samples.
 ///
 /// Stamps size, tag, passes and positions, and index with the position; a row has label -1, weight
 /// 1 and targets 0 until somebody says more, who also stamps `valid`, as EachRow does. An epoch
@@ -65,8 +65,8 @@ struct Rows {
 ///
 /// The same stream and options: the same batches, whatever the threads. Throws UsageError for
 /// options that cannot be; in the run Error for a phase without samples, for one that ends before
-/// where the run goes on, and for samples that hold more than StreamedOptions::payload, where
-/// detail::payload_of() can tell: of ranges of bytes, of types with a member `bytes` that is one,
+/// where the run resumes, and for samples that hold more than StreamedOptions::payload, where
+/// detail::payload_of() knows: of ranges of bytes, of types with a member `bytes` that is one,
 /// and of those with a function `payload_bytes(const T&)` in their namespace.
 template <class Make>
 class Streamed {

@@ -13,8 +13,8 @@ namespace millrace {
 struct StreamedOptions {
   std::int64_t batch = 0;  ///< samples of a batch; 0: what a slot holds
   std::uint32_t epochs = 1;
-  /// 0: an epoch ends where its stream ends, and its last batch may be short. Otherwise so many
-  /// full batches; a stream that ends within an epoch is begun anew, as the next pass.
+  /// 0: an epoch ends where its stream ends, and its last batch may be short. Otherwise this many
+  /// full batches; a stream that ends within an epoch is begun again, as the next pass.
   std::uint32_t steps_per_epoch = 0;
   /// Where an epoch ends with its stream: leave out its last batch of training if that is short.
   bool drop_last = false;
@@ -30,7 +30,7 @@ struct StreamedOptions {
   /// So many training batches from the first of an epoch on make one update, and the last group of
   /// an epoch is what is left: nn::CompileOptions::accumulate.
   std::uint32_t accumulate = 1;
-  /// Set by somebody else: no further batch is wanted (early stopping). May be empty.
+  /// Set from outside: no further batch is needed (early stopping). May be empty.
   std::shared_ptr<const std::atomic<bool>> finished{};
 };
 

@@ -6,7 +6,7 @@
 
 namespace millrace {
 
-/// As the result of a stage's body: `item` goes on once `ended` has ended, and is the stage's
+/// As the result of a stage's body: `item` continues once `ended` has ended, and is the stage's
 /// failure if that brings an error. Meanwhile no thread waits. Items may end out of order; what
 /// follows sees the order of the source again. A run that is stopped waits for what has begun.
 ///

@@ -116,8 +116,8 @@ class Pipeline {
   /// copied for each run; a Generator, and what else cannot be copied, runs once, and
   /// another run() is a UsageError. A factory that cannot be copied is itself called again.
   ///
-  /// `bound.begin` is what a factory is told; to begin elsewhere than at 0 needs one. A run that
-  /// was stopped, failed or left early says where to go on, with the same items in all:
+  /// `bound.begin` is the argument of a factory; to begin elsewhere than at 0 needs one. A run that
+  /// was stopped, failed or left early says where to resume, with the same items in all:
   ///
   ///   slots(4, *report.stage("lines").next)
   template <class F>
@@ -144,7 +144,7 @@ class Pipeline {
   }
 
   /// A stage: `Out body(const In&)`, with an optional Context& after it. A body that returns
-  /// optional<Out> may keep an item from going on; one that returns Pending<Out> has begun work
+  /// optional<Out> may end an item; one that returns Pending<Out> has begun work
   /// that ends elsewhere, see pending.h. A node that holds scratch memory says so with `Bytes
   /// scratch() const`; it is charged once per concurrent call. What its copies share, `Bytes
   /// shared_scratch() const`, is charged once.

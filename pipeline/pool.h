@@ -182,7 +182,7 @@ std::int64_t slot_capacity(const F& make) {
 }  // namespace detail
 
 /// A fixed number of T, made once; what a T holds stays in it from lease to lease. A T with a
-/// member `void recycle() noexcept` is told when its slot becomes free: there it drops what must
+/// member `void recycle() noexcept` is called when its slot becomes free: there it drops what must
 /// not outlive the lease, such as leases of other pools. The handle is cheap to copy; copies are
 /// the same pool.
 ///

@@ -23,8 +23,8 @@ namespace millrace {
 /// step of the iterator; items that wait for the loop hold theirs too. Errors of the run are thrown
 /// by the next step (StageError). A stop request ends the loop, and report() says so as that of
 /// Pipeline::run() does. Leaving the loop early stops the run; the destructor drains it and does
-/// not throw. Where to go on, StageReport::next, counts the items that the loop was given. In the
-/// report the loop is the stage 'range', busy while it has an item; a StageWatch is not told of it.
+/// not throw. Where to resume, StageReport::next, counts the items that the loop was given. In the
+/// report the loop is the stage 'range', busy while it has an item; a StageWatch does not see it.
 ///
 /// Thread safety: one thread loops. Move-only; whatever is asked of one that was moved from is a
 /// UsageError.

@@ -69,7 +69,7 @@ std::string Report::text() const {
     }
   }
   for (const StageReport& s : stages) {
-    if (stopped && s.next) out << "to go on: " << s.name << " from item " << s.next->items << '\n';
+    if (stopped && s.next) out << "to resume: " << s.name << " from item " << s.next->items << '\n';
   }
   for (const std::string& reason : skipped) out << "skipped: " << shown(reason) << '\n';
   if (trace_events_lost > 0)

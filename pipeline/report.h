@@ -26,12 +26,12 @@ struct StageReport {
   double blocked_s = 0;       ///< sources: waiting for a free slot
   double p50_ms = 0, p99_ms = 0, max_ms = 0;  ///< of one call; quantiles within 5 %
   std::uint64_t peak_queue = 0;               ///< most items waiting or in work at a time
-  std::uint64_t peak_in_flight = 0;  ///< most items whose work had begun and went on elsewhere
+  std::uint64_t peak_in_flight = 0;  ///< most items whose work had begun and continued elsewhere
   double device_s = 0;               ///< what that work took on a device, by its own clock
   std::uint64_t emitted = 0;         ///< sources: how many items came out, in this run
-  /// Sources of slots(): where to go on, counted as `begin` was. All items before it have gone the
-  /// whole way; a run that came to its end has none behind it. Of those behind it some may have
-  /// come through too, where stages work on several items at a time, or the source feeds several
+  /// Sources of slots(): where to resume, counted as `begin` was. All items before it have passed
+  /// all stages; a run that came to its end has none after it. Of those after it some may have
+  /// passed too, where stages work on several items at a time, or the source feeds several
   /// ends.
   std::optional<Position> next{};
 };

@@ -61,7 +61,7 @@ struct OnError {
 inline constexpr int kAllThreads = 0;
 
 /// Options of a stage. With concurrency n, up to n calls run at a time, each on a copy of the
-/// callable of its own, so a node may keep scratch memory. State that items share wants concurrency
+/// callable of its own, so a node may keep scratch memory. State that items share needs concurrency
 /// 1: a node that has such state says so with a member `static constexpr bool is_serial = true`.
 struct Stage {
   std::string name{};
@@ -107,11 +107,11 @@ class Context {
   [[nodiscard]] bool is_stopping() const noexcept { return stop_.stop_requested(); }
   [[nodiscard]] const std::stop_token& stop_token() const noexcept { return stop_; }
   /// Says that a part of the item (one sample of many) cannot be used. Under skip() it is counted
-  /// and reported and the body goes on without it; under fail(), or over the limit, this throws
+  /// and reported and the body continues without it; under fail(), or over the limit, this throws
   /// Error.
   void skip(const std::string& what) { skip_(what); }
   /// Says which part of the item the body works on from now on, by a number below 2^64 - 1. Costs a
-  /// store. If the run stalls, whoever watches is told the part: the number, or what the node's
+  /// store. If the run stalls, the StallWatch reports the part: the number, or what the node's
   /// `std::string part_name(std::uint64_t) const` makes of it, called from another thread.
   void begin_part(std::uint64_t part) noexcept {
     if (part_ != nullptr) part_->store(part + 1, std::memory_order_relaxed);

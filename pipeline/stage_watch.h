@@ -1,5 +1,5 @@
 #pragma once
-// Somebody who is told when the bodies of stages begin and end: for profilers that show ranges.
+// Called when the bodies of stages begin and end: for profilers that show ranges.
 
 #include <string>
 

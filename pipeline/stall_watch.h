@@ -1,5 +1,5 @@
 #pragma once
-// Somebody who is told when a run does not move any more: a reader that waits for a dead disk, a
+// Reports a run that does not move any more: a reader that waits for a dead disk, a
 // lease that never comes back.
 
 #include <functional>

@@ -36,7 +36,7 @@ class Stream {
 };
 
 /// The bound of a source that needs no pool: how many of its items may be under way at a time. And
-/// where in its data it begins, which a factory `make(Position)` is told.
+/// where in its data it begins, the argument of a factory `make(Position)`.
 struct Slots {
   int count;
   Position begin{};

@@ -1,7 +1,7 @@
 #pragma once
 // Deciding between steps: callbacks that may stop training, change the learning rate or the
-// weights. They run on the engine's thread, so nothing moves while they think; what only watches
-// (files, progress) belongs into the Logger instead, beside the next step.
+// weights. They run on the engine's thread, so training waits for them; code that only watches
+// (files, progress) belongs into the Logger instead, which runs during the next step.
 
 #include <millrace/training/snapshot.h>
 #include <millrace/training/train_step.h>
@@ -44,7 +44,7 @@ using Callbacks = std::vector<std::shared_ptr<Callback>>;
 /// infinite.
 [[nodiscard]] std::shared_ptr<Callback> stop_on_nan();
 
-/// A node for the engine's thread, behind the step and what belongs to it: StepRecord -> the same.
+/// A node for the engine's thread, after the step and its PruneStep: StepRecord -> the same.
 /// Calls the callbacks in their order and keeps the history of epochs.
 class Decide {
  public:

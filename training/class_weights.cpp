@@ -31,7 +31,7 @@ std::size_t class_named(std::string_view name, const std::vector<std::string>& c
   for (std::size_t i = 0; i < std::min(classes.size(), kListed); ++i) {
     known += (i == 0 ? "" : ", ") + classes[i];
   }
-  throw UsageError(concat("class weights: there is no class '", name, "'; classes: ", known,
+  throw UsageError(concat("class weights: unknown class '", name, "'; classes: ", known,
                           classes.size() > kListed ? ", ..." : ""));
 }
 
@@ -68,7 +68,7 @@ std::vector<float> class_weights(std::string_view words, const SampleSet& traini
     }
     const std::string_view name = word.substr(0, equals);
     const std::size_t label = class_named(name, classes);
-    if (is_given[label]) throw UsageError(concat("class weights: '", name, "' comes twice"));
+    if (is_given[label]) throw UsageError(concat("class weights: '", name, "' is given twice"));
     is_given[label] = true;
     weights[label] = weight_of(word.substr(equals + 1), name);
   }

@@ -1,5 +1,5 @@
 #pragma once
-// Weights of classes in the loss, for data that have more of one class than of another.
+// Weights of classes in the loss, for data with unequal classes.
 
 #include <millrace/nodes/directory_reader.h>
 

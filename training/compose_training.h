@@ -1,5 +1,5 @@
 #pragma once
-// The training pipeline, composed in plain sight: the feed's stages - copy - cast - train - log.
+// Composes the training pipeline: the feed's stages - copy - cast - train - log.
 // `train` runs it, `bench train` measures it and its loading half alone.
 
 #include <millrace/pipeline/pipeline.h>
@@ -16,8 +16,8 @@ namespace millrace {
                                         const std::filesystem::path& trace,
                                         Logger::Watchers watchers);
 
-/// The part of it that trains on batches that a graph of one's own makes: copy - cast - train -
-/// log, with its charges. Batches are stamped as a reader of the run's would.
+/// The part of it that trains on the batches of your own graph: copy - cast - train -
+/// log, with its charges. Batches are stamped as the run's reader would.
 void train_on(Pipeline& pipeline, Stream<Lease<HostBatch>> batches, const Training& training,
               Logger::Watchers watchers = {});
 

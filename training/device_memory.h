@@ -1,6 +1,6 @@
 #pragma once
-// Memory of a device that has its own, a GPU, held against what is free there before anything is
-// taken. Where steps read host memory everything is charged to the pipeline's budget instead.
+// Compares the plan for a device with its own memory, a GPU, with what is free there, before
+// anything is allocated. If steps read host memory, the pipeline's budget is charged instead.
 
 #include <millrace/core/bytes.h>
 #include <millrace/nn/engine.h>
@@ -21,12 +21,12 @@ class DeviceMemoryPlan {
  public:
   explicit DeviceMemoryPlan(const nn::Engine& engine) : memory_(engine.device_memory()) {}
 
-  /// Does nothing where steps read host memory.
+  /// Does nothing if steps read host memory.
   void charge(std::string name, std::uint64_t count, Bytes each);
   [[nodiscard]] Bytes charged() const noexcept { return charged_; }
   [[nodiscard]] bool fits() const { return !memory_ || charged_ <= memory_->free; }
 
-  /// The sum, a line a part, as a pipeline's plan prints its own; empty where steps read host
+  /// The sum, a line a part, as a pipeline's plan prints its own; empty if steps read host
   /// memory.
   [[nodiscard]] std::string text() const;
   /// Throws Error with the sum where it is more than the device has free. `largest_batch` then says
@@ -40,7 +40,7 @@ class DeviceMemoryPlan {
   Bytes charged_;
 };
 
-/// The parts of a compiled model, where the device has memory of its own; to a pipeline's budget
+/// The parts of a compiled model, if the device has its own memory; to a pipeline's budget
 /// they go where it has none.
 void charge_model(DeviceMemoryPlan& plan, const std::vector<nn::MemoryLine>& lines);
 

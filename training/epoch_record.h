@@ -1,5 +1,5 @@
 #pragma once
-// What is told of an epoch once its last batch has come: a row of metrics.csv.
+// The figures of an epoch after its last batch: a row of metrics.csv.
 
 #include <millrace/nn/loss.h>
 

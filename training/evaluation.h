@@ -20,7 +20,7 @@ namespace millrace {
 
 struct EvaluationOptions {
   OnePassOptions pass{};
-  nn::MetricsOptions metrics{};  ///< what kind the outputs are is told by the model
+  nn::MetricsOptions metrics{};  ///< the kind of outputs follows from the model
   nn::CompileOptions compile{};  ///< of the loss: which one, smoothing, L2; see OnePass
 };
 
@@ -44,7 +44,7 @@ class EvaluationSession {
   EvaluationSession(std::shared_ptr<const nn::Engine> engine, SavedModel model, SampleSet samples,
                     EvaluationOptions options = {});
 
-  /// Evaluates all samples; `watch` is told how many so far, on the engine's thread. May be called
+  /// Evaluates all samples; `watch` gets their number so far, on the engine's thread. May be called
   /// again. Throws BudgetError before anything is allocated, StageError as Pipeline::run() does.
   [[nodiscard]] Evaluation run(const Watch& watch = {}) const;
 

@@ -60,8 +60,8 @@ void read_record(RunData& run) {
   }
   const CheckpointFolder::Found last = CheckpointFolder(run.run / "checkpoints").last_good();
   if (!last.entry) {
-    throw Error(concat(run.run.string(),
-                       ": tells nothing of its samples (neither data.json nor a checkpoint)"));
+    throw Error(
+        concat(run.run.string(), ": does not record its samples (no data.json and no checkpoint)"));
   }
   run.record.training.samples = last.checkpoint.get<std::string>("data.training");
   run.record.validation.samples = last.checkpoint.get<std::string>("data.validation");
@@ -87,16 +87,16 @@ void check_keeps_share(const RunData& run, const DataLayout& layout, const std::
   const TrainSpec& o = run.spec;
   const auto refuse = [&](const auto&... what) { throw Error(concat(name, ": ", what...)); };
   if (!o.data.validation.empty()) {
-    refuse("kept nothing back, since it validated on other data; measure on those: ",
+    refuse("held nothing out, since it validated on other data; measure on those: ",
            "millrace evaluate ", name, ' ', o.data.validation);
   }
   if (layout.validation) {
-    refuse("kept nothing back of ", layout.train.samples.string(), ", since it validated on ",
+    refuse("held out nothing of ", layout.train.samples.string(), ", since it validated on ",
            layout.validation->samples.string(), "; measure on that: millrace evaluate ", name, ' ',
            data);
   }
   if (!run.record.is_share) {
-    refuse("kept nothing back", o.data.replay > 0 ? " (--replay)" : " (--validation-share 0)",
+    refuse("held nothing out", o.data.replay > 0 ? " (--replay)" : " (--validation-share 0)",
            "; measure on samples that it was not trained on: millrace evaluate ", name, " OTHER");
   }
 }
@@ -160,10 +160,10 @@ const char* difference(const SampleSet& set, const std::vector<std::string>& cla
                        const DataRecord::Prints& before) {
   const std::string now = fingerprint(set, classes);
   if (now != before.samples) {
-    return count_in(now) == count_in(before.samples) ? " of other names or classes" : "";
+    return count_in(now) == count_in(before.samples) ? " with other names or classes" : "";
   }
   const bool is_known = !before.contents.empty();
-  return is_known && contents_print(set) != before.contents ? " that hold something else" : nullptr;
+  return is_known && contents_print(set) != before.contents ? " with other contents" : nullptr;
 }
 
 /// Throws Error if the samples are not those that the run validated on.
@@ -171,9 +171,9 @@ void check_held_out(const EvaluationData& result, const RunData& run,
                     const std::vector<std::string>& classes) {
   const char* const what = difference(result.samples, classes, run.record.validation);
   if (what == nullptr) return;
-  throw Error(concat(result.data, ": is not what ", run.run.string(), " kept a share of (then ",
+  throw Error(concat(result.data, ": is not the data of ", run.run.string(), " any more (then ",
                      count_in(run.record.validation.samples), ", now ", result.samples.size(),
-                     " samples", what, "); what was not trained on cannot be told any more"));
+                     " samples", what, "), so which samples were held out is unknown"));
 }
 
 bool is_training_data(const RunData& run, const DataPart& part) {
@@ -200,9 +200,10 @@ void tell_trained_on(EvaluationData& result, const RunData& run, const nn::Model
     return (is_there || !before.contents.empty()) && difference(these, classes, before) == nullptr;
   };
   const std::string what = unit_of(*set.dataset, set.size());
-  const std::string advice = record.is_share ? concat("; for what it kept back: millrace evaluate ",
-                                                      shown(run.run.native()), " --held-out")
-                                             : ", which says little of new ones";
+  const std::string advice = record.is_share
+                                 ? concat("; for the share that it held out: millrace evaluate ",
+                                          shown(run.run.native()), " --held-out")
+                                 : ", which says little about new ones";
   if (are(set, record.training)) {
     result.trained_on = set.size();
     result.warning =
@@ -252,7 +253,7 @@ EvaluationData open_held_out(const EvaluationRequest& request, const RunData& ru
   if (const std::uint32_t batches = run.spec.data.limit_batches; batches > 0) {
     result.warning = concat("the run validated on its first ",
                             batches == 1 ? "batch" : concat(batches, " batches"),
-                            " alone (--limit-batches), so its val_loss is another");
+                            " only (--limit-batches), so its val_loss differs");
   }
   return result;
 }
@@ -269,8 +270,8 @@ EvaluationData open_evaluation_data(const EvaluationRequest& request, const nn::
   }
   if (request.held_out && !run) {
     throw Error(concat(request.model,
-                       ": lies in no run directory (there is no config.ini beside it), so what was "
-                       "held out is not known"));
+                       ": is not in a run directory (there is no config.ini beside it), so which "
+                       "samples were held out is unknown"));
   }
   if (request.held_out) return open_held_out(request, *run, model, watch);
 
@@ -279,8 +280,8 @@ EvaluationData open_evaluation_data(const EvaluationRequest& request, const nn::
   const DataLayout layout = find_data(request.data);
   check_is_table(request.table, request.data, layout.kind == DataKind::csv);
   if (!layout.validation && run && run->record.is_share && request.part == "validation") {
-    throw Error(concat(request.data, ": has no validation part; for the share that the run kept ",
-                       "back: millrace evaluate ", request.model, " --held-out"));
+    throw Error(concat(request.data, ": has no validation part; for the share that the run held ",
+                       "out: millrace evaluate ", request.model, " --held-out"));
   }
   const ChosenPart part = choose_part(layout, request.part, request.data);
   result.part = part.name;

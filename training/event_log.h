@@ -1,7 +1,7 @@
 #pragma once
 // The curves of a run for TensorBoard: which values are written, under which tags and at which
 // steps. They are those of Keras's TensorBoard callback and of tfmot's PruningSummaries, so that
-// runs of either can be laid over each other. `tensorboard --logdir RUN/events` shows them.
+// runs of either can be overlaid. `tensorboard --logdir RUN/events` shows them.
 
 #include <millrace/io/events.h>
 #include <millrace/training/train_step.h>

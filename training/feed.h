@@ -1,8 +1,8 @@
 #pragma once
 // The ways in which a training run gets its batches: read and decoded as they are needed (files), a
-// few that are fed over and over (replay), all from a device's memory (resident), or from a stream
-// of the program's own (stream). One interface:
-// whoever composes, measures or reports a training asks the feed, and no step can tell them apart.
+// few that are fed over and over (replay), all from a device's memory (resident), or from the
+// program's own stream (stream). One interface, so that composing, measuring and reporting a
+// training, and its steps, are the same for all.
 //
 //   const FileFeed feed({.training = SampleSet::all(photos),
 //                        .order = {.batch = 32, .epochs = 5},
@@ -42,11 +42,11 @@ struct FeedOptions {
   StallWatch stall{};
 };
 
-/// Where a run begins or goes on; as it stands, with the first batch.
+/// Where a run begins or resumes; by default with the first batch.
 struct FeedStart {
   ReaderPosition position{};
   std::uint64_t step = 0;                               ///< training steps before
-  std::shared_ptr<const std::atomic<bool>> finished{};  ///< no further batch is wanted; or null
+  std::shared_ptr<const std::atomic<bool>> finished{};  ///< no further batch is needed; or null
 
   /// Where the state is now.
   [[nodiscard]] static FeedStart of(const TrainingState& state);
@@ -61,13 +61,13 @@ class Feed {
 
   [[nodiscard]] virtual const char* name()
       const noexcept = 0;  ///< "files", "replay", "resident", "stream"
-  /// What load() loads, for people, "the batches to replay"; empty where a run needs nothing
+  /// What load() loads, in words, "the batches to replay"; empty if a run needs nothing
   /// loaded.
   [[nodiscard]] virtual std::string to_load() const { return {}; }
-  /// Before the first run, and again to load anew. `watch` is told how many samples so far. The
-  /// report says what was left out. Throws Stopped, or what a pipeline throws.
+  /// Before the first run, and again to reload. `watch` gets the number of samples so far. The
+  /// report lists what was left out. Throws Stopped, or what a pipeline throws.
   virtual Report load(const Watch& watch);
-  /// What lies loaded, for people; empty where nothing does.
+  /// What is loaded, in words; empty if nothing is.
   [[nodiscard]] virtual std::string describe() const { return {}; }
   /// A line for reports of runs that were not fed from files; else empty.
   [[nodiscard]] virtual std::string remark() const { return {}; }
@@ -82,16 +82,16 @@ class Feed {
   /// Every how many steps results are to be asked for, where that means to wait for a device: so
   /// rarely that it does not show.
   [[nodiscard]] virtual std::int64_t steps_between_results() const { return 50; }
-  /// What it takes of a device's own memory if batches have so many samples.
+  /// The device memory that it takes if batches have this many samples.
   [[nodiscard]] virtual std::vector<Budget::Charge> device_memory(std::int64_t batch) const;
-  /// What else helps where that is too much, ", or ..."; empty where nothing does.
+  /// What else helps where that is too much, ", or ..."; empty if nothing does.
   [[nodiscard]] virtual std::string memory_advice() const { return {}; }
 
   [[nodiscard]] const FeedOptions& options() const noexcept { return *options_; }
   /// The order of samples that have an index. Throws as DirectoryReader does.
   [[nodiscard]] DirectoryReader reader(const FeedStart& from = {}) const;
-  /// Updates of the whole run, of which `order.accumulate` makes one of several batches; where
-  /// nobody knows, the most that there can be.
+  /// Updates of the whole run, of which `order.accumulate` makes one of several batches; if
+  /// unknown, the most that there can be.
   [[nodiscard]] virtual std::uint64_t updates() const;
   /// The sizes of batches that are not full, for programs to be compiled ahead, as far as they are
   /// known.
@@ -102,7 +102,7 @@ class Feed {
  protected:
   explicit Feed(FeedOptions options);
 
-  /// Batches of so many samples, and of one step, on the device; the host's of one step, with
+  /// Batches of this many samples, and of one step, on the device; the host's of one step, with
   /// pixels.
   [[nodiscard]] DeviceBatchFactory batches_on_device(std::int64_t batch) const;
   [[nodiscard]] HostBatchFactory batches_on_host() const;

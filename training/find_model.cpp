@@ -103,7 +103,7 @@ nn::Model describe_model(const std::string& command, const std::string& model, c
   if (is_zoo_name(model) && !std::filesystem::exists(model, ignored)) {
     if (input.rank() == 0 || outputs < 1) {
       throw UsageError(concat(command, ": the model '", model,
-                              "' wants --input HxWxC and the number of its outputs"));
+                              "' needs --input HxWxC and the number of its outputs"));
     }
     return nn::zoo_model(model, input, outputs);
   }

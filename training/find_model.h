@@ -23,7 +23,7 @@ namespace millrace {
 /// Whether the word names a JSON file.
 [[nodiscard]] bool is_json_file(const std::string& model);
 
-/// Whether the word names a run directory: a folder that is no model of the zoo by its name.
+/// Whether the word names a run directory: a folder that is not a model of the zoo by its name.
 [[nodiscard]] bool names_run(const std::string& model);
 
 /// Whether the word names a JSON file that says how pixels become input, or leaves it out. Throws

@@ -1,5 +1,5 @@
 #pragma once
-// How pixels become the model's input: what is said of it, and what is fitted to the data.
+// How pixels become the model's input: as specified, and as fitted to the data.
 
 #include <millrace/nn/model.h>
 #include <millrace/nodes/fit_statistics.h>
@@ -7,7 +7,7 @@
 
 namespace millrace {
 
-/// The option that has the preprocessing fitted to data, "zca"; null where there is none.
+/// The option that has the preprocessing fitted to data, "zca"; null if there is none.
 [[nodiscard]] const char* fitted_option(const ImageSpec& options) noexcept;
 
 /// Sets what is known before data are read: the family's numbers and the samplewise steps. Throws

@@ -1,6 +1,6 @@
 #pragma once
-// Which layers of a Keras file our models have something for, and what happens to those that they
-// have not: a file whose normalisation is left out gives other outputs, and nothing would show it.
+// Which layers of a Keras file have a counterpart in Millrace's models, and what happens to the
+// others: leaving out a normalisation would change outputs without any sign.
 
 #include <millrace/io/weight_file.h>
 #include <millrace/nn/model.h>

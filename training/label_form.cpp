@@ -32,23 +32,23 @@ bool is_in_unit_range(const nn::Preprocessing& p) {
 void check_input_mode(const nn::Model& model) {
   const nn::Preprocessing& p = model.preprocessing;
   if (model.input.rank() != 3) {
-    throw UsageError("--class-mode input is for images, the data are rows of numbers");
+    throw UsageError("--class-mode input is for images; the data are rows of numbers");
   }
   if (!is_in_unit_range(p)) {
     throw UsageError(
         concat("--class-mode input compares outputs with pixels in 0..1; this "
-               "preprocessing gives others: ",
-               nn::describe(p), "; leave it out, or say --preprocessing rescale"));
+               "preprocessing gives other values: ",
+               nn::describe(p), "; leave it out, or give --preprocessing rescale"));
   }
   const nn::Layer& last = model.layers.back();
   if (!last.kind.is<nn::Sigmoid>()) {
     throw UsageError(
-        concat("--class-mode input wants a model that ends in a sigmoid, whose "
+        concat("--class-mode input needs a model that ends in a sigmoid, whose "
                "outputs are in 0..1 as pixels are; this one ends in '",
                last.name, "', ", nn::kind_name(last.kind)));
   }
   if (output_width(model) != model.input.elements()) {
-    throw UsageError(concat("--class-mode input wants an output for each of ",
+    throw UsageError(concat("--class-mode input needs an output for each of ",
                             model.input.elements(), " elements of a sample; the model has ",
                             output_width(model)));
   }
@@ -84,7 +84,7 @@ void fit_to_class_mode(const LabelSpec& o, std::int64_t classes, bool is_own_end
   }
   const std::int64_t wanted = mode == ClassMode::binary ? 1 : classes;
   if (output_width(model) != wanted) {
-    throw UsageError(concat("--class-mode ", to_string(mode), " wants a model with ", wanted, ' ',
+    throw UsageError(concat("--class-mode ", to_string(mode), " needs a model with ", wanted, ' ',
                             plural(wanted, "output"), "; this one has ", output_width(model)));
   }
 }

@@ -1,5 +1,5 @@
 #pragma once
-// In which form a model learns its labels, and how it must end for that.
+// The form in which a model learns its labels, and how it must end for that.
 
 #include <millrace/io/dataset.h>
 #include <millrace/nn/model.h>
@@ -9,15 +9,15 @@
 
 namespace millrace {
 
-/// The outputs that a model of the zoo gets. Throws UsageError where the mode does not fit.
+/// The outputs that a model of the zoo gets. Throws UsageError if the mode does not fit.
 [[nodiscard]] std::int64_t outputs_for(const LabelSpec& options, std::int64_t classes,
                                        const Shape& sample);
 
 /// The mode that was asked for, or the one that the model's outputs speak for.
 [[nodiscard]] ClassMode class_mode_for(const LabelSpec& options, const nn::Model& model);
 
-/// Makes a model end as the mode wants: in a sigmoid to learn its input, unless its end is the
-/// user's own (`is_own_end`). Throws UsageError if its outputs or its preprocessing do not fit the
+/// Makes a model end as the mode requires: in a sigmoid to learn its input, unless the user chose
+/// its end (`is_own_end`). Throws UsageError if its outputs or its preprocessing do not fit the
 /// mode.
 void fit_to_class_mode(const LabelSpec& options, std::int64_t classes, bool is_own_end,
                        nn::Model& model);

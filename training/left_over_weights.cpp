@@ -80,7 +80,7 @@ void check_left_over(const WeightFile& file, const TensorNames& names, const Use
     break;
   }
   const char* const them = left_over.size() == 1 ? "it" : "them";
-  throw Error(concat(file.path().string(), ": the model '", model, "' has nothing for ",
+  throw Error(concat(file.path().string(), ": the model '", model, "' has no counterpart for ",
                      list_of(left_over), " of the file, and would give other outputs without ",
                      them, "; to leave ", them, " out all the same: --ignore-layers ", option));
 }

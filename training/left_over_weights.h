@@ -1,6 +1,6 @@
 #pragma once
-// What a weight file holds for which a model has nothing: without it the model would give other
-// outputs, and nothing would show it.
+// Weights of a file that have no counterpart in a model: without them the model would give other
+// outputs, without any sign.
 
 #include <millrace/io/weight_file.h>
 #include <millrace/training/tensor_names.h>
@@ -19,7 +19,7 @@ struct UsedWeights {
   bool is_whole = false;  ///< all of the model is from the file, which so should hold no more
 };
 
-/// Throws Error that tells how to leave out what is left over. `ignored`: layers and tensors that
+/// Throws Error that says how to leave out what is left over. `ignored`: layers and tensors that
 /// are left out all the same. `model`: its name.
 void check_left_over(const WeightFile& file, const TensorNames& names, const UsedWeights& used,
                      const std::set<std::string_view>& ignored, const std::string& model);

@@ -1,5 +1,5 @@
 #pragma once
-// The end of a training pipeline: hands the records of steps and epochs to whoever watches, beside
+// The end of a training pipeline: passes the records of steps and epochs to watchers, during
 // the next step. It decides nothing.
 
 #include <millrace/training/train_step.h>
@@ -8,7 +8,7 @@
 
 namespace millrace {
 
-/// A sink for a thread of its own (On::blocking): watchers may write files.
+/// A sink for a separate thread (On::blocking): watchers may write files.
 class Logger {
  public:
   struct Watchers {

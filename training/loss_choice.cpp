@@ -72,8 +72,8 @@ std::optional<nn::Loss> evaluated_loss(std::optional<nn::Loss> asked, const nn::
   if (!model.targets.empty()) return loss;
   if (nn::loss_info(loss).takes_class_numbers(output_width(model))) return loss;
   throw UsageError(concat("the run was trained with --loss ", nn::loss_info(loss).option,
-                          ", which compares outputs with numbers, and this measures how classes "
-                          "are told apart; val_loss is in the run's metrics.csv"));
+                          ", which compares outputs with numbers, and this measures "
+                          "classification; val_loss is in the run's metrics.csv"));
 }
 
 bool has_right_answers(std::optional<nn::Loss> loss, const nn::Model& model) {

@@ -9,7 +9,7 @@
 
 namespace millrace {
 
-/// The loss that was asked for; none: that of the model's last layer. Throws UsageError where it
+/// The loss that was asked for; none: that of the model's last layer. Throws UsageError if it
 /// does not fit the end of the model, or the labels that it gets.
 [[nodiscard]] std::optional<nn::Loss> loss_of(std::optional<nn::Loss> loss, const LabelSpec& labels,
                                               const nn::Model& model);

@@ -1,5 +1,5 @@
 #pragma once
-// On what, with how many threads and in how much memory a command or a session computes.
+// The device, threads and memory of a command or a session.
 
 #include <millrace/core/bytes.h>
 #include <millrace/nn/loss_scale.h>

@@ -17,7 +17,7 @@ std::vector<std::string> begun_anew(const CallbackSpec& o, const Monitor& monito
     const bool is_renamed = before->name != monitor.name;
     return {concat(monitor.name, " is watched from here on",
                    is_renamed ? ", not " + before->name : "",
-                   is_renamed ? "" : " in the other direction", ": the best so far begins anew")};
+                   is_renamed ? "" : " in the other direction", ": the best so far is reset")};
   }
   std::vector<std::string> lines;
   const auto is_new = [&](const char* callback) {
@@ -28,7 +28,7 @@ std::vector<std::string> begun_anew(const CallbackSpec& o, const Monitor& monito
   } else if (o.patience && o.restore_best && checkpoint.get<bool>("early_stopping.has_best") &&
              checkpoint.arrays.count("early_stopping.weights") == 0) {
     lines.emplace_back(
-        "--restore-best begins here, with early stopping: weights of epochs before are in "
+        "--restore-best begins here, with early stopping: weights of earlier epochs are in "
         "best.safetensors alone");
   }
   if (o.plateau_patience && is_new("plateau")) {

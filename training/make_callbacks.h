@@ -1,5 +1,5 @@
 #pragma once
-// The callbacks that a spec asks for, and what they watch.
+// The callbacks of a spec, and what they watch.
 
 #include <millrace/nn/model.h>
 #include <millrace/training/callback.h>
@@ -14,8 +14,8 @@ namespace millrace {
 /// What they watch: without a name val_loss, or loss where there is no validation.
 [[nodiscard]] Monitor monitor_of(const CallbackSpec& options, bool has_validation);
 
-/// For a run that goes on: a line for each callback whose best does not come from the checkpoint,
-/// that says why. Requires: the checkpoint says what was watched.
+/// For a resumed run: a line for each callback whose best does not come from the checkpoint,
+/// with the reason. Requires: the checkpoint records what was watched.
 [[nodiscard]] std::vector<std::string> begun_anew(const CallbackSpec& options,
                                                   const Monitor& monitor,
                                                   const Checkpoint& checkpoint);

@@ -1,6 +1,5 @@
 #pragma once
-// What a training run reads, as its spec says: in which order, into which batches, fed in which
-// way.
+// The feed of a training run by its spec: order, batches and kind of feed.
 
 #include <millrace/training/training.h>
 

@@ -1,7 +1,7 @@
 #pragma once
 // Callbacks that watch one figure of each epoch: early stopping, the learning rate on a plateau,
-// keeping the best. What was best is kept in a checkpoint with the name of the figure: a run that
-// goes on with another figure, or with a callback that it did not have, begins its best anew.
+// keeping the best. A checkpoint keeps the best with the name of the figure: a run that
+// resumes with another figure, or with a new callback, resets its best.
 
 #include <millrace/nn/monitor.h>
 #include <millrace/training/callback.h>
@@ -20,7 +20,7 @@ struct Monitor {
   nn::Direction direction = nn::Direction::automatic;  ///< which way is better
 };
 
-/// What track_best() watched when the checkpoint was saved. Nothing where a program wrote it that
+/// What track_best() watched when the checkpoint was saved. Nothing if a program wrote it that
 /// did not say: then callbacks take it for what they watch, unless set_watched() says better.
 [[nodiscard]] std::optional<Monitor> watched(const Checkpoint& checkpoint);
 /// Says it for all callbacks of the checkpoint. Throws UsageError: a name whose direction is not
@@ -30,10 +30,10 @@ void set_watched(const Monitor& monitor, Checkpoint& checkpoint);
 void forget_best(Checkpoint& checkpoint);
 /// How early stopping ended the run of a checkpoint.
 struct EarlyStop {
-  std::uint32_t wait = 0;  ///< epochs in a row without an improvement: more patience goes on
+  std::uint32_t wait = 0;  ///< epochs in a row without improvement: more patience resumes the run
   bool counts = true;      ///< false: another figure is watched now, so there was no best yet
 };
-/// Nothing where it was not early stopping that ended it, or nothing did. `monitor` is what is
+/// Nothing if it was not early stopping that ended it, or nothing did. `monitor` is what is
 /// watched from there on.
 [[nodiscard]] std::optional<EarlyStop> early_stop_of(const Checkpoint& checkpoint,
                                                      const Monitor& monitor);
@@ -41,8 +41,8 @@ struct EarlyStop {
 [[nodiscard]] bool is_same(const Monitor& one, const Monitor& other);
 
 /// Keras's EarlyStopping. With `restores_best` it keeps a copy of the best weights and puts them
-/// back at the end, also where training ran to its last epoch; a best of which the checkpoint holds
-/// no weights begins anew. Options' direction is the monitor's.
+/// back at the end, also if training ran to its last epoch; a best of which the checkpoint holds
+/// no weights is reset. Options' direction is the monitor's.
 /// Throws UsageError, here and below: options out of range, a name whose direction is not known.
 [[nodiscard]] std::shared_ptr<Callback> early_stopping(const Monitor& monitor,
                                                        nn::EarlyStoppingOptions options,

@@ -1,5 +1,5 @@
 #pragma once
-// What evaluation and prediction share: samples that a trained model looks at once, in their order,
+// The common part of evaluation and prediction: one pass over samples, in their order,
 // and the stages that bring them to the engine.
 
 #include <millrace/io/decode.h>
@@ -19,7 +19,7 @@ namespace millrace {
 struct OnePassOptions {
   std::int64_t batch = 32;
   OnError on_bad_image = fail();
-  std::shared_ptr<LostSamples> lost{};  ///< told of each sample; may be null
+  std::shared_ptr<LostSamples> lost{};  ///< records each sample; may be null
   std::uint64_t max_image_pixels = kMaxImagePixels;
   Bytes budget{};   ///< of the pass, the model included where steps read host memory; 0: no limit
   int threads = 0;  ///< of reading and decoding; 0: the cores one may use

@@ -1,6 +1,6 @@
 #pragma once
-// Options, one row each: field, name, unit, help, range, default, what it needs beside it. The
-// command line, recipes, config.ini, the check of a run that goes on and the tables of the manual
+// Options, one row each: field, name, unit, help, range, default, the options that it needs. The
+// command line, recipes, config.ini, the check of a resumed run and the tables of the manual
 // come from the same rows.
 //
 //   void list(OptionList& options, ScheduleSpec& o) {
@@ -9,9 +9,9 @@
 //         .needs("--schedule step", [&o] { return o.kind != ScheduleKind::constant; });
 //   }
 //
-// The default that is shown is what the field has when it is listed; help texts do not repeat it.
-// Names are in small letters with hyphens. Flags are named by what is said of them where they are
-// on, and have a form with "no-" before it; a value that may be absent is taken back by "none".
+// The default is the value of the field when it is listed; help texts do not repeat it.
+// Names are in lower case with hyphens. Flags are named by their effect when they are
+// on, and have a form with "no-" before it; "none" takes back an optional value.
 
 #include <millrace/core/number_range.h>
 #include <millrace/training/option_text.h>
@@ -33,9 +33,9 @@ class Option {
  public:
   /// Without `fits`, the value has no effect; `other` says what it needs, as in "--patience N".
   Option& needs(std::string other, std::function<bool()> fits);
-  /// What stands for a value that is not said, where the field's first one does not tell.
+  /// Describes the default, if the field's first value does not show it.
   Option& by_default(std::string words);
-  /// A run goes on with the same value alone: what was learnt before depends on it.
+  /// A run resumes only with the same value, since what was learnt before depends on it.
   Option& keeps();
   /// It says what the model is, or how samples become its input.
   Option& of_model();
@@ -64,7 +64,7 @@ class Option {
   std::function<void()> reset;                 ///< to what the field was when it was listed
   std::string initial;                         ///< what write() gave then
   [[nodiscard]] bool is_initial() const { return write() == initial; }
-  /// It is said to be off: a flag or value that is taken back needs nothing beside it.
+  /// It is said to be off: a flag or value that is taken back needs nothing else.
   [[nodiscard]] bool is_taken_back() const;
   /// Empty for flags, and where nothing stands for a value that is not said.
   [[nodiscard]] std::string shown_default() const;

@@ -1,6 +1,6 @@
 #pragma once
-// The values of options as text, as they stand on a command line, in recipes and in config.ini:
-// every type of field has one way in and one way out, and what is written reads back equal.
+// The values of options as text, for the command line, recipes and config.ini:
+// every type of field has one reader and one writer, and a written value reads back equal.
 
 #include <millrace/core/bytes.h>
 #include <millrace/core/error.h>
@@ -126,7 +126,7 @@ struct OptionText<Seconds> {
   static std::string write(Seconds value) { return OptionText<double>::write(value.count()); }
 };
 
-/// "none" is no value, and so is an empty text but for a number.
+/// "none" is no value, and neither is an empty text, except for a number.
 template <class T>
 struct OptionText<std::optional<T>> {
   static std::optional<T> read(std::string_view text) {

@@ -44,7 +44,7 @@ std::string hidden_end(const nn::Model& model) {
   const bool hides = end != model.layers.rbegin() && end != model.layers.rend() &&
                      (end->kind.is<nn::Softmax>() || end->kind.is<nn::Sigmoid>());
   if (!hides) return {};
-  return concat("the layer ", quoted(model.layers.back()), " behind the ", nn::kind_name(end->kind),
+  return concat("the layer ", quoted(model.layers.back()), " after the ", nn::kind_name(end->kind),
                 ' ', quoted(*end), " would have the loss take probabilities for logits; make ",
                 quoted(*end), " the last layer");
 }
@@ -88,12 +88,12 @@ std::string outputs_problem(const nn::Model& model) {
   }
   if (last.kind.is<nn::Sigmoid>() && output.elements() > 1) {
     return concat("the sigmoid ", quoted(last), " has ", output.elements(),
-                  " outputs, and several sigmoid outputs want several labels a sample; end the "
+                  " outputs, and several sigmoid outputs need several labels a sample; end the "
                   "model in softmax");
   }
   if (output.elements() != output[-1]) {
     return concat("the layer ", quoted(last), " gives ", output,
-                  ", an image and not classes; put flatten or global_avg_pool behind it");
+                  ", an image and not classes; add flatten or global_avg_pool after it");
   }
   return {};
 }

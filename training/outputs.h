@@ -11,13 +11,13 @@
 
 namespace millrace {
 
-/// What keeps the outputs from being the classes of a sample, with what to do; empty where nothing
+/// What keeps the outputs from being the classes of a sample, with what to do; empty if nothing
 /// does. A softmax of one output, a softmax or sigmoid that is not the end, several sigmoids, an
 /// image: of an autoencoder, or of a convolution that nothing flattens. Of a model with targets: a
 /// softmax, or a sigmoid that is not the end.
 [[nodiscard]] std::string outputs_problem(const nn::Model& model);
 
-/// The same for data of so many classes: the model must have an output for each, or one for two.
+/// The same for data of this many classes: the model must have an output for each, or one for two.
 [[nodiscard]] std::string outputs_problem(const nn::Model& model, std::int64_t classes);
 /// The same for data with these targets: there must be an output for each.
 [[nodiscard]] std::string outputs_problem(const nn::Model& model,
@@ -30,7 +30,7 @@ void check_labels(const nn::Model& model, const Dataset& dataset, const std::str
 [[nodiscard]] std::string list_of_names(const std::vector<std::string>& names);
 
 /// Throws Error, naming the model that a command loaded, for the first of these; with `classes` for
-/// data of more classes than a model without names of its own can tell.
+/// data of more classes than a model without names can have.
 void check_outputs(const nn::Model& model, const std::string& name);
 void check_outputs(const nn::Model& model, const std::string& name, std::int64_t classes);
 

@@ -1,5 +1,5 @@
 #pragma once
-// What a trained model gives for samples, batch by batch while they are read.
+// The outputs of a trained model for samples, batch by batch while they are read.
 //
 //   PredictionSession session(cpu::make_engine(), load_model("run/model.safetensors"), samples);
 //   session.run([&](const Predicted& some) {
@@ -30,8 +30,8 @@ struct Predicted {
   }
 };
 
-/// list - decode - batch - copy - cast - predict - tell. Samples that cannot be read, where
-/// `on_bad_image` leaves them out, are told of by nobody but the report.
+/// list - decode - batch - copy - cast - predict - tell. Samples that cannot be read, if
+/// `on_bad_image` leaves them out, appear only in the report.
 ///
 /// Thread safety: none.
 class PredictionSession {
@@ -40,7 +40,7 @@ class PredictionSession {
   PredictionSession(std::shared_ptr<const nn::Engine> engine, SavedModel model, SampleSet samples,
                     OnePassOptions options = {});
 
-  /// Looks at all samples. `tell` is called on one thread of its own, in the order of the samples,
+  /// Looks at all samples. `tell` is called on one separate thread, in the order of the samples,
   /// beside the next step. May be called again. Throws BudgetError before anything is allocated,
   /// StageError as Pipeline::run() does.
   Report run(std::function<void(const Predicted&)> tell, std::stop_token stop = {}) const;

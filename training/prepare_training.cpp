@@ -30,7 +30,7 @@ void match_classes_of_model(const TrainSpec& o, TrainingData& data) {
     match_model(data, o.data, *known);
   } else if (!data.class_names.empty()) {
     throw UsageError(concat("--class-names gives names to classes that are numbers; ", o.data.path,
-                            " has names of its own"));
+                            " already has names"));
   }
 }
 
@@ -40,8 +40,8 @@ void check_model_file(const std::string& name) {
   std::error_code ignored;
   if (!is_model_description(name) || std::filesystem::exists(name, ignored)) return;
   throw UsageError(concat(name,
-                          ": is not there any more; the run goes on without it where nothing "
-                          "is said of its model, so leave out --model, --scale and the like"));
+                          ": does not exist any more; the run resumes without it if you leave "
+                          "out --model, --scale and other options of the model"));
 }
 
 /// The model of a run that is gone on with, for its data: the files that it was made from are not

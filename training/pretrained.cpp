@@ -56,7 +56,7 @@ std::string Pretrained::report() const {
     const auto unfit = match_.unfit.find(name);
     unfit == match_.unfit.end() ? absent.push_back(name) : differing.push_back(unfit->second);
   }
-  if (!differing.empty()) text += "; of another shape, so begun anew: " + list_of(differing);
+  if (!differing.empty()) text += "; of another shape, so newly initialised: " + list_of(differing);
   if (!absent.empty()) text += "; not in the file: " + list_of(absent);
   if (!match_.left_over.empty()) text += "; left over in the file: " + list_of(match_.left_over);
   if (!match_.prefix.empty()) text += concat("; read without the prefix ", match_.prefix);

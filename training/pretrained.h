@@ -1,7 +1,7 @@
 #pragma once
-// Weights that were trained before, put into a model: from a file of Keras (.h5, .weights.h5), of
+// Loads pretrained weights into a model: from a file of Keras (.h5, .weights.h5), of
 // PyTorch (safetensors, names of torchvision or timm) or of Millrace. What fits is loaded, what the
-// file lacks keeps its first values, and what is left over is told.
+// file lacks keeps its first values, and what is left over is reported.
 
 #include <millrace/io/weight_file.h>
 #include <millrace/nn/model.h>
@@ -20,9 +20,9 @@ namespace millrace {
 
 /// Keras's tensors are matched by place: the n-th convolution with the n-th convolution, and so for
 /// dense layers and batch norms. The others are matched by name; timm's names of VGG's dense layers
-/// are known, and prefixes that wrappers of models put in front of all names (module., model.,
-/// _orig_mod.) are taken off. Kernels are transposed and flattened inputs reordered as the file's
-/// library wants.
+/// are known, and prefixes that wrappers of models put before all names (module., model.,
+/// _orig_mod.) are removed. Kernels are transposed and flattened inputs reordered as the file's
+/// library requires.
 ///
 ///   const Pretrained weights("vgg16.h5", model);
 ///   nn::initialize(model, seed, arena);
@@ -31,16 +31,16 @@ namespace millrace {
 /// Thread safety: none; one thread at a time.
 class Pretrained {
  public:
-  /// Decides what goes where; reads no weights. `layers`: the file is for so many of the model's
-  /// first layers, those behind them (a new head) are left alone.
+  /// Decides what goes where; reads no weights. `layers`: the file is for this many of the model's
+  /// first layers; later ones (a new head) are not touched.
   ///
   /// Throws Error naming the file: it cannot be read, nothing in it fits, or it is of another
   /// model: a tensor is missing or has another shape while one of a later layer fits. Only the last
   /// layers may be missing, and the last one may have another shape: another number of classes. Or
-  /// the file has layers that the model has nothing for, such as a normalisation, a PReLU or an
-  /// activation that is not here, before one that is used: the outputs would be others. Which layer
-  /// comes before which is known where the file is in order; else only what must come behind (dense
-  /// layers, convolutions where no dense layer is used) is left over in peace. Where names match,
+  /// the file has layers without a counterpart in the model, such as a normalisation, a PReLU or an
+  /// activation that is not here, before one that is used: the outputs would differ. Which layer
+  /// comes before which is known if the file is in order; else only what must come last (dense
+  /// layers, convolutions if no dense layer is used) may be left over. Where names match,
   /// nothing may be left over once all of the model is found, unless `layers` says that its head is
   /// new. `options.ignored` names layers that may be left out all the same. Throws UsageError for
   /// options that the file has no use for.
@@ -70,7 +70,7 @@ class Pretrained {
   }
   /// The published model that they are of, "torchvision's VGG16"; empty for others.
   [[nodiscard]] const std::string& known_as() const noexcept { return known_as_; }
-  /// For people, a line or a few: what matched, what is new, what is not used.
+  /// For the user, a line or a few: what matched, what is new, what is not used.
   [[nodiscard]] std::string report() const;
 
  private:

@@ -9,7 +9,7 @@
 
 namespace millrace {
 
-/// A node for the engine's thread, directly behind TrainStep: StepRecord -> the same. Lets the
+/// A node for the engine's thread, directly after TrainStep: StepRecord -> the same. Lets the
 /// pruner work after each update and says in the record what it did: `pruning` when masks were made
 /// and with each epoch, and named_values() in the epoch's record.
 ///

@@ -154,7 +154,7 @@ void Pruner::restore(const Checkpoint& checkpoint) {
   if (rule != kThreshold && rule != kSmallest) {
     throw Error(
         concat("the run prunes by the rule '", rule,
-               "', which this program does not know; go on with the program that began it"));
+               "', which this program does not know; resume it with the program that started it"));
   }
   rule_ = rule == kThreshold ? PruneRule::threshold : PruneRule::smallest;
   made_at_.reset();

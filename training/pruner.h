@@ -1,7 +1,7 @@
 #pragma once
-// Magnitude pruning of a model under training: at the steps of a schedule the masks are made anew
+// Magnitude pruning of a model in training: at the steps of a schedule new masks are made
 // from the weights, and between them the engine's update keeps pruned weights at zero. PruneStep
-// (prune_step.h) calls this behind the training step; a training loop of one's own may call it too.
+// (prune_step.h) calls this after the training step; your own training loop may call it too.
 
 #include <millrace/nn/engine.h>
 #include <millrace/nn/pruning.h>
@@ -34,12 +34,12 @@ struct PruneOptions {
 /// A pruned weight can grow back, as in tfmot: the update right before a mask is made is not
 /// masked, so every weight takes part in the choice with what its gradient made of it; all other
 /// updates are. With PruneSchedule::keras_compat also the clock is tfmot's: the mask of its step s
-/// is made after s - 1 updates, and the masks that are there are applied once more at the end of an
+/// is made after s - 1 updates, and existing masks are applied again at the end of an
 /// epoch, so that a weight cannot grow back across it.
 ///
-/// The rule is part of a checkpoint: a run goes on by the one that it was begun with. Checkpoints
-/// that name none are of programs that had tfmot's alone. A run that was not pruned (is_pruned) can
-/// be from where it goes on: restore() leaves such a pruner as it was made.
+/// The rule is part of a checkpoint: a run resumes with the one that it started with. Checkpoints
+/// that name none are of programs that had only tfmot's. A run that was not pruned (is_pruned) can
+/// be pruned from where it resumes: restore() leaves such a pruner as it was made.
 ///
 /// Requires: the executor was compiled with CompileOptions::masks for a model whose kernels have
 /// the names of the model that this was made for; layers may be frozen or not. Thread safety: none.

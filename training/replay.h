@@ -1,6 +1,6 @@
 #pragma once
-// Feeds a few batches, kept in memory, over and over: no reading, no decoding, no copy. What comes
-// after the input can then be measured as if the input cost nothing.
+// Feeds a few batches, kept in memory, over and over: no reading, no decoding, no copy. Later
+// stages can then be measured as if the input cost nothing.
 //
 //   auto kept = std::make_shared<KeptBatches>();
 //   load.sink(batches, {.name = "keep"}, KeepBatches(kept));    // a pool of as many slots
@@ -47,13 +47,13 @@ struct ReplayOptions {
   std::uint32_t steps = 1;       ///< of an epoch
   std::uint32_t accumulate = 1;  ///< as ReaderOptions has it
   ReaderPosition start{};        ///< the first batch: BatchTag::next of the last one before it
-  /// Set by somebody else: no further batch is wanted (early stopping). May be empty.
+  /// Set from outside: no further batch is needed (early stopping). May be empty.
   std::shared_ptr<const std::atomic<bool>> finished{};
 };
 
 /// A source over a pool of ReplaySlotFactory's slots: batch g of the run is kept batch g modulo
-/// their number, whatever the epoch; there is no validation. What follows cannot tell it from a
-/// DirectoryReader that goes through a data set of just these samples in their order: a pass is one
+/// their number, whatever the epoch; there is no validation. Later stages see the same as from a
+/// DirectoryReader of a data set of just these samples in their order: a pass is one
 /// round of the kept batches.
 ///
 /// The pixels of a batch are shared with the kept one and must not be written to. Throws Error from

@@ -1,5 +1,5 @@
 #pragma once
-// Feeds a training run with its first batches over and over, to measure what comes after the input
+// Feeds a training run with its first batches over and over, to measure training without the input
 // (replay.h). There is no validation.
 
 #include <millrace/training/feed.h>
@@ -13,7 +13,7 @@ namespace millrace {
 
 class ReplayFeed final : public Feed {
  public:
-  /// Replays so many batches. Throws UsageError where an epoch has fewer.
+  /// Replays this many batches. Throws UsageError if an epoch has fewer.
   ReplayFeed(FeedOptions options, std::uint32_t batches);
 
   [[nodiscard]] const char* name() const noexcept override { return "replay"; }

@@ -1,7 +1,7 @@
 #pragma once
 // Samples that stay in a device's memory: they are decoded once, and from then on batches name them
-// by their rows there. Nothing is read, decoded or copied any more, so several training steps may
-// go in one batch.
+// by their rows there. Nothing more is read, decoded or copied, so one batch may hold several
+// training steps.
 //
 //   auto data = std::make_shared<ResidentData>(engine->resident_pixels(shape, DType::u8, samples));
 //   data->pixels->allocate();
@@ -39,7 +39,7 @@ struct ResidentData {
   }
 };
 
-/// A sink of a loading pipeline: writes the samples of each batch behind those that are there.
+/// A sink of a loading pipeline: appends the samples of each batch.
 /// Samples that never come stay left out. Requires: allocate() of the pixels, one batch at a time.
 class KeepResident {
  public:
@@ -54,8 +54,8 @@ class KeepResident {
 struct ResidentOptions {
   std::uint32_t steps = 1;         ///< the most training steps of a batch
   std::uint64_t steps_before = 0;  ///< training steps that were taken before the first batch
-  /// Behind a training step whose number is a multiple of one of these a batch ends, so that what
-  /// acts between steps can act. Zeros are left out.
+  /// A batch ends after a training step whose number is a multiple of one of these, so that
+  /// callbacks can act there. Zeros are ignored.
   std::vector<std::uint64_t> stops{};
 };
 

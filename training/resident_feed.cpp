@@ -138,7 +138,7 @@ std::string ResidentFeed::describe() const {
 
 std::string ResidentFeed::remark() const {
   return concat("data was resident: ", describe(),
-                ", decoded once before the first epoch, which is no part of the times; at most ",
+                ", decoded once before the first epoch, which is not part of the times; at most ",
                 steps_together(), ' ', plural(steps_together(), "step"), " in one go");
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // Feeds a training run from the memory of a device: the samples are decoded once, before the first
-// epoch, and stay there; training then reads nothing, and takes many steps in one go (resident.h).
+// epoch, and stay there; training then reads nothing, and takes many steps in one launch
+// (resident.h).
 
 #include <millrace/training/feed.h>
 #include <millrace/training/resident.h>
@@ -19,10 +20,10 @@ struct ResidentFeedOptions {
 
 class ResidentFeed final : public Feed {
  public:
-  /// With all samples of the run in mind; takes no memory yet. What augmentation does is done on
-  /// the device, anew in each epoch. Throws UsageError for an engine without memory of its own, for
-  /// augmentation that is more than flips and the padded crop, and for any where the preprocessing
-  /// looks at whole samples.
+  /// For all samples of the run; takes no memory yet. Augmentation runs on
+  /// the device, newly in each epoch. Throws UsageError for an engine without its own memory, for
+  /// augmentation other than flips and the padded crop, and for any if the preprocessing
+  /// needs whole samples.
   explicit ResidentFeed(FeedOptions options, ResidentFeedOptions resident = {});
 
   [[nodiscard]] const char* name() const noexcept override { return "resident"; }

@@ -55,7 +55,7 @@ std::string model_of_weights(const ModelSpec& o) {
     return file.string();
   }
   (void)WeightFile(file);  // throws what is better known of a file without weights
-  throw UsageError(concat(file.string(), " holds weights alone; say of which model, as in ",
+  throw UsageError(concat(file.string(), " holds only weights; name their model, as in ",
                           "--model vgg16 --head gap,dense:1024:relu,dense"));
 }
 
@@ -154,7 +154,7 @@ void measure_what_is_watched(TrainSpec& o, const Dataset& training) {
   constexpr std::string_view kOfValidation = "val_";
   if (!watched.starts_with(kOfValidation)) {
     refuse(
-        "there is no such figure; known: loss, accuracy, learning_rate, val_loss, val_accuracy "
+        "unknown figure; known: loss, accuracy, learning_rate, val_loss, val_accuracy "
         "and val_ with a name of --metrics");
   }
   if (o.labels.class_mode == ClassMode::input) {
@@ -188,7 +188,7 @@ TrainSpec resolve(TrainSpec o, const Dataset& training) {
       if (!o.images.channels) o.images.channels = static_cast<int>(input[2]);
       if (*o.images.channels != 1 && *o.images.channels != 3) {
         throw UsageError(
-            concat(model, ": images have 1 or 3 channels, the model wants ", input[2]));
+            concat(model, ": images have 1 or 3 channels, the model needs ", input[2]));
       }
     }
   }

@@ -1,6 +1,6 @@
 #pragma once
-// What is chosen where a spec leaves it open: written into the spec, so that what is told, run and
-// saved is one and the same.
+// Chooses what a spec leaves open and writes it into the spec, so that it is the same when it is
+// printed, run and saved.
 
 #include <millrace/io/class_names.h>
 #include <millrace/io/dataset.h>

@@ -41,7 +41,7 @@ ResumePoint find_resume_point(const RunDirectory& directory) {
     std::string damaged;
     for (const std::string& damage : found.damaged) damaged += concat("; ", damage);
     throw Error(concat(directory.path().string(),
-                       ": holds no checkpoint to go on from; to begin again, give the options "
+                       ": holds no checkpoint to resume from; to start over, give the options "
                        "and --overwrite",
                        damaged));
   }
@@ -95,7 +95,7 @@ std::vector<std::string> complete_files(const RunContents& contents, RunDirector
   try {
     save_best(contents, directory);
   } catch (const Error& error) {
-    return {concat("the best model stays as it is: ", error.what())};
+    return {concat("the best model is unchanged: ", error.what())};
   }
   return {};
 }

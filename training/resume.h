@@ -1,6 +1,5 @@
 #pragma once
-// How a run finds its way back to where it was left: its last good checkpoint, and the files that
-// belong to it.
+// Restores a run from its last good checkpoint and the files that belong to it.
 
 #include <millrace/training/run_files.h>
 #include <millrace/training/run_identity.h>
@@ -12,7 +11,7 @@
 
 namespace millrace {
 
-/// Where a run can be gone on from.
+/// Where a run can resume.
 struct ResumePoint {
   std::filesystem::path file;
   Checkpoint checkpoint;             ///< with empty arrays (read_checkpoint_values)
@@ -26,10 +25,10 @@ struct ResumePoint {
   [[nodiscard]] nn::Model model() const;
 };
 
-/// The newest checkpoint that is whole. Throws Error where there is none.
+/// The newest checkpoint that is whole. Throws Error if there is none.
 [[nodiscard]] ResumePoint find_resume_point(const RunDirectory& directory);
 
-/// Throws Error naming the file where its checkpoint is of another run.
+/// Throws Error naming the file if its checkpoint is of another run.
 void check_same(const RunIdentity& identity, const ResumePoint& point);
 
 /// Puts state and parts back to what the checkpoint says, of which `point` has the values: they win
@@ -40,7 +39,7 @@ void restore(const RunContents& contents, const ResumePoint& point);
 /// Makes the values of the file those of `point`. Throws Error (disk).
 void write_values(const ResumePoint& point);
 
-/// Writes what a run that was killed behind a checkpoint has not written yet: metrics.csv and the
+/// Writes what a run that was killed after a checkpoint has not written yet: metrics.csv and the
 /// models. Requires: restore(). Returns what could not be written and need not stop the run, a line
 /// each. Throws Error (disk).
 std::vector<std::string> complete_files(const RunContents& contents, RunDirectory& directory);

@@ -23,7 +23,7 @@ void begin_pruning(PruningSpec& o, std::uint64_t step) {
   if (!o.begin) o.begin = step;
   if (o.end && *o.end < *o.begin) {
     throw UsageError(concat("--prune-end ", *o.end, ": pruning begins at step ", *o.begin,
-                            ", where the run goes on; give a later one"));
+                            ", where the run resumes; give a later one"));
   }
 }
 
@@ -52,13 +52,12 @@ std::vector<std::string> settle_best(const Training& t, ResumedRun& run) {
   const std::string other_loss = why_other_loss(t, run.before);
   std::vector<std::string> lines;
   if (!other_loss.empty() && now.name.ends_with("loss")) {
-    lines = {
-        concat(now.name, " is another with this ", other_loss, ": the best so far begins anew")};
+    lines = {concat(now.name, " changes with this ", other_loss, ": the best so far is reset")};
   } else {
     lines = begun_anew(t.spec.callbacks, now, checkpoint);
   }
   if (t.pruner != nullptr && !is_pruned(checkpoint)) {
-    lines.emplace_back("pruning begins here: the best so far begins anew");
+    lines.emplace_back("pruning begins here: the best so far is reset");
     forget_best(checkpoint);
   }
   if (!other_loss.empty() && before.name.ends_with("loss")) forget_best(checkpoint);
@@ -77,7 +76,7 @@ std::string what_is_needed(const Training& t, const ResumedRun& run) {
                   run.directory.path().string());
   }
   if (!stop->counts || !o.patience || *o.patience > stop->wait) return {};
-  return concat("to go on, give --patience ", stop->wait + 1, " or more, or none");
+  return concat("to resume, give --patience ", stop->wait + 1, " or more, or none");
 }
 
 }  // namespace
@@ -120,7 +119,7 @@ Resumption resume(const Training& t) {
   result.warnings = complete_files(contents, run.directory);
   if (run.point.has_ended() && run.before.callbacks.restore_best) {
     result.anew.emplace_back(
-        "the run ended with its best weights (--restore-best), and goes on from those");
+        "the run ended with its best weights (--restore-best), and resumes from those");
   }
   return result;
 }

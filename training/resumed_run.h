@@ -1,6 +1,5 @@
 #pragma once
-// A run that is gone on with: what of it stays as it was, what its spec may change, and what is to
-// be said of it.
+// A resumed run: what of it stays, what its spec may change, and what to report.
 
 #include <millrace/training/resume.h>
 #include <millrace/training/training.h>
@@ -20,21 +19,21 @@ struct ResumedRun {
   bool keeps_model = true;  ///< the spec says nothing new of the model: it is the checkpoint's
 };
 
-/// Locks and reads a run, and makes the spec fit it: pruning that it did not have begins where it
-/// goes on. `keeps_model`: see ResumedRun. Throws Error: there is no such run, no checkpoint is
+/// Locks and reads a run, and makes the spec fit it: new pruning begins where it
+/// resumes. `keeps_model`: see ResumedRun. Throws Error: there is no such run, no checkpoint is
 /// whole, or another process writes it; UsageError naming an option.
 [[nodiscard]] std::shared_ptr<ResumedRun> open_resumed(const std::filesystem::path& run,
                                                        bool keeps_model, TrainSpec& spec);
 
 [[nodiscard]] RunContents contents_of(const Training& training);
 
-/// How a run goes on.
+/// How a run resumes.
 struct Resumption {
-  std::uint64_t step = 0;   ///< after which it goes on
+  std::uint64_t step = 0;   ///< after which it resumes
   std::uint32_t epoch = 0;  ///< in which, from 1
-  /// Why nothing is left to train, with what would be needed; empty where the run goes on.
+  /// Why nothing is left to train, with what would be needed; empty if the run resumes.
   std::string why_not{};
-  std::vector<std::string> anew{};      ///< what begins anew with other options, a line each
+  std::vector<std::string> anew{};      ///< what other options reset, a line each
   std::vector<std::string> warnings{};  ///< what could not be written and need not stop the run
 };
 

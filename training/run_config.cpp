@@ -33,7 +33,7 @@ namespace {
 void read_config(const std::filesystem::path& run, OptionList& options) {
   const std::filesystem::path config = run / "config.ini";
   if (!std::filesystem::exists(config)) {
-    throw Error(concat(run.string(), ": holds no run to go on with (no config.ini)"));
+    throw Error(concat(run.string(), ": holds no run to resume (no config.ini)"));
   }
   read_recipe(config, options);
   // Begun before there was such an option, when images were taken as they are stored.

@@ -1,6 +1,6 @@
 #pragma once
-// config.ini of a run directory: the options of the run, so that it can be repeated, gone on with
-// and asked about.
+// config.ini of a run directory: the options of the run, so that it can be repeated, resumed and
+// evaluated.
 
 #include <millrace/training/options/options.h>
 
@@ -9,15 +9,15 @@
 
 namespace millrace {
 
-/// The options as they were chosen, so that the run can be repeated from any folder. A run that
-/// goes on needs no file of weights any more, so that may be gone.
+/// The options as they were chosen, so that the run can be repeated from any folder. A resumed
+/// run needs no file of weights any more, so that may be gone.
 [[nodiscard]] std::string recipe_of(TrainSpec spec, bool goes_on);
 
 /// What a run was, as its config.ini has them. Throws Error or UsageError where that is
 /// missing or damaged.
 [[nodiscard]] TrainSpec spec_of_run(const std::filesystem::path& run);
 
-/// Makes options those of a run that goes on: what its config.ini says, less what has no effect.
+/// Makes options those of a resumed run: those of its config.ini, less those without effect.
 /// Throws as spec_of_run(), and where the folder holds no run.
 void begin_as_run(const std::filesystem::path& run, OptionList& options);
 

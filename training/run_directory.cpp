@@ -56,7 +56,7 @@ FileLock locked(const std::filesystem::path& run, OldRun old) {
   if (old != OldRun::resume) {
     create_folders(run);
   } else if (!std::filesystem::exists(run / "config.ini")) {
-    throw Error(concat(run.string(), ": holds no run to go on with (no config.ini)"));
+    throw Error(concat(run.string(), ": holds no run to resume (no config.ini)"));
   }
   FileLock lock = lock_of(run, old);
   if (lock.state() == FileLock::State::taken) {
@@ -123,7 +123,7 @@ RunDirectory::RunDirectory(std::filesystem::path path, OldRun old, std::size_t k
     if (!files.empty() && old == OldRun::refuse) {
       throw Error(concat(path_.string(),
                          ": holds a run already; choose another --run-dir, "
-                         "--overwrite it, or go on with it: --resume ",
+                         "--overwrite it, or resume it: --resume ",
                          path_.string()));
     }
     for (const std::filesystem::path& file : files) std::filesystem::remove(file);

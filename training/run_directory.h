@@ -1,7 +1,7 @@
 #pragma once
-// The folder that holds all there is to know of a run: config.ini, metrics.csv, model.safetensors,
+// The folder with everything about a run: config.ini, metrics.csv, model.safetensors,
 // best.safetensors, checkpoints, events, report.json, trace.json, algorithms.json, data.json. A
-// file in it (run_marker.h) says what it is, and is locked by the one who writes the run.
+// file in it (run_marker.h) says what it is, and is locked by the process that writes the run.
 
 #include <millrace/io/checkpoint_folder.h>
 #include <millrace/io/file_lock.h>
@@ -19,8 +19,8 @@
 namespace millrace {
 
 /// A new folder for a run, named by the time: "runs/20260131-154500", with "-2", "-3" and so on
-/// behind it where another run has that name. Who makes the folder has the name, so two processes
-/// have two. It is removed again where nothing was put into it.
+/// appended if another run has that name. Whoever creates the folder has the name, so two processes
+/// have two. It is removed again if nothing was put into it.
 class NewRunFolder {
  public:
   /// Below `parent`, which is made too. Throws Error (disk).
@@ -53,7 +53,7 @@ class RunDirectory {
   RunDirectory(std::filesystem::path path, OldRun old, std::size_t keep = 2);
 
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
-  /// False where the file system has no locks: then nothing keeps others from writing the run too.
+  /// False if the file system has no locks: then nothing keeps others from writing the run too.
   [[nodiscard]] bool is_locked() const noexcept { return lock_.state() == FileLock::State::held; }
   [[nodiscard]] std::filesystem::path config_file() const { return path_ / "config.ini"; }
   [[nodiscard]] std::filesystem::path model_file() const { return path_ / "model.safetensors"; }
@@ -70,7 +70,7 @@ class RunDirectory {
   /// What identifies the samples (run_identity.h).
   void write_data(const std::string& record) const;
   /// Appends a line to metrics.csv. A figure that no epoch had before is a new column at the end,
-  /// empty in the lines that are there: the file is written anew. Throws Error (disk), here and
+  /// empty in earlier lines: the file is rewritten. Throws Error (disk), here and
   /// below.
   void write_epoch(const EpochRecord& record);
   /// Makes metrics.csv hold these epochs and no others.

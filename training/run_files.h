@@ -35,7 +35,7 @@ struct RunFileOptions {
 /// The files as watchers of a Logger. Thread safety: none; an observer's thread.
 class RunFiles {
  public:
-  /// `directory` outlives this. Begins the files anew with the epochs that the state has. Throws
+  /// `directory` outlives this. Rewrites the files with the epochs of the state. Throws
   /// Error (disk), here and below.
   RunFiles(RunDirectory& directory, RunContents contents, const RunFileOptions& options);
   /// Of this object, which outlives them.

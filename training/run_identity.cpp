@@ -35,8 +35,8 @@ void RunIdentity::check(const Checkpoint& checkpoint) const {
     const std::string key = "option." + name;
     const std::string before = checkpoint.has(key) ? checkpoint.get<std::string>(key) : value.usual;
     if (before != value.now) {
-      throw Error(concat("the run was begun with --", name, ' ', before, ", not ", value.now,
-                         "; go on with the same"));
+      throw Error(concat("the run was started with --", name, ' ', before, ", not ", value.now,
+                         "; resume with the same"));
     }
   }
   check_average(checkpoint);
@@ -61,8 +61,8 @@ void RunIdentity::check_average(const Checkpoint& checkpoint) const {
         "the run was begun without an average of its weights, which cannot be added to it; leave "
         "--ema out, or begin a new run from its weights");
   }
-  throw Error(concat("the run was begun with --ema ", before,
-                     ema_.empty() ? ", not without" : ", not " + ema_, "; go on with the same"));
+  throw Error(concat("the run was started with --ema ", before,
+                     ema_.empty() ? ", not without" : ", not " + ema_, "; resume with the same"));
 }
 
 // Runs of older programs know nothing of their tables, and divided columns by 255 where a model's
@@ -84,7 +84,7 @@ void RunIdentity::check_model(const std::string& text) const {
   now.preprocessing.scale = before.preprocessing.scale;
   if (now == before) {
     throw Error(concat("the run began with numbers that were multiplied by ",
-                       before.preprocessing.scale, "; go on with --scale ",
+                       before.preprocessing.scale, "; resume with --scale ",
                        json_number(before.preprocessing.scale), ", or begin a new run"));
   }
   throw Error("the model is not the one that the run began with; begin a new run");

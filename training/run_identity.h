@@ -28,7 +28,7 @@ class RunIdentity final : public Saved {
               const SampleSet& validation, const nn::Model& model);
   void save(Checkpoint& checkpoint) const override;
   void restore(const Checkpoint& checkpoint) override { check(checkpoint); }
-  /// Throws Error where the run that is continued is another one; it names the option or what
+  /// Throws Error if the run that is continued is another one; it names the option or what
   /// changed. Needs the checkpoint's values alone.
   void check(const Checkpoint& checkpoint) const;
 
@@ -42,7 +42,7 @@ class RunIdentity final : public Saved {
   std::string model_;
 };
 
-/// The options of a run that it must go on with.
+/// The options with which a run must resume.
 [[nodiscard]] RunIdentity::Options kept_options(const TrainSpec& spec);
 
 }  // namespace millrace

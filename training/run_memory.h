@@ -16,7 +16,7 @@ namespace millrace {
 [[nodiscard]] DeviceMemoryPlan device_memory(const Training& training);
 /// Throws Error, with the largest batch that fits, where the device has less free.
 void check_device_memory(const Training& training);
-/// One line: the run's sum, what is free, and what fp32 and fp16 would take; empty where steps read
+/// One line: the run's sum, what is free, and what fp32 and fp16 would take; empty if steps read
 /// host memory.
 [[nodiscard]] std::string describe_device_memory(const Training& training);
 

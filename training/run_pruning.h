@@ -1,5 +1,5 @@
 #pragma once
-// What pruning comes to in a run, once its steps are known.
+// The schedule of pruning in a run, once its steps are known.
 
 #include <millrace/training/pruner.h>
 #include <millrace/training/train_spec.h>
@@ -11,16 +11,16 @@
 namespace millrace {
 
 /// Fills in what was not said. `steps` are the training steps of the run: a polynomial schedule
-/// ends with the run unless told otherwise. Throws UsageError where the run ends before pruning
+/// ends with the run unless told otherwise. Throws UsageError if the run ends before pruning
 /// begins.
 void choose_pruning(PruningSpec& options, std::uint64_t steps);
 
-/// One line where a run of so many steps ends before its pruning does, or makes no mask at all, and
+/// One line if a run of this many steps ends before its pruning, or makes no mask at all, and
 /// how far it gets; else empty. Requires: choose_pruning().
 [[nodiscard]] std::string unfinished_pruning(const PruningSpec& options, bool keras_compat,
                                              std::uint64_t steps);
 
-/// Nothing where nothing is pruned. Requires: choose_pruning().
+/// Nothing if nothing is pruned. Requires: choose_pruning().
 [[nodiscard]] std::optional<PruneOptions> prune_options(const PruningSpec& options,
                                                         bool keras_compat);
 

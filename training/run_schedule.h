@@ -8,7 +8,7 @@
 
 namespace millrace {
 
-/// Fills in the steps of the schedule: all that follow the warm-up. Throws UsageError where the
+/// Fills in the steps of the schedule: all that follow the warm-up. Throws UsageError if the
 /// schedule would end before it begins, or is over before it changes anything.
 void choose_schedule(TrainSpec& spec, std::uint64_t run_steps);
 

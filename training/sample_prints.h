@@ -1,5 +1,5 @@
 #pragma once
-// What tells the samples of a run from others, so that nothing is said of the wrong ones.
+// Fingerprints of the samples of a run, so that others are not mistaken for them.
 
 #include <millrace/nodes/directory_reader.h>
 
@@ -24,7 +24,7 @@ namespace millrace {
 struct DataRecord {
   struct Prints {
     std::string samples;   ///< fingerprint()
-    std::string contents;  ///< contents_print(), or empty where it is not known
+    std::string contents;  ///< contents_print(), or empty if it is not known
   };
   Prints training, validation;
   bool is_share = false;  ///< validation is a share that was held out of one data set

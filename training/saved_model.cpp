@@ -28,7 +28,7 @@ void check_shape(const SafetensorsFile& file, const std::string& name, const Sha
   if (tensor == nullptr) throw Error(concat(path.string(), ": tensor '", name, "' is missing"));
   if (tensor->shape != wanted) {
     throw Error(concat(path.string(), ": tensor '", name, "' is ", tensor->shape,
-                       ", the model wants ", wanted));
+                       ", the model needs ", wanted));
   }
 }
 

@@ -21,14 +21,14 @@ class Executor;
 /// The name under which a saved model keeps a whitening matrix.
 inline constexpr const char* kWhitening = "preprocessing.whitening";
 
-/// In which order a saved dense layer behind a flatten has its inputs: ours,
+/// The order of the inputs of a saved dense layer after a flatten: Millrace's,
 /// [row][column][channel], or PyTorch's, [channel][row][column], so that PyTorch can use the file.
 /// Both can be loaded.
 enum class FlattenOrder { channels_last, channels_first };
 
 struct SavedModel {
   nn::Model model;
-  std::vector<float> parameters;  ///< as nn::Executor::write(Arena::parameters) wants them
+  std::vector<float> parameters;  ///< as nn::Executor::write(Arena::parameters) takes them
 };
 
 /// Writes beside and renames: the file is whole or not there. A fitted whitening matrix is the
@@ -48,8 +48,8 @@ void save_model(const std::filesystem::path& path, nn::Executor& executor);
 /// The model alone, without its weights. Throws Error as load_model() does.
 [[nodiscard]] nn::Model read_model(const std::filesystem::path& path);
 
-/// What the metadata of a safetensors file say: whether it holds a model of ours, and whether
-/// inputs behind a flatten are in our order, which those of other programs are not.
+/// What the metadata of a safetensors file say: whether it holds a model of Millrace, and whether
+/// inputs after a flatten are in its order, which those of other programs are not.
 [[nodiscard]] bool holds_model(const std::map<std::string, std::string>& metadata);
 [[nodiscard]] bool is_channels_last(const std::map<std::string, std::string>& metadata);
 

@@ -78,7 +78,7 @@ Training prepared(TrainSpec spec, std::optional<StreamedData> stream,
     throw UsageError("no DATA; give a folder that holds one folder of images for each class");
   }
   if (engine == nullptr && !make_engine)
-    throw UsageError("a session wants an engine to train with");
+    throw UsageError("a session needs an engine to train with");
   check_rows(spec);
   check(spec);
   TrainingData data =
@@ -188,7 +188,7 @@ void TrainingSession::check() const {
 
 void TrainingSession::write_into(fs::path directory) {
   if (training_.resumed != nullptr) {
-    throw UsageError("a run that goes on writes into its own directory");
+    throw UsageError("a resumed run writes into its own directory");
   }
   training_.spec.run.directory = std::move(directory);
   check_replaced(training_.spec, false);
@@ -262,8 +262,7 @@ TrainingResult TrainingSession::run_pipeline(std::stop_token stop,
 
 TrainingResult TrainingSession::run(std::stop_token stop, const TrainingWatchers& watchers) {
   const Training& t = training_;
-  if (has_run_)
-    throw UsageError("a session runs once; TrainingSession::resume() goes on with a run");
+  if (has_run_) throw UsageError("a session runs once; TrainingSession::resume() resumes a run");
   check();
   check_csv_log(t.spec);
   has_run_ = true;

@@ -1,6 +1,6 @@
 #pragma once
-// Training as one object: a spec and an engine in, a trained model out. Whoever composes a graph of
-// its own takes train_on(); whoever writes a loop takes an executor (nn/make_executor.h).
+// Training as one object: a spec and an engine in, a trained model out. For your own graph there is
+// train_on(), for your own loop an executor (nn/make_executor.h).
 //
 //   TrainSpec spec{.data = {.path = "PHOTOS"}, .model = {.name = "cnn"}, .epochs = 5};
 //   TrainingSession session(spec, cpu::make_engine());
@@ -29,32 +29,32 @@
 
 namespace millrace {
 
-/// What a training came to.
+/// The result of a training.
 struct TrainingResult {
   Report report;                      ///< of the pipeline
-  std::vector<EpochRecord> epochs{};  ///< with those before a run went on
+  std::vector<EpochRecord> epochs{};  ///< with those before a run was resumed
   bool stopped = false;               ///< by the stop token
-  /// Why it ended before its last epoch, as a callback says, or why nothing was left to train;
+  /// Why it ended before its last epoch, from a callback, or why nothing was left to train;
   /// else empty.
   std::string reason{};
 
-  /// The best epoch by what is monitored, else the last. Throws Error where no epoch was whole.
+  /// The best epoch by the monitored figure, else the last. Throws Error if no epoch is complete.
   [[nodiscard]] const EpochRecord& best() const;
 };
 
-/// Who is told while a session runs. All may be left empty. Those of Logger::Watchers are called on
-/// the observers' thread, beside the next step; the others on the thread of run().
+/// Called while a session runs. All may be empty. Those of Logger::Watchers are called on
+/// the observers' thread, during the next step; the others on the thread of run().
 struct TrainingWatchers {
   std::function<void(const StepRecord&)> on_step{};
   std::function<void(const EpochRecord&)> on_epoch{};
   std::function<void(const Snapshot&, const StepRecord&)> on_snapshot{};
-  SessionWatch before{};  ///< of what is loaded before the first step
-  /// Once that is loaded, with what was left out.
+  SessionWatch before{};  ///< of the work before the first step
+  /// After loading, with what was left out.
   std::function<void(const Report&)> on_loaded{};
-  /// Once the executor has the weights that the run was begun with.
+  /// Once the executor has the run's first weights.
   std::function<void()> on_weights{};
   std::function<void(const Resumption&)> on_resumed{};
-  std::function<void()> on_begin{};  ///< right before the pipeline runs
+  std::function<void()> on_begin{};  ///< just before the pipeline runs
   /// The pipeline has ended or failed: may add to its report, and returns further members of
   /// report.json, name and JSON text.
   std::function<std::vector<std::pair<std::string, std::string>>(Report&)> on_end{};
@@ -64,18 +64,18 @@ struct TrainingWatchers {
 class TrainingSession {
  public:
   /// Opens the data, resolves and compiles; nothing large is allocated and nothing written. Throws
-  /// UsageError for a spec that cannot be meant, Error for data, models or weights that cannot be
+  /// UsageError for an invalid spec, Error for data, models or weights that cannot be
   /// used, Stopped.
   TrainingSession(TrainSpec spec, std::shared_ptr<const nn::Engine> engine,
                   const SessionOptions& options = {});
-  /// With an engine that is made once the spec is resolved.
+  /// The same with an engine that is made once the spec is resolved.
   TrainingSession(TrainSpec spec, const EngineMaker& make_engine,
                   const SessionOptions& options = {});
-  /// The same on a stream, with no DATA in the spec. What is said of the order of samples has no
+  /// The same on a stream, with no DATA in the spec. Options of the order of samples have no
   /// effect: a stream has its own.
   TrainingSession(TrainSpec spec, StreamedData data, std::shared_ptr<const nn::Engine> engine,
                   const SessionOptions& options = {});
-  /// The run in a directory, gone on with; `change` may change its spec, as a command line does
+  /// Resumes the run in a directory; `change` may change its spec, as a command line does
   /// (more epochs, patience, measures, pruning). Throws as open_resumed() too.
   [[nodiscard]] static TrainingSession resume(const std::filesystem::path& run,
                                               std::shared_ptr<const nn::Engine> engine,
@@ -92,24 +92,24 @@ class TrainingSession {
   [[nodiscard]] const Training& training() const noexcept { return training_; }
   /// Stages, and the worst case of memory.
   [[nodiscard]] Plan plan() const;
-  /// Throws BudgetError or Error where the memory that is planned is not there.
+  /// Throws BudgetError or Error if the planned memory is not available.
   void check() const;
-  /// For a spec without a directory, before run(). Throws UsageError for a run that goes on, and
-  /// where the spec's `overwrite` would replace what it begins with.
+  /// For a spec without a directory, before run(). Throws UsageError for a resumed run, and
+  /// if the spec's `overwrite` would replace the files that it starts from.
   void write_into(std::filesystem::path directory);
 
   /// Trains to the last epoch, until a callback ends it, or until `stop`. Throws StageError as
-  /// Pipeline::run() does, Error (disk, a run that is there already), Stopped where `stop` comes
+  /// Pipeline::run() does, Error (disk, an existing run), Stopped if `stop` comes
   /// before the first step; check()'s too.
   TrainingResult run(std::stop_token stop = {}, const TrainingWatchers& watchers = {});
 
   /// Takes memory and writes the first weights, for train_on(); run() does so itself.
   void allocate() const { millrace::allocate(training_); }
 
-  /// Writes the model as it is now; after a run whose callbacks restored the best weights, with
+  /// Writes the current model; after a run whose callbacks restored the best weights, with
   /// those. Requires: run() or allocate(). Throws Error (disk).
   void save(const std::filesystem::path& file) const;
-  /// Null where the spec names no directory, and before run().
+  /// Null if the spec names no directory, and before run().
   [[nodiscard]] RunDirectory* directory() noexcept;
 
  private:
@@ -123,7 +123,7 @@ class TrainingSession {
   bool has_run_ = false;
 };
 
-/// Trains on batches that a graph of one's own makes: see compose_training.h. The session is
+/// Trains on the batches of your own graph: see compose_training.h. The session is
 /// allocated before the pipeline runs, and not run.
 void train_on(Pipeline& pipeline, Stream<Lease<HostBatch>> batches, const TrainingSession& session,
               Logger::Watchers watchers = {});

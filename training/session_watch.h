@@ -1,5 +1,5 @@
 #pragma once
-// What a session tells of the work before it trains or measures, and how it is stopped there.
+// How a session reports its work before it trains or measures, and how it is stopped there.
 
 #include <millrace/io/watch.h>
 #include <millrace/pipeline/stall_watch.h>
@@ -20,7 +20,7 @@ struct SessionWatch {
   /// A line that should be known and is no error: files that were left out, algorithms that go with
   /// a run.
   std::function<void(const std::string& line)> on_note{};
-  /// A line that tells what goes wrong and does not stop the work: a file that cannot be read.
+  /// A line about a problem that does not stop the work: a file that cannot be read.
   std::function<void(const std::string& line)> on_warning{};
   /// A line about a run that does not move any more (StallWatch).
   std::function<void(const std::string& line)> on_stall{};

@@ -1,5 +1,5 @@
 #pragma once
-// Copies of a training run at a moment, for observers that write files beside the next step.
+// Copies of a training run at a moment, for observers that write files during the next step.
 
 #include <millrace/pipeline/pool.h>
 #include <millrace/training/training_state.h>

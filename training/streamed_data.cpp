@@ -65,7 +65,7 @@ void check_steps(const TrainSpec& o) {
                            : is_polynomial && !o.pruning.end ? "--prune-end"
                                                              : nullptr;
   if (open == nullptr) return;
-  refuse("an epoch ends where its stream ends, so nobody knows the steps of the run; give ", open,
+  refuse("an epoch ends where its stream ends, so the steps of the run are unknown; give ", open,
          " or --steps-per-epoch");
 }
 

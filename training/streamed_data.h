@@ -1,8 +1,8 @@
 #pragma once
 // A stream as the data of a training session: samples that have no index and no folder.
 //
-//   TrainingSession session({.model = {.name = "cnn:8,16:32"}, .epochs = 5, .steps_per_epoch =
-//   100},
+//   const TrainSpec spec{.model = {.name = "cnn:8,16:32"}, .epochs = 5, .steps_per_epoch = 100};
+//   TrainingSession session(spec,
 //                           streamed_data({.sample = {24, 24, 1}, .classes = {"disc", "square"}},
 //                                         shapes, [](const Drawing& d, Row row) { d.draw(row); }),
 //                           cpu::make_engine());
@@ -24,7 +24,7 @@
 
 namespace millrace {
 
-/// What is told of a stream, since nobody looks into it before it runs.
+/// Facts of a stream, which cannot be read from it before it runs.
 struct StreamFacts {
   Shape sample;                      ///< {height, width, 1 or 3}: u8; {features}: f32
   std::vector<std::string> classes;  ///< their names, by label
@@ -39,7 +39,7 @@ struct StreamFacts {
 
 /// A stream and how its samples become rows; streamed_data() makes one.
 struct StreamedData {
-  /// What a run wants of it.
+  /// What a run asks of it.
   struct Request {
     StreamedOptions options;
     OnError on_error;

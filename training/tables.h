@@ -1,5 +1,5 @@
 #pragma once
-// How a command's table is read: as it was asked, and as the model's own data were.
+// How a command's table is read: by its options, else as the model's own data were.
 
 #include <millrace/io/csv_options.h>
 #include <millrace/nn/model.h>

@@ -12,7 +12,7 @@ namespace millrace {
 
 struct SnapshotOptions {
   bool whole = true;              ///< at the end of an epoch all of the run, not the weights alone
-  std::uint64_t every_steps = 0;  ///< and all of the run after so many training steps; 0: not
+  std::uint64_t every_steps = 0;  ///< and all of the run after this many training steps; 0: not
 };
 
 /// A node for the engine's thread, the last one there: StepRecord -> the same with a snapshot where

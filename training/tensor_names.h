@@ -1,6 +1,6 @@
 #pragma once
-// Names of a weight file beside those of a model: without what wrappers put in front of them, and
-// by the layers that they are of.
+// Names of a weight file for comparison with those of a model: without the prefixes of wrappers,
+// and by layer.
 
 #include <millrace/io/weight_file.h>
 

@@ -1,6 +1,6 @@
 #pragma once
-// What is to be trained, on what, and how: one struct whose fields have the types of what they say.
-// What is left out is chosen from the data and the machine (resolve.h).
+// What to train, on what, and how: one struct with typed fields.
+// Fields that are left out are chosen by the data and the machine (resolve.h).
 //
 //   TrainSpec spec{.data = {.path = "PHOTOS"}, .model = {.name = "cnn"}, .epochs = 5};
 //
@@ -30,10 +30,10 @@
 
 namespace millrace {
 
-/// What becomes of an image that cannot be read.
+/// What to do with an image that cannot be read.
 enum class BadImages { fail, skip };
 
-/// Samples, and what a model is told of each.
+/// Samples, and how they are read.
 struct DataSpec {
   std::string path;          ///< a folder, tar shards, a CSV file, an IDX data set, "generated:..."
   std::string validation{};  ///< another data set; empty: path's val/ or test/, or a share of it
@@ -41,15 +41,15 @@ struct DataSpec {
   std::string part{};  ///< to validate on: "val", "test"; empty: as choose_part() says
   CsvOptions table{};
   BadImages on_bad_image = BadImages::fail;
-  std::uint64_t bad_image_limit = 0;  ///< with skip: fail after so many; 0: no limit
+  std::uint64_t bad_image_limit = 0;  ///< with skip: fail after this many; 0: no limit
   std::uint64_t max_image_pixels = kMaxImagePixels;
   std::uint32_t limit_batches = 0;  ///< of training and validation an epoch; 0: all
-  bool drop_last = false;           ///< leave out an epoch's last batch where it is not full
-  std::uint32_t replay = 0;         ///< so many batches are fed over and over; 0: all is read
+  bool drop_last = false;           ///< leave out an epoch's last batch if it is not full
+  std::uint32_t replay = 0;         ///< feed this many batches over and over; 0: read all
   bool resident = false;            ///< samples stay in the memory of the GPU
 };
 
-/// In which form labels are learnt, and how much each class weighs.
+/// The form of labels, and the weight of each class.
 struct LabelSpec {
   std::optional<ClassMode> class_mode{};   ///< none: binary for two classes, else sparse
   std::string class_weight{};              ///< "balanced", "cats=2,dogs=1"
@@ -62,7 +62,7 @@ struct ImageSize {
 
 /// How images become the model's input.
 struct ImageSpec {
-  std::optional<ImageSize> size{};  ///< none: that of the images where all agree, else 150 x 150
+  std::optional<ImageSize> size{};  ///< none: that of the images if all agree, else 150 x 150
   std::optional<int> channels{};    ///< 1 or 3; none: as the images are
   std::optional<Filter> filter{};   ///< of resizing; none: the model's own
   std::optional<double> scale{};
@@ -75,10 +75,10 @@ struct ImageSpec {
   bool zca = false;
   double zca_epsilon = 1e-6;
   std::uint32_t fit_samples = 0;     ///< 0: all
-  std::uint32_t show_augmented = 0;  ///< samples that are drawn before training begins
+  std::uint32_t show_augmented = 0;  ///< samples to show before training begins
 };
 
-/// The model, and the weights that it begins with.
+/// The model, and its initial weights.
 struct ModelSpec {
   std::string name{};  ///< of the zoo, a JSON or model file, or a run directory; empty: chosen
   nn::Initializer initializer = nn::Initializer::glorot_uniform;
@@ -119,13 +119,13 @@ struct PruningSpec {
 /// What a run writes into its directory.
 struct RunSpec {
   std::filesystem::path directory{};  ///< empty: nothing is written
-  bool overwrite = false;             ///< replace a run that is there
+  bool overwrite = false;             ///< replace an existing run
   bool checkpoints = true;
-  std::uint64_t checkpoint_every = 0;    ///< steps, besides the ends of epochs; 0: not
+  std::uint64_t checkpoint_every = 0;    ///< steps, besides the ends of epochs; 0: off
   std::uint32_t keep_checkpoints = 2;    ///< the best one not counted; 0: all
-  std::filesystem::path csv_log{};       ///< the epochs once more, as Keras's CSVLogger; empty: not
+  std::filesystem::path csv_log{};       ///< the epochs also as Keras's CSVLogger; empty: none
   bool events = true;                    ///< TensorBoard's
-  std::uint64_t tensorboard_update = 0;  ///< steps between events; 0: epochs alone
+  std::uint64_t tensorboard_update = 0;  ///< steps between events; 0: only epochs
 };
 
 /// From how many samples of tar shards the next one is drawn, where nobody says otherwise.

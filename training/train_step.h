@@ -21,12 +21,12 @@ namespace millrace {
 
 struct PruneSummary;  // prune_summary.h
 
-/// What a step tells the stages behind it.
+/// What a step passes to later stages.
 struct StepRecord {
   BatchTag tag{};
   nn::StepResult result{};   ///< of the last `steps` steps, this batch's included
   nn::StepResult totals{};   ///< of the phase, as far as results have come
-  std::int64_t steps = 1;    ///< those with samples that `result` tells of; 0: it comes later
+  std::int64_t steps = 1;    ///< those with samples in `result`; 0: it comes later
   std::int64_t samples = 0;  ///< of this batch
   std::int64_t holes = 0;    ///< samples of this batch that were left out
   double learning_rate = 0;
@@ -44,7 +44,7 @@ struct StepRecord {
 /// finished, batches go no further.
 ///
 /// Validation is of the averages of the weights, where the executor keeps some: within it they are
-/// what the executor holds, and TrainingState::weights() exchanges them back for whoever asks.
+/// what the executor holds, and TrainingState::weights() exchanges them back for callers.
 ///
 /// Where the executor accumulates gradients, a step is an update: the batches of a group, so many
 /// from the first of an epoch on or what is left at its end, become one record, that of the last
@@ -52,10 +52,10 @@ struct StepRecord {
 /// refused: throws Error.
 ///
 /// Throws Error for a batch whose source did not stamp its tag, or not as it must be: without its
-/// ends no epoch would be told of; and at the end of a phase that has seen no sample, since nothing
-/// was learnt or measured.
+/// ends no epoch would be reported; and at the end of a phase that has seen no sample, since
+/// nothing was learnt or measured.
 ///
-/// Stages that decide or change weights come right behind it, on the engine's thread too.
+/// Stages that decide or change weights come directly after it, also on the engine's thread.
 class TrainStep {
  public:
   /// The learning rate of a step, counted from 1, of a training whose optimizer has the rate `base`
@@ -103,7 +103,7 @@ class TrainStep {
     std::vector<float> outputs;  // [batch][outputs of the model]
   };
   void check_stamps(const DeviceBatch& batch);
-  /// Of a phase whose steps nobody knows: it must have ended before another one begins.
+  /// Of a phase with an unknown number of steps: it must have ended before another one begins.
   void check_open_phase(const BatchTag& tag);
   void begin_phase(const BatchTag& tag);
   /// Tells the epoch in the record of its last batch.
@@ -111,7 +111,7 @@ class TrainStep {
   /// `steps`: in the batch.
   void train(const DeviceBatch& batch, std::int64_t steps);
   /// Takes a batch into its group; whether the group has ended. Then it has had its update, if it
-  /// has samples, and `record` is told of all of them.
+  /// has samples, and `record` counts all of them.
   bool accumulate(const DeviceBatch& batch, StepRecord& record);
   /// Counts a step, and returns its learning rate.
   double begin_step();
@@ -134,7 +134,7 @@ class TrainStep {
   std::vector<double> rates_;       // of the steps of a batch
   bool validates_ = false;          // averages may be where the weights are
   bool awaits_validation_ = false;  // training has ended, the epoch has not
-  std::optional<BatchTag> open_;    // of the batch before, in a phase whose steps nobody knows
+  std::optional<BatchTag> open_;    // of the batch before, in a phase with unknown steps
   struct {
     std::int64_t samples = 0, holes = 0;
   } group_;  // under way

@@ -1,5 +1,5 @@
 #pragma once
-// A training run, prepared: what its pipeline, its files and its reports are made from.
+// A prepared training run, from which its pipeline, files and reports are made.
 
 #include <millrace/nn/engine.h>
 #include <millrace/nodes/lost_samples.h>
@@ -33,8 +33,8 @@ struct Training {
   Callbacks callbacks;
   SavedParts saved;                     ///< what a checkpoint holds besides the state
   std::shared_ptr<Feed> feed;           ///< where the batches come from
-  std::shared_ptr<ResumedRun> resumed;  ///< where it goes on from, or null
-  std::shared_ptr<StageWatch> stages;   ///< told of the stages' work; may be null
+  std::shared_ptr<ResumedRun> resumed;  ///< where it resumes, or null
+  std::shared_ptr<StageWatch> stages;   ///< sees the stages' work; may be null
   StallWatch stall;                     ///< of the run's pipelines
   /// What a model takes of a device's own memory in a precision, at most; may be empty.
   std::function<std::vector<nn::MemoryLine>(const nn::Model&, const nn::CompileOptions&,

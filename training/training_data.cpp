@@ -41,7 +41,7 @@ void check_several_classes(const SampleSet& set, const std::string& path) {
     return label(i) != label(set.samples.front());
   });
   if (!differ)
-    throw Error(concat(path, ": all samples are of one class; there is nothing to tell apart"));
+    throw Error(concat(path, ": all samples are of one class; there is nothing to learn"));
 }
 
 /// That something is known of each target, and of a sample something to learn.
@@ -147,7 +147,8 @@ Datasets open_sides(const DataSpec& o, const DataLayout& layout, const ChosenPar
 std::string describe_split(const TrainSpec& spec, const Dataset& data, std::uint32_t count) {
   if (count == 0) return "none";
   return concat(with_commas(count), " of them (", percent(spec.data.validation_share),
-                data.targets().empty() ? " of each class" : "", ", drawn by seed ", spec.seed, ")");
+                data.targets().empty() ? " of each class" : "", ", chosen by seed ", spec.seed,
+                ")");
 }
 
 /// "60,000 images in 10 classes", "2,000 rows with 2 targets: price, days".

@@ -1,5 +1,5 @@
 #pragma once
-// Opens the data of a spec: finds what they are, indexes them, splits off validation samples.
+// Opens the data of a spec: finds their kind, indexes them, holds out validation samples.
 
 #include <millrace/io/class_names.h>
 #include <millrace/io/find_data.h>
@@ -18,10 +18,10 @@ struct StreamedData;  // streamed_data.h
 
 /// What to train and to validate on.
 struct TrainingData {
-  SampleSet training, validation;      ///< validation may be empty
-  std::string description;             ///< "60,000 images in 10 classes"
-  std::string validation_description;  ///< "10,000 of test/", "20 % of them (12,000), drawn by seed
-                                       ///< 1", "none"
+  SampleSet training, validation;          ///< validation may be empty
+  std::string description;                 ///< "60,000 images in 10 classes"
+  std::string validation_description;      ///< "10,000 of test/", "20 % of them (12,000), chosen by
+                                           ///< seed 1", "none"
   std::vector<std::string> class_names{};  ///< those of the spec that no data set here needed
   /// Where the samples come from, if not from these sets, which then say what they are like; or
   /// null.

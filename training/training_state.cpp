@@ -197,11 +197,11 @@ void TrainingState::restore(const Checkpoint& checkpoint) {
   const Progress found(checkpoint);
   if (found.is_unfrozen ? !is_unfrozen_ && unfrozen == nullptr : is_unfrozen_) {
     throw Error(concat("was saved ", found.is_unfrozen ? "after" : "before",
-                       " layers were unfrozen, unlike the model that would go on"));
+                       " layers were unfrozen, unlike the model that resumes"));
   }
   if (found.loss_scale.has_value() != executor->loss_scale().has_value()) {
     throw Error(concat("was saved ", found.loss_scale ? "with" : "without",
-                       " a loss scale: go on in the precision that it was trained in"));
+                       " a loss scale: resume in the precision that it was trained in"));
   }
   const nn::Model& model =
       found.is_unfrozen && !is_unfrozen_ ? unfrozen->model() : executor->model();

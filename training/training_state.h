@@ -1,5 +1,5 @@
 #pragma once
-// What the stages of the engine's thread share: the model under training and how far it has come.
+// The state that the stages of the engine's thread share: the model in training and its progress.
 // A checkpoint is a copy of it.
 
 #include <millrace/io/checkpoint.h>
@@ -66,18 +66,19 @@ class TrainingState {
   /// Forgets the batches of a group that will get no update, because training stops.
   void drop_group();
 
-  /// Goes on with `unfrozen`, if there is one: it gets the weights and a new optimizer, as after
+  /// Continues with `unfrozen`, if there is one: it gets the weights and a new optimizer, as after
   /// Keras's compile(). The old executor's memory is released before the new one's is taken.
   void unfreeze();
   [[nodiscard]] bool is_unfrozen() const noexcept { return is_unfrozen_; }
 
   /// Everything above but the executor itself and device_s; its arenas as arrays of their names,
   /// and the state of its loss scale, if it has one. Arrays that are there already and large enough
-  /// are written in place. A validation under way is not kept: it learns nothing, and begins anew.
+  /// are written in place. A validation in progress is not kept: it learns nothing, and is
+  /// repeated.
   void save(Checkpoint& checkpoint) const;
   /// Requires: the executor is allocated and of the model that was saved, with `unfrozen` if it had
   /// one, and with a loss scale if it had one. Masks that the run did not have keep all weights.
-  /// Throws Error where a value is missing or does not fit, and has changed nothing then.
+  /// Throws Error if a value is missing or does not fit, and has changed nothing then.
   void restore(const Checkpoint& checkpoint);
   /// Of the arrays that save() writes.
   [[nodiscard]] Bytes array_bytes() const;
@@ -86,7 +87,7 @@ class TrainingState {
   [[nodiscard]] std::size_t elements(nn::Arena arena) const;
   /// weights() of the executor as it is.
   [[nodiscard]] std::vector<float> weights_in_place() const;
-  /// In the order of weights(); empty where none are kept.
+  /// In the order of weights(); empty if none are kept.
   [[nodiscard]] std::vector<float> masks() const;
   void set_masks(std::span<const float> masks);
   /// Likewise.

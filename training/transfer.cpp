@@ -85,8 +85,8 @@ std::string describe_transfer(const Pretrained* weights, const nn::Model& model)
   }
   if (!theirs) {
     text +=
-        "the file does not tell with what input they were trained; --preprocessing, --scale, "
-        "--mean and --deviation say it\n";
+        "the file does not say with what input they were trained; set it with --preprocessing, "
+        "or --scale, --mean and --deviation\n";
   } else if (*theirs == nn::with_reading_of(*theirs, model.preprocessing)) {
     text += "they were trained with this input\n";
   } else {

@@ -1,5 +1,5 @@
 #pragma once
-// Transfer learning: weights to begin with, layers that keep them, and another head.
+// Transfer learning: initial weights, frozen layers, and another head.
 
 #include <millrace/nn/model.h>
 #include <millrace/training/pretrained.h>
@@ -26,7 +26,7 @@ namespace millrace {
 [[nodiscard]] std::shared_ptr<const Pretrained> open_weights(const ModelSpec& options,
                                                              const nn::Model& model);
 
-/// For people: lines about the weights, what they were trained with, and what is frozen; empty
+/// For the user: lines about the weights, their preprocessing, and what is frozen; empty
 /// without them.
 [[nodiscard]] std::string describe_transfer(const Pretrained* weights, const nn::Model& model);
 

@@ -67,7 +67,7 @@ class Matching {
   void check_flatten() const {
     if (!options_.flatten || !(file_.is_keras() || holds_model(file_.metadata()))) return;
     throw UsageError(concat(file_.path().string(),
-                            ": tells itself in which order it has flattened inputs; leave out "
+                            ": records the order of its flattened inputs; leave out "
                             "--flatten-order"));
   }
 
@@ -198,7 +198,7 @@ class Matching {
                                            [](const Shape& image) { return image.rank() == 3; });
     if (!file_.is_channels_first() || !has_flattened) return;
     fail(
-        "its images are channels first, so the inputs behind its flatten are in another order; "
+        "its images are channels first, so the inputs after its flatten are in another order; "
         "save it with data_format channels_last");
   }
 

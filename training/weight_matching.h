@@ -1,6 +1,6 @@
 #pragma once
-// Which tensor of a weight file belongs to which parameter of a model, decided from names, places
-// and shapes before a number is read. pretrained.h says by which rules.
+// Which tensor of a weight file belongs to which parameter of a model, decided by names, places
+// and shapes before a number is read. pretrained.h has the rules.
 
 #include <millrace/io/weight_file.h>
 #include <millrace/nn/model.h>
@@ -16,11 +16,11 @@
 namespace millrace {
 
 struct PretrainedOptions {
-  /// Layers of the file that are left out, though the model has nothing for them: names as the file
+  /// Layers of the file that are left out, although the model has no counterpart: names as the file
   /// has them, "normalization", or "bn1" of "bn1.weight"; or single tensors, "conv1.bias".
   std::vector<std::string> ignored{};
-  /// How a file of PyTorch has the inputs of a dense layer behind a flatten. None: channels first,
-  /// as PyTorch flattens its images, [channel][row][column].
+  /// The order of the inputs of a dense layer after a flatten in a file of PyTorch. None: channels
+  /// first, as PyTorch flattens its images, [channel][row][column].
   std::optional<FlattenOrder> flatten{};
 };
 

@@ -22,16 +22,15 @@ namespace millrace::apps {
 
 void list_common(OptionList& line, BenchOptions& o) {
   line.topic("measurement", "Measurement");
-  line("batch", o.batches, "N,N,...", "samples of a step, one measurement each", at_least(1));
+  line("batch", o.batches, "N,N,...", "samples in a step, one measurement each", at_least(1));
   line("devices", o.devices, "cpu,gpu", "devices to compare", {[](std::string_view text) {
          for (const std::string& name : words_of(text)) {
            if (name != "cpu" && name != "gpu") throw BadOptionText("cpu, gpu or cpu,gpu");
          }
          return std::string(text);
        }});
-  line("repeats", o.repeats, "N", "measurements of which median, min and max are told",
-       at_least(1));
-  line("warmup", o.warmup, "N", "unmeasured runs before", at_least(0));
+  line("repeats", o.repeats, "N", "measurements; median, min and max are shown", at_least(1));
+  line("warmup", o.warmup, "N", "warm-up runs, not measured", at_least(0));
   list_optimizer(line, o.optimizer);
   list_momentum(line, o.optimizer);
   line("json", o.json, "FILE", "write all numbers and the machine's facts; - for standard output");
@@ -145,15 +144,13 @@ int bench(const Arguments& arguments) {
       "compute: training and evaluation steps of a model on samples in memory.\n"
       "train: the whole training pipeline, and its loading half alone.\n"
       "augment: random changes of images, on one core.\n"
-      "runtime: a hop from stage to stage, and a chain of stages beside oneTBB's.\n"
-      "'millrace bench compute --help' and the like tell more.");
+      "runtime: a hop from stage to stage, and a chain of stages compared with oneTBB's.\n"
+      "'millrace bench compute --help' lists the options of compute, and so on.");
   line.positional("what", word);
   if (!line.parse(arguments)) return 0;
-  throw UsageError(
-      word.empty() ? std::string("bench: say what: compute MODEL, train [DATA], augment or runtime")
-                   : concat("bench: there is no '", word,
-                            "'; the words are compute, train, augment and "
-                            "runtime"));
+  throw UsageError(concat(word.empty() ? std::string("bench: no benchmark")
+                                       : concat("bench: unknown benchmark '", word, "'"),
+                          "; choose compute MODEL, train [DATA], augment or runtime"));
 }
 
 }  // namespace millrace::apps

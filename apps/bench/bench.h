@@ -33,7 +33,7 @@ struct BenchOptions {
   int steps = 0;                    ///< compute: steps of a repeat; 0: as many as take 0.2 s
   std::uint32_t epochs = 1;         ///< train: of a repeat
   std::uint32_t limit_batches = 0;  ///< train: batches an epoch
-  std::uint32_t replay = 0;         ///< train: so many batches are fed over and over; 0: all read
+  std::uint32_t replay = 0;         ///< train: feed N batches over and over; 0: read all
   bool resident = false;            ///< train: samples stay in the GPU's memory
   AugmentOptions augmentation;
   std::uint64_t seed = 1;
@@ -58,7 +58,7 @@ void check_and_choose(const char* command, BenchOptions& options);
 /// One of the devices to compare.
 struct BenchDevice {
   std::string name;                          ///< "cpu", "gpu"
-  std::shared_ptr<const nn::Engine> engine;  ///< null where this build has none
+  std::shared_ptr<const nn::Engine> engine;  ///< null if this build has none
   std::string why_not;                       ///< then
 };
 /// Those of --devices. Throws UsageError for other words, Error where there is an engine for none.

@@ -100,8 +100,7 @@ int bench_augment(const std::vector<std::string>& arguments) {
                    "options of augmentation\nthose of the recipe cnn-augmented.");
   line.topic("measurement", "Measurement");
   line("input", o.input, "HxWxC", "images of noise");
-  line("repeats", o.repeats, "N", "measurements of which median, min and max are told",
-       at_least(1));
+  line("repeats", o.repeats, "N", "measurements; median, min and max are shown", at_least(1));
   line("seed", o.seed, "N", "of the noise and the changes");
   line("json", o.json, "FILE", "write all numbers and the machine's facts; - for standard output");
   list_augmentation(line, o.augmentation);

@@ -128,8 +128,8 @@ void list(CommandLine& line, BenchOptions& o) {
   list_common(line, o);
   line.topic("compute", "Steps");
   line("steps", o.steps, "N", "steps of a repeat", at_least(0)).by_default("as many as take 0.2 s");
-  line("operations", o.operations, "", "tell the time of each operation of a training step");
-  line("masks", o.masks, "", "time training steps with and without the masks of pruning, in turns");
+  line("operations", o.operations, "", "show the time of each operation of a training step");
+  line("masks", o.masks, "", "time training steps with and without pruning masks, in turn");
   list_machine(line, o.machine, false);
 }
 
@@ -189,7 +189,7 @@ int bench_compute(const std::vector<std::string>& arguments) {
       }
     }
   } catch (const Stopped&) {
-    std::cerr << "millrace: stopped by a signal; nothing is told of what was measured so far\n";
+    std::cerr << "millrace: stopped by a signal; measurements so far are not shown\n";
     return interrupt.exit_status();
   }
   if (o.prints_text()) {

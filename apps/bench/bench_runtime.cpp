@@ -46,17 +46,17 @@ int bench_runtime(const std::vector<std::string>& arguments) {
   BenchOptions o;
   RuntimeBench bench;
   CommandLine line("bench runtime", "bench runtime [OPTIONS]",
-                   "Times empty stages, and four stages that work beside oneTBB's "
-                   "parallel_pipeline, in turns.");
+                   "Times empty stages, and four working stages in turn with oneTBB's "
+                   "parallel_pipeline.");
   line.topic("measurement", "Measurement");
-  line("hops", bench.hops, "N", "through empty stages, of a measurement", at_least(1000));
-  line("items", bench.items, "N", "through the stages that work", at_least(1));
-  line("work", bench.work_us, "US", "microseconds of a stage for an item", within(0, 1'000'000));
+  line("hops", bench.hops, "N", "hops through empty stages in a measurement", at_least(1000));
+  line("items", bench.items, "N", "items through the working stages", at_least(1));
+  line("work", bench.work_us, "US", "microseconds that a stage works on an item",
+       within(0, 1'000'000));
   line("threads", o.machine.threads, "N", "of the pipelines", at_least(0))
-      .by_default("the cores one may use");
-  line("repeats", o.repeats, "N", "measurements of which median, min and max are told",
-       at_least(1));
-  line("warmup", o.warmup, "N", "unmeasured runs before", at_least(0));
+      .by_default("the cores available to the process");
+  line("repeats", o.repeats, "N", "measurements; median, min and max are shown", at_least(1));
+  line("warmup", o.warmup, "N", "warm-up runs, not measured", at_least(0));
   line("json", o.json, "FILE", "write all numbers and the machine's facts; - for standard output");
   if (!line.parse(arguments)) return 0;
   check_and_choose("bench runtime", o);

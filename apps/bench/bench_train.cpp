@@ -26,17 +26,17 @@ using nlohmann::ordered_json;
 void list(CommandLine& line, BenchOptions& o) {
   line.positional("data", o.subject);
   list_common(line, o);
-  line("samples", o.samples, "N", "how many", at_least(1));
+  line("samples", o.samples, "N", "number of synthetic samples", at_least(1));
   line.topic("training", "Training");
-  line("model", o.model, "SPEC", "as of 'millrace train'").by_default("by the size of the input");
-  line("size", o.size, "N|HxW", "of the images of DATA, as of 'millrace train'");
-  line("epochs", o.epochs, "N", "of a repeat", at_least(1));
-  line("limit-batches", o.limit_batches, "N", "at most so many batches an epoch; 0: all");
+  line("model", o.model, "SPEC", "as in 'millrace train'").by_default("by the size of the input");
+  line("size", o.size, "N|HxW", "size of the images of DATA, as in 'millrace train'");
+  line("epochs", o.epochs, "N", "epochs of a repeat", at_least(1));
+  line("limit-batches", o.limit_batches, "N", "at most N batches an epoch; 0: all");
   line("replay", o.replay, "N",
-       "to measure what comes after the input: load the first N batches once, then feed them over "
-       "and over; 0: read all");
+       "for measurements without the input: load the first N batches once, then feed them over "
+       "and over; 0: off");
   line("resident", o.resident, "",
-       "decode all samples once, before what is measured, and keep them in the GPU's memory");
+       "decode all samples once, before measuring, and keep them in the GPU's memory");
   list_augmentation(line, o.augmentation);
   list_machine(line, o.machine, false);
 }
@@ -83,7 +83,7 @@ void print_costs(const Costs& c) {
             << " ms a step\nCPU time of a step apart: loading " << text_of(c.loading_ms, 3)
             << " ms, bare primitives " << text_of(c.bare_ms, 3) << ", update "
             << text_of(c.update_ms, 3) << "; training takes " << text_of(c.multiple, 2)
-            << " times their sum shared out between " << c.cores << ' ' << plural(c.cores, "core")
+            << " times their sum divided among " << c.cores << ' ' << plural(c.cores, "core")
             << '\n';
 }
 
@@ -177,7 +177,7 @@ int bench_train(const std::vector<std::string>& arguments) {
   BenchOptions o;
   CommandLine line(
       "bench train", "bench train [DATA] [OPTIONS]",
-      "Times epochs of the whole training pipeline and of its loading half alone, in turns. "
+      "Times epochs of the whole training pipeline and of its loading half alone, in turn. "
       "Without DATA it reads\nrandom samples, which cost nothing to decode.");
   list(line, o);
   if (!line.parse(arguments)) return 0;
@@ -197,7 +197,7 @@ int bench_train(const std::vector<std::string>& arguments) {
       }
     }
   } catch (const Stopped&) {
-    std::cerr << "millrace: stopped by a signal; nothing is told of what was measured so far\n";
+    std::cerr << "millrace: stopped by a signal; measurements so far are not shown\n";
     return interrupt.exit_status();
   }
   if (o.prints_text()) {

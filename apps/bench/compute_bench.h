@@ -17,7 +17,7 @@ struct ComputeMeasured {
   int train_steps = 0, evaluate_steps = 0;  ///< of a repeat
   Spread copy_ms, train_ms, evaluate_ms;
   Spread bare_ms;                 ///< with --operations, of the CPU: cpu::run_bare_step
-  Spread masked_ms, unmasked_ms;  ///< with --masks: of training steps, in turns
+  Spread masked_ms, unmasked_ms;  ///< with --masks: of training steps, in turn
   std::vector<nn::MemoryLine> training_memory, evaluation_memory;
   std::vector<nn::OpTiming> operations;  ///< of training steps, the longest first
 

@@ -30,7 +30,7 @@ struct ChainTimes {
 
 /// From the difference of a chain of 16 stages and one of 4, so that source and start are left out.
 [[nodiscard]] HopTimes measure_hops(const RuntimeBench& bench, bool is_concurrent);
-/// In turns. Both have as many items under way, and stages in order, at will, at will, in order.
+/// In turn. Both have as many items in flight, and stages in order, at will, at will, in order.
 [[nodiscard]] ChainTimes measure_chains(const RuntimeBench& bench);
 
 }  // namespace millrace::apps

@@ -1,6 +1,6 @@
 #pragma once
-// What training steps cost the processor without a pipeline around them: `bench train` sets what it
-// measures against the least that it could take.
+// The cost of training steps without a pipeline: `bench train` compares its measurements with this
+// lower bound.
 
 #include <millrace/training/training.h>
 
@@ -25,7 +25,7 @@ struct StepCosts {
 class StepBench {
  public:
   explicit StepBench(const Training& training);
-  /// The mean of so many steps. Throws Stopped between two of them.
+  /// The mean of this many steps. Throws Stopped between two of them.
   [[nodiscard]] StepCosts measure(std::int64_t steps, const std::stop_token& stop);
 
  private:

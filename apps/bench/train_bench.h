@@ -1,5 +1,5 @@
 #pragma once
-// Measures epochs of the training pipeline, and on the CPU what they are made of.
+// Measures epochs of the training pipeline, and on the CPU their parts.
 
 #include "apps/bench/bench.h"
 
@@ -25,7 +25,7 @@ struct Runs {
 struct Costs {
   Spread loop_ms;                         ///< that a loop over steps takes, nothing else at work
   Spread loading_ms, bare_ms, update_ms;  ///< CPU time
-  Spread multiple;  ///< a step's time in the pipeline, of their sum shared out between `cores`
+  Spread multiple;  ///< a step's time in the pipeline, of their sum divided among `cores`
   int cores = 1;    ///< that the process may use
 };
 
@@ -39,7 +39,7 @@ struct TrainMeasured {
   Bytes planned;
 };
 
-/// Loading alone, training, and on the CPU steps alone, in turns: whatever else the machine does
+/// Loading alone, training, and on the CPU steps alone, in turn: whatever else the machine does
 /// meets all of them. Both pipelines' batches are there at a time, each within the memory budget.
 /// Throws BudgetError before it allocates; Stopped.
 [[nodiscard]] TrainMeasured measure_training(const TrainingData& data, const BenchDevice& device,

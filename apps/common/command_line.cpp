@@ -53,9 +53,8 @@ po::options_description general(bool takes_recipe) {
                       "print this, or the options of one topic; markdown: tables of all options");
   if (takes_recipe) {
     add(lines, "recipe", "FILE.ini",
-        "read options from a file; those of the command line win, and of one given twice the last: "
-        "a flag is taken back by its form with no-, as in --no-flip, a value by none, as in "
-        "--patience none",
+        "read options from a file; the command line wins over it, and the last of an option given "
+        "twice: --no-flip takes a flag back, --patience none a value",
         false);
   }
   return lines;
@@ -180,8 +179,7 @@ void CommandLine::read(const std::vector<std::string>& arguments) {
       } else if (rest_ != nullptr) {
         rest_->push_back(value);
       } else {
-        throw UsageError(
-            concat("more arguments than the command takes; see 'millrace ", command_, " --help'"));
+        throw UsageError(concat("too many arguments; see 'millrace ", command_, " --help'"));
       }
     }
   }

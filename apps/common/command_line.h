@@ -1,6 +1,6 @@
 #pragma once
 // A command's line: options as its list has them (training/option_list.h), positional arguments,
-// recipes, and --help by topic. Boost.Program_options takes the words apart and prints the help.
+// recipes, and --help by topic. Boost.Program_options parses the words and prints the help.
 
 #include <millrace/training/option_list.h>
 
@@ -23,7 +23,7 @@ class CommandLine : public OptionList {
   void accept_recipe() { takes_recipe_ = true; }
 
   /// Reads the arguments into the fields. Returns false when --help was asked for and printed.
-  /// Options of recipes that have no effect are dropped, and told on standard error unless an
+  /// Options of recipes that have no effect are dropped, with a note on standard error unless an
   /// option "quiet" is on. Throws UsageError naming the command and the option or recipe line.
   [[nodiscard]] bool parse(const std::vector<std::string>& arguments);
   /// Called by parse() once the arguments are read, to add what they do not say themselves.

@@ -1,5 +1,5 @@
 #pragma once
-// What commands that only evaluate take of the memory of a device, held against what is free there.
+// The device memory of commands that only evaluate, compared with what is free there.
 
 #include <millrace/training/one_pass.h>
 

@@ -1,5 +1,5 @@
 #pragma once
-// With which device a command computes, and the engine on it.
+// The device of a command, and the engine on it.
 
 #include <millrace/nn/engine.h>
 #include <millrace/training/machine_spec.h>
@@ -16,10 +16,10 @@ struct EngineChoice {
   MachineSpec machine{};  ///< whose device is cpu or gpu
   /// Of the CPU: whether algorithms are chosen by timing, with times kept in the user's cache.
   bool timed = false;
-  std::filesystem::path choices{};  ///< then: of a run that is gone on with; may be missing
+  std::filesystem::path choices{};                 ///< then: of a resumed run; may be missing
   std::function<void(std::uint64_t)> on_timing{};  ///< then: cpu::EngineOptions::on_timing
 };
-/// Throws Error where there is no such device, and where it does not compute in this precision;
+/// Throws Error if there is no such device, and where it does not compute in this precision;
 /// never falls back from one that was asked for.
 [[nodiscard]] std::shared_ptr<const nn::Engine> engine_for(const EngineChoice& choice);
 

@@ -1,7 +1,7 @@
 #pragma once
-// What the program knows of NVIDIA GPUs. Compiled from gpu.cpp and gpu_recording.cpp where Millrace
-// is built with CUDA, and from no_gpu.cpp where it is not: then there are none, and it says how to
-// build a program that has them.
+// The program's view of NVIDIA GPUs. Compiled from gpu.cpp and gpu_recording.cpp if Millrace
+// is built with CUDA, else from no_gpu.cpp: then there are none, and it says how to
+// build a program with them.
 
 #include <millrace/nn/engine.h>
 #include <millrace/pipeline/report.h>
@@ -21,11 +21,11 @@ struct FoundGpus {
   std::vector<std::string> paths{};  ///< of NVIDIA's libraries that are open
   std::string why_none{};            ///< one line; empty if there are devices
 };
-/// Never throws for want of a device, driver or library.
+/// Never throws if a device, driver or library is missing.
 [[nodiscard]] FoundGpus find_gpus();
 
 /// The engine on the first GPU. What it measures to choose between ways to do an operation is kept
-/// in the user's cache folder. Throws Error where there is no GPU.
+/// in the user's cache folder. Throws Error if there is no GPU.
 [[nodiscard]] std::shared_ptr<const nn::Engine> gpu_engine(nn::Precision precision,
                                                            const nn::LossScaleOptions& loss_scale);
 

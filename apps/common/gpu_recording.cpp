@@ -49,7 +49,7 @@ class Recording : public GpuRecording {
     const std::vector<gpu::Activity> activities = recorder_.stop();
     if (!recorder_.why_none().empty()) {
       report.remarks.push_back(concat("the GPU's work was not recorded: ", recorder_.why_none(),
-                                      "; what is told of it are times between events"));
+                                      "; its times below are those between events"));
       return nlohmann::ordered_json({{"not_recorded", recorder_.why_none()}}).dump();
     }
     const auto wall = std::chrono::duration_cast<gpu::Activity::Clock::duration>(

@@ -1,5 +1,5 @@
 #pragma once
-// How commands tell of files that are no part of what they worked on.
+// How commands report files that they left out.
 
 #include "apps/common/progress.h"
 

@@ -1,5 +1,5 @@
 #pragma once
-// What this machine is and offers: its processor and memory.
+// Facts of this machine: its processor and memory.
 
 #include <millrace/core/machine_limits.h>  // memory_limit()
 
@@ -7,7 +7,7 @@
 
 namespace millrace::apps {
 
-/// The name of the processor, as the system tells it.
+/// The name of the processor, from the system.
 [[nodiscard]] std::string cpu_name();
 
 }  // namespace millrace::apps

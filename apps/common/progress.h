@@ -1,6 +1,5 @@
 #pragma once
-// What a person sees while it works: one line that is drawn again on a terminal, plain lines
-// elsewhere.
+// Progress for the user: one line that is redrawn on a terminal, plain lines elsewhere.
 
 #include "apps/common/terminal.h"
 #include "apps/common/time_left.h"
@@ -19,7 +18,8 @@ namespace millrace::apps {
 /// `bar` on a terminal, `lines` elsewhere, `nothing` if quiet.
 [[nodiscard]] Show how_to_show(bool quiet);
 
-/// Says on standard error, in one line, when a run has not moved for so many seconds; 0: never.
+/// Reports on standard error, in one line, a run that has not moved for this many seconds; 0:
+/// never.
 [[nodiscard]] StallWatch stall_watch(double after_s);
 
 /// A count that grows: "reading the folders: 12,000 files". Drawn on terminals only, at most 10
@@ -41,7 +41,7 @@ class Counting {
   Screen::Clock::time_point next_{};
 };
 
-/// Counts of one kind of work after another, as SessionWatch::on_work tells them.
+/// Counts of one kind of work after another, from SessionWatch::on_work.
 class WorkShown {
  public:
   explicit WorkShown(Screen screen) : screen_(std::move(screen)) {}
@@ -63,8 +63,8 @@ struct RunSize {
   bool tells_accuracy = true;  ///< the loss counts right answers
 };
 
-/// The progress of training: a line that tells of the step, with the time that the run will still
-/// take, and one for each epoch. On a terminal the first is drawn again; elsewhere it is printed
+/// The progress of training: a line for the step, with the time that the run will still
+/// take, and one for each epoch. On a terminal the first is redrawn; elsewhere it is printed
 /// now and then, a minute after the start or the last line and later, in long runs, up to ten.
 /// Lines of a terminal have what its width has room for.
 class TrainingProgress {

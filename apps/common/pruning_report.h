@@ -1,5 +1,5 @@
 #pragma once
-// What `train` and `prune` tell of a pruned model: its tensors, and what pruning saves on disk.
+// What `train` and `prune` report of a pruned model: its tensors, and what pruning saves on disk.
 
 #include <millrace/core/bytes.h>
 #include <millrace/nn/model.h>

@@ -1,5 +1,5 @@
 #pragma once
-// The screen: whether there is one, how wide it is, and a line on it that is drawn again and again.
+// The screen: whether there is one, how wide it is, and a line on it that is redrawn.
 
 #include <chrono>
 #include <functional>
@@ -13,13 +13,13 @@ namespace millrace::apps {
 /// TERM, or where CI is set, since what is shown there is kept as it was written.
 [[nodiscard]] bool is_terminal(int file);
 
-/// Columns of the terminal that standard output is, asked anew each time: people change its size.
-/// Where it does not tell, what COLUMNS says, else 80.
+/// Columns of the terminal on standard output, asked for each time, as users change its size.
+/// If it does not say, those of COLUMNS, else 80.
 [[nodiscard]] int terminal_columns();
 
 enum class Show { nothing, lines, bar };
 
-/// Where progress is shown; tests have clocks and widths of their own.
+/// Where progress is shown; tests set their own clocks and widths.
 struct Screen {
   using Clock = std::chrono::steady_clock;
   Screen(Show how) : show(how) {}  // NOLINT(google-explicit-constructor): the program's own

@@ -10,9 +10,9 @@
 
 namespace millrace::apps {
 
-/// Is told of each step that has ended. Steps of training and of validation, and what lies between
-/// them, are timed by themselves; what was not timed yet is taken to be as the other. Runs that end
-/// early end before.
+/// Is called after each step. Steps of training and of validation, and the time between them, are
+/// timed separately; until one is timed, it is taken to be like the other. A run that stops early
+/// ends before the estimate.
 class TimeLeft {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -22,7 +22,7 @@ class TimeLeft {
   /// Steps a second of the phase under way; 0: not known yet. The first steps of a phase started
   /// the clock, so they do not count.
   [[nodiscard]] double rate() const;
-  /// Seconds until the end of the run; nothing where nothing was timed yet.
+  /// Seconds until the end of the run; nothing if nothing was timed yet.
   [[nodiscard]] std::optional<double> seconds() const;
 
  private:

@@ -22,7 +22,7 @@
 namespace millrace::apps {
 namespace {
 
-/// "10000" is so many samples, "256MiB" so much; the last two letters or one tell.
+/// "10000" is a number of samples, "256MiB" a number of bytes.
 ShardSize read_shard_size(std::string_view text) {
   const bool is_count =
       !text.empty() && text.find_first_not_of("+0123456789") == std::string_view::npos;
@@ -75,7 +75,7 @@ int convert_watched(const DataConversion& o, bool is_tar) {
     return 0;
   } catch (const Stopped&) {
     std::cerr << "millrace: stopped by a signal; run the same command again "
-              << (is_tar ? "to begin anew\n" : "to go on\n");
+              << (is_tar ? "to start over\n" : "to continue\n");
     return interrupt.exit_status();
   }
 }
@@ -83,12 +83,13 @@ int convert_watched(const DataConversion& o, bool is_tar) {
 void list_tar(CommandLine& line, ConvertTarOptions& o, const std::string& form) {
   const auto is_tar = [&form] { return form == "tar"; };
   line.topic("tar", "Tar shards");
-  line("shard-size", o.size, "N|SIZE", "of a shard: so many samples, or at most so many bytes",
+  line("shard-size", o.size, "N|SIZE",
+       "size of a shard: a number of samples, or at most this many bytes",
        {&read_shard_size, &write_shard_size})
       .needs("'convert tar'", is_tar);
-  line("shuffle", o.shuffle, "", "keep the order of the data set: a class behind the other")
+  line("shuffle", o.shuffle, "", "keep the order of the data set: one class after the other")
       .needs("'convert tar'", is_tar);
-  line("seed", o.seed, "N", "of the order").needs("'convert tar'", is_tar);
+  line("seed", o.seed, "N", "seed of the order").needs("'convert tar'", is_tar);
 }
 
 }  // namespace
@@ -101,8 +102,8 @@ int convert(const Arguments& arguments) {
       "convert", "convert idx DIR OUT | tar DIR OUT | weights IN OUT [OPTIONS]",
       "idx: turns an IDX data set (MNIST, Fashion-MNIST; .gz or not) in DIR into PNG files\n"
       "OUT/train/CLASS/NUMBER.png and OUT/test/CLASS/NUMBER.png. OUT appears when it is whole;\n"
-      "run again after an interruption, it goes on.\n"
-      "tar: packs a folder of class folders into tar shards as WebDataset has them, mixed by a\n"
+      "after an interruption, run it again to continue.\n"
+      "tar: packs a folder of class folders into tar shards as in WebDataset, shuffled by a\n"
       "seed: OUT/train-000000.tar, ..., val-000000.tar or shard-000000.tar, and "
       "OUT/classnames.txt.\n"
       "weights: turns weights of Keras (.h5, .weights.h5), PyTorch or Millrace into a safetensors\n"
@@ -131,11 +132,9 @@ int convert(const Arguments& arguments) {
   line("quiet", o.quiet, "", "print errors only");
   if (!line.parse(arguments)) return 0;
   if (form != "idx" && form != "tar" && form != "weights") {
-    throw UsageError(
-        form.empty()
-            ? std::string("convert: say what: millrace convert idx DIR OUT, tar DIR OUT, or "
-                          "weights IN OUT")
-            : concat("convert: there is no form '", form, "'; the forms are: idx, tar, weights"));
+    throw UsageError(concat(form.empty() ? std::string("convert: nothing to convert")
+                                         : concat("convert: unknown form '", form, "'"),
+                            "; choose idx DIR OUT, tar DIR OUT or weights IN OUT"));
   }
   if (o.from.empty() || o.to.empty()) {
     throw UsageError(

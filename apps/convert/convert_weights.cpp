@@ -97,7 +97,7 @@ void convert_weights(const ConvertWeightsOptions& o) {
   const Pretrained weights(from, model, model.layers.size(), o.pretrained);
   if (!weights.missing().empty()) {
     throw Error(concat(from.string(), ": ", weights.why_missing(weights.missing().front()),
-                       "; all weights of the model '", model.name, "' are wanted"));
+                       "; the model '", model.name, "' needs all its weights"));
   }
   std::vector<float> arena(static_cast<std::size_t>(nn::arena_elements(nn::parameters(model))));
   weights.load(arena);
@@ -112,8 +112,8 @@ void convert_weights(const ConvertWeightsOptions& o) {
             << weights.matched().size() << ' ' << plural(weights.matched().size(), "tensor")
             << "; pixels " << nn::describe(model.preprocessing)
             << (is_told ? ""
-                        : " (the file does not tell; \"preprocessing\" in a JSON file as --model "
-                          "says it)")
+                        : " (the file does not say; set \"preprocessing\" in a JSON file for "
+                          "--model)")
             << '\n';
 }
 

@@ -11,20 +11,20 @@ void list(CommandLine& line, EvaluateOptions& o) {
   line.positional("model", o.model);
   line.positional("data", o.data);
   line.topic("data", "Data");
-  line("part", o.part, "NAME",
-       "which part of DATA: train, val, test, or validation, which is what training validates on: "
-       "val/ where there is one, else test/, else all of DATA",
-       {[](std::string_view text) {
-         if (!part_named(text)) throw BadOptionText("train, validation, val or test");
-         return std::string(text);
-       }})
-      .by_default("validation");
   line(
-      "held-out", o.held_out, "",
-      "only the share of its data that the run in MODEL kept back for validation; DATA can be left "
-      "out");
+      "part", o.part, "NAME",
+      "part of DATA: train, val, test, or validation, which is what training validates on: val/ if "
+      "there is one, else test/, else all of DATA",
+      {[](std::string_view text) {
+        if (!part_named(text)) throw BadOptionText("train, validation, val or test");
+        return std::string(text);
+      }})
+      .by_default("validation");
+  line("held-out", o.held_out, "",
+       "only the share of its data that the run in MODEL held out for validation; DATA may be left "
+       "out");
   list_class_names(line, o.class_names);
-  line("batch", o.asked_batch, "N", "samples of a step", within(1, 1'000'000))
+  line("batch", o.asked_batch, "N", "samples in a step", within(1, 1'000'000))
       .by_default("32, with --held-out that of the run");
   list_bad_images(line, o.on_bad_image);
   list_max_image_pixels(line, o.max_image_pixels);
@@ -38,10 +38,10 @@ void list(CommandLine& line, EvaluateOptions& o) {
 
 void check(EvaluateOptions& o) {
   if (o.model.empty() || (o.data.empty() && !o.held_out)) {
-    throw UsageError("evaluate: needs MODEL and DATA; of a run's MODEL, --held-out is enough");
+    throw UsageError("evaluate: needs MODEL and DATA, or a run as MODEL with --held-out");
   }
   if (o.held_out && !o.part.empty()) {
-    throw UsageError("evaluate: --held-out is a part of its own; leave out --part");
+    throw UsageError("evaluate: --held-out is itself a part; leave out --part");
   }
   o.batch = o.asked_batch.value_or(o.batch);
   choose(o.machine);

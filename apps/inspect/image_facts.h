@@ -1,5 +1,5 @@
 #pragma once
-// What the files of a data set's images tell of themselves.
+// Facts in the headers of a data set's image files.
 
 #include "apps/inspect/inspect.h"
 

@@ -30,7 +30,8 @@ void list(CommandLine& line, InspectOptions& o) {
   line("full", o.full, "",
        "decode every image, to find damaged ones; list every file that is left out");
   list_max_image_pixels(line, o.max_image_pixels);
-  line("threads", o.threads, "N", "of reading", at_least(0)).by_default("the cores one may use");
+  line("threads", o.threads, "N", "threads for reading", at_least(0))
+      .by_default("the cores available to the process");
   line("quiet", o.quiet, "", "print no progress");
   line("json", o.json, "", "of data: print one JSON object instead of text");
   list_table(line, o.table, false);
@@ -60,18 +61,19 @@ std::string guess(const std::string& word) {
 void check(InspectOptions& o) {
   const bool is_kind = o.what == "devices" || o.what == "data" || o.what == "model";
   if (o.what.empty()) {
-    throw UsageError("inspect: say what: devices, data DATA, model MODEL, or a path");
+    throw UsageError(
+        "inspect: nothing to inspect; choose devices, data DATA, model MODEL or a path");
   }
   if (!is_kind && !o.path.empty()) {
     throw UsageError(
-        concat("inspect: there is no '", o.what, "'; the words are devices, data, model"));
+        concat("inspect: unknown subject '", o.what, "'; choose devices, data or model"));
   }
   if (!is_kind) {
     o.path = o.what;
     o.what = guess(o.path);
   }
   if (o.what == "devices" && !o.path.empty()) {
-    throw UsageError("inspect: more arguments than 'inspect devices' takes");
+    throw UsageError("inspect: too many arguments; 'inspect devices' takes none");
   }
   if (o.what != "devices" && o.path.empty()) {
     throw UsageError(concat("inspect: 'inspect ", o.what, "' needs a path"));
@@ -106,7 +108,7 @@ void inspect_devices() {
 int inspect(const Arguments& arguments) {
   InspectOptions options;
   CommandLine line("inspect", "inspect devices | data DATA | model MODEL | PATH [OPTIONS]",
-                   "devices: what there is to compute with.\n"
+                   "devices: the processor and the GPUs, and what runs on them.\n"
                    "data: classes, sizes and formats of a data set, and images that cannot be "
                    "read (exit status 1).\n"
                    "model: layers, parameters, FLOPs, memory of training, preprocessing, classes; "
@@ -133,7 +135,7 @@ int inspect(const Arguments& arguments) {
     inspect_data(options, how_to_show(options.quiet || options.json), interrupt.token());
     return 0;
   } catch (const Stopped&) {
-    std::cerr << "millrace: stopped by a signal before all was seen\n";
+    std::cerr << "millrace: stopped by a signal before all was inspected\n";
     return interrupt.exit_status();
   }
 }

@@ -1,5 +1,5 @@
 #pragma once
-// The things that `millrace inspect` looks at.
+// The subjects of `millrace inspect`.
 
 #include "apps/common/progress.h"
 

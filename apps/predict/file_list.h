@@ -31,13 +31,13 @@ struct FoundFiles {
 /// stand for all images in them.
 [[nodiscard]] FoundFiles find_files(const std::vector<std::string>& paths);
 
-/// The same of tables: a folder is a problem, since nothing tells which files in it are meant.
+/// The same for tables: a folder is a problem, since it is unknown which of its files are tables.
 [[nodiscard]] FoundFiles find_tables(const std::vector<std::string>& paths);
 
 /// A list of image files and of images in shards. There are no classes; every label is 0.
 class FileList final : public Dataset {
  public:
-  /// Told of an image that cannot be read, with the line that says why; one call at a time.
+  /// Called for an image that cannot be read, with the reason in a line; one call at a time.
   using Unreadable = std::function<void(const std::string& why)>;
   FileList(FoundFiles found, Unreadable on_unreadable);
 

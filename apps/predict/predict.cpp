@@ -52,7 +52,7 @@ void list(CommandLine& line, PredictOptions& o) {
        "one JSON object a line instead of text between tabs; a last one with \"left_out\" where "
        "files were");
   line.topic("data", "Data");
-  line("batch", o.batch, "N", "samples of a step", within(1, 1'000'000));
+  line("batch", o.batch, "N", "samples in a step", within(1, 1'000'000));
   list_max_image_pixels(line, o.max_image_pixels);
   list_table(line, o.table, true);
   list_machine(line, o.machine);
@@ -219,7 +219,7 @@ int predict(const Arguments& arguments) {
   const Report report =
       session.run(Printer(t.options, t.rows.get(), session.pass()), interrupt.token());
   if (report.stopped) {
-    std::cerr << "millrace: stopped by a signal before all samples were looked at\n";
+    std::cerr << "millrace: stopped by a signal before all samples were predicted\n";
     return interrupt.exit_status();
   }
   complaints.sum_up(json);

@@ -14,7 +14,7 @@
 
 namespace millrace::apps {
 
-/// One table behind the other. There are no classes; every label is 0.
+/// One table after the other. There are no classes; every label is 0.
 class TableRows final : public Dataset {
  public:
   using Tables = std::vector<std::shared_ptr<const CsvDataset>>;

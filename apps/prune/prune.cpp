@@ -31,7 +31,7 @@ struct Options {
 void check(const Options& o) {
   if (o.model.empty() || o.out.empty()) throw UsageError("prune: needs MODEL and OUT");
   if (!o.overwrite && std::filesystem::exists(o.out)) {
-    throw Error(concat(o.out, ": is there already; choose another name, or --overwrite it"));
+    throw Error(concat(o.out, ": exists already; choose another name, or --overwrite it"));
   }
 }
 
@@ -85,12 +85,12 @@ int prune(const Arguments& arguments) {
   line.positional("out", o.out);
   line.topic("options", "Options");
   line("sparsity", o.sparsity, "X",
-       "share of the weights of each kernel that are zero then, those included that are "
+       "share of the weights of each kernel that are zero afterwards, including those that are "
        "zero already",
        from_up_to(0, 1));
-  line("include", o.include, "PATTERN[,...]", "kernels of these names alone: conv1, dense*");
+  line("include", o.include, "PATTERN[,...]", "only kernels of these names: conv1, dense*");
   line("exclude", o.exclude, "PATTERN[,...]", "not kernels of these names");
-  line("overwrite", o.overwrite, "", "replace OUT if it is there");
+  line("overwrite", o.overwrite, "", "replace OUT if it exists");
   line("json", o.json, "", "print sparsities and sizes as JSON");
   line("quiet", o.quiet, "", "print errors only");
   if (!line.parse(arguments)) return 0;

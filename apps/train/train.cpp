@@ -44,8 +44,7 @@ void begin_as_asked(CommandLine& line, TrainOptions& o) {
                             : o.spec.run.overwrite      ? "overwrite"
                                                         : nullptr;
   if (other != nullptr) {
-    throw UsageError(
-        concat("--resume goes on in ", o.resume, " as it was begun; leave out --", other));
+    throw UsageError(concat("--resume continues the run in ", o.resume, "; leave out --", other));
   }
   if (line.was_given("show-augmented")) {
     throw UsageError("--show-augmented has no effect with --resume; leave it out");
@@ -108,7 +107,7 @@ void Teller::print_resumption(const Resumption& resumption, const RunDirectory& 
     return;
   }
   if (show_ == Show::nothing) return;
-  std::cout << "goes on    behind step " << resumption.step << ", in epoch " << resumption.epoch
+  std::cout << "resumes    after step " << resumption.step << ", in epoch " << resumption.epoch
             << '\n';
   for (const std::string& line : resumption.anew) std::cout << "callbacks  " << line << '\n';
 }
@@ -205,11 +204,11 @@ int train(const Arguments& arguments) {
   TrainOptions options;
   CommandLine line(
       "train", "train DATA [OPTIONS]",
-      "Trains a model to tell classes apart. DATA is a folder with one folder of\n"
-      "images for each class, or holds train/ and val/ or test/ of such; or it is an\n"
-      "IDX data set, tar shards (as of WebDataset) or a CSV file of numbers with the class\n"
-      "in the last column. Files in folders that are no images are left out and counted.\n"
-      "What is not said is chosen and printed.");
+      "Trains a model to classify images or rows of numbers. DATA is a folder with one\n"
+      "folder of images for each class, or with train/ and val/ or test/ of that kind; or an\n"
+      "IDX data set; tar shards (WebDataset); or a CSV file of numbers with the class in the\n"
+      "last column. Files in folders that are not images are left out and counted. Options\n"
+      "that you leave out are chosen and printed.");
   list(line, options);
   line.accept_recipe();
   line.then([&] { begin_as_asked(line, options); });

@@ -5,15 +5,15 @@ namespace millrace::apps {
 void list(OptionList& options, TrainOptions& o) {
   list(options, o.spec);
   options.topic("output", "Output");
-  options("run-dir", o.spec.run.directory, "DIR", "where the run is written")
+  options("run-dir", o.spec.run.directory, "DIR", "directory of the run")
       .by_default("runs/DATE-TIME")
       .of_command();
   options("resume", o.resume, "RUN",
-          "go on with the run in this directory from its last good checkpoint; options are those "
-          "of the run, others on the command line win")
+          "resume the run in this directory from its last good checkpoint, with its options; those "
+          "on the command line win")
       .never_in_files();
-  options("overwrite", o.spec.run.overwrite, "", "replace a run that is there").of_command();
-  options("print-plan", o.print_plan, "", "print stages and memory, and do not train").of_command();
+  options("overwrite", o.spec.run.overwrite, "", "replace an existing run").of_command();
+  options("print-plan", o.print_plan, "", "print stages and memory without training").of_command();
   options("quiet", o.quiet, "", "print errors only").of_command();
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// What `millrace train` is asked: a spec of the run, and what is of this command line alone.
+// The options of `millrace train`: a spec of the run, and those of the command line alone.
 
 #include "apps/common/command_line.h"
 

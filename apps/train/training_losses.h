@@ -1,5 +1,5 @@
 #pragma once
-// What training did without: files that are no images, and images that could not be read.
+// What training left out: files that are not images, and images that could not be read.
 
 #include <millrace/pipeline/report.h>
 #include <millrace/training/training.h>

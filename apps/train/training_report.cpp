@@ -85,7 +85,7 @@ void print_directory(TrainingSession& session, Show show) {
   RunDirectory& directory = *session.directory();
   if (!directory.is_locked()) {
     print_note(concat(shown(directory.path().native()),
-                      ": its file system has no locks, so nothing keeps another process from "
+                      ": its file system has no locks, so nothing prevents another process from "
                       "writing this run too"),
                show);
   }
@@ -120,7 +120,7 @@ void print_outcome(const Report& report, const Training& t, const RunDirectory& 
               << (has_model ? "the model of the last whole epoch is in "
                             : "no epoch was whole, so no model was written to ")
               << run;
-    if (t.spec.run.checkpoints) std::cerr << "; go on with: millrace train --resume " << run;
+    if (t.spec.run.checkpoints) std::cerr << "; resume with: millrace train --resume " << run;
     std::cerr << '\n';
   } else if (show != Show::nothing) {
     if (t.state->is_finished()) std::cout << t.state->reason() << '\n';

@@ -1,6 +1,6 @@
 #pragma once
-// What `train` tells of a run: what was chosen, before it; what it came to, on the screen and in
-// the run's report.
+// What `train` prints of a run: the choices before it, and its results, on the screen and in the
+// run's report.
 
 #include "apps/common/gpu.h"
 #include "apps/common/progress.h"
@@ -18,7 +18,7 @@ namespace millrace::apps {
 
 void print_choices(const Training& training);
 
-/// What pruning will not come to is told before the run.
+/// Warns before the run of pruning that will not happen.
 void warn_of_pruning(const Training& training);
 
 /// Where the augmented samples are, and whether others can write the run too.

@@ -1,6 +1,6 @@
 #pragma once
-// Activations that oneDNN has not, or not so: loops made from a kind's two formulas, compiled for
-// every instruction set and chosen at run time, for one thread or for those that OpenMP has.
+// Activations that oneDNN lacks or defines otherwise: loops made from a kind's two formulas,
+// compiled for every instruction set and chosen at run time, for one thread or OpenMP's.
 
 #include <cstdint>
 

@@ -1,6 +1,6 @@
 #pragma once
 // Where values meet: sums, products and parts side by side, element by element, for one thread or
-// for those that OpenMP has. Memory is float32. Which of two threads is faster makes no difference.
+// OpenMP's. Memory is float32. Results do not depend on the speed of threads.
 
 #include <millrace/cpu/kernels/rectifier.h>
 #include <millrace/cpu/layouts.h>

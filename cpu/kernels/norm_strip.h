@@ -1,5 +1,5 @@
 #pragma once
-// The piece of work of a batch normalisation's loops: a few channels of all rows of a thread.
+// The unit of work of a batch normalisation's loops: a few channels of all rows of a thread.
 
 #include <cstddef>
 #include <cstdint>
@@ -18,7 +18,7 @@ inline constexpr std::size_t kWidestStrip = 64;  ///< a few vectors
 struct StripConstants {
   const float* at = nullptr;
   std::int64_t padded = 0;
-  float ceiling = 0;  ///< of the rectifier behind; 0: there is none
+  float ceiling = 0;  ///< of the rectifier after it; 0: there is none
 
   [[nodiscard]] const float* mean() const { return at; }
   [[nodiscard]] const float* inverse() const { return at + padded; }

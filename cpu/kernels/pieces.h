@@ -1,5 +1,5 @@
 #pragma once
-// Work on many elements in pieces, for one thread or for those that OpenMP has.
+// Work on many elements in pieces, for one thread or OpenMP's.
 
 #include <algorithm>
 #include <cstdint>

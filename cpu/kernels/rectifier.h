@@ -1,5 +1,5 @@
 #pragma once
-// What kernels know of a ReLU or ReLU6 whose work they do on what they make: its ceiling.
+// The ceiling of a ReLU or ReLU6, which is all that a kernel needs to apply it to its results.
 
 namespace millrace::cpu {
 

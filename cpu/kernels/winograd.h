@@ -1,9 +1,9 @@
 #pragma once
 // 3x3 convolutions of stride 1 by Winograd's algorithm: tiles of 6x6 results, F(6x6, 3x3) (S.
 // Winograd, "Arithmetic complexity of computations", 1980; A. Lavin and S. Gray, "Fast algorithms
-// for convolutional neural networks", 2016, arXiv:1509.09308). 64 products of matrices take the
-// place of 324 multiplications a tile and pair of channels. A few tiles at a time go all the way,
-// so that what lies between them stays in a core's caches. Results are up to 3e-5 of their standard
+// for convolutional neural networks", 2016, arXiv:1509.09308). 64 products of matrices replace
+// 324 multiplications a tile and pair of channels. A few tiles at a time pass through all steps, so
+// that intermediate values stay in a core's caches. Results are up to 3e-5 of their standard
 // deviation away from float64, ten times as far as those of the direct algorithm. Thread-safe.
 
 #include <millrace/cpu/kernels/rectifier.h>
@@ -23,7 +23,7 @@ struct Winograd {
   /// Derivatives by a convolution's source from those by its result: the kernel turned by half a
   /// turn, and the channels the other way.
   bool is_backward = false;
-  float ceiling = kNoRectifier;  ///< of the rectifier behind
+  float ceiling = kNoRectifier;  ///< of the rectifier after it
 
   [[nodiscard]] bool is_possible() const {
     return from_channels % 16 == 0 && to_channels % 32 == 0 && from_channels > 0 && to_channels > 0;

@@ -15,9 +15,10 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Tag = hn::CappedTag<float, kBlock>;
 using Vec = hn::Vec<Tag>;
 constexpr std::int64_t kLanes = static_cast<std::int64_t>(hn::MaxLanes(Tag()));
-// Tiles whose sums, two vectors each, fit into the registers with what is added to them.
+// Sums of these tiles, two vectors each, with two vectors of weights and one of a pixel take 31 of
+// AVX-512's 32 registers, or 15 of 16.
 constexpr std::int64_t kMostTiles = HWY_TARGET <= HWY_AVX3 ? kPanel : 6;
-// Weights are asked for so many values before they are needed.
+// Weights are read in order, and prefetched this many values ahead.
 constexpr std::int64_t kAhead = 1024;
 
 HWY_INLINE Vec value(double x) {
@@ -27,7 +28,9 @@ HWY_INLINE Vec add_product(double k, Vec x, Vec y) {
   return hn::MulAdd(value(k), x, y);
 }
 
-// The transposed B of the paper, for the points 0, 1, -1, 2, -2, 1/2, -1/2 and infinity.
+// The transposed B of the paper, for the points 0, 1, -1, 2, -2, 1/2, -1/2 and infinity, whose
+// small powers keep rounding low. The polynomials at p and -p share their even and odd halves,
+// which saves half of the multiplications.
 HWY_INLINE void transform_from(const Vec (&x)[kPoints], Vec (&y)[kPoints]) {
   y[0] = add_product(5.25, x[4] - x[2], x[0] - x[6]);
   y[7] = add_product(5.25, x[3] - x[5], x[7] - x[1]);
@@ -45,7 +48,7 @@ HWY_INLINE void transform_from(const Vec (&x)[kPoints], Vec (&y)[kPoints]) {
   y[6] = even3 - odd3;
 }
 
-// The transposed A.
+// The transposed A, with sums and differences of the pairs p and -p.
 HWY_INLINE void transform_to(const Vec (&m)[kPoints], Vec (&y)[kTile]) {
   const Vec s1 = m[1] + m[2], d1 = m[1] - m[2];
   const Vec s2 = m[3] + m[4], d2 = m[3] - m[4];
@@ -58,7 +61,8 @@ HWY_INLINE void transform_to(const Vec (&m)[kPoints], Vec (&y)[kTile]) {
   y[5] = add_product(32, d2, add_product(1.0 / 32, d3, d1)) + m[7];
 }
 
-// A row of points of 32 channels from `first` on: [column][from_channels][32].
+// A row of points of 32 channels from `first` on: [column][from_channels][32], the order in which
+// multiply() reads them. Backward, the kernel is turned and its channels are exchanged here.
 void read_weights(const WinogradPlan& plan, const float* weights, std::int64_t row,
                   std::int64_t first, float* to) {
   const Tag d;
@@ -101,7 +105,8 @@ void read_weights(const WinogradPlan& plan, const float* weights, std::int64_t r
   }
 }
 
-// All points of a block of channels of a tile: to[point * stride].
+// All points of a block of channels of a tile: to[point * stride]. Columns first, then rows: the
+// transform of both is B^T x B.
 void read_tile(const float* from, std::int64_t row_stride, float* to, std::int64_t stride) {
   const Tag d;
   for (std::int64_t c = 0; c < kBlock; c += kLanes) {
@@ -125,7 +130,8 @@ void read_tile(const float* from, std::int64_t row_stride, float* to, std::int64
   }
 }
 
-// All points of tiles [first, first + count).
+// All points of tiles [first, first + count). Tiles at the border are first copied among zeros, so
+// that the transform itself has no branches.
 void read_tiles(const WinogradPlan& plan, const float* from, std::int64_t first, std::int64_t count,
                 float* to) {
   const Winograd& w = plan.shape;
@@ -157,6 +163,7 @@ void read_tiles(const WinogradPlan& plan, const float* from, std::int64_t first,
 }
 
 // made[kCount][2 vectors] = read[from_channels][kCount], in blocks, by weights[from_channels][32].
+// Sums stay in registers over all channels; each vector of weights is used kCount times.
 template <std::int64_t kCount>
 void multiply(const float* HWY_RESTRICT read, std::int64_t blocks, std::int64_t block_stride,
               const float* HWY_RESTRICT weights, float* HWY_RESTRICT made) {
@@ -187,7 +194,8 @@ void multiply(const float* HWY_RESTRICT read, std::int64_t blocks, std::int64_t 
   }
 }
 
-// A point's product for `count` tiles.
+// A point's product for `count` tiles, by fewer at a time for the rest, with the count known to the
+// compiler.
 void multiply_all(const WinogradPlan& plan, const float* read, const float* weights,
                   std::int64_t count, float* made) {
   for (std::int64_t c = 0; c < kGroup; c += 2 * kLanes) {

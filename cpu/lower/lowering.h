@@ -1,7 +1,7 @@
 #pragma once
 // From a graph of operations to a program of steps: gives each value a layout and a slot, converts
-// where two operations want different layouts, and appends steps. The kinds of layers (the files
-// beside this one) are written with these words.
+// between operations with different layouts, and appends steps. The kinds of layers (the files
+// beside this one) are written in these terms.
 
 #include <millrace/cpu/division.h>
 #include <millrace/cpu/engine_options.h>
@@ -73,7 +73,7 @@ class Lowering {
   SlotId in_layout(nn::ValueId id, const Layout& wanted);
   /// Memory for a value (for none, if `id` is -1).
   SlotId make(nn::ValueId id, const Layout& layout);
-  /// The same, over memory that the operation at hand is the last to read, if it is (-1: for none).
+  /// The same, over memory that the current operation is the last to read, if it is (-1: for none).
   SlotId make_in_place(nn::ValueId id, SlotId over);
   /// Another value that lies where `from` does.
   void rename(nn::ValueId from, nn::ValueId to) { place(to, slot_of(from)); }
@@ -82,8 +82,8 @@ class Lowering {
   SlotId convert(SlotId slot, const Layout& wanted);
   /// Appends a reorder from `written` to `to`, unless they are the same.
   void store(SlotId written, SlotId to);
-  /// All slices' rows of what lies row by row in `slot`. Whoever reads rows that others have
-  /// written begins a section before.
+  /// All slices' rows of what lies row by row in `slot`. An operation that reads rows that others
+  /// have written begins a section before.
   SlotId whole(SlotId slot);
   /// A sum of two that alone reads a value, the other one of which is made already.
   struct Sum {
@@ -91,7 +91,7 @@ class Lowering {
     nn::ValueId other = -1;
   };
   [[nodiscard]] Sum sum_behind(nn::ValueId id) const;
-  /// Whether the operation at hand, which does not go element by element, may write over the other
+  /// Whether the current operation, which is not elementwise, may write over the other
   /// value when it does the sum's work.
   [[nodiscard]] bool may_add_into(const Sum& sum) const;
   /// What a kernel makes that does the work of later operations right away.
@@ -100,31 +100,31 @@ class Lowering {
     nn::ValueId added = -1;  ///< another value, unless it is -1; then
     float ceiling = kNoRectifier;
     [[nodiscard]] onednn::After after() const { return {added >= 0, ceiling}; }
-    /// What its step's name has behind it: "+ add + relu".
+    /// What is appended to its step's name: "+ add + relu".
     [[nodiscard]] std::string detail() const;
   };
-  /// The kernel at hand does the work of `sum`, which is behind the value, if there is one, and of
-  /// the ReLU or ReLU6 that alone reads what there is then: these are left out.
+  /// The current kernel does the work of `sum`, which reads the value, if there is one, and of
+  /// the ReLU or ReLU6 that alone reads the result: these are left out.
   [[nodiscard]] Made fuse(nn::ValueId id, const Sum& sum);
   [[nodiscard]] Made fuse(nn::ValueId id) { return fuse(id, Sum{}); }
 
   /// For a maximum pooling's backward pass whose result only the backward pass of the ReLU before
-  /// it reads: that pass, and what the pooling made. A maximum is above zero where the pixel that
+  /// it reads: that pass, and what the pooling made. A maximum is above zero if the pixel that
   /// it came from is, so the ReLU's work can be done on what comes into the pooling, a quarter of
-  /// the pixels. Whoever does it calls leave_out().
+  /// the pixels. The caller calls leave_out().
   struct PooledRelu {
     const nn::Op* op = nullptr;  ///< null: there is none
     nn::ValueId pooled = -1;
   };
   [[nodiscard]] PooledRelu relu_before(const nn::Op& pooling) const;
   void leave_out(const nn::Op& op);
-  /// The same for a later operation whose work the one at hand does: it reads now what that would
+  /// The same for a later operation whose work the current one does: it reads now what that would
   /// read, whose memory may be free then.
   void absorb(const nn::Op& op);
   [[nodiscard]] bool is_left_out(const nn::Op& op) const { return left_out_[uses_.index_of(op)]; }
-  /// The backward pass of the ReLU or ReLU6 right behind a batch norm that uses the batch's
-  /// statistics, if the norm's backward pass, which is `op`, does its work: what was normalised is
-  /// known again from what goes in.
+  /// The backward pass of the ReLU or ReLU6 directly after a batch norm that uses the batch's
+  /// statistics, if the norm's backward pass, which is `op`, does its work: it computes the
+  /// normalised value again from its input.
   [[nodiscard]] nn::ValueUses::Rectifier rectifier_behind_norm(const nn::Op& op) const;
   /// Whether the value has a place.
   [[nodiscard]] bool is_made(nn::ValueId id) const {
@@ -192,7 +192,7 @@ class Lowering {
   void find_pooled_relus();
   void find_norm_rectifiers();
   void begin(Wanted wanted);
-  /// `absorbed`: an operation whose work the one at hand does.
+  /// `absorbed`: an operation whose work the current one does.
   [[nodiscard]] bool may_overwrite(SlotId slot, const nn::Op* absorbed = nullptr) const;
   [[nodiscard]] std::size_t last_use(nn::ValueId id, const nn::Op* absorbed) const;
   void place(nn::ValueId id, SlotId slot);
@@ -207,7 +207,7 @@ class Lowering {
   Lowered lowered_;
   Wanted wanted_ = Wanted::both;
   bool begins_section_ = false, section_has_others_ = false;
-  std::size_t op_ = 0;         // the operation at hand
+  std::size_t op_ = 0;         // the current operation
   std::vector<SlotId> slots_;  // by value
   nn::ValueUses uses_;
   std::vector<std::size_t> last_use_;                                // by value: an operation

@@ -1,4 +1,4 @@
-// Where values meet: sums, with the ReLU or ReLU6 behind them, products, and parts side by side.
+// Where values meet: sums, with the ReLU or ReLU6 after them, products, and parts side by side.
 // Values are brought into the layout of the first of them.
 
 #include <millrace/cpu/kernels/merging.h>

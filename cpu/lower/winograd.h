@@ -1,5 +1,5 @@
 #pragma once
-// Which convolutions Winograd's algorithm can do, by a kernel of oneDNN's or by our own.
+// Which convolutions Winograd's algorithm can do, by oneDNN's kernel or Millrace's.
 
 #include <millrace/cpu/kernels/winograd.h>
 #include <millrace/cpu/lower/lowering.h>

@@ -1,6 +1,6 @@
 #pragma once
-// Matrix products by cuBLASLt: which algorithm, and how row-major words become its column-major
-// ones.
+// Matrix products by cuBLASLt: the choice of an algorithm, and the translation from row-major to
+// its column-major order.
 
 #include <millrace/core/bytes.h>
 #include <millrace/gpu/operations.h>

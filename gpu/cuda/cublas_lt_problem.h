@@ -1,5 +1,5 @@
 #pragma once
-// A matrix product in cuBLASLt's words.
+// A matrix product as cuBLASLt describes it.
 
 #include <millrace/gpu/operations.h>
 

@@ -10,7 +10,7 @@
 
 namespace millrace::gpu {
 
-/// What was found. Never throws for want of a device or driver.
+/// What was found. Never throws if a device or driver is missing.
 struct Probe {
   std::vector<DeviceFacts> devices;
   std::string why_none;  ///< "no NVIDIA driver", ...; empty if there are devices

@@ -1,5 +1,5 @@
 #pragma once
-// What CUDA says of this machine's devices.
+// Facts from CUDA about this machine's devices.
 
 #include <millrace/gpu/device.h>
 

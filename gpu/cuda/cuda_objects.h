@@ -1,7 +1,7 @@
 #pragma once
-// Calls of the CUDA runtime: what goes wrong becomes one line that says what was asked for, and
-// what was launched is counted. Streams, events, graphs and memory, each with one owner that gives
-// it back.
+// Calls of the CUDA runtime: a failure becomes one line that names the call, and
+// launches are counted. Streams, events, graphs and memory, each with one owner that releases
+// it.
 
 #include <millrace/core/buffer.h>
 #include <millrace/core/bytes.h>
@@ -101,7 +101,7 @@ class CudaGraph : public StepGraph {
   GraphExecHandle handle_;
 };
 
-// Whoever is given a device's object knows that it is one of CUDA's: devices are not mixed.
+// Objects of devices are not mixed, so an object that is passed in is one of CUDA's.
 [[nodiscard]] inline const CudaStream& cuda(const Stream& stream) {
   return dynamic_cast<const CudaStream&>(stream);
 }
@@ -122,7 +122,7 @@ class CudaGraph : public StepGraph {
 /// Memory to try them on, whose bytes are all `byte`, from the default stream. Throws
 /// OutOfDeviceMemory.
 [[nodiscard]] Buffer scratch(std::size_t bytes, int byte);
-/// All the memory of a measurement; none where the device has not so much.
+/// All the memory of a measurement; none if the device has not so much.
 template <class Memory, class... Arguments>
 [[nodiscard]] std::optional<Memory> if_it_fits(const Arguments&... arguments) {
   try {

@@ -1,6 +1,6 @@
 #pragma once
-// A convolution in the words of cudnn-frontend: the operations of its pass, and which plans for
-// them the engine takes. For cudnn_plans.cpp, which alone includes cudnn-frontend.
+// A convolution as cudnn-frontend describes it: the operations of its pass, and which plans for
+// them the engine takes. For cudnn_plans.cpp, the only file that includes cudnn-frontend.
 
 #include <millrace/gpu/operations.h>
 
@@ -33,7 +33,7 @@ inline fe::DataType_t storage(nn::Precision precision) {
   }
 }
 
-/// Tensors are NHWC in memory; cuDNN wants their sizes in the order N, C, H, W.
+/// Tensors are NHWC in memory; cuDNN takes their sizes in the order N, C, H, W.
 inline Tensor_attributes nhwc(Uid uid, const char* name, std::array<std::int64_t, 4> size) {
   const auto [n, h, w, c] = size;
   return Tensor_attributes()

@@ -1,6 +1,6 @@
 #pragma once
-// cuDNN's graph API, as much of it as convolutions need. cudnn-frontend is included by
-// cudnn_plans.cpp alone, because that takes a minute to compile; cuDNN itself is opened at run
+// The part of cuDNN's graph API that convolutions need. Only cudnn_plans.cpp includes
+// cudnn-frontend, which takes a minute to compile; cuDNN itself is opened at run
 // time.
 
 #include <millrace/core/bytes.h>

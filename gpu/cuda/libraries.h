@@ -1,7 +1,7 @@
 #pragma once
 // NVIDIA's libraries are opened when they are needed, never linked: a program that is built with
-// CUDA starts on a machine without, and takes cuDNN and cuBLAS where the machine has them, be it in
-// PyTorch's wheels.
+// CUDA starts on a machine without it, and takes cuDNN and cuBLAS wherever the machine has them,
+// also from PyTorch's wheels.
 
 #include <filesystem>
 #include <functional>

@@ -1,6 +1,6 @@
 #pragma once
-// Named ranges in NVIDIA's profilers: `nsys profile` shows on its time line what the host did under
-// which name. Without a profiler a call costs a few nanoseconds and does nothing.
+// Named ranges for NVIDIA's profilers: `nsys profile` shows them on its time line of the host.
+// Without a profiler a call costs a few nanoseconds and does nothing.
 
 namespace millrace::gpu {
 

@@ -1,5 +1,5 @@
 #pragma once
-// Which of cuDNN's plans is used: each is timed on the card, the fastest is remembered on disk.
+// The choice of cuDNN's plans: each is timed on the card, the fastest is kept on disk.
 
 #include <millrace/gpu/cuda/cudnn_plans.h>
 #include <millrace/gpu/device.h>
@@ -14,7 +14,7 @@ namespace millrace::gpu {
 /// Device::plan and Device::run of a CUDA device, for convolutions. Thread-safe.
 class ConvolutionPlanner {
  public:
-  /// Of the device with this number. Throws Error where there is no cuDNN. `cache` as in
+  /// Of the device with this number. Throws Error if there is no cuDNN. `cache` as in
   /// OpenOptions::plan_cache.
   ConvolutionPlanner(int device, const DeviceFacts& facts, std::filesystem::path cache);
 

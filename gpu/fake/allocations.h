@@ -1,6 +1,6 @@
 #pragma once
-// The recording device's memory: host memory with an exact account, and a note of which bytes were
-// ever written.
+// The recording device's memory: host memory with exact accounting, and a record of which bytes
+// were ever written.
 
 #include <millrace/core/bytes.h>
 

@@ -200,7 +200,7 @@ void validate(const Matmul& m) {
   if (!fits) throw Error(concat("cublas: ", to_string(m), ": the sizes do not fit together"));
   if (has_aux(m.epilogue) && (m.ld_aux < m.n || m.ld_aux % 128 != 0)) {
     throw Error(concat("cublas: ", to_string(m), ": rows of aux have ", m.ld_aux,
-                       " bits; a multiple of 128 that is at least n is wanted"));
+                       " bits; a multiple of 128 that is at least n is needed"));
   }
 }
 

@@ -18,7 +18,7 @@ namespace millrace::gpu::recording {
 void run_on_host(const Convolution& convolution, const ConvolutionMemory& memory);
 void run_on_host(const Matmul& matmul, const MatmulMemory& memory);
 
-/// Throw Error unless sizes fit together as the library wants them.
+/// Throw Error unless sizes fit together as the library requires.
 void validate(const Convolution& convolution);
 void validate(const Matmul& matmul);
 

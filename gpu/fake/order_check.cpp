@@ -24,7 +24,7 @@ bool OrderCheck::knows(const Clock& clock, const Entry& entry) {
   return index < clock.size() && clock[index] >= entry.number;
 }
 
-/// With what the thread that queues knows.
+/// Work sees what had ended for the thread that queues it, besides its own stream.
 OrderCheck::Clock& OrderCheck::clock_of_stream(const Recorded& recorded) {
   Clock& clock = streams_[recorded.stream];
   learn(clock, threads_[recorded.thread]);
@@ -51,6 +51,7 @@ void OrderCheck::record(const Recorded& record) {
   events_[record.event] = clock_of_stream(record);
 }
 
+// As in CUDA, an event that was never recorded orders nothing.
 void OrderCheck::wait(const Recorded& wait) {
   const auto event = events_.find(wait.event);
   if (event != events_.end()) learn(streams_[wait.stream], event->second);
@@ -77,15 +78,16 @@ void OrderCheck::forget(const void* begin, std::size_t bytes) {
   segments_.erase(segments_.lower_bound(from), segments_.lower_bound(from + bytes));
 }
 
-/// No segment reaches across `at` afterwards.
+/// No segment reaches across `at` afterwards: accesses may overlap in part, as those of a batch's
+/// rows and of the whole batch do.
 void OrderCheck::split(std::uintptr_t at) {
   auto it = segments_.lower_bound(at);
   if (it == segments_.begin()) return;
   Segment& before = std::prev(it)->second;
   if (before.end <= at) return;
-  Segment behind = before;
+  Segment after = before;
   before.end = at;
-  segments_.emplace_hint(it, at, std::move(behind));
+  segments_.emplace_hint(it, at, std::move(after));
 }
 
 void OrderCheck::meet(const Entry& earlier, bool earlier_writes, const Entry& later,
@@ -109,8 +111,8 @@ void OrderCheck::write(const Entry& entry, std::uintptr_t begin, std::uintptr_t 
     meet(segment.write, true, entry, true, at, conflicts);
     for (const Entry& read : segment.reads) meet(read, false, entry, true, at, conflicts);
   }
-  const auto behind = segments_.erase(first, last);
-  segments_.emplace_hint(behind, begin, Segment{end, entry, {}});
+  const auto after = segments_.erase(first, last);
+  segments_.emplace_hint(after, begin, Segment{end, entry, {}});
 }
 
 void OrderCheck::read(const Entry& entry, std::uintptr_t begin, std::uintptr_t end,
@@ -119,7 +121,7 @@ void OrderCheck::read(const Entry& entry, std::uintptr_t begin, std::uintptr_t e
   split(end);
   std::uintptr_t at = begin;
   for (auto it = segments_.lower_bound(begin); at < end; at = it->second.end, ++it) {
-    if (it == segments_.end() || it->first > at) {  // nobody was here before
+    if (it == segments_.end() || it->first > at) {  // the first access of these bytes
       const std::uintptr_t gap_end = it == segments_.end() ? end : std::min(end, it->first);
       it = segments_.emplace_hint(it, at, Segment{gap_end, {}, {}});
     }

@@ -1,9 +1,12 @@
 #pragma once
-// Whether work on the same memory is in order. Every stream has a clock, the number of its pieces
-// of work; to know a piece of work is to have seen its stream's clock at least as high. Knowledge
-// passes along streams, from a record of an event to those who wait for it, and from a thread of
-// the host that synchronized to all that it queues later. For each run of bytes it is remembered
-// who wrote it last and who has read it since; whoever touches it next has to know them.
+// Finds accesses of the same memory that no event orders. The recording device does all work in the
+// order in which it is queued, so results are right even where a wait is missing; on a GPU they
+// would depend on timing. Hence vector clocks: every stream numbers its work, and a clock holds,
+// for each stream, up to which number work is known to have ended. Clocks pass along streams, from
+// the record of an event to those who wait for it, and from a host thread that synchronised to all
+// work that it queues later. For each range of bytes the last write and the reads since are kept;
+// the next access must know the write, and a write also the reads. Older accesses need not be kept:
+// whoever knows the write knows what the write had to know.
 
 #include <millrace/gpu/fake/recording_device.h>
 
@@ -46,14 +49,15 @@ class OrderCheck {
  private:
   using Clock = std::vector<std::uint64_t>;  // by stream
   struct Entry {
-    int stream = -1;  // -1: nobody
+    int stream = -1;  // -1: none
     std::uint64_t number = 0;
     int name = 0;
   };
   struct Segment {
     std::uintptr_t end = 0;
     Entry write{};
-    std::vector<Entry> reads{};  // since, the last one of each stream
+    // Since the write. The last one of each stream suffices: a stream's work is in order.
+    std::vector<Entry> reads{};
   };
   using Segments = std::map<std::uintptr_t, Segment>;
 

@@ -106,8 +106,8 @@ Buffer HostDevice::allocate(Bytes size, const char* what, bool pinned) {
   return {begin, size, [self = shared_from_this()](std::byte* memory) { self->release(memory); }};
 }
 
-/// As in CUDA, all work that was queued has ended before memory is given back, which nobody waits
-/// for where the device was abandoned.
+/// As in CUDA, all queued work ends before memory is released; an abandoned device is not waited
+/// for.
 void HostDevice::release(std::byte* memory) {
   const std::lock_guard lock(mutex_);
   Allocation* const allocation = allocations_.find(memory, 0);

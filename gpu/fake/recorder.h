@@ -1,6 +1,6 @@
 #pragma once
-// The recording device's own class. recorder.cpp has memory, order, the record and its replay,
-// recorded_work.cpp what is queued and captured.
+// The class of the recording device. recorder.cpp has memory, order, the record and its replay,
+// recorded_work.cpp queued and captured work.
 
 #include <millrace/core/error.h>
 #include <millrace/gpu/fake/allocations.h>
@@ -24,8 +24,9 @@
 
 namespace millrace::gpu::recording {
 
-/// Copies between host and device whose end the host has not learnt of. A device would still be at
-/// them: what they read must not change, and what they write cannot be read yet. Thread safety:
+/// Copies between host and device whose end the host does not know yet. A device could still be
+/// busy with them, although this one is done: what they read must not change, which a hash checks,
+/// and what they write must not be read, so it is garbage until then. Thread safety:
 /// none.
 class PendingCopies {
  public:
@@ -40,7 +41,7 @@ class PendingCopies {
   /// A copy to the host: `to` is filled with 0xFF until it settles.
   void writes(Place place, void* to, const void* from, std::size_t bytes);
   /// Ends the copies of which `has_ended` says so, in their order: results arrive, and `changed` is
-  /// told where memory is not what it was when it was read.
+  /// called for memory that has changed since it was read.
   void settle(const std::function<bool(Place)>& has_ended,
               const std::function<void(const void* from)>& changed);
   /// Lets results arrive in memory that the device itself is about to read.
@@ -80,7 +81,7 @@ struct HostStream final : Stream {
   }
   int number;
   std::string name;
-  bool is_lost = false;  // behind an event that never ends
+  bool is_lost = false;  // after an event that never ends
   bool is_capturing = false;
   std::uint64_t capturing_thread = 0;
   std::vector<Work> captured;

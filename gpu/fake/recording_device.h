@@ -1,8 +1,8 @@
 #pragma once
 // A device without a GPU, for tests: it does every piece of work at once with plain loops on the
-// host, kernels by the very functions that the GPU runs, and keeps a record of what was asked for
-// and in which order. From the record it tells whether the order was safe (violations()) and how
-// long it would take with other durations (replay()). It can be told to fail.
+// host, kernels by the very functions that the GPU runs, and records all work
+// in its order. From the record it finds whether the order was safe (violations()) and how
+// long it would take with other durations (replay()). It can be made to fail.
 
 #include <millrace/gpu/device.h>
 
@@ -66,7 +66,7 @@ class RecordingDevice : public Device {
  public:
   [[nodiscard]] static std::shared_ptr<RecordingDevice> make(Faults faults = {});
 
-  /// Starts the record anew, and the list of violations.
+  /// Clears the record and the list of violations.
   virtual void clear() = 0;
   using Device::record;
   [[nodiscard]] virtual std::vector<Recorded> record() const = 0;
@@ -79,7 +79,7 @@ class RecordingDevice : public Device {
   /// - pinned memory that changed while a copy read it;
   /// - work on memory that is not allocated, and reads of device memory of which no byte was
   ///   written;
-  /// - memory given back behind a lost event by an engine that has not abandoned the device;
+  /// - memory released after a lost event by an engine that has not abandoned the device;
   /// - what forbid_host_stops() forbids.
   [[nodiscard]] virtual std::vector<std::string> violations() const = 0;
   /// While forbidden, these are violations: allocating, releasing, planning, capturing, copies to

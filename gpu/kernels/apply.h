@@ -205,7 +205,7 @@ struct ReadGradients {
 };
 
 /// A chunk a call, after an update: averages take the weights that it made, unless it was skipped.
-/// A launch of its own, because Update has no registers left: Adam's would spill in 16 bits.
+/// A separate launch, because Update has no registers left: Adam's would spill in 16 bits.
 struct TakeAverage {
   std::int64_t elements;
   const float* weights;

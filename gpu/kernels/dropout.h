@@ -1,6 +1,6 @@
 #pragma once
-// Dropout and stochastic depth with the masks of nn/layers/dropout.h, made anew where they are
-// needed: forward and backward.
+// Dropout and stochastic depth with the masks of nn/layers/dropout.h, computed where they are
+// needed: forward and again backward.
 
 #include <millrace/gpu/kernels/plane.h>
 #include <millrace/gpu/scalars.h>

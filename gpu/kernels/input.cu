@@ -148,7 +148,7 @@ Launch gather(Type from, Type to, const void* x, const Gathering& size, void* y,
         });
   }
   MILLRACE_CHECK(size.width > 0 && pixels % size.width == 0, "gather: ", pixels,
-                 " pixels are no images ", size.width, " wide");
+                 " pixels are not images ", size.width, " wide");
   return from_pixels("gather_moved", from, to, plane, how,
                      [&]<class From, class T>(Launcher& at, const NormalizeChunk<From, T>& chunk) {
                        return at.chunks<T>(GatherMoved<From, T>{

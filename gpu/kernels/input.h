@@ -1,5 +1,5 @@
 #pragma once
-// What steps read, from pixels as they are uploaded or as they are resident on the device.
+// Makes the input of steps from uploaded pixels or from those resident on the device.
 
 #include <millrace/gpu/kernels/plane.h>
 #include <millrace/nn/move.h>

@@ -20,7 +20,7 @@ namespace millrace::gpu {
 /// Threads of a block. Four blocks fit a multiprocessor of any GPU, so a kernel has 64 registers.
 inline constexpr int kThreads = 256;
 inline constexpr int kBlocks = 4;
-/// Enough to fill every GPU several times; with more work than that, threads go on in strides.
+/// Enough to fill every GPU several times; with more work than that, threads continue in strides.
 inline constexpr std::int64_t kMostBlocks = 16384;
 
 #ifdef __CUDACC__

@@ -1,6 +1,6 @@
 #pragma once
-// Layer normalisation and its gradient. Parameters are float32 [stored]; what is said of a row is
-// float32 [rows].
+// Layer normalisation and its gradient. Parameters are float32 [stored]; statistics of rows
+// are float32 [rows].
 
 #include <millrace/gpu/kernels/plane.h>
 #include <millrace/gpu/scalars.h>

@@ -32,7 +32,7 @@ inline constexpr std::size_t kMostTerms = 8;
 struct ChannelCopy {
   std::int64_t rows = 0, channels = 0;
   std::int64_t from_first = 0, from_stored = 0, to_first = 0, to_stored = 0;
-  std::int64_t zeros = 0;  ///< channels behind them that are set to zero
+  std::int64_t zeros = 0;  ///< channels after them that are set to zero
 };
 [[nodiscard]] Launch copy_channels(Type type, const void* x, void* y, const ChannelCopy& how);
 

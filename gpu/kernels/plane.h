@@ -1,7 +1,6 @@
 #pragma once
-// What the launches of all kinds of kernels speak of. The element functions behind them are
-// compiled for host and device from one source, and stand for the formulas of nn's reference
-// engine.
+// Types that the launches of all kinds of kernels share. Their element functions are compiled for
+// host and device from one source, and follow the formulas of nn's reference engine.
 //
 // Images are [pixels][padded channels]: `Plane` says how many rows there are, how many channels
 // count and how many are stored. Stored channels beyond those that count are zero in everything

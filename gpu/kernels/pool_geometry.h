@@ -123,7 +123,7 @@ inline PoolGeometry geometry_of(const char* kernel, Type type, const Pooling& si
                       .counted = 0};
     }
     check_side(kernel, extent, out_extent, before, window, stride);
-    MILLRACE_CHECK(after >= 0 && after < window, kernel, ": ", after, " pixels of padding behind ",
+    MILLRACE_CHECK(after >= 0 && after < window, kernel, ": ", after, " pixels of padding after ",
                    extent, " are not less than a window of ", window);
     const std::int64_t counted = size.count_padding ? extent + after : 0;
     return PoolSide{.extent = static_cast<std::int32_t>(extent),

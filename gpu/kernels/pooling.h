@@ -13,7 +13,7 @@ struct Pooling {
   std::int64_t out_height = 0, out_width = 0;
   nn::Pair size{2}, stride{2};
   std::int64_t top = 0, left = 0;
-  /// Averages: padding, up to so many pixels below and to the right, is counted as zeros.
+  /// Averages: padding, up to this many pixels below and to the right, is counted as zeros.
   bool count_padding = false;
   std::int64_t bottom = 0, right = 0;
   /// Averages: the image is divided into as many parts as there are outputs, without a window; see

@@ -1,5 +1,5 @@
 #pragma once
-// Images of another size: zeros around them, or pixels several times.
+// Changes the size of images: zeros around them, or repeated pixels.
 
 #include <millrace/gpu/kernels/plane.h>
 
@@ -8,7 +8,7 @@
 namespace millrace::gpu {
 
 /// [samples][height][width][stored] -> [samples][out_height][out_width][stored]: the pixel that
-/// lies `down` rows above and `right` columns to the left, or zero where the image has none.
+/// lies `down` rows above and `right` columns to the left, or zero if the image has none.
 struct Shift {
   std::int64_t samples = 0, channels = 0, stored = 0;
   std::int64_t height = 0, width = 0, out_height = 0, out_width = 0;

@@ -1,5 +1,5 @@
 #pragma once
-// What a step is about: it is told to the kernels before the step.
+// The numbers of a step, which are copied for the kernels before it.
 
 #include <millrace/gpu/launch.h>
 #include <millrace/gpu/scalars.h>

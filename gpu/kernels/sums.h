@@ -27,7 +27,7 @@ class SegmentCursor {
   MILLRACE_HOST_DEVICE SegmentCursor(const Segment* segments, std::int64_t count)
       : segments_(segments), last_(count - 1) {}
 
-  /// The last segment that begins at or before the element: it, or a gap behind it, has it.
+  /// The last segment that begins at or before the element, which is in it or in the gap after it.
   MILLRACE_HOST_DEVICE std::int64_t find(std::int64_t element) {
     if (element < next_) return at_;
     std::int64_t low = at_, high = last_;
@@ -50,10 +50,10 @@ class SegmentCursor {
  private:
   const Segment* segments_;
   std::int64_t last_;
-  std::int64_t at_ = 0, next_ = 0;  // next_: offset of the segment behind, 0 before the first look
+  std::int64_t at_ = 0, next_ = 0;  // next_: offset of the next segment, 0 before the first call
 };
 
-/// A chunk a call. Whoever finds something says the same.
+/// A chunk a call. All that find a fault write the same.
 template <class T>
 struct FiniteCheck {
   const T* gradients;
@@ -77,7 +77,7 @@ template <class T, int N, int kCount>
 struct Batch {
   Chunk<T, N> chunks[kCount];
 
-  /// Chunk `first` and every `step`-th behind it of an arena that ends at `end`; zero where it is
+  /// Chunk `first` and every `step`-th after it of an arena that ends at `end`; zero if it is
   /// null.
   MILLRACE_HOST_DEVICE void read(const T* arena, std::int64_t offset, std::int64_t first,
                                  std::int64_t step, std::int64_t end) {

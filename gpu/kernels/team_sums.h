@@ -6,7 +6,7 @@
 //   Sum part(std::int64_t team, int thread) const;
 //   void finish(std::int64_t team, int thread, const Sum& sum) const;
 // where a team makes `width` sums: finish() gets, for each thread below width, the sum of the parts
-// of that thread, thread + width, thread + 2 width, ... Teams know nothing of each other.
+// of that thread, thread + width, thread + 2 width, ... Teams are independent.
 //
 // With it sums over the rows of a plane: of parts of the rows first, then of the parts. What is
 // added, and what becomes of the sum, is a rule:
@@ -90,7 +90,7 @@ struct Sums {
   }
 };
 
-/// How threads of teams share out the chunks of rows.
+/// How the chunks of rows are divided among the threads of teams.
 struct TeamPlace {
   std::int64_t part, chunk, row;  ///< row: the first one, counted from the part's beginning
 };

@@ -22,12 +22,12 @@ struct UpdateArenas {
   float* weights = nullptr;
   void* working = nullptr;  ///< copies of the storage type; null in fp32 and tf32
   void* gradients = nullptr;
-  float* sums = nullptr;  ///< of a group's gradients; null where there are no groups
+  float* sums = nullptr;  ///< of a group's gradients; null if there are no groups
   std::array<float*, nn::kMostStates> states{};  ///< those that the optimizer keeps
   const float* masks = nullptr;
   float* average = nullptr;  ///< of the weights
-  /// Where L2 is on: the gradients that the optimizer was given, [elements]. They cannot be told
-  /// from weights that have changed since. Null without L2.
+  /// Where L2 is on: the gradients that the optimizer was given, [elements]. They cannot be
+  /// computed from weights that have changed since. Null without L2.
   float* given = nullptr;
   const Segment* segments = nullptr;
   std::int64_t segment_count = 0;
@@ -43,11 +43,11 @@ struct UpdateArenas {
                                          const nn::GradientOptions& gradient,
                                          const nn::LossScaleOptions* loss_scale, Scalars* scalars,
                                          std::optional<double> average = {});
-/// Adds the gradients of a step to the sums of its group. Nothing where there are no groups.
+/// Adds the gradients of a step to the sums of its group. Nothing if there are no groups.
 [[nodiscard]] std::vector<Launch> add_to_group(Type type, const UpdateArenas& arenas,
                                                const Scalars* scalars);
 /// Before update(): gradients of the group's mean, rounded once; its results count from now on.
-/// Nothing where there are no groups.
+/// Nothing if there are no groups.
 [[nodiscard]] std::vector<Launch> end_group(Type type, const UpdateArenas& arenas,
                                             Scalars* scalars);
 /// The penalty of L2 on the weights as they are, where there is no update: into scalars->penalty.
@@ -60,10 +60,10 @@ struct UpdateArenas {
 [[nodiscard]] Launch read_gradients(Type type, const UpdateArenas& arenas,
                                     const nn::GradientOptions& gradient, bool after_update,
                                     float* seen, const Scalars* scalars);
-/// Working copies anew from the weights: after write().
+/// Rewrites working copies from the weights: after write().
 [[nodiscard]] Launch refresh_working(Type type, const float* weights, void* working,
                                      std::int64_t elements);
-/// Exchanges weights and averages, and makes working copies anew.
+/// Exchanges weights and averages, and rewrites working copies.
 [[nodiscard]] Launch swap_average(Type type, const UpdateArenas& arenas);
 
 }  // namespace millrace::gpu

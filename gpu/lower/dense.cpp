@@ -1,5 +1,6 @@
-// Dense layers: three products, with bias, ReLU and their gradients in the epilogues where the
-// library has them, and kernels of our own where it has not.
+// Dense layers: three products, with bias, ReLU and their gradients in the epilogues if the library
+// has them, else in kernels. An epilogue saves a pass over the memory of the result, which for
+// small layers costs as much as the product.
 
 #include <millrace/gpu/lower/lowering.h>
 
@@ -53,6 +54,7 @@ Matmul with(Matmul product, Epilogue epilogue, std::int64_t aux_bits = 0) {
 }
 
 std::int64_t aux_bits(const Layout& y) {
+  // cuBLASLt takes rows of signs in multiples of 128 bits.
   return static_cast<std::int64_t>(round_up(static_cast<std::uint64_t>(y.stored), 128));
 }
 
@@ -73,7 +75,8 @@ Bind call(const MatmulPlan& plan, const Memory& memory) {
 }
 
 /// The backward product that would read the signs of a ReLU's output: that of the dense layer
-/// behind it, if the ReLU alone reads what it makes. Null if there is none.
+/// after it, if the ReLU alone reads its result, so that it need not be written without the mask.
+/// Null if there is none.
 const nn::Op* reader_of_signs(const Lowering& lowering, nn::ValueId y) {
   for (const nn::Op& op : lowering.graph().ops) {
     const bool is_relu = lowering.graph().kind<nn::Relu>(op) != nullptr;
@@ -93,8 +96,9 @@ const MatmulPlan* data_plan_with_signs(Lowering& lowering, const nn::Op& data, s
   return lowering.find(with(product, Epilogue::drelu_bgrad, bits));
 }
 
-/// Forward with a ReLU whose signs are kept for the backward pass. False where that is not possible
-/// or of no use.
+/// Forward with a ReLU whose signs are kept for the backward pass: a bit a value, and the next
+/// layer's backward product does the ReLU's and the bias's as well. False if that is not possible,
+/// as both plans must exist, or of no use.
 bool forward_with_signs(Lowering& lowering, const nn::Op& op, nn::ValueId relu) {
   const nn::Op* data = reader_of_signs(lowering, relu);
   if (data == nullptr) return false;

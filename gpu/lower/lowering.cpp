@@ -96,7 +96,8 @@ SlotId Lowering::slot_of(nn::ValueId id) const {
 Layout Lowering::layout(nn::ValueId id) const {
   const Shape& s = graph_.value(id).shape;
   const std::int64_t channels = s[-1];
-  // Logits that a dense layer makes, and what predict() makes of them, are float32 from the start.
+  // Logits of a dense layer and the model's output are float32 from the start: 16 bits would round
+  // what the loss takes the exponential of.
   const nn::Op* made_by = uses_.maker(id);
   const bool is_float =
       (id == graph_.logits && made_by != nullptr && graph_.kind<nn::Dense>(*made_by) != nullptr) ||
@@ -135,6 +136,7 @@ SlotId Lowering::make_in_place(nn::ValueId id, nn::ValueId over) {
   return values_[index(id)].slot = slot;
 }
 
+// All names of the memory count: a view may be read after the value that made it.
 bool Lowering::may_overwrite(SlotId slot) const {
   if (lowered_.slots[slot].place != Place::activations) return false;
   for (std::size_t id = 0; id < values_.size(); ++id) {

@@ -1,7 +1,8 @@
 #pragma once
-// From a graph of operations to a program of device work: gives each value a place and a stored
-// form, fuses what the libraries can do at once, and appends steps. The kinds of layers (the files
-// beside this one) are written with these words.
+// From a graph of operations to a program of device work: gives each value a place and a layout,
+// fuses operations that the libraries can do at once, and appends steps. All this happens once, at
+// compile(), so that a step only queues what was prepared and can be captured as one CUDA graph.
+// The kinds of layers (the files beside this one) are written in these terms.
 
 #include <millrace/gpu/kernels/loss.h>
 #include <millrace/gpu/parameters.h>
@@ -46,7 +47,7 @@ class Lowering {
   Lowering(const nn::Graph& graph, const Options& options, const ParameterPlaces& parameters,
            Plans& plans);
 
-  /// Throws Error where the device cannot do an operation.
+  /// Throws Error if the device cannot do an operation.
   [[nodiscard]] Lowered run() &&;
 
   // The graph.
@@ -58,8 +59,8 @@ class Lowering {
   [[nodiscard]] std::string step_name(const nn::Op& op, std::string_view detail = {}) const {
     return nn::step_name(graph_, op, detail);
   }
-  /// If only a ReLU reads the value: what this makes; the ReLU is then left out, because the step
-  /// at hand does its work. Otherwise -1.
+  /// If only a ReLU reads the value: the ReLU's result; the ReLU is then left out, because the
+  /// current step does its work. Otherwise -1.
   [[nodiscard]] nn::ValueId fuse_relu(nn::ValueId id);
   void leave_out(const nn::Op& op) { left_out_[uses_.index_of(op)] = true; }
 
@@ -67,11 +68,11 @@ class Lowering {
   [[nodiscard]] SlotId slot_of(nn::ValueId id) const;
   [[nodiscard]] Layout layout(nn::ValueId id) const;
   SlotId make(nn::ValueId id);
-  /// The same, over memory that the operation at hand is the last to read, if it is.
+  /// The same, in the memory of `over` if the current operation is the last to read it.
   SlotId make_in_place(nn::ValueId id, nn::ValueId over);
   SlotId make_floats(nn::ValueId id, std::int64_t count);
   SlotId make_bytes(nn::ValueId id, const Layout& as);  ///< one an element
-  /// The value is another name of memory that is there.
+  /// The value is another name of existing memory.
   void make_view(nn::ValueId id, nn::ValueId of);
   SlotId temporary(std::int64_t bytes);
   SlotId temporary_floats(std::int64_t count) { return temporary(count * 4); }
@@ -80,14 +81,14 @@ class Lowering {
   SlotId working(nn::ValueId id);  ///< of the storage type
   SlotId master(nn::ValueId id);   ///< float32
   SlotId gradient(nn::ValueId id);
-  /// A bias gradient that an earlier step has made on the way: whoever would make it need not.
+  /// A bias gradient that an earlier step has made on the way, so that its own step is left out.
   void mark_made(nn::ValueId gradient);
   [[nodiscard]] bool is_made(nn::ValueId gradient) const;
-  /// {dw, db}'s db of the dense or convolution layer whose output has this gradient, if nobody has
-  /// made it; else -1.
+  /// {dw, db}'s db of the dense or convolution layer whose output has this gradient, if it has not
+  /// been made; else -1.
   [[nodiscard]] nn::ValueId bias_gradient_of(nn::ValueId output_gradient) const;
 
-  // ReLUs whose signs a product wrote down for the backward pass.
+  // ReLUs whose signs a product has kept for the backward pass.
   void keep_signs(nn::ValueId y, SlotId signs, std::int64_t bits);
   struct Signs {
     SlotId slot = kNoSlot;
@@ -98,12 +99,12 @@ class Lowering {
   // Steps.
   [[nodiscard]] const ConvolutionPlan* find(const Convolution& convolution);
   [[nodiscard]] const MatmulPlan* find(const Matmul& matmul);
-  /// Throws Error that names the operation where the device cannot do it.
+  /// Throws Error that names the operation if the device cannot do it.
   [[nodiscard]] const ConvolutionPlan& require(const nn::Op& op, const Convolution& convolution);
   [[nodiscard]] const MatmulPlan& require(const nn::Op& op, const Matmul& matmul);
   void append(std::string name, Bind bind);
   void append(const nn::Op& op, Bind bind) { append(step_name(op), std::move(bind)); }
-  /// What follows a convolution or product that has neither bias nor ReLU inside.
+  /// The steps after a convolution or product without bias and ReLU.
   void append_bias_and_relu(const nn::Op& op, SlotId y, SlotId bias, const Layout& layout,
                             bool relu);
   /// Sums of columns of a gradient into db; with `y`, masks dy into dx on the way.
@@ -128,7 +129,7 @@ class Lowering {
   Lowered lowered_;
   nn::ValueUses uses_;
   unsigned purposes_ = 0;
-  std::size_t op_ = 0;  // the operation at hand
+  std::size_t op_ = 0;  // the current operation
 
   struct ValueState {
     SlotId slot = kNoSlot;
@@ -152,7 +153,7 @@ MILLRACE_LAYER_KINDS(MILLRACE_LOWER)
 
 void lower_gradient_sum(Lowering& lowering, const nn::Op& op);
 
-/// What lowering the loss leaves for later: totals come after the penalty is known.
+/// Slots of the loss for append_loss_totals(), which comes after the penalty.
 struct LossSlots {
   SlotId losses = kNoSlot, right = kNoSlot;
   LossSize size;
@@ -161,10 +162,10 @@ struct LossSlots {
 LossSlots lower_loss(Lowering& lowering, const nn::Op& op);
 void append_loss_totals(Lowering& lowering, const LossSlots& loss);
 void append_update(Lowering& lowering);
-/// What comes to a group's gradients, and what its update begins with.
+/// Adds a batch's gradients to those of its group, and makes their mean before the update.
 void append_group_sum(Lowering& lowering);
 void append_group_mean(Lowering& lowering);
-/// Of L2, where there is no update.
+/// The term of L2, if there is no update, which would add it.
 void append_penalty(Lowering& lowering);
 
 }  // namespace millrace::gpu

@@ -1,4 +1,4 @@
-// Where values meet: sums, with the ReLU behind them, products, and channels side by side.
+// Where values meet: sums, with the ReLU after them, products, and channels side by side.
 
 #include <millrace/core/error.h>
 #include <millrace/gpu/kernels/merging.h>
@@ -53,8 +53,8 @@ void lower(Lowering& lowering, const nn::Op& op, const nn::Add&) {
              lowering.make_in_place(target, op.x()), lowering.layout(target), relu >= 0);
 }
 
-// What comes before a ReLU is often taken by several layers: then its part of the backward pass is
-// done on the way.
+// The result of a ReLU is often read by several layers: then the sum of their gradients also does
+// the ReLU's backward pass, which saves a pass over memory.
 void lower_gradient_sum(Lowering& lowering, const nn::Op& op) {
   const SlotId a = lowering.slot_of(op.x()), b = lowering.slot_of(op.x(1));
   const Layout size = lowering.layout(op.y());

@@ -1,6 +1,6 @@
 #pragma once
-// What the headers, masks and palette of a BMP file say, checked. The rules are Pillow's: what it
-// refuses or reads otherwise than the format says is refused here.
+// Reads and checks the headers, masks and palette of a BMP file. The rules are Pillow's: files that
+// it refuses or reads otherwise than the format says are refused.
 
 #include <array>
 #include <cstddef>

@@ -1,6 +1,6 @@
 #pragma once
 // BMP files as Pillow reads them: headers of Windows and OS/2, palettes, RGB of 16, 24 and 32 bits
-// with the usual masks, runs (RLE4, RLE8). What Pillow refuses or misreads is refused by its name.
+// with the usual masks, runs (RLE4, RLE8). What Pillow refuses or misreads is refused by name.
 
 #include <millrace/io/detail/raster.h>
 

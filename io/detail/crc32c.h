@@ -1,5 +1,5 @@
 #pragma once
-// CRC-32C, the checksum in the framing of event files. A table of our own: no package of the
+// CRC-32C, the checksum in the framing of event files. A table suffices: no package of the
 // distribution has it, and event files are small.
 
 #include <cstddef>

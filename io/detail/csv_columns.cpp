@@ -217,7 +217,7 @@ class Finder {
       const std::string& name = known_.columns[i];
       const std::ptrdiff_t place = place_of(name);
       if (place < 0) {
-        fail("has no column '", name, "', which the model wants", near(name), "; its columns are ",
+        fail("has no column '", name, "', which the model needs", near(name), "; its columns are ",
              list_of(found_.names));
       }
       std::ptrdiff_t& role = found_.roles[static_cast<std::size_t>(place)];
@@ -262,7 +262,7 @@ class Finder {
     }
     if (options_.features > 0 && place != options_.features) {
       fail("has ", place, ' ', plural(place, "feature"), found_.label >= 0 ? " and a label" : "",
-           found_.targets.empty() ? "" : " beside its targets", " where the model wants ",
+           found_.targets.empty() ? "" : " beside its targets", " where the model needs ",
            options_.features, known_.columns.empty() ? "" : ": ",
            known_.columns.empty() ? "" : list_of(known_.columns));
     }

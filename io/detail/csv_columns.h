@@ -1,6 +1,6 @@
 #pragma once
 // Finds out what the columns of a table are: whether the first line names them, which one is the
-// label and which ones a model wants.
+// label and which ones a model needs.
 
 #include <millrace/io/csv_options.h>
 #include <millrace/io/detail/csv_records.h>

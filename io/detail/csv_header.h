@@ -11,7 +11,7 @@ namespace millrace::detail {
 
 struct CsvHeader {
   bool is_there = false;
-  std::string note{};  ///< what the user should know of how that was told, or empty
+  std::string note{};  ///< what the user should know about that decision, or empty
 };
 
 /// `records` stands at the first record. By the rules of CsvDataset. Throws Error where lines

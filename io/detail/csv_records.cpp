@@ -85,7 +85,7 @@ void CsvRecords::read_quoted() {
   const bool is_ended = at_ == text_.size() || text_[at_] == separator_ || is_line_end(text_[at_]);
   if (!is_ended) {
     fail(here_,
-         "text or a space behind a closing quote; a quote inside quotes is written twice (\"\")");
+         "text or a space after a closing quote; a quote inside quotes is written twice (\"\")");
   }
 }
 

@@ -23,7 +23,7 @@ struct CsvCell {
 };
 
 /// Records end with \n, \r\n or \r, which quoted cells may hold. Blank lines are passed over.
-/// Refers to `text`, which must stay; a copy goes on from where the original is.
+/// Refers to `text`, which must stay; a copy continues from where the original is.
 class CsvRecords {
  public:
   CsvRecords(std::string_view text, char separator, std::string file);

@@ -1,5 +1,5 @@
 #pragma once
-// The parts of a data set, by the names of what is in its folder.
+// The parts of a data set, found by the names in its folder.
 
 #include <millrace/io/data_layout.h>
 
@@ -45,7 +45,7 @@ class FolderParts {
 /// Throws Error if its labels are missing.
 [[nodiscard]] std::optional<DataPart> idx_pair(const std::filesystem::path& images);
 
-/// The layout of a folder with pairs of IDX files. Throws Error where it is not clear which is
+/// The layout of a folder with pairs of IDX files. Throws Error if it is not clear which is
 /// which.
 [[nodiscard]] std::optional<DataLayout> idx_layout(const std::filesystem::path& folder);
 

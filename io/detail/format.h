@@ -1,5 +1,5 @@
 #pragma once
-// What kind of image a file holds, told from its first bytes; names of files are not trusted.
+// The format of an image file, found from its first bytes; names of files are not trusted.
 
 #include <millrace/core/error.h>
 

@@ -1,6 +1,6 @@
 #pragma once
-// What the codes of a GIF's data stand for (LZW). giflib can expand them too, but takes codes that
-// the table does not have yet and shows something for them, and none that begin with 9 bits or
+// Expands the codes of a GIF's data (LZW). giflib can do that too, but accepts codes that
+// are not in the table yet, with arbitrary results, and refuses those that begin with 9 bits or
 // more.
 
 #include <array>

@@ -217,7 +217,7 @@ void check_filters(hid_t dataset, const std::string& where) {
         H5Pget_filter2(plan, i, &flags, &values, nullptr, name.size() - 1, name.data(), &how);
     if (filter < 0 || H5Zfilter_avail(filter) > 0) continue;
     fail(where, ": packed by filter ", filter, name[0] == '\0' ? "" : " (", name.data(),
-         name[0] == '\0' ? "" : ")", ", which is not read; write it anew, packed by gzip or not");
+         name[0] == '\0' ? "" : ")", ", which is not read; save it again, packed by gzip or not");
   }
 }
 
@@ -258,7 +258,7 @@ void Hdf5Library::read_rows(const std::string& dataset, std::int64_t first, std:
   }
   const hsize_t elements = into.size();
   if (H5Sget_select_npoints(space) != static_cast<hssize_t>(elements)) {
-    fail(where, ": has not the rows that are wanted");
+    fail(where, ": lacks rows that were asked for");
   }
   const Handle memory(H5Screate_simple(1, &elements, nullptr), H5Sclose, where);
   if (H5Dread(id, H5T_NATIVE_FLOAT, memory, space, H5P_DEFAULT, into.data()) < 0) {

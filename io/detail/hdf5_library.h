@@ -1,6 +1,6 @@
 #pragma once
-// What the HDF5 C library is asked, in the process that hdf5.cpp starts for it. Messages of errors
-// do not name the file.
+// Calls of the HDF5 C library, in the process that hdf5.cpp starts for it. Error messages do not
+// name the file.
 
 #include <millrace/io/hdf5_contents.h>
 

@@ -1,5 +1,5 @@
 #pragma once
-// What the process that reads an HDF5 file and the one that wants its numbers say to each other.
+// Messages between the process that reads an HDF5 file and the one that asks for its numbers.
 
 #include <millrace/io/hdf5_contents.h>
 
@@ -43,7 +43,7 @@ class MessageReader {
 };
 
 [[nodiscard]] std::vector<std::byte> packed(const Hdf5Contents& contents);
-/// Throws Error where the bytes are no list of contents.
+/// Throws Error if the bytes are no list of contents.
 [[nodiscard]] Hdf5Contents unpacked(std::span<const std::byte> bytes);
 
 }  // namespace millrace::detail

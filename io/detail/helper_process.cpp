@@ -103,7 +103,7 @@ HelperProcess::HelperProcess(Answer answer, std::chrono::milliseconds patience)
     : patience_(patience) {
   int sockets[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0) {
-    throw Error(concat("no socket to be had: ", std::generic_category().message(errno)));
+    throw Error(concat("no socket available: ", std::generic_category().message(errno)));
   }
   child_ = ::fork();
   if (child_ == 0) {
@@ -117,7 +117,7 @@ HelperProcess::HelperProcess(Answer answer, std::chrono::milliseconds patience)
   if (child_ < 0) {
     const int error = errno;
     end();
-    throw Error(concat("no process to be had: ", std::generic_category().message(error)));
+    throw Error(concat("no process available: ", std::generic_category().message(error)));
   }
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// A child process that answers requests, for a library that a damaged file may bring down, send
-// round in circles or make ask for endless memory: what happens there is an Error here.
+// A child process that answers requests, for a library that a damaged file may crash, hang
+// or make ask for endless memory: its failures become an Error.
 
 #include <chrono>
 #include <cstddef>
@@ -18,7 +18,7 @@ class HelperProcess {
   /// Runs in the child: request in, reply out. An exception becomes an Error of ask().
   using Answer = std::function<std::vector<std::byte>(std::span<const std::byte> request)>;
 
-  /// Forks. `patience` is how long the child may stay silent. Throws Error (no process to be had).
+  /// Forks. `patience` is how long the child may stay silent. Throws Error (no process available).
   HelperProcess(Answer answer, std::chrono::milliseconds patience);
   /// Ends the child, whatever it does.
   ~HelperProcess();

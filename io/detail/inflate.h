@@ -12,8 +12,8 @@ enum class Wrapping : std::uint8_t { none, zlib };
 
 enum class Inflated : std::uint8_t { whole, more_than_fits, damaged, no_memory };
 
-/// Decompresses `block` into `into` and, if it is whole there, says how many `bytes` came; what is
-/// behind the block's end is passed over. Damaged: also one that ends early or has another
+/// Decompresses `block` into `into` and, if it is complete, sets the number of `bytes`; data
+/// after the block's end are ignored. Damaged: also a block that ends early or has another
 /// checksum. Thread-safe; keeps 12 KiB a thread.
 [[nodiscard]] Inflated inflate(std::span<const std::byte> block, Wrapping wrapping,
                                std::span<std::byte> into, std::size_t& bytes) noexcept;

@@ -1,6 +1,6 @@
 #pragma once
-// libjpeg-turbo, a row at a time, behind C++ exceptions. libjpeg reports errors by longjmp: each
-// call into it has a landing place of its own, with no C++ object in between whose destructor would
+// libjpeg-turbo, a row at a time, with C++ exceptions. libjpeg reports errors by longjmp: each
+// call into it has its own setjmp, with no C++ object in between whose destructor would
 // be skipped.
 
 #include <cstddef>

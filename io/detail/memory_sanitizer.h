@@ -1,6 +1,6 @@
 #pragma once
-// MemorySanitizer follows what is written by code that it has compiled. A library that it has not
-// is believed at the boundary. Without the sanitizer (preset fuzz-memory) nothing happens here.
+// MemorySanitizer follows writes of code that it has compiled. Results of other libraries are
+// marked as initialised. Without the sanitizer (preset fuzz-memory) this does nothing.
 
 #include <cstddef>
 

@@ -1,5 +1,5 @@
 #pragma once
-// Numbers in the bytes of a file, in either order of bytes.
+// Reads numbers from the bytes of a file, in either byte order.
 
 #include <cstddef>
 #include <cstdint>

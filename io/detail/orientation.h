@@ -18,7 +18,7 @@ namespace millrace::detail {
 /// 1 MiB each, 6 MiB. Thread-safe.
 [[nodiscard]] int exif_orientation(Format format, std::span<const std::byte> file);
 
-/// Of a PNG file: eXIf, before or behind the pixels, or the texts that ImageMagick and others
+/// Of a PNG file: eXIf, before or after the pixels, or the texts that ImageMagick and others
 /// write.
 [[nodiscard]] int png_orientation(std::span<const std::byte> file);
 

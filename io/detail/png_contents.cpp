@@ -84,7 +84,7 @@ bool is_depth_of(unsigned colour, unsigned depth) {
 void take_palette(PngContents& contents, const Part& part) {
   contents.is_plain = false;
   if (contents.header.colour != kPngPalette) return;  // a proposal for screens of few colours
-  if (!contents.pixels.empty()) damaged("its part PLTE stands behind the pixels");
+  if (!contents.pixels.empty()) damaged("its part PLTE comes after the pixels");
   if (!contents.palette.empty()) damaged("it has two parts PLTE");
   const std::size_t bytes = part.data.size();
   if (bytes == 0 || bytes > 256 * 3 || bytes % 3 != 0) {
@@ -103,10 +103,10 @@ void take_transparency(PngContents& contents, const Part& part) {
   contents.is_plain = false;
   const unsigned colour = contents.header.colour;
   if (contents.wanted == Transparency::dropped || !may_have_transparency(contents.header)) return;
-  if (!contents.pixels.empty()) damaged("its part tRNS stands behind the pixels");
+  if (!contents.pixels.empty()) damaged("its part tRNS comes after the pixels");
   if (contents.transparency) damaged("it has two parts tRNS");
   if (colour == kPngPalette && contents.palette.empty()) {
-    damaged("its part tRNS stands in front of PLTE");
+    damaged("its part tRNS comes before PLTE");
   }
   const std::size_t bytes = part.data.size();
   if (colour == kPngPalette ? bytes > 256 : bytes != (colour == kPngGrey ? 2U : 6U)) {
@@ -149,7 +149,7 @@ void take(PngContents& contents, const Part& part) {
   }
   if (part.type[0] >= 'a') return;  // may be passed over, says the case of the letter
   throw Error(concat("a PNG file whose part ", part.type,
-                     " is of no known kind, and not one to pass over; save it anew with another "
+                     " is of an unknown kind, and not one to skip; save it again with another "
                      "program"));
 }
 

@@ -33,7 +33,7 @@ constexpr std::size_t kPngBehindHeader = 33;
 struct PngContents {
   PngHeader header;
   std::span<const std::byte> palette;
-  std::span<const std::byte> pixels;  ///< the parts IDAT, one behind the other, as they lie there
+  std::span<const std::byte> pixels;  ///< the parts IDAT, one after the other, as in the file
   bool is_plain = true;  ///< has nothing that stb_image reads in another way than Pillow
   Transparency wanted = Transparency::dropped;
   /// The part tRNS: alpha of the palette's colours, or the one colour that is transparent; none

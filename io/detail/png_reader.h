@@ -1,6 +1,6 @@
 #pragma once
-// PNG: what stb_image does not look at is checked in front of it, and it is given only what it
-// reads as Pillow does. Palettes are looked up here.
+// PNG: checks what stb_image ignores before calling it, and gives it only what it
+// reads as Pillow does. Palettes are applied here.
 
 #include <millrace/io/detail/raster.h>
 

@@ -1,7 +1,7 @@
 #pragma once
 // Photoshop's PSD files: the merged image of 8 bits a sample, grey, duotone, indexed, RGB or CMYK,
-// raw or packed with PackBits. Layers are stepped over. What Pillow does not read, or not as it is
-// meant, is refused by its kind.
+// raw or packed with PackBits. Layers are skipped. What Pillow does not read, or reads wrongly,
+// is refused by its kind.
 
 #include <millrace/io/detail/raster.h>
 

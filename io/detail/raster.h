@@ -1,6 +1,6 @@
 #pragma once
-// Images that are read whole: what every format but JPEG gives, which streams its rows. One file
-// a format has a header function and a decode function; raster_readers.cpp knows which has which.
+// Images that are read whole: those of every format but JPEG, which streams its rows. Each format
+// has a file with a header function and a decode function; raster_readers.cpp lists them.
 
 #include <millrace/core/error.h>
 
@@ -42,7 +42,7 @@ class TooLittleMemory : public Error {
 
 /// Throws TooLittleMemory if decoding takes more than it may.
 void check_raster_bytes(std::uint64_t bytes, std::size_t max_bytes);
-/// Throws it where nobody knows how much it would take.
+/// Throws it if the amount is unknown.
 [[noreturn]] void refuse_raster_bytes(std::size_t max_bytes);
 
 /// Zeroed memory for the pixels of an image. Throws TooLittleMemory if that is more than

@@ -13,8 +13,8 @@ namespace millrace::detail {
 [[nodiscard]] RasterHeader raster_header(Format format, std::span<const std::byte> file,
                                          Transparency transparency = Transparency::dropped);
 
-/// Decodes the first image to 8 bits a sample; the header is raster_header()'s, if both are told
-/// the same of transparency. At no time is more than `max_bytes` allocated. Throws TooLittleMemory,
+/// Decodes the first image to 8 bits a sample; the header is raster_header()'s for the same
+/// `transparency`. At no time is more than `max_bytes` allocated. Throws TooLittleMemory,
 /// Error (damaged, ends early, a kind that is not supported), std::bad_alloc. Requires: not
 /// Format::jpeg.
 [[nodiscard]] Raster decode_raster(Format format, std::span<const std::byte> file,

@@ -1,6 +1,6 @@
 #pragma once
-// stb_image behind a small fence: PNG from memory, with a bound on what it may allocate and an end
-// of file that is noticed. Errors are Error without the file's name.
+// A guarded stb_image: PNG from memory, with a bound on its allocations and detection of files that
+// end early. Errors are Error without the file's name.
 
 #include <millrace/io/detail/raster.h>
 

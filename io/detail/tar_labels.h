@@ -11,7 +11,7 @@
 
 namespace millrace::detail {
 
-/// A class as a label member tells it.
+/// A class from a label member.
 struct TarLabel {
   bool is_number = false;
   std::int32_t number = 0;

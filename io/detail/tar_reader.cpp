@@ -58,7 +58,7 @@ struct TarReader::Archive {
     throw Error(concat(name, ": ", what..., "; get it again"));
   }
   [[nodiscard]] std::string behind() const {
-    return last_name.empty() ? std::string() : concat(" behind '", last_name, "'");
+    return last_name.empty() ? std::string() : concat(" after '", last_name, "'");
   }
 
   /// Two blocks of zeros end an archive; who writes less was stopped.

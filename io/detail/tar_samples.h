@@ -26,7 +26,7 @@ struct TarSamples {
 };
 
 /// Pairs images and labels of a shard by their names (tar_shards.h). Without `needs_labels` each
-/// image is a sample. `left_out` is told of the rest, by names behind "shard:".
+/// image is a sample. `left_out` gets the rest, by names after "shard:".
 [[nodiscard]] TarSamples samples_of(std::vector<TarMember> members, const RandomAccessFile& file,
                                     bool needs_labels, const std::string& shard, LeftOut& left_out);
 

@@ -196,7 +196,7 @@ class Runs {
     const int packet = std::to_integer<int>(pixels_.take(1)[0]);
     is_run_ = (packet & 0x80) != 0;
     left_ = (packet & 0x7F) + 1;
-    if (is_run_ && left_ > room) not_read("with a run that goes on in the next row");
+    if (is_run_ && left_ > room) not_read("with a run that continues in the next row");
     at_ = pixels_.take(is_run_ ? bytes_ : bytes_ * static_cast<std::size_t>(left_)).data();
   }
 

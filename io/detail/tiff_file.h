@@ -1,6 +1,6 @@
 #pragma once
-// libtiff over a file in memory, behind C++ exceptions: what it has to say goes to nobody but the
-// handle that it is about, never to stderr.
+// libtiff over a file in memory, with C++ exceptions: its messages go only to the handle that they
+// are about, never to stderr.
 
 #include <array>
 #include <cstddef>
@@ -30,8 +30,7 @@ class TiffFile {
   /// without a word where it makes no sense; of several numbers, the first or where they are.
   [[nodiscard]] std::optional<std::uint32_t> stored(std::uint32_t tag) const;
 
-  /// Throws Error if libtiff has met what is wrong, also where it went on with pixels that it made
-  /// up.
+  /// Throws Error if libtiff has found a fault, also if it continued with invented pixels.
   void check() const;
   /// Throws Error with what libtiff has said.
   [[noreturn]] void fail() const;

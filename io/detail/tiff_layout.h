@@ -1,6 +1,6 @@
 #pragma once
-// What a TIFF file says of its samples, which can be nearly anything: what is read of that, and how
-// rows of it become pixels of 8 bits, as Pillow does it.
+// The layout of samples in a TIFF file, which can be nearly anything: which layouts are read, and
+// how their rows become pixels of 8 bits, as in Pillow.
 
 #include <millrace/io/detail/raster.h>
 

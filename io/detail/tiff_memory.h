@@ -1,6 +1,6 @@
 #pragma once
 // Some of libtiff's decoders take as much memory as their data demand, up to 4 GiB for a strip of a
-// few bytes, and know no bound that suits us. So the data are looked into before.
+// few bytes, and have no suitable bound. So the data are inspected first.
 
 #include <cstddef>
 #include <cstdint>

@@ -1,6 +1,6 @@
 #pragma once
-// A file that is read from its front, and what is said where it ends before it should or holds what
-// cannot be.
+// A file that is read from its front, with errors for one that ends early or holds impossible
+// data.
 
 #include <millrace/core/error.h>
 

@@ -9,7 +9,7 @@ namespace millrace::detail {
 /// is kept, else 3. Throws Error.
 [[nodiscard]] RasterHeader webp_header(std::span<const std::byte> file, Transparency transparency);
 
-/// Parts of the file, empty where it has none. Throws Error.
+/// Parts of the file, empty if it has none. Throws Error.
 struct WebpMetadata {
   std::span<const std::byte> exif, xmp;
 };

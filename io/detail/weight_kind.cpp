@@ -64,8 +64,8 @@ std::string kind_of(std::string_view start) {
   const std::string_view served = page(start);
   if (!served.empty()) {
     return concat(served,
-                  " and not weights; servers send one where a file wants a login or is not "
-                  "there; download the file itself");
+                  " and not weights; servers send one if a file needs a login or does not "
+                  "exist; download the file itself");
   }
   if (start.size() >= kLength && is_text(start)) {
     std::string line(start.substr(0, std::min(start.find_first_of("\r\n"), std::size_t{40})));

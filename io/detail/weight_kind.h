@@ -1,6 +1,6 @@
 #pragma once
-// Files that people take for weights and that are none, or none that is read here: told by their
-// first bytes, each with what to do.
+// Files that are mistaken for weights, or that hold weights in a format that is not read:
+// recognised by their first bytes, each with what to do.
 
 #include <millrace/io/files.h>
 

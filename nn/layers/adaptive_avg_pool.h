@@ -1,5 +1,5 @@
 #pragma once
-// The means of the parts of an image, as many as are asked for, whatever its size.
+// The means of a given number of parts of an image, whatever its size.
 
 #include <millrace/nn/layers/layer.h>
 

@@ -9,8 +9,8 @@ struct AvgPool2D {  ///< the mean of what lies under the window
   Pair size{2}, stride{2};
   Padding padding = Padding::valid;
   bool ceil = false;  ///< see SlidingWindow
-  /// Padding counts as pixels that are 0, as PyTorch does unless it is told otherwise; else, as in
-  /// Keras, it counts as nothing.
+  /// Padding counts as pixels that are 0, as in PyTorch by default; else, as in
+  /// Keras, it does not count.
   bool count_padding = false;
 
   static constexpr LayerFacts kFacts{.name = "avg_pool2d", .stem = "avg_pool"};

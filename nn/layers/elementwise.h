@@ -1,6 +1,6 @@
 #pragma once
-// What activations have in common that take elements one by one and whose slope follows from what
-// they were given, or from what they made of it.
+// The common part of activations that work element by element and whose slope follows from their
+// input or from their output.
 
 #include <millrace/core/host_device.h>
 #include <millrace/nn/layers/layer.h>

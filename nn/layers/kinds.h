@@ -1,6 +1,6 @@
 #pragma once
-// All kinds of layers. Whoever must do something for each of them - JSON's reader, the lowerings of
-// the engines - goes over this list, so that none can be forgotten.
+// All kinds of layers. Code for each of them - JSON's reader, the lowerings of
+// the engines - is derived from this list, so that none can be forgotten.
 
 #include <millrace/nn/layers/adaptive_avg_pool.h>
 #include <millrace/nn/layers/add.h>

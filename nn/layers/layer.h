@@ -1,20 +1,20 @@
 #pragma once
-// What every kind of layer says of itself. A kind is a plain struct of its options, in a file of
-// its own beside this one, with these members:
-//   static constexpr LayerFacts kFacts          its names, and what is asked of kinds in general
-//   void list(FieldList&)                       its options, once; left out where there are none
-//   LayerShape infer(const LayerInput&) const   shapes, parameters and cost; throws what is wrong
+// The members of every kind of layer. A kind is a plain struct of its options, in its own file
+// beside this one, with:
+//   static constexpr LayerFacts kFacts          its names, and facts about the kind in general
+//   void list(FieldList&)                       its options, once; optional if there are none
+//   LayerShape infer(const LayerInput&) const   shapes, parameters and cost; throws Error
 //   Derivative derivative(bool) const           what its backward pass reads
-//   bool is_identity(bool training) const       left out of the graph then; may be missing: never
+//   bool is_identity(bool training) const       then it is left out of the graph; optional: never
 //   template <class Real>
 //   void forward(const reference::BasicCall<Real>&) const
 //                                               the loops; so backward(), once for each operation
 //                                               of the backward pass
 //   operator==
-// A kind whose loops are for float64 alone (reference::Call) cannot be run by the CPU engine, which
-// runs kinds that it does not know by their loops for float32.
-// LayerKind holds one of any kind. What is const is thread-safe: it reads the options and what it
-// is given. docs/adding-a-layer.md walks through a kind.
+// A kind whose loops are only for float64 (reference::Call) cannot be run by the CPU engine, which
+// runs unknown kinds by their loops for float32.
+// LayerKind holds one of any kind. Const members are thread-safe: they read only the options and
+// their arguments. docs/adding-a-layer.md walks through a kind.
 
 #include <millrace/core/error.h>
 #include <millrace/core/shape.h>
@@ -81,7 +81,7 @@ struct Derivative {
 /// The inputs of a layer, for infer(): with checks whose errors name the layer.
 class LayerInput {
  public:
-  /// Throws Error where the kind takes another number of inputs.
+  /// Throws Error if the kind takes another number of inputs.
   LayerInput(std::size_t index, std::string_view layer, const LayerFacts& facts,
              std::vector<Shape> shapes);
 
@@ -112,8 +112,8 @@ class LayerInput {
   std::vector<Shape> shapes_;
 };
 
-/// Somebody who wants to know a kind's options, or to set them: JSON's reader and writer, the text
-/// of messages. An optional one that is not there keeps its value.
+/// Reads or sets a kind's options: JSON's reader and writer, the text of messages. An optional one
+/// that is absent keeps its value.
 class FieldList {
  public:
   /// A std::int64_t is positive; a std::uint32_t may be 0.
@@ -122,14 +122,14 @@ class FieldList {
   virtual ~FieldList() = default;
   void required(const char* name, Field value) { field(name, value, true); }
   void optional(const char* name, Field value) { field(name, value, false); }
-  /// An optional one that is told only where it is not as usual.
+  /// An optional one that is written only if it differs from the usual value.
   template <class T>
   void seldom(const char* name, T* value, const T& usual) {
     if (!leaves_out_usual() || !(*value == usual)) field(name, value, false);
   }
 
  protected:
-  /// Whether this tells options to somebody, and does not ask for them.
+  /// Whether this reads options from the kind, and does not set them.
   [[nodiscard]] virtual bool leaves_out_usual() const { return false; }
   virtual void field(const char* name, Field value, bool is_required) = 0;
 };

@@ -1,5 +1,5 @@
 #pragma once
-// The rectified linear unit that is not flat below zero.
+// The rectified linear unit with a small slope below zero.
 
 #include <millrace/nn/layers/elementwise.h>
 

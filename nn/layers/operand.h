@@ -1,5 +1,5 @@
 #pragma once
-// What operations read and make, by name.
+// The inputs and outputs of operations, by name.
 
 #include <cstdint>
 

@@ -23,7 +23,7 @@ struct LayerEntry {
 /// See register_layer_kind<Kind>().
 void register_layer_kind(const LayerEntry& entry);
 
-/// Registering a kind again changes nothing. Throws UsageError where its name or its stem is
+/// Registering a kind again changes nothing. Throws UsageError if its name or its stem is
 /// another kind's, or the name has something else in it than letters, digits, '_', '-' and '.'.
 /// Thread-safe.
 template <class Kind>

@@ -1,5 +1,5 @@
 #pragma once
-// Whole samples left out in training, as a branch beside a shortcut may be.
+// Whole samples skipped in training, for a branch beside a shortcut.
 
 #include <millrace/nn/layers/layer.h>
 

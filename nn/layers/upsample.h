@@ -1,5 +1,5 @@
 #pragma once
-// Larger images, each pixel several times.
+// Larger images by repeating each pixel.
 
 #include <millrace/nn/layers/layer.h>
 

@@ -7,7 +7,7 @@
 
 namespace millrace::nn {
 
-/// So many rows of zeros above and below, and columns to the left and to the right.
+/// This many rows of zeros above and below, and columns to the left and to the right.
 struct ZeroPadding {
   std::uint32_t top = 0, bottom = 0, left = 0, right = 0;
 

@@ -1,14 +1,14 @@
 #pragma once
-// What losses are written with, one file a loss, for host and device. A loss is a struct with
+// The interface of losses, one file each, for host and device. A loss is a struct with
 //   static constexpr LossInfo kInfo
 //   template <class Math, class Real, class Gradient>
 //   MILLRACE_HOST_DEVICE static LossRow evaluate(const Real* x, std::int64_t outputs,
 //                                                const Target& target, double scale,
 //                                                const Gradient& gradient)
 // and a line in losses.h, or, outside the library, a call of register_loss() (registry.h), and none
-// of MILLRACE_HOST_DEVICE. evaluate() is given a row of logits and writes `scale` times the
-// derivative by each of them with gradient(j, value), unless `gradient` is false. It is what the
-// engines on the CPU call, in double, and the CUDA kernel.
+// of MILLRACE_HOST_DEVICE. evaluate() gets a row of logits and writes `scale` times the
+// derivative by each of them with gradient(j, value), unless `gradient` is false. The engines on
+// the CPU call it in double, and so does the CUDA kernel.
 
 #include <millrace/core/host_device.h>
 
@@ -23,7 +23,7 @@ struct LossInfo {
   const char* option;      ///< what the command line calls it, files, and Keras
   const char* kernel;      ///< what a profiler calls it
   const char* activation;  ///< the kind of layer at a model's end that belongs to it; null: none
-  /// How many classes there are for so many outputs; 0: labels are numbers, not classes.
+  /// The number of classes for this many outputs; 0: labels are numbers, not classes.
   std::int64_t (*classes)(std::int64_t outputs);
   /// Whether a label may be the number of a class, too.
   bool (*takes_class_numbers)(std::int64_t outputs);

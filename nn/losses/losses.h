@@ -1,5 +1,5 @@
 #pragma once
-// All losses: what is known of them, and their loops, come from this list.
+// All losses: their facts and loops are derived from this list.
 
 #include <millrace/core/error.h>
 #include <millrace/core/type_list.h>

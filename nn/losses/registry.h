@@ -57,7 +57,7 @@ struct LossEntry {
 Loss register_loss(const LossEntry& entry);
 
 /// The value that CompileOptions::loss takes, the same each time; loss_named() finds it by
-/// kInfo.option. A loss of the library's is what it was. Throws UsageError where the name is
+/// kInfo.option. A loss of the library's is what it was. Throws UsageError if the name is
 /// another loss's, or has something else in it than letters, digits, '_', '-' and '.'. Thread-safe.
 template <class Kind>
 Loss register_loss() {

@@ -69,7 +69,7 @@ struct KerasAdam : AdamRule {
   }
 };
 
-/// Decay is no part of the gradient: it shrinks the weight.
+/// Decay is not part of the gradient: it shrinks the weight.
 struct AdamW : AdamRule {
   static constexpr OptimizerInfo kInfo{
       .name = "adamw", .learning_rate = 0.001, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8};

@@ -1,5 +1,5 @@
 #pragma once
-// All optimizers: their names, options, states and loops come from this list.
+// All optimizers: their names, options, states and loops are derived from this list.
 
 #include <millrace/core/error.h>
 #include <millrace/core/type_list.h>

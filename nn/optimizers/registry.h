@@ -98,7 +98,7 @@ struct OptimizerEntry {
 OptimizerKind register_optimizer(const OptimizerEntry& entry);
 
 /// The value that OptimizerOptions::kind takes, the same each time; optimizer_kind() finds it by
-/// kInfo.name. An optimizer of the library's is what it was. Throws UsageError where the name is
+/// kInfo.name. An optimizer of the library's is what it was. Throws UsageError if the name is
 /// another optimizer's, or has something else in it than letters, digits, '_', '-' and '.'.
 /// Thread-safe.
 template <class Optimizer>

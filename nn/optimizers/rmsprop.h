@@ -1,5 +1,5 @@
 #pragma once
-// torch.optim.RMSprop, not centred: its alpha is beta2 here, and epsilon stands outside the root.
+// torch.optim.RMSprop, not centred: its alpha is beta2 here, and epsilon is outside the root.
 
 #include <millrace/nn/optimizers/rule.h>
 

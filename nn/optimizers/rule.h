@@ -1,5 +1,5 @@
 #pragma once
-// What update rules are written with, one file a rule, for host and device. A rule is a struct with
+// The interface of update rules, one file each, for host and device. A rule is a struct with
 //   static constexpr int kStates          how many numbers it keeps for each weight
 //   template <class Real> struct Fixed    what all weights and steps share, Reals alone
 //   template <class Real> struct Step     what all weights of a step share, Reals alone
@@ -15,15 +15,15 @@
 //   MILLRACE_HOST_DEVICE static Rule::Fixed<double> fixed(const UpdateOptions&)
 //   MILLRACE_HOST_DEVICE static Rule::Step<double> step(const UpdateOptions&, double rate,
 //                                                       double t)
-//   using WithMomentum                    what it is where a momentum is given: a struct with a
-//                                         Rule and constants of its own; may be left out
-// Options that it has beside those of OptimizerOptions it lists in kInfo.own, and nowhere else: the
+//   using WithMomentum                    replaces it if a momentum is given: a struct with a
+//                                         Rule and its own constants; optional
+// Its options besides those of OptimizerOptions are listed only in kInfo.own: the
 // command line, recipes, help and checks come from there, and UpdateOptions::own has their values.
 //   static constexpr RuleOptions kOwn{{{.name = "dampening", ...}}};
 //   static constexpr int kDampening = place_of(kOwn, "dampening");  // options.own[kDampening]
 // and a line in optimizers.h, or, outside the library, a call of register_optimizer() (registry.h),
-// and none of MILLRACE_HOST_DEVICE. Arenas have gaps, which stay 0: of a weight, a gradient and
-// states that are 0 a rule makes zeros.
+// and none of MILLRACE_HOST_DEVICE. Arenas have gaps, which must stay 0: from a weight, a gradient
+// and states that are 0 a rule must make zeros.
 
 #include <millrace/core/host_device.h>
 #include <millrace/core/number_range.h>

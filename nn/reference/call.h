@@ -1,7 +1,7 @@
 #pragma once
-// What the loops of a layer work on: the operands of one operation, for the valid rows of a batch
+// The arguments of a layer's loops: the operands of one operation, for the valid rows of a batch
 // or of a slice of it, as [samples][height][width][channels] or [samples][features], row-major.
-// What the operation makes is overwritten. In float64 for the reference engine, in float32 for
+// Results are overwritten. In float64 for the reference engine, in float32 for
 // kinds that the CPU engine does not know.
 
 #include <millrace/core/shape.h>
@@ -55,7 +55,7 @@ struct BasicCall {
   int layer = 0;
   std::span<const std::uint64_t> positions{};  ///< of the samples in the pass; empty: 0, 1, 2, ...
 
-  /// Empty where the operation has no such operand: a layer without bias, dx before which nothing
+  /// Empty if the operation has no such operand: a layer without bias, dx before which nothing
   /// trains.
   [[nodiscard]] Out out(const Operand& operand) const {
     for (const Bound& bound : operands) {
@@ -85,7 +85,7 @@ using FloatCall = BasicCall<float>;
 
 }  // namespace millrace::nn::reference
 
-/// Behind the loops of a kind, which are templates: makes them for float64 and float32.
+/// After the loops of a kind, which are templates: instantiates them for float64 and float32.
 #define MILLRACE_LOOPS_OF(Kind)                                   \
   template void Kind::forward(const reference::Call&) const;      \
   template void Kind::forward(const reference::FloatCall&) const; \

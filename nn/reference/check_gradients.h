@@ -1,6 +1,6 @@
 #pragma once
-// Whether a backward pass is the derivative of its forward pass: gradients of the float64 reference
-// engine beside finite differences of its loss. For who writes a layer or a loss:
+// Checks that a backward pass is the derivative of its forward pass: compares gradients of the
+// float64 reference engine with finite differences of its loss. For authors of a layer or a loss:
 //   REQUIRE(nn::check_gradients(Mish{}, {4, 4, 3}).largest_error < 1e-6);
 
 #include <millrace/nn/loss.h>
@@ -18,7 +18,7 @@ struct GradientCheckOptions {
   std::optional<Loss> loss{};  ///< default_loss(model) if absent
   double label_smoothing = 0;
   double l2 = 0;
-  /// Along each of so many random directions a parameter; 0: along each of its elements.
+  /// Along this many random directions a parameter; 0: along each of its elements.
   int directions = 0;
 };
 
@@ -28,12 +28,12 @@ struct GradientCheck {
   double largest_error = 0;
   std::string where;        ///< the parameter where it is that large
   std::int64_t checks = 0;  ///< how many derivatives were compared
-  int drawn_again = 0;      ///< how often parameters and samples were drawn anew: see below
+  int drawn_again = 0;      ///< how often parameters and samples were chosen again: see below
 };
 
 /// Of all trainable parameters of a model. Central differences of step h = 1e-5 are compared with
-/// those of h / 2: where they differ, something stands at a kink (a ReLU at 0, two pixels that are
-/// equally large), and parameters and samples are drawn anew. Throws Error where that does not help
+/// those of h / 2: where they differ, something is at a kink (a ReLU at 0, two equal
+/// pixels), and parameters and samples are chosen again. Throws Error if that does not help
 /// in 20 tries, because the loss jumps or depends on something else than parameters and samples,
 /// and where it is not a number.
 [[nodiscard]] GradientCheck check_gradients(const Model& model,

@@ -1,7 +1,7 @@
 #pragma once
-// The oracle: every operation as plain loops in float64, as close to its formula as it can be
-// written. Slow on purpose; tests compare other engines with it. It can round where a 16-bit
-// precision does, so that what such a precision costs is known without a GPU.
+// The reference for tests of other engines: every operation as plain loops in float64, as close to
+// its formula as possible, and slow for that. It can round where a 16-bit
+// precision does, so that the effect of such a precision is known without a GPU.
 
 #include <millrace/nn/reference/reference_executor.h>
 

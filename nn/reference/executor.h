@@ -1,6 +1,6 @@
 #pragma once
-// What the reference engine compiles a model to: executor.cpp runs steps, executor_arenas.cpp
-// brings weights and the like in and out.
+// A model compiled by the reference engine: executor.cpp runs steps, executor_arenas.cpp
+// reads and writes weights and other arenas.
 
 #include <millrace/nn/reference/graph.h>
 #include <millrace/nn/reference/reference_executor.h>

@@ -68,8 +68,8 @@ class GraphRunner {
   std::vector<std::vector<Shape>> inputs_;
   std::vector<std::vector<double>> values_;
   std::vector<OpTiming> timings_;  ///< empty: not measured
-  std::int64_t samples_ = 0;       ///< of the batch at hand
-  double loss_scale_ = 1;          ///< of the step at hand
+  std::int64_t samples_ = 0;       ///< of the current batch
+  double loss_scale_ = 1;          ///< of the current step
 };
 
 }  // namespace millrace::nn::reference

@@ -1,5 +1,5 @@
 #pragma once
-// What happens to gradients and weights between two steps, in float64.
+// The update of weights by gradients, in float64.
 
 #include <millrace/nn/reference/graph.h>
 

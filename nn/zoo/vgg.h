@@ -10,7 +10,7 @@
 namespace millrace::nn {
 
 struct VggOptions {
-  /// Dropout of 0.5 behind the two hidden dense layers, as torchvision trains. Keras has none. It
+  /// Dropout of 0.5 after the two hidden dense layers, as torchvision trains. Keras has none. It
   /// changes no name and no weight.
   bool dropout = false;
   Initializer initializer = Initializer::glorot_uniform;

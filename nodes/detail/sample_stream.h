@@ -1,5 +1,5 @@
 #pragma once
-// One way to ask generators, ranges and callables for their samples, and what is told of a sample's
+// One interface to the samples of generators, ranges and callables, and the size of a sample's
 // memory.
 
 #include <millrace/core/error.h>
@@ -162,7 +162,7 @@ class SampleStream {
     return sample;
   }
 
-  std::unique_ptr<Begun<Made>> begun_;  // null behind its end
+  std::unique_ptr<Begun<Made>> begun_;  // null after its end
   std::deque<Sample> ahead_;
   bool is_open_ = false;
 };

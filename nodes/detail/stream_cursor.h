@@ -10,7 +10,7 @@
 
 namespace millrace::detail {
 
-/// Which stream to begin, and behind how many of its samples.
+/// Which stream to begin, and after how many of its samples.
 struct StreamStart {
   Phase phase = Phase::training;
   std::uint32_t pass = 0;
@@ -28,7 +28,7 @@ class StreamCursor {
   [[nodiscard]] const StreamedOptions& options() const noexcept { return options_; }
   /// Where the next batch begins; from begin() to end(), where that batch stands by now.
   [[nodiscard]] const ReaderPosition& next() const noexcept { return next_; }
-  /// No further batch is wanted.
+  /// No further batch is needed.
   [[nodiscard]] bool is_over() const noexcept;
   /// Whether the phase under way has as many batches as the options say, whatever its stream does.
   [[nodiscard]] bool counts() const noexcept {
@@ -40,9 +40,9 @@ class StreamCursor {
   /// The stream under way, from the next sample on, and the validation of the epoch from its first.
   [[nodiscard]] StreamStart stream() const noexcept;
   [[nodiscard]] StreamStart validation() const noexcept;
-  /// How many samples are needed for another batch behind this one.
+  /// How many samples are needed for another batch after this one.
   [[nodiscard]] std::size_t ahead() const noexcept;
-  /// `capacity` of a slot, 0 if nobody knows: then UsageError unless the options know it.
+  /// `capacity` of a slot, 0 if unknown: then UsageError unless the options know it.
   [[nodiscard]] Bytes payload(int slots, std::int64_t capacity) const;
 
   /// A batch without rows. Throws UsageError if it is too small.
@@ -56,10 +56,10 @@ class StreamCursor {
   void check_payload(std::uint64_t held) const;
   /// Throws Error for a phase that has no such batch.
   void check_filled(const HostBatch& batch) const;
-  /// Whether the phase has no batch behind this one, whatever its stream holds.
+  /// Whether the phase has no batch after this one, whatever its stream holds.
   [[nodiscard]] bool is_last_by_count() const noexcept;
   /// Stamps the tag and goes to the next batch: of the phase, or (unless `has_more`) of the
-  /// validation behind it, or of the next epoch.
+  /// validation after it, or of the next epoch.
   void end(HostBatch& batch, bool has_more, bool has_validation);
 
  private:

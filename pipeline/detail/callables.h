@@ -49,7 +49,7 @@ class Given {
   }
 
  private:
-  std::shared_ptr<F> f_;  // shared, since std::function wants to be copied
+  std::shared_ptr<F> f_;  // shared, since std::function must be copyable
 };
 
 template <class T>
@@ -162,7 +162,7 @@ template <class F, class From>
 inline constexpr bool can_be_taken =
     std::is_constructible_v<F, From>&& std::is_move_constructible_v<F>;
 
-/// What is wrong with a node. A refused input was told of where it was made.
+/// What is wrong with a node. A refused input was reported where it was made.
 template <class F, class In, class From>
 constexpr Flaw flaw_of_node(bool is_sink) {
   if constexpr (is_refused<In>)

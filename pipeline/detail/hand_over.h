@@ -16,8 +16,8 @@
 
 namespace millrace::detail {
 
-/// The stage that hands items over, told on the thread of the loop what becomes of them. It is
-/// there until it got the last of its items back.
+/// The stage that hands items over; it learns on the thread of the loop what becomes of them, and
+/// lives until the last of its items has returned.
 class HandsOver {
  public:
   virtual ~HandsOver() = default;

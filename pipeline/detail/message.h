@@ -31,7 +31,7 @@ struct Message {
 };
 static_assert(sizeof(Message) <= 64);
 
-/// How long a stream is at most: numbers from these on never come, or nobody wants them.
+/// How long a stream is at most: later numbers never come, or are not needed.
 struct Length {
   std::uint64_t items = std::numeric_limits<std::uint64_t>::max();
   std::uint64_t calls = std::numeric_limits<std::uint64_t>::max();  // of its source

@@ -2,10 +2,10 @@
 // A stage of a running pipeline as a node of a oneTBB flow graph. Only the sources that include
 // this see flow_graph.h.
 //
-// Every stage is one multifunction_node, behind a sequencer_node where it wants the order of the
+// Every stage is one multifunction_node, after a sequencer_node if it needs the order of the
 // source and its input does not have it. Nodes never throw into oneTBB and never cancel the graph:
 // an item that fails travels on as a tombstone, so sequencers see every number and every lease
-// comes home. Work on other threads holds a reservation of the graph.
+// returns. Work on other threads holds a reservation of the graph.
 
 #include <millrace/pipeline/detail/call_slot.h>
 #include <millrace/pipeline/detail/control.h>
@@ -48,8 +48,8 @@ class Node {
   void enter(Message message, Clock::time_point now);
   /// A free slot of the node's pool may be taken.
   void wake();
-  /// Connects the parts of the node. Begins tasks of oneTBB, so not for constructors: who throws
-  /// would leave them behind.
+  /// Connects the parts of the node. Begins tasks of oneTBB, so not for constructors: one that
+  /// throws would leave them running.
   void open();
   /// Each consumer gets all items. Before the run.
   void feed(Node* next, int port);
@@ -57,7 +57,7 @@ class Node {
   void follow_directly() noexcept { follows_directly_ = true; }
   virtual void start(Clock::time_point now) { counters_.start(now); }
 
-  /// No input beyond `length` comes at `port`: an end of the data, told to the joins behind. Any
+  /// No input beyond `length` comes at `port`: an end of the data, passed on to later joins. Any
   /// thread.
   virtual void input_ends(int port, Length length);
   /// Its only consumer needs no output beyond `length`: told to the sources in front, unless others
@@ -87,7 +87,7 @@ class Node {
   virtual void work(Message message) = 0;
   virtual void limit(Length length);
   void send(Message message, Clock::time_point now);
-  /// Once more into the stage's queue, without having left it.
+  /// Again into the stage's queue, without having left it.
   void enter_again(const Message& message) { entry_.try_put(message); }
   /// Whether the policy has the item tried again after this failure; counts it.
   [[nodiscard]] bool tries_again(Message& message, const std::exception_ptr& cause) noexcept;

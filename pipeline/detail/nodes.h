@@ -18,7 +18,7 @@ class SourceNode final : public Node, private EmitTarget {
   void announce_calls_to(Node* gather) { gathers_.push_back(gather); }
   void is_lost(std::uint64_t sequence) noexcept override;
   [[nodiscard]] StageReport report() const override;
-  /// The data has ended, or nobody wants more.
+  /// The data has ended, or no more is needed.
   [[nodiscard]] bool has_ended() const noexcept { return has_ended_ || is_at_limit(); }
   [[nodiscard]] std::uint64_t movement() const override {
     return counters_.movement() + slot_of_call_.movement();
@@ -59,7 +59,7 @@ class BodyNode final : public Node {
   [[nodiscard]] Output call(Message& message, Clock::time_point& end);
   [[nodiscard]] CallSlot& take_slot();
   void give_back(CallSlot& slot);
-  /// The item goes on when it has ended. `input` is for another try, if the policy has one.
+  /// The item continues when it has ended. `input` is for another try, if the policy has one.
   void go_on_after(const Completion& ended, Message message, Item input);
   void ended_elsewhere(const Outcome& outcome, Message message, Item input) noexcept;
   void go_on(const Outcome& outcome, Message message, Item input);

@@ -38,8 +38,8 @@ void check_options(const StageSpec& spec, const std::string& pipeline) {
                             "each; its concurrency is 1"));
   }
   if (spec.begin && spec.begin->items > 0 && !spec.takes_position) {
-    throw UsageError(concat("stage '", name, "': it shall begin at item ", spec.begin->items,
-                            ", which its source cannot be told; give a factory, make(Position)"));
+    throw UsageError(concat("stage '", name, "': it cannot begin at item ", spec.begin->items,
+                            ", since its source has no position; give a factory, make(Position)"));
   }
   const bool has_body = spec.kind == Kind::then || spec.kind == Kind::sink;
   if (spec.options.on_error.retries > 0 && !has_body) {

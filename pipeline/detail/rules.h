@@ -15,7 +15,7 @@ namespace millrace::detail {
 /// Throws UsageError unless the last of the stages may be there, and all of them beside it.
 void check_added(const std::vector<StageSpec>& stages, const std::string& pipeline);
 
-/// Throws UsageError if a stage has run and cannot run once more.
+/// Throws UsageError if a stage has run and cannot run again.
 void check_runs(const std::vector<StageSpec>& stages);
 /// Throws UsageError if a stage is a range that nobody loops over.
 void check_loops(const std::vector<StageSpec>& stages, const std::string& pipeline);

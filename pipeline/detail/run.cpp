@@ -166,7 +166,7 @@ class Run {
                 concat(held_back, ' ', plural(held_back, "item waits", "items wait"),
                        " for a slot of pool '", spec.pool->name(),
                        "', and none comes back: all are held by leases kept outside the "
-                       "pipeline or by items that wait in gather(); put with() behind gather()"));
+                       "pipeline or by items that wait in gather(); put with() after gather()"));
       } else if (spec.kind == Kind::join) {
         stalled(spec,
                 concat(held_back, ' ',

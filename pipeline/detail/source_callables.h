@@ -133,7 +133,7 @@ auto next_of(G& generator) {
   return generator();
 }
 
-/// Whether F makes a source that begins where it is told.
+/// Whether F makes a source that begins at a given position.
 template <class F, class At>
 inline constexpr bool is_factory = std::invocable<F&, At>;
 

@@ -65,7 +65,7 @@ struct StageSpec {
   std::shared_ptr<PoolCore> pool{};  // source, with
   std::function<std::unique_ptr<SourceBody>()> make_source{};  // source
   std::optional<Position> begin{};                             // of a source of slots()
-  bool takes_position = false;  // source: a factory, which is told where to begin
+  bool takes_position = false;  // source: a factory that takes where to begin
   std::function<std::unique_ptr<Body>()> make_body{};  // then, sink
   std::shared_ptr<HandOver> hand_over{};               // of a sink that is a range, without a body
   bool runs_once = false;       // its callable cannot be copied, and goes into the first run

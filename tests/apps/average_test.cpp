@@ -163,6 +163,6 @@ TEST_CASE("an average that cannot be meant, or is another than the run's, is ref
     CHECK(Outcome::lines(outcome.err).size() == 1);
     CHECK_THAT(outcome.err, Contains(why));
   };
-  refused("with", "0.99", "begun with --ema 0.9, not 0.99");
+  refused("with", "0.99", "started with --ema 0.9, not 0.99");
   refused("without", "0.9", "begun without an average of its weights");
 }

@@ -184,8 +184,8 @@ TEST_CASE("bench runtime tells the cost of a hop and the distance to oneTBB's ow
 }
 
 TEST_CASE("bench refuses bad requests in one line") {
-  check_refused({"bench"}, 2, "say what");
-  check_refused({"bench", "compote"}, 2, "there is no 'compote'");
+  check_refused({"bench"}, 2, "no benchmark; choose");
+  check_refused({"bench", "compote"}, 2, "unknown benchmark 'compote'");
   check_refused({"bench", "compute"}, 2, "no MODEL");
   check_refused({"bench", "compute", "cnn", "--batch", "1,x"}, 2,
                 "--batch must be a list with commas, each a whole number");

@@ -151,7 +151,7 @@ TEST_CASE("evaluate refuses what does not fit together in one line") {
   const std::string data = write_five(scratch / "data").string();
   check_refused({"evaluate"}, 2, "needs MODEL and DATA");
   check_refused({"evaluate", model}, 2, "needs MODEL and DATA");
-  check_refused({"evaluate", model, data, data}, 2, "more arguments");
+  check_refused({"evaluate", model, data, data}, 2, "too many arguments");
   check_refused({"evaluate", model, data, "--batch", "0"}, 2, "--batch");
   check_refused({"evaluate", model, data, "--part", "all"}, 2, "--part");
   check_refused({"evaluate", model, data, "--on-bad-image", "warn"}, 2, "--on-bad-image");

@@ -32,7 +32,7 @@ TEST_CASE("other samples of the same names and classes are not taken for those o
     CHECK(held_out(run_dir, {data.string()})["measured"]["trained_on"] == 0);
     CHECK(run({"evaluate", run_dir.string(), other.string(), "--json"}).err.empty());
     check_refused({"evaluate", run_dir.string(), other.string(), "--held-out"}, 1,
-                  "samples that hold something else");
+                  "samples with other contents");
   };
   check(parts / "train", parts / "val");
   std::string one = "x,y\n", two = one;

@@ -79,10 +79,10 @@ TEST_CASE("the held-out share is found in a copy of the data, and missed where t
   CHECK(held_out(run_dir, {moved})["samples"] == 36);
   CHECK(run({"evaluate", run_dir.string(), moved, "--held-out", "--quiet"}).err.empty());
   write_image(scratch / "moved/c1/new.png", 9, 9, 8);
-  check_refused({"evaluate", run_dir.string(), moved, "--held-out"}, 1, "is not what");
+  check_refused({"evaluate", run_dir.string(), moved, "--held-out"}, 1, "is not the data of");
   fs::remove(scratch / "moved/c1/new.png");
   fs::rename(scratch / "moved/c1/7.png", scratch / "moved/c1/07.png");
-  check_refused({"evaluate", run_dir.string(), moved, "--held-out"}, 1, "is not what");
+  check_refused({"evaluate", run_dir.string(), moved, "--held-out"}, 1, "is not the data of");
 }
 
 TEST_CASE("a run that kept nothing back says what to measure instead") {
@@ -96,7 +96,7 @@ TEST_CASE("a run that kept nothing back says what to measure instead") {
     trained(set, run_dir, more);
     check_refused({"evaluate", run_dir, "--held-out"}, 1, why);
   };
-  check(data, {"--validation-share", "0"}, "kept nothing back (--validation-share 0)");
+  check(data, {"--validation-share", "0"}, "held nothing out (--validation-share 0)");
   check(data, {"--validation", other.string()},
         "measure on those: millrace evaluate " + run_dir + ' ' + other.string());
   fs::rename(data, scratch / "train");
@@ -105,7 +105,7 @@ TEST_CASE("a run that kept nothing back says what to measure instead") {
   fs::rename(other, data / "test");
   check(data, {}, "measure on that: millrace evaluate " + run_dir + ' ' + data.string());
   const std::string model = save_brightness_model(scratch / "model.safetensors").string();
-  check_refused({"evaluate", model, "--held-out"}, 1, "lies in no run directory");
+  check_refused({"evaluate", model, "--held-out"}, 1, "is not in a run directory");
   check_refused({"evaluate", run_dir, "--held-out", "--part", "train"}, 2, "leave out --part");
 }
 
@@ -115,13 +115,13 @@ TEST_CASE("measuring on what a model was trained on is said in one line") {
   trained(data, run_dir, kHard);
   const Outcome all = run({"evaluate", run_dir.string(), data.string(), "--json"});
   CHECK(all.err ==
-        "millrace: the model was trained on 54 of these 90 images; for what it kept "
-        "back: millrace evaluate " +
+        "millrace: the model was trained on 54 of these 90 images; for the share that "
+        "it held out: millrace evaluate " +
             run_dir.string() + " --held-out\n");
   CHECK(json_of(all)["measured"]["trained_on"] == 54);
-  check_refused({"evaluate", run_dir.string(), data.string(), "--part", "validation"}, 1,
-                "for the share that the run kept back: millrace evaluate " + run_dir.string() +
-                    " --held-out");
+  check_refused(
+      {"evaluate", run_dir.string(), data.string(), "--part", "validation"}, 1,
+      "for the share that the run held out: millrace evaluate " + run_dir.string() + " --held-out");
   CHECK(json_of(all)["measured"]["part"] == "all");
   write_image(data / "c0/new.png", 9, 9, 8);
   const Outcome changed = run({"evaluate", run_dir.string(), data.string(), "--json"});
@@ -135,8 +135,8 @@ TEST_CASE("measuring on what a model was trained on is said in one line") {
   const Outcome train_part =
       run({"evaluate", run_dir.string(), parts.string(), "--part", "train", "--json"});
   CHECK(train_part.err ==
-        "millrace: the model was trained on all of these 8 images, which says little of new "
-        "ones\n");
+        "millrace: the model was trained on all of these 8 images, which says little about "
+        "new ones\n");
   CHECK(json_of(train_part)["measured"]["trained_on"] == 8);
   const Outcome val = run({"evaluate", run_dir.string(), parts.string(), "--json"});
   CHECK(val.err.empty());
@@ -198,7 +198,7 @@ TEST_CASE("the share of a run of an older program is known by its checkpoints") 
   CHECK(result["loss"].get<double>() ==
         Approx(std::stod(column(run_dir, "val_loss").back())).epsilon(1e-5));
   fs::remove_all(run_dir / "checkpoints");
-  check_refused({"evaluate", run_dir.string(), "--held-out"}, 1, "tells nothing of its samples");
+  check_refused({"evaluate", run_dir.string(), "--held-out"}, 1, "does not record its samples");
 }
 
 TEST_CASE("a run that validated on its first batches alone says so where the rest is measured") {
@@ -207,7 +207,7 @@ TEST_CASE("a run that validated on its first batches alone says so where the res
   trained(data, run_dir, with({"--limit-batches", "1"}));
   const Outcome outcome = run({"evaluate", run_dir.string(), "--held-out", "--quiet"});
   CHECK(outcome.status == 0);
-  CHECK_THAT(outcome.err, Contains("validated on its first batch alone (--limit-batches)"));
+  CHECK_THAT(outcome.err, Contains("validated on its first batch only (--limit-batches)"));
 }
 
 TEST_CASE(
@@ -221,8 +221,8 @@ TEST_CASE(
   const Outcome outcome = run(more);
   INFO(outcome.err);
   REQUIRE(outcome.status == 0);
-  CHECK_THAT(outcome.out, Contains("val_loss is another with this --l2 or --label-smoothing: the "
-                                   "best so far begins anew"));
+  CHECK_THAT(outcome.out, Contains("val_loss changes with this --l2 or --label-smoothing: the "
+                                   "best so far is reset"));
   const std::vector<Row> rows = metrics(run_dir);
   const double least =
       std::min(std::stod(rows[6].at("val_loss")), std::stod(rows[7].at("val_loss")));

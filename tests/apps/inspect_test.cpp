@@ -124,11 +124,11 @@ TEST_CASE("inspect model describes named models, and memory that grows with the 
 
 TEST_CASE("inspect refuses bad requests in one line") {
   const Scratch scratch;
-  check_refused({"inspect"}, 2, "say what");
+  check_refused({"inspect"}, 2, "nothing to inspect");
   check_refused({"inspect", "data"}, 2, "needs a path");
   check_refused({"inspect", "model"}, 2, "needs a path");
-  check_refused({"inspect", "dta", "x"}, 2, "there is no 'dta'");
-  check_refused({"inspect", "devices", "x"}, 2, "more arguments");
+  check_refused({"inspect", "dta", "x"}, 2, "unknown subject 'dta'");
+  check_refused({"inspect", "devices", "x"}, 2, "too many arguments");
   check_refused({"inspect", "cnn"}, 2, "--input");
   check_refused({"inspect", "cnn", "--input", "150x", "--outputs", "2"}, 2, "--input");
   check_refused({"inspect", "model", "cnn", "--batch", "0"}, 2, "--batch");

@@ -127,7 +127,7 @@ TEST_CASE("a run stopped by a signal says how to go on, and goes on to the same 
   const Outcome resumed = run({"train", "--resume", run_dir.string()});
   INFO(resumed.err);
   CHECK(resumed.status == 0);
-  CHECK_THAT(resumed.out, Contains("goes on    behind step"));
+  CHECK_THAT(resumed.out, Contains("resumes    after step"));
   CHECK(read_file(run_dir / "model.safetensors") == read_file(scratch / "whole/model.safetensors"));
   CHECK(figures(run_dir) == figures(scratch / "whole"));
 }
@@ -174,5 +174,5 @@ TEST_CASE("a run whose steps take several batches goes on to the same bit when i
   CHECK(figures(run_dir) == figures(scratch / "whole"));
   const Outcome other = run({"train", "--resume", run_dir.string(), "--accumulate", "2"});
   CHECK(other.status == 1);
-  CHECK_THAT(other.err, Contains("begun with --accumulate 5, not 2"));
+  CHECK_THAT(other.err, Contains("started with --accumulate 5, not 2"));
 }

@@ -32,7 +32,7 @@ TEST_CASE("a figure that there is not is refused before anything is trained") {
   const auto [name, why] = GENERATE(table<std::string, std::string>(
       {{"val_fame", "--monitor val_fame: unknown metric 'fame'"},
        {"val_top9", "--monitor val_top9: metric 'top9': there are 3 classes"},
-       {"auc", "--monitor auc: there is no such figure; known: loss, accuracy, learning_rate"},
+       {"auc", "--monitor auc: unknown figure; known: loss, accuracy, learning_rate"},
        {"val_", "--monitor val_: unknown metric ''"}}));
   const Scratch scratch;
   const Outcome outcome =

@@ -162,7 +162,7 @@ TEST_CASE("runs of an older program are gone on with, and end as they ended then
     INFO(outcome.err);
     REQUIRE(outcome.status == 0);
     const std::string step = checkpoints[i].stem().string().substr(5);
-    CHECK_THAT(outcome.out, Contains("goes on    behind step " + std::to_string(std::stoi(step))));
+    CHECK_THAT(outcome.out, Contains("resumes    after step " + std::to_string(std::stoi(step))));
     if (repeats_to_the_bit(line_with(outcome.out, "device ")) && !has_batch_norm(name)) {
       CHECK(read_file(now / "model.safetensors") == read_file(then / "model.safetensors"));
       CHECK(read_file(now / "best.safetensors") == read_file(then / "best.safetensors"));

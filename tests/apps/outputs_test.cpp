@@ -60,7 +60,7 @@ TEST_CASE("outputs that cannot be classes are refused by the layer's name, whate
       {linear_autoencoder(), three, "the layer 'pixels' gives 48 numbers, as many as the input"},
       {autoencoder(), three, "the layer 'pixels' gives 48 numbers, as many as the input"},
       {several_sigmoids(), three, "the sigmoid 'labels' has 3 outputs"},
-      {hidden_softmax(), three, "the layer 'dropout1' behind the softmax 's'"},
+      {hidden_softmax(), three, "the layer 'dropout1' after the softmax 's'"},
       {image_of_classes(), three, "the layer 'grid' gives 2x2x3, an image"},
   };
   for (const Case& c : cases) {
@@ -97,7 +97,7 @@ TEST_CASE("a model of one's own that learns its input must end in a sigmoid") {
   Arguments refused{"train", data.string(), "--run-dir", (scratch / "run").string()};
   refused.insert(refused.end(), input.begin(), input.end());
   saved(scratch, linear_autoencoder());
-  check_refused(refused, 2, "wants a model that ends in a sigmoid");
+  check_refused(refused, 2, "needs a model that ends in a sigmoid");
   check_refused(refused, 2, "this one ends in 'pixels', dense");
   saved(scratch, model_of([](auto& b) { b.flatten().dense(48).softmax().named("sum"); }));
   check_refused(refused, 2, "this one ends in 'sum', softmax");

@@ -64,5 +64,5 @@ TEST_CASE("predict names tables that cannot be read and goes on with the others"
   check_refused({"predict", model, scratch.path().string()}, 1,
                 ": a folder; name the tables in it");
   check_refused({"predict", model, scratch.write("c.csv", "a,c\n3,1\n").string()}, 1,
-                "c.csv:1: has no column 'b', which the model wants; its columns are 'a', 'c'");
+                "c.csv:1: has no column 'b', which the model needs; its columns are 'a', 'c'");
 }

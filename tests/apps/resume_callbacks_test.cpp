@@ -45,12 +45,12 @@ TEST_CASE("the best so far stays where a run that goes on names the loss that it
     return outcome.out;
   };
   more(plain_dir, 3, {});
-  CHECK_THAT(more(run_dir, 3, {"--loss", "categorical_crossentropy"}), !Contains("begins anew"));
+  CHECK_THAT(more(run_dir, 3, {"--loss", "categorical_crossentropy"}), !Contains("is reset"));
   for (const char* file : {"best.safetensors", "model.safetensors"}) {
     CHECK(read_file(run_dir / file) == read_file(plain_dir / file));
   }
   CHECK_THAT(more(run_dir, 4, {"--loss", "categorical_focal_crossentropy"}),
-             Contains("val_loss is another with this --loss: the best so far begins anew"));
+             Contains("val_loss changes with this --loss: the best so far is reset"));
 }
 
 TEST_CASE("early stopping and a plateau that a run did not have begin where it goes on") {
@@ -151,7 +151,7 @@ TEST_CASE("a run that early stopping ended goes on with more patience, as if it 
   };
   CHECK_THAT(more({"--epochs", "20"}),
              Contains("has ended already: early stopping after epoch 3") &&
-                 Contains("to go on, give --patience 3 or more"));
+                 Contains("to resume, give --patience 3 or more"));
   CHECK_THAT(more({"--epochs", "3", "--patience", "4"}), Contains("all 3 epochs are trained"));
   CHECK(metrics(run_dir).size() == 3);
   CHECK_THAT(more({"--patience", "4"}), Contains("early stopping after epoch 5"));

@@ -44,7 +44,7 @@ TEST_CASE("a run goes on without the files of its model and its weights") {
   fs::remove_all(files);
   const Outcome said = run({"train", "--resume", (scratch / "run").string(), "--filter", "box"});
   CHECK(said.status == 2);
-  CHECK_THAT(said.err, Contains("leave out --model, --scale and the like"));
+  CHECK_THAT(said.err, Contains("leave out --model, --scale and other options of the model"));
   for (const std::string epochs : {"3", "4"}) {
     const Outcome outcome =
         run({"train", "--resume", (scratch / "run").string(), "--epochs", epochs});

@@ -34,7 +34,7 @@ TEST_CASE("a damaged checkpoint is named and passed over") {
   INFO(resumed.err);
   CHECK(resumed.status == 0);
   CHECK_THAT(resumed.err, Contains("passed over: " + last.string()));
-  CHECK_THAT(resumed.out, Contains("goes on    behind step 8, in epoch 3"));
+  CHECK_THAT(resumed.out, Contains("resumes    after step 8, in epoch 3"));
   CHECK(read_file(run_dir / "model.safetensors") == read_file(scratch / "whole/model.safetensors"));
 }
 
@@ -93,7 +93,7 @@ TEST_CASE("what cannot be gone on with is refused in one line that says why") {
     CHECK_THAT(outcome.err, Contains(why));
     CHECK(read_file(run_dir / "metrics.csv") == before);
   };
-  refused({"--batch", "8"}, 1, "begun with --batch 4, not 8");
+  refused({"--batch", "8"}, 1, "started with --batch 4, not 8");
   refused({"--model", "mlp:9"}, 1, "the model is not the one");
   refused({"--overwrite"}, 2, "leave out --overwrite");
   refused({"--epochs", "9", "--prune", "constant", "--prune-begin", "3"}, 2,
@@ -107,10 +107,10 @@ TEST_CASE("what cannot be gone on with is refused in one line that says why") {
   }
   refused({"--epochs", "9"}, 1, "then 16 samples, now 12 samples");
   fs::remove_all(run_dir / "checkpoints");
-  refused({}, 1, "holds no checkpoint to go on from");
+  refused({}, 1, "holds no checkpoint to resume from");
   const Outcome nothing = run({"train", "--resume", (scratch / "nowhere").string()});
   CHECK(nothing.status == 1);
-  CHECK_THAT(nothing.err, Contains("holds no run to go on with"));
+  CHECK_THAT(nothing.err, Contains("holds no run to resume"));
 }
 
 TEST_CASE("layers that are unfrozen at an epoch train from there on, resumed or not") {

@@ -127,7 +127,8 @@ TEST_CASE("a data set that training writes its runs into stays what it was") {
   CHECK(fs::exists(runs[0] / "augmented.png"));
   CHECK_THAT(succeeds(with(into_runs, {"--run-dir", "mine"})), Contains("left out 2: 2 run dir"));
   const std::string one = fs::relative(runs[0], data).string();
-  CHECK_THAT(succeeds({"train", "--resume", one, "--epochs", "2"}), Contains("goes on"));
+  CHECK_THAT(succeeds({"train", "--resume", one, "--epochs", "2"}),
+             Contains("resumes    after step"));
   CHECK(metrics(runs[0]).size() == 2);
   CHECK_THAT(succeeds({"evaluate", one, "."}), Contains("samples   20\n"));
   CHECK_THAT(succeeds({"evaluate", one, ".", "--held-out"}), Contains("samples   4\n"));

@@ -137,11 +137,11 @@ TEST_CASE("evaluate finds columns by name, in any order, and names what it leave
              Contains("left out 2 columns that the model does not know: 'i', 'k'"));
   const auto path = [](const fs::path& file) { return file.string(); };
   check_refused({"evaluate", model.string(), path(scratch.write("m.csv", rows_of("ay", 4)))}, 1,
-                "m.csv:1: has no column 'b', which the model wants");
+                "m.csv:1: has no column 'b', which the model needs");
   check_refused({"evaluate", model.string(), path(scratch.write("m.csv", rows_of("ab", 4)))}, 1,
                 "m.csv:1: has no column 'y', which is the label");
   check_refused({"evaluate", model.string(), path(scratch.write("m.csv", "1,2,3,0\n"))}, 1,
-                "m.csv:1: has 3 features and a label where the model wants 2");
+                "m.csv:1: has 3 features and a label where the model needs 2");
 }
 
 TEST_CASE("a run and its model keep how the table is read") {
@@ -265,5 +265,5 @@ TEST_CASE("a run that divided columns by 255 goes on so, whatever its options sa
   CHECK(metrics(run_dir).size() == 3);
   const Outcome refused = run(with(resume, {"--scale", "1", "--epochs", "4"}));
   CHECK(refused.status == 1);
-  CHECK_THAT(refused.err, Contains("go on with --scale 0.0039215"));
+  CHECK_THAT(refused.err, Contains("resume with --scale 0.0039215"));
 }

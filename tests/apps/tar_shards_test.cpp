@@ -218,5 +218,5 @@ TEST_CASE("the program packs class folders, says how much, and leaves nothing wh
   refused({"tar", data, out + "2", "--class-names", "a,b"}, "--class-names");
   refused({"idx", data, out + "2", "--shard-size", "5"}, "--shard-size");
   refused({"tar", data}, "convert tar: needs DIR and OUT");
-  refused({"zip", data, out}, "the forms are: idx, tar, weights");
+  refused({"zip", data, out}, "unknown form 'zip'; choose idx DIR OUT, tar DIR OUT");
 }

@@ -137,7 +137,7 @@ TEST_CASE("a run whose terminal goes stops with a checkpoint, to go on from") {
       {.steps = {{"epoch 2/", [&](pid_t) { terminal.hang_up(); }}}, .terminal = &terminal});
   CHECK(outcome.status == 128 + SIGHUP);
   CHECK_THAT(outcome.err, Contains("stopped by a signal after step") &&
-                              Contains("go on with: millrace train --resume"));
+                              Contains("resume with: millrace train --resume"));
   CHECK(checkpoints(scratch) >= 1);
 }
 

@@ -169,6 +169,6 @@ TEST_CASE("numbers of IDX files get names that the model keeps") {
   };
   refused(idx, {"--class-names", "cats,dogs"}, "none for the class '2'");
   refused(idx, {"--class-names", "cats"}, "neither a file nor names");
-  refused(scratch / "folders", {"--class-names", "a,b,c"}, "has names of its own");
+  refused(scratch / "folders", {"--class-names", "a,b,c"}, "already has names");
   refused(idx, {"--validation", (scratch / "folders").string()}, "--class-names A,B,...");
 }

@@ -113,7 +113,7 @@ TEST_CASE("bad usage has status 2 and says what was wrong") {
        {{"--filter", "soft"}, "soft"},
        {{"--size", "big"}, "--size must be N or HxW"},
        {{"--memory-budget", "lots"}, "must be a size such as 512MiB or 2GiB, not 'lots'"},
-       {{"second"}, "more arguments"}}));
+       {{"second"}, "too many arguments"}}));
   const Outcome outcome = train(folder, more);
   INFO(outcome.err);
   CHECK(outcome.status == 2);

@@ -199,24 +199,24 @@ TEST_CASE("preprocessing and labels that make no sense are refused in one line e
     std::string message;
   };
   const std::vector<Case> cases = {
-      {images, {"--zca"}, 1, "a sample of 19200 elements wants a matrix of 19200 x 19200 numbers"},
+      {images, {"--zca"}, 1, "a sample of 19200 elements needs a matrix of 19200 x 19200 numbers"},
       {images, {"--zca", "--featurewise-std"}, 2, "leave out --featurewise-std"},
       {images, {"--zca-epsilon", "-1"}, 2, "zca-epsilon must be 0 or more"},
       {images, {"--fit-samples", "5"}, 2, "--fit-samples has no effect without something to fit"},
-      {images, {"--preprocessing", "coffee"}, 2, "there is no preprocessing 'coffee'"},
+      {images, {"--preprocessing", "coffee"}, 2, "unknown preprocessing 'coffee'"},
       {images, {"--preprocessing", "tf", "--mean", "1"}, 2, "preprocessing tf sets --mean itself"},
-      {images, {"--preprocessing", "caffe", "--channels", "1"}, 2, "wants RGB images"},
+      {images, {"--preprocessing", "caffe", "--channels", "1"}, 2, "needs RGB images"},
       {images, {"--featurewise-center", "--mean", "1"}, 2, "would be replaced"},
-      {images, {"--class-mode", "binary"}, 2, "tells two classes apart, the data have 3"},
+      {images, {"--class-mode", "binary"}, 2, "is for two classes; the data have 3"},
       {images, {"--class-mode", "none"}, 2, "gives nothing to learn from"},
       {images, {"--class-mode", "input", "--metrics", "auc"}, 2, "--metrics are of classes"},
-      {images, {"--class-mode", "many"}, 2, "there is no class mode 'many'"},
+      {images, {"--class-mode", "many"}, 2, "unknown class mode 'many'"},
       {images, {"--class-mode", "input", "--samplewise-std"}, 2, "compares outputs with pixels"},
-      {images, {"--class-weight", "owls=2"}, 2, "there is no class 'owls'; classes: cats, dogs"},
+      {images, {"--class-weight", "owls=2"}, 2, "unknown class 'owls'; classes: cats, dogs"},
       {images, {"--show-augmented", "5000"}, 2, "--show-augmented must be in 0 to 1024"},
       {table, {"--zca"}, 2, "--zca is of images, the data are rows of 2 numbers"},
       {table, {"--samplewise-std"}, 2, "--samplewise-std is of images"},
-      {table, {"--show-augmented", "4"}, 2, "samples of 2 are no images to look at"},
+      {table, {"--show-augmented", "4"}, 2, "samples of 2 are not images"},
   };
   for (const Case& c : cases) {
     const Outcome outcome = train(c.data, scratch / "run", c.options);

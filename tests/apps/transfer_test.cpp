@@ -110,7 +110,7 @@ TEST_CASE("requests for transfer learning that cannot be are refused in one line
   refused({"--freeze", "conv"}, 2, "--weights FILE");
   refused({"--weights", "none.h5"}, 1,
           "none.h5: no such weight file; 'scripts/fetch-weights vgg16'");
-  refused({"--weights", keras}, 2, "holds weights alone; say of which model");
+  refused({"--weights", keras}, 2, "holds only weights; name their model");
   refused({"--model", "vgg16", "--weights", keras}, 1, "weights of another model");
   refused(
       {"--model", "vgg16", "--weights", keras, "--freeze", "featurs"}, 2,

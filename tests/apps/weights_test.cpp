@@ -118,7 +118,7 @@ TEST_CASE("weights of a model of one's own tell no input, and a JSON file that d
     Arguments arguments{"--weights", weights, "--epochs", "1", "--overwrite"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     const Outcome outcome = trained(data, scratch / "run", arguments);
-    CHECK(holds(outcome.out, "the file does not tell with what input they were trained"));
+    CHECK(holds(outcome.out, "the file does not say with what input they were trained"));
     return load_model(scratch / "run/model.safetensors").model.preprocessing;
   };
   CHECK(input_of({"--model", silent}) == nn::Preprocessing{.exif_orientation = true});
@@ -134,9 +134,9 @@ TEST_CASE("weights of a model of one's own tell no input, and a JSON file that d
     REQUIRE(outcome.status == 0);
     return outcome.out;
   };
-  CHECK(holds(converted(silent), "(the file does not tell"));
+  CHECK(holds(converted(silent), "(the file does not say"));
   CHECK(load_model(out).model.classes == std::vector<std::string>{"a", "b", "c"});
-  CHECK_FALSE(holds(converted(telling), "(the file does not tell"));
+  CHECK_FALSE(holds(converted(telling), "(the file does not say"));
   CHECK(load_model(out).model.preprocessing.scale == 0.5F);
   CHECK(run({"evaluate", out, data.string()}).status == 0);
 }

@@ -83,7 +83,8 @@ TEST_CASE("what is no colour is refused with what is expected") {
   }
   CHECK_THROWS_WITH(
       parse_colour("wh\nite"),
-      "'wh\\nite' is no colour; expected #rrggbb, #rgb, R,G,B of 0 to 255 or a name: aqua, black, "
+      "'wh\\nite' is not a colour; expected #rrggbb, #rgb, R,G,B of 0 to 255 or a name: aqua, "
+      "black, "
       "blue, brown, cyan, fuchsia, gray, green, grey, lime, magenta, maroon, navy, olive, orange, "
       "pink, purple, red, silver, teal, white, yellow");
 }

@@ -136,7 +136,7 @@ TEST_CASE("Activity is added to the trace that a pipeline wrote") {
 
 TEST_CASE("Activity is not added to what is no trace, which stays as it is") {
   const auto path = written("activity.no-trace.json", "{}");
-  CHECK_THROWS_WITH(add_to_trace(path, {}, at(0)), Contains("is no trace of a pipeline"));
+  CHECK_THROWS_WITH(add_to_trace(path, {}, at(0)), Contains("is not a trace of a pipeline"));
   CHECK(text_of(path) == "{}");
   CHECK_THROWS_WITH(add_to_trace(path.string() + ".none", {}, at(0)), Contains("cannot read"));
 }

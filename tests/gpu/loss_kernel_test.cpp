@@ -177,7 +177,7 @@ TEST_CASE("Weights of outputs are nn's, masks before labels that are no numbers 
           check_loss(type, rows, true);
         } else {
           CHECK_THROWS_WITH(computed(type, rows, true, 1),
-                            Catch::Contains("weights: outputs have none of their own"));
+                            Catch::Contains("weights: outputs cannot have weights"));
         }
       }
     }

@@ -76,7 +76,7 @@ TEST_CASE("names of empty classes are read of a regular file of bounded size alo
   const fs::path list = scratch / ClassFolder::kEmptyClasses;
   const std::string refused = concat('/', ClassFolder::kEmptyClasses,
                                      ": is not a regular file; expected a text with the name of an "
-                                     "empty class on each line, so remove it or write it anew");
+                                     "empty class on each line, so remove it or rewrite it");
   REQUIRE(::mkfifo(list.c_str(), 0600) == 0);
   CHECK(folder_error(scratch) == refused);
   fs::remove(list);

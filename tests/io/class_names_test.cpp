@@ -230,7 +230,7 @@ TEST_CASE("a data set that goes with no other can have names for its numbers") {
   CHECK(error_of([&] {
           (void)name_classes(folders(scratch, {"a", "b"}), "DATA", Names{"x", "y"});
         }) ==
-        "--class-names gives names to classes that are numbers; DATA has names of its own: a, b");
+        "--class-names gives names to classes that are numbers; DATA already has names: a, b");
 }
 
 TEST_CASE("samples of a matched data set are those of the one that it is made of") {

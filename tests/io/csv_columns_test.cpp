@@ -57,7 +57,7 @@ TEST_CASE("columns of another table are found by name") {
   CHECK(table.labels == std::vector<int>{1, 0});
   CHECK(table.notes == Lines{": left out 2 columns that the model does not know: 'id', ''"});
   CHECK(csv_error("a,B,y\n1,2,0\n", known) ==
-        ":1: has no column 'b', which the model wants (there is 'B'); its columns are 'a', 'B', "
+        ":1: has no column 'b', which the model needs (there is 'B'); its columns are 'a', 'B', "
         "'y'");
   CHECK(csv_error("a,b\n1,2\n", known) ==
         ":1: has no column 'y', which is the label; --label-column names another");
@@ -74,7 +74,7 @@ TEST_CASE("columns go by their order where one side has no names") {
   CHECK(table.notes ==
         Lines{": has no header, so its columns are taken in the order of the model's"});
   CHECK(csv_error("1,2,3,0\n", known) ==
-        ":1: has 3 features and a label where the model wants 2: 'a', 'b'");
+        ":1: has 3 features and a label where the model needs 2: 'a', 'b'");
   const CsvOptions nameless{.known = {.label_column = 1}, .features = 2};
   CHECK(read("x,y,z\n1,2,3\n", nameless).features == Floats{2, 3});
   CHECK(read("1,2,3\n", nameless).labels == std::vector<int>{1});
@@ -106,7 +106,7 @@ TEST_CASE("a table to predict may lack the label, which is not looked at") {
   CHECK(read("x,y\n1,2\n", old).features == Floats{1, 2});
   CHECK(read("x,y,c\n1,2,cat\n", old).features == Floats{1, 2});
   CHECK(read("1,2,cat\n", old).notes == Lines{": column 3 is taken for the label and left out"});
-  CHECK(csv_error("1,2,3,4\n", old) == ":1: has 3 features and a label where the model wants 2");
+  CHECK(csv_error("1,2,3,4\n", old) == ":1: has 3 features and a label where the model needs 2");
   CHECK(csv_error("a;b\n1;2\n", wants) ==
         ":1: one column; expected features, with commas between; "
         "if columns are separated by ';': --separator ';'");

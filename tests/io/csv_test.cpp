@@ -186,8 +186,8 @@ TEST_CASE("lines end as Python's csv module takes them, and are counted so") {
 
 TEST_CASE("what Python's csv module takes in a way that nobody means is refused with the line") {
   CHECK(csv_error("a,b\n1,\"0\n2,0\n") == ":2: a quote that is not closed");
-  CHECK(csv_error("1,0\n\"1\"5,0\n").starts_with(":2: text or a space behind a closing quote"));
-  CHECK(csv_error("\"a\" ,b\n1,0\n").starts_with(":1: text or a space behind a closing quote"));
+  CHECK(csv_error("1,0\n\"1\"5,0\n").starts_with(":2: text or a space after a closing quote"));
+  CHECK(csv_error("\"a\" ,b\n1,0\n").starts_with(":1: text or a space after a closing quote"));
   CHECK(csv_error("a, \"b\"\n1,0\n") == ":1: a space before a quote; leave it out");
   CHECK(csv_error(std::string("1,0\n1\0,0\n", 9)).starts_with(":2: a zero byte"));
   CHECK(csv_error(std::string("\xFF\xFE"

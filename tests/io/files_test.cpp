@@ -77,7 +77,7 @@ TEST_CASE("devices are refused, and what never ends at its bound") {
   }
   const int reader = ::open(pipe.c_str(), O_RDONLY);  // waits for the writer
   CHECK_THROWS_WITH(read_file_into(pipe, buffer, 1_MiB),
-                    pipe.string() + ": goes on, more than the 1 MiB that a file may be");
+                    pipe.string() + ": has more to read, more than the 1 MiB that a file may be");
   CHECK(buffer.capacity() <= (1 << 20) + 1);
   ::close(reader);
   ::waitpid(writer, nullptr, 0);

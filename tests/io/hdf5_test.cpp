@@ -187,7 +187,7 @@ TEST_CASE("numbers that are packed in a way of others are told so, and are not c
   CHECK_THROWS_WITH(read_all(file, "kernel"),
                     path.string() +
                         ": data set 'kernel': packed by filter 32100 (as it is), which "
-                        "is not read; write it anew, packed by gzip or not");
+                        "is not read; save it again, packed by gzip or not");
 }
 
 TEST_CASE("a library that crashes, hangs or fails is an error of the request") {

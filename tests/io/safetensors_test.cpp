@@ -115,7 +115,7 @@ TEST_CASE("a tensor that does not fit what is wanted is an error that names it")
   std::array<float, 3> three{};
   CHECK_THROWS_WITH(file.read("v", two), path.string() + ": tensor 'v': not in the file");
   CHECK_THROWS_WITH(file.read("w", three),
-                    path.string() + ": tensor 'w': has shape 2 where 3 elements are wanted");
+                    path.string() + ": tensor 'w': has shape 2 where 3 elements are expected");
   CHECK_THROWS_WITH(file.read("w", two), path.string() +
                                              ": tensor 'w': has type I64; F32, F16, BF16 "
                                              "and F64 are read as weights");
@@ -129,7 +129,7 @@ TEST_CASE("a header that lies is an error") {
   CHECK(tensors_error(file_with("[]", 0)) ==
         ": its header is not a JSON object; not a safetensors file");
   CHECK(tensors_error(file_with("{\"a\":", 0)) == ": its header is not valid JSON; damaged");
-  CHECK(tensors_error(file_with("{}", 4)) == ": has 14 bytes where its header tells of 10");
+  CHECK(tensors_error(file_with("{}", 4)) == ": has 14 bytes where its header describes 10");
   CHECK(tensors_error(file_with("{}", 0)).empty());
   CHECK(tensors_error(file_with(R"({"__metadata__":{"a":1}})", 0)) ==
         ": its metadata 'a' are not text");
@@ -148,7 +148,7 @@ TEST_CASE("every size and offset of a tensor is checked") {
   CHECK(error("F32", "[3]", "[0,8]") == ": tensor 'w': shape 3 of F32 does not take 8 bytes");
   CHECK(error("F32", "[1]", "[4,8]") ==
         ": tensor 'w': its data do not begin where the ones before end");
-  CHECK(error("F32", "[1]", "[0,4]").find(" bytes where its header tells of ") !=
+  CHECK(error("F32", "[1]", "[0,4]").find(" bytes where its header describes ") !=
         std::string::npos);
   CHECK(error("F32", "[-2]", "[0,8]") == ": tensor 'w': a size or offset is not a whole number");
   CHECK(error("F32", "[2.0]", "[0,8]") == ": tensor 'w': a size or offset is not a whole number");

@@ -105,7 +105,7 @@ TEST_CASE("a header that is damaged ends a shard, and the samples before it are 
   std::string archive = text_of(kShards / "numbers-001.tar");
   archive[2 * 2048 + 10] ^= 1;  // in the third sample's header
   const fs::path shard = scratch.write("bad.tar", archive);
-  CHECK_THAT(refusal(scratch, shard), Contains("bad.tar: damaged behind '000006.cls'"));
+  CHECK_THAT(refusal(scratch, shard), Contains("bad.tar: damaged after '000006.cls'"));
   CHECK(open_shards({shard}, {.skips_damage = true}).size() == 2);
 }
 

@@ -189,7 +189,7 @@ TEST_CASE("What does not fit together is refused by the layer's name, with both 
           b.branches({nothing, conv}).flatten();
         }) == "layer 1 'flatten1': flatten takes 1 input, not 2");
   CHECK(tell([](ModelBuilder& b) { b.conv(2).inputs({"conv9"}); }) ==
-        "layer 0 'conv1': its input 'conv9' is no layer before it");
+        "layer 0 'conv1': its input 'conv9' is not a layer before it");
   CHECK(tell([](ModelBuilder& b) { b.conv(4, 1).conv(4, 1).inputs({"input"}).flatten(); }) ==
         "layer 0 'conv1': no layer takes its output, and only the last one's is the model's");
   ModelBuilder open("m", {6, 6, 4});

@@ -184,7 +184,7 @@ TEST_CASE("Weights of outputs are refused where the loss is no mean over outputs
                                 2, 3, {}, 0, true);
   };
   for (const Loss loss : {Loss::softmax_cross_entropy, Loss::softmax_focal}) {
-    CHECK_THROWS_WITH(run(loss), Contains("weights: outputs have none of their own in softmax"));
+    CHECK_THROWS_WITH(run(loss), Contains("weights: outputs cannot have weights in softmax"));
   }
   for (const Loss loss : {Loss::huber, Loss::mean_squared_error, Loss::sigmoid_focal}) {
     CHECK_NOTHROW(run(loss));

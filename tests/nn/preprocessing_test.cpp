@@ -28,9 +28,9 @@ TEST_CASE("The preprocessing of a family has Keras's numbers") {
 
 TEST_CASE("A family that does not exist or does not fit is refused") {
   CHECK_THROWS_WITH(preprocessing_named("coffee"),
-                    "there is no preprocessing 'coffee'; known: caffe, tf, torch, rescale");
+                    "unknown preprocessing 'coffee'; known: caffe, tf, torch, rescale");
   CHECK_THROWS_WITH(preprocessing_named("caffe", 1),
-                    "preprocessing 'caffe' wants RGB images, not 1 channel");
+                    "preprocessing 'caffe' needs RGB images, not 1 channel");
 }
 
 TEST_CASE("A preprocessing is described in one line, by its family where it has one") {
@@ -54,19 +54,19 @@ TEST_CASE("A preprocessing that cannot be is refused with its field") {
   CHECK_NOTHROW(check(preprocessing_named("caffe"), {8, 8, 3}));
   CHECK_THROWS_WITH(check(preprocessing_named("caffe"), {8, 8, 1}), Contains("preprocessing.mean"));
   CHECK_THROWS_WITH(check({.order = ChannelOrder::bgr}, {8, 8, 1}),
-                    "preprocessing.order: bgr wants images of 3 channels, not 8x8x1");
+                    "preprocessing.order: bgr needs images of 3 channels, not 8x8x1");
   CHECK_THROWS_WITH(check({.scale = std::numeric_limits<float>::infinity()}, {8}),
                     Contains("preprocessing.scale"));
   CHECK_THROWS_WITH(check({.deviation = {0}}, {8, 8, 1}), Contains("expected positive numbers"));
   CHECK_THROWS_WITH(check({.samplewise_deviation = true}, {8, 8, 1}),
-                    Contains("wants samplewise_center"));
+                    Contains("needs samplewise_center"));
   CHECK_THROWS_WITH(check({.samplewise_center = true}, {8}), Contains("not of rows of 8"));
 }
 
 TEST_CASE("Whitening of too many elements is refused with the sum") {
   CHECK_NOTHROW(check_preprocessing({.whiten = true}, {64, 64, 1}));
   CHECK_THROWS_WITH(check_preprocessing({.whiten = true}, {150, 150, 3}),
-                    "preprocessing.whiten: a sample of 67500 elements wants a matrix of 67500 x "
+                    "preprocessing.whiten: a sample of 67500 elements needs a matrix of 67500 x "
                     "67500 numbers (17 GiB); the limit is 4096 elements");
   Preprocessing p{.whiten = true, .whitening = std::make_shared<const std::vector<float>>(15)};
   CHECK_THROWS_WITH(check_preprocessing(p, {2, 2, 1}),

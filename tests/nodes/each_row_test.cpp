@@ -209,7 +209,7 @@ TEST_CASE("what a row is told and cannot be is an error") {
                     "write: 0: label: 2 is none of the 2 classes of the targets");
   CHECK_THROWS_WITH(
       told([](Row) {}, 2),
-      "write: 0: batches have targets, and neither target() nor label() of the row was told");
+      "write: 0: batches have targets, and neither target() nor label() of the row was called");
   CHECK_THROWS_WITH(told([](Row row) { row.values()[0] = 1; }, 0),
                     "write: 0: batches hold u8, which are no values: write pixels()");
 }

@@ -169,7 +169,7 @@ TEST_CASE("a position behind the whole pass begins the next one") {
 TEST_CASE("a stream that has become shorter than where the run goes on is an error") {
   CHECK_THROWS_WITH(
       batches_of(numbers(6), {.start = {.step = 2, .position = 8}}),
-      "cannot go on behind sample 8 of pass 1 of the training stream: it ends after 6; it has "
+      "cannot resume after sample 8 of pass 1 of the training stream: it ends after 6; it has "
       "changed since the run began");
   CHECK_THROWS_WITH(
       batches_of(numbers(8), {.start = {.step = 2, .position = 8}}),

@@ -85,7 +85,7 @@ TEST_CASE("a source that cannot be told where it begins is refused") {
   Pipeline p;
   const Slots bound = slots(3, Position{1000});
   const char* const told =
-      "stage 'numbers': it shall begin at item 1000, which its source cannot be told; give a "
+      "stage 'numbers': it cannot begin at item 1000, since its source has no position; give a "
       "factory, make(Position)";
   CHECK_THROWS_WITH(p.source("numbers", bound, [] { return std::optional<int>(); }), told);
   CHECK_THROWS_WITH(p.source("numbers", bound, numbers({})), told);
@@ -107,7 +107,7 @@ TEST_CASE("a run that was stopped says where to go on, with the same items in al
   const StageReport& source = report.stage("numbers");
   CHECK(source.next->items == seen.size());
   CHECK(source.emitted >= source.next->items);
-  CHECK(report.text().find(concat("to go on: numbers from item ", seen.size(), '\n')) !=
+  CHECK(report.text().find(concat("to resume: numbers from item ", seen.size(), '\n')) !=
         std::string::npos);
   CHECK(report.json().find(concat("\"next\":", seen.size(), '}')) != std::string::npos);
 

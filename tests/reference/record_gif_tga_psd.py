@@ -300,9 +300,9 @@ def refused_tga_files(random):
     yield "tga of indices of 16 bits", "of 16-bit pixels", tga(1, 16, pixels, 24, few[:48])
     yield "tga of true colours with a map", "with a colour map", tga(2, 24, pixels, 24, few[:48])
     yield "tga of a map without a map", "remove it", tga(1, 8, pixels, identity=b"a")
-    yield "tga of a run across rows", "a run that goes on in the next row", tga(
+    yield "tga of a run across rows", "a run that continues in the next row", tga(
         11, 8, bytes([0x89, 3] * 4), size=(7, 5))
-    yield "tga of a run beyond the last row", "a run that goes on in the next row", tga(
+    yield "tga of a run beyond the last row", "a run that continues in the next row", tga(
         11, 8, bytes([0x86, 3] * 4 + [0x87, 3]), size=(7, 5))
     yield "tga of 1 bit in runs", "of 1-bit pixels in runs", tga(11, 1, pixels)
     yield "tga of type 32", "remove it", tga(32, 8, pixels, 24, few[:48])

@@ -169,7 +169,7 @@ def add_palettes(files):
     files.refused("palette_of_no_colour", "its part PLTE", header(2, PALETTE), part(b"PLTE"), pixels)
     files.refused("palette_of_a_third", "its part PLTE", header(2, PALETTE), part(b"PLTE", bytes(10)), pixels)
     files.refused("palette_missing", "no PLTE", header(2, PALETTE), pixels)
-    files.refused("palette_after_data", "PLTE stands behind", header(2, PALETTE), pixels, four)
+    files.refused("palette_after_data", "PLTE comes after", header(2, PALETTE), pixels, four)
     files.refused("palette_twice", "two parts PLTE", header(2, PALETTE), four, files.palette(4), pixels)
     files.read("palette_in_rgb", header(8, RGB), four, data(files.samples(RGB, 8), 8))
     files.read("palette_of_300_in_rgb", header(8, RGB), files.palette(300), data(files.samples(RGB, 8), 8))

@@ -240,8 +240,8 @@ def main():
     for name, words, file in [*refused_png(random), *refused_tiff(random)]:
         rows.append([f"transparency/{name}", "refused", 0, 0, 0, words, ""])
         (folder / name).write_bytes(file)
-    refused = {"png/palette4_transparent_before_palette.png": "in front of PLTE",
-               "png/palette4_transparent_after_data.png": "behind the pixels"}
+    refused = {"png/palette4_transparent_before_palette.png": "before PLTE",
+               "png/palette4_transparent_after_data.png": "after the pixels"}
     for name, file in other_rows(options.data):
         fields, is_clipped = pillows(file)
         if name in refused:

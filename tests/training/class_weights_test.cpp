@@ -34,12 +34,12 @@ TEST_CASE("weights are given by name, and classes that are not named weigh 1") {
 TEST_CASE("weights that make no sense are refused in one line") {
   const SampleSet set = numbered({0, 1});
   CHECK_THROWS_WITH(class_weights("grey=2", set),
-                    "class weights: there is no class 'grey'; classes: dark, light");
+                    "class weights: unknown class 'grey'; classes: dark, light");
   CHECK_THROWS_WITH(class_weights("dark", set), Contains("expected 'balanced' or NAME=WEIGHT"));
   CHECK_THROWS_WITH(class_weights("dark=two", set), Contains("'two' of 'dark' is not a number"));
   CHECK_THROWS_WITH(class_weights("dark=-1", set), Contains("0 or more"));
   CHECK_THROWS_WITH(class_weights("dark=inf", set), Contains("0 or more"));
-  CHECK_THROWS_WITH(class_weights("dark=1,dark=2", set), Contains("comes twice"));
+  CHECK_THROWS_WITH(class_weights("dark=1,dark=2", set), Contains("is given twice"));
   CHECK_THROWS_WITH(class_weights("dark=0,light=0", set), Contains("nothing to learn"));
 }
 

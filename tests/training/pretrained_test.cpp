@@ -127,8 +127,9 @@ TEST_CASE("another number of classes leaves the last layer alone") {
   CHECK(
       weights.report() ==
       kFolder +
-          "torch.safetensors (PyTorch): 10 of 12 tensors of the model; of another shape, so begun "
-          "anew: 'dense2.weight' is 3x6 in the file, 7x6 in the model, 'dense2.bias' is 3 in the "
+          "torch.safetensors (PyTorch): 10 of 12 tensors of the model; of another shape, so "
+          "newly initialised: 'dense2.weight' is 3x6 in the file, 7x6 in the model, 'dense2.bias' "
+          "is 3 in the "
           "file, 7 in the model; inputs of dense1 taken as PyTorch flattens images, channel, row, "
           "column (else: --flatten-order channels_last)");
   CHECK(weights.why_missing("dense2.bias") == "'dense2.bias' is 3 in the file, 7 in the model");

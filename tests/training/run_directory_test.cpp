@@ -64,6 +64,6 @@ TEST_CASE("a run directory has one writer, whatever it means to do with it") {
 TEST_CASE("what is no run is not made one by going on with it") {
   const Scratch scratch;
   CHECK_THROWS_WITH(RunDirectory(scratch / "nowhere", OldRun::resume),
-                    Contains("holds no run to go on with"));
+                    Contains("holds no run to resume"));
   CHECK_FALSE(fs::exists(scratch / "nowhere"));
 }

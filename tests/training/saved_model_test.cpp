@@ -75,7 +75,7 @@ TEST_CASE("the whitening matrix is saved beside the weights, and missed where it
   write_safetensors(scratch("lacking.safetensors"), tensors,
                     {{"millrace.model", nn::to_json(model)}});
   CHECK_THROWS_WITH(load_model(scratch("lacking.safetensors")),
-                    Catch::Contains("'preprocessing.whitening' is 108, the model wants 108x108"));
+                    Catch::Contains("'preprocessing.whitening' is 108, the model needs 108x108"));
 }
 
 TEST_CASE("a file that is not there, not safetensors or without a model is named") {
@@ -110,5 +110,5 @@ TEST_CASE("tensors that do not fit the model are named") {
   tensors.pop_back();
   tensors.back().shape = {static_cast<std::int64_t>(tensors.back().values.size()), 1};
   write(tensors);
-  CHECK_THROWS_WITH(load_model(scratch("other.safetensors")), Catch::Contains("the model wants"));
+  CHECK_THROWS_WITH(load_model(scratch("other.safetensors")), Catch::Contains("the model needs"));
 }

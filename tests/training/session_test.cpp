@@ -125,7 +125,7 @@ TEST_CASE("a spec that cannot be meant is refused in one line before anything is
           "--restore-best has no effect without --patience");
   refused([](TrainSpec& s) { s.images.channels = 7; }, "--channels must be 1 or 3, not 7");
   CHECK_THROWS_WITH(TrainingSession(small_spec(scratch), std::shared_ptr<const nn::Engine>()),
-                    Contains("wants an engine"));
+                    Contains("needs an engine"));
 }
 
 TEST_CASE("batches of a graph of one's own are trained on as the session's are") {
@@ -169,7 +169,7 @@ TEST_CASE("a run that goes on does not take another model in silence") {
   CHECK_THROWS_WITH(more.write_into(scratch / "other"), Contains("its own directory"));
   CHECK(more.run().epochs.size() == 2);
   CHECK_THROWS_WITH(TrainingSession::resume(scratch / "nothing", engine()),
-                    Contains("holds no run to go on with"));
+                    Contains("holds no run to resume"));
 }
 
 TEST_CASE("a request to stop ends a session before its first step too") {

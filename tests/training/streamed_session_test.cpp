@@ -197,7 +197,7 @@ TEST_CASE("a spec that asks for what no stream has is refused in a line") {
         o.steps_per_epoch = 0;
         o.schedule.kind = nn::ScheduleKind::cosine;
       },
-      "nobody knows the steps of the run; give --decay-steps or --steps-per-epoch");
+      "the steps of the run are unknown; give --decay-steps or --steps-per-epoch");
   const auto facts_refused = [](StreamFacts facts, const char* told) {
     CHECK_THROWS_WITH(TrainingSession(small_spec(), drawn(-1, 20, facts), engine()),
                       Contains(told));

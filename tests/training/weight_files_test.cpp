@@ -71,8 +71,8 @@ TEST_CASE("files that are no weights are told in a line each") {
                            "\xEF\xBB\xBF\r\n  <HTML lang=en>", "<!-- moved -->\n<html></html>",
                            "<?xml version='1.0'?><!DOCTYPE html><html xmlns='x'></html>"}) {
     CHECK(error(page) ==
-          ": an HTML page and not weights; servers send one where a file wants a login or is not "
-          "there; download the file itself");
+          ": an HTML page and not weights; servers send one if a file needs a login or does not "
+          "exist; download the file itself");
   }
   CHECK(error("<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>")
             .starts_with(": an XML page and not weights; "));

@@ -39,7 +39,7 @@ TEST_CASE("layers of a Keras file that the model has nothing for are an error un
                                {.ignored = {"p_re_lu", "conv2d_transpose", "leaky_re_lu"}});
     });
     CHECK(error == kFolder + name +
-                       ": the model 'known' has nothing for normalization of the file, and "
+                       ": the model 'known' has no counterpart for normalization of the file, and "
                        "would give other outputs without it; to leave it out all the same: "
                        "--ignore-layers normalization");
     const Pretrained weights(
@@ -107,7 +107,7 @@ TEST_CASE("a depthwise kernel of Keras is no kernel of a convolution that is not
     CHECK_THAT(error_of_file(kFolder + "depthwise.h5", model),
                Contains("'spread/kernel' is 3x3x4x2 in the file"));
     CHECK_THAT(error_of_file(kFolder + "depthwise.weights.h5", model),
-               Contains("has nothing for depthwise_conv2d_1"));
+               Contains("has no counterpart for depthwise_conv2d_1"));
   }
 }
 
@@ -157,7 +157,7 @@ TEST_CASE(
   }
   const auto path = write_torch(scratch, tensors);
   const std::string error = error_of_file(path, model);
-  CHECK_THAT(error, Contains(" has nothing for other.10000, other.10001, ") &&
+  CHECK_THAT(error, Contains(" has no counterpart for other.10000, other.10001, ") &&
                         Contains(" and 19994 more of the file"));
   CHECK(error.ends_with(
       "to leave them out all the same: --ignore-layers with the names of all 20000"));

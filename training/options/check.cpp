@@ -56,7 +56,7 @@ void check_images(const TrainSpec& spec) {
   }
   if (!o.preprocessing.empty() && o.preprocessing != "rescale") {
     refuse("--preprocessing ", o.preprocessing,
-           " has a mean of its own; leave it out, or --featurewise-* and --zca");
+           " sets a mean itself; leave it out, or --featurewise-* and --zca");
   }
 }
 

@@ -71,14 +71,13 @@ void list_data(OptionList& options, TrainSpec& spec) {
   options("validation", o.validation, "DIR", "validate on this data set")
       .by_default("DATA's val/ or test/, else a share of DATA");
   options("validation-share", o.validation_share, "X",
-          "share of DATA kept for validation, drawn by seed, class by class; 0: none",
+          "share of DATA held out for validation, chosen by seed, class by class; 0: none",
           from_up_to(0, 1));
   options("part", o.part, "NAME",
-          "the part to validate on, of DATA or of the other data set: val or test, and of another "
-          "one also train")
-      .by_default("val/ where there is one, else test/");
+          "part to validate on: val or test, or train of another data set (--validation)")
+      .by_default("val/ if there is one, else test/");
   options("size", spec.images.size, "N|HxW", "height and width of the model's input")
-      .by_default("that of the images where all agree, else 150")
+      .by_default("that of the images if all agree, else 150")
       .of_model();
   options("channels", spec.images.channels, "1|3", "1 grey, 3 RGB",
           {[](std::string_view text) -> std::optional<int> {
@@ -92,27 +91,27 @@ void list_data(OptionList& options, TrainSpec& spec) {
           "resizing: nearest, box, bilinear, hamming, bicubic, lanczos")
       .by_default("bilinear")
       .of_model();
-  options("scale", spec.images.scale, "X", "pixels are multiplied by this first")
+  options("scale", spec.images.scale, "X", "first multiply pixels by this")
       .by_default("1/255")
       .of_model();
-  options("mean", spec.images.mean, "X[,X,X]", "then this is subtracted, by channel").of_model();
-  options("deviation", spec.images.deviation, "X[,X,X]", "then divided by this, by channel")
+  options("mean", spec.images.mean, "X[,X,X]", "then subtract this, by channel").of_model();
+  options("deviation", spec.images.deviation, "X[,X,X]", "then divide by this, by channel")
       .of_model();
   list_bad_images(options, o.on_bad_image);
-  options("bad-image-limit", o.bad_image_limit, "N", "fail after so many; 0: no limit")
+  options("bad-image-limit", o.bad_image_limit, "N", "fail after N bad images; 0: no limit")
       .needs("--on-bad-image skip", [&o] { return o.on_bad_image == BadImages::skip; });
   list_max_image_pixels(options, o.max_image_pixels);
   options("limit-batches", o.limit_batches, "N",
-          "at most so many batches of training and validation an epoch; 0: all")
+          "at most N batches of training and of validation an epoch; 0: all")
       .keeps();
   options("drop-last", o.drop_last, "",
-          "leave out the last batch of an epoch where there are too few samples to fill it")
+          "leave out the last batch of an epoch if there are too few samples to fill it")
       .keeps()
-      .needs("passes through the data, which --steps-per-epoch has not",
+      .needs("passes through the data, which --steps-per-epoch replaces",
              [&spec] { return spec.steps_per_epoch == 0; });
   options("replay", o.replay, "N",
-          "to measure what comes after the input: load the first N batches once, then feed them "
-          "over and over, without validation; 0: read all")
+          "for measurements without the input: load the first N batches once, then feed them over "
+          "and over, without validation; 0: off")
       .keeps();
   options("resident", o.resident, "",
           "decode all samples once, before the first epoch, and keep them in the GPU's memory");
@@ -123,11 +122,11 @@ void list_data(OptionList& options, TrainSpec& spec) {
 
 void list_bad_images(OptionList& options, BadImages& policy) {
   options("on-bad-image", policy, "fail|skip",
-          "an image that cannot be read ends the run or is left out");
+          "an image that cannot be read ends the run, or is left out");
 }
 
 void list_max_image_pixels(OptionList& options, std::uint64_t& pixels) {
-  options("max-image-pixels", pixels, "N", "an image of more (height times width) is not read",
+  options("max-image-pixels", pixels, "N", "do not read larger images (height times width)",
           at_least(1));
 }
 
@@ -146,7 +145,7 @@ void list_labels(OptionList& options, LabelSpec& o) {
       .by_default("binary for two classes, else sparse")
       .of_model();
   options("class-weight", o.class_weight, "W",
-          "how much classes weigh in the loss of training: balanced, or cats=2,dogs=1")
+          "weights of classes in the training loss: balanced, or cats=2,dogs=1")
       .by_default("1 each");
   list_class_names(options, o.class_names);
 }

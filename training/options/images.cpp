@@ -13,7 +13,7 @@ void list_images(OptionList& options, ImageSpec& o) {
       .by_default("transparency is dropped")
       .of_model();
   options("preprocessing", o.preprocessing, "NAME",
-          "of a family of pretrained weights: caffe (Keras's VGG16), tf, torch, rescale")
+          "that of a family of pretrained weights: caffe (Keras's VGG16), tf, torch, rescale")
       .by_default("rescale")
       .of_model();
   options("featurewise-center", o.featurewise_center, "",
@@ -28,8 +28,7 @@ void list_images(OptionList& options, ImageSpec& o) {
   options("zca-epsilon", o.zca_epsilon, "X", "added to singular values", at_least(0))
       .needs("--zca", [&o] { return o.zca; })
       .of_model();
-  options("fit-samples", o.fit_samples, "N",
-          "fit to so many training samples, spread evenly; 0: all")
+  options("fit-samples", o.fit_samples, "N", "fit to N training samples, spread evenly; 0: all")
       .needs("something to fit: --featurewise-center, --featurewise-std or --zca",
              [&o] { return o.featurewise_center || o.featurewise_std || o.zca; })
       .of_model();
@@ -40,27 +39,27 @@ void list_images(OptionList& options, ImageSpec& o) {
 
 void list_augmentation(OptionList& options, AugmentOptions& o) {
   options.topic("augmentation", "Augmentation of training images");
-  options("rotation-range", o.rotation_range, "DEGREES", "rotate by up to so many degrees",
+  options("rotation-range", o.rotation_range, "DEGREES", "rotate by up to this many degrees",
           within(0, 360, "degrees"));
   options("width-shift-range", o.width_shift_range, "X|N|N,N,...",
           "shift to the left or right: 0.2 by up to a fifth of the width, 5 by up to 5 pixels, "
           "0,4,8 by one of these, either way");
   options("height-shift-range", o.height_shift_range, "X|N|N,N,...", "the same up or down");
-  options("shear-range", o.shear_range, "DEGREES", "lean columns by up to so many degrees",
+  options("shear-range", o.shear_range, "DEGREES", "lean columns by up to this many degrees",
           within(0, 360, "degrees"));
   options("zoom-range", o.zoom_range, "X|LOW,HIGH",
-          "scale rows and columns, each by a factor of its own: 0.2 for 0.8 to 1.2; below 1 "
-          "enlarges",
+          "scale rows and columns by separate factors: 0.2 for 0.8 to 1.2; below 1 enlarges",
           {&read_zoom});
   options("channel-shift-range", o.channel_shift_range, "X",
           "add a number of up to X, of 255, to all channels", within(0, 255));
-  options("brightness-range", o.brightness_range, "LOW,HIGH", "multiply by a factor");
+  options("brightness-range", o.brightness_range, "LOW,HIGH",
+          "multiply pixels by a factor in this range");
   options("flip", o.horizontal_flip, "", "mirror left and right, with probability 0.5")
       .also_called("horizontal-flip");
   options("vertical-flip", o.vertical_flip, "", "mirror top and bottom, with probability 0.5");
   options("fill-mode", o.fill_mode, "NAME",
-          "what comes in from outside: nearest, constant, reflect, wrap");
-  options("cval", o.cval, "X", "of --fill-mode constant", within(0, 255))
+          "how to fill what lies outside of the image: nearest, constant, reflect, wrap");
+  options("cval", o.cval, "X", "value of --fill-mode constant", within(0, 255))
       .needs("--fill-mode constant", [&o] { return o.fill_mode == Fill::constant; });
   options("interpolation-order", o.interpolation_order, "0|1", "0: the nearest pixel, 1: bilinear",
           within(0, 1));
@@ -75,11 +74,13 @@ void list_augmentation(OptionList& options, AugmentOptions& o) {
     option.needs("--erase-probability above 0", [&erasing] { return !erasing.is_identity(); });
   };
   options("erase-probability", erasing.probability, "P",
-          "fill a random rectangle of this share of images, after all other changes", within(0, 1));
+          "fill a random rectangle in this share of the images, after all other changes",
+          within(0, 1));
   needs(options("erase-area", erasing.area, "LOW,HIGH",
                 "share of the image that the rectangle covers"));
-  needs(options("erase-aspect", erasing.aspect, "LOW,HIGH", "its height over its width"));
-  needs(options("erase-value", erasing.value, "X", "what fills it", within(0, 255)));
+  needs(options("erase-aspect", erasing.aspect, "LOW,HIGH",
+                "height of the rectangle over its width"));
+  needs(options("erase-value", erasing.value, "X", "value of the rectangle", within(0, 255)));
 }
 
 }  // namespace millrace

@@ -4,13 +4,13 @@ namespace millrace {
 
 void list_precision(OptionList& options, MachineSpec& o) {
   options("precision", o.precision, "NAME",
-          "of a GPU's computing: fp32, tf32, fp16, bf16; sums, weights and updates stay fp32")
+          "precision on a GPU: fp32, tf32, fp16, bf16; sums, weights and updates stay fp32")
       .by_default("fp32");
 }
 
 void list_memory_budget(OptionList& options, MachineSpec& o) {
   options("memory-budget", o.memory_budget, "SIZE",
-          "most memory of batches, model and index, e.g. 2GiB",
+          "upper bound for the memory of batches, model and index, e.g. 2GiB",
           {[](std::string_view text) -> std::optional<Bytes> {
             const auto budget = OptionText<std::optional<Bytes>>::read(text);
             if (budget && budget->count == 0) throw BadOptionText("above 0");
@@ -25,10 +25,10 @@ void list_machine(OptionList& options, MachineSpec& o, bool with_device) {
     options("device", o.device, "auto|cpu|gpu", "where to compute; auto: on a GPU if there is one");
   }
   list_precision(options, o);
-  options("threads", o.threads, "N", "of reading and decoding", at_least(0))
-      .by_default("the cores one may use");
-  options("compute-threads", o.compute_threads, "N", "of the model", at_least(0))
-      .by_default("the cores one may use");
+  options("threads", o.threads, "N", "threads for reading and decoding", at_least(0))
+      .by_default("the cores available to the process");
+  options("compute-threads", o.compute_threads, "N", "threads for the model", at_least(0))
+      .by_default("the cores available to the process");
   list_memory_budget(options, o);
 }
 
@@ -39,21 +39,20 @@ void list_training_machine(OptionList& options, MachineSpec& o) {
   list_machine(options, o);
   options.find("precision").option->keeps();
   options.find("compute-threads")
-      .option->by_default("the cores one may use, or half of them where steps are small");
+      .option->by_default("the cores available to the process, or half of them if steps are small");
   options("loss-scale", o.loss_scale, "NAME|X",
-          "of fp16: keras (begins with 32768), torch (65536), or the scale to begin with")
+          "loss scale of fp16: keras (starts at 32768), torch (65536), or the first scale")
       .by_default("keras")
       .needs("--precision fp16", [&o] { return o.precision == nn::Precision::fp16; });
-  options("slots", o.slots, "N", "batches under way", at_least(1));
+  options("slots", o.slots, "N", "batches in flight", at_least(1));
   options("stall-timeout", o.stall_timeout, "SECONDS",
-          "say so when nothing has moved for so long, with the stage and its file; 0: never",
+          "report a pipeline in which nothing moves for this long, with stage and file; 0: never",
           at_least(0));
   options("report-every", o.report_every, "N",
-          "ask for loss and accuracy after so many steps; a GPU is waited for each time",
-          at_least(0))
-      .by_default("50 on a GPU, 200 there of resident data, else 1");
+          "ask for loss and accuracy every N steps; each time a GPU is waited for", at_least(0))
+      .by_default("50 on a GPU, 200 there with resident data, else 1");
   options("profile", o.profile, "",
-          "do not record what a GPU does for report and trace; recording costs a little");
+          "do not record the GPU's work for report and trace; recording costs a little");
 }
 
 }  // namespace

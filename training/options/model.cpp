@@ -19,13 +19,14 @@ void list_model(OptionList& options, ModelSpec& o) {
       .by_default("by the size of the input")
       .of_model();
   options("initializer", o.initializer, "NAME",
-          "of new weights: glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_uniform, "
+          "first values of new weights: glorot_uniform, glorot_normal, he_uniform, he_normal, "
+          "lecun_uniform, "
           "lecun_normal, torch")
       .of_model();
   const auto weights = [&o] { return has_weights(o); };
   options.topic("transfer", "Transfer learning");
   options("weights", o.weights, "FILE|RUN",
-          "begin with these weights: Keras's .h5, safetensors of PyTorch or Millrace, a run "
+          "start with these weights: Keras's .h5, safetensors of PyTorch or Millrace, a run "
           "directory; vgg16 and vgg16-top are what 'scripts/fetch-weights' fetches")
       .of_model();
   list_ignored_layers(options, o.ignore_layers);
@@ -41,28 +42,28 @@ void list_model(OptionList& options, ModelSpec& o) {
           "end")
       .of_model();
   options("freeze", o.freeze, "PREFIX,...",
-          "layers whose names begin so keep their weights, as in features; they have no backward "
-          "pass")
+          "layers whose names begin with this keep their weights, as in features; they have no "
+          "backward pass")
       .needs("weights that were trained before; give --weights FILE", weights)
       .of_model();
   options("unfreeze-at", o.unfreeze_at, "EPOCH",
           "train all layers from this epoch on (the first is 1), with a new optimizer; 0: never")
-      .needs("layers to train that --freeze kept; give --freeze PREFIX",
-             [&o] { return !o.freeze.empty(); });
-  options("unfreeze-factor", o.unfreeze_factor, "X", "multiplies the learning rate from there on",
-          above(0))
+      .needs("frozen layers; give --freeze PREFIX", [&o] { return !o.freeze.empty(); });
+  options("unfreeze-factor", o.unfreeze_factor, "X",
+          "factor of the learning rate from that epoch on", above(0))
       .needs("--unfreeze-at EPOCH", [&o] { return o.unfreeze_at > 0; });
 }
 
 void list_ignored_layers(OptionList& options, std::vector<std::string>& layers) {
-  options("ignore-layers", layers, "NAME,...",
-          "layers or tensors of the file of weights that the model has nothing for, to be left out "
-          "all the same, as in normalization,p_re_lu");
+  options(
+      "ignore-layers", layers, "NAME,...",
+      "layers or tensors of the file of weights that the model has no counterpart for, to leave "
+      "out all the same, as in normalization,p_re_lu");
 }
 
 void list_flatten_order(OptionList& options, std::optional<FlattenOrder>& order) {
   options("flatten-order", order, "NAME",
-          "how a file of PyTorch has the inputs behind a flatten: channels_first (as PyTorch "
+          "order of the inputs after a flatten in a file of PyTorch: channels_first (as PyTorch "
           "flattens images) or channels_last (as Millrace and Keras do)")
       .by_default("channels_first");
 }
@@ -74,7 +75,7 @@ void list_pruning(OptionList& options, PruningSpec& o) {
   options.topic("pruning", "Pruning of single weights by magnitude; docs/pruning.md");
   options("prune", o.kind, "NAME",
           "constant: to the final sparsity at once; polynomial: from the initial to the final "
-          "one; none: nothing, also of what a recipe prunes")
+          "one; none: no pruning, even if a recipe asks for it")
       .by_default("none");
   options("prune-initial-sparsity", o.initial_sparsity, "X",
           "share of weights that the first mask prunes", from_up_to(0, 1))
@@ -84,20 +85,20 @@ void list_pruning(OptionList& options, PruningSpec& o) {
           "share of weights that the last mask prunes", from_up_to(0, 1))
       .by_default("0.5")
       .needs(kOn, is_on);
-  options("prune-begin", o.begin, "STEP", "first mask after so many training steps")
+  options("prune-begin", o.begin, "STEP", "first mask after this many training steps")
       .by_default("0")
       .needs(kOn, is_on);
-  options("prune-end", o.end, "STEP", "last mask after so many")
+  options("prune-end", o.end, "STEP", "last mask after this many training steps")
       .by_default("polynomial: the end of the run, constant: none")
       .needs(kOn, is_on);
   options("prune-frequency", o.frequency, "N", "a new mask every N steps", at_least(1))
       .by_default("100")
       .needs(kOn, is_on);
-  options("prune-power", o.power, "X", "of the polynomial", above(0))
+  options("prune-power", o.power, "X", "exponent of the polynomial", above(0))
       .by_default("3")
       .needs("--prune polynomial", is_polynomial);
   options("prune-include", o.include, "PATTERN[,...]",
-          "prune kernels of these names alone: conv1, dense*, features.0.weight")
+          "prune only kernels of these names: conv1, dense*, features.0.weight")
       .needs(kOn, is_on);
   options("prune-exclude", o.exclude, "PATTERN[,...]", "do not prune kernels of these names")
       .needs(kOn, is_on);

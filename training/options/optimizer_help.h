@@ -1,5 +1,5 @@
 #pragma once
-// What options say about optimizers and losses, from nn's lists of them.
+// Help texts about optimizers and losses, from nn's lists of them.
 
 #include <millrace/nn/optimizer.h>
 
@@ -25,7 +25,7 @@ using UsualOf = std::function<std::optional<double>(const nn::OptimizerInfo&)>;
 /// A kind's own option of that name; null without it.
 [[nodiscard]] const nn::RuleOption* own_option(const nn::OptimizerInfo& info,
                                                std::string_view name);
-/// Those that kinds have of their own, each name once, as its first kind has it.
+/// The own options of all kinds, each name once, as its first kind has it.
 [[nodiscard]] std::vector<nn::RuleOption> own_options();
 /// "sgd or rmsprop": the kinds that have it.
 [[nodiscard]] std::string optimizers_with(std::string_view own_option);

@@ -1,6 +1,6 @@
 #pragma once
-// The options of training, a row each, by topic; and those that other commands have in common with
-// it. An option is added by a field of the spec and a row in the file of its topic.
+// The options of training, a row each, by topic; and those that other commands share with
+// it. To add an option, add a field to the spec and a row to the file of its topic.
 
 #include <millrace/training/option_list.h>
 #include <millrace/training/options/words.h>

@@ -63,25 +63,25 @@ void list_momentum(OptionList& options, nn::OptimizerOptions& o) {
 void list_training(OptionList& options, TrainSpec& spec) {
   nn::OptimizerOptions& o = spec.optimizer;
   options.topic("training", "Training");
-  options("epochs", spec.epochs, "N", "how often to go through the data", at_least(1));
-  options("batch", spec.batch, "N", "samples of a batch, which a step learns from",
+  options("epochs", spec.epochs, "N", "passes through the data", at_least(1));
+  options("batch", spec.batch, "N", "samples in a batch, from which a step learns",
           within(1, 1'000'000))
       .keeps();
   options("accumulate", spec.accumulate, "N",
-          "batches that a step learns from together, as from one N times as large",
+          "batches that one step learns from, as if from one batch N times as large",
           within(1, 1'000'000))
       .keeps();
   options("steps-per-epoch", spec.steps_per_epoch, "N",
-          "so many full batches an epoch from an endless shuffled stream; 0: one pass")
+          "N full batches an epoch from an endless shuffled stream; 0: an epoch is one pass")
       .keeps();
   options("loss", spec.loss, "NAME", loss_help())
       .by_default("the cross-entropy of the model's last layer");
   list_optimizer(options, o);
   options.find("optimizer").option->keeps();
-  options("learning-rate", o.learning_rate, "X", "of the optimizer's steps", above(0))
+  options("learning-rate", o.learning_rate, "X", "learning rate of the optimizer", above(0))
       .by_default(usual_learning_rates());
   list_momentum(options, o);
-  options("nesterov", o.nesterov, "", "Nesterov's momentum")
+  options("nesterov", o.nesterov, "", "use Nesterov's momentum")
       .needs(concat("--optimizer ", optimizers_with_nesterov(), " and --momentum above 0"),
              [&o] { return info(o).has_nesterov && o.momentum > 0; });
   options("beta1", o.beta1, "X", of_optimizers(std::mem_fn(&nn::OptimizerInfo::beta1)),
@@ -103,7 +103,7 @@ void list_training(OptionList& options, TrainSpec& spec) {
           "keep an exponential moving average of the weights, MOMENTUM x average + (1 - MOMENTUM) "
           "x weights after each step: it is validated and saved; 0.999 is typical",
           between(0, 1));
-  options("seed", spec.seed, "N", "of the split, the weights, the order and the augmentation")
+  options("seed", spec.seed, "N", "seed of the split, the weights, the order and the augmentation")
       .keeps();
   options("shuffle", spec.shuffle, "", "train in the order of the data set").keeps();
   options("shuffle-buffer", spec.shuffle_buffer, "N",
@@ -128,48 +128,50 @@ void list_schedule(OptionList& options, TrainSpec& spec) {
       .needs("a --schedule with a period",
              [&o] { return o.kind != Kind::constant && o.kind != Kind::piecewise; });
   options("decay-rate", o.decay_rate, "X",
-          "what the rate is multiplied by each period (inverse-time: divided by 1 + X)", above(0))
+          "factor of the rate each period (inverse-time: the rate is divided by 1 + X)", above(0))
       .needs("--schedule step, piecewise, exponential or inverse-time",
              is(Kind::step, Kind::piecewise, Kind::exponential, Kind::inverse_time))
       .needs("milestones without --milestone-factors",
              [&o] { return o.kind != Kind::piecewise || o.factors.empty(); });
   options("milestones", o.milestones, "N,N,...", "piecewise: steps at which the rate changes")
       .needs("--schedule piecewise", is(Kind::piecewise));
-  options("milestone-factors", o.factors, "X,X,...", "piecewise: the rate is multiplied by these",
-          at_least(0))
+  options("milestone-factors", o.factors, "X,X,...",
+          "piecewise: factors of the rate at the milestones", at_least(0))
       .by_default("--decay-rate at each")
       .needs("--schedule piecewise", is(Kind::piecewise));
-  options("end-factor", o.end_factor, "X", "polynomial, cosine: ends at this part of the rate",
+  options("end-factor", o.end_factor, "X", "polynomial, cosine: end at this fraction of the rate",
           at_least(0))
       .needs("--schedule polynomial, cosine or cosine-restarts",
              is(Kind::polynomial, Kind::cosine, Kind::cosine_restarts));
-  options("power", o.power, "X", "of polynomial", above(0))
+  options("power", o.power, "X", "polynomial: its exponent", above(0))
       .needs("--schedule polynomial", is(Kind::polynomial));
-  options("staircase", o.staircase, "", "exponential, inverse-time: change once a period only")
+  options("staircase", o.staircase, "", "exponential, inverse-time: change only once a period")
       .needs("--schedule exponential or inverse-time", is(Kind::exponential, Kind::inverse_time));
   options("cycle", o.cycle, "", "polynomial: rise again after each period")
       .needs("--schedule polynomial", is(Kind::polynomial));
   options("restart-growth", o.restart_growth, "X",
-          "cosine-restarts: each period is so many times as long as the last", at_least(1))
+          "cosine-restarts: each period is X times as long as the last", at_least(1))
       .needs("--schedule cosine-restarts", is(Kind::cosine_restarts));
   options("restart-factor", o.restart_factor, "X",
-          "cosine-restarts: each begins at so much of the last one's rate", above(0))
+          "cosine-restarts: each period begins at X times the rate of the last", above(0))
       .needs("--schedule cosine-restarts", is(Kind::cosine_restarts));
   options("warmup-steps", o.warmup_steps, "N",
-          "before the schedule, the rate rises on a line for so many steps");
-  options("warmup-from", o.warmup_from, "X", "from this part of the rate", at_least(0))
+          "before the schedule, raise the rate linearly for N steps");
+  options("warmup-from", o.warmup_from, "X", "start the warm-up at this fraction of the rate",
+          at_least(0))
       .needs("--warmup-steps N", [&o] { return o.warmup_steps > 0; });
   options.topic("regularisation", "Labels, loss and gradients");
   options("label-smoothing", spec.label_smoothing, "X",
-          "share of a label that is spread over all classes, in val_loss too", from_up_to(0, 1));
+          "share of a label to spread over all classes, in val_loss too", from_up_to(0, 1));
   options("l2", spec.gradient.l2, "X",
-          "X times the squares of all kernels is part of the loss, in val_loss too", at_least(0));
+          "add X times the sum of squares of all kernels to the loss, in val_loss too",
+          at_least(0));
   options("clip-value", spec.gradient.clip_value, "X",
-          "cut each gradient's elements to [-X, X]; 0: not", at_least(0));
+          "clip each element of the gradients to [-X, X]; 0: off", at_least(0));
   options("clip-norm", spec.gradient.clip_norm, "X",
-          "shorten the gradient of each parameter to this norm; 0: not", at_least(0));
+          "clip the gradient of each parameter to this norm; 0: off", at_least(0));
   options("clip-global-norm", spec.gradient.clip_global_norm, "X",
-          "shorten all gradients together to this norm; 0: not", at_least(0));
+          "clip all gradients together to this norm; 0: off", at_least(0));
 }
 
 }  // namespace millrace

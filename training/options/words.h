@@ -1,5 +1,5 @@
 #pragma once
-// Millrace's own types as values of options: enumerations by their words, ranges of augmentation as
+// Millrace's types as values of options: enumerations by name, ranges of augmentation as
 // Keras writes them.
 
 #include <millrace/training/train_spec.h>
@@ -68,7 +68,7 @@ struct OptionText<ImageSize> {
   static std::string write(ImageSize value);
 };
 
-/// As Keras tells them apart by type: a list has a comma, a real number a point or an exponent.
+/// As Keras distinguishes them by type: a list has a comma, a real number a point or an exponent.
 template <>
 struct OptionText<ShiftRange> {
   static ShiftRange read(std::string_view text);
