@@ -61,7 +61,7 @@ class CsvDataset::Parser {
   void check_columns() const {
     const bool is_enough = !options_.needs_label && options_.features < 2;
     if (cells().size() > 1 || is_enough) return;
-    const char* const more = options_.wanted_targets().empty() ? " and the label" : " and targets";
+    const char* const more = options_.used_targets().empty() ? " and the label" : " and targets";
     fail("one column; expected features", options_.needs_label ? more : "", ", with ",
          separator_name(records_.separator()), " between", other_separator());
   }
@@ -84,7 +84,7 @@ class CsvDataset::Parser {
       const std::ptrdiff_t place = columns_.targets[i];
       form.target_columns.push_back(place + 1);
       const bool is_told = options_.targets.empty() || columns_.names.empty();
-      into_.target_names_.push_back(is_told ? options_.wanted_targets()[i]
+      into_.target_names_.push_back(is_told ? options_.used_targets()[i]
                                             : columns_.names[static_cast<std::size_t>(place)]);
     }
   }

@@ -20,12 +20,12 @@ struct CsvOptions {
   char separator = '\0';                     ///< '\0': known's, or a comma
   TableForm known{};                         ///< how the data were that the model learnt from
   std::vector<std::string> known_targets{};  ///< what the targets of that data are called
-  std::int64_t features = 0;                 ///< how many the model wants; 0: as many as there are
+  std::int64_t features = 0;                 ///< how many the model needs; 0: as many as there are
   /// false: the columns of label or targets may be missing, and are not looked at
   bool needs_label = true;
 
   /// Names or numbers of targets, asked for or known; empty where the table has none.
-  [[nodiscard]] const std::vector<std::string>& wanted_targets() const {
+  [[nodiscard]] const std::vector<std::string>& used_targets() const {
     return targets.empty() ? known_targets : targets;
   }
 };

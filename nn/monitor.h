@@ -17,9 +17,9 @@ enum class Direction { automatic, min, max };
 [[nodiscard]] const char* to_string(Direction direction) noexcept;
 
 /// Which way is better for "loss", "accuracy", "auc", "precision", "recall", "f1", "top5" (any
-/// number), "mse", "mae", "r2" and "binary_accuracy", with or without "val_", and with or without
-/// the name of a target behind it: "val_r2 price". Throws UsageError for another name, which may be
-/// watched with a direction that is given.
+/// number), "mse", "mae", "r2" and "binary_accuracy", with or without "val_" before them, and alone
+/// or with the name of a target after them: "val_r2 price". Throws UsageError for another name,
+/// which may be watched with a direction that is given.
 [[nodiscard]] Direction direction_of(std::string_view monitor);
 
 /// True if `value` is better than `best` by more than `min_delta`; always if there is no best. As

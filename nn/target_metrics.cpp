@@ -53,8 +53,8 @@ void check_target_metric(std::string_view name, const Model& model) {
   const auto [figure, target] = parts_of(name);
   if (figure == nullptr) {
     throw UsageError(concat("unknown metric '", name, "' of targets; known: mse, mae, r2, and of ",
-                            "labels binary_accuracy and auc, each with or without the name of a ",
-                            "target behind it, as in 'r2 ", model.targets.front(), "'"));
+                            "labels binary_accuracy and auc, alone or followed by the name of a ",
+                            "target, as in 'r2 ", model.targets.front(), "'"));
   }
   if (figure->is_of_labels && !gives_labels(model)) {
     throw UsageError(concat("metric '", name, "' is of labels of 0 and 1, and the model gives ",

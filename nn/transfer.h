@@ -18,9 +18,9 @@ namespace millrace::nn {
 
 /// The base of `model` with another head, "gap,dense:1024:relu,dense". Words: gap, flatten,
 /// batch_norm, dropout:RATE, the name of an elementwise kind (relu, sigmoid, ...), dense:UNITS with
-/// such a name behind it (dense:64:relu) or not, and dense at the end: the output, one sigmoid for
-/// one output, else a softmax. Layers are named head.dense1, head.dense2, ... Classes and targets
-/// are dropped, preprocessing is kept. Throws UsageError naming the word.
+/// or without such a name after it (dense:64:relu), and dense at the end: the output, one sigmoid
+/// for one output, else a softmax. Layers are named head.dense1, head.dense2, ... Classes and
+/// targets are dropped, preprocessing is kept. Throws UsageError naming the word.
 [[nodiscard]] Model with_head(const Model& model, std::string_view head, std::int64_t outputs,
                               Initializer initializer = Initializer::glorot_uniform);
 

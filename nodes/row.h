@@ -34,8 +34,8 @@ class Row {
   [[nodiscard]] std::span<std::uint8_t> pixels() const;
   [[nodiscard]] std::span<float> values() const;
 
-  /// What the model should give: HostBatch::target_width numbers, all to be told by who asks; zeros
-  /// at first. NaN is unknown, where DeviceBatchFactory::weighs_outputs leaves it out.
+  /// What the model should give: HostBatch::target_width numbers, all to be written by the caller;
+  /// zeros at first. NaN is unknown, where DeviceBatchFactory::weighs_outputs leaves it out.
   [[nodiscard]] std::span<float> target() const;
   /// The number of the sample's class. Throws Error for a negative one.
   void label(int label) const;

@@ -45,7 +45,7 @@ class Finder {
     const auto count = records_.cells().size();
     find_header();
     found_.roles.assign(count, CsvColumns::kLeftOut);
-    const Names& targets = options_.wanted_targets();
+    const Names& targets = options_.used_targets();
     targets.empty() ? find_label(count) : find_targets(targets);
     if (found_.label >= 0) found_.roles[static_cast<std::size_t>(found_.label)] = kLabel;
     if (goes_by_name()) {
@@ -161,7 +161,8 @@ class Finder {
       found_.targets.push_back(place);
     }
     if (found_.targets.size() < found_.roles.size()) return;
-    fail("all columns are targets, and none is left to tell them from; leave one out of --targets");
+    fail(
+        "all columns are targets, and none is left to learn them from; leave one out of --targets");
   }
   /// By its name, else by its number; -1: nowhere.
   [[nodiscard]] std::ptrdiff_t place_of_target(const std::string& wanted) const {

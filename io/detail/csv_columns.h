@@ -19,8 +19,8 @@ struct CsvColumns {
   std::vector<std::ptrdiff_t> roles;  ///< what each is: the place of a feature, or one of the above
   std::vector<std::string> features;  ///< their names, in the order of their places
   std::ptrdiff_t label = -1;          ///< its place in the table; -1: there is none
-  std::vector<std::ptrdiff_t> targets;  ///< their places, in the order of wanted_targets()
-  std::vector<std::string> notes;       ///< as Dataset::notes() wants them
+  std::vector<std::ptrdiff_t> targets;  ///< their places, as CsvOptions::used_targets()
+  std::vector<std::string> notes;       ///< for Dataset::notes()
 };
 
 /// `records` stands at the first record. Throws Error as CsvDataset's constructor does.

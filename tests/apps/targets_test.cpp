@@ -53,7 +53,7 @@ TEST_CASE("train with --targets tells of errors and not of accuracy") {
   const Outcome outcome = trained(data, scratch / "run",
                                   with(kSteps, {"--targets", "sum,more", "--monitor", "val_r2"}));
   CHECK_THAT(outcome.out, Contains("80 rows with 2 targets: sum, more"));
-  CHECK_THAT(outcome.out, Contains("16 of them (20 %, drawn by seed 1)"));
+  CHECK_THAT(outcome.out, Contains("16 of them (20 %, chosen by seed 1)"));
   CHECK_THAT(outcome.out, Contains("metrics     mae, r2 (watched by --monitor)"));
   CHECK_THAT(outcome.out, Contains("val_mae ") && Contains("val_r2 ") && !Contains("accuracy"));
   for (const Row& row : metrics(scratch / "run")) {
