@@ -30,6 +30,14 @@ nn::HostSamples samples_of(const HostBatch& host, const DeviceBatch& batch) {
   return samples;
 }
 
+/// Where nothing leaves them out, one of them would make all weights no numbers.
+void check_known(std::span<const float> targets) {
+  if (std::none_of(targets.begin(), targets.end(), [](float y) { return std::isnan(y); })) return;
+  throw Error(
+      "a target is NaN, which says that it is unknown; set DeviceBatchFactory::weighs_outputs, so "
+      "that it is left out of the loss");
+}
+
 /// Of samples, or of their outputs: those of a sample, and 0 where a target is unknown.
 void copy_weights(const HostBatch& host, DeviceBatch& device) {
   const auto n = static_cast<std::size_t>(host.size);
@@ -95,6 +103,7 @@ Pending<Lease<DeviceBatch>> CopyToDevice::operator()(
                  host.target_width, " numbers, device batches ", device.target_width);
   if (device.target_width > 0) {
     const std::size_t numbers = n * static_cast<std::size_t>(host.target_width);
+    if (!device.weighs_outputs) check_known(std::span(host.targets).first(numbers));
     std::copy_n(host.targets.begin(), numbers, device.labels.as<float>().begin());
   } else {
     std::copy_n(host.labels.begin(), n, device.labels.as<std::int32_t>().begin());

@@ -14,7 +14,8 @@ namespace millrace {
 /// A node: a host batch and a free device batch -> the filled device batch, once the copy has
 /// ended. Of a host batch without pixels its rows of resident samples are copied (resident.h). The
 /// device batch keeps the host batch until Cast. The slots of device batches are of the same
-/// engine. Throws Error for a batch whose source did not stamp its size.
+/// engine. Throws Error for a batch whose source did not stamp its size, and for a target that is
+/// NaN where the slots do not weigh outputs.
 class CopyToDevice {
  public:
   explicit CopyToDevice(std::shared_ptr<const nn::Engine> engine);

@@ -1,5 +1,5 @@
-// millrace bench runtime: what a hop from stage to stage costs, and how far a chain of stages is
-// from oneTBB's parallel_pipeline.
+// millrace bench runtime: what a hop from stage to stage and a loop over a range cost, and how far
+// a chain of stages is from oneTBB's parallel_pipeline.
 
 #include "apps/bench/bench.h"
 #include "apps/bench/runtime_bench.h"
@@ -25,8 +25,23 @@ nlohmann::ordered_json json_of(const HopTimes& hops) {
           {"core_ns", json_of(spread_of(hops.core_ns))}};
 }
 
+nlohmann::ordered_json json_of(const EndTimes& ends) {
+  return {{"sink_us", json_of(spread_of(ends.sink_us))},
+          {"range_us", json_of(spread_of(ends.range_us))},
+          {"more_us", json_of(spread_of(ends.more_us))}};
+}
+
+nlohmann::ordered_json json_of(const RuntimeBench& bench, const ChainTimes& chain) {
+  return {{"stages", 4},
+          {"work_us", bench.work_us},
+          {"items", bench.items},
+          {"pipeline_s", json_of(spread_of(chain.pipeline_s))},
+          {"parallel_pipeline_s", json_of(spread_of(chain.parallel_pipeline_s))},
+          {"ratio", json_of(spread_of(chain.ratios))}};
+}
+
 void print(const RuntimeBench& bench, const HopTimes& serial, const HopTimes& concurrent,
-           const ChainTimes& chain) {
+           const EndTimes& ends, const ChainTimes& chain) {
   Table table;
   table.add({"", "ns by the clock", "ns of a core"});
   for (const auto& [title, hops] : {std::pair("a hop, stages one at a time", &serial),
@@ -34,7 +49,10 @@ void print(const RuntimeBench& bench, const HopTimes& serial, const HopTimes& co
     table.add({title, text_of(spread_of(hops->wall_ns), 0), text_of(spread_of(hops->core_ns), 0)});
   }
   std::cout << bench.threads << ' ' << plural(bench.threads, "thread") << '\n'
-            << table << "four stages of " << bench.work_us << " us, " << bench.items
+            << table << "an item to a sink: " << text_of(spread_of(ends.sink_us), 2)
+            << " us, to a loop over a range: " << text_of(spread_of(ends.range_us), 2)
+            << " us, more: " << text_of(spread_of(ends.more_us), 2) << " us\n"
+            << "four stages of " << bench.work_us << " us, " << bench.items
             << " items: " << text_of(scaled(chain.pipeline_s, 1e3), 1) << " ms, parallel_pipeline "
             << text_of(scaled(chain.parallel_pipeline_s, 1e3), 1) << " ms, ratio "
             << text_of(spread_of(chain.ratios), 3) << '\n';
@@ -66,19 +84,15 @@ int bench_runtime(const std::vector<std::string>& arguments) {
 
   const HopTimes serial = measure_hops(bench, false);
   const HopTimes concurrent = measure_hops(bench, true);
+  const EndTimes ends = measure_ends(bench);
   const ChainTimes chain = measure_chains(bench);
-  if (o.prints_text()) print(bench, serial, concurrent, chain);
+  if (o.prints_text()) print(bench, serial, concurrent, ends, chain);
   if (!o.json.empty()) {
     write_json(o, {{"command", "bench runtime"},
                    {"hop_one_at_a_time", json_of(serial)},
                    {"hop_on_all_threads", json_of(concurrent)},
-                   {"chain",
-                    {{"stages", 4},
-                     {"work_us", bench.work_us},
-                     {"items", bench.items},
-                     {"pipeline_s", json_of(spread_of(chain.pipeline_s))},
-                     {"parallel_pipeline_s", json_of(spread_of(chain.parallel_pipeline_s))},
-                     {"ratio", json_of(spread_of(chain.ratios))}}},
+                   {"end", json_of(ends)},
+                   {"chain", json_of(bench, chain)},
                    {"machine", machine_facts(o)}});
   }
   return 0;

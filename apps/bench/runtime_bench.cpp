@@ -1,6 +1,7 @@
 #include "apps/bench/runtime_bench.h"
 
-#include <millrace/pipeline/pipeline.h>
+#include <millrace/core/error.h>
+#include <millrace/pipeline/range.h>
 
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/parallel_pipeline.h>
@@ -56,6 +57,23 @@ Times run_empty_chain(const RuntimeBench& bench, int stages, bool is_concurrent)
   }
   p.sink(stream, {.name = "end"}, [](std::uint64_t) {});
   return timed([&p] { p.run(); });
+}
+
+double us_of_an_end(const RuntimeBench& bench, bool is_range) {
+  Pipeline p{{.name = "end", .threads = bench.threads}};
+  const std::uint64_t items = std::max<std::uint64_t>(bench.hops / 8, 1);
+  auto numbers = p.source({.name = "count"}, slots(items_under_way(bench)), count_to(items));
+  std::uint64_t seen = 0;
+  const Times times = timed([&] {
+    if (is_range) {
+      for ([[maybe_unused]] const std::uint64_t n : p.range(numbers)) ++seen;
+    } else {
+      p.sink(numbers, {.name = "end"}, [&seen](std::uint64_t) { ++seen; });
+      p.run();
+    }
+  });
+  MILLRACE_CHECK(seen == items, "a stream ends with its source");
+  return times.wall_s / static_cast<double>(items) * 1e6;
 }
 
 /// Work of a fixed number of instructions: a loop that is as long on every thread, whatever else
@@ -141,6 +159,19 @@ HopTimes measure_hops(const RuntimeBench& bench, bool is_concurrent) {
     };
     times.wall_ns.push_back(of_a_hop(few.wall_s, many.wall_s));
     times.core_ns.push_back(of_a_hop(few.core_s, many.core_s));
+  }
+  return times;
+}
+
+EndTimes measure_ends(const RuntimeBench& bench) {
+  EndTimes times;
+  for (int i = -bench.warmup; i < bench.repeats; ++i) {
+    const double sink = us_of_an_end(bench, false);
+    const double range = us_of_an_end(bench, true);
+    if (i < 0) continue;
+    times.sink_us.push_back(sink);
+    times.range_us.push_back(range);
+    times.more_us.push_back(range - sink);
   }
   return times;
 }

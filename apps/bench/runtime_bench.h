@@ -1,6 +1,6 @@
 #pragma once
-// Measures what the runtime itself costs: a hop from stage to stage, and a chain of stages beside
-// oneTBB's parallel_pipeline on the same work.
+// Measures what the runtime itself costs: a hop from stage to stage, a loop over a range, and a
+// chain of stages beside oneTBB's parallel_pipeline on the same work.
 
 #include <cstdint>
 #include <vector>
@@ -22,6 +22,12 @@ struct HopTimes {
   std::vector<double> core_ns{};  ///< of all cores together
 };
 
+/// From a source to the end of the stream, which does nothing: microseconds an item takes.
+struct EndTimes {
+  std::vector<double> sink_us{}, range_us{};
+  std::vector<double> more_us{};  ///< of each pair: the range less the sink
+};
+
 /// Four stages that work: seconds of a run, and of parallel_pipeline just before or after it.
 struct ChainTimes {
   std::vector<double> pipeline_s{}, parallel_pipeline_s{};
@@ -30,6 +36,8 @@ struct ChainTimes {
 
 /// From the difference of a chain of 16 stages and one of 4, so that source and start are left out.
 [[nodiscard]] HopTimes measure_hops(const RuntimeBench& bench, bool is_concurrent);
+/// A sink and a loop over a range, in turn.
+[[nodiscard]] EndTimes measure_ends(const RuntimeBench& bench);
 /// In turn. Both have as many items in flight, and stages in order, at will, at will, in order.
 [[nodiscard]] ChainTimes measure_chains(const RuntimeBench& bench);
 

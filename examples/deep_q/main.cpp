@@ -15,9 +15,10 @@
 #include <millrace/nodes/streamed.h>
 #include <millrace/training/train_step.h>
 
+#include <charconv>
 #include <iostream>
 #include <limits>
-#include <string>
+#include <string_view>
 
 constexpr std::uint32_t kMostSteps = 120000;
 constexpr std::uint64_t kNew = 10;  // steps from one copy of the weights to the next
@@ -84,16 +85,24 @@ std::vector<float> learn(std::uint64_t seed, int slots) {
   return *player.has_learnt ? learner->read(nn::Arena::parameters) : std::vector<float>();
 }
 
+int number(std::string_view word) {
+  int value = 0;
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
+  if (error == std::errc() && end == word.data() + word.size() && value >= 0) return value;
+  throw UsageError(concat("SEED and SLOTS are whole numbers, not '", word, "'"));
+}
+
 int main(int count, char** words) {
   try {
     if (count > 1) {
-      return learn(std::stoull(words[1]), count > 2 ? std::stoi(words[2]) : 1).empty() ? 1 : 0;
+      const auto seed = static_cast<std::uint64_t>(number(words[1]));
+      return learn(seed, count > 2 ? number(words[2]) : 1).empty() ? 1 : 0;
     }
     const std::vector<float> once = learn(1, 1), again = learn(1, 1);
     std::cout << (once == again ? "the same weights twice\n" : "other weights the second time\n");
     return !once.empty() && once == again ? 0 : 1;
   } catch (const std::exception& error) {
-    std::cerr << "deep_q [SEED [SLOTS]]: " << error.what() << '\n';
+    std::cerr << "deep_q: " << error.what() << '\n';
     return 1;
   }
 }

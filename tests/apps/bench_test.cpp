@@ -172,10 +172,14 @@ TEST_CASE("bench runtime tells the cost of a hop and the distance to oneTBB's ow
   const Outcome text = run(small);
   CHECK(text.status == 0);
   CHECK(holds(text.out, "a hop, stages one at a time"));
+  CHECK(holds(text.out, "to a loop over a range"));
   CHECK(holds(text.out, "parallel_pipeline"));
   std::vector<std::string> json = small;
   json.insert(json.end(), {"--json", "-"});
   const auto result = json_of(run(json));
+  check_spread(result["end"]["sink_us"]);
+  check_spread(result["end"]["range_us"]);
+  CHECK(result["end"]["more_us"].contains("median"));
   check_spread(result["chain"]["pipeline_s"]);
   check_spread(result["chain"]["parallel_pipeline_s"]);
   check_spread(result["chain"]["ratio"]);

@@ -103,6 +103,12 @@ TEST_CASE("outputs whose targets are not known get no weight on their way to a d
     const Lease<HostBatch> host = hosts.try_acquire();
     REQUIRE(copy.next(*host));
     host->weights = {1, 2, 3, 4};
+    if (!weighs) {
+      CHECK_THROWS_WITH(CopyToDevice(engine)({host, devices.try_acquire()}),
+                        "a target is NaN, which says that it is unknown; set "
+                        "DeviceBatchFactory::weighs_outputs, so that it is left out of the loss");
+      for (const std::int64_t row : {0, 3}) host->target(row)[1] = 0;
+    }
     const Lease<DeviceBatch> device = CopyToDevice(engine)({host, devices.try_acquire()});
     const nn::Batch view = device->view();
     CHECK(view.weighs_outputs == weighs);
