@@ -136,15 +136,15 @@ Training prepare_training(TrainSpec asked, TrainingData data,
   (void)class_weights(spec.labels.class_weight, t.data.training);  // before anything takes long
   fit(spec, keeps_model ? t.resumed.get() : nullptr, options.watch, t);
   if (spec.data.replay > 0) t.data.validation = {};
-  if (!t.model.targets.empty()) {
-    check_targets(spec, t);
-    measure_targets(spec.callbacks, t.data.validation.size() > 0, t.model);
-  }
   if (!spec.callbacks.metrics.empty() && t.data.validation.size() == 0) {
     options.watch.note("--metrics are measured in validation, and there is none");
   }
   const auto identity = std::make_shared<RunIdentity>(identity_of(spec, t.data, t.model));
   if (t.resumed != nullptr) check_same(*identity, t.resumed->point);
+  if (!t.model.targets.empty()) {
+    check_targets(spec, t);
+    measure_targets(spec.callbacks, t.data.validation.size() > 0, t.model);
+  }
   if (!keeps_model) t.pretrained = open_weights(spec.model, t.model);
   t.engine = engine != nullptr ? std::move(engine)
                                : make_engine(request(spec, t.resumed.get(), options.watch));

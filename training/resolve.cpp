@@ -16,6 +16,7 @@
 #include <millrace/training/transfer.h>
 
 #include <algorithm>
+#include <array>
 #include <span>
 #include <utility>
 
@@ -289,10 +290,10 @@ void measure_targets(CallbackSpec& o, bool has_validation, const nn::Model& mode
   if (metrics.empty() && has_validation) metrics = nn::usual_target_metrics(model);
   constexpr std::string_view kOfValidation = "val_";
   const std::string& watched = o.monitor;
-  const bool is_measure =
-      watched.starts_with(kOfValidation) && watched != "val_loss" && watched != "val_accuracy";
-  const bool is_known = watched.empty() || watched == "loss" || watched == "val_loss" ||
-                        watched == "learning_rate" || watched.ends_with("accuracy");
+  constexpr std::array<std::string_view, 6> kKnown{"",         "loss",     "learning_rate",
+                                                   "val_loss", "accuracy", "val_accuracy"};
+  const bool is_known = std::find(kKnown.begin(), kKnown.end(), watched) != kKnown.end();
+  const bool is_measure = !is_known && watched.starts_with(kOfValidation);
   if (!is_measure && !is_known) {
     throw UsageError(concat("--monitor ", watched, ": there is no such figure; known: loss, ",
                             "learning_rate, val_loss and val_ with a name of --metrics"));

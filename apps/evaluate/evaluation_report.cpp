@@ -101,9 +101,9 @@ void print_confused(std::ostream& out, const nn::ClassificationMetrics& metrics,
   }
 }
 
-/// Six digits, since targets may be of any size.
-std::string figure(double value) {
-  if (std::isnan(value)) return "-";
+/// Six digits, since targets may be of any size; what does not exist is "-".
+std::string figure(double value, bool exists) {
+  if (!exists) return "-";
   std::ostringstream text;
   text << value;
   return std::move(text).str();
@@ -171,9 +171,11 @@ void print_targets(std::ostream& out, const nn::TargetMetrics& metrics,
   const auto row = [&](const std::string& name, const nn::TargetFigures& t) {
     std::vector<std::string> cells{name};
     if (metrics.are_labels()) {
-      cells.insert(cells.end(), {figure(t.binary_accuracy), figure(t.auc)});
+      cells.insert(cells.end(),
+                   {figure(t.binary_accuracy, t.known > 0), figure(t.auc, !std::isnan(t.auc))});
     } else {
-      cells.insert(cells.end(), {figure(t.mse), figure(t.mae), figure(t.r2)});
+      cells.insert(cells.end(), {figure(t.mse, t.known > 0), figure(t.mae, t.known > 0),
+                                 figure(t.r2, t.known > 1)});
     }
     cells.push_back(with_commas(static_cast<std::uint64_t>(t.known)));
     return cells;

@@ -2,6 +2,7 @@
 
 #include "apps/resident_runs.h"
 #include "catch.h"
+#include "nodes/with_targets.h"
 
 #include <millrace/gpu/engine.h>
 #include <millrace/gpu/fake/recording_device.h>
@@ -246,5 +247,32 @@ TEST_CASE("losses of a resident run are told at the steps at which they are aske
     INFO("step " << step);
     REQUIRE(kept.losses.count(step) == 1);
     CHECK(kept.losses.at(step) == Approx(read.losses.at(step)).epsilon(1e-12));
+  }
+}
+
+TEST_CASE("a run with targets that are not all known is on a device what it is on float64") {
+  const Scratch scratch;
+  TrainingData data = data_with();
+  const auto all =
+      std::make_shared<const WithTargets>(kTraining + kValidation, Shape{6, 6, 1}, 100.0F);
+  data.training.dataset = data.validation.dataset = all;
+  TrainSpec options = options_in(scratch);
+  nn::Model model = nn::ModelBuilder("two", {6, 6, 1}).flatten().dense(8).relu().dense(2).build();
+  model.preprocessing.scale = 1.0F / 255;
+  options.model.name = scratch.write("two.json", nn::to_json(model)).string();
+  const Trained plain = trained(options, data);
+  check_same(trained(resident(options), data), plain);
+  const Training t = prepare_training(options, data, std::make_shared<const nn::ReferenceEngine>());
+  allocate(t);
+  (void)compose_training(t, {}, {}).run();
+  REQUIRE(t.state->history.size() == plain.history.size());
+  for (std::size_t i = 0; i < plain.history.size(); ++i) {
+    const EpochRecord &exact = t.state->history[i], &record = plain.history[i];
+    INFO("epoch " << i);
+    CHECK(record.training.mean_loss() == Approx(exact.training.mean_loss()).epsilon(1e-4));
+    CHECK(record.validation->mean_loss() == Approx(exact.validation->mean_loss()).epsilon(1e-4));
+    for (const char* name : {"val_mae", "val_r2"}) {
+      CHECK(record.value(name).value() == Approx(exact.value(name).value()).epsilon(1e-3));
+    }
   }
 }

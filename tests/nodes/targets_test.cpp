@@ -1,7 +1,7 @@
 // Targets of a data set on their way to an engine: numbers, of which some are not known.
 
 #include "catch.h"
-#include "nodes/numbered.h"
+#include "nodes/with_targets.h"
 
 #include <millrace/cpu/engine.h>
 #include <millrace/nodes/copy_to_device.h>
@@ -9,47 +9,11 @@
 #include <millrace/nodes/lost_samples.h>
 
 #include <cmath>
-#include <limits>
 
 using namespace millrace;
 using Catch::Contains;
 
 namespace {
-
-constexpr float kUnknown = std::numeric_limits<float>::quiet_NaN();
-
-/// The targets of sample i are i and 10 i, of which the second of every third is unknown.
-class WithTargets final : public Dataset {
- public:
-  explicit WithTargets(std::uint32_t size) : inner_(size) {}
-
-  [[nodiscard]] std::uint32_t size() const noexcept override { return inner_.size(); }
-  [[nodiscard]] const std::vector<std::string>& classes() const noexcept override {
-    return classes_;
-  }
-  [[nodiscard]] int label(std::uint32_t) const override {
-    throw Error("somebody asked for the label of a data set with targets");
-  }
-  [[nodiscard]] const std::vector<std::string>& targets() const noexcept override {
-    return targets_;
-  }
-  void target(std::uint32_t index, std::span<float> values) const override {
-    values[0] = static_cast<float>(index);
-    values[1] = index % 3 == 0 ? kUnknown : static_cast<float>(10 * index);
-  }
-  [[nodiscard]] std::string name(std::uint32_t index) const override { return inner_.name(index); }
-  [[nodiscard]] Bytes index_bytes() const noexcept override { return {}; }
-  [[nodiscard]] Shape natural_shape() const override { return inner_.natural_shape(); }
-  [[nodiscard]] DType dtype() const noexcept override { return DType::u8; }
-  void load(std::uint32_t index, TensorView target, Filter filter,
-            Decoder& decoder) const override {
-    inner_.load(index, target, filter, decoder);
-  }
-
- private:
-  Numbered inner_;
-  std::vector<std::string> classes_, targets_{"one", "ten"};
-};
 
 SampleSet samples(std::uint32_t count) {
   return SampleSet::all(std::make_shared<const WithTargets>(count));
