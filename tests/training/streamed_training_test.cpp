@@ -47,7 +47,7 @@ Trained trained(const std::function<Batches(Pipeline&, const Pool<HostBatch>&)>&
   auto host = p.pool<HostBatch>("host", 2, HostBatchFactory{.sample = kSample, .capacity = 4});
   auto inputs = add_upload(p, batches(p, host),
                            {.batches = {.engine = engine, .sample = kSample, .capacity = 4},
-                            .preprocessing = {.scale = 1 / 255.0F}});
+                            .preprocessing = nn::Preprocessing{.scale = 1 / 255.0F}});
   auto steps = p.then(inputs, {.name = "train", .on = On::engine}, TrainStep(executor));
   Trained told;
   p.sink(steps, {.name = "log", .on = On::blocking},
