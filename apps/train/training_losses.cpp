@@ -15,7 +15,7 @@ void print_left_out(const Report& report) {
   for (const std::string& reason : report.skipped) {
     std::cerr << "left out: " << shown(reason) << '\n';
   }
-  if (report.stage("decode").skipped > report.skipped.size() && !report.skipped.empty()) {
+  if (!report.skipped.empty() && report.stage("decode").skipped > report.skipped.size()) {
     std::cerr << "left out: " << report.stage("decode").skipped << " times in all epochs\n";
   }
 }

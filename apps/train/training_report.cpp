@@ -8,6 +8,7 @@
 #include <millrace/core/number_text.h>
 #include <millrace/core/shown_text.h>
 #include <millrace/nn/preprocessing.h>
+#include <millrace/training/feature_choice.h>
 #include <millrace/training/find_model.h>
 #include <millrace/training/run_memory.h>
 #include <millrace/training/run_pruning.h>
@@ -55,7 +56,7 @@ void print_choices(const Training& t) {
             << with_commas(count) << " parameters\n"
             << "input       " << nn::describe(t.model.preprocessing) << '\n'
             << describe_transfer(t.pretrained.get(), t.model) << describe_new_weights(t)
-            << "training    " << o.epochs << " epochs, batch " << o.batch
+            << describe_features(t) << "training    " << o.epochs << " epochs, batch " << o.batch
             << (o.accumulate > 1 ? concat(" x ", o.accumulate) : "")
             << (o.loss ? concat(", ", nn::loss_info(*o.loss).option) : std::string()) << ", "
             << nn::to_string(o.optimizer.kind) << ", learning rate "
@@ -76,7 +77,7 @@ void print_choices(const Training& t) {
 
 void warn_of_pruning(const Training& t) {
   const TrainSpec& o = t.spec;
-  const std::uint64_t steps = t.feed->updates();
+  const std::uint64_t steps = t.last_feed().updates();
   const std::string line = unfinished_pruning(o.pruning, o.augmentation.keras_compat, steps);
   if (!line.empty()) std::cerr << "millrace: warning: " << line << '\n';
 }
