@@ -58,7 +58,7 @@ void RunIdentity::check_average(const Checkpoint& checkpoint) const {
   if (before == ema_) return;
   if (before.empty()) {
     throw Error(
-        "the run was begun without an average of its weights, which cannot be added to it; leave "
+        "the run was started without an average of its weights, which cannot be added to it; leave "
         "--ema out, or begin a new run from its weights");
   }
   throw Error(concat("the run was started with --ema ", before,

@@ -283,9 +283,8 @@ TEST_CASE("a run with targets goes on, and with other targets is refused") {
   spec.run.directory = scratch / "run";
   spec.epochs = 2;
   TrainingSession(spec, engine()).run();
-  TrainingSession more = TrainingSession::resume(scratch / "run", engine(),
-                                                 [](TrainSpec& changed) { changed.epochs = 4; });
-  CHECK(more.run().epochs.size() == 4);
+  const auto until_4 = [](TrainSpec& changed) { changed.epochs = 4; };
+  CHECK(TrainingSession::resume(scratch / "run", engine(), until_4).run().epochs.size() == 4);
   CHECK(read_file(scratch / "run/model.safetensors") ==
         read_file(scratch / "whole/model.safetensors"));
   CHECK_THAT(test::error_of([&] {
@@ -293,5 +292,5 @@ TEST_CASE("a run with targets goes on, and with other targets is refused") {
                  changed.data.table.targets = {"z", "y"};
                });
              }),
-             Contains("the run was begun with --targets y,z, not z,y"));
+             Contains("the run was started with --targets y,z, not z,y"));
 }

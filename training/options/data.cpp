@@ -192,7 +192,7 @@ void list_table(OptionList& options, CsvOptions& o, bool has_model) {
   options("label-column", o.label, "NAME|N",
           "the column of the class, by its name or its number from 1")
       .by_default(usual("as the model's data", "the last"))
-      .needs("a class, in whose place --targets stands", [&o] { return o.targets.empty(); });
+      .needs("a class column (--targets replaces it)", [&o] { return o.targets.empty(); });
   options("targets", o.targets, "A,B,...",
           "columns of numbers that the model is to give in place of a class, by names or numbers; "
           "a cell without a value is unknown; the other columns are features",

@@ -109,7 +109,7 @@ void list_training(OptionList& options, TrainSpec& spec) {
   options("shuffle-buffer", spec.shuffle_buffer, "N",
           "of tar shards, which come in random order: draw a sample from the next N; 0: from all")
       .keeps()
-      .needs("--shuffle", [&spec] { return spec.shuffle; });
+      .needs("shuffling", [&spec] { return spec.shuffle; });
 }
 
 void list_schedule(OptionList& options, TrainSpec& spec) {
