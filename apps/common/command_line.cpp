@@ -113,7 +113,7 @@ CommandLine::CommandLine(std::string command, std::string usage, std::string des
       usage_(std::move(usage)),
       description_(std::move(description)) {}
 
-void CommandLine::positional_many(std::string name, std::vector<std::string>& field) {
+void CommandLine::positional_many(std::vector<std::string>& field) {
   rest_ = &field;
 }
 

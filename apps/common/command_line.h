@@ -18,7 +18,7 @@ class CommandLine : public OptionList {
   CommandLine(std::string command, std::string usage, std::string description);
 
   /// Takes all positional arguments that are left.
-  void positional_many(std::string name, std::vector<std::string>& field);
+  void positional_many(std::vector<std::string>& field);
   /// Adds --recipe FILE, whose keys are the names of options. The command line wins.
   void accept_recipe() { takes_recipe_ = true; }
 

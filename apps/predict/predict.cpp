@@ -45,7 +45,7 @@ struct PredictOptions {
 
 void list(CommandLine& line, PredictOptions& o) {
   line.positional("model", o.model);
-  line.positional_many("path", o.paths);
+  line.positional_many(o.paths);
   line.topic("output", "Output");
   line("top", o.top, "K", "the K likeliest classes of each image or row", at_least(1));
   line("json", o.json, "",
