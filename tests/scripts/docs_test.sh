@@ -7,6 +7,9 @@
 #   docs_test.sh SOURCE --links
 #     Links between pages lead to files that exist and, after a #, to headings that these pages have. A page
 #     that begins with a list of links to its own sections leaves none of them out.
+#   docs_test.sh SOURCE --examples
+#     Every program of examples/ begins with a comment that says what you learn from it, and is in the
+#     README's table.
 set -euo pipefail
 export LC_ALL=C
 cd "$1"
@@ -72,6 +75,17 @@ broken_links() {
 if [[ $2 == --links ]]; then
   broken=$(broken_links)
   [[ -z $broken ]] || { printf 'links that lead nowhere or are missing:\n%s\n' "$broken" >&2; exit 1; }
+  exit 0
+fi
+
+if [[ $2 == --examples ]]; then
+  for example in examples/*/; do
+    name=$(basename "$example")
+    sed '/^$/q' "${example}main.cpp" | tr '\n' ' ' | grep -q -E '^//.*What (// )?you (// )?learn' ||
+      { echo "${example}main.cpp: the first comment does not say 'What you learn: ...'" >&2; exit 1; }
+    grep -q -F "[$name](examples/$name)" README.md ||
+      { echo "README.md: $name is not in the table of examples" >&2; exit 1; }
+  done
   exit 0
 fi
 
