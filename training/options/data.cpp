@@ -194,8 +194,12 @@ void list_table(OptionList& options, CsvOptions& o, bool has_model) {
       .by_default(usual("as the model's data", "the last"))
       .needs("a class column (--targets replaces it)", [&o] { return o.targets.empty(); });
   options("targets", o.targets, "A,B,...",
-          "columns of numbers that the model is to give in place of a class, by names or numbers; "
-          "a cell without a value is unknown; the other columns are features",
+          has_model
+              ? "columns of the model's targets, in its order, by names or numbers; the others "
+                "are features"
+              : "columns to learn in place of a class: numbers, or labels of 0 and 1, by names "
+                "or numbers from 1; a cell without a value is unknown; the other columns are "
+                "features",
           {[](std::string_view text) -> std::vector<std::string> {
              if (text.empty() || text == "none") return {};
              std::vector<std::string> names = names_between_commas(text);
@@ -203,11 +207,11 @@ void list_table(OptionList& options, CsvOptions& o, bool has_model) {
              return names;
            },
            &write_class_names})
-      .by_default(usual("as the model's data", "none"))
+      .by_default(has_model ? "found by their names, or without a header by their places" : "none")
       .keeps();
   options("separator", o.separator, "CHAR", "between columns: , ; | : or tab",
           {&read_separator, &write_separator})
-      .by_default(usual("as in the model's data", "a comma"));
+      .by_default(usual("as the model's data", "a comma"));
 }
 
 }  // namespace millrace
