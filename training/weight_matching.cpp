@@ -174,10 +174,9 @@ class Matching {
     const auto last = std::find_if(found_.rbegin(), found_.rend(), is(Found::fits)).base();
     const auto unfit = std::find_if(found_.begin(), found_.end(), is(Found::unfit));
     if (last == found_.begin()) {
-      fail(unfit != found_.end()
-               ? difference(unfit)
-               : concat("none of its ", file_.tensors().size(), " tensors (",
-                        file_.tensors().front().name, ", ...) is one of the model"));
+      fail(unfit != found_.end() ? difference(unfit)
+                                 : concat("none of its tensors (", file_.tensors().front().name,
+                                          ", ...) is one of the model"));
     }
     check_left_over(file_, names_, used_, ignored_, model_.name);
     check_order();
