@@ -30,8 +30,8 @@ void check_targets(nn::Loss loss, const nn::Model& model) {
                             info.activation));
   }
   if (info.weighs_outputs) return;
-  throw UsageError(concat("--loss ", info.option, " is no mean over outputs, so that targets that ",
-                          "are not known could not be left out"));
+  throw UsageError(concat("--loss ", info.option, " is not a mean over outputs, so that unknown ",
+                          "targets could not be left out"));
 }
 
 }  // namespace
@@ -63,7 +63,14 @@ void check_monitor(std::optional<nn::Loss> loss, const std::string& monitor,
                             "loss, val_loss or val_binary_accuracy"));
   }
   throw UsageError(concat("--monitor ", monitor, ": ", nn::loss_info(meant_loss(loss, model)).name,
-                          " is of numbers, and counts no right answers; watch loss or val_loss"));
+                          " is for numbers, and counts no right answers; watch loss or val_loss"));
+}
+
+void check_label_smoothing(double smoothing, std::optional<nn::Loss> loss, const nn::Model& model) {
+  const nn::LossInfo& info = nn::loss_info(meant_loss(loss, model));
+  if (smoothing == 0 || info.classes(output_width(model)) > 0) return;
+  throw UsageError(concat("--label-smoothing ", smoothing, ": the labels of ", info.name,
+                          " are numbers, not classes; leave it out"));
 }
 
 std::optional<nn::Loss> evaluated_loss(std::optional<nn::Loss> asked, const nn::Model& model) {
