@@ -18,7 +18,7 @@ void check_labels(nn::Loss loss, const LabelSpec& labels, const nn::Model& model
                           plural(outputs, "output"),
                           " with as many numbers, and a label is the number of a class; "
                           "--class-mode categorical makes it a row of zeros and a one, "
-                          "--class-mode input has the image itself learnt"));
+                          "--class-mode input makes it the image itself"));
 }
 
 /// That the loss takes outputs for what they are measured as, and can leave out what is unknown.

@@ -37,7 +37,7 @@ void list(CommandLine& line, InspectOptions& o) {
   list_table(line, o.table, false);
   line.topic("model", "Model");
   line("against", o.against, "MODEL",
-       "side by side with this one: parameters, FLOPs, memory, measured steps");
+       "compare with this model: parameters, FLOPs, memory, measured steps");
   line("batch", o.batch, "N", "samples of a training step", at_least(1));
   list_optimizer(line, o.optimizer);
   line("input", o.input, "HxWxC|F",

@@ -126,7 +126,7 @@ void list_bad_images(OptionList& options, BadImages& policy) {
 }
 
 void list_max_image_pixels(OptionList& options, std::uint64_t& pixels) {
-  options("max-image-pixels", pixels, "N", "do not read larger images (height times width)",
+  options("max-image-pixels", pixels, "N", "do not read images of more pixels (height times width)",
           at_least(1));
 }
 
@@ -151,10 +151,11 @@ void list_labels(OptionList& options, LabelSpec& o) {
 }
 
 void list_class_names(OptionList& options, std::vector<std::string>& names) {
-  options("class-names", names, "A,B,...|FILE",
-          "what the classes 0, 1, ... are called where they are numbers (IDX, tables, shards, "
-          "folders named so); or a file with a name a line",
-          {&read_class_names, &write_class_names});
+  options(
+      "class-names", names, "A,B,...|FILE",
+      "names of the classes 0, 1, ... where the data have numbers (IDX, tables, shards, folders of "
+      "such names), or a file with one name a line",
+      {&read_class_names, &write_class_names});
 }
 
 std::vector<std::string> read_class_names(std::string_view text) {
