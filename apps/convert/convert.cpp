@@ -122,8 +122,9 @@ int convert(const Arguments& arguments) {
   line("model", weights.model, "MODEL",
        "what the weights are of: a name, a JSON file, a model file")
       .by_default("IN's own, or VGG16");
-  line("input", weights.input, "HxWxC|F", "of a model that is named");
-  line("outputs", weights.outputs, "K", "of a model that is named", at_least(0));
+  line("input", weights.input, "HxWxC|F", "shape of a sample, for a model given by its name");
+  line("outputs", weights.outputs, "K", "number of outputs, for a model given by its name",
+       at_least(0));
   list_ignored_layers(line, weights.pretrained.ignored);
   list_flatten_order(line, weights.pretrained.flatten);
   line.topic("output", "Output");
