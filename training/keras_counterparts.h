@@ -24,7 +24,7 @@ enum class LayerClass : std::uint8_t {
 
 [[nodiscard]] LayerClass class_of(const nn::Layer& layer);
 /// By the weights; those of other layers that look alike (transposed convolutions, embeddings) and
-/// layers without weights by the class that the file tells, or the name that Keras gives.
+/// layers without weights by the class that the file gives, or the name that Keras gives.
 [[nodiscard]] LayerClass class_of(const WeightFile& file, const WeightFile::Layer& layer);
 
 /// Whether the parameter is the kernel of a convolution whose filters read a channel each.

@@ -13,6 +13,7 @@
 #include <millrace/training/run_pruning.h>
 #include <millrace/training/run_schedule.h>
 #include <millrace/training/saved_model.h>
+#include <millrace/training/tables.h>
 #include <millrace/training/transfer.h>
 
 #include <algorithm>
@@ -51,9 +52,9 @@ nn::Model model_of_run(const ResumePoint& run, TrainingData& data, const TrainSp
   const Dataset& training = *data.training.dataset;
   const bool is_table = training.dtype() == DType::f32;
   if (is_table ? training.natural_shape() != model.input : model.input.rank() != 3) {
-    throw Error(concat(o.data.path, ": holds ",
-                       is_table ? concat("rows of ", training.natural_shape()) : "images",
-                       ", the model of the run takes ", model.input, "; begin a new run"));
+    throw Error(concat(o.data.path, ": holds ", kind_of_samples(training.natural_shape()),
+                       ", and the model of the run takes ", kind_of_samples(model.input),
+                       "; begin a new run"));
   }
   if (is_table && training.table() != nullptr) model.table = *training.table();
   if (!model.targets.empty()) return model;
@@ -178,6 +179,7 @@ Training prepare_training(TrainSpec asked, TrainingData data,
                .accumulate = o.accumulate,
                .average = o.ema,
                .seed = o.seed};
+  check_label_smoothing(o.label_smoothing, t.compile.loss, t.model);
   check_monitor(t.compile.loss, o.callbacks.monitor, t.model);
   t.state =
       std::make_shared<TrainingState>(t.engine->compile(t.model, t.compile), arenas_of(t.compile));

@@ -42,7 +42,7 @@ class Pretrained {
   /// comes before which is known if the file is in order; else only what must come last (dense
   /// layers, convolutions if no dense layer is used) may be left over. Where names match,
   /// nothing may be left over once all of the model is found, unless `layers` says that its head is
-  /// new. `options.ignored` names layers that may be left out all the same. Throws UsageError for
+  /// new. `options.ignored` names layers that may be left out even so. Throws UsageError for
   /// options that the file has no use for.
   Pretrained(const std::filesystem::path& path, const nn::Model& model,
              std::size_t layers = std::numeric_limits<std::size_t>::max(),
@@ -64,7 +64,7 @@ class Pretrained {
   /// or "it has no 'dense1.weight'".
   [[nodiscard]] std::string why_missing(const std::string& parameter) const;
   /// What the weights were trained with: that of a model of ours or of a published one
-  /// (published_weights.h); empty for all others, which do not tell.
+  /// (published_weights.h); empty for all others, where it is unknown.
   [[nodiscard]] const std::optional<nn::Preprocessing>& preprocessing() const noexcept {
     return preprocessing_;
   }

@@ -31,7 +31,7 @@ struct SavedModel {
   std::vector<float> parameters;  ///< as nn::Executor::write(Arena::parameters) takes them
 };
 
-/// Writes beside and renames: the file is whole or not there. A fitted whitening matrix is the
+/// Writes another file and renames it: it is whole or not there. A fitted whitening matrix is the
 /// tensor "preprocessing.whitening". `averages`: of the trainable parameters, which are written
 /// instead of them; or empty. Throws Error (disk; whitening that was not fitted).
 void save_model(const std::filesystem::path& path, const nn::Model& model,

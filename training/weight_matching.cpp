@@ -1,6 +1,7 @@
 #include <millrace/training/weight_matching.h>
 
 #include <millrace/core/error.h>
+#include <millrace/core/plural.h>
 #include <millrace/training/keras_counterparts.h>
 #include <millrace/training/left_over_weights.h>
 #include <millrace/training/tensor_names.h>
@@ -176,7 +177,8 @@ class Matching {
     if (last == found_.begin()) {
       fail(unfit != found_.end()
                ? difference(unfit)
-               : concat("none of its ", file_.tensors().size(), " tensors (",
+               : concat("none of its ", file_.tensors().size(), ' ',
+                        plural(file_.tensors().size(), "tensor"), " (",
                         file_.tensors().front().name, ", ...) is one of the model"));
     }
     check_left_over(file_, names_, used_, ignored_, model_.name);

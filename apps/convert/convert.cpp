@@ -33,7 +33,7 @@ ShardSize read_shard_size(std::string_view text) {
   } catch (const BadOptionText&) {
     throw BadOptionText("a number of samples or a size such as 256MiB");
   }
-  if (size.samples == 0 || size.bytes.count == 0) throw BadOptionText("more than nothing");
+  if (size.samples == 0 || size.bytes.count == 0) throw BadOptionText("1 or more");
   return size;
 }
 
@@ -100,15 +100,13 @@ int convert(const Arguments& arguments) {
   ConvertWeightsOptions weights;
   CommandLine line(
       "convert", "convert idx DIR OUT | tar DIR OUT | weights IN OUT [OPTIONS]",
-      "idx: turns an IDX data set (MNIST, Fashion-MNIST; .gz or not) in DIR into PNG files\n"
-      "OUT/train/CLASS/NUMBER.png and OUT/test/CLASS/NUMBER.png. OUT appears when it is whole;\n"
+      "idx: turns an IDX data set (MNIST, Fashion-MNIST; .gz or not) in DIR into PNG files "
+      "OUT/train/CLASS/NUMBER.png and OUT/test/CLASS/NUMBER.png. OUT appears when it is complete; "
       "after an interruption, run it again to continue.\n"
-      "tar: packs a folder of class folders into tar shards as in WebDataset, shuffled by a\n"
-      "seed: OUT/train-000000.tar, ..., val-000000.tar or shard-000000.tar, and "
-      "OUT/classnames.txt.\n"
-      "weights: turns weights of Keras (.h5, .weights.h5), PyTorch or Millrace into a safetensors\n"
-      "file with PyTorch's layouts, for VGG16 with torchvision's names. IN is a file, or vgg16 "
-      "and\n"
+      "tar: packs a folder of class folders into tar shards as in WebDataset, shuffled by a seed: "
+      "OUT/train-000000.tar, ..., val-000000.tar or shard-000000.tar, and OUT/classnames.txt.\n"
+      "weights: turns weights of Keras (.h5, .weights.h5), PyTorch or Millrace into a safetensors "
+      "file with PyTorch's layouts, for VGG16 with torchvision's names. IN is a file, or vgg16 or "
       "vgg16-top as in 'train --weights'.");
   line.positional("form", form);
   line.positional("from", o.from);
@@ -124,8 +122,9 @@ int convert(const Arguments& arguments) {
   line("model", weights.model, "MODEL",
        "what the weights are of: a name, a JSON file, a model file")
       .by_default("IN's own, or VGG16");
-  line("input", weights.input, "HxWxC|F", "of a model that is named");
-  line("outputs", weights.outputs, "K", "of a model that is named", at_least(0));
+  line("input", weights.input, "HxWxC|F", "shape of a sample, for a model given by its name");
+  line("outputs", weights.outputs, "K", "number of outputs, for a model given by its name",
+       at_least(0));
   list_ignored_layers(line, weights.pretrained.ignored);
   list_flatten_order(line, weights.pretrained.flatten);
   line.topic("output", "Output");

@@ -262,9 +262,10 @@ void inspect_data(const InspectOptions& o, Show show, std::stop_token stop) {
   if (o.json) {
     print_json(parts, facts, unreadable, o);
   } else if (is_in_memory) {
-    std::cout << "\nall samples are " << first.natural_shape() << ", "
-              << (first.dtype() == DType::u8 ? "bytes" : "numbers") << ", in memory ("
-              << first.index_bytes() << ")\n";
+    const Shape shape = first.natural_shape();
+    std::cout << "\nall samples are " << kind_of_samples(shape);
+    if (shape.rank() == 3) std::cout << " of " << shape;
+    std::cout << ", in memory (" << first.index_bytes() << ")\n";
     if (first.table() != nullptr) print_columns(*first.table());
   } else {
     print_facts(facts);

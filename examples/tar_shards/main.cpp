@@ -1,7 +1,7 @@
-// Tar shards read by another library, one file after the other, as a program does whose data the
-// library does not know. (It knows tar shards: millrace/io/tar_shards.h.) What one learns: a
-// coroutine over a reader as a source, shards and a buffer shuffled anew in each epoch, bytes of
-// files in the budget, decoding by several threads, files that cannot be decoded left out.
+// Tar shards read by another library, file after file: a pattern for data that Millrace does not
+// read itself. (It does read tar shards: millrace/io/tar_shards.h.) What you learn: a coroutine
+// over a reader as a source, shards in another order and shuffled samples in each epoch, bytes of
+// files in the budget, decoding by several threads, and leaving out files that cannot be decoded.
 //
 //   tar_shards [TRAIN.tar... VALIDATION.tar]     of NAME.jpg (.png, ...) each before its NAME.cls
 
@@ -59,7 +59,7 @@ Generator<File> read_tar(std::string shard) {
   }
 }
 
-/// Of a pass over all shards but the last one, in an order of its own.
+/// All shards but the last one, in an order that depends on the pass.
 Generator<File> read_tars(std::vector<std::string> shards, std::uint32_t pass) {
   const auto count = static_cast<std::uint32_t>(shards.size() - 1);
   for (const std::uint32_t i : permutation(count, Random(1, pass, 0, Purpose::user))) {

@@ -139,7 +139,7 @@ TEST_CASE("predict prints the outputs by the names of the targets") {
   // Targets that stand in the table are not looked at.
   const std::string full = scratch.write("f.csv", "a,b,p,q\n2,1,?,x\n").string();
   CHECK(run({"predict", model, full}).out == full + " #0\tp\t4\tq\t0.5\n");
-  check_refused({"predict", model, file, "--top", "2"}, 2, "--top is of classes, and");
+  check_refused({"predict", model, file, "--top", "2"}, 2, "--top is for classes, and");
 }
 
 TEST_CASE("inspect tells width, range and unknown share of targets") {
@@ -179,7 +179,7 @@ TEST_CASE("what has no targets is refused where --targets is said, and a model t
                 "the model gives targets, p, q, and the data have classes");
   check_refused(
       {"train", "generated:100x4x4x1:2", "--targets", "a", "--run-dir", (scratch / "r").string()},
-      2, "--targets is of tables");
+      2, "--targets is for tables");
   const auto difference = save_difference(scratch / "d.safetensors", {.columns = {"a", "b"}});
   check_refused({"evaluate", difference.string(), data.string(), "--targets", "sum"}, 1,
                 "gives classes");

@@ -57,8 +57,8 @@ void list_model(OptionList& options, ModelSpec& o) {
 void list_ignored_layers(OptionList& options, std::vector<std::string>& layers) {
   options(
       "ignore-layers", layers, "NAME,...",
-      "layers or tensors of the file of weights that the model has no counterpart for, to leave "
-      "out all the same, as in normalization,p_re_lu");
+      "layers or tensors of the weight file to leave out, although the model has no counterpart "
+      "for them, as in normalization,p_re_lu");
 }
 
 void list_flatten_order(OptionList& options, std::optional<FlattenOrder>& order) {
