@@ -28,7 +28,8 @@ constexpr std::array<Command, 7> kCommands = {{
     {"predict", millrace::apps::predict, "apply a trained model to images or rows of a table"},
     {"inspect", millrace::apps::inspect, "look at devices, a data set or a model before training"},
     {"bench", millrace::apps::bench, "measure how fast models and pipelines are on this machine"},
-    {"convert", millrace::apps::convert, "convert a data set or weights into another format"},
+    {"convert", millrace::apps::convert,
+     "convert a data set, weights or a model into another format"},
     {"prune", millrace::apps::prune, "set the smallest weights of a trained model to zero"},
 }};
 
