@@ -147,7 +147,8 @@ std::vector<std::string> zoo_help() {
       "efficientnet_b0, efficientnet_lite0  EfficientNet-B0 (efficientnet_b0:keras) and Lite0",
       "squeezenet1_1  SqueezeNet 1.1; squeezenet1_1:keras as Keras's users have it",
       "convnext_tiny  ConvNeXt-T",
-      "vgg11, vgg13, vgg16, vgg19, and with _bn after it  VGGs as Keras has them; vgg16:dropout with "
+      "vgg11, vgg13, vgg16, vgg19, and with _bn after it  VGGs as Keras has them; vgg16:dropout "
+      "with "
       "torchvision's two dropout layers",
   };
 }
