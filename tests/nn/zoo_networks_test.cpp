@@ -2,6 +2,7 @@
 
 #include <millrace/nn/reference/engine.h>
 #include <millrace/nn/transfer.h>
+#include <millrace/nn/weight_layout.h>
 #include <millrace/nn/zoo/zoo.h>
 
 #include <millrace/core/error.h>
@@ -152,6 +153,13 @@ TEST_CASE("A new head stands on the features of every network of the zoo") {
     CHECK((features[0] == 2 || features[0] == 3));
     const std::size_t frozen = freeze(model, model.layers.front().name);
     CHECK(frozen > 0);
+  }
+}
+
+TEST_CASE("Weights of every network of the zoo have a known order in PyTorch's files") {
+  for (const std::string_view name : zoo_networks()) {
+    INFO(name);
+    CHECK_NOTHROW(require_known_order(zoo_model(name, {64, 48, 3}, 7)));
   }
 }
 
