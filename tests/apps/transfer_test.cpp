@@ -97,6 +97,27 @@ TEST_CASE("options win over the preprocessing that belongs to the weights") {
   CHECK(holds(outcome.out, "they were trained with another input, torch: "));
 }
 
+TEST_CASE("networks of the zoo train by name, whole or with a new head on a frozen front") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "photos", {"cats", "dogs"}, 3, 40);
+  const Arguments quick = {"--size", "40", "--epochs", "1", "--batch", "3"};
+  for (const auto& [name, front] :
+       {std::pair("resnet18", "conv1,bn1,layer"), std::pair("squeezenet1_1", "features"),
+        std::pair("mobilenet_v3_small", "features"),
+        std::pair("efficientnet_lite0", "_conv,_bn,_blocks")}) {
+    INFO(name);
+    const fs::path first = scratch / name, second = scratch / (std::string(name) + "-head");
+    trained(data, first, with({"--model", name}, quick));
+    const fs::path file = first / "model.safetensors";
+    const Outcome outcome = trained(data, second,
+                                    with({"--model", name, "--weights", file.string(), "--head",
+                                          "gap,dense", "--freeze", front},
+                                         quick));
+    CHECK(holds(outcome.out, "not in the file: head.dense1.weight, head.dense1.bias"));
+    CHECK(run({"evaluate", second.string(), data.string()}).status == 0);
+  }
+}
+
 TEST_CASE("requests for transfer learning that cannot be are refused in one line") {
   const Scratch scratch;
   const std::string data = write_classes(scratch / "d", {"a", "b"}, 3, 32).string();
