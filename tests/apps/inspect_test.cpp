@@ -84,7 +84,7 @@ TEST_CASE("inspect data tells tables by their shape") {
   const Outcome outcome = run({"inspect", table});
   CHECK(outcome.status == 0);
   CHECK(holds(outcome.out, "3 rows; 2 classes"));
-  CHECK(holds(outcome.out, "all samples are 3, numbers"));
+  CHECK(holds(outcome.out, "samples of 3 numbers"));
 }
 
 TEST_CASE("inspect model tells layers, memory, preprocessing and classes of a trained model") {
