@@ -209,7 +209,13 @@ void CommandLine::read(const std::vector<std::string>& arguments) {
       } else if (rest_ != nullptr) {
         rest_->push_back(value);
       } else {
-        throw UsageError(concat("too many arguments; see 'millrace ", command_, " --help'"));
+        std::error_code ignored;
+        const char* const advice =
+            std::filesystem::exists(value, ignored)
+                ? "; put a pattern in quotes, or the shell turns it into files"
+                : "";
+        throw UsageError(
+            concat("too many arguments", advice, "; see 'millrace ", command_, " --help'"));
       }
     }
   }

@@ -2,6 +2,7 @@
 
 #include "apps/commands.h"
 #include "apps/common/command_line.h"
+#include "apps/common/left_out_report.h"
 #include "apps/common/progress.h"
 #include "apps/convert/convert_onnx.h"
 #include "apps/convert/convert_weights.h"
@@ -34,7 +35,9 @@ ShardSize read_shard_size(std::string_view text) {
   } catch (const BadOptionText&) {
     throw BadOptionText("a number of samples or a size such as 256MiB");
   }
-  if (size.samples == 0 || size.bytes.count == 0) throw BadOptionText("1 or more");
+  constexpr Bytes kLeast = 10_KiB;  // of any archive
+  if (size.samples == 0) throw BadOptionText("1 or more");
+  if (!size.samples && size.bytes < kLeast) throw BadOptionText(concat(kLeast, " or more"));
   return size;
 }
 
@@ -51,17 +54,24 @@ struct DataConversion {
   bool quiet = false;
 };
 
-std::string convert_data(const DataConversion& o, bool is_tar, const Watch& watch) {
+/// What was done, and notes.
+struct Converted {
+  std::string what;
+  std::vector<std::string> notes{};
+};
+
+Converted convert_data(const DataConversion& o, bool is_tar, const Watch& watch) {
   if (is_tar) {
     ConvertTarOptions options = o.tar;
     options.watch = watch;
     const TarConversion done = convert_tar(o.from, o.to, options);
-    return concat(with_commas(done.images), ' ', plural(done.images, "image"), " in ",
-                  with_commas(done.shards), ' ', plural(done.shards, "shard"));
+    return {concat(with_commas(done.images), ' ', plural(done.images, "image"), " in ",
+                   with_commas(done.shards), ' ', plural(done.shards, "shard")),
+            done.notes};
   }
   const Conversion done = convert_idx(o.from, o.to, {.classes = o.class_names, .watch = watch});
-  return concat(with_commas(done.images), ' ', plural(done.images, "image"),
-                done.was_complete ? ", there already" : "");
+  return {concat(with_commas(done.images), ' ', plural(done.images, "image"),
+                 done.was_complete ? ", there already" : "")};
 }
 
 int convert_watched(const DataConversion& o, bool is_tar) {
@@ -69,10 +79,11 @@ int convert_watched(const DataConversion& o, bool is_tar) {
   const Show show = how_to_show(o.quiet);
   try {
     Counting counting(show, "writing " + shown(o.to), "images");
-    const std::string done =
+    const Converted done =
         convert_data(o, is_tar, {[&](std::uint64_t count) { counting(count); }, interrupt.token()});
     counting.clear();
-    if (show != Show::nothing) std::cout << shown(o.to) << ": " << done << '\n';
+    for (const std::string& note : done.notes) print_note(note, show);
+    if (show != Show::nothing) std::cout << shown(o.to) << ": " << done.what << '\n';
     return 0;
   } catch (const Stopped&) {
     std::cerr << "millrace: stopped by a signal; run the same command again "

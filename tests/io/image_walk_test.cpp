@@ -138,7 +138,7 @@ TEST_CASE("images below a folder are found through links, once round a circle") 
   CHECK(names(ImageWalk(scratch.path(), watch).images_below("", left_out, "DATA")) ==
         std::vector<std::string>{"/1.png", "a/1.png", "a/b/3", "a/linked/deep/2.png"});
   CHECK(left_out.lines() == std::vector<std::string>{"DATA/a/.git: hidden",
-                                                     "DATA/a/notes.txt: no image by its ending",
+                                                     "DATA/a/notes.txt: not an image by its ending",
                                                      "DATA/a/up: link in a circle"});
 }
 
