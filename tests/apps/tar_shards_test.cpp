@@ -289,7 +289,7 @@ TEST_CASE("the program packs class folders, says how much, and leaves nothing wh
     CHECK(outcome.status == 2);
     CHECK_THAT(outcome.err, Contains(why));
   };
-  refused({"tar", data, out + "2", "--shard-size", "0"}, "--shard-size must be more than 0");
+  refused({"tar", data, out + "2", "--shard-size", "0"}, "--shard-size must be 1 or more");
   refused({"tar", data, out + "2", "--shard-size", "8KiB"}, "--shard-size must be 10 KiB or more");
   refused({"tar", data, out + "2", "--shard-size", "many"}, "a number of samples or a size");
   refused({"tar", data, out + "2", "--class-names", "a,b"}, "--class-names");
