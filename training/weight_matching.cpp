@@ -2,6 +2,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/core/plural.h>
+#include <millrace/nn/zoo/zoo.h>
 #include <millrace/training/keras_counterparts.h>
 #include <millrace/training/left_over_weights.h>
 #include <millrace/training/tensor_names.h>
@@ -124,9 +125,14 @@ class Matching {
     for (std::size_t i = 0; i < wanted_.size(); ++i) {
       const std::string name = names_.own(wanted_[i].name);
       auto found = by_name.find(name);
+      if (found == by_name.end()) found = by_name.find(torch_name(wanted_[i]));
       if (found == by_name.end()) found = by_name.find(timm_name(name));
       if (found != by_name.end()) match_named(i, found->second);
     }
+  }
+
+  [[nodiscard]] std::string torch_name(const Parameter& parameter) const {
+    return names_.own(nn::zoo_torch_tensor(model_, parameter).name);
   }
 
   void match_named(std::size_t index, std::size_t tensor) {
@@ -149,7 +155,9 @@ class Matching {
   [[nodiscard]] bool fits(const Parameter& parameter, std::size_t tensor,
                           const Shape& image) const {
     const Shape& theirs = file_.tensors()[tensor].shape;
-    if (theirs == parameter.shape) return true;
+    if (theirs == parameter.shape || theirs == nn::zoo_torch_tensor(model_, parameter).shape) {
+      return true;
+    }
     if (theirs.rank() != 4 || parameter.shape.rank() != 2) return false;
     const Shape& s = parameter.shape;
     return image.rank() == 3 ? theirs == Shape{s[0], image[2], image[0], image[1]}

@@ -14,8 +14,11 @@ bool has_weights(const ModelSpec& o) {
 void list_model(OptionList& options, ModelSpec& o) {
   options.topic("model", "Model");
   options("model", o.name, "SPEC",
-          "mlp:500,100  cnn  cnn:16,32:64  vgg16, a JSON or model file (what it describes, with "
-          "new weights), or a run directory (with its weights)")
+          "mlp:500,100  cnn  cnn:16,32:64  resnet18  resnet34  resnet50  mobilenet_v2  "
+          "mobilenet_v2:0.5  mobilenet_v3_small  mobilenet_v3_large  efficientnet_b0  "
+          "efficientnet_lite0  squeezenet1_1  convnext_tiny  vgg11 to vgg19, also with _bn; a JSON "
+          "or model file (what it describes, with new weights), or a run directory (with its "
+          "weights)")
       .by_default("by the size of the input")
       .of_model();
   options("initializer", o.initializer, "NAME",
