@@ -42,6 +42,7 @@ class Matching {
   WeightMatch run() && {
     check_ignored();
     check_flatten();
+    check_form();
     file_.is_keras() ? match_by_place() : match_by_name();
     note_used();
     check();
@@ -71,6 +72,28 @@ class Matching {
     throw UsageError(concat(file_.path().string(),
                             ": records the order of its flattened inputs; leave out "
                             "--flatten-order"));
+  }
+
+  /// Tensors of both forms of a network fit, which differ in padding and epsilon: the outputs would
+  /// be wrong without a word.
+  void check_form() const {
+    if (holds_model(file_.metadata())) return;
+    const std::string form = nn::zoo_other_form(model_.name, file_.is_keras());
+    if (form.empty() || (file_.is_keras() && !has_keras_names())) return;
+    const char* const library = file_.is_keras() ? "Keras" : "PyTorch";
+    throw Error(concat(file_.path().string(), ": weights of ", library,
+                       ", whose network differs from '", model_.name,
+                       "' in padding or epsilon; give --model ", form));
+  }
+
+  /// Whether the file's layers are those of keras.applications.
+  [[nodiscard]] bool has_keras_names() const {
+    const auto& layers = file_.layers();
+    return std::any_of(layers.begin(), layers.end(), [&](const WeightFile::Layer& layer) {
+      return std::any_of(wanted_.begin(), wanted_.end(), [&](const Parameter& p) {
+        return nn::zoo_keras_name(model_.name, layer_of(p.name)) == layer.name;
+      });
+    });
   }
 
   [[nodiscard]] bool is_ignored(std::string_view name) const { return ignored_.contains(name); }

@@ -62,14 +62,13 @@ void add_reduction(ModelBuilder& builder, std::size_t s) {
 Model convnext_tiny(const Shape& input, std::int64_t outputs, const ZooOptions& options) {
   ModelBuilder builder("convnext_tiny", input);
   builder.initializer(options.initializer);
-  const bool skips = options.dropout && !options.keras;
   int number = 0;
   for (std::size_t s = 0; s < kStages.size(); ++s) {
     add_reduction(builder, s);
     for (int i = 0; i < kStages[s].blocks; ++i, ++number) {
       const float depth = static_cast<float>(number) / static_cast<float>(number_of_blocks() - 1);
       add_block(builder, concat("features.", 2 * s + 1, '.', i), kStages[s].channels,
-                skips ? kStochasticDepth * depth : 0);
+                options.dropout ? kStochasticDepth * depth : 0);
     }
   }
   if (outputs != 0) {

@@ -19,7 +19,7 @@ namespace millrace::nn {
 /// ("features.1.0.layer_scale") that begins at 1e-6, and the sum of its input. Stochastic depth has
 /// rates from 0 to 0.1. With `outputs` 0 the model ends before the pooling.
 ///
-/// Keras's network is the same one but for stochastic depth, which ZooOptions::keras leaves out.
+/// Keras's network is the same one, without stochastic depth; ZooOptions::keras is without effect.
 /// Throws Error for what is no image, or is too small.
 [[nodiscard]] Model convnext_tiny(const Shape& input, std::int64_t outputs,
                                   const ZooOptions& options = {});

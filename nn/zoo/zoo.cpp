@@ -159,6 +159,17 @@ std::string zoo_keras_name(std::string_view spec, std::string_view layer) {
   return network->keras_name(network->name, layer);
 }
 
+std::string zoo_other_form(std::string_view spec, bool of_keras) {
+  const zoo::Network* network = zoo::find_network(name_of(spec));
+  if (network == nullptr || !network->keras_differs) return {};
+  constexpr std::string_view kKeras = ":keras";
+  std::string form(spec);
+  const std::size_t place = (form + ':').find(concat(kKeras, ':'));
+  const bool is_keras = place != std::string::npos;
+  if (is_keras == of_keras) return {};
+  return of_keras ? concat(form, kKeras) : form.erase(place, kKeras.size());
+}
+
 TorchTensor zoo_torch_tensor(const Model& model, const Parameter& parameter) {
   if (name_of(model.name) == "convnext_tiny") return convnext_tiny_torch_tensor(parameter);
   return {parameter.name, parameter.shape};

@@ -38,6 +38,11 @@ namespace millrace::nn {
 /// network, or the layer.
 [[nodiscard]] std::string zoo_keras_name(std::string_view spec, std::string_view layer);
 
+/// The spec of the form that weights of Keras, or of PyTorch, are of: "mobilenet_v2:keras" for
+/// "mobilenet_v2". Empty if `spec` is of that form, the network has one form alone, or it is none
+/// of the zoo.
+[[nodiscard]] std::string zoo_other_form(std::string_view spec, bool of_keras);
+
 /// A tensor of a file of PyTorch's.
 struct TorchTensor {
   std::string name;

@@ -187,6 +187,16 @@ TEST_CASE("Options of a network that it does not have are refused with those tha
   CHECK_THROWS_WITH(zoo_model("vgg16:no-dropout", image, 2), Contains("dropout, not 'no-dropout'"));
 }
 
+TEST_CASE("A network has the form of the library whose weights it takes") {
+  CHECK(zoo_other_form("resnet50", true) == "resnet50:keras");
+  CHECK(zoo_other_form("resnet50", false).empty());
+  CHECK(zoo_other_form("mobilenet_v2:keras:0.5", false) == "mobilenet_v2:0.5");
+  CHECK(zoo_other_form("mobilenet_v2:0.5:keras", true).empty());
+  for (const char* one : {"vgg16", "convnext_tiny", "efficientnet_lite0", "cnn", "keras"}) {
+    CHECK(zoo_other_form(one, true).empty());
+  }
+}
+
 TEST_CASE("Images that a network cannot take are refused by its name") {
   CHECK_THROWS_WITH(zoo_model("squeezenet1_1", {16, 16, 3}, 2),
                     Contains("model 'squeezenet1_1': cannot take an input of 16x16x3: layer "));

@@ -31,7 +31,7 @@ NETWORKS = {
     "mobilenet_v3_small:keras": (APPLICATIONS.MobileNetV3Small, RAW),
     "mobilenet_v3_large:keras": (APPLICATIONS.MobileNetV3Large, RAW),
     "efficientnet_b0:keras": (APPLICATIONS.EfficientNetB0, {}),
-    "convnext_tiny:keras": (APPLICATIONS.ConvNeXtTiny, RAW),
+    "convnext_tiny": (APPLICATIONS.ConvNeXtTiny, RAW),
     "vgg19": (APPLICATIONS.VGG19, {}),
 }
 AROUND_ONE = ("gamma", "moving_variance")

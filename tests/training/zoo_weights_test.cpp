@@ -8,6 +8,7 @@
 #include <millrace/training/pretrained.h>
 
 #include "catch.h"
+#include "io/hdf5_files.h"
 #include "io/scratch.h"
 #include "nn/rule.h"
 
@@ -98,6 +99,32 @@ TEST_CASE("A new head takes the features of a file of torchvision's and nothing 
           (name.starts_with("classifier.") || name.starts_with("fc.") || name.starts_with("_fc.")));
     }
   }
+}
+
+TEST_CASE(
+    "Weights of Keras are refused for torchvision's form of a network, and PyTorch's for Keras's") {
+  const Scratch scratch;
+  const nn::Model model = nn::zoo_model("mobilenet_v2:0.35", {64, 64, 3}, 10);
+  const auto file = write_as_torchvision(scratch / "v2.safetensors", model, weights_of(model));
+  CHECK_THROWS_WITH(
+      Pretrained(file, nn::zoo_model("mobilenet_v2:0.35:keras", {64, 64, 3}, 10)),
+      Catch::Contains("weights of PyTorch, whose network differs from 'mobilenet_v2:0.35:keras' in "
+                      "padding or epsilon; give --model mobilenet_v2:0.35"));
+
+  const auto keras = scratch / "v2.h5";
+  {
+    const Hdf5Writer writer(keras);
+    writer.group("Conv1");
+    writer.strings("Conv1", "weight_names", {"Conv1/kernel:0"});
+    writer.dataset("Conv1/Conv1/kernel:0", {3, 3, 3, 16}, std::vector<float>(432));
+    writer.strings(".", "layer_names", {"Conv1"});
+  }
+  CHECK_THROWS_WITH(Pretrained(keras, model),
+                    Catch::Contains("weights of Keras, whose network differs from "
+                                    "'mobilenet_v2:0.35' in padding or epsilon; give --model "
+                                    "mobilenet_v2:0.35:keras"));
+  CHECK(Pretrained(keras, nn::zoo_model("mobilenet_v2:0.35:keras", {64, 64, 3}, 10)).matched() ==
+        std::vector<std::string>{"features.0.0.weight"});
 }
 
 TEST_CASE("A ResNet of another depth is refused by the tensor that it lacks") {
