@@ -2,6 +2,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/io/detail/keras_layers.h>
+#include <millrace/io/detail/weight_kind.h>
 #include <millrace/io/tensor_names.h>
 
 #include <algorithm>
@@ -10,7 +11,15 @@
 namespace millrace {
 
 WeightFile::WeightFile(const std::filesystem::path& path) : path_(path) {
-  is_hdf5(path) ? open_keras() : open_safetensors();
+  using Form = detail::WeightForm;
+  const Form form = detail::form_of(RandomAccessFile(path));
+  if (form == Form::hdf5) {
+    open_keras();
+  } else if (form == Form::safetensors) {
+    open_safetensors();
+  } else {
+    open_torch();
+  }
 }
 
 void WeightFile::open_safetensors() {
@@ -20,6 +29,17 @@ void WeightFile::open_safetensors() {
     tensors_.push_back({tensor.name, tensor.shape});
     sources_.push_back(tensor.name);
   }
+  note_wrapper();
+}
+
+void WeightFile::open_torch() {
+  for (const TorchFile::Tensor& tensor : file_.emplace<TorchFile>(path_).tensors()) {
+    tensors_.push_back({tensor.name, tensor.shape});
+  }
+  note_wrapper();
+}
+
+void WeightFile::note_wrapper() {
   std::vector<std::string> names;  // of weights
   for (const Tensor& tensor : tensors_) {
     if (!is_count_of_steps(tensor.name)) names.push_back(tensor.name);
@@ -60,9 +80,10 @@ void WeightFile::read_rows(std::size_t tensor, std::int64_t first, std::int64_t 
   if (const auto* keras = std::get_if<Hdf5File>(&file_)) {
     return keras->read_rows(*keras->find_dataset(sources_[tensor]), first, count, into);
   }
-  const auto& file = std::get<SafetensorsFile>(file_);
   const auto width = static_cast<std::int64_t>(into.size()) / std::max<std::int64_t>(count, 1);
-  file.read(sources_[tensor], static_cast<std::uint64_t>(first * width), into);
+  const auto begin = static_cast<std::uint64_t>(first * width);
+  if (const auto* torch = std::get_if<TorchFile>(&file_)) return torch->read(tensor, begin, into);
+  std::get<SafetensorsFile>(file_).read(sources_[tensor], begin, into);
 }
 
 }  // namespace millrace
