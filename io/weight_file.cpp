@@ -1,23 +1,27 @@
 #include <millrace/io/weight_file.h>
 
 #include <millrace/core/error.h>
+#include <millrace/io/detail/keras_archive.h>
 #include <millrace/io/detail/keras_layers.h>
 #include <millrace/io/detail/weight_kind.h>
 #include <millrace/io/tensor_names.h>
 
 #include <algorithm>
+#include <chrono>
 #include <string_view>
+#include <utility>
 
 namespace millrace {
 
 WeightFile::WeightFile(const std::filesystem::path& path) : path_(path) {
   using Form = detail::WeightForm;
-  const Form form = detail::form_of(RandomAccessFile(path));
+  const RandomAccessFile file(path);
+  const Form form = detail::form_of(file);
   if (form == Form::hdf5) {
-    open_keras();
+    open_keras(Hdf5File(path));
   } else if (form == Form::safetensors) {
     open_safetensors();
-  } else {
+  } else if (form == Form::pickle || !open_keras_archive(file)) {
     open_torch();
   }
 }
@@ -48,8 +52,21 @@ void WeightFile::note_wrapper() {
   wrapper_ = common_wrapper(names);
 }
 
-void WeightFile::open_keras() {
-  const Hdf5File& file = file_.emplace<Hdf5File>(path_);
+bool WeightFile::open_keras_archive(const RandomAccessFile& file) {
+  detail::KerasArchive archive;
+  try {
+    archive = detail::open_keras_archive(file);
+  } catch (const Error& error) {
+    throw Error(concat(path_.string(), ": ", error.what()));
+  }
+  if (archive.weights == nullptr) return false;
+  open_keras(Hdf5File(archive.weights->path(), std::chrono::minutes(1), path_));
+  is_channels_first_ = archive.is_channels_first;
+  return true;
+}
+
+void WeightFile::open_keras(Hdf5File opened) {
+  const Hdf5File& file = file_.emplace<Hdf5File>(std::move(opened));
   const detail::KerasLayers found = detail::keras_layers(file);
   is_in_order_ = found.is_in_order;
   is_channels_first_ = found.is_channels_first;

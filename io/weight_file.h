@@ -1,5 +1,5 @@
 #pragma once
-// A file of weights of any program: safetensors, PyTorch's .pth or Keras's HDF5,
+// A file of weights of any program: safetensors, PyTorch's .pth or Keras's .h5 and .keras,
 // distinguished by content. training/pretrained.h matches the tensors with a model.
 
 #include <millrace/core/shape.h>
@@ -73,7 +73,8 @@ class WeightFile {
   void open_safetensors();
   void open_torch();
   void note_wrapper();
-  void open_keras();
+  void open_keras(Hdf5File opened);
+  [[nodiscard]] bool open_keras_archive(const RandomAccessFile& file);
   [[nodiscard]] static std::int64_t rows_at_a_time(std::int64_t rows, std::int64_t width) noexcept;
   void read_rows(std::size_t tensor, std::int64_t first, std::int64_t count,
                  std::span<float> into) const;

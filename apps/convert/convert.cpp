@@ -106,10 +106,10 @@ int convert(const Arguments& arguments) {
       "tar: packs a folder of class folders into tar shards as in WebDataset, shuffled by a\n"
       "seed: OUT/train-000000.tar, ..., val-000000.tar or shard-000000.tar, and "
       "OUT/classnames.txt.\n"
-      "weights: turns weights of Keras (.h5, .weights.h5), PyTorch or Millrace into a safetensors\n"
-      "file with PyTorch's layouts, for VGG16 with torchvision's names. IN is a file, or vgg16 "
-      "and\n"
-      "vgg16-top as in 'train --weights'.");
+      "weights: turns weights of Keras (.h5, .keras), PyTorch (.pth) or Millrace into a safetensors\n"
+      "file with PyTorch's layouts, for VGG16 with torchvision's names. IN is a file, or a "
+      "name\n"
+      "as in 'train --weights'.");
   line.positional("form", form);
   line.positional("from", o.from);
   line.positional("to", o.to);

@@ -109,4 +109,8 @@ std::vector<std::string> zoo_help() {
   };
 }
 
+std::string zoo_keras_name(std::string_view spec, std::string_view layer) {
+  return spec.substr(0, spec.find(':')) == "vgg16" ? std::string(vgg16_keras_name(layer)) : "";
+}
+
 }  // namespace millrace::nn

@@ -23,4 +23,8 @@ namespace millrace::nn {
 /// A line a model, for --help.
 [[nodiscard]] std::vector<std::string> zoo_help();
 
+/// Keras's name of a layer with weights of the network `spec`; empty where Keras does not have the
+/// network, or the layer.
+[[nodiscard]] std::string zoo_keras_name(std::string_view spec, std::string_view layer);
+
 }  // namespace millrace::nn

@@ -200,7 +200,7 @@ TEST_CASE("archives that are not as torch.save writes them are told apart") {
   members[1].content = "big";
   CHECK_THAT(error_of_torch(zip_file(members)), Contains("its numbers are big-endian"));
   CHECK_THAT(error_of_torch(zip_file({{"x.npy", "x"}})),
-             Contains("a zip archive without data.pkl"));
+             Contains("a zip archive with neither data.pkl"));
   CHECK_THAT(error_of_torch("PK\x03\x04 a zip"), Contains("it ends early"));
 }
 

@@ -25,7 +25,7 @@ def network(folder):
 
 
 def checkpoint(state):
-    parameters = {f"module.{name}": torch.nn.Parameter(value) if value.is_floating_point() else value
+    parameters = {f"module.{name}": torch.nn.Parameter(value.clone()) if value.is_floating_point() else value
                   for name, value in state.items()}
     trained = [value for value in parameters.values() if isinstance(value, torch.nn.Parameter)]
     optimizer = torch.optim.SGD(trained, lr=0.1, momentum=0.9)
