@@ -29,8 +29,9 @@ void list_model(OptionList& options, ModelSpec& o) {
   const auto weights = [&o] { return has_weights(o); };
   options.topic("transfer", "Transfer learning");
   options("weights", o.weights, "FILE|RUN",
-          "start with these weights: Keras's .h5, safetensors of PyTorch or Millrace, a run "
-          "directory; vgg16 and vgg16-top are what 'scripts/fetch-weights' fetches")
+          "start with these weights: Keras's .h5 and .keras, PyTorch's .pth, safetensors of PyTorch "
+          "or Millrace, a run directory; names, as vgg16, are what 'scripts/fetch-weights' lists and "
+          "fetches")
       .of_model();
   list_ignored_layers(options, o.ignore_layers);
   list_flatten_order(options, o.flatten_order);
