@@ -22,8 +22,8 @@ class Executor;
 inline constexpr const char* kWhitening = "preprocessing.whitening";
 
 /// The order of the inputs of a saved dense layer after a flatten: Millrace's,
-/// [row][column][channel], or PyTorch's, [channel][row][column], so that PyTorch can use the file.
-/// Both can be loaded.
+/// [row][column][channel], or PyTorch's, [channel][row][column], so that PyTorch can use the file;
+/// tensors of networks of the zoo then have torchvision's names and shapes. Both can be loaded.
 enum class FlattenOrder { channels_last, channels_first };
 
 struct SavedModel {
