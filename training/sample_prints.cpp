@@ -161,8 +161,8 @@ DataRecord data_record_of(const std::string& text, const std::string& source) {
 }
 
 std::string count_in(const std::string& fingerprint) {
-  const std::string count = fingerprint.substr(0, fingerprint.find(' '));
-  return concat(count, ' ', count == "1" ? "sample" : "samples");
+  const std::string count = fingerprint.substr(0, fingerprint.rfind(','));
+  return count == "1 samples" ? "1 sample" : count;  // as fingerprints have always been written
 }
 
 }  // namespace millrace

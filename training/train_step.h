@@ -52,8 +52,8 @@ struct StepRecord {
 /// refused: throws Error.
 ///
 /// Throws Error for a batch whose source did not stamp its tag, or not as it must be: without its
-/// ends no epoch would be reported; and at the end of a phase that has seen no sample, since
-/// nothing was learnt or measured.
+/// ends no epoch would be reported; and at the end of a phase that has seen no sample, or of a
+/// validation in which no target is known, since nothing was learnt or measured.
 ///
 /// Stages that decide or change weights come directly after it, also on the engine's thread.
 class TrainStep {
