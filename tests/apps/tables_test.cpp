@@ -238,9 +238,9 @@ TEST_CASE("options of tables are checked, and are for tables alone") {
                 "train: --separator must be , ; | : or tab, not '##'");
   check_refused({"train", images, "--header", "no"}, 2, "--header is for tables, and");
   check_refused({"inspect", "data", images, "--separator", ";"}, 2, "--separator is for tables");
-  check_refused({"evaluate", photo, images, "--label-column", "2"}, 2, "--label-column is of");
-  check_refused({"predict", photo, images, "--label-column", "2"}, 2, "--label-column is of");
-  check_refused({"inspect", "model", photo, "--label-column", "2"}, 2, "--label-column is of");
+  check_refused({"evaluate", photo, images, "--label-column", "2"}, 2, "--label-column is for");
+  check_refused({"predict", photo, images, "--label-column", "2"}, 2, "--label-column is for");
+  check_refused({"inspect", "model", photo, "--label-column", "2"}, 2, "--label-column is for");
   check_refused({"train", table, "--label-column", "4"}, 1,
                 "t.csv:1: has no column 4 for --label-column; it has 3 columns");
   check_refused({"inspect", "data", table, "--label-column", "Y"}, 1,

@@ -4,6 +4,8 @@
 #include "io/tar_files.h"
 
 #include <sys/resource.h>
+#include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdlib>
 
@@ -16,6 +18,10 @@ using Strings = std::vector<std::string>;
 namespace {
 
 const fs::path kShards = MILLRACE_TEST_DATA "/io/tar";
+
+/// Bits of numbers-002.tgz without which Python's zlib gives the same bytes: codes that nothing
+/// uses.
+constexpr std::array<std::size_t, 6> kUnused{931, 938, 1043, 1127, 1225, 1316};
 
 }  // namespace
 
@@ -47,6 +53,7 @@ TEST_CASE("a compressed archive in which any bit is another one is refused, as g
   for (std::size_t bit = 0; bit < 8 * whole.size(); bit += 7) {
     // What says when, by whom and on which system it was packed changes nothing.
     if (bit / 8 >= 4 && bit / 8 < 10) continue;
+    if (std::find(kUnused.begin(), kUnused.end(), bit) != kUnused.end()) continue;
     INFO(bit);
     std::string flipped = whole;
     flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << bit % 8));
