@@ -4,8 +4,6 @@
 #include "io/tar_files.h"
 
 #include <sys/resource.h>
-#include <algorithm>
-#include <array>
 #include <csignal>
 #include <cstdlib>
 
@@ -19,9 +17,15 @@ namespace {
 
 const fs::path kShards = MILLRACE_TEST_DATA "/io/tar";
 
-/// Bits of numbers-002.tgz without which Python's zlib gives the same bytes: codes that nothing
-/// uses.
-constexpr std::array<std::size_t, 6> kUnused{931, 938, 1043, 1127, 1225, 1316};
+/// What zlib's own reader of files gives up to an error.
+std::string unpacked(const fs::path& path) {
+  const gzFile file = ::gzopen(path.c_str(), "rb");
+  std::string bytes(20'000, '\0');
+  const int n = ::gzread(file, bytes.data(), static_cast<unsigned>(bytes.size()));
+  const bool is_whole = ::gzclose(file) == Z_OK && n >= 0;
+  bytes.resize(is_whole ? static_cast<std::size_t>(n) : 0);
+  return bytes;
+}
 
 }  // namespace
 
@@ -50,14 +54,21 @@ TEST_CASE(
 TEST_CASE("a compressed archive in which any bit is another one is refused, as gzip -t does") {
   const Scratch scratch;
   const std::string whole = text_of(kShards / "numbers-002.tgz");
+  const std::string archive = unpacked(kShards / "numbers-002.tgz");
+  REQUIRE(archive.size() == 10240);
+  int refused = 0;
   for (std::size_t bit = 0; bit < 8 * whole.size(); bit += 7) {
     // What says when, by whom and on which system it was packed changes nothing.
     if (bit / 8 >= 4 && bit / 8 < 10) continue;
-    if (std::find(kUnused.begin(), kUnused.end(), bit) != kUnused.end()) continue;
     INFO(bit);
     std::string flipped = whole;
     flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << bit % 8));
     const fs::path shard = scratch.write("flipped.tgz", flipped);
+    if (unpacked(shard) == archive) {  // another way to write the same
+      CHECK(open_shards({shard}).size() == 3);
+      continue;
+    }
+    ++refused;
     CHECK_THAT(refusal(scratch, shard), Contains("flipped.tgz: ") && Contains("get it again"));
     // What seems to end early is read as far as it goes; all else is not read.
     (void)error_of([&] {
@@ -65,6 +76,7 @@ TEST_CASE("a compressed archive in which any bit is another one is refused, as g
       CHECK(data.left_out().loses_images());
     });
   }
+  CHECK(refused > 180);
   std::string sum = whole;
   sum[sum.size() - 8] = static_cast<char>(sum[sum.size() - 8] ^ 1);
   CHECK(refusal(scratch, scratch.write("sum.tgz", sum)) ==
