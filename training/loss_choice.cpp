@@ -63,7 +63,8 @@ void check_monitor(std::optional<nn::Loss> loss, const std::string& monitor,
                             "loss, val_loss or val_binary_accuracy"));
   }
   throw UsageError(concat("--monitor ", monitor, ": ", nn::loss_info(meant_loss(loss, model)).name,
-                          " is of numbers, and counts no right answers; watch loss or val_loss"));
+                          " is of numbers, and counts no right answers; watch loss or val_loss",
+                          model.targets.empty() ? "" : ", or a measure such as val_r2 or val_mae"));
 }
 
 std::optional<nn::Loss> evaluated_loss(std::optional<nn::Loss> asked, const nn::Model& model) {
