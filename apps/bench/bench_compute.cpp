@@ -6,6 +6,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/core/number_text.h>
+#include <millrace/core/plural.h>
 #include <millrace/io/watch.h>
 #include <millrace/pipeline/interrupt.h>
 #include <millrace/training/find_model.h>
@@ -194,7 +195,8 @@ int bench_compute(const std::vector<std::string>& arguments) {
   }
   if (o.prints_text()) {
     std::cout << "model '" << model.name << "', input " << model.input << ", "
-              << output_width(model) << " outputs; " << cpu_name() << '\n';
+              << output_width(model) << ' ' << plural(output_width(model), "output") << "; "
+              << cpu_name() << '\n';
     for (std::size_t d = 0; d < devices.size(); ++d) {
       if (!sweeps[d].empty()) print_sweep(devices[d], sweeps[d]);
     }
