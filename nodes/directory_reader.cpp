@@ -1,5 +1,6 @@
 #include <millrace/nodes/directory_reader.h>
 
+#include <millrace/core/plural.h>
 #include <millrace/core/random.h>
 #include <millrace/nodes/shard_order.h>
 
@@ -65,8 +66,8 @@ DirectoryReader::DirectoryReader(std::shared_ptr<const SampleSet> training,
                                  : batches_of(samples, options_.batch);
   if (pass == 0 && options_.steps_per_epoch == 0) {
     throw Error(concat("there is nothing to train on: ", samples,
-                       " samples do not fill a batch of ", options_.batch,
-                       ", and the last batch is dropped"));
+                       plural(samples, " sample does", " samples do"), " not fill a batch of ",
+                       options_.batch, ", and the last batch is dropped"));
   }
   training_steps_ = limited(options_.steps_per_epoch == 0 ? pass : options_.steps_per_epoch,
                             options_.limit_batches);

@@ -63,7 +63,8 @@ void check_monitor(std::optional<nn::Loss> loss, const std::string& monitor,
                             "loss, val_loss or val_binary_accuracy"));
   }
   throw UsageError(concat("--monitor ", monitor, ": ", nn::loss_info(meant_loss(loss, model)).name,
-                          " is for numbers, and counts no right answers; watch loss or val_loss"));
+                          " is for numbers, and counts no right answers; watch loss or val_loss",
+                          model.targets.empty() ? "" : ", or a measure such as val_r2 or val_mae"));
 }
 
 void check_label_smoothing(double smoothing, std::optional<nn::Loss> loss, const nn::Model& model) {

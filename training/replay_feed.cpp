@@ -57,7 +57,8 @@ Stream<Lease<HostBatch>> ReplayFeed::add(Pipeline& p, const FeedStart& from) con
 }
 
 std::string ReplayFeed::describe() const {
-  return concat("the first ", kept_->size(), ' ', plural(kept_->size(), "batch", "batches"),
+  const std::size_t count = kept_->size();
+  return concat("the first ", count == 1 ? "batch" : concat(count, " batches"),
                 ", again and again");
 }
 

@@ -119,8 +119,12 @@ void check_fit(const nn::Model& model, const std::string& file, const Shape& inp
                const Dataset& training, bool learns_input) {
   const auto refuse = [&](const auto&... what) { throw UsageError(concat(file, ": ", what...)); };
   if (model.input != input) {
+    const bool are_tables = model.input.rank() == 1 && input.rank() == 1;
+    const bool are_images = model.input.rank() == 3 && input.rank() == 3;
     refuse("the model's input is ", model.input, ", the samples are ", input,
-           "; see --size and --channels");
+           are_images   ? "; see --size and --channels"
+           : are_tables ? "; give it a table with as many columns of features"
+                        : ", and one of them is an image and the other a row of numbers");
   }
   if (learns_input) return;
   if (!training.targets().empty()) {

@@ -75,7 +75,7 @@ void list_training(OptionList& options, TrainSpec& spec) {
           "N full batches an epoch from an endless shuffled stream; 0: an epoch is one pass")
       .keeps();
   options("loss", spec.loss, "NAME", loss_help())
-      .by_default("the cross-entropy of the model's last layer");
+      .by_default("the cross-entropy of the model's last layer; of numbers, mean_squared_error");
   list_optimizer(options, o);
   options.find("optimizer").option->keeps();
   options("learning-rate", o.learning_rate, "X", "learning rate of the optimizer", above(0))
