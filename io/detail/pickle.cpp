@@ -163,6 +163,7 @@ class Machine {
   void keep(std::uint64_t place) {
     (void)top();
     memo_[place] = stack_.back();
+    if (memo_.size() > Pickle::kMostObjects) is_too_large();
   }
 
   void recall(std::uint64_t place) {
