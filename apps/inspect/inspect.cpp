@@ -40,8 +40,9 @@ void list(CommandLine& line, InspectOptions& o) {
        "side by side with this one: parameters, FLOPs, memory, measured steps");
   line("batch", o.batch, "N", "samples of a training step", at_least(1));
   list_optimizer(line, o.optimizer);
-  line("input", o.input, "HxWxC|F", "of a model that is named: cnn, mlp:500, ...");
-  line("outputs", o.outputs, "K", "of a model that is named", at_least(0));
+  line("input", o.input, "HxWxC|F", "of a model that is named: cnn, mlp:500, ...")
+      .by_default("with --against that of the other one, where that is a file");
+  line("outputs", o.outputs, "K", "of a model that is named", at_least(0)).by_default("likewise");
   line("dot", o.dot, "",
        "print the graph of layers for Graphviz: ... --dot | dot -Tsvg > MODEL.svg");
 }

@@ -68,6 +68,24 @@ void list_flatten_order(OptionList& options, std::optional<FlattenOrder>& order)
       .by_default("channels_first");
 }
 
+void list_request(OptionList& options, ModelRequest& o) {
+  options.topic("weights", "Weights for a model by its name");
+  options("weights", o.model.weights, "FILE|RUN",
+          "MODEL is a name such as vgg16, or a JSON file, and these are its weights: Keras's .h5, "
+          "safetensors of PyTorch or Millrace; vgg16-top is what 'scripts/fetch-weights' fetches");
+  options("size", o.size, "N|HxW", "height and width of the model's input")
+      .by_default("that of the file, else 224, else the one that the weights fit");
+  options("preprocessing", o.preprocessing, "NAME",
+          "that of a family of pretrained weights: caffe (Keras's VGG16), tf, torch, rescale")
+      .by_default("that of the file, else rescale");
+  list_ignored_layers(options, o.model.ignore_layers);
+  list_flatten_order(options, o.model.flatten_order);
+  for (const char* name : {"size", "preprocessing", "ignore-layers", "flatten-order"}) {
+    options.find(name).option->needs("--weights FILE, which it is about",
+                                     [&o] { return !o.model.weights.empty(); });
+  }
+}
+
 void list_pruning(OptionList& options, PruningSpec& o) {
   const auto is_on = [&o] { return o.kind.has_value(); };
   const auto is_polynomial = [&o] { return o.kind == nn::PruneKind::polynomial; };
