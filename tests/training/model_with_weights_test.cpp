@@ -153,7 +153,7 @@ TEST_CASE("what cannot be a model with weights is refused with what to do") {
           "has its own weights");
   // Features alone, as files without their top are.
   SavedModel features = saved;
-  features.model.layers.resize(6);
+  features.model.layers.erase(features.model.layers.begin() + 6, features.model.layers.end());
   const std::string base = write_tensors(scratch / "base.safetensors", features);
   refused(
       {.model = {.name = kSmall, .weights = base}},
