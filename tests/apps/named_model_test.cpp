@@ -118,7 +118,8 @@ TEST_CASE("a name without weights, and weights that do not go with it, are refus
   check_refused({"predict", "vgg16", image, "--weights", same.weights}, 1,
                 "weights of another model");
   check_refused({"predict", same.file, image, "--weights", same.weights}, 2, "has its own weights");
-  check_refused({"predict", same.file, image, "--size", "32"}, 2, "needs --weights FILE");
+  check_refused({"predict", same.file, image, "--size", "32"}, 2,
+                "--size has no effect without --weights FILE");
   // More classes than the model has outputs, and classes that nothing gives a name to.
   check_refused({"evaluate", kName, data, "--weights", same.weights, "--flatten-order", kOrder,
                  "--quiet", "--json"},
