@@ -186,7 +186,7 @@ bool DirectoryReader::next(HostBatch& batch) {
   const Dataset& data = *training_->dataset;
   const std::size_t told = data.targets().empty() ? data.classes().size() : data.targets().size();
   MILLRACE_CHECK(batch.target_width == 0 || batch.target_width == static_cast<std::int64_t>(told),
-                 "targets of ", batch.target_width, " numbers do not tell ", told,
+                 "targets of ", batch.target_width, " numbers do not fit ", told,
                  data.targets().empty() ? " classes" : " targets");
   const ReaderPosition at = next_;
   const bool is_training = at.phase == Phase::training;

@@ -27,8 +27,8 @@ void check_fit(const nn::Model& model, const Dataset& dataset, const std::string
   const Shape natural = dataset.natural_shape();
   const bool is_table = dataset.dtype() == DType::f32;
   if (is_table ? natural != model.input : model.input.rank() != 3) {
-    throw Error(concat(data, ": holds ", is_table ? concat("rows of ", natural) : "images",
-                       ", the input of the model is ", model.input));
+    throw Error(concat(data, ": holds ", kind_of_samples(natural), ", and the model takes ",
+                       kind_of_samples(model.input)));
   }
 }
 
@@ -172,8 +172,9 @@ void check_held_out(const EvaluationData& result, const RunData& run,
   const char* const what = difference(result.samples, classes, run.record.validation);
   if (what == nullptr) return;
   throw Error(concat(result.data, ": is not the data of ", run.run.string(), " any more (then ",
-                     count_in(run.record.validation.samples), ", now ", result.samples.size(),
-                     " samples", what, "), so which samples were held out is unknown"));
+                     count_in(run.record.validation.samples), ", now ", result.samples.size(), ' ',
+                     plural(result.samples.size(), "sample"), what,
+                     "), so which samples were held out is unknown"));
 }
 
 bool is_training_data(const RunData& run, const DataPart& part) {

@@ -178,7 +178,7 @@ std::string take_preprocessing(const std::string& command, const ModelRequest& r
   if (!is_json || own == nn::Preprocessing{}) own.exif_orientation = is_image;
   if (!request.preprocessing.empty()) {
     if (!is_image) {
-      throw UsageError(concat(command, ": --preprocessing is of images; leave it out"));
+      throw UsageError(concat(command, ": --preprocessing is for images; leave it out"));
     }
     own = nn::with_reading_of(own, nn::preprocessing_named(request.preprocessing, model.input[-1]));
     return "as asked";
@@ -193,8 +193,11 @@ std::string take_preprocessing(const std::string& command, const ModelRequest& r
          "it";
 }
 
-/// The names and the form of tables that a model of ours in the file has.
-void take_names(const Weights& weights, nn::Model& model) {
+/// The names that go with a published file, or those and the form of tables that a model of ours in
+/// the file has.
+void take_names(const Pretrained& known, const Weights& weights, nn::Model& model) {
+  const auto width = static_cast<std::int64_t>(known.classes().size());
+  if (width > 0 && width == output_width(model)) model.classes = known.classes();
   if (!weights.model() || output_width(*weights.model()) != output_width(model)) return;
   model.classes = weights.model()->classes;
   model.targets = weights.model()->targets;
@@ -230,7 +233,7 @@ ModelWithWeights with_weights(const std::string& command, const ModelRequest& re
   weights.load(result.saved.parameters);
   const std::string how =
       take_preprocessing(command, request, weights, file.model().has_value(), model);
-  if (model.classes.empty() && model.targets.empty()) take_names(file, model);
+  if (model.classes.empty() && model.targets.empty()) take_names(weights, file, model);
   nn::validate(model);
   result.notes = {concat("weights of ", weights.report()),
                   concat("input ", model.input, " (", fitted.why, "), ",

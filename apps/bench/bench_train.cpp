@@ -54,7 +54,8 @@ TrainingData open_samples(const BenchOptions& o, std::stop_token stop) {
     }
     data.training =
         SampleSet::all(std::make_shared<SyntheticDataset>(sample, o.samples, o.classes, o.seed));
-    data.description = concat(o.samples, " synthetic samples of ", sample);
+    data.description =
+        concat(o.samples, " synthetic ", plural(o.samples, "sample"), " of ", sample);
     return data;
   }
   const Show show = o.prints_text() ? how_to_show(false) : Show::nothing;
@@ -178,7 +179,7 @@ int bench_train(const std::vector<std::string>& arguments) {
   CommandLine line(
       "bench train", "bench train [DATA] [OPTIONS]",
       "Times epochs of the whole training pipeline and of its loading half alone, in turn. "
-      "Without DATA it reads\nrandom samples, which cost nothing to decode.");
+      "Without DATA it reads random samples, which cost nothing to decode.");
   list(line, o);
   if (!line.parse(arguments)) return 0;
   check_and_choose("bench train", o);

@@ -200,12 +200,12 @@ int evaluate(const Arguments& arguments) {
   EvaluateOptions options;
   CommandLine line(
       "evaluate", "evaluate MODEL [--weights FILE] [DATA] [OPTIONS]",
-      "Measures loss, accuracy and the figures of each class, or target, of a trained model. "
-      "MODEL is a\nmodel.safetensors or "
-      "a run directory; DATA is what 'millrace train' takes, with the same\nclasses; it "
-      "may lack images of some. Images are\nresized and scaled as in training. "
-      "With --quiet or --json, what was left out of folders is counted\non standard "
-      "error.");
+      "Measures the loss of a trained model and its accuracy and figures of each class, or the "
+      "errors of each target. MODEL is a model.safetensors or a run directory, or with "
+      "--weights a name such as vgg16; DATA is what "
+      "'millrace train' takes, with the same classes or targets, though it may lack samples of "
+      "some classes. Images are resized and scaled as in training. With --quiet or --json, what "
+      "was left out of folders is counted on standard error.");
   list(line, options);
   if (!line.parse(arguments)) return 0;
   check(options);

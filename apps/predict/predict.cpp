@@ -47,7 +47,7 @@ struct PredictOptions {
 
 void list(CommandLine& line, PredictOptions& o) {
   line.positional("model", o.request.model.name);
-  line.positional_many("path", o.paths);
+  line.positional_many(o.paths);
   line.topic("output", "Output");
   line("top", o.top, "K", "the K likeliest classes of each image or row", at_least(1));
   line("json", o.json, "",
@@ -176,7 +176,7 @@ void open_asked(Prediction& t, const PredictOptions& o) {
   check_outputs(t.saved.model, name);
   if (!t.saved.model.targets.empty() && o.top != 1) {
     throw UsageError(
-        concat("predict: --top is of classes, and ", name, " gives targets; leave it out"));
+        concat("predict: --top is for classes, and ", name, " gives targets; leave it out"));
   }
   for (const std::string& note : opened.notes) print_note(note, Show::nothing);
 }
@@ -216,14 +216,14 @@ int predict(const Arguments& arguments) {
   PredictOptions options;
   CommandLine line(
       "predict", "predict MODEL [--weights FILE] PATH... [OPTIONS]",
-      "Prints path, class and probability of each image, or each target by its name, a line an "
-      "image. MODEL is\na model.safetensors or a run directory, or with --weights a name such as "
-      "vgg16. A PATH is an image, a folder (with "
-      "all below it, links followed), a tar shard or a\npattern in quotes. Images that cannot be "
-      "read are named on standard error; the exit status is then 1. What else\nis "
-      "left out of folders is counted there in one line, by reason. For a model of "
-      "tables a PATH is a\ntable; it may lack the column of the label, and its rows "
-      "are numbered from 0, the header not counted.");
+      "Prints a line for each image: its path, then class and probability, or the name and value "
+      "of each target. MODEL is a model.safetensors or a run directory, or with --weights a "
+      "name such as vgg16. A PATH is an image, a "
+      "folder (with all below it, following links), a tar shard or, in quotes, a pattern of "
+      "shards. Images that cannot be read are named on standard error; the exit status is then 1. "
+      "What else is left out of folders is counted there in one line, by reason.\n"
+      "For a model of tables a PATH is a table, of which each row is a line. It needs no columns "
+      "of labels or targets; rows are numbered from 0, without the header.");
   list(line, options);
   if (!line.parse(arguments)) return 0;
   check(options);

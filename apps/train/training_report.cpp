@@ -6,6 +6,7 @@
 
 #include <millrace/core/json_text.h>
 #include <millrace/core/number_text.h>
+#include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
 #include <millrace/nn/preprocessing.h>
 #include <millrace/training/find_model.h>
@@ -55,8 +56,8 @@ void print_choices(const Training& t) {
             << with_commas(count) << " parameters\n"
             << "input       " << nn::describe(t.model.preprocessing) << '\n'
             << describe_transfer(t.pretrained.get(), t.model) << describe_new_weights(t)
-            << "training    " << o.epochs << " epochs, batch " << o.batch
-            << (o.accumulate > 1 ? concat(" x ", o.accumulate) : "")
+            << "training    " << o.epochs << ' ' << plural(o.epochs, "epoch") << ", batch "
+            << o.batch << (o.accumulate > 1 ? concat(" x ", o.accumulate) : "")
             << (o.loss ? concat(", ", nn::loss_info(*o.loss).option) : std::string()) << ", "
             << nn::to_string(o.optimizer.kind) << ", learning rate "
             << nn::learning_rate(o.optimizer) << describe_schedule(o)

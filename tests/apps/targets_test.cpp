@@ -14,15 +14,19 @@ using Catch::Contains;
 
 namespace {
 
-/// Rows of "a,b,sum,more,less": numbers, and two labels. The cells of every fifth row are empty in
-/// two of the targets.
-std::string rows(int count) {
+/// Rows of "a,b,sum,more,less": numbers, and two labels. Every fifth row has no value in column
+/// `gaps`.
+std::string rows(int count, std::string_view gaps) {
   std::string text = "a,b,sum,more,less\n";
   for (int i = 0; i < count; ++i) {
     const int a = i * 7 % 10, b = i * 3 % 8;
-    const bool is_known = i % 5 != 4;
-    text += concat(a, ',', b, ',', is_known ? std::to_string(a + b) : "", ',', a > b ? 1 : 0, ',',
-                   is_known ? (a < b ? "1" : "0") : "NA", '\n');
+    const bool has_gap = i % 5 == 4;
+    text += concat(a, ',', b, ',', has_gap && gaps == "sum" ? "" : std::to_string(a + b), ',',
+                   a > b ? 1 : 0, ',',
+                   has_gap && gaps == "less" ? "NA"
+                   : a < b                   ? "1"
+                                             : "0",
+                   '\n');
   }
   return text;
 }
@@ -49,7 +53,7 @@ fs::path save_sums(const fs::path& path) {
 
 TEST_CASE("train with --targets tells of errors and not of accuracy") {
   const Scratch scratch;
-  const auto data = scratch.write("t.csv", rows(80));
+  const auto data = scratch.write("t.csv", rows(80, "sum"));
   const Outcome outcome = trained(data, scratch / "run",
                                   with(kSteps, {"--targets", "sum,more", "--monitor", "val_r2"}));
   CHECK_THAT(outcome.out, Contains("80 rows with 2 targets: sum, more"));
@@ -69,7 +73,7 @@ TEST_CASE("train with --targets tells of errors and not of accuracy") {
 
 TEST_CASE("train with --targets of zeros and ones learns several labels") {
   const Scratch scratch;
-  const auto data = scratch.write("t.csv", rows(200));
+  const auto data = scratch.write("t.csv", rows(200, "less"));
   const Outcome outcome =
       trained(data, scratch / "run",
               {"--targets", "more,less", "--model", "mlp:16", "--epochs", "40", "--batch", "16",
@@ -135,7 +139,7 @@ TEST_CASE("predict prints the outputs by the names of the targets") {
   // Targets that stand in the table are not looked at.
   const std::string full = scratch.write("f.csv", "a,b,p,q\n2,1,?,x\n").string();
   CHECK(run({"predict", model, full}).out == full + " #0\tp\t4\tq\t0.5\n");
-  check_refused({"predict", model, file, "--top", "2"}, 2, "--top is of classes, and");
+  check_refused({"predict", model, file, "--top", "2"}, 2, "--top is for classes, and");
 }
 
 TEST_CASE("inspect tells width, range and unknown share of targets") {
@@ -163,7 +167,7 @@ TEST_CASE("inspect tells width, range and unknown share of targets") {
 TEST_CASE("what has no targets is refused where --targets is said, and a model that has some too") {
   const Scratch scratch;
   const auto model = save_sums(scratch / "m.safetensors").string();
-  const auto data = scratch.write("t.csv", rows(20));
+  const auto data = scratch.write("t.csv", rows(20, "sum"));
   check_refused(
       {"train", data.string(), "--targets", "cost", "--run-dir", (scratch / "r").string()}, 1,
       "has no column 'cost' for --targets");
@@ -175,7 +179,7 @@ TEST_CASE("what has no targets is refused where --targets is said, and a model t
                 "the model gives targets, p, q, and the data have classes");
   check_refused(
       {"train", "generated:100x4x4x1:2", "--targets", "a", "--run-dir", (scratch / "r").string()},
-      2, "--targets is of tables");
+      2, "--targets is for tables");
   const auto difference = save_difference(scratch / "d.safetensors", {.columns = {"a", "b"}});
   check_refused({"evaluate", difference.string(), data.string(), "--targets", "sum"}, 1,
                 "gives classes");
@@ -184,7 +188,7 @@ TEST_CASE("what has no targets is refused where --targets is said, and a model t
 
 TEST_CASE("a run with unknown targets goes on to the bits of the run that did not stop") {
   const Scratch scratch;
-  const auto data = scratch.write("t.csv", rows(60));
+  const auto data = scratch.write("t.csv", rows(60, "sum"));
   const Arguments more{"--targets", "sum,less", "--model", "mlp:8", "--batch", "8"};
   (void)trained(data, scratch / "whole", with(more, {"--epochs", "4"}));
   (void)trained(data, scratch / "run", with(more, {"--epochs", "2"}));
@@ -193,5 +197,5 @@ TEST_CASE("a run with unknown targets goes on to the bits of the run that did no
   CHECK(on.status == 0);
   CHECK(figures(scratch / "run") == figures(scratch / "whole"));
   check_refused({"train", "--resume", (scratch / "run").string(), "--targets", "sum,more"}, 1,
-                "the run was begun with --targets sum,less");
+                "the run was started with --targets sum,less");
 }

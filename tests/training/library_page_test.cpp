@@ -115,7 +115,7 @@ double train_in_a_graph(const std::shared_ptr<const Dataset>& data, const nn::Mo
   auto copied = p.then(p.with(batches, "slot", device), "copy", CopyToDevice(engine));
   auto inputs = p.then(copied, "cast", Cast(model.preprocessing, model.input));
 
-  // Steps, and who hears of them.
+  // Steps, and what watches them.
   auto steps = p.then(inputs, {.name = "train", .on = On::engine}, TrainStep(executor));
   double accuracy = 0;
   p.sink(steps, {.name = "log", .on = On::blocking},
@@ -136,7 +136,7 @@ Generator<Point> made_up(Phase phase, std::uint32_t pass) {
   const bool is_training = phase == Phase::training;
   Random random(is_training ? 1 : 2, is_training ? pass : 0, 0, Purpose::user);
   const auto place = [&] { return static_cast<float>(random.uniform(-1, 1)); };
-  for (int i = is_training ? 320 : 64; i > 0; --i) co_yield Point{place(), place()};
+  for (int i = 0, n = is_training ? 320 : 64; i < n; ++i) co_yield Point{place(), place()};
 }
 
 void write_point(const Point& point, Row row) {
