@@ -4,6 +4,7 @@
 #include <millrace/nodes/decode_into.h>
 #include <millrace/training/class_weights.h>
 #include <millrace/training/defined_measures.h>
+#include <millrace/training/few_samples.h>
 #include <millrace/training/find_model.h>
 #include <millrace/training/image_preprocessing.h>
 #include <millrace/training/loss_choice.h>
@@ -164,6 +165,10 @@ Training prepare_training(TrainSpec asked, TrainingData data,
   if (t.model.input.rank() != 3 && !spec.augmentation.is_identity()) {
     throw UsageError(
         "augmentation changes images, and DATA holds rows of numbers; leave its options out");
+  }
+  if (t.resumed == nullptr) {
+    const std::string advice = advice_for_few(spec, t.data, t.model);
+    if (!advice.empty()) options.watch.note(advice);
   }
   (void)class_weights(spec.labels.class_weight, t.data.training);  // before anything takes long
   fit(spec, keeps_model ? t.resumed.get() : nullptr, options.watch, t);

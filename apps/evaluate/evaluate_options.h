@@ -13,7 +13,8 @@
 namespace millrace::apps {
 
 struct EvaluateOptions {
-  std::string model, data, part;
+  ModelRequest request;
+  std::string data, part;
   bool held_out = false;
   std::vector<std::string> class_names;
   std::optional<std::int64_t> asked_batch;  ///< --batch

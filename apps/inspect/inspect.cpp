@@ -41,8 +41,10 @@ void list(CommandLine& line, InspectOptions& o) {
   line("batch", o.batch, "N", "samples of a training step", at_least(1));
   list_optimizer(line, o.optimizer);
   line("input", o.input, "HxWxC|F",
-       "shape of a sample, for a model given by its name: cnn, mlp:500, ...");
-  line("outputs", o.outputs, "K", "number of outputs, for a model given by its name", at_least(0));
+       "shape of a sample, for a model given by its name: cnn, mlp:500, ...")
+      .by_default("with --against that of the other one, where that is a file");
+  line("outputs", o.outputs, "K", "number of outputs, for a model given by its name", at_least(0))
+      .by_default("likewise");
   line("dot", o.dot, "",
        "print the graph of layers for Graphviz: ... --dot | dot -Tsvg > MODEL.svg");
 }

@@ -244,6 +244,33 @@ TEST_CASE("inspect puts two models side by side") {
   check_refused({"inspect", "devices", "--against", "cnn"}, 2, "--against compares models");
 }
 
+TEST_CASE("inspect gives a name the input and the outputs of the model that it is compared with") {
+  const Scratch scratch;
+  const std::string model = save_brightness_model(scratch / "model.safetensors").string();
+  for (const auto& [one, other] :
+       {std::pair(model, std::string("mlp:5")), std::pair(std::string("mlp:5"), model)}) {
+    const Outcome outcome = run({"inspect", "model", one, "--against", other, "--batch", "4"});
+    INFO(outcome.err);
+    REQUIRE(outcome.status == 0);
+    CHECK(holds(outcome.out, "16x16x3"));
+    CHECK(holds(outcome.out, "3,851"));  // 768 * 5 + 5 + 5 + 1
+  }
+  check_refused({"inspect", "mlp:5", "--against", "mlp:6"}, 2, "needs --input HxWxC");
+}
+
+TEST_CASE("train tells who has few photographs what does better, unless there are weights") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "photos", {"cats", "dogs"}, 3, 70);
+  const Arguments quick{"--epochs", "1", "--model", "mlp:2"};
+  const Outcome alone = trained(data, scratch / "run", quick);
+  CHECK(holds(alone.out, "images are few to learn from alone"));
+  CHECK(holds(alone.out, "millrace train " + data.string() + " --recipe vgg16-transfer.ini"));
+  const Outcome further =
+      trained(data, scratch / "more",
+              {"--epochs", "1", "--weights", (scratch / "run/model.safetensors").string()});
+  CHECK_FALSE(holds(further.out, "are few"));
+}
+
 TEST_CASE("fetching weights that do not come, or are not the published ones, leaves nothing") {
   const Scratch scratch;
   scratch.write("mirror/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", "not weights");

@@ -234,3 +234,52 @@ TEST_CASE("An algorithm whose scratch does not fit the memory is no candidate") 
   options.memory_limit = nn::total(free->memory());
   CHECK(winograds(*cpu::make_engine(options)->compile(model, kFour)) == winograds(*free));
 }
+
+TEST_CASE("For a few steps nothing is timed, and without kept times all of a model is direct") {
+  const test::Scratch scratch;
+  const fs::path file = scratch / "timings.json";
+  const nn::Model model = convnet();
+  int timed = 0;
+  cpu::EngineOptions options = fastest(file);
+  options.on_timing = [&timed](std::uint64_t) { ++timed; };
+  const auto compiled = [&](std::optional<std::uint64_t> steps) {
+    return cpu::make_engine(options)->compile(
+        model, {.batch = 4, .other_batches = {3}, .training = false, .steps = steps});
+  };
+  const auto direct =
+      implementations(*cpu::make_engine({.threads = 1})
+                           ->compile(model, {.batch = 4, .other_batches = {3}, .training = false}));
+  CHECK(implementations(*compiled(1)) == direct);
+  CHECK(implementations(*compiled(15)) == direct);
+  CHECK(timed == 0);
+  CHECK_FALSE(fs::exists(file));
+
+  // Many steps are worth it, and later a few use what was found.
+  const auto many = implementations(*compiled(16));
+  CHECK(timed >= 1);
+  timed = 0;
+  CHECK(implementations(*compiled(1)) == many);
+  CHECK(implementations(*compiled(std::nullopt)) == many);
+  CHECK(timed == 0);
+
+  // Where one operation is not known, none is taken by the times of others.
+  json content = json::parse(rated(read_json(file), 0.5));
+  for (json& operations : content["timings"]) {
+    REQUIRE(operations.size() >= 2);
+    operations.erase(operations.begin());
+  }
+  write_text(file, content.dump());
+  CHECK(implementations(*compiled(1)) == direct);
+  CHECK(timed == 0);
+}
+
+TEST_CASE("Kept times decide for a few steps as they do for many") {
+  const test::Scratch scratch;
+  const fs::path file = scratch / "timings.json";
+  const cpu::EngineOptions options = fastest(file);
+  if (!test::has_winograd(options)) return no_choice();
+  write_text(file, rated(all_met(file, options, {0.5}), 0.5));
+  const auto few =
+      cpu::make_engine(options)->compile(convnet(), {.batch = 4, .training = false, .steps = 1});
+  CHECK(winograds(*few) >= 1);
+}

@@ -28,10 +28,11 @@ void list_model(OptionList& options, ModelSpec& o) {
       .of_model();
   const auto weights = [&o] { return has_weights(o); };
   options.topic("transfer", "Transfer learning");
-  options("weights", o.weights, "FILE|RUN",
-          "start with these weights: Keras's .h5 and .keras, PyTorch's .pth, safetensors of PyTorch "
-          "or Millrace, a run directory; names, as vgg16, are what 'scripts/fetch-weights' lists and "
-          "fetches")
+  options(
+      "weights", o.weights, "FILE|RUN",
+      "start with these weights: Keras's .h5 and .keras, PyTorch's .pth, safetensors of PyTorch "
+      "or Millrace, a run directory; names, as vgg16, are what 'scripts/fetch-weights' lists and "
+      "fetches")
       .of_model();
   list_ignored_layers(options, o.ignore_layers);
   list_flatten_order(options, o.flatten_order);
@@ -70,6 +71,26 @@ void list_flatten_order(OptionList& options, std::optional<FlattenOrder>& order)
           "order of the inputs after a flatten in a file of PyTorch: channels_first (as PyTorch "
           "flattens images) or channels_last (as Millrace and Keras do)")
       .by_default("channels_first");
+}
+
+void list_request(OptionList& options, ModelRequest& o) {
+  options.topic("weights", "Weights for a model by its name");
+  options(
+      "weights", o.model.weights, "FILE|RUN",
+      "MODEL is a name such as vgg16, or a JSON file, and these are its weights: Keras's .h5 and "
+      ".keras, PyTorch's .pth, safetensors of PyTorch or Millrace; names, as resnet18, are what "
+      "'scripts/fetch-weights' lists and fetches");
+  options("size", o.size, "N|HxW", "height and width of the model's input")
+      .by_default("that of the file, else 224, else the one that the weights fit");
+  options("preprocessing", o.preprocessing, "NAME",
+          "that of a family of pretrained weights: caffe (Keras's VGG16), tf, torch, rescale")
+      .by_default("that of the file, else rescale");
+  list_ignored_layers(options, o.model.ignore_layers);
+  list_flatten_order(options, o.model.flatten_order);
+  for (const char* name : {"size", "preprocessing", "ignore-layers", "flatten-order"}) {
+    options.find(name).option->needs("--weights FILE, which it is about",
+                                     [&o] { return !o.model.weights.empty(); });
+  }
 }
 
 void list_pruning(OptionList& options, PruningSpec& o) {
