@@ -69,8 +69,7 @@ Trained trained(TrainingSession session) {
 }
 
 std::uint8_t pixel(int sample, std::size_t i) {
-  return static_cast<std::uint8_t>((sample * 37 + static_cast<int>(i) * 11 * (sample % 3 + 1)) %
-                                   256);
+  return static_cast<std::uint8_t>(sample * 37 + static_cast<int>(i) * 11 * (sample % 3 + 1));
 }
 
 void write_pixels(int sample, Row row) {
