@@ -126,7 +126,7 @@ TEST_CASE("a name without weights, and weights that do not go with it, are refus
                 1, "the model has 3 outputs, the data 4 classes");
   const std::string three = write_classes(scratch / "three", {"a", "b", "c"}, 2).string();
   check_refused({"evaluate", kName, three, "--weights", same.weights, "--flatten-order", kOrder}, 1,
-                "say what the numbers 0, 1, ... are called: --class-names");
+                "say in train or evaluate what the numbers 0, 1, ... are called: --class-names");
   check_refused({"predict", kName, image, "--weights", same.weights, "--flatten-order", kOrder,
                  "--class-names", "a,b"},
                 2, "--class-names has 2 names, and the model 3 classes");
