@@ -29,8 +29,8 @@ std::string advice_for_few(const TrainSpec& spec, const TrainingData& data,
   if (samples >= kFewSamples) return {};
   return concat(with_commas(samples),
                 " images are few to learn from alone; a network that has seen a million does "
-                "better: 'scripts/fetch-weights vgg16' once, then 'millrace train ",
-                shown(spec.data.path), " --recipe vgg16-transfer.ini' (docs/transfer-learning.md)");
+                "better: 'scripts/fetch-weights efficientnet_lite0' once, then 'millrace train ",
+                shown(spec.data.path), " --recipe transfer.ini' (docs/transfer-learning.md)");
 }
 
 }  // namespace millrace

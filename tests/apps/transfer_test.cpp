@@ -264,7 +264,7 @@ TEST_CASE("train tells who has few photographs what does better, unless there ar
   const Arguments quick{"--epochs", "1", "--model", "mlp:2"};
   const Outcome alone = trained(data, scratch / "run", quick);
   CHECK(holds(alone.out, "images are few to learn from alone"));
-  CHECK(holds(alone.out, "millrace train " + data.string() + " --recipe vgg16-transfer.ini"));
+  CHECK(holds(alone.out, "millrace train " + data.string() + " --recipe transfer.ini"));
   const Outcome further =
       trained(data, scratch / "more",
               {"--epochs", "1", "--weights", (scratch / "run/model.safetensors").string()});

@@ -27,9 +27,9 @@ const Shape kPhotograph{150, 150, 3};
 
 TEST_CASE("few photographs that are learnt from alone have a line with what does better") {
   const TrainSpec spec{.data = {.path = "PHOTOS"}};
-  CHECK_THAT(advice_for_few(spec, images(190), seeing(kPhotograph)),
-             Contains("190 images are few") &&
-                 Contains("millrace train PHOTOS --recipe vgg16-transfer.ini"));
+  CHECK_THAT(
+      advice_for_few(spec, images(190), seeing(kPhotograph)),
+      Contains("190 images are few") && Contains("millrace train PHOTOS --recipe transfer.ini"));
   CHECK_FALSE(advice_for_few(spec, images(kFewSamples - 1), seeing(kPhotograph)).empty());
 }
 
