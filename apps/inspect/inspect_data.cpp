@@ -168,29 +168,27 @@ void print_unreadable(const std::vector<std::string>& unreadable) {
   for (const std::string& why : unreadable) std::cout << "  " << shown(why) << '\n';
 }
 
-/// Folders and shards that cost what is in them; a line each of those that are kept by name.
-std::vector<std::string> left_unread(const std::vector<Part>& parts, std::uint64_t& count) {
-  std::vector<std::string> lines;
+/// Folders and shards that cost what is in them: how many, and a line each of those kept by name.
+std::uint64_t left_unread(const std::vector<Part>& parts, std::vector<std::string>& lines) {
+  std::uint64_t count = 0;
   for (const Part& part : parts) {
     const LeftOut& left_out = part.dataset->left_out();
     count += left_out.count(LeftOutReason::unreadable);
-    for (std::string& line : left_out.lines(LeftOutReason::unreadable)) {
-      lines.push_back(std::move(line));
-    }
+    const std::vector<std::string> more = left_out.lines(LeftOutReason::unreadable);
+    lines.insert(lines.end(), more.begin(), more.end());
   }
-  return lines;
+  return count;
 }
 
 /// `images` cannot be read of `all`, and `others` cannot be read whole.
 [[noreturn]] void fail_unreadable(const std::string& path, std::size_t images, std::size_t all,
                                   std::uint64_t others) {
-  const std::string first =
-      images == 0 ? "" : concat(images, " of ", all, ' ', plural(all, "image"));
-  const std::string second =
-      others == 0 ? "" : concat(others, ' ', plural(others, "file or folder", "files or folders"));
-  throw Error(concat(path, ": ", first, first.empty() || second.empty() ? "" : " and ", second,
-                     " cannot be read",
-                     "; repair or remove them, or train with --on-bad-image skip"));
+  std::string what;
+  if (images > 0) what = concat(images, " of ", all, ' ', plural(all, "image"));
+  if (images > 0 && others > 0) what += " and ";
+  if (others > 0) what += concat(others, ' ', plural(others, "file or folder", "files or folders"));
+  throw Error(concat(path, ": ", what, " cannot be read; repair or remove them, or train with ",
+                     "--on-bad-image skip"));
 }
 
 void list_left_out(const std::vector<Part>& parts) {
@@ -285,8 +283,8 @@ void inspect_data(const InspectOptions& o, Show show, std::stop_token stop) {
   std::vector<Facts> facts;
   std::vector<std::string> images;
   if (!is_in_memory) images = look_at_parts(parts, facts, o, show, std::move(stop));
-  std::uint64_t others = 0;
-  std::vector<std::string> unreadable = left_unread(parts, others);
+  std::vector<std::string> unreadable;
+  const std::uint64_t others = left_unread(parts, unreadable);
   unreadable.insert(unreadable.end(), images.begin(), images.end());
   if (o.json) {
     print_json(parts, facts, unreadable, images.size(), o);

@@ -175,7 +175,7 @@ TEST_CASE("predict takes each shard once and leaves out none that it has read") 
     CHECK_THAT(outcome.err, Contains("with the file") && !Contains("by its ending") &&
                                 !Contains("shard-000000.tar"));
   }
-  CHECK_THAT(run({"evaluate", run_dir, shards}).out, Contains("75 images"));
+  CHECK_THAT(run({"evaluate", run_dir, shards}).out, Contains("samples   75\n"));
   const auto json =
       nlohmann::json::parse(Outcome::lines(run({"predict", run_dir, shards, "--json"}).out).back());
   CHECK(json == nlohmann::json{{"left_out", 2}, {"left_out_by_reason", {{"shard_again", 2}}}});
