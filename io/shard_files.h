@@ -19,7 +19,7 @@ namespace millrace {
 /// cannot be listed.
 [[nodiscard]] std::vector<std::filesystem::path> shards_in(const std::filesystem::path& folder,
                                                            LeftOut& left_out);
-/// The same, where nothing is said of what else there is.
+/// The same, without what else there is.
 [[nodiscard]] std::vector<std::filesystem::path> shards_in(const std::filesystem::path& folder);
 
 /// What is beside shards, or beside the folders of a data set's parts.

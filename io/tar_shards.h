@@ -28,7 +28,7 @@ class RandomAccessFile;
 /// Throws UsageError for one that names more than a million.
 [[nodiscard]] std::vector<std::filesystem::path> shards_matching(const std::string& pattern,
                                                                  LeftOut& left_out);
-/// The same, where nothing is said of those.
+/// The same, without those.
 [[nodiscard]] std::vector<std::filesystem::path> shards_matching(const std::string& pattern);
 
 /// Members of a sample have one name up to the last dot: 000123.jpg, an image by its ending

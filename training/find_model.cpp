@@ -93,8 +93,7 @@ SavedModel load_trained_model(const std::string& command, const std::string& mod
 }
 
 bool is_zoo_name(std::string_view word) {
-  const std::string_view name = word.substr(0, word.find(':'));
-  return name == "mlp" || name == "cnn" || name == "vgg16";
+  return nn::in_zoo(word);
 }
 
 nn::Model describe_model(const std::string& command, const std::string& model, const Shape& input,

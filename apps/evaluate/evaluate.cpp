@@ -9,6 +9,7 @@
 #include "apps/evaluate/evaluation_report.h"
 
 #include <millrace/core/number_text.h>
+#include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
 #include <millrace/pipeline/interrupt.h>
 #include <millrace/training/evaluation.h>
@@ -97,11 +98,24 @@ Measuring prepare(EvaluateOptions options, Show show, std::stop_token stop) {
   return e;
 }
 
-/// The loss of targets by its name, which is not of each run the same.
-void print_loss_of_targets(const Measuring& e, const nn::StepResult& sum) {
+std::uint64_t known_values(const nn::TargetMetrics& targets) {
+  return static_cast<std::uint64_t>(nn::TargetMetrics::mean(targets.per_target()).known);
+}
+
+/// The loss of targets by its name, which is not of each run the same, and why it is below the mean
+/// of the table.
+void print_loss_of_targets(const Measuring& e, const nn::StepResult& sum,
+                           const nn::TargetMetrics& targets) {
   const OnePass& pass = e.session->pass();
+  const std::uint64_t all = static_cast<std::uint64_t>(sum.samples) * e.names().size();
+  const std::uint64_t unknown = all - known_values(targets);
   std::cout << "loss      " << sum.mean_loss() << "  ("
-            << nn::loss_info(meant_loss(pass.compile_options().loss, pass.model())).name << ")\n";
+            << nn::loss_info(meant_loss(pass.compile_options().loss, pass.model())).name << ')';
+  if (unknown > 0) {
+    std::cout << "; " << with_commas(unknown) << " unknown "
+              << plural(unknown, "value adds", "values add") << " 0 to it";
+  }
+  std::cout << '\n';
 }
 
 void print_text(const Measuring& e, const Evaluation& result) {
@@ -109,7 +123,7 @@ void print_text(const Measuring& e, const Evaluation& result) {
   const auto rate = static_cast<std::uint64_t>(static_cast<double>(sum.samples) / report.wall_s);
   const std::uint64_t left_out = e.data().size() - static_cast<std::uint64_t>(sum.samples);
   if (targets) {
-    print_loss_of_targets(e, sum);
+    print_loss_of_targets(e, sum, *targets);
   } else {
     std::cout << std::fixed << std::setprecision(4) << "loss      " << sum.mean_loss() << '\n'
               << "accuracy  " << sum.accuracy() << "  (" << sum.correct << " of " << sum.samples
@@ -172,12 +186,11 @@ int evaluate(const Arguments& arguments) {
   EvaluateOptions options;
   CommandLine line(
       "evaluate", "evaluate MODEL [DATA] [OPTIONS]",
-      "Measures loss, accuracy and the figures of each class, or target, of a trained model. "
-      "MODEL is a\nmodel.safetensors or "
-      "a run directory; DATA is what 'millrace train' takes, with the same\nclasses; it "
-      "may lack images of some. Images are\nresized and scaled as in training. "
-      "With --quiet or --json, what was left out of folders is counted\non standard "
-      "error.");
+      "Measures the loss of a trained model and its accuracy and figures of each class, or the "
+      "errors of each target. MODEL is a model.safetensors or a run directory; DATA is what "
+      "'millrace train' takes, with the same classes or targets, though it may lack samples of "
+      "some classes. Images are resized and scaled as in training. With --quiet or --json, what "
+      "was left out of folders is counted on standard error.");
   list(line, options);
   if (!line.parse(arguments)) return 0;
   check(options);
@@ -195,6 +208,10 @@ int evaluate(const Arguments& arguments) {
     if (!e.measured.warning.empty()) std::cerr << "millrace: " << e.measured.warning << '\n';
     if (result.report.stopped) throw Stopped("stopped by a signal");
     if (result.sum.samples == 0) throw Error(concat(e.options.data, ": no sample could be read"));
+    if (result.targets && known_values(*result.targets) == 0) {
+      throw Error(concat(e.options.data,
+                         ": no target is known of any sample, so there is nothing to measure"));
+    }
     e.options.json ? print_json(e, result) : print_text(e, result);
     return 0;
   } catch (const Stopped&) {

@@ -30,7 +30,7 @@ struct EvaluateOptions {
 void list(CommandLine& line, EvaluateOptions& options);
 
 /// Throws UsageError for options that are missing, out of range or contradict each other. Fills in
-/// what was not said.
+/// what is left open.
 void check(EvaluateOptions& options);
 
 }  // namespace millrace::apps

@@ -168,18 +168,6 @@ void print_unreadable(const std::vector<std::string>& unreadable) {
   for (const std::string& why : unreadable) std::cout << "  " << shown(why) << '\n';
 }
 
-/// Folders and shards that cost what is in them: how many, and a line each of those kept by name.
-std::uint64_t left_unread(const std::vector<Part>& parts, std::vector<std::string>& lines) {
-  std::uint64_t count = 0;
-  for (const Part& part : parts) {
-    const LeftOut& left_out = part.dataset->left_out();
-    count += left_out.count(LeftOutReason::unreadable);
-    const std::vector<std::string> more = left_out.lines(LeftOutReason::unreadable);
-    lines.insert(lines.end(), more.begin(), more.end());
-  }
-  return count;
-}
-
 /// `images` cannot be read of `all`, and `others` cannot be read whole.
 [[noreturn]] void fail_unreadable(const std::string& path, std::size_t images, std::size_t all,
                                   std::uint64_t others) {
@@ -198,6 +186,13 @@ void list_left_out(const std::vector<Part>& parts) {
     std::cout << "\nleft out" << (parts.size() > 1 ? " of " + shown(part.name) : "") << ":\n";
     for (const std::string& line : lines) std::cout << "  " << line << '\n';
   }
+}
+
+/// Of all parts.
+LeftOut left_out_of(const std::vector<Part>& parts) {
+  LeftOut all(LeftOut::kAllNames);
+  for (const Part& part : parts) all.add(part.dataset->left_out());
+  return all;
 }
 
 nlohmann::ordered_json json_of(const Part& part, bool full) {
@@ -237,12 +232,8 @@ void print_json(const std::vector<Part>& parts, const std::vector<Facts>& facts,
                 const std::vector<std::string>& unreadable, std::uint64_t not_decoded,
                 const InspectOptions& o) {
   nlohmann::ordered_json json{{"data", o.path}, {"parts", nlohmann::ordered_json::array()}};
-  LeftOut all;
-  for (const Part& part : parts) {
-    json["parts"].push_back(json_of(part, o.full));
-    all.add(part.dataset->left_out());
-  }
-  json.update(apps::json_of(all, not_decoded));
+  for (const Part& part : parts) json["parts"].push_back(json_of(part, o.full));
+  json.update(apps::json_of(left_out_of(parts), not_decoded));
   json["formats"] = nlohmann::ordered_json::object();
   for (const auto& [format, count] : formats_of(facts)) json["formats"][format] = count;
   json["cannot_be_read"] = unreadable;
@@ -283,15 +274,17 @@ void inspect_data(const InspectOptions& o, Show show, std::stop_token stop) {
   std::vector<Facts> facts;
   std::vector<std::string> images;
   if (!is_in_memory) images = look_at_parts(parts, facts, o, show, std::move(stop));
-  std::vector<std::string> unreadable;
-  const std::uint64_t others = left_unread(parts, unreadable);
+  const LeftOut left_out = left_out_of(parts);
+  const std::uint64_t others = left_out.count(LeftOutReason::unreadable);
+  std::vector<std::string> unreadable = left_out.lines(LeftOutReason::unreadable);
   unreadable.insert(unreadable.end(), images.begin(), images.end());
   if (o.json) {
     print_json(parts, facts, unreadable, images.size(), o);
   } else if (is_in_memory) {
-    std::cout << "\nsamples of " << first.natural_shape() << ' '
-              << (first.dtype() == DType::u8 ? "bytes" : "numbers") << ", in memory ("
-              << first.index_bytes() << ")\n";
+    const Shape shape = first.natural_shape();
+    std::cout << "\nall samples are " << kind_of_samples(shape);
+    if (shape.rank() == 3) std::cout << " of " << shape;
+    std::cout << ", in memory (" << first.index_bytes() << ")\n";
     if (first.table() != nullptr) print_columns(*first.table());
   } else {
     print_facts(facts);

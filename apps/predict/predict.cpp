@@ -45,7 +45,7 @@ struct PredictOptions {
 
 void list(CommandLine& line, PredictOptions& o) {
   line.positional("model", o.model);
-  line.positional_many("path", o.paths);
+  line.positional_many(o.paths);
   line.topic("output", "Output");
   line("top", o.top, "K", "the K likeliest classes of each image or row", at_least(1));
   line("json", o.json, "",
@@ -185,13 +185,13 @@ int predict(const Arguments& arguments) {
   PredictOptions options;
   CommandLine line(
       "predict", "predict MODEL PATH... [OPTIONS]",
-      "Prints path, class and probability of each image, or each target by its name, a line an "
-      "image. MODEL is\na model.safetensors or a run directory. A PATH is an image, a folder (with "
-      "all below it, links followed), a tar shard or a\npattern in quotes. Images that cannot be "
-      "read are named on standard error; the exit status is then 1. What else\nis "
-      "left out of folders is counted there in one line, by reason. For a model of "
-      "tables a PATH is a\ntable; it may lack the column of the label, and its rows "
-      "are numbered from 0, the header not counted.");
+      "Prints a line for each image: its path, then class and probability, or the name and value "
+      "of each target. MODEL is a model.safetensors or a run directory. A PATH is an image, a "
+      "folder (with all below it, following links), a tar shard or, in quotes, a pattern of "
+      "shards. Images that cannot be read are named on standard error; the exit status is then 1. "
+      "What else is left out of folders is counted there in one line, by reason.\n"
+      "For a model of tables a PATH is a table, of which each row is a line. It needs no columns "
+      "of labels or targets; rows are numbered from 0, without the header.");
   list(line, options);
   if (!line.parse(arguments)) return 0;
   check(options);
@@ -201,7 +201,7 @@ int predict(const Arguments& arguments) {
   t.saved = load_trained_model("predict", options.model);  // a wrong MODEL is the first to say
   check_outputs(t.saved.model, options.model);
   if (!t.saved.model.targets.empty() && options.top != 1) {
-    throw UsageError(concat("predict: --top is of classes, and ", options.model,
+    throw UsageError(concat("predict: --top is for classes, and ", options.model,
                             " gives targets; leave it out"));
   }
   const bool is_of_tables = t.saved.model.input.rank() == 1;

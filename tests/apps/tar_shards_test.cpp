@@ -175,7 +175,7 @@ TEST_CASE("predict takes each shard once and leaves out none that it has read") 
     CHECK_THAT(outcome.err, Contains("with the file") && !Contains("by its ending") &&
                                 !Contains("shard-000000.tar"));
   }
-  CHECK_THAT(run({"evaluate", run_dir, shards}).out, Contains("samples   75\n"));
+  CHECK_THAT(run({"evaluate", run_dir, shards}).out, Contains("samples   75"));
   const auto json =
       nlohmann::json::parse(Outcome::lines(run({"predict", run_dir, shards, "--json"}).out).back());
   CHECK(json == nlohmann::json{{"left_out", 2}, {"left_out_by_reason", {{"shard_again", 2}}}});
@@ -289,7 +289,7 @@ TEST_CASE("the program packs class folders, says how much, and leaves nothing wh
     CHECK(outcome.status == 2);
     CHECK_THAT(outcome.err, Contains(why));
   };
-  refused({"tar", data, out + "2", "--shard-size", "0"}, "--shard-size must be more than 0");
+  refused({"tar", data, out + "2", "--shard-size", "0"}, "--shard-size must be 1 or more");
   refused({"tar", data, out + "2", "--shard-size", "8KiB"}, "--shard-size must be 10 KiB or more");
   refused({"tar", data, out + "2", "--shard-size", "many"}, "a number of samples or a size");
   refused({"tar", data, out + "2", "--class-names", "a,b"}, "--class-names");

@@ -59,6 +59,7 @@ TEST_CASE("train with --targets tells of errors and not of accuracy") {
   CHECK_THAT(outcome.out, Contains("80 rows with 2 targets: sum, more"));
   CHECK_THAT(outcome.out, Contains("16 of them (20 %, chosen by seed 1)"));
   CHECK_THAT(outcome.out, Contains("metrics     mae, r2 (watched by --monitor)"));
+  CHECK_THAT(outcome.out, Contains("\nloss        mean_squared_error\n"));
   CHECK_THAT(outcome.out, Contains("val_mae ") && Contains("val_r2 ") && !Contains("accuracy"));
   for (const Row& row : metrics(scratch / "run")) {
     CHECK(row.at("accuracy").empty());
@@ -113,7 +114,8 @@ TEST_CASE("evaluate measures each target by its name, over the rows in which it 
 
   const Outcome text = run({"evaluate", model, data});
   CHECK(text.status == 0);
-  CHECK_THAT(text.out, Contains("(mean squared error)") && !Contains("accuracy"));
+  CHECK_THAT(text.out, Contains("(mean squared error); 1 unknown value adds 0 to it\n") &&
+                           !Contains("accuracy"));
   CHECK_THAT(text.out, Contains("target") && Contains("known") && Contains("mean "));
   const auto other = scratch.write("o.csv", "a,b,P,Q\n2,1,4,0.5\n").string();
   CHECK(json_of(run({"evaluate", model, other, "--targets", "P,Q", "--json"}))["loss"] == 0);
@@ -139,7 +141,7 @@ TEST_CASE("predict prints the outputs by the names of the targets") {
   // Targets that stand in the table are not looked at.
   const std::string full = scratch.write("f.csv", "a,b,p,q\n2,1,?,x\n").string();
   CHECK(run({"predict", model, full}).out == full + " #0\tp\t4\tq\t0.5\n");
-  check_refused({"predict", model, file, "--top", "2"}, 2, "--top is of classes, and");
+  check_refused({"predict", model, file, "--top", "2"}, 2, "--top is for classes, and");
 }
 
 TEST_CASE("inspect tells width, range and unknown share of targets") {
@@ -178,12 +180,34 @@ TEST_CASE("what has no targets is refused where --targets is said, and a model t
   check_refused({"train", classes, "--model", model, "--run-dir", (scratch / "r").string()}, 2,
                 "the model gives targets, p, q, and the data have classes");
   check_refused(
+      {"train", data.string(), "--targets", "sum", "--model", model, "--run-dir",
+       (scratch / "r").string()},
+      2,
+      "the model's input is 2, the samples are 4; give it a table with as many columns of "
+      "features");
+  check_refused(
       {"train", "generated:100x4x4x1:2", "--targets", "a", "--run-dir", (scratch / "r").string()},
-      2, "--targets is of tables");
+      2, "--targets is for tables");
   const auto difference = save_difference(scratch / "d.safetensors", {.columns = {"a", "b"}});
   check_refused({"evaluate", difference.string(), data.string(), "--targets", "sum"}, 1,
                 "gives classes");
   CHECK_FALSE(fs::exists(scratch / "r"));
+}
+
+TEST_CASE("the steps of a model with targets are timed like others") {
+  const Scratch scratch;
+  const auto model = save_sums(scratch / "m.safetensors").string();
+  const auto result = json_of(run({"bench", "compute", model, "--batch", "4", "--steps", "2",
+                                   "--repeats", "1", "--warmup", "0", "--json", "-"}));
+  CHECK(result["devices"][0]["batches"][0]["train_ms"]["median"] > 0);
+  const Outcome beside = run({"inspect", model, "--against", model, "--batch", "4"});
+  INFO(beside.err);
+  CHECK(beside.status == 0);
+  CHECK_THAT(beside.out, Contains("training step ms at batch 4"));
+  const auto data = scratch.write("t.csv", rows(40, "sum")).string();
+  const auto trained = json_of(run({"bench", "train", data, "--targets", "sum,less", "--model",
+                                    "mlp:4", "--batch", "8", "--repeats", "1", "--json", "-"}));
+  CHECK(trained["devices"][0]["batches"][0]["steps"] == 5);
 }
 
 TEST_CASE("a run with unknown targets goes on to the bits of the run that did not stop") {

@@ -7,6 +7,9 @@
 
 #include <list>
 #include <memory>
+#include <ranges>
+#include <span>
+#include <string>
 
 using namespace millrace;
 using namespace millrace::test;
@@ -184,6 +187,28 @@ TEST_CASE("a stream that has become shorter than where the run goes on is an err
       Contains("there is no batch 3 of epoch 1 of 2 batches"));
 }
 
+TEST_CASE("a stream that goes to its position itself is refused where it has become too short") {
+  const auto numbers_from = [](std::uint32_t size) {
+    return [=](Phase phase, std::uint32_t pass, std::uint64_t begin) {
+      const auto first = static_cast<std::uint32_t>(begin);
+      const std::uint32_t left = phase == Phase::training && first < size ? size - first : 0;
+      return count(left, 1000 * pass + first);
+    };
+  };
+  const StreamedOptions options{
+      .epochs = 2, .steps_per_epoch = 2, .start = {.epoch = 1, .position = 8}};
+  CHECK_THROWS_WITH(
+      batches_of(numbers_from(7), options),
+      "cannot resume after sample 8 of pass 1 of the training stream: it ends before; "
+      "it has changed since the run began");
+  const std::vector<Told> at_its_end = batches_of(numbers_from(8), options);
+  REQUIRE(at_its_end.size() == 2);
+  CHECK(at_its_end[0].items == std::vector<std::uint32_t>{1000, 1001, 1002, 1003});
+  const std::vector<Told> within = batches_of(numbers_from(10), options);
+  REQUIRE(within.size() == 2);
+  CHECK(within[0].items == std::vector<std::uint32_t>{8, 9, 1000, 1001});
+}
+
 TEST_CASE("an epoch without a sample is an error") {
   CHECK_THROWS_WITH(batches_of(numbers(0), {}),
                     "epoch 1 has no training sample: its stream is empty");
@@ -268,6 +293,71 @@ TEST_CASE("a stream may be a range, a reference to one, a generator or a callabl
             return n < end ? std::optional(n++) : std::nullopt;
           };
         }) == six);
+}
+
+namespace {
+
+/// Ranges over strings of somebody else.
+struct Pointers {
+  explicit Pointers(std::vector<std::string>& all)
+      : first(all.data()), last(all.data() + all.size()) {}
+  [[nodiscard]] std::string* begin() const { return first; }
+  [[nodiscard]] std::string* end() const { return last; }
+  std::string *first, *last;
+};
+struct Counting : std::ranges::view_base {
+  explicit Counting(std::vector<std::string>& all) : pointers(all) {}
+  [[nodiscard]] std::string* begin() {
+    ++begun;
+    return pointers.begin();
+  }
+  [[nodiscard]] std::string* end() { return pointers.end(); }
+  Pointers pointers;
+  int begun = 0;
+};
+
+}  // namespace
+
+TEST_CASE("a range that does not own its elements leaves them whole for the next epoch") {
+  using Names = std::vector<std::string>;
+  const Names all{"a first name too long for a small string", "another one of the same kind"};
+  Names names = all, none;
+  const auto check = [&](auto make) {
+    Streamed stream(std::move(make), {.epochs = 2});
+    HostBatch batch = slot();
+    Names items, seen;
+    while (stream.next(batch, items)) seen.insert(seen.end(), items.begin(), items.end());
+    CHECK(seen == Names{all[0], all[1], all[0], all[1]});
+    CHECK(names == all);
+  };
+  const auto chosen = [&](Phase phase) -> Names& {
+    return phase == Phase::training ? names : none;
+  };
+  SECTION("two pointers") {
+    check([&](Phase phase, std::uint32_t) { return Pointers(chosen(phase)); });
+  }
+  SECTION("a view that cannot be iterated as a constant") {
+    check([&](Phase phase, std::uint32_t) { return Counting(chosen(phase)); });
+  }
+  SECTION("a span") {
+    check([&](Phase phase, std::uint32_t) { return std::span(chosen(phase)); });
+  }
+  SECTION("a reference") {
+    check([&](Phase phase, std::uint32_t) -> Names& { return chosen(phase); });
+  }
+}
+
+TEST_CASE("the elements of a container that was made for a stream are moved from it") {
+  std::vector<std::unique_ptr<int>> items;
+  HostBatch batch = slot();
+  Streamed stream([](Phase phase, std::uint32_t) {
+    std::vector<std::unique_ptr<int>> made;
+    if (phase == Phase::training) made.push_back(std::make_unique<int>(7));
+    return made;
+  });
+  REQUIRE(stream.next(batch, items));
+  REQUIRE(items.size() == 1);
+  CHECK(*items[0] == 7);
 }
 
 TEST_CASE("a factory of streams and its samples may be such as can only be moved") {

@@ -100,7 +100,7 @@ double train_in_a_graph(const std::shared_ptr<const Dataset>& data, const nn::Mo
   auto copied = p.then(p.with(batches, "slot", device), "copy", CopyToDevice(engine));
   auto inputs = p.then(copied, "cast", Cast(model.preprocessing, model.input));
 
-  // Steps, and who hears of them.
+  // Steps, and what watches them.
   auto steps = p.then(inputs, {.name = "train", .on = On::engine}, TrainStep(executor));
   double accuracy = 0;
   p.sink(steps, {.name = "log", .on = On::blocking},

@@ -47,7 +47,7 @@ void list_flatten_order(OptionList& options, std::optional<FlattenOrder>& order)
 /// the file cannot be read.
 [[nodiscard]] std::vector<std::string> read_class_names(std::string_view text);
 
-/// Throws UsageError in one line that names the options: what rows cannot tell alone, because it is
+/// Throws UsageError in one line that names the options: what one row cannot check, because it is
 /// of several fields.
 void check(const TrainSpec& spec);
 
