@@ -168,29 +168,15 @@ void print_unreadable(const std::vector<std::string>& unreadable) {
   for (const std::string& why : unreadable) std::cout << "  " << shown(why) << '\n';
 }
 
-/// Folders and shards that cost what is in them; a line each of those that are kept by name.
-std::vector<std::string> left_unread(const std::vector<Part>& parts, std::uint64_t& count) {
-  std::vector<std::string> lines;
-  for (const Part& part : parts) {
-    const LeftOut& left_out = part.dataset->left_out();
-    count += left_out.count(LeftOutReason::unreadable);
-    for (std::string& line : left_out.lines(LeftOutReason::unreadable)) {
-      lines.push_back(std::move(line));
-    }
-  }
-  return lines;
-}
-
 /// `images` cannot be read of `all`, and `others` cannot be read whole.
 [[noreturn]] void fail_unreadable(const std::string& path, std::size_t images, std::size_t all,
                                   std::uint64_t others) {
-  const std::string first =
-      images == 0 ? "" : concat(images, " of ", all, ' ', plural(all, "image"));
-  const std::string second =
-      others == 0 ? "" : concat(others, ' ', plural(others, "file or folder", "files or folders"));
-  throw Error(concat(path, ": ", first, first.empty() || second.empty() ? "" : " and ", second,
-                     " cannot be read",
-                     "; repair or remove them, or train with --on-bad-image skip"));
+  std::string what;
+  if (images > 0) what = concat(images, " of ", all, ' ', plural(all, "image"));
+  if (images > 0 && others > 0) what += " and ";
+  if (others > 0) what += concat(others, ' ', plural(others, "file or folder", "files or folders"));
+  throw Error(concat(path, ": ", what, " cannot be read; repair or remove them, or train with ",
+                     "--on-bad-image skip"));
 }
 
 void list_left_out(const std::vector<Part>& parts) {
@@ -200,6 +186,13 @@ void list_left_out(const std::vector<Part>& parts) {
     std::cout << "\nleft out" << (parts.size() > 1 ? " of " + shown(part.name) : "") << ":\n";
     for (const std::string& line : lines) std::cout << "  " << line << '\n';
   }
+}
+
+/// Of all parts.
+LeftOut left_out_of(const std::vector<Part>& parts) {
+  LeftOut all(LeftOut::kAllNames);
+  for (const Part& part : parts) all.add(part.dataset->left_out());
+  return all;
 }
 
 nlohmann::ordered_json json_of(const Part& part, bool full) {
@@ -239,12 +232,8 @@ void print_json(const std::vector<Part>& parts, const std::vector<Facts>& facts,
                 const std::vector<std::string>& unreadable, std::uint64_t not_decoded,
                 const InspectOptions& o) {
   nlohmann::ordered_json json{{"data", o.path}, {"parts", nlohmann::ordered_json::array()}};
-  LeftOut all;
-  for (const Part& part : parts) {
-    json["parts"].push_back(json_of(part, o.full));
-    all.add(part.dataset->left_out());
-  }
-  json.update(apps::json_of(all, not_decoded));
+  for (const Part& part : parts) json["parts"].push_back(json_of(part, o.full));
+  json.update(apps::json_of(left_out_of(parts), not_decoded));
   json["formats"] = nlohmann::ordered_json::object();
   for (const auto& [format, count] : formats_of(facts)) json["formats"][format] = count;
   json["cannot_be_read"] = unreadable;
@@ -285,8 +274,9 @@ void inspect_data(const InspectOptions& o, Show show, std::stop_token stop) {
   std::vector<Facts> facts;
   std::vector<std::string> images;
   if (!is_in_memory) images = look_at_parts(parts, facts, o, show, std::move(stop));
-  std::uint64_t others = 0;
-  std::vector<std::string> unreadable = left_unread(parts, others);
+  const LeftOut left_out = left_out_of(parts);
+  const std::uint64_t others = left_out.count(LeftOutReason::unreadable);
+  std::vector<std::string> unreadable = left_out.lines(LeftOutReason::unreadable);
   unreadable.insert(unreadable.end(), images.begin(), images.end());
   if (o.json) {
     print_json(parts, facts, unreadable, images.size(), o);
