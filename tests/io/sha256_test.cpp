@@ -47,6 +47,7 @@ TEST_CASE("hashes of all lengths, in pieces and of files, are those of Python's 
   const Scratch scratch;
   std::vector<std::byte> large(3 * 1024 * 1024 + 5);
   for (std::size_t i = 0; i < large.size(); ++i) large[i] = static_cast<std::byte>(i * 7 % 256);
-  CHECK(sha256_of_file(scratch.write("large", large)) == "41fbed9f0d5d1683eb3c1727486c0baf37666b085228ba7ea57e041d65994e28");
+  CHECK(sha256_of_file(scratch.write("large", large)) ==
+        "41fbed9f0d5d1683eb3c1727486c0baf37666b085228ba7ea57e041d65994e28");
   CHECK(sha256_of_file(scratch.write("none", "")) == hash_of(""));
 }
