@@ -60,7 +60,14 @@ const KnownWeights* known_file(const std::filesystem::path& path) {
 }
 
 nn::Preprocessing preprocessing_of(const KnownWeights& weights) {
-  if (weights.pixels != "lite") return nn::preprocessing_named(weights.pixels);
+  // "caffe/nearest": Keras's load_img resizes by the nearest pixel unless it is told otherwise.
+  const std::size_t slash = weights.pixels.find('/');
+  const std::string pixels = weights.pixels.substr(0, slash);
+  if (pixels != "lite") {
+    nn::Preprocessing result = nn::preprocessing_named(pixels);
+    if (slash != std::string::npos) result.filter = weights.pixels.substr(slash + 1);
+    return result;
+  }
   return {.scale = 1, .mean = {127, 127, 127}, .deviation = {128, 128, 128}};
 }
 

@@ -186,7 +186,9 @@ std::string take_preprocessing(const std::string& command, const ModelRequest& r
   if (json_says_preprocessing(request.model.name)) return concat("of ", request.model.name);
   if (weights.preprocessing()) {
     // A model of ours says how images are read too.
-    own = is_ours ? *weights.preprocessing() : nn::with_reading_of(own, *weights.preprocessing());
+    const nn::Preprocessing& known = *weights.preprocessing();
+    own = is_ours ? known : nn::with_reading_of(own, known);
+    if (known.filter != nn::Preprocessing{}.filter) own.filter = known.filter;
     return weights.known_as().empty() ? "that of the file" : concat("of ", weights.known_as());
   }
   return "the file does not say with what input its weights were trained; --preprocessing sets "

@@ -30,6 +30,7 @@ TEST_CASE("the table of published weights has a row a name, each with all that i
   CHECK(names.size() > 20);
   CHECK(find_known_weights("alexnet") == nullptr);
   CHECK(find_known_weights("vgg16")->file == "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5");
+  CHECK(preprocessing_of(*find_known_weights("squeezenet1_1-keras")).filter == "nearest");
   CHECK(find_known_weights("efficientnet_lite0")->file == "efficientnet-lite0-57934424.pth");
 }
 
