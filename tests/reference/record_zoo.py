@@ -32,13 +32,13 @@ STEPS = 20
 # Of each: samples; and of those that take 20 steps: size, samples, learning rate. The rates are small: with
 # larger ones PyTorch's own float32 leaves its float64 by more than a thousandth.
 NETWORKS = {
-    "resnet18": (4, (48, 48, 8, 0.005)),
+    "resnet18": (4, (48, 48, 8, 0.001)),
     "resnet34": (4, None),
     "resnet50": (4, None),
-    "mobilenet_v2": (4, (64, 64, 8, 0.0001)),
+    "mobilenet_v2": (4, (64, 64, 8, 0.00002)),
     "mobilenet_v2:0.35": (4, None),
     "mobilenet_v2:1.4": (2, None),
-    "squeezenet1_1": (2, (64, 64, 8, 0.005)),
+    "squeezenet1_1": (2, (64, 64, 8, 0.001)),
     "vgg11": (2, None),
     "vgg11_bn": (2, (32, 32, 8, 0.005)),
     "vgg13": (2, None),
