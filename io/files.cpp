@@ -178,14 +178,14 @@ void RandomAccessFile::read_at(std::uint64_t offset, std::span<std::byte> into) 
   }
 }
 
-namespace {
-
 fs::path temporary_folder() {
   const char* const named = std::getenv("TMPDIR");
   if (named != nullptr && *named != '\0') return named;
   constexpr const char* kOnDisk = "/var/tmp";
   return ::access(kOnDisk, W_OK | X_OK) == 0 ? kOnDisk : "/tmp";
 }
+
+namespace {
 
 // Some file systems cannot make files without a name; there it has one for a moment.
 int open_unnamed(const fs::path& folder) {

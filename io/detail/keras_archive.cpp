@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <span>
 #include <string>
@@ -51,8 +50,7 @@ std::unique_ptr<TemporaryCopy> unpacked(const RandomAccessFile& file, const ZipD
 }  // namespace
 
 TemporaryCopy::TemporaryCopy() {
-  const char* const named = std::getenv("TMPDIR");
-  const std::filesystem::path folder = named != nullptr && *named != '\0' ? named : "/tmp";
+  const std::filesystem::path folder = temporary_folder();
   std::string name = (folder / "millrace-XXXXXX").string();
   const int descriptor = ::mkostemp(name.data(), O_CLOEXEC);
   if (descriptor < 0) cannot_copy(folder);

@@ -11,8 +11,8 @@
 
 namespace millrace::detail {
 
-/// A file in the folder that TMPDIR names, else in /tmp, which is removed with this object. The
-/// HDF5 library opens no file without a name.
+/// A file in temporary_folder() which is removed with this object. It has a name, unlike
+/// TemporaryFile: HDF5 asks for the real path of what it opens.
 class TemporaryCopy {
  public:
   TemporaryCopy();  ///< throws Error naming the folder
