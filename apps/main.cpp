@@ -23,13 +23,13 @@ struct Command {
 };
 
 constexpr std::array<Command, 7> kCommands = {{
-    {"train", millrace::apps::train, "train a model on a folder of class folders"},
-    {"evaluate", millrace::apps::evaluate,
-     "measure loss and accuracy of a trained model on a data set"},
-    {"predict", millrace::apps::predict, "classify images with a trained model"},
+    {"train", millrace::apps::train, "train a model on images or a table"},
+    {"evaluate", millrace::apps::evaluate, "measure how good a trained model is on a data set"},
+    {"predict", millrace::apps::predict, "apply a trained model to images or rows of a table"},
     {"inspect", millrace::apps::inspect, "look at devices, a data set or a model before training"},
     {"bench", millrace::apps::bench, "measure how fast models and pipelines are on this machine"},
-    {"convert", millrace::apps::convert, "convert a data set or weights into another format"},
+    {"convert", millrace::apps::convert,
+     "convert a data set, weights or a model into another format"},
     {"prune", millrace::apps::prune, "set the smallest weights of a trained model to zero"},
 }};
 
@@ -42,8 +42,9 @@ void print_help(std::ostream& out) {
         << '\n';
   }
   out << "\n'millrace COMMAND --help' lists the options of a command.\n"
-         "The shortest way to a model: millrace train PHOTOS, where PHOTOS holds one folder of\n"
-         "images for each class.\n"
+         "The shortest way to a model: millrace train PHOTOS, where PHOTOS is a folder with one "
+         "folder\n"
+         "of images for each class.\n"
          "Exit status: 0 ok, 1 the run failed, 2 bad usage, 129, 130 or 143 stopped by a signal.\n";
 }
 

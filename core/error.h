@@ -20,7 +20,7 @@ class ErrorWithSum : public Error {
   using Error::Error;
 };
 
-/// A request that cannot be meant: an unknown option, a value out of range. Exit status 2.
+/// A request that makes no sense: an unknown option, a value out of range. Exit status 2.
 class UsageError : public Error {
  public:
   using Error::Error;

@@ -15,7 +15,9 @@ namespace millrace::cpu {
 enum class Algorithms {
   direct,
   winograd,  ///< wherever there is a kernel, our own before oneDNN's
-  fastest,   ///< of all that there are, by timing them in compile()
+  /// Of all that there are, by timing them in compile(), where CompileOptions::steps are many. For a
+  /// few steps by the times that are kept; where one is not, all are direct.
+  fastest,
 };
 
 /// How a step is divided among threads.

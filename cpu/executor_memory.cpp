@@ -35,6 +35,11 @@ void CpuExecutor::compile(const EngineOptions& engine) {
   for (;;) {
     layouts_ = ParameterLayouts(nn::parameters(model_));
     programs_.emplace(model_, options_, how, engine_, layouts_);
+    if (how.tuner != nullptr && how.tuner->take_guesses() > 0 && !pays_to_time(options_)) {
+      how.algorithms = Algorithms::direct;  // all of it, as without a tuner
+      how.tuner = nullptr;
+      continue;
+    }
     plan_memory();
     const Bytes scratch = programs_->scratch();
     const bool fits = engine.memory_limit.count == 0 || nn::total(memory()) <= engine.memory_limit;

@@ -61,8 +61,8 @@ Lowered Programs::lower(std::int64_t samples, nn::Mode mode, std::int64_t slice)
       nn::build_graph(model_, rows(samples), mode, options_.loss.value_or(nn::default_loss(model_)),
                       options_.label_smoothing);
   how_.slice = slice;
-  how_.may_time =
-      rows(samples) == how_.timed_batch && (mode == nn::Mode::training || !options_.training);
+  how_.may_time = pays_to_time(options_) && rows(samples) == how_.timed_batch &&
+                  (mode == nn::Mode::training || !options_.training);
   return Lowering(graph, how_, layouts_, device_).run();
 }
 

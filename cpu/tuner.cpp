@@ -19,6 +19,7 @@ constexpr int kFewestRounds = 2;
 constexpr double kEnoughSeconds = 0.03;  // for a way; long operations are timed less often
 constexpr double kHopeless = 1.5;        // times the fastest: not measured again
 constexpr double kAtOnce = 2;            // likewise, after a single round
+constexpr std::uint64_t kEnoughSteps = 16;
 
 /// A way with memory to run in.
 class Trial {
@@ -114,6 +115,10 @@ std::vector<double> measure(std::vector<Trial>& trials) {
 
 }  // namespace
 
+bool pays_to_time(const nn::CompileOptions& options) noexcept {
+  return !options.steps || *options.steps >= kEnoughSteps;
+}
+
 std::size_t Tuner::fastest(const dnnl::engine& engine, const std::string& operation,
                            const std::vector<Way>& ways, bool may_time) {
   if (ways.size() == 1) return 0;
@@ -138,6 +143,7 @@ std::size_t Tuner::fastest(const dnnl::engine& engine, const std::string& operat
         times.try_emplace(way.name, std::numeric_limits<double>::infinity()).first->second;
     best = std::min(best, time);
   }
+  if (std::isinf(best)) ++guesses_;
   const auto chosen =
       std::ranges::find_if(ways, [&](const Way& way) { return times[way.name] <= kTie * best; });
   return static_cast<std::size_t>(chosen - ways.begin());

@@ -6,6 +6,7 @@
 #include <millrace/cpu/onednn.h>
 #include <millrace/cpu/program.h>
 #include <millrace/cpu/timings.h>
+#include <millrace/nn/engine.h>
 
 #include <cstdint>
 #include <functional>
@@ -38,6 +39,9 @@ struct Way {
   [[nodiscard]] bool is_reference() const;
 };
 
+/// Whether there will be so many steps that timing the ways of their operations is worth its time.
+[[nodiscard]] bool pays_to_time(const nn::CompileOptions& options) noexcept;
+
 class Tuner {
  public:
   /// `on_timing` gets the number of operations timed so far, before each one.
@@ -50,11 +54,13 @@ class Tuner {
   /// Without times: the first. `ways` is not empty.
   [[nodiscard]] std::size_t fastest(const dnnl::engine& engine, const std::string& operation,
                                     const std::vector<Way>& ways, bool may_time);
+  /// Of how many operations it took the first way without a time, since the last call.
+  [[nodiscard]] std::uint64_t take_guesses() { return std::exchange(guesses_, 0); }
 
  private:
   std::shared_ptr<Timings> timings_;
   std::function<void(std::uint64_t)> on_timing_;
-  std::uint64_t timed_ = 0;
+  std::uint64_t timed_ = 0, guesses_ = 0;
 };
 
 }  // namespace millrace::cpu

@@ -122,7 +122,7 @@ std::string to_text(const ActivitySummary& s) {
   std::ostringstream text;
   text << "GPU busy " << percent(s.busy()) << " % of " << std::setprecision(3) << s.span_s
        << " s, idle " << s.idle_s() << " s; copied " << s.to_device << " to it and " << s.to_host
-       << " from it in " << s.copy_s << " s, " << percent(s.overlap()) << " % beside compute\n";
+       << " from it in " << s.copy_s << " s, " << percent(s.overlap()) << " % during compute\n";
   for (const auto& share : std::span(s.shares).first(std::min(kLines, s.shares.size()))) {
     const double part = s.compute_s > 0 ? share.seconds / s.compute_s : 0;
     text << std::setw(4) << percent(part) << " %  " << std::setw(9) << std::fixed

@@ -37,14 +37,14 @@ struct ActivitySummary {
   double busy_s = 0;     ///< anything ran
   double compute_s = 0;  ///< kernels, graphs or fills ran
   double copy_s = 0;     ///< copies ran
-  double overlap_s = 0;  ///< copies ran beside compute
+  double overlap_s = 0;  ///< copies ran during compute
   Bytes to_device, to_host, on_device;
   std::uint64_t kernels = 0, graphs = 0, copies = 0;
   std::vector<Share> shares;  ///< kernels and graphs by name, the longest first
 
   [[nodiscard]] double idle_s() const { return span_s - busy_s; }
   [[nodiscard]] double busy() const { return span_s > 0 ? busy_s / span_s : 0; }  ///< 0 to 1
-  /// The part of the copies that ran beside compute, 0 to 1; 1 where there were none.
+  /// The part of the copies that ran during compute, 0 to 1; 1 where there were none.
   [[nodiscard]] double overlap() const { return copy_s > 0 ? overlap_s / copy_s : 1; }
 };
 

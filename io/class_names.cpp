@@ -166,10 +166,10 @@ std::optional<std::string> unknown_class(const Dataset& dataset, const Places& k
   const std::vector<std::string>& own = dataset.classes();
   if (are_numbers(own) != are_numbers(known.names)) {
     const bool has_numbers = are_numbers(own);
-    throw Error(concat(where, ": its classes are ", has_numbers ? "the numbers " : "", listed(own),
-                       ", those of ", known.owner, " are ", has_numbers ? "" : "the numbers ",
-                       listed(known.names),
-                       "; say what the numbers 0, 1, ... are called: --class-names A,B,..."));
+    throw Error(concat(
+        where, ": its classes are ", has_numbers ? "the numbers " : "", listed(own), ", those of ",
+        known.owner, " are ", has_numbers ? "" : "the numbers ", listed(known.names),
+        "; say in train or evaluate what the numbers 0, 1, ... are called: --class-names A,B,..."));
   }
   std::string more;
   const Places there(own, known.names);

@@ -4,6 +4,7 @@
 #include <millrace/core/plural.h>
 #include <millrace/core/random.h>
 #include <millrace/io/detail/format.h>
+#include <millrace/io/detail/tar_labels.h>
 #include <millrace/io/detail/tar_writer.h>
 #include <millrace/io/files.h>
 #include <millrace/io/find_data.h>
@@ -72,7 +73,8 @@ class Packer {
   /// Begins a shard where there is none, or the next sample is too much for this one.
   void make_room(const std::string& part, std::uint64_t bytes) {
     const bool is_full = options_.size.samples ? in_shard_ >= *options_.size.samples
-                                               : bytes_ + bytes > options_.size.bytes.count;
+                                               : detail::TarWriter::archive_bytes(bytes_ + bytes) >
+                                                     options_.size.bytes.count;
     if (in_shard_ > 0 && is_full) end_shard();
     if (shard_ == nullptr) {
       const std::string name = concat(part, '-', padded(shards_of_part_, 6), ".tar");
@@ -139,7 +141,8 @@ struct Part {
   std::shared_ptr<const Dataset> dataset;
 };
 
-std::vector<Part> open_parts(const fs::path& data, const Watch& watch) {
+std::vector<Part> open_parts(const fs::path& data, const Watch& watch,
+                             std::vector<std::string>& notes) {
   const DataLayout layout = find_data(data);
   if (layout.kind != DataKind::class_folders) {
     throw Error(concat(data.string(), ": is no folder of class folders; expected such as ",
@@ -153,6 +156,11 @@ std::vector<Part> open_parts(const fs::path& data, const Watch& watch) {
   };
   if (layout.validation && !layout.validation_is_test) add("val", *layout.validation);
   if (layout.test) add("test", *layout.test);
+  notes = layout.notes;
+  for (const Part& part : parts) {
+    const std::vector<std::string> more = part.dataset->notes();
+    notes.insert(notes.end(), more.begin(), more.end());
+  }
   return parts;
 }
 
@@ -163,8 +171,8 @@ void write_names(const std::vector<std::string>& classes, const fs::path& file) 
                          name.find_first_not_of(" \t\v\f") == 0 &&
                          name.find_last_not_of(" \t\v\f") == name.size() - 1;
     if (!is_line) {
-      throw Error(concat("the class '", name, "' cannot be a line of classnames.txt, for its ",
-                         "blanks or line ends; rename its folder"));
+      throw Error(concat("the class '", name, "' cannot be a line of classnames.txt, since it has ",
+                         "a line end in it or a space at one of its ends; rename its folder"));
     }
     text += name + '\n';
   }
@@ -181,14 +189,17 @@ TarConversion convert_tar(const fs::path& data, const fs::path& target,
     throw Error(
         concat(out.string(), ": holds something already; remove it or name another folder"));
   }
-  const std::vector<Part> parts = open_parts(data, {{}, options.watch.stop});
+  std::vector<std::string> notes;
+  const std::vector<Part> parts = open_parts(data, {{}, options.watch.stop}, notes);
   PartialFolder partial(out);
-  write_names(parts.front().dataset->classes(), partial.path() / "classnames.txt");
+  write_names(parts.front().dataset->classes(), partial.path() / detail::kClassNamesFile);
   Packer packer(partial.path(), options);
   for (const Part& part : parts) packer.pack(*part.dataset, part.name);
-  options.watch.at(packer.done().images);
+  TarConversion done = packer.done();
+  done.notes = std::move(notes);
+  options.watch.at(done.images);
   partial.publish();
-  return packer.done();
+  return done;
 }
 
 }  // namespace millrace

@@ -7,13 +7,16 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace millrace {
 
 /// How much goes into one shard.
 struct ShardSize {
   std::optional<std::uint64_t> samples{};  ///< so many
-  Bytes bytes{256_MiB};                    ///< else at most this, unless one sample takes more
+  /// Else files of at most this, unless one sample takes more; an archive takes 10 KiB or more.
+  Bytes bytes{256_MiB};
 };
 
 struct ConvertTarOptions {
@@ -25,6 +28,7 @@ struct ConvertTarOptions {
 
 struct TarConversion {
   std::uint64_t images = 0, shards = 0;
+  std::vector<std::string> notes{};  ///< what was left out of the class folders, and the like
 };
 
 /// Writes out/train-000000.tar, -000001.tar, ... and likewise val-... and test-... of the parts

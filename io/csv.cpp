@@ -51,11 +51,20 @@ class CsvDataset::Parser {
     describe();
     first_line_ = records_.line();
     if (columns_.has_header && !records_.next()) return;
+    seen_.resize(columns_.targets.size());
     do add();
     while (records_.next());
+    for (std::size_t i = 0; i < seen_.size(); ++i) note_odd_value(i);
   }
 
  private:
+  /// What was met in a column of targets.
+  struct Seen {
+    std::uint64_t labels = 0, others = 0;  // values that are 0 or 1, and known ones that are not
+    std::int64_t line = 0;                 // of the first of these
+    std::string odd{};
+  };
+
   [[nodiscard]] const std::vector<CsvCell>& cells() const { return records_.cells(); }
 
   void check_columns() const {
@@ -102,8 +111,10 @@ class CsvDataset::Parser {
       if (role == CsvColumns::kLabel && options_.needs_label) into_.labels_.push_back(label(i));
     }
     if (options_.needs_label) {
-      for (const std::ptrdiff_t place : columns_.targets) {
-        into_.targets_.push_back(target(static_cast<std::size_t>(place)));
+      for (std::size_t i = 0; i < seen_.size(); ++i) {
+        const auto place = static_cast<std::size_t>(columns_.targets[i]);
+        into_.targets_.push_back(target(place));
+        look_at(place, into_.targets_.back(), seen_[i]);
       }
     }
     ++into_.rows_;
@@ -124,15 +135,44 @@ class CsvDataset::Parser {
     const bool is_unknown = detail::csv_value(cells()[column]).kind == CsvKind::missing;
     return is_unknown ? std::numeric_limits<float>::quiet_NaN() : feature(column);
   }
+  void look_at(std::size_t column, float value, Seen& seen) const {
+    if (std::isnan(value)) return;
+    const bool is_label = value == 0 || value == 1;
+    (is_label ? seen.labels : seen.others) += 1;
+    if (is_label || seen.others > 1) return;
+    seen.line = records_.line();
+    seen.odd = cells()[column].text;
+  }
+  /// A slip of the pen makes a number of what was meant as a label.
+  void note_odd_value(std::size_t target) {
+    constexpr std::uint64_t kMore = 5;  // labels for each other value
+    const Seen& seen = seen_[target];
+    if (seen.others == 0 || seen.labels < kMore * seen.others) return;
+    const auto [labels, others, line, odd] = seen;
+    into_.notes_.push_back(
+        concat(into_.file_, ":", line, ": column ", columns_.targets[target] + 1, " '",
+               shown(into_.target_names_[target]), "' is 0 or 1 in ", labels, ' ',
+               plural(labels, "line"), " and ", shown(odd), " here",
+               others > 1 ? concat(", and another number in ", others - 1, " more") : std::string(),
+               "; so it is a number to learn, and no label"));
+  }
   [[nodiscard]] std::int32_t label(std::size_t column) const {
     const CsvCell& cell = cells()[column];
     const bool is_word = detail::csv_value(cell).kind == CsvKind::word;
     const double value = is_word ? -1 : number(column);
     if (!is_class(value)) {
       fail_at(column, detail::quoted(cell), " is not a class; expected 0, 1, ... in this column, ",
-              "or another one named by --label-column");
+              "or another one named by --label-column",
+              is_word ? "" : "; for a number to learn: --targets " + option_name(column));
     }
     return static_cast<std::int32_t>(value);
+  }
+
+  /// What an option that lists columns calls this one.
+  [[nodiscard]] std::string option_name(std::size_t column) const {
+    const bool has_name = !columns_.names.empty() && !columns_.names[column].empty() &&
+                          columns_.names[column].find(',') == std::string::npos;
+    return has_name ? shown(columns_.names[column]) : std::to_string(column + 1);
   }
 
   static const char* separator_name(char separator) {
@@ -175,6 +215,7 @@ class CsvDataset::Parser {
   detail::CsvRecords records_;
   bool says_header_;
   CsvColumns columns_;
+  std::vector<Seen> seen_;  // one a target
   std::int64_t first_line_ = 0;
 };
 

@@ -1,6 +1,8 @@
 #pragma once
 // The kind of a data set, and the places of its parts.
 
+#include <millrace/io/left_out.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -27,6 +29,7 @@ struct DataPart {
   /// A folder of classes beside which others may lie: images right beside it are left out.
   bool is_one_of_several = false;
   std::vector<std::filesystem::path> shards{};  ///< the archives of tar shards; empty otherwise
+  LeftOut left_out{LeftOut::kAllNames};         ///< what lies beside those
 };
 
 struct DataLayout {

@@ -3,7 +3,9 @@
 #include <millrace/core/error.h>
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 #include <algorithm>
 #include <cerrno>
@@ -176,12 +178,14 @@ void RandomAccessFile::read_at(std::uint64_t offset, std::span<std::byte> into) 
   }
 }
 
-namespace {
-
 fs::path temporary_folder() {
   const char* const named = std::getenv("TMPDIR");
-  return named != nullptr && *named != '\0' ? named : "/tmp";
+  if (named != nullptr && *named != '\0') return named;
+  constexpr const char* kOnDisk = "/var/tmp";
+  return ::access(kOnDisk, W_OK | X_OK) == 0 ? kOnDisk : "/tmp";
 }
+
+namespace {
 
 // Some file systems cannot make files without a name; there it has one for a moment.
 int open_unnamed(const fs::path& folder) {
@@ -189,7 +193,10 @@ int open_unnamed(const fs::path& folder) {
   if (descriptor >= 0) return descriptor;
   std::string name = (folder / "millrace-XXXXXX").string();
   const int named = ::mkostemp(name.data(), O_CLOEXEC);
-  if (named < 0) fail(folder, "no temporary file can be made in it", errno);
+  if (named < 0) {
+    throw Error(concat(folder.string(), ": no temporary file can be made in it: ",
+                       std::generic_category().message(errno), "; name another folder in TMPDIR"));
+  }
   ::unlink(name.c_str());
   return named;
 }
@@ -198,6 +205,12 @@ int open_unnamed(const fs::path& folder) {
 
 TemporaryFile::TemporaryFile()
     : RandomAccessFile(temporary_folder(), open_unnamed(temporary_folder())) {}
+
+bool TemporaryFile::is_in_memory() const {
+  struct statfs status {};
+  if (::fstatfs(descriptor_, &status) != 0) return false;
+  return status.f_type == TMPFS_MAGIC || status.f_type == RAMFS_MAGIC;
+}
 
 void TemporaryFile::append(std::span<const std::byte> bytes) {
   write_fully(descriptor_, bytes, path_);

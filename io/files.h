@@ -67,14 +67,20 @@ class RandomAccessFile {
   std::uint64_t size_ = 0;
 };
 
-/// A file without a name, in the folder that TMPDIR names, else in /tmp. It is gone with this
-/// object, and with the program however that ends.
+/// Where large temporary files go: the folder that TMPDIR names, else /var/tmp, since /tmp is memory
+/// on many machines, or /tmp where that is all there is.
+[[nodiscard]] std::filesystem::path temporary_folder();
+
+/// A file without a name in temporary_folder(). It is gone with this object, and with the program
+/// however that ends.
 ///
 /// Thread safety: none for append(); reading is thread-safe while nobody appends.
 class TemporaryFile final : public RandomAccessFile {
  public:
-  /// Throws Error naming the folder, which path() is.
+  /// Throws Error naming the folder, which path() is, and TMPDIR.
   TemporaryFile();
+  /// Whether it takes memory and no disk.
+  [[nodiscard]] bool is_in_memory() const;
   /// Throws Error (a full disk, a limit).
   void append(std::span<const std::byte> bytes);
 };

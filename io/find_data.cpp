@@ -20,6 +20,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// How a part is called in data of a kind.
+std::string example(DataKind kind, const std::string& part) {
+  switch (kind) {
+    case DataKind::tar: return part + "-*.tar";
+    case DataKind::csv: return part + ".csv";
+    case DataKind::idx: return part + "-images-idx3-ubyte";
+    default: return part + '/';
+  }
+}
+
 void check_shapes(const Dataset& train, const Dataset& validation) {
   if (train.natural_shape() == validation.natural_shape()) return;
   throw Error(concat(validation.place(), ": samples of ", validation.natural_shape(), ", but ",
@@ -36,12 +46,13 @@ DataLayout find_data(const fs::path& data) {
   std::error_code error;
   const fs::file_status status = fs::status(data, error);
   if (!fs::exists(status)) {
-    if (auto shards = shards_matching(data.native()); !shards.empty()) {
-      return {DataKind::tar, {data, {}, false, std::move(shards)}};
+    LeftOut left_out(LeftOut::kAllNames);
+    if (auto shards = shards_matching(data.native(), left_out); !shards.empty()) {
+      return detail::pattern_layout(data, std::move(shards), std::move(left_out));
     }
     const bool is_pattern = data.native().find_first_of("{*?[") != std::string::npos;
     throw Error(concat(data.string(), ": ", error ? error.message() : "no such file or folder",
-                       is_pattern ? ", and no pattern of .tar files alone that are there" : ""));
+                       is_pattern ? ", and as a pattern it must match .tar files alone" : ""));
   }
   if (fs::is_directory(status)) {
     detail::FolderParts folders(data);
@@ -68,13 +79,16 @@ const DataPart& part_of(const DataLayout& layout, const std::string& word, const
   if (kind == PartKind::training) return layout.train;
   if (kind == PartKind::test) {
     if (layout.test) return *layout.test;
-    throw Error(concat(data.string(), ": has no test part; expected test/ beside train/"));
+    throw Error(concat(data.string(), ": has no test part; expected ", example(layout.kind, "test"),
+                       " beside ", example(layout.kind, "train")));
   }
   if (layout.validation && (word == "validation" || !layout.validation_is_test)) {
     return *layout.validation;
   }
-  throw Error(concat(data.string(), ": has no validation part; expected val/ ",
-                     word == "validation" ? "or test/ " : "", "beside train/"));
+  throw Error(concat(data.string(), ": has no validation part; expected ",
+                     example(layout.kind, "val"),
+                     word == "validation" ? " or " + example(layout.kind, "test") : "", " beside ",
+                     example(layout.kind, "train")));
 }
 
 std::shared_ptr<const Dataset> open_dataset(DataKind kind, const DataPart& part, const Watch& watch,
@@ -91,7 +105,7 @@ std::shared_ptr<const Dataset> open_dataset(DataKind kind, const DataPart& part,
     case DataKind::tar:
       return std::make_shared<TarShards>(
           part.samples, part.shards, watch,
-          TarShards::Options{true, options.skips_damage, options.names_left_out});
+          TarShards::Options{true, options.skips_damage, options.names_left_out, part.left_out});
     case DataKind::generated:
       return std::make_shared<GeneratedDataset>(parse_generated(part.samples.native()));
   }

@@ -30,7 +30,7 @@ struct GeneratedOptions {
 /// Fewer samples of the same seed are the first ones of more.
 class GeneratedDataset final : public Dataset {
  public:
-  /// Throws UsageError for a shape or a number of classes that cannot be meant.
+  /// Throws UsageError for a shape or a number of classes that make no sense.
   explicit GeneratedDataset(GeneratedOptions options);
 
   [[nodiscard]] std::uint32_t size() const noexcept override { return options_.samples; }

@@ -55,11 +55,12 @@ auto find_by_path(const Range& range, std::string_view path) {
 
 }  // namespace
 
-Hdf5File::Hdf5File(std::filesystem::path path, std::chrono::milliseconds patience)
-    : path_(std::move(path)) {
-  if (!is_hdf5(path_)) throw Error(concat(path_.string(), ": not an HDF5 file"));
+Hdf5File::Hdf5File(std::filesystem::path path, std::chrono::milliseconds patience,
+                   const std::filesystem::path& name)
+    : path_(name.empty() ? path : name) {
+  if (!is_hdf5(path)) throw Error(concat(path_.string(), ": not an HDF5 file"));
   try {
-    reader_ = std::make_unique<HelperProcess>(Answers(path_), patience);
+    reader_ = std::make_unique<HelperProcess>(Answers(std::move(path)), patience);
     Hdf5Contents contents = detail::unpacked(reader_->ask({}, kMostListing));
     groups_ = std::move(contents.groups);
     datasets_ = std::move(contents.datasets);

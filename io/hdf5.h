@@ -29,12 +29,14 @@ class Hdf5File {
   using Dataset = Hdf5Dataset;
   using Group = Hdf5Group;
 
-  /// `patience`: how long the library may take for one request. Throws Error naming the file: it is
+  /// `patience`: how long the library may take for one request. `name`: what path() and messages
+  /// call the file, if it lies there as a part of another one. Throws Error naming the file: it is
   /// no HDF5 file, truncated, damaged, or one of its groups is reached twice, has a link to another
   /// place or file, or a data set of more dimensions or elements than can be or than the file
   /// holds.
   explicit Hdf5File(std::filesystem::path path,
-                    std::chrono::milliseconds patience = std::chrono::minutes(1));
+                    std::chrono::milliseconds patience = std::chrono::minutes(1),
+                    const std::filesystem::path& name = {});
   ~Hdf5File();
   Hdf5File(Hdf5File&&) noexcept;
   Hdf5File& operator=(Hdf5File&&) noexcept;

@@ -16,14 +16,15 @@ std::string phrase(LeftOutReason reason, const std::string& what, bool is_one) {
   switch (reason) {
     case LeftOutReason::hidden: return "hidden";
     case LeftOutReason::ending:
-      return is_one ? "no image by its ending" : "no images by their ending";
+      return is_one ? "not an image by its ending" : "not images by their ending";
     case LeftOutReason::content:
-      return is_one ? "no image by its content" : "no images by their content";
+      return is_one ? "not an image by its content" : "not images by their content";
     case LeftOutReason::format: return what.empty() ? "of a format that is not read" : what;
     case LeftOutReason::empty: return is_one ? "empty file" : "empty files";
     case LeftOutReason::nowhere: return is_one ? "link to nowhere" : "links to nowhere";
     case LeftOutReason::circle: return is_one ? "link in a circle" : "links in circles";
-    case LeftOutReason::unreadable: return concat("cannot be read", what.empty() ? "" : ": ", what);
+    case LeftOutReason::unreadable:
+      return concat("cannot be read", what.empty() ? "" : ": ", shown(what));
     case LeftOutReason::special:
       return is_one ? "device, pipe or socket" : "devices, pipes or sockets";
     case LeftOutReason::beside:
@@ -32,14 +33,19 @@ std::string phrase(LeftOutReason reason, const std::string& what, bool is_one) {
     case LeftOutReason::run: return is_one ? "run directory" : "run directories";
     case LeftOutReason::link: return is_one ? "link within an archive" : "links within archives";
     case LeftOutReason::twice:
-      return is_one ? "there twice, or beside a second image or label"
-                    : "there twice, or beside a second image or label";
+      return is_one ? "image whose sample has a second image or label"
+                    : "images whose samples have a second image or label";
     case LeftOutReason::no_label: return is_one ? "image without a label" : "images without labels";
     case LeftOutReason::no_image:
       return is_one ? "label without an image" : "labels without images";
     case LeftOutReason::label:
-      return concat(is_one ? "label that tells no class" : "labels that tell no class",
-                    what.empty() ? "" : ", ", what);
+      return concat(is_one ? "label without a class" : "labels without a class",
+                    what.empty() ? "" : ": ", shown(what));
+    case LeftOutReason::beside_shards:
+      return is_one ? "file or folder beside the shards" : "files or folders beside the shards";
+    case LeftOutReason::shard_again:
+      return is_one ? "shard with the file or the name of another one"
+                    : "shards with the files or the names of others";
   }
   return "?";
 }
@@ -64,6 +70,8 @@ const char* key_of(LeftOutReason reason) noexcept {
     case LeftOutReason::no_label: return "image_without_label";
     case LeftOutReason::no_image: return "label_without_image";
     case LeftOutReason::label: return "label_without_class";
+    case LeftOutReason::beside_shards: return "beside_shards";
+    case LeftOutReason::shard_again: return "shard_again";
   }
   return "?";
 }

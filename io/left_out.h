@@ -16,22 +16,24 @@ namespace millrace {
 
 /// Why something in a folder is not taken as an image.
 enum class LeftOutReason : std::uint8_t {
-  hidden,      ///< its name begins with a dot
-  ending,      ///< its name ends as no image's does: .txt, .csv, .db; it was not opened
-  content,     ///< its first bytes are not an image's
-  format,      ///< an image of a format that is not read
-  empty,       ///< a file without content
-  nowhere,     ///< a link to nowhere
-  circle,      ///< a link to itself or to a folder that it is in
-  unreadable,  ///< a file or folder that cannot be read
-  special,     ///< a device, a pipe or a socket
-  beside,      ///< an image beside the class folders
-  run,         ///< a run directory, with all that the run has put into it
-  link,        ///< a link within an archive
-  twice,       ///< a member of an archive that belongs to a sample which has another of its kind
-  no_label,    ///< an image in an archive without a label
-  no_image,    ///< a label in an archive without an image
-  label,       ///< a label in an archive that tells no class
+  hidden,         ///< its name begins with a dot
+  ending,         ///< its name ends as no image's does: .txt, .csv, .db; it was not opened
+  content,        ///< its first bytes are not an image's
+  format,         ///< an image of a format that is not read
+  empty,          ///< a file without content
+  nowhere,        ///< a link to nowhere
+  circle,         ///< a link to itself or to a folder that it is in
+  unreadable,     ///< a file or folder that cannot be read
+  special,        ///< a device, a pipe or a socket
+  beside,         ///< an image beside the class folders
+  run,            ///< a run directory, with all that the run has put into it
+  link,           ///< a link within an archive
+  twice,          ///< a member of an archive that belongs to a sample which has another of its kind
+  no_label,       ///< an image in an archive without a label
+  no_image,       ///< a label in an archive without an image
+  label,          ///< a label in an archive that names no class
+  beside_shards,  ///< a file or folder beside tar shards
+  shard_again,    ///< a shard that is the file of another one, or named like it
 };
 
 /// For JSON: "hidden", "not_an_image_by_ending", ...
@@ -63,7 +65,7 @@ class LeftOut {
   /// "left out 3: 2 hidden (a/.x, b/.y); 1 empty (a/z)", names shown() for a terminal; empty if
   /// nothing was left out.
   [[nodiscard]] std::string summary() const;
-  /// A line for each name that was kept, of one reason or all: "a/notes.txt: no image by its
+  /// A line for each name that was kept, of one reason or all: "a/notes.txt: not an image by its
   /// ending".
   [[nodiscard]] std::vector<std::string> lines(std::optional<LeftOutReason> only = {}) const;
 

@@ -1,14 +1,12 @@
 #include <millrace/io/safetensors.h>
 
 #include <millrace/core/error.h>
-#include <millrace/core/half.h>
 #include <millrace/io/detail/repeated_key.h>
+#include <millrace/io/detail/stored_floats.h>
 #include <millrace/io/detail/weight_kind.h>
 
 #include <algorithm>
 #include <array>
-#include <bit>
-#include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -17,8 +15,6 @@ namespace millrace {
 namespace {
 
 using nlohmann::json;
-
-static_assert(std::endian::native == std::endian::little, "the format is little-endian");
 
 constexpr std::uint64_t kMaxHeader = 100'000'000;
 constexpr const char* kMetadata = "__metadata__";
@@ -165,20 +161,6 @@ class Header {
   json document_;
 };
 
-// Reads elements of type Stored a piece at a time and converts them.
-template <class Stored, class Convert>
-void read_converted(const RandomAccessFile& file, std::uint64_t offset, std::span<float> into,
-                    Convert convert) {
-  std::array<Stored, 4096> piece;
-  while (!into.empty()) {
-    const std::size_t n = std::min(piece.size(), into.size());
-    file.read_at(offset, std::as_writable_bytes(std::span(piece.data(), n)));
-    std::transform(piece.begin(), piece.begin() + n, into.begin(), convert);
-    into = into.subspan(n);
-    offset += n * sizeof(Stored);
-  }
-}
-
 std::string header_of(std::span<const NamedTensor* const> tensors, const Metadata& metadata) {
   json document = json::object();
   if (!metadata.empty()) document[kMetadata] = metadata;
@@ -259,18 +241,11 @@ void SafetensorsFile::read(std::string_view name, std::uint64_t first,
   if (first > elements || into.size() > elements - first) {
     fail(concat("has shape ", tensor->shape, " and no ", into.size(), " elements from ", first));
   }
-  const auto at = [&](std::uint64_t size) { return tensor->offset + first * size; };
-  if (tensor->dtype == "F32") {
-    file_.read_at(at(4), std::as_writable_bytes(into));
-  } else if (tensor->dtype == "F16") {
-    read_converted<std::uint16_t>(file_, at(2), into, float_from_f16);
-  } else if (tensor->dtype == "BF16") {
-    read_converted<std::uint16_t>(file_, at(2), into, float_from_bf16);
-  } else if (tensor->dtype == "F64") {
-    read_converted<double>(file_, at(8), into, [](double x) { return static_cast<float>(x); });
-  } else {
+  const std::size_t size = detail::weight_size(tensor->dtype);
+  if (size == 0) {
     fail(concat("has type ", tensor->dtype, "; F32, F16, BF16 and F64 are read as weights"));
   }
+  detail::read_floats(file_, tensor->dtype, tensor->offset + first * size, into);
 }
 
 }  // namespace millrace

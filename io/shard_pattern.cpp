@@ -2,6 +2,7 @@
 // own.
 
 #include <millrace/core/error.h>
+#include <millrace/io/shard_files.h>
 #include <millrace/io/tar_shards.h>
 
 #include <glob.h>
@@ -37,8 +38,8 @@ std::optional<std::vector<std::string>> range_in(std::string_view text,
   if (!first || !last || *last < *first) return {};
   check_count(*last - *first, pattern);
   std::vector<std::string> words;
-  for (std::uint64_t i = *first; i <= *last; ++i) {
-    const std::string digits = std::to_string(i);
+  for (std::uint64_t i = 0; i <= *last - *first; ++i) {
+    const std::string digits = std::to_string(*first + i);
     words.push_back(std::string(dots - std::min(dots, digits.size()), '0') + digits);
   }
   return words;
@@ -56,21 +57,25 @@ std::vector<std::string> words_in(std::string_view text) {
 
 /// With what is in braces put in their place; the pattern itself where there are none.
 std::vector<std::string> expanded(const std::string& pattern) {
-  const std::size_t open = pattern.find('{');
-  const std::size_t close = open == std::string::npos ? open : pattern.find('}', open);
-  if (close == std::string::npos) return {pattern};
-  const std::string_view inside = std::string_view(pattern).substr(open + 1, close - open - 1);
-  std::vector<std::string> all;
-  std::vector<std::string> words = range_in(inside, pattern).value_or(words_in(inside));
-  if (words.size() == 1 && words.front() == inside) words.front() = concat('{', inside, '}');
-  const std::vector<std::string> rests = expanded(pattern.substr(close + 1));
-  check_count(words.size() * rests.size(), pattern);
-  for (const std::string& word : words) {
-    for (const std::string& rest : rests) {
-      all.push_back(concat(std::string_view(pattern).substr(0, open), word, rest));
+  std::vector<std::string> all = {{}};
+  for (std::string_view rest = pattern;;) {
+    const std::size_t open = rest.find('{');
+    const std::size_t close = open == std::string_view::npos ? open : rest.find('}', open);
+    const bool is_end = close == std::string_view::npos;
+    const std::string_view before = is_end ? rest : rest.substr(0, open);
+    for (std::string& begun : all) begun += before;
+    if (is_end) return all;
+    const std::string_view inside = rest.substr(open + 1, close - open - 1);
+    std::vector<std::string> words = range_in(inside, pattern).value_or(words_in(inside));
+    if (words.size() == 1 && words.front() == inside) words.front() = concat('{', inside, '}');
+    check_count(words.size() * all.size(), pattern);
+    std::vector<std::string> longer;
+    for (const std::string& begun : all) {
+      for (const std::string& word : words) longer.push_back(begun + word);
     }
+    all = std::move(longer);
+    rest.remove_prefix(close + 1);
   }
-  return all;
 }
 
 void add_matches(const std::string& pattern, std::vector<std::filesystem::path>& shards) {
@@ -82,7 +87,7 @@ void add_matches(const std::string& pattern, std::vector<std::filesystem::path>&
 
 }  // namespace
 
-std::vector<std::filesystem::path> shards_matching(const std::string& pattern) {
+std::vector<std::filesystem::path> shards_matching(const std::string& pattern, LeftOut& left_out) {
   if (pattern.find_first_of("{*?[") == std::string::npos) return {};
   const std::vector<std::string> words = expanded(pattern);
   if (words.size() == 1 && words.front().find_first_of("*?[") == std::string::npos) return {};
@@ -96,7 +101,13 @@ std::vector<std::filesystem::path> shards_matching(const std::string& pattern) {
   const bool are_shards = std::all_of(shards.begin(), shards.end(), [](const auto& shard) {
     return is_shard_name(shard.native());
   });
-  return are_shards ? shards : std::vector<std::filesystem::path>{};
+  if (!are_shards) return {};
+  return each_shard_once(shards, left_out);
+}
+
+std::vector<std::filesystem::path> shards_matching(const std::string& pattern) {
+  LeftOut unsaid;
+  return shards_matching(pattern, unsaid);
 }
 
 }  // namespace millrace

@@ -1,6 +1,5 @@
 #include <millrace/io/tar_shards.h>
 
-#include <millrace/core/lower_case.h>
 #include <millrace/core/shown_text.h>
 #include <millrace/image/image.h>
 #include <millrace/io/data_layout.h>
@@ -22,23 +21,16 @@ namespace fs = std::filesystem;
 /// Further shards are opened for each sample, since a process may have 1,024 files open.
 constexpr std::size_t kMostOpen = 128;
 
-constexpr const char* kNamesFile = "classnames.txt";
-
 /// Beside the shards or, where these are those of a part, beside its folder.
 fs::path names_file(const fs::path& shard) {
-  const fs::path folder = fs::absolute(shard).parent_path();
+  const fs::path folder = fs::absolute(shard).lexically_normal().parent_path();
   std::error_code ignored;
   const bool is_part = part_named(folder.filename().string()).has_value();
-  const bool is_beside = !is_part || fs::exists(folder / kNamesFile, ignored);
-  return (is_beside ? folder : folder.parent_path()) / kNamesFile;
+  const bool is_beside = !is_part || fs::exists(folder / detail::kClassNamesFile, ignored);
+  return (is_beside ? folder : folder.parent_path()) / detail::kClassNamesFile;
 }
 
 }  // namespace
-
-bool is_shard_name(std::string_view name) {
-  const std::string small = lower_case(name);
-  return small.ends_with(".tar") || small.ends_with(".tar.gz") || small.ends_with(".tgz");
-}
 
 // Fills a TarShards, shard by shard.
 class TarShards::Builder {
@@ -46,32 +38,23 @@ class TarShards::Builder {
   Builder(TarShards& into, const Watch& watch, const Options& options)
       : into_(into), watch_(watch), options_(options) {}
 
-  void add(const fs::path& path) {
-    const std::string name = path.string();
+  void add(const fs::path& path, bool is_last) {
     Shard shard{path, {}, 0};
     Range range;
     std::shared_ptr<const RandomAccessFile> file;
     std::vector<detail::TarMember> members;
     try {
       file = open(shard, range);
-      read(*file, range, name, members);
+      read(*file, range, path.string(), members);
     } catch (const Stopped&) {
       throw;
     } catch (const detail::NoRoom&) {
       throw;
     } catch (const Error& error) {
-      if (!range.is_cut) tell_damage(name, error);  // else what follows from that
+      if (range.damage.empty()) range.damage = error.what();  // else it follows from that
     }
-    if (file == nullptr) return;
-    detail::TarSamples found =
-        detail::samples_of(std::move(members), *file, options_.needs_labels, name, into_.left_out_);
-    has_labels_ = has_labels_ || found.has_labels;
-    if (found.samples.empty()) return;
-    if (into_.shards_.size() < kMostOpen || file == unpacked_) shard.file = file;
-    into_.shards_.push_back(std::move(shard));
-    into_.firsts_.push_back(into_.size());
-    for (const detail::TarSample& sample : found.samples) append(sample);
-    watch_.at(into_.size());
+    if (file != nullptr) add_samples(std::move(shard), file, std::move(members));
+    if (!range.damage.empty()) tell_damage(path.string(), range.damage, is_last);
   }
 
   /// What is to be said where there are no samples at all.
@@ -82,19 +65,28 @@ class TarShards::Builder {
                   options_.needs_labels ? " with 000123.cls" : "", what.empty() ? "" : "; ", what);
   }
 
-  void finish(const fs::path& names) {
-    into_.name_classes(classes_, has_labels_, options_, names);
-    if (unpacked_ != nullptr && unpacked_->size() > 0) {
-      into_.notes_.push_back(concat(shown(into_.place()), ": unpacked ", Bytes{unpacked_->size()},
-                                    " into a temporary file in ", shown(unpacked_->path().native()),
-                                    ", since compressed shards cannot be read in any order"));
+  void finish() {
+    if (options_.needs_labels) {
+      detail::TarClasses::Result result = classes_.result(has_labels_, into_.place_, names_);
+      into_.classes_ = std::move(result.classes);
+      into_.notes_ = std::move(result.notes);
+      into_.set_labels(result.labels);
     }
+    into_.names_.shrink_to_fit();
+    into_.samples_.shrink_to_fit();
+    if (unpacked_ == nullptr || unpacked_->size() == 0) return;
+    into_.notes_.push_back(concat(shown(into_.place()), ": unpacked ", Bytes{unpacked_->size()},
+                                  " into a temporary file in ", shown(unpacked_->path().native()),
+                                  unpacked_->is_in_memory()
+                                      ? ", which lies in memory (name a folder on a disk in TMPDIR)"
+                                      : "",
+                                  ", since compressed shards cannot be read in any order"));
   }
 
  private:
   struct Range {
     std::uint64_t begin = 0, end = 0;
-    bool is_cut = false;  // there was more, which could not be unpacked
+    std::string damage{};  // why there is no more
   };
 
   /// The file that holds the archive as it is unpacked, and where in it.
@@ -109,21 +101,13 @@ class TarShards::Builder {
                          program, ", or pack it with gzip"));
     }
     shard.size = file->size();
-    range = {0, file->size(), false};
+    range = {0, file->size()};
     if (compression == detail::Compression::none) return file;
-    if (unpacked_ == nullptr) unpacked_ = std::make_shared<TemporaryFile>();
+    if (unpacked_ == nullptr) unpacked_ = detail::make_temporary(name);
     range.begin = unpacked_->size();
-    try {
-      detail::unpack_gzip(*file, *unpacked_, {{}, watch_.stop});
-    } catch (const Stopped&) {
-      throw;
-    } catch (const detail::NoRoom&) {
-      throw;
-    } catch (const Error& error) {
-      tell_damage(name, error);
-      range.is_cut = true;
-    }
-    range.end = unpacked_->size();
+    const detail::Unpacked unpacked = detail::unpack_gzip(*file, *unpacked_, {{}, watch_.stop});
+    range.end = unpacked.sound_end;
+    range.damage = unpacked.damage;
     return unpacked_;
   }
 
@@ -136,16 +120,32 @@ class TarShards::Builder {
     }
   }
 
-  /// Throws, or leaves out what is missing.
-  void tell_damage(const std::string& name, const Error& error) {
-    std::string what = error.what();
+  void add_samples(Shard shard, const std::shared_ptr<const RandomAccessFile>& file,
+                   std::vector<detail::TarMember> members) {
+    detail::TarSamples found = detail::samples_of(std::move(members), *file, options_.needs_labels,
+                                                  shard.path.string(), into_.left_out_);
+    has_labels_ = has_labels_ || found.has_labels;
+    if (found.samples.empty()) return;
+    const fs::path folder = shard.path.parent_path();
+    if (into_.shards_.empty() || folder != into_.shards_.back().path.parent_path()) {
+      names_.push_back({into_.samples_.size(), names_file(shard.path)});
+    }
+    if (into_.shards_.size() < kMostOpen || file == unpacked_) shard.file = file;
+    into_.shards_.push_back(std::move(shard));
+    into_.firsts_.push_back(into_.size());
+    for (const detail::TarSample& sample : found.samples) append(sample);
+    watch_.at(into_.size());
+  }
+
+  /// Throws, or leaves out what is missing. Doing without it helps where something else is left.
+  void tell_damage(const std::string& name, std::string what, bool is_last) {
     if (!options_.skips_damage) {
-      const bool may_go_on = what.ends_with("get it again");
+      const bool may_go_on = what.ends_with("get it again") && (has_class_ || !is_last);
       throw Error(what + (may_go_on ? ", or leave out what is missing: --on-bad-image skip" : ""));
     }
+    damage_ = what;
     if (what.starts_with(name + ": ")) what.erase(0, name.size() + 2);
     into_.left_out_.add(LeftOutReason::unreadable, name, what);
-    damage_ = error.what();
   }
 
   void append(const detail::TarSample& sample) {
@@ -156,6 +156,8 @@ class TarShards::Builder {
     into_.names_ += sample.name;
     into_.samples_.push_back(
         {sample.offset, sample.length, static_cast<std::uint32_t>(into_.names_.size()), 0});
+    has_class_ = has_class_ || !options_.needs_labels || sample.label ||
+                 sample.name.find('/') != std::string::npos;
     if (options_.needs_labels) classes_.add(sample);
   }
 
@@ -163,8 +165,10 @@ class TarShards::Builder {
   const Watch& watch_;
   const Options& options_;
   detail::TarClasses classes_;
+  std::vector<detail::NamesFile> names_;
   bool has_labels_ = false;
-  std::string damage_;  // the last one
+  bool has_class_ = false;  // some sample may have one, by its label or its folder
+  std::string damage_;      // the last one
   std::shared_ptr<TemporaryFile> unpacked_;
 };
 
@@ -173,24 +177,13 @@ TarShards::TarShards(fs::path place, std::vector<fs::path> shards, const Watch& 
     : place_(std::move(place)), left_out_(options.names_left_out) {
   MILLRACE_CHECK(!shards.empty(), "at least one shard");
   Builder builder(*this, watch, options);
-  for (const fs::path& shard : shards) builder.add(shard);
-  builder.finish(names_file(shards.front()));
+  left_out_.add(options.beside);
+  for (const fs::path& shard : shards) builder.add(shard, &shard == &shards.back());
+  builder.finish();
   if (samples_.empty()) throw Error(builder.refusal(shards.size() == 1));
 }
 
 TarShards::~TarShards() = default;
-
-void TarShards::name_classes(const detail::TarClasses& found, bool has_labels,
-                             const Options& options, const fs::path& names) {
-  if (options.needs_labels) {
-    detail::TarClasses::Result result = found.result(has_labels, place_, names);
-    classes_ = std::move(result.classes);
-    notes_ = std::move(result.notes);
-    set_labels(result.labels);
-  }
-  names_.shrink_to_fit();
-  samples_.shrink_to_fit();
-}
 
 // Samples without a label go; the others close up.
 void TarShards::set_labels(const std::vector<std::int32_t>& labels) {

@@ -16,15 +16,19 @@
 namespace millrace {
 
 class RandomAccessFile;
-namespace detail {
-class TarClasses;
-}
 
-/// Whether a file is a shard, by the ending of its name: .tar, .tar.gz or .tgz, in any case.
+/// Whether a file is meant as a shard, by the ending of its name: .tar, .tar.gz or .tgz, in any
+/// case. Those of other compressors (.tar.zst, .txz, ...) too: opening such a shard is an error
+/// that says what unpacks it.
 [[nodiscard]] bool is_shard_name(std::string_view name);
 
 /// The shards that a pattern names, in its order: shard-{000..012}.tar, {a,b}.tar, and with * ? [ ]
-/// those that are there. Empty where the text is no pattern, or one of other files too.
+/// those that are there. Each is named once, and `left_out` gets those that are there again: under
+/// another name, or compressed. Empty where the text is no pattern, or one of other files too.
+/// Throws UsageError for one that names more than a million.
+[[nodiscard]] std::vector<std::filesystem::path> shards_matching(const std::string& pattern,
+                                                                 LeftOut& left_out);
+/// The same, without those.
 [[nodiscard]] std::vector<std::filesystem::path> shards_matching(const std::string& pattern);
 
 /// Members of a sample have one name up to the last dot: 000123.jpg, an image by its ending
@@ -36,13 +40,16 @@ class TarClasses;
 ///
 /// Numbers count from 0; the classes are then called as in the text classnames.txt beside the
 /// shards (a name a line, as CLIP benchmark's data sets have it; for shards in train/, val/ or the
-/// like it may lie beside that folder), else "0", "1", ... up to the largest. Names are classes in
-/// the order of their bytes.
+/// like it may lie beside that folder), else "0", "1", ... up to the largest. Shards of several
+/// folders have the names of their own folder each: classes are in the order of the first one's,
+/// and those that only others have follow. Names are classes in the order of their bytes.
 ///
 /// Opening reads the headers of all members and keeps where their images lie. A shard that is
-/// compressed (by gzip) is unpacked into a temporary file first, as a note says. What is no part of
-/// a sample, or of one that is not clear, is left out and counted: images without labels and the
-/// other way round, names that are there twice, links, hidden and sparse members.
+/// compressed (by gzip) is unpacked into a temporary file first, as a note says, and its checksums
+/// are compared. What is no part of a sample, or of one that is not clear, is left out and counted:
+/// images without labels and the other way round, names that are there twice, links, hidden and
+/// sparse members. Of a damaged shard that is not refused (Options::skips_damage) only samples
+/// before the damage are taken; of a compressed one whose checksum is wrong, none of what it is of.
 ///
 /// Each sample takes 24 bytes and its name.
 class TarShards final : public Dataset {
@@ -51,11 +58,13 @@ class TarShards final : public Dataset {
     bool needs_labels = true;   ///< false: all images are samples, and there are no classes
     bool skips_damage = false;  ///< of a damaged shard only what cannot be read is left out
     std::size_t names_left_out = LeftOut::kFewNames;  ///< to keep for each reason
+    LeftOut beside{};  ///< what was left out when the shards were found
   };
 
   /// `place` names them all in messages. Throws Error with the shard: it cannot be read, is no tar
   /// archive or a damaged one, ends early; there are no samples; classes are numbers and names, or
-  /// one has no line in classnames.txt; no room for what is unpacked. Stopped if `watch` says so.
+  /// one has no line in classnames.txt, or only some folders have such a file; no room for what is
+  /// unpacked. Stopped if `watch` says so.
   TarShards(std::filesystem::path place, std::vector<std::filesystem::path> shards,
             const Watch& watch, const Options& options);
   ~TarShards() override;
@@ -92,8 +101,6 @@ class TarShards final : public Dataset {
     std::uint32_t name_end = 0;            // in names_
     std::int32_t label = 0;
   };
-  void name_classes(const detail::TarClasses& found, bool has_labels, const Options& options,
-                    const std::filesystem::path& names);
   void set_labels(const std::vector<std::int32_t>& labels);
   /// Calls use(FilePart) of a sample.
   template <class Use>

@@ -1,10 +1,11 @@
 #pragma once
-// A file of weights of any program: safetensors or Keras's HDF5, distinguished by content.
-// training/pretrained.h matches the tensors with a model.
+// A file of weights of any program: safetensors, PyTorch's .pth or Keras's .h5 and .keras,
+// distinguished by content. training/pretrained.h matches the tensors with a model.
 
 #include <millrace/core/shape.h>
 #include <millrace/io/hdf5.h>
 #include <millrace/io/safetensors.h>
+#include <millrace/io/torch_file.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -30,8 +31,9 @@ class WeightFile {
     std::vector<std::size_t> tensors;  ///< indices into tensors()
   };
 
-  /// Throws Error naming the file: it is missing, damaged (safetensors.h, hdf5.h), without weights,
-  /// of another kind (detail/weight_kind.h; the line says what to do), or not a weight file at all.
+  /// Throws Error naming the file: it is missing, damaged (safetensors.h, torch_file.h, hdf5.h),
+  /// without weights, of another kind (detail/weight_kind.h; the line says what to do), or not a
+  /// weight file at all.
   explicit WeightFile(const std::filesystem::path& path);
 
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
@@ -69,15 +71,18 @@ class WeightFile {
 
  private:
   void open_safetensors();
-  void open_keras();
+  void open_torch();
+  void note_wrapper();
+  void open_keras(Hdf5File opened);
+  [[nodiscard]] bool open_keras_archive(const RandomAccessFile& file);
   [[nodiscard]] static std::int64_t rows_at_a_time(std::int64_t rows, std::int64_t width) noexcept;
   void read_rows(std::size_t tensor, std::int64_t first, std::int64_t count,
                  std::span<float> into) const;
 
   std::filesystem::path path_;
-  std::variant<std::monostate, SafetensorsFile, Hdf5File> file_;
+  std::variant<std::monostate, SafetensorsFile, TorchFile, Hdf5File> file_;
   std::vector<Tensor> tensors_;
-  std::vector<std::string> sources_;  // what the file itself calls the tensors
+  std::vector<std::string> sources_;  // what the file itself calls the tensors; not of PyTorch's
   std::vector<Layer> layers_;
   Metadata metadata_;
   std::string wrapper_;

@@ -92,7 +92,8 @@ class Forward {
   /// Layers come in their order.
   void append(int layer) {
     const std::vector<ValueId> inputs = inputs_of(layer);
-    if (at(layer).kind->is_identity(training())) {
+    // A frozen layer is what it is outside training: dropout would make its features noise.
+    if (at(layer).kind->is_identity(training() && at(layer).trainable)) {
       outputs_.push_back(inputs.front());
       return;
     }

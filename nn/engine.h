@@ -43,6 +43,9 @@ struct CompileOptions {
   /// has the average m * average + (1 - m) * w. A skipped step does not change it.
   std::optional<double> average{};
   std::uint64_t seed = 0;  ///< of dropout
+  /// How many steps will be asked for, where that is known: an engine that chooses algorithms by
+  /// timing times nothing for a few of them, and uses times that are kept. None: many.
+  std::optional<std::uint64_t> steps{};
 };
 
 /// A batch in the engine's memory. Rows [0, samples) are valid; the rest of the memory is ignored

@@ -141,8 +141,8 @@ std::string fitting_losses(const Model& model) {
 Smoothing smoothing_of(Loss loss, std::int64_t outputs, double label_smoothing) {
   const std::int64_t classes = loss_info(loss).classes(outputs);
   if (classes == 0 && label_smoothing != 0) {
-    throw UsageError(concat("label_smoothing: expected 0, not ", label_smoothing, ": labels of ",
-                            loss_info(loss).name, " are not of classes"));
+    throw UsageError(concat("label_smoothing: expected 0, not ", label_smoothing,
+                            ", since the labels of ", loss_info(loss).name, " are not classes"));
   }
   if (classes == 0) return {};
   return {.keep = 1 - label_smoothing, .lift = label_smoothing / static_cast<double>(classes)};

@@ -48,7 +48,7 @@ struct Layer {
   /// model's input.
   std::vector<std::string> inputs{};
   Initializer initializer = Initializer::glorot_uniform;
-  bool trainable = true;  ///< false: the layer is frozen; its batch norm uses running statistics
+  bool trainable = true;  ///< false: frozen; batch norm uses running statistics, dropout is off
 
   friend bool operator==(const Layer&, const Layer&) = default;
 };

@@ -130,7 +130,7 @@ void check_preprocessing(const Preprocessing& preprocessing, const Shape& sample
     throw Error("preprocessing.scale: expected a finite number");
   }
   if ((preprocessing.background || preprocessing.exif_orientation) && sample.rank() != 3) {
-    throw Error(concat("preprocessing: background and exif_orientation are of images, not of ",
+    throw Error(concat("preprocessing: background and exif_orientation are for images, not for ",
                        "rows of ", sample));
   }
   check_constants("mean", preprocessing.mean, channels);
@@ -147,8 +147,8 @@ void check_preprocessing(const Preprocessing& preprocessing, const Shape& sample
   }
   if (needs_whole_samples(preprocessing) && sample.rank() != 3) {
     throw Error(
-        concat("preprocessing: samplewise_center, samplewise_deviation and whiten are of "
-               "images, not of rows of ",
+        concat("preprocessing: samplewise_center, samplewise_deviation and whiten are for "
+               "images, not for rows of ",
                sample));
   }
   check_whitening(preprocessing, sample.elements());

@@ -57,7 +57,7 @@ void check_target_metric(std::string_view name, const Model& model) {
                             "target, as in 'r2 ", model.targets.front(), "'"));
   }
   if (figure->is_of_labels && !gives_labels(model)) {
-    throw UsageError(concat("metric '", name, "' is of labels of 0 and 1, and the model gives ",
+    throw UsageError(concat("metric '", name, "' is for labels of 0 and 1, and the model gives ",
                             "numbers, since it does not end in a sigmoid; known: mse, mae, r2"));
   }
   const bool is_of_all = name.size() == figure->name.size();

@@ -70,7 +70,7 @@ class TargetMetrics {
 /// Whether the targets of a model are labels of 0 and 1: it ends in a sigmoid.
 [[nodiscard]] bool gives_labels(const Model& model);
 
-/// What is measured in validation where nothing is said.
+/// What is measured in validation by default.
 [[nodiscard]] std::vector<std::string> usual_target_metrics(const Model& model);
 
 /// Throws UsageError unless the model's targets have a figure of this name: "mse", "mae", "r2", of

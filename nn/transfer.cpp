@@ -94,6 +94,9 @@ class HeadReader {
   ModelBuilder& builder_;
 };
 
+/// torchvision's word for what makes classes of features; SqueezeNet's is convolutions.
+constexpr std::string_view kClassifier = "classifier.";
+
 bool has_parameters(const LayerSummary& layer) {
   return layer.parameters > 0;
 }
@@ -106,7 +109,8 @@ std::size_t base_layers(const Model& model) {
   auto earliest = static_cast<int>(result);  // of what later layers take
   for (std::size_t i = result; i-- > 0;) {
     const LayerKind& kind = model.layers[i].kind;
-    const bool ends_images = kind.is<Flatten>() || kind.is<GlobalAvgPool>();
+    const bool ends_images = kind.is<Flatten>() || kind.is<GlobalAvgPool>() ||
+                             model.layers[i].name.starts_with(kClassifier);
     if (ends_images && earliest >= static_cast<int>(i)) result = i;
     earliest = std::min(earliest, *std::ranges::min_element(inputs[i]));
   }

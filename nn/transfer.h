@@ -12,8 +12,8 @@
 
 namespace millrace::nn {
 
-/// The layers that turn images into features: those before the first flatten or global_avg_pool;
-/// all of them where there is neither.
+/// The layers that turn images into features: those before the first flatten, global_avg_pool or
+/// layer named "classifier..." around which no branch leads; all of them where there is none.
 [[nodiscard]] std::size_t base_layers(const Model& model);
 
 /// The base of `model` with another head, "gap,dense:1024:relu,dense". Words: gap, flatten,

@@ -111,7 +111,9 @@ std::vector<Order> input_orders(const Model& model) {
     const int before = inputs[i].front();
     const Shape& input = before < 0 ? model.input : layers[static_cast<std::size_t>(before)].output;
     result.push_back(order_of(inputs[i], outputs, kind.facts().keeps_order));
-    if (kind.is<Flatten>() && input.rank() == 3) {
+    // One pixel has the same order everywhere, as in the gates of squeeze-and-excitation.
+    const bool has_order = input.rank() == 3 && input[0] * input[1] > 1;
+    if (kind.is<Flatten>() && has_order) {
       outputs[i].image = input;
     } else if (kind.facts().keeps_order || (result[i].is_mixed && layers[i].parameters == 0)) {
       outputs[i] = result[i];

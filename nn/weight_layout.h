@@ -32,8 +32,8 @@ void place(const WeightLayout& layout, std::int64_t first, std::span<const float
 [[nodiscard]] std::vector<float> to_channels_first(const Shape& image, std::span<const float> ours);
 
 /// One shape a layer: of the image whose flattened pixels its parameters belong to, so that their
-/// order differs between libraries; without dimensions for other layers. These are a dense layer or
-/// a batch norm after flatten, with nothing but activations and dropout between.
+/// order differs between libraries; without dimensions for other layers, and for one pixel. These
+/// are dense layers and batch norms after flatten, with only activations and dropout between.
 [[nodiscard]] std::vector<Shape> flattened_images(const Model& model);
 
 /// Throws Error that names the first layer with parameters whose inputs are a flattened image in

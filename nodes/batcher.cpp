@@ -22,10 +22,10 @@ void check_stamps(const HostBatch& batch, const Ticket& ticket) {
   }
   for (std::size_t i = ticket.first; i < static_cast<std::size_t>(end); ++i) {
     if (batch.valid[i] != HostBatch::kNotStamped) continue;
-    throw Error(
-        concat("HostBatch::valid of row ", i,
-               " was not stamped; the source, or who decodes, sets it to 1 for a sample and "
-               "to 0 for a hole"));
+    throw Error(concat(
+        "HostBatch::valid of row ", i,
+        " was not stamped; the source, or the stage that decodes, sets it to 1 for a sample and "
+        "to 0 for a hole"));
   }
 }
 

@@ -28,7 +28,7 @@ namespace millrace {
 ///
 /// Each copy has a decoder of its own; scratch() is the most that one holds. Large images take
 /// turns for what DecoderOptions::large has: a call may then wait for others, which wait for
-/// nobody.
+/// none.
 class DecodeInto {
  public:
   DecodeInto(std::shared_ptr<const Dataset> training, std::shared_ptr<const Dataset> validation,

@@ -1,5 +1,6 @@
 #include <millrace/nodes/directory_reader.h>
 
+#include <millrace/core/plural.h>
 #include <millrace/core/random.h>
 #include <millrace/nodes/shard_order.h>
 
@@ -65,8 +66,8 @@ DirectoryReader::DirectoryReader(std::shared_ptr<const SampleSet> training,
                                  : batches_of(samples, options_.batch);
   if (pass == 0 && options_.steps_per_epoch == 0) {
     throw Error(concat("there is nothing to train on: ", samples,
-                       " samples do not fill a batch of ", options_.batch,
-                       ", and the last batch is dropped"));
+                       plural(samples, " sample does", " samples do"), " not fill a batch of ",
+                       options_.batch, ", and the last batch is dropped"));
   }
   training_steps_ = limited(options_.steps_per_epoch == 0 ? pass : options_.steps_per_epoch,
                             options_.limit_batches);
@@ -186,7 +187,7 @@ bool DirectoryReader::next(HostBatch& batch) {
   const Dataset& data = *training_->dataset;
   const std::size_t told = data.targets().empty() ? data.classes().size() : data.targets().size();
   MILLRACE_CHECK(batch.target_width == 0 || batch.target_width == static_cast<std::int64_t>(told),
-                 "targets of ", batch.target_width, " numbers do not tell ", told,
+                 "targets of ", batch.target_width, " numbers do not fit ", told,
                  data.targets().empty() ? " classes" : " targets");
   const ReaderPosition at = next_;
   const bool is_training = at.phase == Phase::training;

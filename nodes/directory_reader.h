@@ -35,10 +35,10 @@ struct ReaderOptions {
   /// from an endless stream that is shuffled again at each pass.
   std::uint32_t steps_per_epoch = 0;
   bool drop_last = false;  ///< a pass: leave out its last batch of training where that is short
-  std::uint32_t limit_batches = 0;  ///< at most so many batches a phase; 0: all
+  std::uint32_t limit_batches = 0;  ///< at most this many batches a phase; 0: all
   std::uint64_t seed = 0;
   bool shuffle = true;  ///< of training samples, at each pass
-  /// Of samples in shards, shuffled: from how many samples the next one is drawn, while shards
+  /// Of samples in shards, shuffled: from how many samples the next one is chosen, while shards
   /// follow each other in random order (shard_order.h). 0: all are mixed, as where there are none.
   std::uint32_t shuffle_buffer = 0;
   /// Of several processes that train together: of the order of each pass this one takes the
@@ -53,8 +53,8 @@ struct ReaderOptions {
   /// The weight in the loss of training samples of each class, by label; empty: all 1.
   std::vector<float> class_weights{};
   bool with_labels = true;  ///< false: labels are -1
-  /// So many training batches from the first of an epoch on make one update, and the last group of
-  /// an epoch is what is left: nn::CompileOptions::accumulate.
+  /// This many training batches, from the first of an epoch on, make one update, and the last group
+  /// of an epoch is what is left: nn::CompileOptions::accumulate.
   std::uint32_t accumulate = 1;
 };
 
@@ -69,7 +69,7 @@ struct ReaderOptions {
 class DirectoryReader {
  public:
   DirectoryReader(SampleSet training, SampleSet validation, ReaderOptions options);
-  /// The same of sets that somebody keeps; neither may be null.
+  /// The same with shared sets; neither may be null.
   DirectoryReader(std::shared_ptr<const SampleSet> training,
                   std::shared_ptr<const SampleSet> validation, ReaderOptions options);
 

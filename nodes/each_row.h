@@ -7,7 +7,6 @@
 //                         row.label(shape.kind);
 //                       }));
 
-#include <millrace/core/bytes.h>
 #include <millrace/core/error.h>
 #include <millrace/nodes/row.h>
 #include <millrace/nodes/streamed.h>
@@ -44,19 +43,14 @@ concept HasName = requires(const T& sample) {
 
 }  // namespace detail
 
-struct EachRowOptions {
-  std::uint64_t seed = 0;  ///< of Row::random()
-  Bytes scratch{};         ///< what a copy of the function holds, a decoder's say: it is charged
-};
-
 /// A node: Rows<T> -> Ticket. Calls `f(sample, row)` for each sample, or `f(sample, row, context)`;
 /// f takes a `const T&` or `T&`, returns nothing and is copied for each call beside others.
 ///
 /// A row's pixels are 0 before; afterwards it is valid. What f throws (std::exception) makes the
 /// row a hole under skip() and ends the run under fail(); its neighbours are not lost with it. The
 /// message begins with the sample's member `name`, if it has one, else with its position. In a
-/// batch with targets, a sample with a label alone gets the row of zeros and a one; one with
-/// neither is an error too.
+/// batch with targets of classes, a sample with a label alone gets the row of zeros and a one; one
+/// with neither is an error too, as is a label or a target that is none by the options.
 template <class F>
 class EachRow {
   using T = detail::row_sample_t<F>;
@@ -90,7 +84,7 @@ class EachRow {
  private:
   void fill(T& sample, HostBatch& batch, std::uint32_t i, Context& context) {
     context.begin_part(detail::row_part(batch, i));
-    detail::RowNotes notes;
+    detail::RowNotes notes{.spreads = options_.writes_pixels && batch.dtype == DType::f32};
     const Row row(batch, i, options_.seed, notes);
     try {
       row.clear();
@@ -98,7 +92,7 @@ class EachRow {
         f_(sample, row);
       else if constexpr (is_known)
         f_(sample, row, context);
-      row.finish();
+      row.finish(options_);
       batch.valid[i] = 1;
     } catch (const std::exception& error) {  // lack of memory too: one sample is lost, not all
       context.skip(named(sample, batch, i, error.what()));

@@ -27,13 +27,13 @@ SampleSet spread_over(const SampleSet& set, std::uint32_t count) {
 void check(const SampleSet& training, const Shape& sample, nn::Preprocessing preprocessing,
            const FitOptions& options) {
   if (!options.center && !options.deviation && !options.zca) {
-    throw UsageError("fit: nothing to fit; want center, deviation or zca");
+    throw UsageError("fit: nothing to fit; ask for center, deviation or zca");
   }
   if (options.zca && options.deviation) {
     throw UsageError("fit: whitening makes all deviations equal; leave out deviation or zca");
   }
   if (options.zca && training.dataset->dtype() != DType::u8) {
-    throw UsageError("fit: whitening is of images, the data are rows of numbers");
+    throw UsageError("fit: whitening is for images, and the data are rows of numbers");
   }
   if (!(options.zca_epsilon >= 0)) {
     throw UsageError(concat("fit: zca epsilon must be 0 or more, not ", options.zca_epsilon));

@@ -36,8 +36,8 @@ struct ImageFolderOptions {
 /// Batches of uint8 pixels [size][H][W][C] with labels by the order of the class folders, and what
 /// the class mode says. A batch and its memory live until the next step of the loop. Throws Error
 /// for a folder without class folders, UsageError for mode binary where there are not two; a
-/// image that cannot be read is thrown by the loop as StageError, or skipped. A stop request, of an
-/// Interrupt (interrupt.h) say, ends the loop.
+/// image that cannot be read is thrown by the loop as StageError, or skipped. A stop request, such
+/// as an Interrupt's (interrupt.h), ends the loop.
 [[nodiscard]] Range<Lease<HostBatch>> image_folder(const std::filesystem::path& path,
                                                    const ImageFolderOptions& options = {},
                                                    std::stop_token stop = {});

@@ -1,6 +1,7 @@
 #pragma once
 // A row of a batch, as EachRow hands it to the function that fills it.
 
+#include <millrace/core/bytes.h>
 #include <millrace/core/random.h>
 #include <millrace/core/shape.h>
 #include <millrace/nodes/host_batch.h>
@@ -8,13 +9,35 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace millrace {
+
+/// What the numbers of HostBatch::targets are.
+enum class TargetKind : std::uint8_t {
+  classes,  ///< of each class its share: a label alone is zeros and a one
+  numbers,  ///< any, or NaN for one that is not known; a label says nothing of them
+  labels,   ///< the same, but between 0 and 1
+};
+
+/// Of EachRow (each_row.h).
+struct EachRowOptions {
+  std::uint64_t seed = 0;  ///< of Row::random()
+  Bytes scratch{};         ///< what a copy of the function holds, a decoder's say: it is charged
+  /// What each label becomes that the function gives, a permutation: 0, 1, 2, ... where it stays
+  /// what it is. Then a sample needs a label below its size, and targets of classes are permuted
+  /// alike. Empty: labels are not looked at.
+  std::vector<std::int32_t> labels{};
+  TargetKind targets = TargetKind::classes;
+  /// The function writes pixels of u8 into batches of f32 too, where they become 0..255.
+  bool writes_pixels = false;
+};
 
 namespace detail {
 /// What a function has said of its row.
 struct RowNotes {
   bool has_label = false, has_target = false;
+  bool spreads = false;  ///< pixels of u8 are to become f32
 };
 /// A number for Context::begin_part(), and the sample of that number in words.
 [[nodiscard]] std::uint64_t row_part(const HostBatch& batch, std::uint32_t row) noexcept;
@@ -29,8 +52,8 @@ class Row {
       : batch_(&batch), notes_(&notes), seed_(seed), row_(row) {}
 
   /// The sample's memory: u8 or f32, {height, width, channels} or {features}; zeros at first.
-  [[nodiscard]] TensorView image() const { return batch_->row(row_); }
-  /// The same of a batch of u8 (pixels, interleaved) or of f32 (features). Throws Error in another.
+  [[nodiscard]] TensorView image() const;
+  /// The same of u8 (pixels, interleaved) or of f32 (features). Throws Error where it is the other.
   [[nodiscard]] std::span<std::uint8_t> pixels() const;
   [[nodiscard]] std::span<float> values() const;
 
@@ -53,7 +76,10 @@ class Row {
   template <class F>
   friend class EachRow;
   void clear() const;
-  void finish() const;  // checks what was said, and says what follows from it
+  /// Checks what was said, and says what follows from it.
+  void finish(const EachRowOptions& options) const;
+  void finish_target(TargetKind kind) const;
+  void relabel(std::span<const std::int32_t> labels) const;
 
   HostBatch* batch_;
   detail::RowNotes* notes_;

@@ -9,7 +9,7 @@ namespace millrace {
 
 /// Writes positions in `samples` into `order`, of the same length: the shards, whose first samples
 /// `firsts` are (Dataset::shards()), in random order, each with its samples in theirs, and over
-/// that a shuffle buffer: each next position is drawn from the `buffer` next ones. All are mixed
+/// that a shuffle buffer: each next position is chosen from the `buffer` next ones. All are mixed
 /// as in a shuffle of the whole where the buffer holds them all. A function of its arguments alone.
 ///
 /// Requires: `firsts` begins with 0 and increases, buffer > 0.

@@ -1,6 +1,7 @@
 #include <millrace/nodes/streamed.h>
 
 #include <millrace/core/error.h>
+#include <millrace/core/plural.h>
 #include <millrace/nodes/directory_reader.h>
 
 #include <algorithm>
@@ -20,9 +21,10 @@ const char* name_of(Phase phase) {
 
 }  // namespace
 
-void refuse_end(const StreamStart& start, std::uint64_t samples) {
+void refuse_end(const StreamStart& start, std::optional<std::uint64_t> samples) {
   throw Error(concat("cannot resume after sample ", start.begin, " of pass ", start.pass + 1,
-                     " of the ", name_of(start.phase), " stream: it ends after ", samples,
+                     " of the ", name_of(start.phase), " stream: it ends ",
+                     samples ? concat("after ", *samples) : "before",
                      "; it has changed since the run began"));
 }
 
@@ -149,8 +151,8 @@ void StreamCursor::check_filled(const HostBatch& batch) const {
   }
   if (batch.size > 0) {
     throw Error(concat("there is nothing to train on in epoch ", next_.epoch + 1, ": ", batch.size,
-                       " samples do not fill a batch of ", full_,
-                       ", and the last batch is dropped"));
+                       plural(batch.size, " sample does", " samples do"), " not fill a batch of ",
+                       full_, ", and the last batch is dropped"));
   }
   throw Error(concat("epoch ", next_.epoch + 1, " has no ", name_of(next_.phase),
                      " sample: its stream is empty"));

@@ -47,14 +47,16 @@ struct Rows {
 /// A callable for Pipeline::source over a pool of HostBatch: batches of training and then of
 /// validation, epoch by epoch, as Rows<T>.
 ///
-/// `make(phase, epoch)` begins a stream of T: a Generator<T>, a range (also a reference to one,
-/// which is then not copied), or a callable `std::optional<T>()`. For training it is given the
-/// pass: the epoch, or with StreamedOptions::steps_per_epoch how often the stream was begun before.
-/// A stream of validation that is empty means that there is no such phase. The streams of a phase
-/// must not depend on the streams before, so that a run can resume in the middle of one: it is
-/// begun again, and samples that were trained on before are pulled and dropped. A factory with a
-/// third argument, `make(phase, epoch, std::uint64_t begin)`, goes there itself: it leaves out the
-/// first `begin` samples.
+/// `make(phase, epoch)` begins a stream of T: a Generator<T>, a range, or a callable
+/// `std::optional<T>()`. A range may be a reference to one, which is then not copied, a span or a
+/// view: samples are copied from it, and moved from a container that was made for the stream. For
+/// training it is given the pass: the epoch, or with StreamedOptions::steps_per_epoch how often the
+/// stream was begun before. A stream of validation that is empty means that there is no such phase.
+/// The streams of a phase must not depend on the streams before, so that a run can resume in the
+/// middle of one: it is begun again, and samples that were trained on before are pulled and
+/// dropped. A factory with a third argument, `make(phase, epoch, std::uint64_t begin)`, goes there
+/// itself: it leaves out the first `begin` samples. To resume it is asked for one sample more, the
+/// last that was trained on, and a stream without it has changed since.
 ///
 /// Stamps size, tag, passes and positions, and index with the position; a row has label -1, weight
 /// 1 and targets 0 until somebody says more, who also stamps `valid`, as EachRow does. An epoch

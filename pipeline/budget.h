@@ -1,5 +1,5 @@
 #pragma once
-// The one sum of all large memory of a run. Everything that holds many bytes is charged here before
+// The sum of all large memory of a run. Everything that holds many bytes is charged here before
 // it is allocated, so that a run that does not fit is refused with the sum that shows why.
 
 #include <millrace/core/bytes.h>

@@ -9,7 +9,7 @@ namespace millrace {
 
 /// While it lives, the first SIGINT, SIGTERM or SIGHUP requests a stop, and a second one ends the
 /// process at once with 128 + signal. A SIGHUP that is not the first changes nothing, since it is
-/// nobody's second wish: when a terminal closes, the shell and the system each send one. Where
+/// no second request: when a terminal closes, the shell and the system each send one. Where
 /// SIGHUP was ignored (nohup), it stays so. One at a time in a process (checked).
 class Interrupt {
  public:

@@ -34,7 +34,7 @@
 namespace millrace {
 
 namespace detail {
-/// The name of a stage in the place of a Stage.
+/// The name of a stage instead of a Stage.
 template <class T>
 concept Name = std::convertible_to<const T&, std::string_view>;
 }  // namespace detail
@@ -156,7 +156,7 @@ class Pipeline {
   /// state from item to item has a member `static constexpr bool is_serial = true`: UsageError if
   /// its stage has a concurrency above 1.
   ///
-  /// A node is copied for each run and each call beside others. One that cannot be copied runs
+  /// A node is copied for each run and each concurrent call. One that cannot be copied runs
   /// once, one call at a time: else UsageError.
   template <class In, class F>
   auto then(Stream<In> input, Stage stage, F&& body) {
@@ -267,7 +267,7 @@ class Pipeline {
   /// Runs until the sources end. Refuses (BudgetError) before allocating anything if the plan
   /// exceeds the budget. The first error that no policy skips stops the sources, drains what is
   /// under way and is then thrown as StageError. A stop request ends the run early and cleanly. May
-  /// be called again; UsageError while it runs, from a stage of its own say.
+  /// be called again; UsageError while it runs, even from one of its stages.
   Report run(std::stop_token stop = {});
   /// The report of the last run, also of one that threw.
   [[nodiscard]] const Report& last_report() const;

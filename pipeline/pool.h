@@ -26,7 +26,7 @@ namespace detail {
 
 class PoolCore;
 
-/// A slot without its type: the count of its owners and the way home.
+/// A slot without its type: the count of its owners and the way back.
 struct SlotBase {
   virtual ~SlotBase() = default;
   virtual void recycle() noexcept = 0;
@@ -50,7 +50,7 @@ class SlotHandle {
   SlotHandle() noexcept = default;
   explicit SlotHandle(SlotBase* slot) noexcept : slot_(slot) {}  // adopts one owner
   SlotHandle(const SlotHandle& other) noexcept : slot_(other.slot_) {
-    // Relaxed: whoever copies already owns, so the slot cannot go home meanwhile.
+    // Relaxed: a copy has an owner already, so the slot cannot return meanwhile.
     if (slot_ != nullptr) slot_->owners.fetch_add(1, std::memory_order_relaxed);
   }
   SlotHandle(SlotHandle&& other) noexcept : slot_(std::exchange(other.slot_, nullptr)) {}
@@ -218,7 +218,7 @@ class Pool {
   [[nodiscard]] Bytes bytes() const noexcept {
     return static_cast<std::uint64_t>(slots()) * core_->bytes_each();
   }
-  /// How much fits into a slot, samples of a batch say: a member `capacity` of the factory, 0
+  /// How much fits into a slot, such as samples of a batch: a member `capacity` of the factory, 0
   /// where it has none.
   [[nodiscard]] std::int64_t capacity() const noexcept { return core_->capacity(); }
   [[nodiscard]] const std::string& name() const noexcept { return core_->name(); }

@@ -1,9 +1,9 @@
 #pragma once
-// The end of a stream as a range, for programs that want to loop themselves:
+// The end of a stream as a range, for programs with their own loop:
 //
 //   for (const Group<Ticket>& batch : p.range(batches)) step(batch);
 //
-// With a stop token, of an Interrupt (interrupt.h) say, the loop ends when a stop is requested.
+// With a stop token, such as an Interrupt's (interrupt.h), the loop ends when a stop is requested.
 
 #include <millrace/pipeline/detail/hand_over.h>
 #include <millrace/pipeline/pipeline.h>

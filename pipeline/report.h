@@ -45,7 +45,7 @@ struct Report {
   std::vector<StageReport> stages;
   std::vector<std::string> skipped;     ///< the first 20 different reasons
   std::uint64_t trace_events_lost = 0;  ///< did not fit into the trace
-  /// What a reader of the report must know besides, a line each; added by who ran the pipeline.
+  /// Further lines that a reader of the report must know; added by the caller of run().
   std::vector<std::string> remarks{};
 
   /// The stage that was busy for the largest share of what its concurrency allows, or whose work

@@ -16,7 +16,7 @@
 namespace millrace {
 
 /// The items of `input`, each once: `buffer` items are held, one of them at random comes out, and
-/// the next item of the input is held in its stead. So item i comes out no earlier than as number
+/// the next item of the input is held in its place. So item i comes out no earlier than as number
 /// i - buffer + 1, and however late. 0 and 1 keep the order; a buffer that holds the whole input
 /// shuffles it evenly. The order is a function of `seed` and of the number of items alone.
 ///

@@ -39,7 +39,7 @@ enum class Order {
 /// What a stage does with an item whose body throws.
 struct OnError {
   bool skips = false;         ///< false: the run fails
-  std::uint64_t limit = 0;    ///< how many may be skipped before the run fails all the same
+  std::uint64_t limit = 0;    ///< how many may be skipped before the run fails after all
   std::uint32_t retries = 0;  ///< how often the item is tried again before
 };
 [[nodiscard]] constexpr OnError fail() noexcept {
@@ -92,7 +92,7 @@ class StageError : public Error, public std::nested_exception {
   std::uint64_t item_;
 };
 
-/// What a body can know of its call and tell the runtime: its optional second argument.
+/// What a body can know of its call and report to the runtime: its optional second argument.
 class Context {
  public:
   using Skip = std::function<void(const std::string&)>;

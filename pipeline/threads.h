@@ -1,4 +1,4 @@
 #pragma once
-// How many threads a pipeline has where nothing is said: available_threads().
+// How many threads a pipeline has by default: available_threads().
 
 #include <millrace/core/machine_limits.h>

@@ -22,7 +22,7 @@ namespace millrace {
 class Callback : public Saved {
  public:
   /// After each batch, those of validation too: there the executor may hold averages in the place
-  /// of the weights, and the state's functions are who to ask for either.
+  /// of the weights, and the state's functions give either.
   virtual void on_step(const StepRecord&, TrainingState&) {}
   /// After the last batch of an epoch. May add to the record.
   virtual void on_epoch(EpochRecord&, TrainingState&) {}

@@ -3,6 +3,7 @@
 #include <millrace/nn/initialize.h>
 #include <millrace/training/prune_step.h>
 #include <millrace/training/run_memory.h>
+#include <millrace/training/streamed_data.h>
 #include <millrace/training/take_snapshot.h>
 #include <millrace/training/train_step.h>
 
@@ -42,7 +43,9 @@ void add_steps(Pipeline& p, Stream<Lease<DeviceBatch>> inputs, const Training& t
   if (o.model.unfreeze_at > 0) {
     step.unfreeze_at(o.model.unfreeze_at, o.model.unfreeze_factor);
   }
-  step.metrics(o.callbacks.metrics, t.data.validation.size(), o.batch);
+  const std::uint32_t validated =
+      t.data.stream != nullptr ? t.data.stream->facts.validation_samples : t.data.validation.size();
+  step.metrics(o.callbacks.metrics, validated, o.batch);
   step.report_every(o.machine.report_every, o.run.checkpoint_every);
   auto steps = p.then(inputs, {.name = "train", .on = On::engine}, std::move(step));
   if (t.pruner != nullptr) {

@@ -21,7 +21,7 @@ struct EpochRecord {
   std::uint64_t global_step = 0;  ///< training steps so far
   double training_s = 0;          ///< from the start to the last training step
   double seconds = 0;             ///< of the epoch
-  bool has_accuracy = true;       ///< false: right answers mean nothing, and are not told
+  bool has_accuracy = true;       ///< false: right answers mean nothing, and are not shown
   bool is_best = false;           ///< better than all before it, where something is monitored
   /// What else was measured, by name and in the order of columns: "val_auc", "sparsity dense1";
   /// with a loss scale "loss_scale" and "skipped_steps", the steps of the run so far that

@@ -1,6 +1,7 @@
 #include <millrace/training/evaluation.h>
 
 #include <millrace/core/error.h>
+#include <millrace/core/plural.h>
 
 #include <span>
 #include <utility>
@@ -21,7 +22,8 @@ std::optional<nn::TargetMetrics> target_metrics_of(const OnePass& pass,
   const nn::Model& model = pass.model();
   const std::size_t targets = pass.samples().dataset->targets().size();
   if (targets != model.targets.size()) {
-    throw Error(concat("the model has ", model.targets.size(), " targets, the samples ", targets));
+    throw Error(concat("the model has ", model.targets.size(), ' ',
+                       plural(model.targets.size(), "target"), ", the samples ", targets));
   }
   if (targets == 0) return std::nullopt;
   return nn::TargetMetrics(model, options.auc);

@@ -24,7 +24,7 @@ struct EvaluationOptions {
   nn::CompileOptions compile{};  ///< of the loss: which one, smoothing, L2; see OnePass
 };
 
-/// What an evaluation comes to. Of a run that was stopped (`report`) it is of the samples so far;
+/// The result of an evaluation. Of a run that was stopped (`report`) it is of the samples so far;
 /// those that could not be read are in none of it.
 struct Evaluation {
   nn::StepResult sum;
@@ -40,7 +40,7 @@ class EvaluationSession {
  public:
   /// Compiles the model; labels are those of the samples' data set, whose classes, or targets, are
   /// the model's.
-  /// Throws as OnePass does, UsageError for metrics that so many classes do not have.
+  /// Throws as OnePass does, UsageError for metrics that need more classes.
   EvaluationSession(std::shared_ptr<const nn::Engine> engine, SavedModel model, SampleSet samples,
                     EvaluationOptions options = {});
 

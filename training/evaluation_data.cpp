@@ -1,6 +1,5 @@
 #include <millrace/training/evaluation_data.h>
 
-#include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
 #include <millrace/io/checkpoint_folder.h>
 #include <millrace/io/files.h>
@@ -27,8 +26,8 @@ void check_fit(const nn::Model& model, const Dataset& dataset, const std::string
   const Shape natural = dataset.natural_shape();
   const bool is_table = dataset.dtype() == DType::f32;
   if (is_table ? natural != model.input : model.input.rank() != 3) {
-    throw Error(concat(data, ": holds ", is_table ? concat("rows of ", natural) : "images",
-                       ", the input of the model is ", model.input));
+    throw Error(concat(data, ": holds ", kind_of_samples(natural), ", and the model takes ",
+                       kind_of_samples(model.input)));
   }
 }
 
@@ -172,8 +171,9 @@ void check_held_out(const EvaluationData& result, const RunData& run,
   const char* const what = difference(result.samples, classes, run.record.validation);
   if (what == nullptr) return;
   throw Error(concat(result.data, ": is not the data of ", run.run.string(), " any more (then ",
-                     count_in(run.record.validation.samples), ", now ", result.samples.size(),
-                     " samples", what, "), so which samples were held out is unknown"));
+                     count_in(run.record.validation.samples), ", now ",
+                     count_in(fingerprint(result.samples)), what,
+                     "), so which samples were held out is unknown"));
 }
 
 bool is_training_data(const RunData& run, const DataPart& part) {
@@ -206,8 +206,10 @@ void tell_trained_on(EvaluationData& result, const RunData& run, const nn::Model
                                  : ", which says little about new ones";
   if (are(set, record.training)) {
     result.trained_on = set.size();
-    result.warning =
-        concat("the model was trained on all of these ", set.size(), ' ', what, advice);
+    result.warning = concat(
+        "the model was trained on ",
+        set.size() == 1 ? concat("this ", what) : concat("all of these ", set.size(), ' ', what),
+        advice);
     return;
   }
   if (are(set, record.validation)) {

@@ -25,7 +25,7 @@ struct EvaluationRequest {
 struct EvaluationData {
   SampleSet samples;               ///< under the model's classes
   std::vector<std::string> names;  ///< of the classes, or of the targets
-  std::string data;                ///< as somebody named it
+  std::string data;                ///< as it was named
   std::string part;                ///< ChosenPart::name, or "held-out"
   /// How many of the samples the model was trained on, if the run records it.
   std::optional<std::uint32_t> trained_on;

@@ -93,14 +93,17 @@ SavedModel load_trained_model(const std::string& command, const std::string& mod
 }
 
 bool is_zoo_name(std::string_view word) {
-  const std::string_view name = word.substr(0, word.find(':'));
-  return name == "mlp" || name == "cnn" || name == "vgg16";
+  return nn::in_zoo(word);
+}
+
+bool names_zoo_model(const std::string& word) {
+  std::error_code ignored;
+  return is_zoo_name(word) && !std::filesystem::exists(word, ignored);
 }
 
 nn::Model describe_model(const std::string& command, const std::string& model, const Shape& input,
                          std::int64_t outputs) {
-  std::error_code ignored;
-  if (is_zoo_name(model) && !std::filesystem::exists(model, ignored)) {
+  if (names_zoo_model(model)) {
     if (input.rank() == 0 || outputs < 1) {
       throw UsageError(concat(command, ": the model '", model,
                               "' needs --input HxWxC and the number of its outputs"));

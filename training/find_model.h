@@ -42,6 +42,9 @@ namespace millrace {
 /// Whether the word names a model of the zoo: "cnn", "mlp:500", ...
 [[nodiscard]] bool is_zoo_name(std::string_view word);
 
+/// Whether the word names a model of the zoo, and no file or folder.
+[[nodiscard]] bool names_zoo_model(const std::string& word);
+
 /// What the model of a command is without its weights: that of a trained model, of a JSON file, or
 /// one of the zoo for `input` and `outputs`. Throws UsageError where those are needed and missing
 /// (rank 0, 0).

@@ -2,6 +2,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/nn/preprocessing.h>
+#include <millrace/training/tables.h>
 
 #include <utility>
 
@@ -29,8 +30,8 @@ void apply(const ImageSpec& o, const Shape& sample, nn::Preprocessing& result) {
                                 : o.background           ? "background"
                                                          : nullptr;
   if (sample.rank() != 3 && of_images != nullptr) {
-    throw UsageError(concat("--", of_images, " is of images, the data are rows of ", sample,
-                            " numbers; --featurewise-std standardises columns"));
+    throw UsageError(concat("--", of_images, " is for images, and the data are ",
+                            kind_of_samples(sample), "; --featurewise-std standardises columns"));
   }
   if (!o.preprocessing.empty()) {
     result = nn::with_reading_of(result, nn::preprocessing_named(o.preprocessing, sample[-1]));

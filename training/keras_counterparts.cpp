@@ -38,22 +38,14 @@ constexpr std::array<std::string_view, 25> kForeign{"conv2dtranspose",
                                                     "permute",
                                                     "globalmaxpooling2d"};
 
-std::string plain(std::string_view kind) {
-  std::string result;
-  for (const char c : kind) {
-    if (c != '_') result += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  }
-  return result;
-}
-
 bool is_foreign(std::string_view kind) {
-  return std::find(kForeign.begin(), kForeign.end(), plain(kind)) != kForeign.end();
+  return std::find(kForeign.begin(), kForeign.end(), plain_kind(kind)) != kForeign.end();
 }
 
 /// By its class, or by the name that Keras 2 gives its kernel.
 bool is_told_depthwise(const WeightFile& file, const WeightFile::Layer& layer) {
   const std::string& kernel = file.tensors()[layer.tensors.front()].name;
-  return plain(layer.kind) == "depthwiseconv2d" ||
+  return plain_kind(layer.kind) == "depthwiseconv2d" ||
          kernel.find("depthwise_kernel") != std::string::npos;
 }
 
@@ -69,6 +61,14 @@ bool comes_before(const WeightFile& file, std::size_t layer, LayerClass kind,
 }
 
 }  // namespace
+
+std::string plain_kind(std::string_view kind) {
+  std::string result;
+  for (const char c : kind) {
+    if (c != '_') result += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+  return result;
+}
 
 LayerClass class_of(const nn::Layer& layer) {
   if (layer.kind.is<nn::Conv2D>()) return LayerClass::convolution;
@@ -109,12 +109,15 @@ Shape keras_shape(const nn::Parameter& parameter) {
 
 std::vector<std::string> without_counterpart(const WeightFile& file,
                                              const std::set<std::size_t>& used,
-                                             const std::set<std::size_t>& ignored) {
+                                             const std::set<std::size_t>& ignored,
+                                             const std::set<std::string>& expected) {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < file.layers().size(); ++i) {
     const LayerClass kind = class_of(file, file.layers()[i]);
     if (kind == LayerClass::weightless || used.contains(i) || ignored.contains(i)) continue;
-    if (comes_before(file, i, kind, used)) names.push_back(file.layers()[i].name);
+    const WeightFile::Layer& layer = file.layers()[i];
+    if (layer.tensors.empty() && expected.contains(plain_kind(layer.kind))) continue;
+    if (comes_before(file, i, kind, used)) names.push_back(layer.name);
   }
   return names;
 }

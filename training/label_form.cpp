@@ -93,7 +93,7 @@ void fit_to_targets(const LabelSpec& o, const Dataset& training, bool is_own_end
                     nn::Model& model) {
   if (o.class_mode) {
     throw UsageError(concat("--class-mode ", to_string(*o.class_mode),
-                            " is of classes, and the data have targets; leave it out"));
+                            " is for classes, and the data have targets; leave it out"));
   }
   const nn::LayerKind& end = model.layers.back().kind;
   if (!is_own_end && (end.is<nn::Softmax>() || end.is<nn::Sigmoid>())) {

@@ -13,7 +13,7 @@ namespace millrace {
 [[nodiscard]] std::int64_t outputs_for(const LabelSpec& options, std::int64_t classes,
                                        const Shape& sample);
 
-/// The mode that was asked for, or the one that the model's outputs speak for.
+/// The mode that was asked for, or the one that follows from the model's outputs.
 [[nodiscard]] ClassMode class_mode_for(const LabelSpec& options, const nn::Model& model);
 
 /// Makes a model end as the mode requires: in a sigmoid to learn its input, unless the user chose
@@ -22,7 +22,7 @@ namespace millrace {
 void fit_to_class_mode(const LabelSpec& options, std::int64_t classes, bool is_own_end,
                        nn::Model& model);
 
-/// Makes a model end as the targets of the data want, unless its end is the user's own: in a dense
+/// Makes a model end as the targets of the data need, unless its end is the user's own: in a dense
 /// layer, or in a sigmoid where all that is known of them is 0 or 1. Gives it their names. Throws
 /// UsageError if its end or the options do not fit.
 void fit_to_targets(const LabelSpec& options, const Dataset& training, bool is_own_end,

@@ -66,7 +66,7 @@ std::vector<std::string> left_over_layers(const WeightFile& file, const TensorNa
 void check_left_over(const WeightFile& file, const TensorNames& names, const UsedWeights& used,
                      const std::set<std::string_view>& ignored, const std::string& model) {
   std::vector<std::string> left_over =
-      file.is_keras() ? without_counterpart(file, used.layers, used.ignored_layers)
+      file.is_keras() ? without_counterpart(file, used.layers, used.ignored_layers, used.expected)
                       : left_over_layers(file, names, used, ignored);
   const std::vector<std::string> tensors = left_over_tensors(file, names, used, ignored);
   left_over.insert(left_over.end(), tensors.begin(), tensors.end());

@@ -16,6 +16,7 @@ namespace millrace {
 struct UsedWeights {
   std::set<std::size_t> tensors;                 ///< that the model has, of its shape or another
   std::set<std::size_t> layers, ignored_layers;  ///< of a Keras file
+  std::set<std::string> expected;  ///< classes of layers without weights that are no difference
   bool is_whole = false;  ///< all of the model is from the file, which so should hold no more
 };
 

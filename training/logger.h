@@ -25,7 +25,7 @@ class Logger {
   Watchers watchers_;
 };
 
-/// Watchers that tell first these and then those.
+/// Watchers that call first these and then those.
 [[nodiscard]] Logger::Watchers both(Logger::Watchers first, Logger::Watchers second);
 
 }  // namespace millrace

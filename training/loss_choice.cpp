@@ -18,7 +18,7 @@ void check_labels(nn::Loss loss, const LabelSpec& labels, const nn::Model& model
                           plural(outputs, "output"),
                           " with as many numbers, and a label is the number of a class; "
                           "--class-mode categorical makes it a row of zeros and a one, "
-                          "--class-mode input has the image itself learnt"));
+                          "--class-mode input makes it the image itself"));
 }
 
 /// That the loss takes outputs for what they are measured as, and can leave out what is unknown.
@@ -30,8 +30,8 @@ void check_targets(nn::Loss loss, const nn::Model& model) {
                             info.activation));
   }
   if (info.weighs_outputs) return;
-  throw UsageError(concat("--loss ", info.option, " is no mean over outputs, so that targets that ",
-                          "are not known could not be left out"));
+  throw UsageError(concat("--loss ", info.option, " is not a mean over outputs, so that unknown ",
+                          "targets could not be left out"));
 }
 
 }  // namespace
@@ -63,7 +63,15 @@ void check_monitor(std::optional<nn::Loss> loss, const std::string& monitor,
                             "loss, val_loss or val_binary_accuracy"));
   }
   throw UsageError(concat("--monitor ", monitor, ": ", nn::loss_info(meant_loss(loss, model)).name,
-                          " is of numbers, and counts no right answers; watch loss or val_loss"));
+                          " is for numbers, and counts no right answers; watch loss or val_loss",
+                          model.targets.empty() ? "" : ", or a measure such as val_r2 or val_mae"));
+}
+
+void check_label_smoothing(double smoothing, std::optional<nn::Loss> loss, const nn::Model& model) {
+  const nn::LossInfo& info = nn::loss_info(meant_loss(loss, model));
+  if (smoothing == 0 || info.classes(output_width(model)) > 0) return;
+  throw UsageError(concat("--label-smoothing ", smoothing, ": the labels of ", info.name,
+                          " are numbers, not classes; leave it out"));
 }
 
 std::optional<nn::Loss> evaluated_loss(std::optional<nn::Loss> asked, const nn::Model& model) {

@@ -21,12 +21,15 @@ namespace millrace {
 void check_monitor(std::optional<nn::Loss> loss, const std::string& monitor,
                    const nn::Model& model);
 
+/// Throws UsageError for smoothed labels of a loss whose labels are not classes.
+void check_label_smoothing(double smoothing, std::optional<nn::Loss> loss, const nn::Model& model);
+
 /// The loss of a run's model that is evaluated, by classes or targets; none: that of its last
 /// layer. Throws UsageError for a loss that is not of classes where the model has no targets.
 [[nodiscard]] std::optional<nn::Loss> evaluated_loss(std::optional<nn::Loss> loss,
                                                      const nn::Model& model);
 
-/// Whether a model that is trained so has right answers: accuracy is then told.
+/// Whether a model that is trained so has right answers: accuracy is then reported.
 [[nodiscard]] bool has_right_answers(std::optional<nn::Loss> loss, const nn::Model& model);
 
 }  // namespace millrace

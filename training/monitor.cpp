@@ -1,5 +1,6 @@
 #include <millrace/training/monitor.h>
 
+#include <cmath>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -12,8 +13,22 @@ nn::Direction direction_of(const Monitor& monitor) {
                                                        : monitor.direction;
 }
 
+/// Of outputs that are no numbers the loss is none either; else a measure that is none lacks
+/// samples that it could be taken of, and nothing can be better or worse.
+void check_is_defined(const Monitor& monitor, const EpochRecord& epoch, double value) {
+  const bool is_measure = monitor.name.starts_with("val_") && monitor.name != "val_loss";
+  if (!std::isnan(value) || !is_measure || !epoch.validation) return;
+  if (!std::isfinite(epoch.validation->mean_loss())) return;
+  throw Error(
+      concat("epoch ", epoch.epoch + 1, ": '", monitor.name, "' is to be watched and is ",
+             "not defined for the validation samples; monitor another figure, as val_loss"));
+}
+
 double value_of(const Monitor& monitor, const EpochRecord& epoch) {
-  if (const auto value = epoch.value(monitor.name)) return *value;
+  if (const auto value = epoch.value(monitor.name)) {
+    check_is_defined(monitor, epoch, *value);
+    return *value;
+  }
   std::string known = "loss";
   for (const char* name : {"accuracy", "val_loss", "val_accuracy"}) {
     if (epoch.value(name)) known += concat(", ", name);

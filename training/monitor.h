@@ -13,8 +13,9 @@
 
 namespace millrace {
 
-/// What is watched: a name of EpochRecord::value. All callbacks throw Error, naming what there is,
-/// for an epoch that has no such figure.
+/// What is watched: a name of EpochRecord::value. All callbacks throw Error for an epoch that has
+/// no such figure, naming what there is, and for a measure that is not defined for its validation
+/// samples: NaN though their loss is a number.
 struct Monitor {
   std::string name = "val_loss";
   nn::Direction direction = nn::Direction::automatic;  ///< which way is better

@@ -5,6 +5,7 @@
 #include <millrace/nodes/decode_into.h>
 #include <millrace/training/device_memory.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace millrace {
@@ -24,6 +25,8 @@ OnePass::OnePass(std::shared_ptr<const nn::Engine> engine, SavedModel model, Sam
   compile_.batch = options_.batch;
   compile_.other_batches = reader().short_batches();
   compile_.training = false;
+  const auto batch = static_cast<std::uint64_t>(std::max<std::int64_t>(options_.batch, 1));
+  compile_.steps = (samples_.size() + batch - 1) / batch;
   executor_ = engine_->compile(saved_.model, compile_);
 }
 

@@ -31,7 +31,8 @@ struct OnePassOptions {
 /// Thread safety: none; one pass at a time.
 class OnePass {
  public:
-  /// `compile` says what the loss is; its batches are the pass's own, and nothing is trained.
+  /// `compile` says what the loss is; its batches and steps are the pass's own, and nothing is
+  /// trained.
   /// Throws UsageError or Error as DirectoryReader and Engine::compile() do.
   OnePass(std::shared_ptr<const nn::Engine> engine, SavedModel model, SampleSet samples,
           OnePassOptions options, nn::CompileOptions compile = {});

@@ -25,7 +25,7 @@
 
 namespace millrace {
 
-/// Who said a value. Those that come later win.
+/// Where a value comes from. Later ones win.
 enum class OptionSource { nobody, recipe, command_line };
 
 /// A row.
@@ -66,7 +66,7 @@ class Option {
   [[nodiscard]] bool is_initial() const { return write() == initial; }
   /// It is said to be off: a flag or value that is taken back needs nothing else.
   [[nodiscard]] bool is_taken_back() const;
-  /// Empty for flags, and where nothing stands for a value that is not said.
+  /// Empty for flags, and where there is no default.
   [[nodiscard]] std::string shown_default() const;
   /// As the command line shows it: a flag that is on by itself by its form with "no-".
   [[nodiscard]] std::string shown_name() const;

@@ -118,7 +118,7 @@ void check_labels(const nn::Model& model, const Dataset& dataset, const std::str
     throw Error(
         concat(where, ": the target '", dataset.targets()[i], "' goes from ", ranges[i].least,
                " to ", ranges[i].greatest, ", and the sigmoid ", quoted(model.layers.back()),
-               " gives numbers in 0..1, which are of labels; end the model in a dense ", "layer"));
+               " gives numbers in 0..1, which suit labels; end the model in a dense layer"));
   }
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// Whether a model's outputs can be classes, or targets: what a loss would accept and nobody could
-// mean is refused before a run, by the name of the layer.
+// Whether a model's outputs can be classes, or targets: what a loss would accept but makes no
+// sense is refused before a run, by the name of the layer.
 
 #include <millrace/io/dataset.h>
 #include <millrace/nn/model.h>

@@ -41,7 +41,7 @@ class PredictionSession {
                     OnePassOptions options = {});
 
   /// Looks at all samples. `tell` is called on one separate thread, in the order of the samples,
-  /// beside the next step. May be called again. Throws BudgetError before anything is allocated,
+  /// during the next step. May be called again. Throws BudgetError before anything is allocated,
   /// StageError as Pipeline::run() does.
   Report run(std::function<void(const Predicted&)> tell, std::stop_token stop = {}) const;
 

@@ -1,8 +1,11 @@
 #include <millrace/training/prepare_training.h>
 
+#include <millrace/nn/target_metrics.h>
 #include <millrace/nodes/decode_into.h>
 #include <millrace/training/class_weights.h>
 #include <millrace/training/feature_feed.h>
+#include <millrace/training/defined_measures.h>
+#include <millrace/training/few_samples.h>
 #include <millrace/training/find_model.h>
 #include <millrace/training/image_preprocessing.h>
 #include <millrace/training/loss_choice.h>
@@ -13,7 +16,10 @@
 #include <millrace/training/run_identity.h>
 #include <millrace/training/run_pruning.h>
 #include <millrace/training/run_schedule.h>
+#include <millrace/training/sample_prints.h>
 #include <millrace/training/saved_model.h>
+#include <millrace/training/streamed_data.h>
+#include <millrace/training/tables.h>
 #include <millrace/training/transfer.h>
 
 #include <algorithm>
@@ -24,11 +30,18 @@
 namespace millrace {
 namespace {
 
+/// What messages call the data.
+DataSpec names_of(const TrainSpec& o, const TrainingData& data) {
+  DataSpec names = o.data;
+  if (data.stream != nullptr) names.path = "the stream";
+  return names;
+}
+
 /// Labels mean to the data what they mean to a model from a file.
 void match_classes_of_model(const TrainSpec& o, TrainingData& data) {
   if (!data.training.dataset->targets().empty()) return;
   if (const auto known = classes_of_model(o)) {
-    match_model(data, o.data, *known);
+    match_model(data, names_of(o, data), *known);
   } else if (!data.class_names.empty()) {
     throw UsageError(concat("--class-names gives names to classes that are numbers; ", o.data.path,
                             " already has names"));
@@ -52,9 +65,9 @@ nn::Model model_of_run(const ResumePoint& run, TrainingData& data, const TrainSp
   const Dataset& training = *data.training.dataset;
   const bool is_table = training.dtype() == DType::f32;
   if (is_table ? training.natural_shape() != model.input : model.input.rank() != 3) {
-    throw Error(concat(o.data.path, ": holds ",
-                       is_table ? concat("rows of ", training.natural_shape()) : "images",
-                       ", the model of the run takes ", model.input, "; begin a new run"));
+    throw Error(concat(
+        names_of(o, data).path, ": holds ", kind_of_samples(training.natural_shape()),
+        ", and the model of the run takes ", kind_of_samples(model.input), "; begin a new run"));
   }
   if (is_table && training.table() != nullptr) model.table = *training.table();
   if (!model.targets.empty()) return model;
@@ -63,17 +76,26 @@ nn::Model model_of_run(const ResumePoint& run, TrainingData& data, const TrainSp
   if (classes != model.classes && std::is_permutation(classes.begin(), classes.end(),
                                                       model.classes.begin(), model.classes.end())) {
     data.class_names.clear();
-    match_model(data, o.data, {model.classes, "the run", true});
+    match_model(data, names_of(o, data), {model.classes, "the run", true});
   }
   return model;
 }
 
+const std::string& place_of_validation(const DataSpec& o) {
+  return o.validation.empty() ? o.path : o.validation;
+}
+
 /// That the targets are what the end of the model can give.
 void check_targets(const TrainSpec& o, const Training& t) {
+  if (t.data.stream != nullptr) {
+    if (!nn::gives_labels(t.model) || t.data.stream->facts.targets_are_labels) return;
+    throw UsageError(concat("StreamFacts::targets_are_labels: the model ends in the sigmoid '",
+                            t.model.layers.back().name, "', which gives labels in 0..1; set it, ",
+                            "or end the model in a dense layer for numbers"));
+  }
   check_labels(t.model, *t.data.training.dataset, o.data.path);
   if (t.data.validation.size() == 0) return;
-  check_labels(t.model, *t.data.validation.dataset,
-               o.data.validation.empty() ? o.data.path : o.data.validation);
+  check_labels(t.model, *t.data.validation.dataset, place_of_validation(o.data));
 }
 
 /// Fits what the options ask for. A run that goes on has it in its model, but for a whitening
@@ -104,7 +126,18 @@ void fit(const TrainSpec& o, const ResumedRun* kept, const SessionWatch& watch, 
 }
 
 RunIdentity identity_of(const TrainSpec& spec, const TrainingData& data, const nn::Model& model) {
-  return RunIdentity(kept_options(spec), spec.ema, data.training, data.validation, model);
+  // Nothing is known of the samples of a stream but what they are like, in whatever order its
+  // classes are named.
+  const auto print = [&](SampleSet set) {
+    if (data.stream == nullptr || set.size() == 0) return fingerprint(set);
+    const auto label = [&](std::uint32_t i) { return set.dataset->label(i); };
+    std::sort(set.samples.begin(), set.samples.end(),
+              [&](std::uint32_t a, std::uint32_t b) { return label(a) < label(b); });
+    const std::string samples = fingerprint(set);
+    return concat(data.description, samples.substr(samples.rfind(',')));
+  };
+  return RunIdentity(kept_options(spec), spec.ema, print(data.training), print(data.validation),
+                     model);
 }
 
 EngineRequest request(const TrainSpec& spec, const ResumedRun* resumed, const SessionWatch& watch) {
@@ -167,6 +200,10 @@ Training prepare_training(TrainSpec asked, TrainingData data,
         "--views draws changes by the number of a sample, which a stream does not give; leave it "
         "out");
   }
+  if (t.resumed == nullptr) {
+    const std::string advice = advice_for_few(spec, t.data, t.model);
+    if (!advice.empty()) options.watch.note(advice);
+  }
   (void)class_weights(spec.labels.class_weight, t.data.training);  // before anything takes long
   fit(spec, keeps_model ? t.resumed.get() : nullptr, options.watch, t);
   if (spec.data.replay > 0) t.data.validation = {};
@@ -178,6 +215,12 @@ Training prepare_training(TrainSpec asked, TrainingData data,
   if (!t.model.targets.empty()) {
     check_targets(spec, t);
     measure_targets(spec.callbacks, t.data.validation.size() > 0, t.model);
+  }
+  if (t.data.validation.size() > 0 && t.data.stream == nullptr) {
+    for (const std::string& line : undefined_measures(spec.callbacks, t.data.validation, t.model,
+                                                      place_of_validation(spec.data))) {
+      options.watch.note(line);
+    }
   }
   if (!keeps_model) t.pretrained = open_weights(spec.model, t.model);
   t.engine = engine != nullptr ? std::move(engine)
@@ -214,6 +257,7 @@ Training prepare_training(TrainSpec asked, TrainingData data,
                .accumulate = o.accumulate,
                .average = o.ema,
                .seed = o.seed};
+  check_label_smoothing(o.label_smoothing, t.compile.loss, t.model);
   check_monitor(t.compile.loss, o.callbacks.monitor, t.model);
   compile_model(t);
   t.callbacks = make_callbacks(o.callbacks, t.data.validation.size() > 0, t.model);

@@ -3,6 +3,7 @@
 #include <millrace/core/error.h>
 #include <millrace/core/plural.h>
 #include <millrace/nn/preprocessing.h>
+#include <millrace/training/known_weights.h>
 #include <millrace/training/published_weights.h>
 #include <millrace/training/tensor_names.h>
 
@@ -19,10 +20,25 @@ Pretrained::Pretrained(const std::filesystem::path& path, const nn::Model& model
   match_ = match_weights(*file_, model, layers, options);
   preprocessing_ = saved_preprocessing(*file_);
   const bool sees_rgb = model.input.rank() == 3 && model.input[2] == 3;
-  const auto published = published_model(*file_);
-  if (preprocessing_ || !published || !sees_rgb) return;
-  preprocessing_ = nn::preprocessing_named(published->preprocessing);
-  known_as_ = concat(published->maker, "'s ", published->model);
+  if (preprocessing_ || !sees_rgb) return;
+  if (const KnownWeights* const known = known_file(path)) {
+    take_known(*known);
+  } else if (const auto published = published_model(*file_)) {
+    take_published(*published);
+  }
+}
+
+void Pretrained::take_published(const PublishedModel& published) {
+  preprocessing_ = nn::preprocessing_named(published.preprocessing);
+  known_as_ = concat(published.maker, "'s ", published.model);
+  known_by_ = "names and shapes";
+}
+
+void Pretrained::take_known(const KnownWeights& known) {
+  preprocessing_ = preprocessing_of(known);
+  known_as_ = concat(known.maker, "'s ", known.model, " (", known.licence, ')');
+  known_by_ = "its hash";
+  if (known.is_of_imagenet && match_.missing.empty()) classes_ = imagenet_classes();
 }
 
 std::string Pretrained::why_missing(const std::string& parameter) const {
@@ -59,6 +75,7 @@ std::string Pretrained::report() const {
   if (!differing.empty()) text += "; of another shape, so newly initialised: " + list_of(differing);
   if (!absent.empty()) text += "; not in the file: " + list_of(absent);
   if (!match_.left_over.empty()) text += "; left over in the file: " + list_of(match_.left_over);
+  if (match_.are_by_layer_names) text += "; matched by the names of layers";
   if (!match_.prefix.empty()) text += concat("; read without the prefix ", match_.prefix);
   if (!match_.reordered.empty()) {
     text += concat("; inputs of ", list_of(match_.reordered),

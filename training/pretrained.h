@@ -1,6 +1,6 @@
 #pragma once
-// Loads pretrained weights into a model: from a file of Keras (.h5, .weights.h5), of
-// PyTorch (safetensors, names of torchvision or timm) or of Millrace. What fits is loaded, what the
+// Loads pretrained weights into a model: from a file of Keras (.h5, .keras), of PyTorch (.pth
+// or safetensors, names of torchvision or timm) or of Millrace. What fits is loaded, what the
 // file lacks keeps its first values, and what is left over is reported.
 
 #include <millrace/io/weight_file.h>
@@ -18,8 +18,11 @@
 
 namespace millrace {
 
-/// Keras's tensors are matched by place: the n-th convolution with the n-th convolution, and so for
-/// dense layers and batch norms. The others are matched by name; timm's names of VGG's dense layers
+struct KnownWeights;
+struct PublishedModel;
+
+/// Keras's layers are matched by their names, or by place (keras_pairs.h): the n-th convolution with
+/// the n-th convolution, and so for dense layers and batch norms. The others are matched by name; timm's names of VGG's dense layers
 /// are known, and prefixes that wrappers of models put before all names (module., model.,
 /// _orig_mod.) are removed. Kernels are transposed and flattened inputs reordered as the file's
 /// library requires.
@@ -42,7 +45,7 @@ class Pretrained {
   /// comes before which is known if the file is in order; else only what must come last (dense
   /// layers, convolutions if no dense layer is used) may be left over. Where names match,
   /// nothing may be left over once all of the model is found, unless `layers` says that its head is
-  /// new. `options.ignored` names layers that may be left out all the same. Throws UsageError for
+  /// new. `options.ignored` names layers that may be left out even so. Throws UsageError for
   /// options that the file has no use for.
   Pretrained(const std::filesystem::path& path, const nn::Model& model,
              std::size_t layers = std::numeric_limits<std::size_t>::max(),
@@ -63,20 +66,30 @@ class Pretrained {
   /// Why a parameter is in missing(): "'dense1.weight' is 10x128 in the file, 5x128 in the model",
   /// or "it has no 'dense1.weight'".
   [[nodiscard]] std::string why_missing(const std::string& parameter) const;
-  /// What the weights were trained with: that of a model of ours or of a published one
-  /// (published_weights.h); empty for all others, which do not tell.
+  /// What the weights were trained with: that of a model of ours, of a published file
+  /// (known_weights.h) or of a published model (published_weights.h); empty for all others, which
+  /// do not tell.
   [[nodiscard]] const std::optional<nn::Preprocessing>& preprocessing() const noexcept {
     return preprocessing_;
   }
   /// The published model that they are of, "torchvision's VGG16"; empty for others.
   [[nodiscard]] const std::string& known_as() const noexcept { return known_as_; }
+  /// By what it is known: "its hash", "names and shapes".
+  [[nodiscard]] const std::string& known_by() const noexcept { return known_by_; }
+  /// The names of the model's outputs, where the file is known and all of the model is from it;
+  /// else empty.
+  [[nodiscard]] const std::vector<std::string>& classes() const noexcept { return classes_; }
   /// For the user, a line or a few: what matched, what is new, what is not used.
   [[nodiscard]] std::string report() const;
 
  private:
+  void take_known(const KnownWeights& known);
+  void take_published(const PublishedModel& published);
+
   std::shared_ptr<const WeightFile> file_;
   WeightMatch match_;
-  std::string known_as_;
+  std::string known_as_, known_by_;
+  std::vector<std::string> classes_;
   std::optional<nn::Preprocessing> preprocessing_;
   const char* source_ = "";
 };

@@ -8,7 +8,7 @@
 
 namespace millrace {
 
-/// A pruned tensor, as its mask and the last threshold tell.
+/// A pruned tensor, by its mask and the last threshold.
 struct PrunedTensor {
   std::string name;
   std::int64_t elements = 0, pruned = 0;

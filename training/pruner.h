@@ -45,7 +45,7 @@ struct PruneOptions {
 /// the names of the model that this was made for; layers may be frozen or not. Thread safety: none.
 class Pruner final : public Saved {
  public:
-  /// Throws UsageError: the schedule or the patterns cannot be meant.
+  /// Throws UsageError: the schedule or the patterns make no sense.
   Pruner(const nn::Model& model, PruneOptions options);
 
   /// Before the first update, or the first after restore(), once weights and masks are written;

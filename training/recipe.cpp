@@ -65,7 +65,7 @@ void read_recipe(const std::filesystem::path& path, OptionList& options) {
       refuse("unknown key '", key, "'",
              nearest.empty() ? std::string() : concat(" (did you mean '", nearest, "'?)"));
     }
-    if (found.option->is_never_in_files) refuse("'", key, "' is of the command line alone");
+    if (found.option->is_never_in_files) refuse("'", key, "' is for the command line only");
     if (found.option->source == OptionSource::command_line) continue;
     std::string value = unquoted(trimmed(line.substr(equals + 1)));
     if (found.option->is_flag && value.empty()) value = "true";  // as "--flip" is

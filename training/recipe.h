@@ -8,7 +8,7 @@
 
 namespace millrace {
 
-/// Reads a file into options that the command line has not said. Lines that are empty or begin with
+/// Reads a file into options that the command line did not give. Lines that are empty or begin with
 /// # or ; are comments. Throws UsageError that names the file, the line and the key.
 void read_recipe(const std::filesystem::path& file, OptionList& options);
 

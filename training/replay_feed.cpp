@@ -18,8 +18,8 @@ ReplayFeed::ReplayFeed(FeedOptions options, std::uint32_t batches)
     : Feed(without_validation(std::move(options))), batches_(batches) {
   const std::uint32_t steps = reader().training_steps();
   if (batches_ <= steps) return;
-  throw UsageError(
-      concat("--replay ", batches_, ": an epoch has ", steps, " batches; replay as many or fewer"));
+  throw UsageError(concat("--replay ", batches_, ": an epoch has ", steps, ' ',
+                          plural(steps, "batch", "batches"), "; replay as many or fewer"));
 }
 
 Report ReplayFeed::load(const Watch& watch) {
@@ -57,7 +57,9 @@ Stream<Lease<HostBatch>> ReplayFeed::add(Pipeline& p, const FeedStart& from) con
 }
 
 std::string ReplayFeed::describe() const {
-  return concat("the first ", kept_->size(), " batches, again and again");
+  const std::size_t count = kept_->size();
+  return concat("the first ", count == 1 ? "batch" : concat(count, " batches"),
+                ", again and again");
 }
 
 std::string ReplayFeed::remark() const {

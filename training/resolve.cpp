@@ -10,6 +10,7 @@
 #include <millrace/nn/zoo/zoo.h>
 #include <millrace/training/find_model.h>
 #include <millrace/training/image_preprocessing.h>
+#include <millrace/training/known_weights.h>
 #include <millrace/training/label_form.h>
 #include <millrace/training/outputs.h>
 #include <millrace/training/training_data.h>
@@ -56,8 +57,10 @@ std::string model_of_weights(const ModelSpec& o) {
     return file.string();
   }
   (void)WeightFile(file);  // throws what is better known of a file without weights
-  throw UsageError(concat(file.string(), " holds only weights; name their model, as in ",
-                          "--model vgg16 --head gap,dense:1024:relu,dense"));
+  const KnownWeights* const known = known_file(file);
+  throw UsageError(concat(file.string(), " holds only weights; name their model, as in --model ",
+                          known == nullptr ? "vgg16" : known->model,
+                          " --head gap,dense:1024:relu,dense"));
 }
 
 /// Whether the user says how pixels become input, so that the weights' own way is not taken.
@@ -116,8 +119,12 @@ void check_fit(const nn::Model& model, const std::string& file, const Shape& inp
                const Dataset& training, bool learns_input) {
   const auto refuse = [&](const auto&... what) { throw UsageError(concat(file, ": ", what...)); };
   if (model.input != input) {
+    const bool are_tables = model.input.rank() == 1 && input.rank() == 1;
+    const bool are_images = model.input.rank() == 3 && input.rank() == 3;
     refuse("the model's input is ", model.input, ", the samples are ", input,
-           "; see --size and --channels");
+           are_images   ? "; see --size and --channels"
+           : are_tables ? "; give it a table with as many columns of features"
+                        : ", and one of them is an image and the other a row of numbers");
   }
   if (learns_input) return;
   if (!training.targets().empty()) {

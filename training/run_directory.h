@@ -20,8 +20,8 @@
 namespace millrace {
 
 /// A new folder for a run, named by the time: "runs/20260131-154500", with "-2", "-3" and so on
-/// appended if another run has that name. Whoever creates the folder has the name, so two processes
-/// have two. It is removed again if nothing was put into it.
+/// appended if another run has that name. The process that creates the folder has the name, so two
+/// processes have two. It is removed again if nothing was put into it.
 class NewRunFolder {
  public:
   /// Below `parent`, which is made too. Throws Error (disk).

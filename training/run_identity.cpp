@@ -16,10 +16,9 @@ constexpr const char* kEma = "option.ema";
 }  // namespace
 
 RunIdentity::RunIdentity(Options options, const std::optional<double>& average,
-                         const SampleSet& training, const SampleSet& validation,
-                         const nn::Model& model)
+                         std::string training, std::string validation, const nn::Model& model)
     : options_(std::move(options)),
-      data_{{"training", fingerprint(training)}, {"validation", fingerprint(validation)}},
+      data_{{"training", std::move(training)}, {"validation", std::move(validation)}},
       ema_(average ? json_number(*average) : std::string()),
       model_(nn::to_json(model)) {}
 
@@ -58,7 +57,7 @@ void RunIdentity::check_average(const Checkpoint& checkpoint) const {
   if (before == ema_) return;
   if (before.empty()) {
     throw Error(
-        "the run was begun without an average of its weights, which cannot be added to it; leave "
+        "the run was started without an average of its weights, which cannot be added to it; leave "
         "--ema out, or begin a new run from its weights");
   }
   throw Error(concat("the run was started with --ema ", before,

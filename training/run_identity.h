@@ -3,7 +3,6 @@
 // samples depends on.
 
 #include <millrace/nn/model.h>
-#include <millrace/nodes/directory_reader.h>
 #include <millrace/training/snapshot.h>
 #include <millrace/training/train_spec.h>
 
@@ -24,8 +23,9 @@ class RunIdentity final : public Saved {
   using Options = std::map<std::string, Value>;
 
   /// `average`: the momentum of an average of the weights (the option --ema), where one is kept.
-  RunIdentity(Options options, const std::optional<double>& average, const SampleSet& training,
-              const SampleSet& validation, const nn::Model& model);
+  /// `training` and `validation` are fingerprints of the samples (sample_prints.h).
+  RunIdentity(Options options, const std::optional<double>& average, std::string training,
+              std::string validation, const nn::Model& model);
   void save(Checkpoint& checkpoint) const override;
   void restore(const Checkpoint& checkpoint) override { check(checkpoint); }
   /// Throws Error if the run that is continued is another one; it names the option or what

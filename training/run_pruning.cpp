@@ -1,6 +1,7 @@
 #include <millrace/training/run_pruning.h>
 
 #include <millrace/core/error.h>
+#include <millrace/core/plural.h>
 
 #include <sstream>
 
@@ -45,8 +46,9 @@ std::string unfinished_pruning(const PruningSpec& o, bool keras_compat, std::uin
   schedule.keras_compat = keras_compat;
   const std::optional<std::uint64_t> last = nn::last_mask(schedule, steps);
   if (!last) {
-    return concat("--prune ", nn::to_string(*o.kind), ": a run of ", steps,
-                  " steps makes no mask, and nothing is pruned; see --prune-begin and "
+    return concat("--prune ", nn::to_string(*o.kind), ": a run of ", steps, ' ',
+                  plural(steps, "step"),
+                  " makes no mask, and nothing is pruned; see --prune-begin and "
                   "--prune-frequency");
   }
   const float reached = nn::sparsity_at(schedule, *last);

@@ -10,8 +10,8 @@
 
 namespace millrace {
 
-/// Fills in what was not said. `steps` are the training steps of the run: a polynomial schedule
-/// ends with the run unless told otherwise. Throws UsageError if the run ends before pruning
+/// Fills in what is left open. `steps` are the training steps of the run: a polynomial schedule
+/// ends with the run by default. Throws UsageError if the run ends before pruning
 /// begins.
 void choose_pruning(PruningSpec& options, std::uint64_t steps);
 

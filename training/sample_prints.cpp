@@ -193,12 +193,13 @@ DataRecord data_record_of(const std::string& text, const std::string& source) {
     return {prints("training"), prints("validation"), json.at("held_out").get<bool>(),
             json.value("class_names", std::vector<std::string>())};
   } catch (const nlohmann::json::exception&) {
-    throw Error(concat(source, ": does not tell the run's samples; it is damaged"));
+    throw Error(concat(source, ": does not identify the run's samples; it is damaged"));
   }
 }
 
 std::string count_in(const std::string& fingerprint) {
-  return fingerprint.substr(0, fingerprint.find(','));
+  const std::string count = fingerprint.substr(0, fingerprint.rfind(','));
+  return count == "1 samples" ? "1 sample" : count;  // as fingerprints have always been written
 }
 
 }  // namespace millrace

@@ -43,7 +43,7 @@ struct DataRecord {
 /// Throws Error that begins with `source`.
 [[nodiscard]] DataRecord data_record_of(const std::string& json, const std::string& source);
 
-/// "12 samples", of a fingerprint.
+/// "12 samples" or "1 sample", of a fingerprint.
 [[nodiscard]] std::string count_in(const std::string& fingerprint);
 
 }  // namespace millrace

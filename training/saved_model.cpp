@@ -6,9 +6,10 @@
 #include <millrace/nn/engine.h>
 #include <millrace/nn/model_json.h>
 #include <millrace/nn/weight_layout.h>
+#include <millrace/nn/zoo/zoo.h>
 
-#include <algorithm>
 #include <memory>
+#include <set>
 #include <utility>
 
 namespace millrace {
@@ -69,6 +70,12 @@ std::vector<Shape> reordered_images(const nn::Model& model, bool channels_first)
   return nn::flattened_images(model);
 }
 
+/// What a file calls a parameter, and its shape there: torchvision's in PyTorch's order.
+nn::TorchTensor tensor_of(const nn::Model& model, const nn::Parameter& parameter, bool is_torch) {
+  if (is_torch) return nn::zoo_torch_tensor(model, parameter);
+  return {parameter.name, parameter.shape};
+}
+
 const Shape& image_of(const std::vector<Shape>& images, const nn::Parameter& parameter) {
   static const Shape kNone;
   const bool has_inputs = parameter.role != nn::Role::bias;
@@ -89,7 +96,8 @@ void save_model(const std::filesystem::path& path, const nn::Model& model,
     const bool is_averaged = parameter.trainable && !averages.empty();
     std::span<const float> values = part(is_averaged ? averages : parameters, parameter);
     if (image.rank() == 3) values = copies.emplace_back(nn::to_channels_first(image, values));
-    tensors.push_back({parameter.name, parameter.shape, values});
+    nn::TorchTensor tensor = tensor_of(model, parameter, is_reordered);
+    tensors.push_back({std::move(tensor.name), tensor.shape, values});
   }
   if (model.preprocessing.whiten) {
     if (model.preprocessing.whitening == nullptr) {
@@ -112,26 +120,28 @@ SavedModel load_model(const std::filesystem::path& path) {
   const SafetensorsFile file(path);
   SavedModel saved{model_of(file.metadata(), path), {}};
   const std::vector<nn::Parameter> wanted = nn::parameters(saved.model);
-  const std::vector<Shape> images =
-      reordered_images(saved.model, !is_channels_last(file.metadata()));
+  const bool is_reordered = !is_channels_last(file.metadata());
+  const std::vector<Shape> images = reordered_images(saved.model, is_reordered);
+  std::set<std::string> known;
   saved.parameters.resize(static_cast<std::size_t>(nn::arena_elements(wanted)));
   for (const nn::Parameter& parameter : wanted) {
-    check_shape(file, parameter.name, parameter.shape, path);
+    const nn::TorchTensor tensor = tensor_of(saved.model, parameter, is_reordered);
+    known.insert(tensor.name);
+    check_shape(file, tensor.name, tensor.shape, path);
     const auto values = part(std::span(saved.parameters), parameter);
-    file.read(parameter.name, values);
+    file.read(tensor.name, values);
     const Shape& image = image_of(images, parameter);
     if (image.rank() != 3) continue;
     const std::vector<float> theirs(values.begin(), values.end());
     nn::place({.order = nn::WeightOrder::channels_first, .image = image}, 0, theirs, values);
   }
-  if (saved.model.preprocessing.whiten) load_whitening(file, saved.model, path);
+  if (saved.model.preprocessing.whiten) {
+    load_whitening(file, saved.model, path);
+    known.insert(kWhitening);
+  }
   for (const SafetensorsFile::Tensor& tensor : file.tensors()) {
-    if (saved.model.preprocessing.whiten && tensor.name == kWhitening) continue;
-    const bool is_known = std::any_of(wanted.begin(), wanted.end(), [&](const nn::Parameter& p) {
-      return p.name == tensor.name;
-    });
-    if (!is_known)
-      throw Error(concat(path.string(), ": the model has no tensor '", tensor.name, "'"));
+    if (known.contains(tensor.name)) continue;
+    throw Error(concat(path.string(), ": the model has no tensor '", tensor.name, "'"));
   }
   return saved;
 }

@@ -22,8 +22,8 @@ class Executor;
 inline constexpr const char* kWhitening = "preprocessing.whitening";
 
 /// The order of the inputs of a saved dense layer after a flatten: Millrace's,
-/// [row][column][channel], or PyTorch's, [channel][row][column], so that PyTorch can use the file.
-/// Both can be loaded.
+/// [row][column][channel], or PyTorch's, [channel][row][column], so that PyTorch can use the file;
+/// tensors of networks of the zoo then have torchvision's names and shapes. Both can be loaded.
 enum class FlattenOrder { channels_last, channels_first };
 
 struct SavedModel {
@@ -31,7 +31,7 @@ struct SavedModel {
   std::vector<float> parameters;  ///< as nn::Executor::write(Arena::parameters) takes them
 };
 
-/// Writes beside and renames: the file is whole or not there. A fitted whitening matrix is the
+/// Writes another file and renames it: it is whole or not there. A fitted whitening matrix is the
 /// tensor "preprocessing.whitening". `averages`: of the trainable parameters, which are written
 /// instead of them; or empty. Throws Error (disk; whitening that was not fitted).
 void save_model(const std::filesystem::path& path, const nn::Model& model,

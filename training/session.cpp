@@ -39,7 +39,7 @@ void check_replaced(const TrainSpec& o, bool goes_on) {
 void check_csv_log(const TrainSpec& o) {
   const fs::path& csv = o.run.csv_log;
   if (csv.empty()) return;
-  if (o.run.directory.empty()) throw UsageError("--csv-log is of a run that has a directory");
+  if (o.run.directory.empty()) throw UsageError("--csv-log needs a run directory");
   const bool is_ours =
       lies_in(csv.string(), o.run.directory) &&
       std::find(kRunFiles.begin(), kRunFiles.end(), csv.filename()) != kRunFiles.end();

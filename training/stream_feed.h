@@ -22,6 +22,8 @@ class StreamFeed final : public Feed {
   [[nodiscard]] std::uint64_t updates() const override;
 
  private:
+  [[nodiscard]] EachRowOptions rows() const;
+
   std::shared_ptr<const StreamedData> stream_;
 };
 

@@ -3,24 +3,39 @@
 #include <millrace/core/error.h>
 #include <millrace/core/plural.h>
 #include <millrace/training/image_preprocessing.h>
+#include <millrace/training/outputs.h>
 
+#include <algorithm>
 #include <memory>
+#include <set>
 
 namespace millrace {
 namespace {
 
-/// What a session asks of a data set before it runs. There is nothing to load: the samples come
-/// from the stream.
+/// What a session asks of a data set before it runs: one sample of each class; or, with targets,
+/// two that show what kind they are of. There is nothing to load: samples come from the stream.
 class Outline final : public Dataset {
  public:
-  Outline(const StreamFacts& facts, std::uint32_t size)
-      : classes_(facts.classes), sample_(facts.sample), size_(size) {}
+  explicit Outline(const StreamFacts& facts)
+      : classes_(facts.classes),
+        targets_(facts.targets),
+        greatest_(facts.targets_are_labels ? 1.0F : 2.0F),
+        sample_(facts.sample) {}
 
-  [[nodiscard]] std::uint32_t size() const noexcept override { return size_; }
+  [[nodiscard]] std::uint32_t size() const noexcept override {
+    if (!targets_.empty()) return 2;
+    return static_cast<std::uint32_t>(std::max<std::size_t>(classes_.size(), 1));
+  }
   [[nodiscard]] const std::vector<std::string>& classes() const noexcept override {
     return classes_;
   }
-  [[nodiscard]] int label(std::uint32_t) const override { return 0; }
+  [[nodiscard]] int label(std::uint32_t index) const override { return static_cast<int>(index); }
+  [[nodiscard]] const std::vector<std::string>& targets() const noexcept override {
+    return targets_;
+  }
+  void target(std::uint32_t index, std::span<float> values) const override {
+    std::fill(values.begin(), values.end(), index == 0 ? 0.0F : greatest_);
+  }
   [[nodiscard]] std::string name(std::uint32_t) const override { return "a sample of a stream"; }
   [[nodiscard]] Bytes index_bytes() const noexcept override { return {}; }
   [[nodiscard]] Shape natural_shape() const override { return sample_; }
@@ -32,14 +47,22 @@ class Outline final : public Dataset {
   }
 
  private:
-  std::vector<std::string> classes_;
+  std::vector<std::string> classes_, targets_;
+  float greatest_;
   Shape sample_;
-  std::uint32_t size_;
 };
 
 template <class... Words>
 [[noreturn]] void refuse(const Words&... words) {
   throw UsageError(concat(words...));
+}
+
+void check_names(const char* what, const std::vector<std::string>& names) {
+  std::set<std::string> known;
+  for (const std::string& name : names) {
+    if (name.empty()) refuse(what, ": a name is empty");
+    if (!known.insert(name).second) refuse(what, ": '", name, "' is there twice");
+  }
 }
 
 void check(const StreamFacts& facts, const LabelSpec& labels) {
@@ -48,7 +71,16 @@ void check(const StreamFacts& facts, const LabelSpec& labels) {
   if ((!is_image && sample.rank() != 1) || sample.elements() < 1) {
     refuse("StreamFacts::sample: expected {height, width, 1 or 3} or {features}, not ", sample);
   }
-  if (facts.classes.size() < 2 && labels.class_mode != ClassMode::input) {
+  check_names("StreamFacts::classes", facts.classes);
+  check_names("StreamFacts::targets", facts.targets);
+  if (!facts.targets.empty() && !facts.classes.empty()) {
+    refuse("StreamFacts: samples have classes or targets, not both; leave one of them out");
+  }
+  if (facts.targets_are_labels && facts.targets.empty()) {
+    refuse("StreamFacts::targets_are_labels: there are no targets; name them in targets");
+  }
+  const bool need_classes = facts.targets.empty() && labels.class_mode != ClassMode::input;
+  if (facts.classes.size() < 2 && need_classes) {
     refuse("StreamFacts::classes: expected the names of two classes or more, not ",
            facts.classes.size());
   }
@@ -116,15 +148,18 @@ TrainingData data_of(StreamedData stream, TrainSpec& spec) {
   check(spec);
   take_shape(facts.sample, spec.images);
   TrainingData data;
-  data.training = SampleSet::all(std::make_shared<const Outline>(facts, 1));
-  data.validation =
-      SampleSet::all(std::make_shared<const Outline>(facts, facts.validation_samples));
-  data.description = concat("a stream of ", facts.sample, " samples in ", facts.classes.size(), ' ',
-                            plural(facts.classes.size(), "class", "classes"));
-  data.validation_description = facts.validation_samples == 0
-                                    ? std::string("none")
-                                    : concat("a stream of at most ", facts.validation_samples, ' ',
-                                             plural(facts.validation_samples, "sample"));
+  data.training = SampleSet::all(std::make_shared<const Outline>(facts));
+  const std::size_t classes = facts.classes.size(), targets = facts.targets.size();
+  data.description =
+      concat("a stream of ", facts.sample, " samples ",
+             targets > 0 ? concat("with ", targets, ' ', plural(targets, "target"), ": ",
+                                  list_of_names(facts.targets))
+                         : concat("in ", classes, ' ', plural(classes, "class", "classes")));
+  data.validation_description = "none";
+  if (const std::uint32_t most = facts.validation_samples; most > 0) {
+    data.validation = SampleSet::all(std::make_shared<const Outline>(facts));
+    data.validation_description = concat("a stream of at most ", most, ' ', plural(most, "sample"));
+  }
   data.stream = std::make_shared<const StreamedData>(std::move(stream));
   return data;
 }

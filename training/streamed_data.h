@@ -26,9 +26,15 @@ namespace millrace {
 
 /// Facts of a stream, which cannot be read from it before it runs.
 struct StreamFacts {
-  Shape sample;                      ///< {height, width, 1 or 3}: u8; {features}: f32
-  std::vector<std::string> classes;  ///< their names, by label
-  /// The most samples that validation has, for what measures keep of them; 0: there is none.
+  Shape sample;  ///< {height, width, 1 or 3}: u8; {features}: f32
+  /// Their names, by label. A model file may have them in another order, which labels then follow.
+  std::vector<std::string> classes{};
+  /// In the place of classes the names of what the model is to give: of each sample the numbers of
+  /// Row::target(), NaN where one is not known.
+  std::vector<std::string> targets{};
+  bool targets_are_labels = false;  ///< all in 0..1, of a model that ends in a sigmoid
+  /// The most samples that validation has, for what measures keep of them; 0: there is none. A run
+  /// may resume with more or fewer.
   std::uint32_t validation_samples = 0;
   Bytes payload{};                ///< StreamedOptions::payload
   std::uint64_t buffered = 0;     ///< StreamedOptions::buffered
@@ -43,7 +49,7 @@ struct StreamedData {
   struct Request {
     StreamedOptions options;
     OnError on_error;
-    std::uint64_t seed;
+    EachRowOptions rows{};  ///< but for `scratch`
   };
   StreamFacts facts;
   std::function<Stream<Ticket>(Pipeline&, const Pool<HostBatch>&, Request)> add;
@@ -56,18 +62,20 @@ template <std::copy_constructible Make, std::copy_constructible F>
                  Pipeline& p, const Pool<HostBatch>& host, StreamedData::Request request) {
     request.options.payload = facts.payload;
     request.options.buffered = facts.buffered;
+    request.rows.scratch = facts.scratch;
     auto rows = p.source({.name = "stream", .on = facts.on}, host,
                          Streamed(make, std::move(request.options)));
     return p.then(rows,
                   {.name = "write", .concurrency = facts.concurrency, .on_error = request.on_error},
-                  EachRow(write, {.seed = request.seed, .scratch = facts.scratch}));
+                  EachRow(write, std::move(request.rows)));
   };
   return {std::move(facts), std::move(add)};
 }
 
-/// The stream in the place of data sets, and what it decides in the spec. Throws UsageError for a
-/// spec that asks for what no stream has: another DATA, data that are read before the run, balanced
-/// classes, the number of steps.
+/// The stream in the place of data sets, one sample of each class or kind of target, and what it
+/// decides in the spec. Throws UsageError for facts that do not fit each other, and for a spec that
+/// asks for what no stream has: another DATA, data that are read before the run, balanced classes,
+/// the number of steps.
 [[nodiscard]] TrainingData data_of(StreamedData stream, TrainSpec& spec);
 
 }  // namespace millrace

@@ -1,6 +1,7 @@
 #include <millrace/training/tables.h>
 
 #include <millrace/core/error.h>
+#include <millrace/core/plural.h>
 
 namespace millrace {
 
@@ -11,6 +12,11 @@ CsvOptions for_model(CsvOptions asked, const nn::Model& model) {
   return asked;
 }
 
+std::string kind_of_samples(const Shape& shape) {
+  if (shape.rank() != 1) return "images";
+  return concat("rows of ", shape[0], ' ', plural(shape[0], "number"));
+}
+
 void check_is_table(const CsvOptions& options, const std::string& data, bool is_table) {
   const char* const given = options.header              ? "header"
                             : !options.label.empty()    ? "label-column"
@@ -18,7 +24,7 @@ void check_is_table(const CsvOptions& options, const std::string& data, bool is_
                             : options.separator != '\0' ? "separator"
                                                         : nullptr;
   if (is_table || given == nullptr) return;
-  throw UsageError(concat("--", given, " is of tables, and ", data, " is none; leave it out"));
+  throw UsageError(concat("--", given, " is for tables, and ", data, " is not one; leave it out"));
 }
 
 }  // namespace millrace

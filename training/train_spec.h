@@ -139,7 +139,7 @@ struct RunSpec {
   std::uint64_t tensorboard_update = 0;  ///< steps between events; 0: only epochs
 };
 
-/// From how many samples of tar shards the next one is drawn, where nobody says otherwise.
+/// From how many samples of tar shards the next one is chosen by default.
 inline constexpr std::uint32_t kShuffleBuffer = 10'000;
 
 struct TrainSpec {

@@ -295,6 +295,11 @@ std::optional<StepRecord> TrainStep::operator()(const Lease<DeviceBatch>& batch)
     throw Error(concat("no ", is_training ? "training" : "validation",
                        " sample could be read in epoch ", tag.epoch + 1));
   }
+  const bool has_targets = !s.executor->model().targets.empty();
+  if (tag.ends_phase && !is_training && has_targets && record.totals.weight_sum == 0) {
+    throw Error(concat("no target is known of a validation sample in epoch ", tag.epoch + 1,
+                       ", so there is nothing to measure"));
+  }
   record.learning_rate = s.rate;
   record.global_step = s.step;
   record.has_accuracy = s.tells_accuracy;

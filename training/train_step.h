@@ -52,8 +52,8 @@ struct StepRecord {
 /// refused: throws Error.
 ///
 /// Throws Error for a batch whose source did not stamp its tag, or not as it must be: without its
-/// ends no epoch would be reported; and at the end of a phase that has seen no sample, since
-/// nothing was learnt or measured.
+/// ends no epoch would be reported; and at the end of a phase that has seen no sample, or of a
+/// validation in which no target is known, since nothing was learnt or measured.
 ///
 /// Stages that decide or change weights come directly after it, also on the engine's thread.
 class TrainStep {
@@ -80,8 +80,8 @@ class TrainStep {
   /// how many an epoch validates, `batch` the most at a time. Throws UsageError for a name that is
   /// none.
   TrainStep& metrics(std::vector<std::string> names, std::int64_t samples, std::int64_t batch);
-  /// How often results are asked for, since on a device that means to wait for it: after so many
-  /// steps, 1 unless this is called; at the end of each phase all the same, and, unless 0, after
+  /// How often results are asked for, since on a device that means to wait for it: after that many
+  /// steps, 1 unless this is called; at the end of each phase in any case, and, unless 0, after
   /// each training step that is a multiple of `snapshot_steps`.
   TrainStep& report_every(std::int64_t steps, std::uint64_t snapshot_steps = 0);
   /// Memory that metrics take.
@@ -106,7 +106,7 @@ class TrainStep {
   /// Of a phase with an unknown number of steps: it must have ended before another one begins.
   void check_open_phase(const BatchTag& tag);
   void begin_phase(const BatchTag& tag);
-  /// Tells the epoch in the record of its last batch.
+  /// Puts the epoch into the record of its last batch.
   void end_epoch(StepRecord& record);
   /// `steps`: in the batch.
   void train(const DeviceBatch& batch, std::int64_t steps);

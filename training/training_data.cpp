@@ -27,11 +27,8 @@ void check_samples(const Dataset& training, const Dataset& validation, const std
   const bool same_kind = training.dtype() == validation.dtype();
   const bool is_table = training.dtype() == DType::f32;
   if (same_kind && (!is_table || training.natural_shape() == validation.natural_shape())) return;
-  const auto kind = [](const Dataset& data) {
-    return data.dtype() == DType::u8 ? std::string("images")
-                                     : concat("rows of ", data.natural_shape(), " features");
-  };
-  throw Error(concat(path, ": holds ", kind(validation), ", the training data ", kind(training)));
+  throw Error(concat(path, ": holds ", kind_of_samples(validation.natural_shape()),
+                     ", the training data ", kind_of_samples(training.natural_shape())));
 }
 
 /// Class folders are checked when they are read; tables and IDX files can name one class alone.

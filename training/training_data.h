@@ -64,7 +64,7 @@ struct Survey {
 /// With `upright` sizes are those of images turned as EXIF says.
 [[nodiscard]] Survey survey_images(const Dataset& dataset, bool upright);
 
-/// Tells the notes of a data set, and the files that could not be read.
+/// Reports the notes of a data set, and the files that could not be read.
 void tell_notes(const Dataset& dataset, const SessionWatch& watch);
 
 /// "images", or "rows" for tables; "image" or "row" where `count` is 1.

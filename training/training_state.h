@@ -47,7 +47,7 @@ class TrainingState {
   void finish(std::string reason);
   [[nodiscard]] bool is_finished() const noexcept { return finished_->load(); }
   [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
-  /// is_finished() for others, who may outlive this: ReaderOptions::finished.
+  /// is_finished() for others that may outlive this: ReaderOptions::finished.
   [[nodiscard]] std::shared_ptr<const std::atomic<bool>> finished() const { return finished_; }
 
   /// The parameters in an order that does not depend on what is frozen: that of nn::parameters for

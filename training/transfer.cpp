@@ -6,22 +6,29 @@
 #include <millrace/nn/preprocessing.h>
 #include <millrace/nn/transfer.h>
 #include <millrace/training/find_model.h>
+#include <millrace/training/known_weights.h>
 
 #include <algorithm>
-#include <array>
 
 namespace millrace {
 namespace {
 
 namespace fs = std::filesystem;
 
-/// What scripts/fetch-weights fetches, under Keras's names.
-struct Published {
-  std::string_view word, file;
-};
-constexpr std::array<Published, 2> kPublished{
-    {{"vgg16", "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"},
-     {"vgg16-top", "vgg16_weights_tf_dim_ordering_tf_kernels.h5"}}};
+[[noreturn]] void is_not_there(const std::string& word, const KnownWeights* known) {
+  if (known != nullptr) {
+    throw Error(concat((cache_folder() / known->file).string(),
+                       ": no such weight file; 'scripts/fetch-weights ", word, "' fetches ",
+                       known->maker, "'s weights of ", known->model, ", then it is --weights ",
+                       word));
+  }
+  std::string names;
+  for (const KnownWeights& row : known_weights()) names += ", " + row.name;
+  throw Error(concat(word,
+                     ": no such weight file; 'scripts/fetch-weights vgg16' fetches published "
+                     "ones, then it is --weights vgg16; there are ",
+                     names.substr(2)));
+}
 
 /// A head is new, so the file is only for what is before it.
 std::size_t layers_of_file(const ModelSpec& o, const nn::Model& model) {
@@ -44,19 +51,15 @@ void check_frozen(const ModelSpec& o, const Pretrained& weights, const nn::Model
 
 fs::path weights_file(const std::string& word) {
   std::error_code ignored;
-  const auto published = std::find_if(kPublished.begin(), kPublished.end(),
-                                      [&](const Published& one) { return one.word == word; });
-  const bool is_published = published != kPublished.end();
+  const KnownWeights* const known = find_known_weights(word);
   // A folder that happens to have a published name is no run.
   const bool is_folder = fs::is_directory(word, ignored);
-  if (is_folder && !is_published) return model_file(word);
+  if (is_folder && known == nullptr) return model_file(word);
   if (!is_folder && fs::exists(word, ignored)) return word;
-  const fs::path path = is_published ? cache_folder() / published->file : fs::path(word);
-  if (fs::exists(path, ignored)) return path;
-  throw Error(concat(path.string(), ": no such weight file; 'scripts/fetch-weights ",
-                     is_published ? word : "vgg16",
-                     "' fetches Keras's weights of VGG16, then it is ", "--weights ",
-                     is_published ? word : "vgg16"));
+  if (known == nullptr) is_not_there(word, known);
+  fs::path path = cache_folder() / known->file;
+  if (!fs::exists(path, ignored)) is_not_there(word, known);
+  return path;
 }
 
 nn::Model with_transfer(nn::Model model, const ModelSpec& o, std::int64_t outputs,
@@ -81,7 +84,7 @@ std::string describe_transfer(const Pretrained* weights, const nn::Model& model)
   const auto& theirs = weights->preprocessing();
   text += "            ";
   if (!weights->known_as().empty()) {
-    text += concat("by names and shapes ", weights->known_as(), "; ");
+    text += concat("by ", weights->known_by(), ' ', weights->known_as(), "; ");
   }
   if (!theirs) {
     text +=

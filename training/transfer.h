@@ -12,9 +12,9 @@
 
 namespace millrace {
 
-/// The file that a word names: a path, a run directory, or "vgg16" and "vgg16-top", which
-/// scripts/fetch-weights puts into the user's cache. Throws Error, naming that command, if it is
-/// not there.
+/// The file that a word names: a path, a run directory, or "vgg16" and the other names of
+/// known_weights.h, which scripts/fetch-weights puts into the user's cache. Throws Error, naming
+/// that command, if it is not there.
 [[nodiscard]] std::filesystem::path weights_file(const std::string& word);
 
 /// The model with the head and the frozen layers that the options ask for. Throws UsageError.

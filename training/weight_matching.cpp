@@ -1,7 +1,10 @@
 #include <millrace/training/weight_matching.h>
 
 #include <millrace/core/error.h>
+#include <millrace/core/plural.h>
+#include <millrace/nn/zoo/zoo.h>
 #include <millrace/training/keras_counterparts.h>
+#include <millrace/training/keras_pairs.h>
 #include <millrace/training/left_over_weights.h>
 #include <millrace/training/tensor_names.h>
 
@@ -40,7 +43,8 @@ class Matching {
   WeightMatch run() && {
     check_ignored();
     check_flatten();
-    file_.is_keras() ? match_by_place() : match_by_name();
+    check_form();
+    file_.is_keras() ? match_keras_layers() : match_by_name();
     note_used();
     check();
     collect();
@@ -71,31 +75,44 @@ class Matching {
                             "--flatten-order"));
   }
 
+  /// Tensors of both forms of a network fit, which differ in padding and epsilon: the outputs would
+  /// be wrong without a word.
+  void check_form() const {
+    if (holds_model(file_.metadata())) return;
+    const std::string form = nn::zoo_other_form(model_.name, file_.is_keras());
+    if (form.empty() || (file_.is_keras() && !has_keras_names())) return;
+    const char* const library = file_.is_keras() ? "Keras" : "PyTorch";
+    throw Error(concat(file_.path().string(), ": weights of ", library,
+                       ", whose network differs from '", model_.name,
+                       "' in padding or epsilon; give --model ", form));
+  }
+
+  /// Whether the file's layers are those of keras.applications.
+  [[nodiscard]] bool has_keras_names() const {
+    const auto& layers = file_.layers();
+    return std::any_of(layers.begin(), layers.end(), [&](const WeightFile::Layer& layer) {
+      return std::any_of(wanted_.begin(), wanted_.end(), [&](const Parameter& p) {
+        return nn::zoo_keras_name(model_.name, layer_of(p.name)) == layer.name;
+      });
+    });
+  }
+
   [[nodiscard]] bool is_ignored(std::string_view name) const { return ignored_.contains(name); }
 
-  void match_by_place() {
-    std::map<LayerClass, std::vector<std::size_t>> theirs;
+  void match_keras_layers() {
     for (std::size_t i = 0; i < file_.layers().size(); ++i) {
-      const WeightFile::Layer& layer = file_.layers()[i];
-      if (is_ignored(layer.name)) {
-        used_.ignored_layers.insert(i);
-      } else {
-        theirs[class_of(file_, layer)].push_back(i);
-      }
+      if (is_ignored(file_.layers()[i].name)) used_.ignored_layers.insert(i);
     }
-    std::map<LayerClass, std::size_t> used;
+    const KerasPairs pairs = pair_keras_layers(file_, model_, wanted_, used_.ignored_layers);
+    used_.expected = pairs.expected;
+    to_.are_by_layer_names = pairs.are_by_name;
     for (std::size_t begin = 0, end = 0; begin < wanted_.size(); begin = end) {
       const int layer = wanted_[begin].layer;
       while (end < wanted_.size() && wanted_[end].layer == layer) ++end;
-      LayerClass kind = class_of(model_.layers[static_cast<std::size_t>(layer)]);
-      // Else they are Conv2D's with groups, or of layers whose class nothing tells.
-      if (is_depthwise(wanted_[begin]) && theirs.contains(LayerClass::depthwise)) {
-        kind = LayerClass::depthwise;
-      }
-      const std::size_t place = used[kind]++;
-      if (place >= theirs[kind].size()) continue;
-      used_.layers.insert(theirs[kind][place]);
-      const std::vector<std::size_t>& tensors = file_.layers()[theirs[kind][place]].tensors;
+      const auto pair = pairs.layers.find(layer);
+      if (pair == pairs.layers.end()) continue;
+      used_.layers.insert(pair->second);
+      const std::vector<std::size_t>& tensors = file_.layers()[pair->second].tensors;
       for (std::size_t i = 0; i < end - begin && i < tensors.size(); ++i) {
         match_keras(begin + i, tensors[i]);
       }
@@ -106,15 +123,24 @@ class Matching {
     const Parameter& parameter = wanted_[index];
     const Shape& shape = file_.tensors()[tensor].shape;
     const Shape own = keras_shape(parameter);
-    const bool fits =
-        shape == own || (is_depthwise(parameter) && shape == keras_depthwise_shape(parameter));
+    const bool fits = shape == own || is_pointwise(own, shape) ||
+                      (is_depthwise(parameter) && shape == keras_depthwise_shape(parameter));
     const bool is_kernel = parameter.role == Role::kernel;
     found_[index] = {fits ? Found::fits : Found::unfit,
                      tensor,
                      {is_kernel ? WeightOrder::keras_kernel : WeightOrder::same, own, {}}};
   }
 
+  /// Keras makes some convolutions of single pixels as dense layers; the numbers lie alike.
+  [[nodiscard]] static bool is_pointwise(const Shape& own, const Shape& theirs) {
+    return own.rank() == 4 && own[0] == 1 && own[1] == 1 && theirs == Shape{own[2], own[3]};
+  }
+
   void match_by_name() {
+    if (is_keras_form(model_) && !holds_model(file_.metadata())) {
+      fail(concat("its tensors have PyTorch's names, and '", model_.name,
+                  "' is Keras's form of the network, which differs in more than its weights"));
+    }
     std::map<std::string_view, std::size_t> by_name;
     for (std::size_t i = 0; i < file_.tensors().size(); ++i) {
       const bool is_left_out = is_ignored(layer_of(names_.bare(i))) || is_ignored(names_.bare(i));
@@ -123,9 +149,14 @@ class Matching {
     for (std::size_t i = 0; i < wanted_.size(); ++i) {
       const std::string name = names_.own(wanted_[i].name);
       auto found = by_name.find(name);
+      if (found == by_name.end()) found = by_name.find(torch_name(wanted_[i]));
       if (found == by_name.end()) found = by_name.find(timm_name(name));
       if (found != by_name.end()) match_named(i, found->second);
     }
+  }
+
+  [[nodiscard]] std::string torch_name(const Parameter& parameter) const {
+    return names_.own(nn::zoo_torch_tensor(model_, parameter).name);
   }
 
   void match_named(std::size_t index, std::size_t tensor) {
@@ -148,7 +179,9 @@ class Matching {
   [[nodiscard]] bool fits(const Parameter& parameter, std::size_t tensor,
                           const Shape& image) const {
     const Shape& theirs = file_.tensors()[tensor].shape;
-    if (theirs == parameter.shape) return true;
+    if (theirs == parameter.shape || theirs == nn::zoo_torch_tensor(model_, parameter).shape) {
+      return true;
+    }
     if (theirs.rank() != 4 || parameter.shape.rank() != 2) return false;
     const Shape& s = parameter.shape;
     return image.rank() == 3 ? theirs == Shape{s[0], image[2], image[0], image[1]}
@@ -176,7 +209,8 @@ class Matching {
     if (last == found_.begin()) {
       fail(unfit != found_.end()
                ? difference(unfit)
-               : concat("none of its ", file_.tensors().size(), " tensors (",
+               : concat("none of its ", file_.tensors().size(), ' ',
+                        plural(file_.tensors().size(), "tensor"), " (",
                         file_.tensors().front().name, ", ...) is one of the model"));
     }
     check_left_over(file_, names_, used_, ignored_, model_.name);

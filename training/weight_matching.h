@@ -36,6 +36,7 @@ struct WeightMatch {
   std::map<std::string, std::string> unfit;  ///< of `missing`: the tensor that has another shape
   std::vector<std::string> reordered;        ///< layers whose inputs come in PyTorch's order
   std::string prefix;                        ///< that was taken off the names of the file
+  bool are_by_layer_names = false;           ///< of Keras: layers by their names, not their places
 };
 
 /// As the constructor of Pretrained.

@@ -20,6 +20,7 @@ namespace millrace::apps {
 
 struct BenchOptions {
   std::string subject;            ///< compute: MODEL; train: DATA or empty
+  CsvOptions table{};             ///< train: columns of DATA
   std::string model;              ///< train: as `millrace train --model`
   std::string input;              ///< HxWxC or F of synthetic samples
   std::int64_t classes = 10;      ///< of synthetic samples

@@ -97,7 +97,7 @@ int bench_augment(const std::vector<std::string>& arguments) {
   o.input = "150x150x3";
   CommandLine line("bench augment", "bench augment [OPTIONS]",
                    "Times random changes of uint8 images on one core, in processor time. Without "
-                   "options of augmentation\nthose of the recipe cnn-augmented.");
+                   "options of augmentation, those of the recipe cnn-augmented are used.");
   line.topic("measurement", "Measurement");
   line("input", o.input, "HxWxC", "images of noise");
   line("repeats", o.repeats, "N", "measurements; median, min and max are shown", at_least(1));

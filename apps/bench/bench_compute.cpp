@@ -6,6 +6,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/core/number_text.h>
+#include <millrace/core/plural.h>
 #include <millrace/io/watch.h>
 #include <millrace/pipeline/interrupt.h>
 #include <millrace/training/find_model.h>
@@ -171,7 +172,7 @@ int bench_compute(const std::vector<std::string>& arguments) {
   BenchOptions o;
   CommandLine line("bench compute", "bench compute MODEL [OPTIONS]",
                    "Times training and evaluation steps of MODEL (a name, a JSON file, a model "
-                   "file or a run directory)\non random samples in memory, without a pipeline.");
+                   "file or a run directory) on random samples in memory, without a pipeline.");
   list(line, o);
   if (!line.parse(arguments)) return 0;
   check_and_choose("bench compute", o);
@@ -194,7 +195,8 @@ int bench_compute(const std::vector<std::string>& arguments) {
   }
   if (o.prints_text()) {
     std::cout << "model '" << model.name << "', input " << model.input << ", "
-              << output_width(model) << " outputs; " << cpu_name() << '\n';
+              << output_width(model) << ' ' << plural(output_width(model), "output") << "; "
+              << cpu_name() << '\n';
     for (std::size_t d = 0; d < devices.size(); ++d) {
       if (!sweeps[d].empty()) print_sweep(devices[d], sweeps[d]);
     }

@@ -13,6 +13,7 @@
 #include <millrace/io/watch.h>
 #include <millrace/pipeline/interrupt.h>
 #include <millrace/training/find_model.h>
+#include <millrace/training/tables.h>
 
 #include <iostream>
 #include <memory>
@@ -37,6 +38,7 @@ void list(CommandLine& line, BenchOptions& o) {
        "and over; 0: off");
   line("resident", o.resident, "",
        "decode all samples once, before measuring, and keep them in the GPU's memory");
+  list_table(line, o.table, false);
   list_augmentation(line, o.augmentation);
   list_machine(line, o.machine, false);
 }
@@ -54,14 +56,16 @@ TrainingData open_samples(const BenchOptions& o, std::stop_token stop) {
     }
     data.training =
         SampleSet::all(std::make_shared<SyntheticDataset>(sample, o.samples, o.classes, o.seed));
-    data.description = concat(o.samples, " synthetic samples of ", sample);
+    data.description =
+        concat(o.samples, " synthetic ", plural(o.samples, "sample"), " of ", sample);
     return data;
   }
   const Show show = o.prints_text() ? how_to_show(false) : Show::nothing;
   const ChosenPart part = choose_part(find_data(o.subject), "train", o.subject);
+  check_is_table(o.table, o.subject, part.kind == DataKind::csv);
   WorkShown work(show);
   const SessionWatch watch = watch_of(work, show, std::move(stop));
-  const auto dataset = open_part(part, {.skips_damage = true}, watch);
+  const auto dataset = open_part(part, {.skips_damage = true, .table = o.table}, watch);
   tell_notes(*dataset, watch);
   work.clear();
   data.training = SampleSet::all(dataset);
@@ -178,7 +182,7 @@ int bench_train(const std::vector<std::string>& arguments) {
   CommandLine line(
       "bench train", "bench train [DATA] [OPTIONS]",
       "Times epochs of the whole training pipeline and of its loading half alone, in turn. "
-      "Without DATA it reads\nrandom samples, which cost nothing to decode.");
+      "Without DATA it reads random samples, which cost nothing to decode.");
   list(line, o);
   if (!line.parse(arguments)) return 0;
   check_and_choose("bench train", o);

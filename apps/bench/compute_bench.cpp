@@ -40,6 +40,15 @@ void fill(HostBatch& batch, std::int64_t classes, std::uint64_t seed) {
     batch.valid[i] = 1;
     batch.positions[i] = i;
   }
+  for (std::size_t i = 0; i < batch.targets.size(); ++i)
+    batch.targets[i] = i % 3 == 0 ? 1.0F : 0.0F;
+}
+
+/// Of models whose outputs are compared with as many numbers; 0: labels are numbers of classes.
+std::int64_t target_width(const nn::Model& model) {
+  const std::int64_t outputs = output_width(model);
+  const nn::LossInfo& loss = nn::loss_info(nn::default_loss(model));
+  return model.targets.empty() && loss.takes_class_numbers(outputs) ? 0 : outputs;
 }
 
 /// The memory and the nodes of one measurement.
@@ -56,7 +65,13 @@ class ComputeBench {
         budget_(options.machine.memory_budget.value()),
         host_(make_host_pool(*device.engine)),
         device_("device batch", 1,
-                DeviceBatchFactory{device.engine, model.input, host_dtype(), batch}, budget_),
+                DeviceBatchFactory{.engine = device.engine,
+                                   .sample = model.input,
+                                   .dtype = host_dtype(),
+                                   .capacity = batch,
+                                   .target_width = target_width(model),
+                                   .weighs_outputs = !model.targets.empty()},
+                budget_),
         copy_(device.engine),
         cast_(model.preprocessing, model.input) {
     measured_.batch = batch;
@@ -122,7 +137,8 @@ class ComputeBench {
     }
     return {"host batch", 1,
             HostBatchFactory{model_.input, host_dtype(), batch_,
-                             [&engine](Bytes size) { return engine.host_buffer(size); }},
+                             [&engine](Bytes size) { return engine.host_buffer(size); },
+                             target_width(model_)},
             budget_};
   }
 

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <sstream>
 
 namespace millrace::apps {
 
@@ -35,6 +36,35 @@ void add(po::options_description& options, const std::string& name, const std::s
                                              ? static_cast<po::value_semantic*>(po::bool_switch())
                                              : po::value<std::string>()->value_name(unit);
   options.add_options()(name.c_str(), kind, help.c_str());
+}
+
+/// Paragraphs, one a line, with line breaks where a line would be too long.
+std::string filled(const std::string& text) {
+  std::string lines;
+  std::size_t length = 0;
+  std::istringstream paragraphs(text);
+  for (std::string paragraph; std::getline(paragraphs, paragraph); lines += '\n', length = 0) {
+    std::istringstream words(paragraph);
+    for (std::string word; words >> word;) {
+      const bool fits = length + 1 + word.size() <= kLineLength;
+      if (length > 0) lines += fits ? ' ' : '\n';
+      length = length > 0 && fits ? length + 1 + word.size() : word.size();
+      lines += word;
+    }
+  }
+  return lines;
+}
+
+/// As Boost lays them out, without the blanks at ends of lines.
+std::string laid_out(const po::options_description& options) {
+  std::ostringstream out;
+  out << options;
+  std::string text;
+  for (const char c : out.str()) {
+    if (c == '\n') text.erase(text.find_last_not_of(' ') + 1);
+    text += c;
+  }
+  return text;
 }
 
 /// What --help prints of a topic.
@@ -113,7 +143,7 @@ CommandLine::CommandLine(std::string command, std::string usage, std::string des
       usage_(std::move(usage)),
       description_(std::move(description)) {}
 
-void CommandLine::positional_many(std::string name, std::vector<std::string>& field) {
+void CommandLine::positional_many(std::vector<std::string>& field) {
   rest_ = &field;
 }
 
@@ -128,7 +158,7 @@ void CommandLine::print_help(const std::string& wanted) const {
   }
   for (const Topic& topic : shown) {
     if (topic.key == wanted) {
-      std::cout << described(*this, topic);
+      std::cout << laid_out(described(*this, topic));
       return;
     }
     keys += topic.key + ", ";
@@ -138,16 +168,16 @@ void CommandLine::print_help(const std::string& wanted) const {
     return;
   }
   if (wanted == "general") {
-    std::cout << general(takes_recipe_);
+    std::cout << laid_out(general(takes_recipe_));
     return;
   }
   if (!wanted.empty()) {
     throw UsageError(
         concat("--help has no topic '", wanted, "'; the topics are ", keys, "general, ", kTables));
   }
-  std::cout << "usage: millrace " << usage_ << "\n\n" << description_ << "\n\n";
-  for (const Topic& topic : shown) std::cout << described(*this, topic) << '\n';
-  std::cout << general(takes_recipe_) << '\n';
+  std::cout << filled("usage: millrace " + usage_) << '\n' << filled(description_) << '\n';
+  for (const Topic& topic : shown) std::cout << laid_out(described(*this, topic)) << '\n';
+  std::cout << laid_out(general(takes_recipe_)) << '\n';
 }
 
 void CommandLine::read(const std::vector<std::string>& arguments) {
@@ -179,7 +209,13 @@ void CommandLine::read(const std::vector<std::string>& arguments) {
       } else if (rest_ != nullptr) {
         rest_->push_back(value);
       } else {
-        throw UsageError(concat("too many arguments; see 'millrace ", command_, " --help'"));
+        std::error_code ignored;
+        const char* const advice =
+            std::filesystem::exists(value, ignored)
+                ? "; put a pattern in quotes, or the shell turns it into files"
+                : "";
+        throw UsageError(
+            concat("too many arguments", advice, "; see 'millrace ", command_, " --help'"));
       }
     }
   }

@@ -14,11 +14,12 @@ namespace millrace::apps {
 /// The options of a command and its positional arguments.
 class CommandLine : public OptionList {
  public:
-  /// `usage` is the text after "usage: millrace ", e.g. "train DATA [OPTIONS]".
+  /// `usage` is the text after "usage: millrace ", e.g. "train DATA [OPTIONS]"; `description` has a
+  /// line for each paragraph, and --help breaks long ones.
   CommandLine(std::string command, std::string usage, std::string description);
 
   /// Takes all positional arguments that are left.
-  void positional_many(std::string name, std::vector<std::string>& field);
+  void positional_many(std::vector<std::string>& field);
   /// Adds --recipe FILE, whose keys are the names of options. The command line wins.
   void accept_recipe() { takes_recipe_ = true; }
 

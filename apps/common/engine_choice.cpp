@@ -29,6 +29,15 @@ std::unique_ptr<nn::Engine> cpu_engine(const EngineChoice& o) {
 
 }  // namespace
 
+EngineChoice timed(const MachineSpec& machine, const SessionWatch& watch,
+                   std::filesystem::path choices) {
+  return {.machine = machine,
+          .timed = true,
+          .choices = std::move(choices),
+          .on_timing = [work = watch.of_work("finding the fastest algorithms", "operations")](
+                           std::uint64_t count) { work.at(count); }};
+}
+
 std::shared_ptr<const nn::Engine> engine_for(const EngineChoice& o) {
   const nn::Precision precision = o.machine.precision.value_or(nn::Precision::fp32);
   if (o.machine.device == Device::gpu) {

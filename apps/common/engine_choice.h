@@ -3,6 +3,7 @@
 
 #include <millrace/nn/engine.h>
 #include <millrace/training/machine_spec.h>
+#include <millrace/training/session_watch.h>
 
 #include <cstdint>
 #include <filesystem>
@@ -19,6 +20,9 @@ struct EngineChoice {
   std::filesystem::path choices{};                 ///< then: of a resumed run; may be missing
   std::function<void(std::uint64_t)> on_timing{};  ///< then: cpu::EngineOptions::on_timing
 };
+/// Algorithms by timing, which the watch shows and may end where it takes long.
+[[nodiscard]] EngineChoice timed(const MachineSpec& machine, const SessionWatch& watch,
+                                 std::filesystem::path choices = {});
 /// Throws Error if there is no such device, and where it does not compute in this precision;
 /// never falls back from one that was asked for.
 [[nodiscard]] std::shared_ptr<const nn::Engine> engine_for(const EngineChoice& choice);

@@ -36,7 +36,7 @@ class Complaints {
   void not_decoded(const std::string& why);
   /// At the end: what was left out of folders, and in JSON how much of all.
   void sum_up(bool json) const;
-  /// Whether nothing was said and no image may be missing.
+  /// Whether nothing was reported and no image may be missing.
   [[nodiscard]] bool is_complete() const { return is_complete_ && !left_out_.loses_images(); }
 
  private:

@@ -171,7 +171,12 @@ std::vector<LinePart> TrainingProgress::epoch_parts(const EpochRecord& record) c
   for (const auto& [name, value] : record.extra) {
     const bool is_told = name == "loss_scale" || name == "skipped_steps" || is_of_pruning(name) ||
                          (name == "val_accuracy" && run_.tells_accuracy);
-    if (!is_told) add(measure(shown(name), value), name == "sparsity" ? kFifth : kFirst);
+    if (is_told) continue;
+    // Of outputs that are no numbers the loss is none either.
+    const bool is_undefined = std::isnan(value) && name.starts_with("val_") && is_validated &&
+                              std::isfinite(record.validation->mean_loss());
+    add(is_undefined ? shown(name) + " -" : measure(shown(name), value),
+        name == "sparsity" ? kFifth : kFirst);
   }
   if (const double skipped = record.value("skipped_steps").value_or(0); skipped > 0) {
     add(concat(skipped, skipped == 1 ? " step" : " steps", " skipped, loss scale ",

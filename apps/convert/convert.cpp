@@ -2,7 +2,9 @@
 
 #include "apps/commands.h"
 #include "apps/common/command_line.h"
+#include "apps/common/left_out_report.h"
 #include "apps/common/progress.h"
+#include "apps/convert/convert_onnx.h"
 #include "apps/convert/convert_weights.h"
 
 #include <millrace/core/error.h>
@@ -33,7 +35,9 @@ ShardSize read_shard_size(std::string_view text) {
   } catch (const BadOptionText&) {
     throw BadOptionText("a number of samples or a size such as 256MiB");
   }
-  if (size.samples == 0 || size.bytes.count == 0) throw BadOptionText("more than nothing");
+  constexpr Bytes kLeast = 10_KiB;  // of any archive
+  if (size.samples == 0) throw BadOptionText("1 or more");
+  if (!size.samples && size.bytes < kLeast) throw BadOptionText(concat(kLeast, " or more"));
   return size;
 }
 
@@ -50,17 +54,24 @@ struct DataConversion {
   bool quiet = false;
 };
 
-std::string convert_data(const DataConversion& o, bool is_tar, const Watch& watch) {
+/// What was done, and notes.
+struct Converted {
+  std::string what;
+  std::vector<std::string> notes{};
+};
+
+Converted convert_data(const DataConversion& o, bool is_tar, const Watch& watch) {
   if (is_tar) {
     ConvertTarOptions options = o.tar;
     options.watch = watch;
     const TarConversion done = convert_tar(o.from, o.to, options);
-    return concat(with_commas(done.images), ' ', plural(done.images, "image"), " in ",
-                  with_commas(done.shards), ' ', plural(done.shards, "shard"));
+    return {concat(with_commas(done.images), ' ', plural(done.images, "image"), " in ",
+                   with_commas(done.shards), ' ', plural(done.shards, "shard")),
+            done.notes};
   }
   const Conversion done = convert_idx(o.from, o.to, {.classes = o.class_names, .watch = watch});
-  return concat(with_commas(done.images), ' ', plural(done.images, "image"),
-                done.was_complete ? ", there already" : "");
+  return {concat(with_commas(done.images), ' ', plural(done.images, "image"),
+                 done.was_complete ? ", there already" : "")};
 }
 
 int convert_watched(const DataConversion& o, bool is_tar) {
@@ -68,10 +79,11 @@ int convert_watched(const DataConversion& o, bool is_tar) {
   const Show show = how_to_show(o.quiet);
   try {
     Counting counting(show, "writing " + shown(o.to), "images");
-    const std::string done =
+    const Converted done =
         convert_data(o, is_tar, {[&](std::uint64_t count) { counting(count); }, interrupt.token()});
     counting.clear();
-    if (show != Show::nothing) std::cout << shown(o.to) << ": " << done << '\n';
+    for (const std::string& note : done.notes) print_note(note, show);
+    if (show != Show::nothing) std::cout << shown(o.to) << ": " << done.what << '\n';
     return 0;
   } catch (const Stopped&) {
     std::cerr << "millrace: stopped by a signal; run the same command again "
@@ -92,24 +104,69 @@ void list_tar(CommandLine& line, ConvertTarOptions& o, const std::string& form) 
   line("seed", o.seed, "N", "seed of the order").needs("'convert tar'", is_tar);
 }
 
+void list_weights(CommandLine& line, ConvertWeightsOptions& o, const std::string& form) {
+  line.topic("weights", "Weights");
+  line("model", o.model, "MODEL", "what the weights are of: a name, a JSON file, a model file")
+      .by_default("IN's own, or VGG16");
+  line("input", o.input, "HxWxC|F", "for a model given by its name");
+  line("outputs", o.outputs, "K", "for a model given by its name", at_least(0));
+  list_ignored_layers(line, o.pretrained.ignored);
+  list_flatten_order(line, o.pretrained.flatten);
+  for (const char* name : {"model", "input", "outputs", "ignore-layers", "flatten-order"}) {
+    line.find(name).option->needs("'convert weights'", [&form] { return form == "weights"; });
+  }
+}
+
+void list_onnx(CommandLine& line, ConvertOnnxOptions& o, const std::string& form) {
+  const auto is_onnx = [&form] { return form == "onnx"; };
+  line.topic("onnx", "ONNX");
+  line("opset", o.opset, "N", "version of ONNX's operators", within(kLeastOpset, kMostOpset))
+      .needs("'convert onnx'", is_onnx);
+  line("with-preprocessing", o.with_preprocessing, "",
+       "scale, mean, deviation and order of channels are part of the graph, which then takes "
+       "pixels from 0 to 255 in RGB; resizing never is")
+      .needs("'convert onnx'", is_onnx);
+  line("overwrite", o.overwrite, "", "replace OUT.onnx if it exists")
+      .needs("'convert onnx'", is_onnx);
+}
+
+/// Throws UsageError.
+void check_form(const std::string& form, const DataConversion& o) {
+  const bool is_of_model = form == "weights" || form == "onnx";
+  if (form != "idx" && form != "tar" && !is_of_model) {
+    throw UsageError(concat(form.empty() ? std::string("convert: nothing to convert")
+                                         : concat("convert: unknown form '", form, "'"),
+                            "; choose idx DIR OUT, tar DIR OUT, weights IN OUT or onnx MODEL OUT"));
+  }
+  if (o.from.empty() || o.to.empty()) {
+    const char* const from = form == "onnx" ? "MODEL" : is_of_model ? "IN" : "DIR";
+    throw UsageError(concat("convert ", form, ": needs ", from, " and OUT"));
+  }
+}
+
 }  // namespace
 
 int convert(const Arguments& arguments) {
   std::string form;
   DataConversion o;
   ConvertWeightsOptions weights;
+  ConvertOnnxOptions onnx;
   CommandLine line(
-      "convert", "convert idx DIR OUT | tar DIR OUT | weights IN OUT [OPTIONS]",
-      "idx: turns an IDX data set (MNIST, Fashion-MNIST; .gz or not) in DIR into PNG files\n"
-      "OUT/train/CLASS/NUMBER.png and OUT/test/CLASS/NUMBER.png. OUT appears when it is whole;\n"
+      "convert",
+      "convert idx DIR OUT | tar DIR OUT | weights IN OUT | onnx MODEL OUT.onnx [OPTIONS]",
+      "idx: turns an IDX data set (MNIST, Fashion-MNIST; .gz or not) in DIR into PNG files "
+      "OUT/train/CLASS/NUMBER.png and OUT/test/CLASS/NUMBER.png. OUT appears when it is complete; "
       "after an interruption, run it again to continue.\n"
-      "tar: packs a folder of class folders into tar shards as in WebDataset, shuffled by a\n"
-      "seed: OUT/train-000000.tar, ..., val-000000.tar or shard-000000.tar, and "
-      "OUT/classnames.txt.\n"
-      "weights: turns weights of Keras (.h5, .weights.h5), PyTorch or Millrace into a safetensors\n"
-      "file with PyTorch's layouts, for VGG16 with torchvision's names. IN is a file, or vgg16 "
-      "and\n"
-      "vgg16-top as in 'train --weights'.");
+      "tar: packs a folder of class folders into tar shards as in WebDataset, shuffled by a seed: "
+      "OUT/train-000000.tar, ..., val-000000.tar or shard-000000.tar, and OUT/classnames.txt.\n"
+      "weights: turns weights of Keras (.h5, .keras), PyTorch (.pth) or Millrace into a "
+      "safetensors "
+      "file with PyTorch's layouts, of the zoo's networks with torchvision's names. IN is a file, "
+      "or a name "
+      "as in 'train --weights'.\n"
+      "onnx: writes a trained model, a run directory or a .safetensors file, as a graph for "
+      "onnxruntime and the like: images are NxCxHxW, the number of samples is free, softmax or "
+      "sigmoid at the end are part of it, images are resized outside.");
   line.positional("form", form);
   line.positional("from", o.from);
   line.positional("to", o.to);
@@ -118,27 +175,21 @@ int convert(const Arguments& arguments) {
   line.find("class-names")
       .option->also_called("names")
       .by_default("0, 1, ...; of weights the model's own")
-      .needs("'convert idx' or 'convert weights'", [&form] { return form != "tar"; });
+      .needs("'convert idx' or 'convert weights'",
+             [&form] { return form != "tar" && form != "onnx"; });
   list_tar(line, o.tar, form);
-  line.topic("weights", "Weights");
-  line("model", weights.model, "MODEL",
-       "what the weights are of: a name, a JSON file, a model file")
-      .by_default("IN's own, or VGG16");
-  line("input", weights.input, "HxWxC|F", "of a model that is named");
-  line("outputs", weights.outputs, "K", "of a model that is named", at_least(0));
-  list_ignored_layers(line, weights.pretrained.ignored);
-  list_flatten_order(line, weights.pretrained.flatten);
+  list_weights(line, weights, form);
+  list_onnx(line, onnx, form);
   line.topic("output", "Output");
   line("quiet", o.quiet, "", "print errors only");
   if (!line.parse(arguments)) return 0;
-  if (form != "idx" && form != "tar" && form != "weights") {
-    throw UsageError(concat(form.empty() ? std::string("convert: nothing to convert")
-                                         : concat("convert: unknown form '", form, "'"),
-                            "; choose idx DIR OUT, tar DIR OUT or weights IN OUT"));
-  }
-  if (o.from.empty() || o.to.empty()) {
-    throw UsageError(
-        concat("convert ", form, ": needs ", form == "weights" ? "IN" : "DIR", " and OUT"));
+  check_form(form, o);
+  if (form == "onnx") {
+    onnx.from = o.from;
+    onnx.to = o.to;
+    onnx.quiet = o.quiet;
+    convert_onnx(onnx);
+    return 0;
   }
   if (form != "weights") return convert_watched(o, form == "tar");
   weights.from = o.from;

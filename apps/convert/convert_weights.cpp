@@ -5,7 +5,9 @@
 #include <millrace/core/shown_text.h>
 #include <millrace/nn/preprocessing.h>
 #include <millrace/nn/zoo/vgg.h>
+#include <millrace/nn/zoo/zoo.h>
 #include <millrace/training/find_model.h>
+#include <millrace/training/known_weights.h>
 #include <millrace/training/option_text.h>
 #include <millrace/training/published_weights.h>
 #include <millrace/training/transfer.h>
@@ -40,9 +42,11 @@ std::vector<Shape> dense_kernels(const WeightFile& file) {
   return shapes;
 }
 
+constexpr std::int64_t kUsual = 224;     // pixels of a side, of nearly all published networks
+constexpr std::int64_t kClasses = 1000;  // of ImageNet
+
 /// VGG16 with the input and classes that its first and last dense layer tell, or 224x224 without.
 std::optional<nn::Model> vgg16_of(const WeightFile& file) {
-  constexpr std::int64_t kUsual = 224;
   const auto published = published_model(file);
   if (!published || published->model != "VGG16") return std::nullopt;
   std::int64_t features = 0, classes = 0;
@@ -73,6 +77,9 @@ nn::Model model_of(const ConvertWeightsOptions& o, const std::filesystem::path& 
   }
   const WeightFile file(path);
   if (holds_model(file.metadata())) return read_model(path);
+  if (const KnownWeights* known = known_file(path); known != nullptr && is_zoo_name(known->model)) {
+    return nn::zoo_model(known->model, {kUsual, kUsual, 3}, kClasses);
+  }
   if (auto model = vgg16_of(file)) return *std::move(model);
   throw UsageError(concat("convert weights: ", path.string(),
                           ": not known as VGG16; name its model, as in --model cnn --input "
@@ -104,7 +111,8 @@ void convert_weights(const ConvertWeightsOptions& o) {
   const bool model_tells = json_says_preprocessing(o.model);
   const bool is_told = model_tells || weights.preprocessing();
   if (!model_tells && weights.preprocessing()) model.preprocessing = *weights.preprocessing();
-  name_classes(o.classes, model);
+  const bool names_known = o.classes.empty() && model.classes.empty();
+  name_classes(names_known ? weights.classes() : o.classes, model);
   save_model(o.to, model, arena, FlattenOrder::channels_first);
   if (o.quiet) return;
   std::cout << weights.report() << '\n'

@@ -9,17 +9,22 @@
 #include "apps/evaluate/evaluation_report.h"
 
 #include <millrace/core/number_text.h>
+#include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
 #include <millrace/pipeline/interrupt.h>
 #include <millrace/training/evaluation.h>
 #include <millrace/training/find_model.h>
 #include <millrace/training/loss_choice.h>
+#include <millrace/training/model_with_weights.h>
 #include <millrace/training/outputs.h>
+#include <millrace/training/run_directory.h>
 #include <millrace/training/tables.h>
 #include <millrace/training/training_data.h>
+#include <millrace/training/transfer.h>
 
 #include <nlohmann/json.hpp>
 
+#include <filesystem>
 #include <iomanip>
 #include <iostream>
 #include <memory>
@@ -42,6 +47,12 @@ struct Measuring {
   [[nodiscard]] const SampleSet& data() const { return session->pass().samples(); }
 };
 
+/// What messages call the model by: its own file, or that of its weights, which may be in a run.
+std::string subject_of(const EvaluateOptions& o) {
+  const ModelSpec& model = o.request.model;
+  return model.weights.empty() ? model.name : weights_file(model.weights).string();
+}
+
 /// The share of samples whose class is among the five likeliest is told where there are more.
 bool counts_top_five(const std::vector<std::string>& names) {
   return names.size() > 5;
@@ -62,46 +73,73 @@ nn::CompileOptions loss_as_in(const TrainSpec& run, const nn::Model& model) {
           .gradient = run.gradient};
 }
 
-Measuring prepare(EvaluateOptions options, Show show, std::stop_token stop) {
+/// Of a run that measures itself: with its algorithms its figures are the same to the bit.
+std::filesystem::path choices_of_run(const EvaluateOptions& o, const EvaluationData& measured) {
+  if (!measured.run) return {};
+  return choices_file(model_file(subject_of(o)).parent_path());
+}
+
+/// Opens the samples of DATA under the classes of the model.
+EvaluationData open_data(const EvaluateOptions& o, const nn::Model& model,
+                         const SessionWatch& watch) {
+  return open_evaluation_data({subject_of(o), o.data, o.part, o.held_out, o.class_names,
+                               for_model(o.table, model), o.on_bad_image == BadImages::skip},
+                              model, watch);
+}
+
+EvaluationOptions session_options(const Measuring& e, const nn::Model& model) {
+  const EvaluateOptions& o = e.options;
+  EvaluationOptions result{.pass = {.batch = o.batch,
+                                    .on_bad_image = e.lost != nullptr ? skip() : fail(),
+                                    .lost = e.lost,
+                                    .max_image_pixels = o.max_image_pixels,
+                                    .budget = o.machine.memory_budget.value(),
+                                    .threads = o.machine.threads},
+                           .metrics = {.auc = o.auc}};
+  if (model.targets.empty() && counts_top_five(e.names())) result.metrics.top_k = {5};
+  if (e.measured.run) result.compile = loss_as_in(*e.measured.run, model);
+  return result;
+}
+
+Measuring prepare(EvaluateOptions options, const SessionWatch& watch) {
   Measuring e;
-  SavedModel saved = load_trained_model("evaluate", options.model);
-  check_outputs(saved.model, options.model);
-  WorkShown work(show);
-  e.measured = open_evaluation_data(
-      {options.model, options.data, options.part, options.held_out, options.class_names,
-       for_model(options.table, saved.model), options.on_bad_image == BadImages::skip},
-      saved.model, watch_of(work, show, std::move(stop)));
-  work.clear();
+  ModelWithWeights opened = open_model("evaluate", options.request);
+  SavedModel& saved = opened.saved;
+  check_outputs(saved.model, subject_of(options));
+  e.measured = open_data(options, saved.model, watch);
+  for (const std::string& note : opened.notes) watch.note(note);
   options.data = e.measured.data;
   if (e.measured.run) measure_as_in(*e.measured.run, options);
-  e.engine = engine_for({.machine = options.machine});
+  e.engine = engine_for(timed(options.machine, watch, choices_of_run(options, e.measured)));
   SampleSet samples = std::move(e.measured.samples);
   const bool skips = options.on_bad_image == BadImages::skip;
   if (skips) e.lost = std::make_shared<LostSamples>(samples, SampleSet{});
-  nn::MetricsOptions metrics{.auc = options.auc};
-  if (saved.model.targets.empty() && counts_top_five(e.names())) metrics.top_k = {5};
-  nn::CompileOptions compile;
-  if (e.measured.run) compile = loss_as_in(*e.measured.run, saved.model);
-  e.session = std::make_shared<const EvaluationSession>(
-      e.engine, std::move(saved), std::move(samples),
-      EvaluationOptions{.pass = {.batch = options.batch,
-                                 .on_bad_image = skips ? skip() : fail(),
-                                 .lost = e.lost,
-                                 .max_image_pixels = options.max_image_pixels,
-                                 .budget = options.machine.memory_budget.value(),
-                                 .threads = options.machine.threads},
-                        .metrics = std::move(metrics),
-                        .compile = std::move(compile)});
   e.options = std::move(options);
+  EvaluationOptions session = session_options(e, saved.model);
+  e.session = std::make_shared<const EvaluationSession>(e.engine, std::move(saved),
+                                                        std::move(samples), std::move(session));
   check_evaluation_memory(e.session->pass());
   return e;
 }
 
-/// The loss of targets by its name, which is not of each run the same.
-void print_loss_of_targets(const Measuring& e, const nn::StepResult& sum) {
+std::uint64_t known_values(const nn::TargetMetrics& targets) {
+  return static_cast<std::uint64_t>(nn::TargetMetrics::mean(targets.per_target()).known);
+}
+
+/// The loss of targets by its name, which is not of each run the same, and why it is below the mean
+/// of the table.
+void print_loss_of_targets(const Measuring& e, const nn::StepResult& sum,
+                           const nn::TargetMetrics& targets) {
   const OnePass& pass = e.session->pass();
+  const std::uint64_t all = static_cast<std::uint64_t>(sum.samples) * e.names().size();
+  const std::uint64_t unknown = all - known_values(targets);
   std::cout << "loss      " << sum.mean_loss() << "  ("
-            << nn::loss_info(meant_loss(pass.compile_options().loss, pass.model())).name << ")\n";
+            << nn::loss_info(meant_loss(pass.compile_options().loss, pass.model())).name << ')';
+  if (unknown > 0) {
+    std::cout << "; " << with_commas(unknown) << " unknown "
+              << plural(unknown, "value adds", "values add") << " 0 to it";
+  }
+  std::cout << '\n';
 }
 
 void print_text(const Measuring& e, const Evaluation& result) {
@@ -109,7 +147,7 @@ void print_text(const Measuring& e, const Evaluation& result) {
   const auto rate = static_cast<std::uint64_t>(static_cast<double>(sum.samples) / report.wall_s);
   const std::uint64_t left_out = e.data().size() - static_cast<std::uint64_t>(sum.samples);
   if (targets) {
-    print_loss_of_targets(e, sum);
+    print_loss_of_targets(e, sum, *targets);
   } else {
     std::cout << std::fixed << std::setprecision(4) << "loss      " << sum.mean_loss() << '\n'
               << "accuracy  " << sum.accuracy() << "  (" << sum.correct << " of " << sum.samples
@@ -131,8 +169,12 @@ void print_text(const Measuring& e, const Evaluation& result) {
 
 void print_json(const Measuring& e, const Evaluation& evaluation) {
   const auto& [sum, metrics, report, targets] = evaluation;
-  nlohmann::ordered_json result = {
-      {"model", e.options.model}, {"data", e.options.data}, {"loss", sum.mean_loss()}};
+  nlohmann::ordered_json result = {{"model", e.options.request.model.name}};
+  if (const std::string& file = e.options.request.model.weights; !file.empty()) {
+    result["weights"] = file;
+  }
+  result["data"] = e.options.data;
+  result["loss"] = sum.mean_loss();
   if (!targets) {
     result["accuracy"] = sum.accuracy();
     result["correct"] = sum.correct;
@@ -171,13 +213,13 @@ void name_left_out(const Measuring& e, const Report& report) {
 int evaluate(const Arguments& arguments) {
   EvaluateOptions options;
   CommandLine line(
-      "evaluate", "evaluate MODEL [DATA] [OPTIONS]",
-      "Measures loss, accuracy and the figures of each class, or target, of a trained model. "
-      "MODEL is a\nmodel.safetensors or "
-      "a run directory; DATA is what 'millrace train' takes, with the same\nclasses; it "
-      "may lack images of some. Images are\nresized and scaled as in training. "
-      "With --quiet or --json, what was left out of folders is counted\non standard "
-      "error.");
+      "evaluate", "evaluate MODEL [--weights FILE] [DATA] [OPTIONS]",
+      "Measures the loss of a trained model and its accuracy and figures of each class, or the "
+      "errors of each target. MODEL is a model.safetensors or a run directory, or with "
+      "--weights a name such as vgg16; DATA is what "
+      "'millrace train' takes, with the same classes or targets, though it may lack samples of "
+      "some classes. Images are resized and scaled as in training. With --quiet or --json, what "
+      "was left out of folders is counted on standard error.");
   list(line, options);
   if (!line.parse(arguments)) return 0;
   check(options);
@@ -185,7 +227,9 @@ int evaluate(const Arguments& arguments) {
   Interrupt interrupt(last_words());
   const Show show = how_to_show(options.quiet || options.json);
   try {
-    const Measuring e = prepare(std::move(options), show, interrupt.token());
+    WorkShown work(show);
+    const Measuring e = prepare(std::move(options), watch_of(work, show, interrupt.token()));
+    work.clear();
     const Evaluation result = [&] {
       Counting counting(show, "evaluating", "samples");
       return e.session->run(
@@ -195,6 +239,10 @@ int evaluate(const Arguments& arguments) {
     if (!e.measured.warning.empty()) std::cerr << "millrace: " << e.measured.warning << '\n';
     if (result.report.stopped) throw Stopped("stopped by a signal");
     if (result.sum.samples == 0) throw Error(concat(e.options.data, ": no sample could be read"));
+    if (result.targets && known_values(*result.targets) == 0) {
+      throw Error(concat(e.options.data,
+                         ": no target is known of any sample, so there is nothing to measure"));
+    }
     e.options.json ? print_json(e, result) : print_text(e, result);
     return 0;
   } catch (const Stopped&) {

@@ -8,8 +8,9 @@
 namespace millrace::apps {
 
 void list(CommandLine& line, EvaluateOptions& o) {
-  line.positional("model", o.model);
+  line.positional("model", o.request.model.name);
   line.positional("data", o.data);
+  list_request(line, o.request);
   line.topic("data", "Data");
   line(
       "part", o.part, "NAME",
@@ -37,7 +38,7 @@ void list(CommandLine& line, EvaluateOptions& o) {
 }
 
 void check(EvaluateOptions& o) {
-  if (o.model.empty() || (o.data.empty() && !o.held_out)) {
+  if (o.request.model.name.empty() || (o.data.empty() && !o.held_out)) {
     throw UsageError("evaluate: needs MODEL and DATA, or a run as MODEL with --held-out");
   }
   if (o.held_out && !o.part.empty()) {

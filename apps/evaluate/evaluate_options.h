@@ -13,7 +13,8 @@
 namespace millrace::apps {
 
 struct EvaluateOptions {
-  std::string model, data, part;
+  ModelRequest request;
+  std::string data, part;
   bool held_out = false;
   std::vector<std::string> class_names;
   std::optional<std::int64_t> asked_batch;  ///< --batch
@@ -30,7 +31,7 @@ struct EvaluateOptions {
 void list(CommandLine& line, EvaluateOptions& options);
 
 /// Throws UsageError for options that are missing, out of range or contradict each other. Fills in
-/// what was not said.
+/// what is left open.
 void check(EvaluateOptions& options);
 
 }  // namespace millrace::apps

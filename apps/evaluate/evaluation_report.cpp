@@ -168,14 +168,16 @@ nlohmann::ordered_json json_of(const nn::ClassificationMetrics& metrics,
 void print_targets(std::ostream& out, const nn::TargetMetrics& metrics,
                    const std::vector<std::string>& names) {
   const std::vector<nn::TargetFigures> targets = metrics.per_target();
-  const auto row = [&](const std::string& name, const nn::TargetFigures& t) {
+  std::int64_t most = 0;  // values of a target: a mean is of those that have a figure
+  for (const nn::TargetFigures& target : targets) most = std::max(most, target.known);
+  const auto row = [&](const std::string& name, const nn::TargetFigures& t, std::int64_t known) {
     std::vector<std::string> cells{name};
     if (metrics.are_labels()) {
       cells.insert(cells.end(),
-                   {figure(t.binary_accuracy, t.known > 0), figure(t.auc, !std::isnan(t.auc))});
+                   {figure(t.binary_accuracy, known > 0), figure(t.auc, !std::isnan(t.auc))});
     } else {
-      cells.insert(cells.end(), {figure(t.mse, t.known > 0), figure(t.mae, t.known > 0),
-                                 figure(t.r2, t.known > 1)});
+      cells.insert(cells.end(),
+                   {figure(t.mse, known > 0), figure(t.mae, known > 0), figure(t.r2, known > 1)});
     }
     cells.push_back(with_commas(static_cast<std::uint64_t>(t.known)));
     return cells;
@@ -185,8 +187,10 @@ void print_targets(std::ostream& out, const nn::TargetMetrics& metrics,
     table.add({"target", "accuracy", "auc", "known"});
   else
     table.add({"target", "mse", "mae", "r2", "known"});
-  for (std::size_t i = 0; i < targets.size(); ++i) table.add(row(shown(names[i]), targets[i]));
-  if (targets.size() > 1) table.add(row("mean", nn::TargetMetrics::mean(targets)));
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    table.add(row(shown(names[i]), targets[i], targets[i].known));
+  }
+  if (targets.size() > 1) table.add(row("mean", nn::TargetMetrics::mean(targets), most));
   out << table;
 }
 

@@ -13,7 +13,7 @@
 
 namespace millrace::apps {
 
-/// What one file told.
+/// What one file contains.
 struct Facts {
   int height = 0, width = 0, channels = 0;
   const char* format = nullptr;  ///< null: it cannot be read

@@ -37,11 +37,14 @@ void list(CommandLine& line, InspectOptions& o) {
   list_table(line, o.table, false);
   line.topic("model", "Model");
   line("against", o.against, "MODEL",
-       "side by side with this one: parameters, FLOPs, memory, measured steps");
+       "compare with this model: parameters, FLOPs, memory, measured steps");
   line("batch", o.batch, "N", "samples of a training step", at_least(1));
   list_optimizer(line, o.optimizer);
-  line("input", o.input, "HxWxC|F", "of a model that is named: cnn, mlp:500, ...");
-  line("outputs", o.outputs, "K", "of a model that is named", at_least(0));
+  line("input", o.input, "HxWxC|F",
+       "shape of a sample, for a model given by its name: cnn, mlp:500, ...")
+      .by_default("with --against that of the other one, where that is a file");
+  line("outputs", o.outputs, "K", "number of outputs, for a model given by its name", at_least(0))
+      .by_default("likewise");
   line("dot", o.dot, "",
        "print the graph of layers for Graphviz: ... --dot | dot -Tsvg > MODEL.svg");
 }
@@ -112,7 +115,7 @@ int inspect(const Arguments& arguments) {
                    "data: classes, sizes and formats of a data set, and images that cannot be "
                    "read (exit status 1).\n"
                    "model: layers, parameters, FLOPs, memory of training, preprocessing, classes; "
-                   "MODEL is a model\nfile, a run directory, a JSON description or a name with "
+                   "MODEL is a model file, a run directory, a JSON description or a name with "
                    "--input and --outputs.");
   list(line, options);
   if (!line.parse(arguments)) return 0;

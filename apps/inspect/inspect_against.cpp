@@ -24,10 +24,26 @@ struct Costs {
   ComputeMeasured measured{};
 };
 
-Costs costs_of(const std::string& word, const InspectOptions& o, const BenchOptions& bench,
-               const BenchDevice& device, std::stop_token stop) {
-  const Shape input = o.input.empty() ? Shape{} : parse_sample_shape(o.input, "inspect: --input");
-  const nn::Model model = describe_model("inspect", word, input, o.outputs);
+/// The two models. A name takes the input and the outputs of the other where none are said.
+std::array<nn::Model, 2> models_of(const InspectOptions& o) {
+  const std::array<std::string, 2> words{o.path, o.against};
+  std::array<nn::Model, 2> models;
+  Shape input = o.input.empty() ? Shape{} : parse_sample_shape(o.input, "inspect: --input");
+  std::int64_t outputs = o.outputs;
+  for (const bool is_name : {false, true}) {
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      if (names_zoo_model(words[i]) != is_name) continue;
+      models[i] = describe_model("inspect", words[i], input, outputs);
+      if (is_name) continue;
+      if (input.rank() == 0) input = models[i].input;
+      if (outputs == 0) outputs = output_width(models[i]);
+    }
+  }
+  return models;
+}
+
+Costs costs_of(const std::string& word, const nn::Model& model, const InspectOptions& o,
+               const BenchOptions& bench, const BenchDevice& device, std::stop_token stop) {
   Costs costs{.name = word, .input = model.input};
   for (const nn::LayerSummary& layer : nn::summarize(model)) {
     costs.parameters += layer.parameters;
@@ -88,9 +104,10 @@ void inspect_against(const InspectOptions& o, std::stop_token stop) {
   bench.repeats = 3;
   bench.machine.compute_threads = o.threads;
   check_and_choose("inspect", bench);
+  const std::array<nn::Model, 2> models = models_of(o);
   const BenchDevice device = bench_devices("inspect", bench).front();
-  const std::array<Costs, 2> costs{costs_of(o.path, o, bench, device, stop),
-                                   costs_of(o.against, o, bench, device, stop)};
+  const std::array<Costs, 2> costs{costs_of(o.path, models[0], o, bench, device, stop),
+                                   costs_of(o.against, models[1], o, bench, device, stop)};
   print(costs, o, device);
 }
 

@@ -168,6 +168,17 @@ void print_unreadable(const std::vector<std::string>& unreadable) {
   for (const std::string& why : unreadable) std::cout << "  " << shown(why) << '\n';
 }
 
+/// `images` cannot be read of `all`, and `others` cannot be read whole.
+[[noreturn]] void fail_unreadable(const std::string& path, std::size_t images, std::size_t all,
+                                  std::uint64_t others) {
+  std::string what;
+  if (images > 0) what = concat(images, " of ", all, ' ', plural(all, "image"));
+  if (images > 0 && others > 0) what += " and ";
+  if (others > 0) what += concat(others, ' ', plural(others, "file or folder", "files or folders"));
+  throw Error(concat(path, ": ", what, " cannot be read; repair or remove them, or train with ",
+                     "--on-bad-image skip"));
+}
+
 void list_left_out(const std::vector<Part>& parts) {
   for (const Part& part : parts) {
     const std::vector<std::string> lines = part.dataset->left_out().lines();
@@ -175,6 +186,13 @@ void list_left_out(const std::vector<Part>& parts) {
     std::cout << "\nleft out" << (parts.size() > 1 ? " of " + shown(part.name) : "") << ":\n";
     for (const std::string& line : lines) std::cout << "  " << line << '\n';
   }
+}
+
+/// Of all parts.
+LeftOut left_out_of(const std::vector<Part>& parts) {
+  LeftOut all(LeftOut::kAllNames);
+  for (const Part& part : parts) all.add(part.dataset->left_out());
+  return all;
 }
 
 nlohmann::ordered_json json_of(const Part& part, bool full) {
@@ -211,14 +229,11 @@ nlohmann::ordered_json json_of(const Part& part, bool full) {
 }
 
 void print_json(const std::vector<Part>& parts, const std::vector<Facts>& facts,
-                const std::vector<std::string>& unreadable, const InspectOptions& o) {
+                const std::vector<std::string>& unreadable, std::uint64_t not_decoded,
+                const InspectOptions& o) {
   nlohmann::ordered_json json{{"data", o.path}, {"parts", nlohmann::ordered_json::array()}};
-  LeftOut all;
-  for (const Part& part : parts) {
-    json["parts"].push_back(json_of(part, o.full));
-    all.add(part.dataset->left_out());
-  }
-  json.update(apps::json_of(all, unreadable.size()));
+  for (const Part& part : parts) json["parts"].push_back(json_of(part, o.full));
+  json.update(apps::json_of(left_out_of(parts), not_decoded));
   json["formats"] = nlohmann::ordered_json::object();
   for (const auto& [format, count] : formats_of(facts)) json["formats"][format] = count;
   json["cannot_be_read"] = unreadable;
@@ -251,30 +266,32 @@ void inspect_data(const InspectOptions& o, Show show, std::stop_token stop) {
   const SessionWatch watch = watch_of(work, notes, {});
   for (const Part& part : parts) {
     for (const std::string& note : part.notes) watch.note(note);
-    tell_notes(*part.dataset, watch);
+    for (const std::string& note : part.dataset->notes()) watch.note(note);
   }
   if (o.full && !o.json) list_left_out(parts);
   const Dataset& first = *parts.front().dataset;
   const bool is_in_memory = first.natural_shape().rank() > 0;
   std::vector<Facts> facts;
-  std::vector<std::string> unreadable;
-  if (!is_in_memory) unreadable = look_at_parts(parts, facts, o, show, std::move(stop));
+  std::vector<std::string> images;
+  if (!is_in_memory) images = look_at_parts(parts, facts, o, show, std::move(stop));
+  const LeftOut left_out = left_out_of(parts);
+  const std::uint64_t others = left_out.count(LeftOutReason::unreadable);
+  std::vector<std::string> unreadable = left_out.lines(LeftOutReason::unreadable);
+  unreadable.insert(unreadable.end(), images.begin(), images.end());
   if (o.json) {
-    print_json(parts, facts, unreadable, o);
+    print_json(parts, facts, unreadable, images.size(), o);
   } else if (is_in_memory) {
-    std::cout << "\nall samples are " << first.natural_shape() << ", "
-              << (first.dtype() == DType::u8 ? "bytes" : "numbers") << ", in memory ("
-              << first.index_bytes() << ")\n";
+    const Shape shape = first.natural_shape();
+    std::cout << "\nall samples are " << kind_of_samples(shape);
+    if (shape.rank() == 3) std::cout << " of " << shape;
+    std::cout << ", in memory (" << first.index_bytes() << ")\n";
     if (first.table() != nullptr) print_columns(*first.table());
   } else {
     print_facts(facts);
   }
   if (unreadable.empty()) return;
   if (!o.json) print_unreadable(unreadable);
-  throw Error(concat(o.path, ": ", unreadable.size(), " of ", facts.size(), ' ',
-                     plural(facts.size(), "image"),
-                     " cannot be read; repair or remove them, or train with "
-                     "--on-bad-image skip"));
+  fail_unreadable(o.path, images.size(), facts.size(), others);
 }
 
 }  // namespace millrace::apps

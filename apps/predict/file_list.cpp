@@ -4,6 +4,7 @@
 #include <millrace/image/image.h>
 #include <millrace/io/decode.h>
 #include <millrace/io/image_walk.h>
+#include <millrace/io/shard_files.h>
 #include <millrace/io/tar_shards.h>
 
 #include <glob.h>
@@ -18,14 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<std::string> shards_in(const std::string& folder) {
-  std::vector<std::string> shards;
-  for_each_entry(folder, [&](const fs::directory_entry& entry, const std::string& name) {
-    if (is_shard_name(name) && !name.starts_with('.')) shards.push_back(entry.path().string());
-  });
-  return shards;
-}
-
 void add_folder(const std::string& folder, FoundFiles& found) {
   std::vector<std::string> images;
   const Watch watch;
@@ -38,10 +31,14 @@ void add_folder(const std::string& folder, FoundFiles& found) {
       at += name.size() + 1;
     }
   }
-  found.left_out.add(left_out);
   const std::vector<std::string> unreadable = left_out.lines(LeftOutReason::unreadable);
   found.problems.insert(found.problems.end(), unreadable.begin(), unreadable.end());
-  if (images.empty()) images = shards_in(folder);
+  if (images.empty()) {
+    LeftOut beside;
+    for (const fs::path& shard : shards_in(folder, beside)) images.push_back(shard.string());
+    if (!images.empty()) left_out = std::move(beside);
+  }
+  found.left_out.add(left_out);
   if (images.empty() && unreadable.empty()) {
     found.problems.push_back(concat(folder, ": no images in this folder"));
   }
@@ -49,11 +46,11 @@ void add_folder(const std::string& folder, FoundFiles& found) {
   found.files.insert(found.files.end(), images.begin(), images.end());
 }
 
-std::vector<std::string> matches_of(const std::string& pattern) {
+std::vector<fs::path> matches_of(const std::string& pattern, LeftOut& left_out) {
   glob_t matches{};
   const std::unique_ptr<glob_t, void (*)(glob_t*)> owner(&matches, ::globfree);
   if (::glob(pattern.c_str(), 0, nullptr, &matches) != 0) return {};
-  return {matches.gl_pathv, matches.gl_pathv + matches.gl_pathc};
+  return each_shard_once({matches.gl_pathv, matches.gl_pathv + matches.gl_pathc}, left_out);
 }
 
 using AddFolder = void(const std::string& folder, FoundFiles& found);
@@ -88,7 +85,7 @@ FoundFiles find(const std::vector<std::string>& paths, AddFolder& add_folder) {
     std::error_code ignored;
     const bool is_there = fs::exists(path, ignored);
     if (!is_there && path.find('{') != std::string::npos) {
-      const std::vector<fs::path> shards = shards_matching(path);
+      const std::vector<fs::path> shards = shards_matching(path, found.left_out);
       for (const fs::path& shard : shards) found.files.push_back(shard.string());
       if (!shards.empty()) continue;
     }
@@ -96,9 +93,9 @@ FoundFiles find(const std::vector<std::string>& paths, AddFolder& add_folder) {
       add_path(path, add_folder, found);
       continue;
     }
-    const std::vector<std::string> matches = matches_of(path);
+    const std::vector<fs::path> matches = matches_of(path, found.left_out);
     if (matches.empty()) found.problems.push_back(concat(path, ": matches no file"));
-    for (const std::string& match : matches) add_path(match, add_folder, found);
+    for (const fs::path& match : matches) add_path(match.string(), add_folder, found);
   }
   return found;
 }

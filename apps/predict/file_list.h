@@ -28,7 +28,7 @@ struct FoundFiles {
 /// by path, which are those of a data set (image_walk.h); patterns with * ? [ ] expanded and
 /// sorted, unless a file has that very name. A file that is not there is kept: reading it will say
 /// so. Tar shards (tar_shards.h), by their names, also of a folder without images, are opened, and
-/// stand for all images in them.
+/// stand for all images in them; of a folder or pattern each is taken once.
 [[nodiscard]] FoundFiles find_files(const std::vector<std::string>& paths);
 
 /// The same for tables: a folder is a problem, since it is unknown which of its files are tables.

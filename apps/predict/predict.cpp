@@ -13,6 +13,7 @@
 #include <millrace/nn/probabilities.h>
 #include <millrace/pipeline/interrupt.h>
 #include <millrace/training/find_model.h>
+#include <millrace/training/model_with_weights.h>
 #include <millrace/training/options/options.h>
 #include <millrace/training/outputs.h>
 #include <millrace/training/prediction.h>
@@ -33,10 +34,11 @@ namespace millrace::apps {
 namespace {
 
 struct PredictOptions {
-  std::string model;
+  ModelRequest request;
   std::vector<std::string> paths;
   std::int64_t top = 1;
   bool json = false;
+  std::vector<std::string> class_names;
   std::int64_t batch = 32;
   std::uint64_t max_image_pixels = kMaxImagePixels;
   CsvOptions table;
@@ -44,14 +46,16 @@ struct PredictOptions {
 };
 
 void list(CommandLine& line, PredictOptions& o) {
-  line.positional("model", o.model);
-  line.positional_many("path", o.paths);
+  line.positional("model", o.request.model.name);
+  line.positional_many(o.paths);
   line.topic("output", "Output");
   line("top", o.top, "K", "the K likeliest classes of each image or row", at_least(1));
   line("json", o.json, "",
        "one JSON object a line instead of text between tabs; a last one with \"left_out\" where "
        "files were");
+  list_request(line, o.request);
   line.topic("data", "Data");
+  list_class_names(line, o.class_names);
   line("batch", o.batch, "N", "samples in a step", within(1, 1'000'000));
   list_max_image_pixels(line, o.max_image_pixels);
   list_table(line, o.table, true);
@@ -117,7 +121,7 @@ class Printer {
     nlohmann::ordered_json line = place_of(sample);
     line["classes"] = nlohmann::ordered_json::array();
     for (const std::size_t i : order) {
-      line["classes"].push_back({{"class", classes_[i]}, {"probability", p[i]}});
+      line["classes"].push_back({{"class", classes_[i]}, {"index", i}, {"probability", p[i]}});
     }
     std::cout << line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)
               << '\n';
@@ -152,15 +156,29 @@ class Printer {
   nn::OutputKind outputs_;
 };
 
-PredictionSession session_of(Prediction& t) {
+PredictionSession session_of(Prediction& t, const SessionWatch& watch) {
   const MachineSpec& machine = t.options.machine;
-  return PredictionSession(engine_for({.machine = machine}), std::move(t.saved),
+  return PredictionSession(engine_for(timed(machine, watch)), std::move(t.saved),
                            std::move(t.samples),
                            {.batch = t.options.batch,
                             .on_bad_image = skip(),
                             .max_image_pixels = t.options.max_image_pixels,
                             .budget = machine.memory_budget.value(),
                             .threads = machine.threads});
+}
+
+/// The model, of which every sample is asked in the same way.
+void open_asked(Prediction& t, const PredictOptions& o) {
+  const std::string& name = o.request.model.name;
+  ModelWithWeights opened = open_model("predict", o.request);
+  t.saved = std::move(opened.saved);
+  name_classes("predict", o.class_names, t.saved.model);
+  check_outputs(t.saved.model, name);
+  if (!t.saved.model.targets.empty() && o.top != 1) {
+    throw UsageError(
+        concat("predict: --top is for classes, and ", name, " gives targets; leave it out"));
+  }
+  for (const std::string& note : opened.notes) print_note(note, Show::nothing);
 }
 
 /// Finds what there is to predict; false if there is nothing.
@@ -179,31 +197,40 @@ bool open_samples(Prediction& t, FoundFiles found, Complaints& complaints) {
   return true;
 }
 
+/// Prints what the model makes of all samples; false if it was stopped before.
+bool print_all(Prediction& t, const std::stop_token& stop) {
+  WorkShown work(how_to_show(t.options.json));
+  try {
+    const PredictionSession session = session_of(t, watch_of(work, Show::nothing, stop));
+    work.clear();
+    check_evaluation_memory(session.pass());
+    return !session.run(Printer(t.options, t.rows.get(), session.pass()), stop).stopped;
+  } catch (const Stopped&) {
+    return false;
+  }
+}
+
 }  // namespace
 
 int predict(const Arguments& arguments) {
   PredictOptions options;
   CommandLine line(
-      "predict", "predict MODEL PATH... [OPTIONS]",
-      "Prints path, class and probability of each image, or each target by its name, a line an "
-      "image. MODEL is\na model.safetensors or a run directory. A PATH is an image, a folder (with "
-      "all below it, links followed), a tar shard or a\npattern in quotes. Images that cannot be "
-      "read are named on standard error; the exit status is then 1. What else\nis "
-      "left out of folders is counted there in one line, by reason. For a model of "
-      "tables a PATH is a\ntable; it may lack the column of the label, and its rows "
-      "are numbered from 0, the header not counted.");
+      "predict", "predict MODEL [--weights FILE] PATH... [OPTIONS]",
+      "Prints a line for each image: its path, then class and probability, or the name and value "
+      "of each target. MODEL is a model.safetensors or a run directory, or with --weights a "
+      "name such as vgg16. A PATH is an image, a "
+      "folder (with all below it, following links), a tar shard or, in quotes, a pattern of "
+      "shards. Images that cannot be read are named on standard error; the exit status is then 1. "
+      "What else is left out of folders is counted there in one line, by reason.\n"
+      "For a model of tables a PATH is a table, of which each row is a line. It needs no columns "
+      "of labels or targets; rows are numbered from 0, without the header.");
   list(line, options);
   if (!line.parse(arguments)) return 0;
   check(options);
 
-  Interrupt interrupt;
+  Interrupt interrupt(last_words());
   Prediction t;
-  t.saved = load_trained_model("predict", options.model);  // a wrong MODEL is the first to say
-  check_outputs(t.saved.model, options.model);
-  if (!t.saved.model.targets.empty() && options.top != 1) {
-    throw UsageError(concat("predict: --top is of classes, and ", options.model,
-                            " gives targets; leave it out"));
-  }
+  open_asked(t, options);  // a wrong MODEL is the first to say
   const bool is_of_tables = t.saved.model.input.rank() == 1;
   FoundFiles found = is_of_tables ? find_tables(options.paths) : find_files(options.paths);
   t.options = std::move(options);
@@ -214,11 +241,7 @@ int predict(const Arguments& arguments) {
     complaints.sum_up(json);
     return 1;
   }
-  const PredictionSession session = session_of(t);
-  check_evaluation_memory(session.pass());
-  const Report report =
-      session.run(Printer(t.options, t.rows.get(), session.pass()), interrupt.token());
-  if (report.stopped) {
+  if (!print_all(t, interrupt.token())) {
     std::cerr << "millrace: stopped by a signal before all samples were predicted\n";
     return interrupt.exit_status();
   }

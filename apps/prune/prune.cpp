@@ -76,11 +76,11 @@ PruneSummary prune_model(SavedModel& saved, const Options& o) {
 
 int prune(const Arguments& arguments) {
   Options o;
-  CommandLine line(
-      "prune", "prune MODEL OUT [OPTIONS]",
-      "Writes MODEL (a run directory or a .safetensors file) to the file OUT with the\n"
-      "smallest weights of each kernel made zero. Without training afterwards this\n"
-      "costs accuracy: millrace train --prune does better.");
+  CommandLine line("prune", "prune MODEL OUT [OPTIONS]",
+                   "Writes MODEL (a run directory or a .safetensors file) to the file OUT with the "
+                   "smallest weights of each kernel set to zero. Without training afterwards this "
+                   "costs accuracy: "
+                   "'millrace train --prune' does better.");
   line.positional("model", o.model);
   line.positional("out", o.out);
   line.topic("options", "Options");

@@ -206,11 +206,11 @@ int train(const Arguments& arguments) {
   TrainOptions options;
   CommandLine line(
       "train", "train DATA [OPTIONS]",
-      "Trains a model to classify images or rows of numbers. DATA is a folder with one\n"
-      "folder of images for each class, or with train/ and val/ or test/ of that kind; or an\n"
-      "IDX data set; tar shards (WebDataset); or a CSV file of numbers with the class in the\n"
-      "last column. Files in folders that are not images are left out and counted. Options\n"
-      "that you leave out are chosen and printed.");
+      "Trains a model to classify images or rows of a table, or to predict numbers or several "
+      "labels of a row (--targets). DATA is a folder with one folder of images for each class, or "
+      "with such folders in train/ and val/ or test/; an IDX data set; tar shards (WebDataset); "
+      "or a CSV table of numbers with the class in its last column. Files in folders that are not "
+      "images are left out and counted. Options that you leave out are chosen and printed.");
   list(line, options);
   line.accept_recipe();
   line.then([&] { begin_as_asked(line, options); });

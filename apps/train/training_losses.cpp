@@ -2,6 +2,7 @@
 
 #include "apps/common/left_out_report.h"
 
+#include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
 
 #include <nlohmann/json.hpp>
@@ -15,8 +16,9 @@ void print_left_out(const Report& report) {
   for (const std::string& reason : report.skipped) {
     std::cerr << "left out: " << shown(reason) << '\n';
   }
-  if (!report.skipped.empty() && report.stage("decode").skipped > report.skipped.size()) {
-    std::cerr << "left out: " << report.stage("decode").skipped << " times in all epochs\n";
+  const std::uint64_t times = report.stage("decode").skipped;
+  if (times > report.skipped.size() && !report.skipped.empty()) {
+    std::cerr << "left out: " << times << ' ' << plural(times, "time") << " in all epochs\n";
   }
 }
 

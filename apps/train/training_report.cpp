@@ -6,10 +6,12 @@
 
 #include <millrace/core/json_text.h>
 #include <millrace/core/number_text.h>
+#include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
 #include <millrace/nn/preprocessing.h>
 #include <millrace/training/feature_choice.h>
 #include <millrace/training/find_model.h>
+#include <millrace/training/loss_choice.h>
 #include <millrace/training/run_memory.h>
 #include <millrace/training/run_pruning.h>
 #include <millrace/training/run_schedule.h>
@@ -56,13 +58,14 @@ void print_choices(const Training& t) {
             << with_commas(count) << " parameters\n"
             << "input       " << nn::describe(t.model.preprocessing) << '\n'
             << describe_transfer(t.pretrained.get(), t.model) << describe_new_weights(t)
-            << describe_features(t) << "training    " << o.epochs << " epochs, batch " << o.batch
-            << (o.accumulate > 1 ? concat(" x ", o.accumulate) : "")
-            << (o.loss ? concat(", ", nn::loss_info(*o.loss).option) : std::string()) << ", "
+            << describe_features(t) << "training    " << o.epochs << ' '
+            << plural(o.epochs, "epoch") << ", batch " << o.batch
+            << (o.accumulate > 1 ? concat(" x ", o.accumulate) : "") << ", "
             << nn::to_string(o.optimizer.kind) << ", learning rate "
             << nn::learning_rate(o.optimizer) << describe_schedule(o)
             << (o.ema ? concat(", average of the weights by ", *o.ema) : "") << ", seed " << o.seed
             << '\n'
+            << "loss        " << nn::loss_info(meant_loss(o.loss, t.model)).option << '\n'
             << describe_measures(o.callbacks)
             << (t.pruner != nullptr ? "pruning     " + describe(*t.pruner) + '\n' : "")
             << "device      " << t.engine->description() << '\n'

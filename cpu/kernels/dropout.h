@@ -1,6 +1,6 @@
 #pragma once
 // Dropout's loops. OpenMP splits them in fixed pieces, so results do not depend on which thread is
-// faster. Memory is float32 unless said otherwise.
+// faster. Memory is float32 by default.
 
 #include <millrace/cpu/layouts.h>
 #include <millrace/nn/engine.h>

@@ -1,6 +1,6 @@
-// A training loop of one's own, without session, pipeline or files of images: an executor takes
-// batches that lie in the program's memory. What one learns: nn::Batch, make_executor(), train(),
-// evaluate() and predict(), saving a model and reading it again.
+// Your own training loop, without a session, a pipeline or image files: an executor takes batches
+// from the program's memory. What you learn: nn::Batch, make_executor(), train(), evaluate() and
+// predict(), saving a model and reading it again.
 
 #include <millrace/core/random.h>
 #include <millrace/cpu/engine.h>
@@ -14,7 +14,7 @@ using namespace millrace;
 
 constexpr std::int64_t kPoints = 64;
 
-/// Points of the plane, and whether each is above the line y = x.
+/// Points in the plane, and whether each is above the line y = x.
 struct Points {
   std::vector<float> places;  // [kPoints][2]
   std::vector<std::int32_t> labels;

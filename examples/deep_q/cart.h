@@ -8,7 +8,7 @@
 #include <cmath>
 #include <numbers>
 
-/// Place and speed of the cart, angle and turning of the pole, each about -1 to 1.
+/// Position and speed of the cart, angle and angular speed of the pole, each about -1 to 1.
 using State = std::array<float, 4>;
 
 class Cart {

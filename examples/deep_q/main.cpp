@@ -1,7 +1,7 @@
-// A pole on a cart is learnt to be balanced, by deep Q-learning. What one learns: a stream that
-// depends on what is learnt. The source plays by the weights of now and draws its batches from all
-// that it has seen; a stage behind the training step gives it copies of the weights. With one slot
-// it plays once a step is done, and all is the same each time; with more it plays beside the step.
+// Deep Q-learning: a network learns to balance a pole on a cart. What you learn: a stream that
+// depends on what is learnt. The source plays with the current weights and chooses its batches from
+// all moves so far; a stage after the training step gives it copies of the weights. With one slot
+// it plays when a step is done, and every run is the same; with more it plays during the step.
 //
 //   deep_q [SEED [SLOTS]]    without a seed it learns twice, and compares the weights
 
@@ -31,11 +31,11 @@ Stream<Lease<DeviceBatch>> add_batches(Pipeline& p, Player& player, const Device
                                                  .dtype = batch.dtype,
                                                  .capacity = batch.capacity,
                                                  .target_width = batch.target_width});
-  // Since steps are counted, nothing is pulled ahead of them.
+  // With steps_per_epoch no batch is made before the step before it is done.
   auto moves = p.source({.name = "play", .on = On::blocking}, host,
                         Streamed([&](Phase phase, std::uint32_t) { return player.moves(phase); },
                                  {.steps_per_epoch = kMostSteps, .finished = player.has_learnt}));
-  // Of the action that was not taken nothing is known: NaN, and `weighs_outputs` leaves it out.
+  // Nothing is known of the action that was not taken: NaN, which `weighs_outputs` leaves out.
   auto rows = p.then(moves, "rows", EachRow([](const Move& move, Row row) {
                        std::ranges::copy(move.before, row.values().begin());
                        std::ranges::fill(row.target(), std::numeric_limits<float>::quiet_NaN());
@@ -44,7 +44,7 @@ Stream<Lease<DeviceBatch>> add_batches(Pipeline& p, Player& player, const Device
   return add_upload(p, p.then(p.gather(rows), "batch", Batcher{}), {.batches = batch});
 }
 
-/// The weights; empty where it has not learnt.
+/// The weights; empty if it did not learn to balance the pole.
 std::vector<float> learn(std::uint64_t seed, int slots) {
   const nn::Model model =
       nn::ModelBuilder("values", {4}).dense(64).relu().dense(64).relu().dense(2).build();
@@ -54,7 +54,7 @@ std::vector<float> learn(std::uint64_t seed, int slots) {
       p, *engine, model,
       {.batch = kBatch, .loss = nn::Loss::huber, .optimizer = {.kind = nn::OptimizerKind::adam}},
       seed);
-  // Others that begin with the same weights: a source must not touch one that trains beside it.
+  // Two more executors with the same first weights: a source must not use the one that trains.
   Player player(make_executor(p, *engine, model, {.batch = 1, .training = false}, seed),
                 make_executor(p, *engine, model, {.batch = kBatch, .training = false}, seed),
                 Random(seed, 0, 0, Purpose::user));
@@ -72,7 +72,7 @@ std::vector<float> learn(std::uint64_t seed, int slots) {
     return base * std::max(0.1, 1 - static_cast<double>(step) / 20000);
   };
   auto steps = p.then(inputs, {.name = "train", .on = On::engine}, TrainStep(learner, rate));
-  // Right behind the step, in its thread: that is where its weights may be read.
+  // Directly after the step, in its thread: the weights may be read only there.
   std::uint64_t last = 0;
   p.sink(steps, {.name = "give weights", .on = On::engine}, [&](const StepRecord& step) {
     last = step.global_step;

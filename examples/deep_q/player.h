@@ -1,5 +1,5 @@
 #pragma once
-// The source's side: plays by a network of its own, remembers, and draws what is learnt from.
+// The source: plays with its own copy of the network, keeps the moves, and chooses those to learn.
 
 #include "cart.h"
 
@@ -23,8 +23,8 @@ constexpr std::size_t kLongest = 200, kEpisodes = 100;  // moves of an episode; 
 constexpr double kEnough = 195, kExplores = 2000, kDiscount = 0.99;
 constexpr std::size_t kTarget = 20;  // the target network gets every 20th copy of the weights
 
-/// A move, what came of it and, once it is drawn, what its action should have been worth: 0 while
-/// the pole stands, -1 where it falls.
+/// A move, its result and, once it is chosen for a batch, the value that its action should have: -1
+/// if the pole falls, else what the best next action is worth.
 struct Move {
   State before{}, after{};
   std::size_t action = 0;
@@ -32,13 +32,13 @@ struct Move {
   float value = 0;
 };
 
-/// Belongs to the source's thread, but for give(). What it found is read after the run.
+/// Used by the source's thread alone, except for give(). Its results are read after the run.
 class Player {
  public:
   Player(std::shared_ptr<nn::Executor> policy, std::shared_ptr<nn::Executor> target, Random random)
       : policy_(std::move(policy)), target_(std::move(target)), random_(random), cart_(random_) {}
 
-  /// Moves to learn from, without an end: one is played for each batch.
+  /// Moves to learn from, without end: one more is played before each batch.
   Generator<Move> moves(Phase phase) {
     while (phase == Phase::training) {  // there is no validation
       take();
@@ -99,7 +99,7 @@ class Player {
     }
     return drawn;
   }
-  /// Of both actions in each state.
+  /// The values of both actions in each state.
   static std::vector<float> values_of(const std::vector<State>& states, nn::Executor& network) {
     std::vector<float> values(2 * states.size());
     const auto count = static_cast<std::int64_t>(states.size());
@@ -115,5 +115,5 @@ class Player {
   std::deque<std::size_t> lengths_;
   std::size_t played_ = 0, length_ = 0, taken_ = 0;
   std::mutex mutex_;
-  std::vector<float> given_;  // guarded; empty once it is taken
+  std::vector<float> given_;  // guarded by mutex_; empty once they are taken
 };

@@ -1,12 +1,12 @@
-// Batches for other libraries, without a copy: LibTorch, CuPy, JAX and TensorFlow take tensors as
-// DLPack lends them. What one learns: to_dlpack() turns a batch into such a tensor, which keeps its
-// slot of the pool; whoever drops the tensor gives the slot back, and the pipeline reads on. With
+// Batches for other libraries, without a copy: LibTorch, CuPy, JAX and TensorFlow take tensors by
+// DLPack. What you learn: to_dlpack() turns a batch into such a tensor, which keeps its slot of the
+// pool; when the tensor is deleted, the slot returns, and the pipeline continues to read. With
 // LibTorch the loop would be
 //
 //   torch::Tensor images = torch::fromDLPack(to_dlpack(batch, batch->rows()));  // uint8 [N,H,W,C]
 //   torch::Tensor labels = torch::fromDLPack(to_dlpack(batch, labels_of(*batch)));
 //
-// Here a consumer of a few lines stands in its place.
+// Here a consumer of a few lines replaces it.
 
 #include "to_dlpack.h"
 
@@ -22,13 +22,13 @@
 
 using namespace millrace;
 
-/// Owns a tensor of somebody else's, as a library's own class does.
+/// Owns a tensor of another library, as the tensor class of a library does.
 using Tensor = std::unique_ptr<DLManagedTensor, void (*)(DLManagedTensor*)>;
 Tensor from_dlpack(DLManagedTensor* lent) {
   return {lent, [](DLManagedTensor* tensor) { tensor->deleter(tensor); }};
 }
 
-/// The sum of a tensor of bytes or of int32, read by nothing but what DLPack says of it.
+/// The sum of a tensor of bytes or of int32, from nothing but its DLPack fields.
 std::int64_t sum(const DLTensor& tensor) {
   const std::int64_t count = std::accumulate(tensor.shape, tensor.shape + tensor.ndim,
                                              std::int64_t{1}, std::multiplies<>());
@@ -62,14 +62,14 @@ int main() {
   std::int64_t pixels = 0, light = 0;
   bool is_copied = false;
   std::deque<Tensor> kept;  // a library may hold on to tensors for a while
-  // A slot for each tensor that is kept, one for the loop and one to decode into meanwhile.
+  // A slot for each tensor that is kept, one for the loop, and one to decode into meanwhile.
   const ImageFolderOptions options{.size = 6, .batch = 7, .slots = 4};
   for (const Lease<HostBatch>& batch : image_folder(draw_images(), options)) {
     const Tensor labels = from_dlpack(to_dlpack(batch, labels_of(*batch)));
     kept.push_back(from_dlpack(to_dlpack(batch, batch->rows())));
     is_copied |= kept.back()->dl_tensor.data != batch->pixels.data();
     light += sum(labels->dl_tensor);
-    if (kept.size() > 2) kept.pop_front();  // here the slot of an earlier batch becomes free
+    if (kept.size() > 2) kept.pop_front();  // the slot of an earlier batch becomes free
     pixels += sum(kept.back()->dl_tensor);
   }
   std::cout << light << " light images, sum of all pixels " << pixels

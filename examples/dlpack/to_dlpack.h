@@ -35,7 +35,7 @@ DLManagedTensor* to_dlpack(millrace::Lease<T> lease, const millrace::ConstTensor
     lent->shape[static_cast<std::size_t>(i)] = view.shape[i];
   }
   DLTensor& tensor = lent->tensor.dl_tensor;
-  // DLPack has no tensors that may only be read; nor may this one be written where others read it.
+  // DLPack cannot mark a tensor as read-only; do not write to it if other stages read the batch.
   tensor.data = const_cast<std::byte*>(view.data);
   tensor.device = {kDLCPU, 0};
   tensor.ndim = view.shape.rank();

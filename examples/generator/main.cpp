@@ -1,5 +1,6 @@
-// A coroutine as the source of a pipeline, and the end of a stream as a range: the values are made
-// one by one, worked on by two threads, and arrive in the loop in their order.
+// A coroutine as the source of a pipeline, and a loop over its end. What you learn: Generator,
+// slots(), which bounds the values in flight, and Pipeline::range(). The values are made one by
+// one, doubled by two threads, and arrive in the loop in their order.
 
 #include <millrace/pipeline/range.h>
 
@@ -17,7 +18,7 @@ Generator<std::uint64_t> collatz(std::uint64_t n) {
 
 int main() {
   Pipeline p{{.name = "collatz", .threads = 2}};
-  // At most four numbers are under way at a time; the coroutine waits until one has left.
+  // At most four numbers are in flight; then the coroutine waits until one of them is done.
   auto numbers = p.source("collatz", slots(4), collatz(27));
   auto doubled =
       p.then(numbers, {.name = "double", .concurrency = 2}, [](std::uint64_t n) { return 2 * n; });
@@ -27,5 +28,5 @@ int main() {
     largest = std::max(largest, n);
   }
   std::cout << count << " numbers, the largest doubled is " << largest << '\n';
-  return count == 112 && largest == 2 * 9232 ? 0 : 1;  // known of 27
+  return count == 112 && largest == 2 * 9232 ? 0 : 1;  // known results for 27
 }

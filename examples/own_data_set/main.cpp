@@ -1,5 +1,5 @@
-// A data set and a node of one's own in a training graph. What one learns: what a Dataset says of
-// its samples, a node that changes training images in place with random numbers that depend on no
+// Your own data set and node in a training graph. What you learn: what a `Dataset` says about its
+// samples, a node that changes training images in place with random numbers that depend on no
 // thread, and the stages from the reader to the training step.
 //
 // The images are bright in the left half or in the right one.
@@ -20,7 +20,7 @@ using namespace millrace;
 
 constexpr std::int64_t kBatch = 32;
 
-/// Samples that are made when they are loaded; others read them from where they have them.
+/// Samples that are made when they are loaded; yours may read a file, a database or memory here.
 class Halves : public Dataset {
  public:
   [[nodiscard]] std::uint32_t size() const noexcept override { return 512; }
@@ -36,7 +36,7 @@ class Halves : public Dataset {
   [[nodiscard]] Bytes index_bytes() const noexcept override { return {}; }
   [[nodiscard]] Shape natural_shape() const override { return {8, 8, 1}; }
   [[nodiscard]] DType dtype() const noexcept override { return DType::u8; }
-  /// Called by many threads at once. Throw an Error that names the sample where it cannot be read.
+  /// Called by many threads at once. Throw an Error that names the sample if it cannot be read.
   void load(std::uint32_t index, TensorView target, Filter, Decoder&) const override {
     Random random(7, 0, index, Purpose::synthetic);
     const std::span<std::uint8_t> pixels = target.as<std::uint8_t>();
@@ -50,8 +50,8 @@ class Halves : public Dataset {
   std::vector<std::string> classes_{"left", "right"};
 };
 
-/// Darkens a random row of each training image. What it draws is a function of seed, pass and
-/// position, so that a run gives the same weights whatever thread comes first.
+/// Darkens a random row of each training image. Its random numbers are a function of seed, pass and
+/// position, so that a run gives the same weights whichever thread is first.
 struct DarkenRow {
   std::uint64_t seed = 0;
   static constexpr bool writes_in_place = true;  // so nobody else may have the ticket
@@ -78,7 +78,7 @@ int main() {
       p, *engine, model,
       {.batch = kBatch, .optimizer = {.kind = nn::OptimizerKind::adam, .learning_rate = 0.003}}, 1);
   auto host = p.pool<HostBatch>("host", 3, HostBatchFactory{.sample = {8, 8, 1}, .capacity = 32});
-  // Training on all samples; the share of right answers is measured on them too, not darkened.
+  // It trains on all samples; the accuracy is measured on the same ones, not darkened.
   auto tickets = p.source(
       {.name = "list"}, host,
       DirectoryReader(SampleSet::all(data), SampleSet::all(data), {.batch = kBatch, .epochs = 10}));

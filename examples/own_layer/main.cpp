@@ -1,4 +1,5 @@
-// A layer of one's own: it is checked, trained with, saved by its name and read again.
+// Your own kind of layer. What you learn: a kind of two formulas (mish.h), check_gradients(), a
+// model with it on the CPU engine, and registering it, so that model files with it can be read.
 
 #include "mish.h"
 
@@ -17,7 +18,7 @@ using namespace millrace;
 
 constexpr std::int64_t kPoints = 256;
 
-/// Points of the plane, and whether each is within a ring: no line divides them.
+/// Points in the plane, and whether each is within a circle: no line separates them.
 struct Points {
   std::vector<float> places;
   std::vector<std::int32_t> labels;
@@ -39,7 +40,7 @@ struct Points {
 };
 
 int main() {
-  // Before anything else: is gradient() the derivative of value()? Finite differences know.
+  // First: is gradient() the derivative of value()? This compares it with finite differences.
   const double error = nn::check_gradients(Mish{}, {4, 4, 3}).largest_error;
   std::cout << "largest error of a gradient: " << error << '\n';
 
@@ -65,8 +66,8 @@ int main() {
   const double accuracy = executor->evaluate(unseen.batch()).accuracy();
   std::cout << "accuracy on new points: " << accuracy << '\n';
 
-  // A file has the layer's name alone. A program that does not know it refuses the file in a line;
-  // this one does not know it either until it is told.
+  // A file has only the layer's name. A program that does not know the name refuses the file, and
+  // so does this one until the layer is registered.
   const std::string text = nn::to_json(model);
   bool was_refused = false;
   try {

@@ -9,7 +9,7 @@
 struct Mish : millrace::nn::Elementwise<Mish> {
   static constexpr millrace::nn::LayerFacts kFacts{
       .name = "mish", .stem = "mish", .keeps_order = true};
-  static constexpr bool kFromInput = true;  // its slope does not follow from what it made
+  static constexpr bool kFromInput = true;  // the slope does not follow from the output
 
   template <class Real>
   Real value(Real x) const {

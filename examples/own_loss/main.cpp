@@ -1,5 +1,6 @@
-// A loss of one's own: not the mean of what may come is learnt, but the band that holds four fifths
-// of it.
+// Your own loss: instead of the mean, two nets learn the bounds between which four fifths of the
+// targets lie. What you learn: a loss of two formulas (quantile.h), register_loss(), and
+// check_gradients() with it.
 
 #include "quantile.h"
 
@@ -36,11 +37,11 @@ struct Measurements {
   }
 };
 
-/// Trains a small net with the loss, and tells which share of new targets is below its outputs.
+/// Trains a small net with the loss; returns which share of new targets is below its outputs.
 double share_below(nn::Loss loss) {
   const nn::Model model = nn::ModelBuilder("quantile", {1}).dense(16).tanh().dense(1).build();
   std::cout << nn::loss_info(loss).name << ": ";
-  // A wrong slope would train to something, too; finite differences tell.
+  // With a wrong slope a net would learn something, too; finite differences show it.
   std::cout << "error of a gradient " << nn::check_gradients(model, {.loss = loss}).largest_error;
 
   const auto executor = cpu::make_engine({.threads = 1})
@@ -53,7 +54,7 @@ double share_below(nn::Loss loss) {
   executor->write(nn::Arena::parameters, weights);
   const Measurements seen(1), unseen(2);
   for (int step = 1; step <= 800; ++step) {
-    // The slope never fades towards the minimum, so the steps have to.
+    // The slope does not shrink towards the minimum, so the learning rate has to.
     executor->train(seen.batch(), step, step <= 400 ? 0.01 : 0.001);
   }
 
@@ -67,8 +68,8 @@ double share_below(nn::Loss loss) {
 }
 
 int main() {
-  // The value behind the library's losses is good for this run of the program; what files keep is
-  // the name, which loss_named() finds from now on.
+  // The value is valid until the program ends; files keep the name, which loss_named() finds from
+  // now on.
   const nn::Loss upper = nn::register_loss<Quantile90>();
   nn::register_loss<Quantile10>();
   const double high = share_below(upper);

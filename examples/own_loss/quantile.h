@@ -1,11 +1,11 @@
 #pragma once
-// The quantile loss, also called pinball: what minimises it lies above a share q of the targets. An
-// output too low costs q for each unit, one too high 1 - q.
+// The quantile loss, also called pinball: it is least for an output above a share q of the targets.
+// An output that is too low costs q for each unit, one that is too high 1 - q.
 
 #include <millrace/nn/losses/mean_error.h>
 
-// MeanError makes the mean over outputs of a function of the error e = output - target, with the
-// weights of outputs. Which share is meant is Loss::kShare.
+// MeanError makes the mean over outputs of a function of the error e = output - target, with
+// weights of outputs. Loss::kShare is q.
 template <class Loss>
 struct Quantile : millrace::nn::MeanError<Loss> {
   static double value(double e) { return e * slope(e); }
@@ -13,7 +13,7 @@ struct Quantile : millrace::nn::MeanError<Loss> {
   static double slope(double e) { return e > 0 ? 1 - Loss::kShare : e < 0 ? -Loss::kShare : e; }
 };
 
-// Each has a name, since a name is what files and command lines know of a loss.
+// One for each share: files and command lines have only the name of a loss.
 struct Quantile90 : Quantile<Quantile90> {
   static constexpr double kShare = 0.9;
   static constexpr millrace::nn::LossInfo kInfo =

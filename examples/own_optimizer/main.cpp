@@ -1,5 +1,6 @@
-// An update rule of one's own: it trains beside Adam, and a run that is stopped goes on as if it
-// had not been.
+// Your own update rule, compared with Adam. What you learn: a rule with two numbers of state for
+// each weight (nesterov_adam.h), register_optimizer(), and how a stopped run resumes with the same
+// weights as one that was not stopped.
 
 #include "nesterov_adam.h"
 
@@ -38,7 +39,7 @@ struct Samples {
   }
 };
 
-/// All that a run is: what is learnt, and what the optimizer keeps of it for each weight.
+/// The state of a run: the weights, and what the optimizer keeps for each of them.
 struct State {
   std::vector<float> weights, average, square;
 };
@@ -62,7 +63,7 @@ class Run {
     executor_->read(nn::Arena::state1, state.square);
     return state;
   }
-  /// Where every run begins.
+  /// With which every run begins.
   [[nodiscard]] State first() const {
     const auto parameters = nn::parameters(model_);
     State state;
@@ -72,7 +73,7 @@ class Run {
     nn::initialize(model_, 1, state.weights);
     return state;
   }
-  /// The loss of the last step. Steps count from 1: the averages are corrected by it.
+  /// The loss of the last step. Steps count from 1: the rule corrects its averages by the number.
   double train(int from, int to) {
     double loss = 0;
     for (int t = from; t <= to; ++t) loss = executor_->train(data_.batch(), t, 0.002).mean_loss();
@@ -96,7 +97,7 @@ int main() {
   std::cout << "loss after 200 steps: adam " << usual << ", " << nn::to_string(kind) << ' ' << own
             << '\n';
 
-  // A checkpoint has the optimizer's name; whoever goes on asks for the rule by it.
+  // A checkpoint has the optimizer's name; a program that resumes finds the rule by it.
   Run begun(nn::optimizer_kind("nesterov_adam")), resumed(nn::optimizer_kind("nesterov_adam"));
   begun.set(begun.first());
   begun.train(1, 100);

@@ -1,7 +1,7 @@
 #pragma once
 // Adam with Nesterov's momentum, of Dozat, "Incorporating Nesterov momentum into Adam", 2016:
-// torch.optim.NAdam with its momentum_decay of 0.004. What is multiplied with the average of
-// gradients grows from about beta1 / 2 towards beta1, step by step.
+// torch.optim.NAdam with its momentum_decay of 0.004. The factor of the average of gradients grows
+// from about beta1 / 2 towards beta1, step by step.
 
 #include <millrace/nn/optimizers/rule.h>
 
@@ -16,7 +16,7 @@ struct NesterovAdam {
   using Rule = NesterovAdam;
   static constexpr int kStates = 2;  // the averages of gradients and of their squares
 
-  // What is the same for all weights, once for all steps and once for each.
+  // Numbers that all weights share: those of all steps, and those of one step.
   template <class Real>
   struct Fixed {
     Real decay, beta1, rest1, beta2, rest2, epsilon;
@@ -38,8 +38,8 @@ struct NesterovAdam {
   static double momentum(double beta1, double t) {
     return beta1 * (1 - 0.5 * std::pow(0.96, 0.004 * t));
   }
-  // PyTorch keeps the product of all momenta up to now. Here a step is a function of t alone, so
-  // that a run that is resumed needs nothing more; where 1 - product is 1 no further one matters.
+  // PyTorch keeps the product of all momenta so far. Here a step is a function of t alone, so that
+  // a resumed run needs nothing more; once 1 - product rounds to 1, further factors do not matter.
   static Step<double> step(const millrace::nn::UpdateOptions& options, double rate, double t) {
     double product = 1;
     for (double i = 1; i <= t && product > 1e-20; ++i) product *= momentum(options.beta1, i);
@@ -49,7 +49,7 @@ struct NesterovAdam {
             .root_scale = 1 / std::sqrt(1 - std::pow(options.beta2, t))};
   }
 
-  // Of one weight. Reference and CPU engine go over their arenas with it, in double and in float.
+  // For one weight. The reference engine calls it in double, the CPU engine in float.
   template <class Math, class Real>
   static void apply(const Fixed<Real>& c, const Step<Real>& now, Real gradient, Real& weight,
                     Real& average, Real& square) {

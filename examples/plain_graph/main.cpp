@@ -1,7 +1,7 @@
-// Millrace's nodes and pools in a plain oneTBB flow graph, without its pipelines: images of a class
-// folder are decoded into batches of bounded number, and a batch is summed up when its last image
-// is there. What one learns: nodes are callables, a pool stands alone, and a free slot lets the
-// next batch in.
+// Millrace's nodes and pools in a plain oneTBB flow graph, without its pipelines: images of class
+// folders are decoded into a fixed number of batches, and a batch is summed when its last image is
+// decoded. What you learn: nodes are callables, a pool needs no pipeline, and the next batch begins
+// when a slot is free.
 
 #include <millrace/io/class_folder.h>
 #include <millrace/io/files.h>
@@ -43,7 +43,7 @@ int main() {
         const auto pixels = batch->rows().as<std::uint8_t>();
         sum += std::accumulate(pixels.begin(), pixels.end(), std::uint64_t{0});
       });
-  // What a pipeline does with a sample that cannot be read is up to the graph here.
+  // A pipeline would skip or report a sample that cannot be read; here the graph has to.
   const Context::Skip refuse = [](const std::string& what) { throw Error(what); };
   flow::function_node<Ticket> decode(
       graph, 2, [&, node = DecodeInto(folder, folder, Filter::bilinear)](const Ticket& ticket) {
@@ -51,7 +51,7 @@ int main() {
         Context context(0, {}, refuse);
         add.try_put(own(ticket, context).batch);
       });
-  // A free slot is what lets the next batch in.
+  // The next batch begins when a slot is free.
   flow::function_node<flow::continue_msg> list(graph, flow::serial, [&](flow::continue_msg) {
     if (next == folder->size()) return;
     Lease<HostBatch> batch = pool.try_acquire();

@@ -1,7 +1,7 @@
 // Quick start: a folder with one folder of images for each class goes in, a trained model comes
-// out. The folder is given on the command line; without one the program draws images of its own.
-// What one learns: a TrainSpec and a TrainingSession, its plan, a watcher, Ctrl-C, saving, and
-// predicting with what was saved.
+// out. The folder is given on the command line; without one the program draws its own images.
+// What you learn: a TrainSpec and a TrainingSession, its plan, a watcher, Ctrl-C, saving, and
+// predicting with the saved model.
 
 #include <millrace/core/random.h>
 #include <millrace/cpu/engine.h>
@@ -18,7 +18,7 @@
 
 using namespace millrace;
 
-/// 120 images of stripes in "across" and "upright", in colours that say nothing of the class.
+/// 120 images of stripes in "across" and "upright", in colours that do not depend on the class.
 std::filesystem::path draw_stripes() {
   constexpr int kSide = 48;
   const std::filesystem::path root = "stripes";
@@ -44,7 +44,7 @@ std::filesystem::path draw_stripes() {
   return root;
 }
 
-/// The share of the images to which the saved model gives their class.
+/// The share of the images that the saved model classifies correctly.
 double share_of_right_answers(const std::shared_ptr<const nn::Engine>& engine,
                               const std::filesystem::path& model,
                               const std::filesystem::path& photos) {
@@ -68,13 +68,13 @@ int main(int argc, char** argv) try {
   const std::filesystem::path photos = argc > 1 ? argv[1] : draw_stripes();
   const std::shared_ptr<const nn::Engine> engine = cpu::make_engine();
 
-  // Whatever the spec leaves open is chosen from the data and the machine: the size of images, the
-  // share for validation, threads, memory.
+  // What the spec leaves open is chosen by the data and the machine: the size of images, the share
+  // for validation, threads, memory.
   const TrainSpec spec{.data = {.path = photos.string()}, .model = {.name = "cnn"}, .epochs = 5};
   TrainingSession session(spec, engine);
-  std::cout << session.plan();  // the stages and the most memory they take, before anything runs
+  std::cout << session.plan();  // the stages and their maximum memory, before anything runs
 
-  const Interrupt interrupt;  // Ctrl-C ends the run behind the step that it is in
+  const Interrupt interrupt;  // Ctrl-C ends the run after its current step
   const TrainingResult result = session.run(
       interrupt.token(), {.on_epoch = [](const EpochRecord& epoch) {
         std::cout << "epoch " << epoch.epoch + 1 << ": loss " << epoch.training.mean_loss();
@@ -87,7 +87,7 @@ int main(int argc, char** argv) try {
   const double share = share_of_right_answers(engine, "quickstart.safetensors", photos);
   std::cout << "right answers of the saved model: " << 100 * share << " %\n";
   return argc > 1 || share > 0.9 ? 0 : 1;
-} catch (const std::exception& error) {  // a line that says what, where and what to do
+} catch (const std::exception& error) {  // one line: what, where, what to do
   std::cerr << "quickstart: " << error.what() << '\n';
   return 1;
 }

@@ -1,9 +1,9 @@
-// Batches in a loop of one's own, read by Eigen where they lie. What one learns: image_folder(), a
-// pipeline that reads, decodes and batches on all cores, as a range; and an Eigen::Map over a
-// batch, which copies nothing, since rows are dense and follow each other.
+// Batches in your own loop, read by Eigen in place. What you learn: image_folder(), a pipeline that
+// reads, decodes and batches on all cores, as a range; and an Eigen::Map over a batch, which copies
+// nothing, since rows are dense and follow each other.
 //
-// What is computed is a classifier in closed form: least squares from pixels to the classes, of
-// sums over batches. The images need not fit into memory, as the sums do.
+// The program computes a classifier in closed form: least squares from pixels to classes, from sums
+// over batches. Only the sums must fit into memory, not the images.
 
 #include <millrace/core/random.h>
 #include <millrace/io/files.h>
@@ -44,7 +44,7 @@ Eigen::Map<const Pixels> matrix_of(const HostBatch& batch) {
   return {batch.rows().as<std::uint8_t>().data(), batch.size, batch.sample.elements()};
 }
 
-/// -1 or 1, the number that is learnt in place of class 0 or 1.
+/// -1 for class 0, 1 for class 1: the numbers to fit.
 Eigen::VectorXd targets_of(const HostBatch& batch) {
   const Eigen::Map<const Eigen::VectorXi> labels(batch.labels.data(), batch.size);
   return 2 * labels.cast<double>().array() - 1;
@@ -54,7 +54,7 @@ int main() {
   const std::filesystem::path folder = draw_images();
   const ImageFolderOptions options{.size = kSide, .channels = 1, .batch = 32};
 
-  // x and a one for the constant. The sums are X^T X and X^T y.
+  // Features are the pixels and a 1 for the constant; the sums are X^T X and X^T y.
   constexpr int kFeatures = kSide * kSide + 1;
   Eigen::MatrixXd square = Eigen::MatrixXd::Zero(kFeatures, kFeatures);
   Eigen::VectorXd product = Eigen::VectorXd::Zero(kFeatures);
@@ -65,12 +65,12 @@ int main() {
     square.noalias() += x.transpose() * x;
     product.noalias() += x.transpose() * targets_of(*batch);
   }
-  square.diagonal().array() += 0.1;  // a little towards zero: there are few images
+  square.diagonal().array() += 0.1;  // ridge: there are few images
   const Eigen::VectorXd weights = square.ldlt().solve(product);
 
   Eigen::Index right = 0, seen = 0;
   for (const Lease<HostBatch>& batch : image_folder(folder, options)) {
-    const auto images = matrix_of(*batch).cast<double>() / 255;  // computed as it is needed
+    const auto images = matrix_of(*batch).cast<double>() / 255;  // not evaluated until it is used
     const Eigen::VectorXd scores =
         (images * weights.head(kFeatures - 1)).array() + weights[kFeatures - 1];
     right += (scores.array() * targets_of(*batch).array() > 0).count();

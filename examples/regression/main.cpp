@@ -1,9 +1,9 @@
-// Regression: a table whose columns "range" and "flight" are to be told from the others. What one
-// learns: columns as targets, cells that are not known, the figures of targets while a model is
-// trained and afterwards, and predicting rows by the targets' names.
+// Regression: a model learns the columns "range" and "flight" of a table from its other columns.
+// What you learn: columns as targets, unknown cells, the figures of targets during training and
+// afterwards, and predicting rows by the names of targets.
 //
-// The table is of throws: speed and angle, and how far and how long a stone flies. It comes down
-// unseen now and then, so that one in ten ranges is empty.
+// The table lists throws of a stone: speed and angle, and how far and how long it flies. One in ten
+// ranges is empty, as if nobody had seen where the stone fell.
 
 #include <millrace/core/random.h>
 #include <millrace/cpu/engine.h>
@@ -38,12 +38,13 @@ int main() try {
   write_throws("more-throws.csv", 2, 500);
 
   // The other columns are features. Since not all targets are 0 or 1, the model ends in a dense
-  // layer of two outputs, and squared error over what is known is its loss; of the validation share
-  // "val_mae" and "val_r2" are measured.
+  // layer of two outputs, and the loss is the squared error of known targets; validation measures
+  // "val_mae" and "val_r2".
   TrainSpec spec{.data = {.path = "throws.csv", .table = {.targets = {"range", "flight"}}},
                  .model = {.name = "mlp:32,32"},
                  .epochs = 60};
-  spec.images.featurewise_center = spec.images.featurewise_std = true;  // columns of any size
+  spec.images.featurewise_center = spec.images.featurewise_std =
+      true;  // columns of different scales
   spec.optimizer.learning_rate = 0.01;
   spec.callbacks.plateau_patience = 5;
   const std::shared_ptr<const nn::Engine> engine = cpu::make_engine({.threads = 1});
@@ -55,7 +56,7 @@ int main() try {
               }});
   session.save("throws.safetensors");
 
-  // A model file keeps what its columns and targets are called.
+  // A model file keeps the names of its columns and targets.
   const SavedModel saved = load_model("throws.safetensors");
   CsvOptions columns{.known = saved.model.table, .known_targets = saved.model.targets};
   const auto unseen =

@@ -1,7 +1,6 @@
-// Several labels: an image may show a bar, a block, both or nothing, and of a third of them nobody
-// has looked for one of the two. What one learns: a Dataset with targets in place of classes,
-// labels that are not known, and a model of several sigmoids in a graph of one's own, measured
-// label by label.
+// Several labels: an image may show a bar, a block, both or nothing, and for a third of the images
+// one of the two labels is unknown. What you learn: a `Dataset` with targets in place of classes,
+// unknown labels, and a model of several sigmoids in your own graph, measured label by label.
 
 #include <millrace/core/random.h>
 #include <millrace/cpu/engine.h>
@@ -22,11 +21,11 @@ constexpr std::int64_t kBatch = 32, kSide = 12;
 
 class Shapes : public Dataset {
  public:
-  /// Of samples that are not trained on all is known.
+  /// `is_all_known`: no label is unknown, as in the images that are not trained on.
   Shapes(std::uint64_t seed, bool is_all_known) : seed_(seed), is_all_known_(is_all_known) {}
 
   [[nodiscard]] std::uint32_t size() const noexcept override { return 1024; }
-  /// With targets there are no classes, and nobody asks for a label.
+  /// With targets there are no classes, and labels are not read.
   [[nodiscard]] const std::vector<std::string>& classes() const noexcept override { return none_; }
   [[nodiscard]] int label(std::uint32_t) const override { return -1; }
   [[nodiscard]] const std::vector<std::string>& targets() const noexcept override {
@@ -36,7 +35,7 @@ class Shapes : public Dataset {
     values[0] = has_bar(index) ? 1.0F : 0.0F;
     values[1] = has_block(index) ? 1.0F : 0.0F;
     if (is_all_known_ || index % 3 > 0) return;
-    values[index % 2] = std::numeric_limits<float>::quiet_NaN();  // not known
+    values[index % 2] = std::numeric_limits<float>::quiet_NaN();  // unknown
   }
   [[nodiscard]] std::string name(std::uint32_t index) const override {
     return "shapes " + std::to_string(index);
@@ -81,7 +80,7 @@ int main() {
                         .dense(2)
                         .sigmoid()
                         .build();
-  model.targets = seen->targets();  // what its outputs are; also saved with it
+  model.targets = seen->targets();  // the names of its outputs, which are saved with it
 
   const std::shared_ptr<const nn::Engine> engine = cpu::make_engine({.threads = 1});
   Pipeline p{{.name = "train", .budget = 64_MiB, .threads = 2}};
@@ -95,7 +94,7 @@ int main() {
                                           {.batch = kBatch, .epochs = 15}));
   auto pixels = p.then(tickets, {.name = "draw", .concurrency = 2},
                        DecodeInto(seen, unseen, Filter::nearest));
-  // What is not known weighs nothing: each output has a weight of its own.
+  // Unknown labels have no weight: with `weighs_outputs` each output has its own.
   auto inputs = add_upload(p, p.then(p.gather(pixels), {.name = "batch"}, Batcher{}),
                            {.batches = {.engine = engine,
                                         .sample = model.input,

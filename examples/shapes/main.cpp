@@ -1,6 +1,6 @@
-// Shapes that are drawn while the model learns to tell them apart: there is no data set. What one
-// learns: an endless coroutine as a source of training, a function that writes each sample into its
-// row by random numbers of the row's own, validation on a stream that ends, augmentation behind it.
+// Shapes that are drawn while a model learns to distinguish them: there is no data set. What you
+// learn: an endless coroutine as the source of a training, a function that draws each sample into
+// its row with the row's own random numbers, validation on a stream that ends, augmentation.
 
 #include <millrace/cpu/engine.h>
 #include <millrace/nn/zoo/zoo.h>
@@ -21,7 +21,7 @@ using namespace millrace;
 constexpr int kSide = 24, kKinds = 3;
 constexpr std::int64_t kBatch = 32;
 
-/// Kinds of shapes, one after the other; for ever unless there is an end.
+/// Kinds of shapes in turn, `end` of them; -1: without end.
 Generator<int> kinds(std::int64_t end = -1) {
   for (std::int64_t i = 0; i != end; ++i) co_yield static_cast<int>(i % kKinds);
 }

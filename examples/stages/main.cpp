@@ -1,5 +1,5 @@
-// The stages that turn a folder of images into batches, one by one: pool, source, nodes, gather,
-// sink, plan and report. Lines between the two marks are those of README.md.
+// From a folder of images to batches, stage by stage. What you learn: a pool of slots, a source,
+// nodes with concurrency and a policy for damaged images, gather, a sink, plan and report.
 
 #include <millrace/io/class_folder.h>
 #include <millrace/io/files.h>

@@ -1,5 +1,5 @@
 #pragma once
-// Shards to try the program with: bars in noise, a class for each place of the bar.
+// Shards to try the program with: bars in noise, one class for each position of the bar.
 
 #include <millrace/core/random.h>
 

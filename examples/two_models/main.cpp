@@ -1,6 +1,6 @@
-// Two models learn from the same batches at once, and thumbnails are written beside. What one
-// learns: a stream with several consumers, an engine's lane for each model, so that neither waits
-// for the other's steps, and a sink that may wait for the disk without holding anybody up.
+// Two models learn from the same batches at once, while thumbnails are written. What you learn: a
+// stream with several consumers, a lane for each model, so that neither waits for the other's
+// steps, and a sink that may wait for the disk without delaying the training.
 
 #include <millrace/core/random.h>
 #include <millrace/cpu/engine.h>

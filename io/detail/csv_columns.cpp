@@ -185,8 +185,12 @@ class Finder {
   [[noreturn]] void fail_without_target(const std::string& wanted) const {
     const std::string what = options_.targets.empty() ? ", which is a target" : " for --targets";
     if (!found_.names.empty()) {
+      const bool have_comma =
+          std::any_of(found_.names.begin(), found_.names.end(),
+                      [](const std::string& name) { return name.find(',') != std::string::npos; });
       fail("has no column '", wanted, "'", what, near(wanted), "; its columns are ",
-           list_of(found_.names));
+           list_of(found_.names),
+           have_comma ? "; one whose name has a comma goes by its number, from 1 on" : "");
     }
     fail("has no header, and no column '", wanted, "'", what, "; it has ", found_.roles.size(), ' ',
          plural(found_.roles.size(), "column"), ", give numbers from 1 on");

@@ -33,10 +33,18 @@ std::optional<Hdf5File::Strings> strings(const Hdf5File::Group& group, const std
   }
 }
 
-/// "block1_conv1/kernel" of "vgg16/block1_conv1/kernel:0" -> "block1_conv1" and "kernel".
+/// "block1_conv1/kernel" of "vgg16/block1_conv1/kernel:0" -> "block1_conv1" and "kernel"; of the
+/// group "fire2/squeeze1x1" also "fire2/squeeze1x1_W:0" -> "fire2/squeeze1x1" and "W".
 std::pair<std::string, std::string> layer_and_variable(std::string_view path,
                                                        const std::string& group) {
   path = path.substr(0, path.find(':'));
+  if (group.find('/') != std::string::npos && path.starts_with(group)) {
+    const std::string_view rest = path.substr(group.size());
+    const bool is_variable = rest.size() > 1 && (rest[0] == '/' || rest[0] == '_');
+    if (is_variable && rest.find('/', 1) == std::string_view::npos) {
+      return {group, std::string(rest.substr(1))};
+    }
+  }
   const std::size_t slash = path.rfind('/');
   if (slash == std::string_view::npos) return {group, std::string(path)};
   const std::string_view folders = path.substr(0, slash);

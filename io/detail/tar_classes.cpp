@@ -2,6 +2,7 @@
 
 #include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
+#include <millrace/io/data_layout.h>
 
 #include <algorithm>
 #include <set>
@@ -35,6 +36,85 @@ std::size_t shared_folders(const std::map<std::vector<std::string>, std::int32_t
   return shared;
 }
 
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+/// The classes of labels that are numbers: of the names in files, or of the numbers themselves.
+class NumberNames {
+ public:
+  explicit NumberNames(const fs::path& place) : place_(place) {}
+
+  /// Turns labels whose names are in a file, if it is there, into places among all classes.
+  void apply(const fs::path& file, std::span<std::int32_t> labels) {
+    const std::int32_t most = labels.empty() ? -1 : *std::max_element(labels.begin(), labels.end());
+    if (most < 0) return;  // none has a label
+    const bool is_named = is_there(file);
+    (is_named ? named_ : bare_) = file;
+    if (!named_.empty() && !bare_.empty()) {
+      throw Error(concat(bare_.string(), ": is not there, though ", named_.string(),
+                         " names the classes of other shards of ", place_.string(),
+                         "; give both folders one, or none"));
+    }
+    most_ = std::max(most_, most);
+    if (!is_named) return;
+    const std::vector<std::int32_t>& places = places_in(file);
+    if (places.size() <= static_cast<std::size_t>(most)) {
+      throw Error(concat(file.string(), ": ", places.size(), ' ', plural(places.size(), "name"),
+                         " for the classes from 0 on, and none for the class ", most, " of ",
+                         place_.string()));
+    }
+    for (std::int32_t& label : labels) {
+      if (label >= 0) label = places[static_cast<std::size_t>(label)];
+    }
+  }
+
+  [[nodiscard]] std::vector<std::string> classes() {
+    for (std::int32_t i = 0; named_.empty() && i <= most_; ++i) {
+      classes_.push_back(std::to_string(i));
+    }
+    return std::move(classes_);
+  }
+
+ private:
+  /// Of each name in the file, its place among the classes, which get those that are new.
+  const std::vector<std::int32_t>& places_in(const fs::path& file) {
+    const auto [known, is_new] = files_.try_emplace(file);
+    if (!is_new) return known->second;
+    for (std::string& name : class_names_in(file)) {
+      const auto next = static_cast<std::int32_t>(classes_.size());
+      const auto [found, is_class] = places_.emplace(name, next);
+      if (is_class) classes_.push_back(std::move(name));
+      known->second.push_back(found->second);
+    }
+    return known->second;
+  }
+
+  const fs::path& place_;
+  fs::path named_, bare_;  // the last file that is there, and that is not
+  std::int32_t most_ = -1;
+  std::map<fs::path, std::vector<std::int32_t>> files_;
+  std::map<std::string, std::int32_t> places_;
+  std::vector<std::string> classes_;
+};
+
+/// "train" and "val" are what people call parts, as in class folders.
+void check_are_classes(const std::set<std::string>& names, const fs::path& place) {
+  const auto is_part = [](const std::string& name) { return part_named(name).has_value(); };
+  const auto training = std::find_if(names.begin(), names.end(), [](const std::string& name) {
+    return part_named(name) == PartKind::training;
+  });
+  if (names.size() < 2 || training == names.end() ||
+      !std::all_of(names.begin(), names.end(), is_part)) {
+    return;
+  }
+  const std::string& other = training == names.begin() ? *names.rbegin() : *names.begin();
+  throw Error(concat(place.string(), ": its folders are the parts ", *training, "/ and ", other,
+                     "/ of a data set, not classes; pack each part into a shard of its own, ",
+                     *training, ".tar and ", other, ".tar in one folder, and name that"));
+}
+
 }  // namespace
 
 void TarClasses::add(const TarSample& sample) {
@@ -53,12 +133,21 @@ void TarClasses::add(const TarSample& sample) {
 }
 
 TarClasses::Result TarClasses::result(bool has_labels, const fs::path& place,
-                                      const fs::path& names_file) const {
-  return has_labels ? by_labels(place, names_file) : by_folders(place);
+                                      std::span<const NamesFile> names) const {
+  Result result = has_labels ? by_labels(place, names) : by_folders(place);
+  if (has_labels && names_.empty()) return result;
+  const fs::path* last = nullptr;
+  for (const NamesFile& file : names) {
+    if ((last != nullptr && *last == file.path) || !is_there(file.path)) continue;
+    last = &file.path;
+    result.notes.push_back(concat(shown(file.path.native()), ": not used, since the classes are ",
+                                  has_labels ? "named by the labels" : "folders"));
+  }
+  return result;
 }
 
-TarClasses::Result TarClasses::by_labels(const fs::path& place, const fs::path& names_file) const {
-  Result result{labels_, {}, {}};
+TarClasses::Result TarClasses::by_labels(const fs::path& place,
+                                         std::span<const NamesFile> names) const {
   const std::int32_t most =
       labels_.empty() ? -1 : *std::max_element(labels_.begin(), labels_.end());
   if (most >= 0 && !names_.empty()) {
@@ -66,29 +155,33 @@ TarClasses::Result TarClasses::by_labels(const fs::path& place, const fs::path& 
                        ", and some are names, such as '", names_.begin()->first,
                        "'; pack them with one kind"));
   }
-  if (most < 0) {  // names, if anything: in the order of their bytes
-    std::vector<std::int32_t> places(names_.size());
-    for (const auto& [name, number] : names_) {
-      places[static_cast<std::size_t>(number)] = static_cast<std::int32_t>(result.classes.size());
-      result.classes.push_back(name);
-    }
-    for (std::int32_t& label : result.labels) {
-      if (label != kNothing) label = places[static_cast<std::size_t>(kNames - label)];
-    }
-    return result;
+  return most < 0 ? by_names() : by_numbers(place, names);
+}
+
+/// In the order of their bytes.
+TarClasses::Result TarClasses::by_names() const {
+  Result result{labels_, {}, {}};
+  std::vector<std::int32_t> places(names_.size());
+  for (const auto& [name, number] : names_) {
+    places[static_cast<std::size_t>(number)] = static_cast<std::int32_t>(result.classes.size());
+    result.classes.push_back(name);
   }
-  std::error_code ignored;
-  if (fs::exists(names_file, ignored)) {
-    result.classes = class_names_in(names_file);
-    if (result.classes.size() <= static_cast<std::size_t>(most)) {
-      throw Error(concat(names_file.string(), ": ", result.classes.size(), ' ',
-                         plural(result.classes.size(), "name"),
-                         " for the classes from 0 on, and none for the class ", most, " of ",
-                         place.string()));
-    }
-    return result;
+  for (std::int32_t& label : result.labels) {
+    if (label != kNothing) label = places[static_cast<std::size_t>(kNames - label)];
   }
-  for (std::int32_t i = 0; i <= most; ++i) result.classes.push_back(std::to_string(i));
+  return result;
+}
+
+TarClasses::Result TarClasses::by_numbers(const fs::path& place,
+                                          std::span<const NamesFile> names) const {
+  Result result{labels_, {}, {}};
+  NumberNames named(place);
+  const std::span<std::int32_t> all(result.labels);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const std::size_t end = i + 1 < names.size() ? names[i + 1].first : all.size();
+    named.apply(names[i].path, all.subspan(names[i].first, end - names[i].first));
+  }
+  result.classes = named.classes();
   return result;
 }
 
@@ -102,6 +195,7 @@ TarClasses::Result TarClasses::by_folders(const fs::path& place) const {
   if (names.empty() && !labels_.empty()) {
     throw Error(concat(place.string(), ": images without labels; ", kExpected));
   }
+  check_are_classes(names, place);
   Result result;
   for (const std::string& name : names) {
     result.classes.push_back(as_utf8(name));

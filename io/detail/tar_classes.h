@@ -3,13 +3,21 @@
 
 #include <millrace/io/detail/tar_samples.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
 namespace millrace::detail {
+
+/// Where the names of classes that are numbers are, for the samples from one on.
+struct NamesFile {
+  std::size_t first = 0;
+  std::filesystem::path path;  ///< there or not
+};
 
 /// Collects what samples say of their classes.
 class TarClasses {
@@ -22,14 +30,18 @@ class TarClasses {
     std::vector<std::string> classes;
     std::vector<std::string> notes;
   };
-  /// By labels if any sample `has_labels`, else by folders. `place` begins messages; `names_file`
-  /// is looked at if it is there and classes are numbers. Throws Error.
+  /// By labels if any sample `has_labels`, else by folders. `place` begins messages; `names` are
+  /// looked at if classes are numbers, each for its samples: those of all or of none are there.
+  /// Throws Error.
   [[nodiscard]] Result result(bool has_labels, const std::filesystem::path& place,
-                              const std::filesystem::path& names_file) const;
+                              std::span<const NamesFile> names) const;
 
  private:
   [[nodiscard]] Result by_labels(const std::filesystem::path& place,
-                                 const std::filesystem::path& names_file) const;
+                                 std::span<const NamesFile> names) const;
+  [[nodiscard]] Result by_names() const;
+  [[nodiscard]] Result by_numbers(const std::filesystem::path& place,
+                                  std::span<const NamesFile> names) const;
   [[nodiscard]] Result by_folders(const std::filesystem::path& place) const;
 
   /// Of a sample: a number, or kNames - i of the i-th name, or nothing.

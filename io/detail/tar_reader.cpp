@@ -1,5 +1,6 @@
 #include <millrace/io/detail/tar_reader.h>
 
+#include <millrace/core/shown_text.h>
 #include <millrace/io/detail/archive_input.h>
 
 #include <archive_entry.h>
@@ -9,6 +10,7 @@
 #include <array>
 #include <span>
 #include <string_view>
+#include <utility>
 
 namespace millrace::detail {
 namespace {
@@ -58,7 +60,7 @@ struct TarReader::Archive {
     throw Error(concat(name, ": ", what..., "; get it again"));
   }
   [[nodiscard]] std::string behind() const {
-    return last_name.empty() ? std::string() : concat(" after '", last_name, "'");
+    return last_name.empty() ? std::string() : concat(" after '", shown(last_name), "'");
   }
 
   /// Two blocks of zeros end an archive; who writes less was stopped.
@@ -119,7 +121,7 @@ bool TarReader::next(TarMember& member) {
     member.length = member.kind == TarMember::file ? static_cast<std::uint64_t>(length) : 0;
     member.offset = archive_->begin + static_cast<std::uint64_t>(position);
     if (length < 0 || member.length > all - static_cast<std::uint64_t>(position)) {
-      archive_->fail("ends within '", member.name, "'");
+      archive_->fail("ends within '", shown(member.name), "'");
     }
     archive_->last_name = member.name;
     return true;
@@ -132,14 +134,18 @@ Compression compression_of(const RandomAccessFile& file, const char*& program) {
   file.read_at(0, std::span(start).first(static_cast<std::size_t>(n)));
   const std::string_view bytes(reinterpret_cast<const char*>(start.data()), start.size());
   if (bytes.starts_with("\x1F\x8B")) return Compression::gzip;
-  program = bytes.starts_with("\x28\xB5\x2F\xFD") ? "zstd -d"
-            : bytes == std::string_view(
-                           "\xFD"
-                           "7zXZ\0",
-                           6)
-                ? "xz -d"
-            : bytes.starts_with("BZh") ? "bzip2 -d"
-                                       : nullptr;
+  using namespace std::string_view_literals;
+  constexpr std::array<std::pair<std::string_view, const char*>, 7> kOthers = {
+      {{"\x28\xB5\x2F\xFD"sv, "zstd -d"},
+       {"\xFD\x37zXZ\0"sv, "xz -d"},
+       {"BZh"sv, "bzip2 -d"},
+       {"\x04\x22\x4D\x18"sv, "lz4 -d"},
+       {"LZIP"sv, "lzip -d"},
+       {"\x5D\0\0"sv, "xz -d --format=lzma"},
+       {"\x1F\x9D"sv, "gzip -d"}}};
+  for (const auto& [magic, unpacks] : kOthers) {
+    if (bytes.starts_with(magic)) program = unpacks;
+  }
   return program == nullptr ? Compression::none : Compression::other;
 }
 

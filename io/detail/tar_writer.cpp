@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kBlock = 512;
 constexpr std::size_t kRecord = 20 * kBlock;  // to which tar pads an archive
+constexpr std::size_t kEndMark = 2 * kBlock;
 
 /// In octal digits, with zeros before them and a zero byte behind.
 void put_number(std::span<char> field, std::uint64_t number) {
@@ -47,6 +48,10 @@ std::uint64_t TarWriter::bytes_of(std::uint64_t length) noexcept {
   return kBlock + (length + kBlock - 1) / kBlock * kBlock;
 }
 
+std::uint64_t TarWriter::archive_bytes(std::uint64_t members) noexcept {
+  return (members + kEndMark + kRecord - 1) / kRecord * kRecord;
+}
+
 void TarWriter::add(std::string_view name, std::span<const std::byte> content) {
   MILLRACE_CHECK(name.size() <= 100 && content.size() < std::uint64_t{1} << 33,
                  "a name and a length that fit into a header");
@@ -57,7 +62,7 @@ void TarWriter::add(std::string_view name, std::span<const std::byte> content) {
 }
 
 void TarWriter::finish() {
-  append(std::string(2 * kBlock, '\0'));
+  append(std::string(kEndMark, '\0'));
   pad(kRecord);
   file_.append(std::exchange(buffer_, {}));
 }

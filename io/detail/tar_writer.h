@@ -26,6 +26,9 @@ class TarWriter {
 
   /// What a member of this length takes.
   [[nodiscard]] static std::uint64_t bytes_of(std::uint64_t length) noexcept;
+  /// What an archive takes whose members take so much: with its end mark, and filled up to records
+  /// of 10 KiB, as other programs do.
+  [[nodiscard]] static std::uint64_t archive_bytes(std::uint64_t members) noexcept;
 
  private:
   void append(std::string_view bytes);

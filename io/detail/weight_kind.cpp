@@ -14,17 +14,22 @@ namespace {
 
 using namespace std::string_view_literals;
 
+constexpr std::string_view kZip = "PK\x03\x04"sv, kHdf5 = "\x89HDF\r\n"sv, kPickle = "\x80"sv;
+
 struct Kind {
   std::string_view magic;
   const char* what;
 };
-constexpr std::array<Kind, 5> kKinds = {{
-    {"PK\x03\x04"sv,
-     "a zip archive; of a .keras file unpack model.weights.h5, of a .pth file save the state_dict "
-     "as safetensors"},
+constexpr std::array<Kind, 6> kKinds = {{
+    {kZip,
+     "a zip archive, as PyTorch's .pth and Keras's .keras are, and no safetensors; 'millrace "
+     "convert weights' makes a model of it"},
+    {kPickle,
+     "a Python pickle, as PyTorch's older .pth are, and no safetensors; 'millrace convert weights' "
+     "makes a model of it"},
     {"version https://git-lfs"sv,
      "a Git LFS pointer and not the weights; 'git lfs pull' in its repository fetches them"},
-    {"\x89HDF\r\n"sv,
+    {kHdf5,
      "an HDF5 file, as Keras writes weights, and no safetensors; 'millrace convert weights' makes "
      "a model of it"},
     {"\x1F\x8B"sv, "packed by gzip; unpack it first"},
@@ -50,16 +55,16 @@ bool is_text(std::string_view start) {
                      [](char c) { return (c >= '\t' && c <= '\r') || (c >= ' ' && c <= '~'); });
 }
 
+constexpr std::size_t kLength = 8;  // of what safetensors begin with: the length of the header
+
+/// Such a length may begin like any other kind, as 35615 like gzip; '{' comes after none of them.
+bool has_header(std::string_view start) {
+  return start.size() > kLength && start[kLength] == '{';
+}
+
 std::string kind_of(std::string_view start) {
-  constexpr std::size_t kLength = 8;  // of what safetensors begin with: the length of the header
-  // Such a length may begin like any of these, as 35615 like gzip; '{' comes behind none of them.
-  const bool is_long = start.size() > kLength;
-  const bool has_header = is_long && start[kLength] == '{';
   for (const Kind& kind : kKinds) {
-    if (!has_header && start.starts_with(kind.magic)) return kind.what;
-  }
-  if (is_long && !has_header && start.starts_with('\x80')) {
-    return "a Python pickle, which can run code; save its state_dict as safetensors";
+    if (!has_header(start) && start.starts_with(kind.magic)) return kind.what;
   }
   const std::string_view served = page(start);
   if (!served.empty()) {
@@ -74,13 +79,25 @@ std::string kind_of(std::string_view start) {
   return {};
 }
 
+std::string start_of(const RandomAccessFile& file) {
+  constexpr std::size_t kSeen = 256;
+  std::string bytes(std::min<std::uint64_t>(file.size(), kSeen), '\0');
+  file.read_at(0, std::as_writable_bytes(std::span(bytes)));
+  return bytes;
+}
+
 }  // namespace
 
+WeightForm form_of(const RandomAccessFile& file) {
+  const std::string start = start_of(file);
+  if (has_header(start)) return WeightForm::safetensors;
+  if (start.starts_with(kHdf5)) return WeightForm::hdf5;
+  if (start.starts_with(kZip)) return WeightForm::zip;
+  return start.starts_with(kPickle) ? WeightForm::pickle : WeightForm::safetensors;
+}
+
 void check_weight_kind(const RandomAccessFile& file) {
-  std::array<char, 256> bytes{};
-  const std::size_t size = std::min<std::uint64_t>(file.size(), bytes.size());
-  file.read_at(0, std::as_writable_bytes(std::span(bytes).first(size)));
-  const std::string what = kind_of({bytes.data(), size});
+  const std::string what = kind_of(start_of(file));
   if (!what.empty()) throw Error(concat(file.path().string(), ": ", what));
 }
 

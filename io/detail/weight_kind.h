@@ -1,10 +1,18 @@
 #pragma once
-// Files that are mistaken for weights, or that hold weights in a format that is not read:
-// recognised by their first bytes, each with what to do.
+// The format of a weight file, and files that are mistaken for weights, each with what to do: all
+// are recognised by their first bytes.
 
 #include <millrace/io/files.h>
 
+#include <cstdint>
+
 namespace millrace::detail {
+
+enum class WeightForm : std::uint8_t { safetensors, hdf5, zip, pickle };
+
+/// What the file begins as. Safetensors: also all that is none of the others. Throws Error if it
+/// cannot be read.
+[[nodiscard]] WeightForm form_of(const RandomAccessFile& file);
 
 /// Throws Error naming the file unless it may be safetensors: it is a page of a web server, a
 /// pointer of Git LFS, a zip archive, a pickle, HDF5, or any other text.

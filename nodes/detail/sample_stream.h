@@ -72,6 +72,18 @@ constexpr auto sample_type() {
 template <class Made>
 using stream_sample_t = typename decltype(sample_type<Made>())::type;
 
+/// Whether the elements of a range are its own, and so may be moved from: then a constant range has
+/// constant ones. Those of a reference, a span or a view belong to somebody else, who may need them
+/// for another epoch.
+template <class Made>
+constexpr bool owns_elements() {
+  if constexpr (std::is_reference_v<Made> || !std::ranges::input_range<const Made>)
+    return false;
+  else
+    return !std::same_as<std::ranges::range_reference_t<const Made>,
+                         std::ranges::range_reference_t<Made>>;
+}
+
 /// A stream that has begun. In place, since iterators may refer to their range.
 template <class Made>
 class Begun {
@@ -90,10 +102,10 @@ class Begun {
       else
         ++*at_;
       if (*at_ == std::ranges::end(made_)) return std::nullopt;
-      if constexpr (std::is_reference_v<Made>)
-        return std::optional<stream_sample_t<Made>>(**at_);
-      else
+      if constexpr (owns_elements<Made>())
         return std::optional<stream_sample_t<Made>>(std::ranges::iter_move(*at_));
+      else
+        return std::optional<stream_sample_t<Made>>(**at_);
     } else {
       return made_();
     }
@@ -123,12 +135,14 @@ class SampleStream {
   /// Throws Error if the stream ends before the sample that it is to begin with.
   template <class Make>
   void open(Make& make, const StreamStart& start, const std::stop_token& stop) {
-    begun_ = std::make_unique<Begun<Made>>(make, start);
+    // A factory that goes there itself does so to the sample before, which shows whether the stream
+    // still reaches that far.
+    const bool skips = goes_there<Make> && start.begin > 0;
+    const std::uint64_t first = skips ? start.begin - 1 : 0;
+    begun_ = std::make_unique<Begun<Made>>(make, StreamStart{start.phase, start.pass, first});
     is_open_ = true;
-    if constexpr (!goes_there<Make>) {
-      for (std::uint64_t i = 0; i < start.begin && !stop.stop_requested(); ++i) {
-        if (!pull()) refuse_end(start, i);
-      }
+    for (std::uint64_t i = first; i < start.begin && !stop.stop_requested(); ++i) {
+      if (!pull()) refuse_end(start, skips ? std::nullopt : std::optional(i));
     }
   }
   void close() noexcept {

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 namespace millrace::detail {
 
@@ -17,8 +18,9 @@ struct StreamStart {
   std::uint64_t begin = 0;
 };
 
-/// Throws Error: the stream ends after so many samples, before where it was to begin.
-[[noreturn]] void refuse_end(const StreamStart& start, std::uint64_t samples);
+/// Throws Error: the stream ends before where it was to begin, after so many samples if they were
+/// counted.
+[[noreturn]] void refuse_end(const StreamStart& start, std::optional<std::uint64_t> samples);
 
 class StreamCursor {
  public:

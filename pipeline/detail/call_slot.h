@@ -1,6 +1,6 @@
 #pragma once
-// A call of a body that can be under way in a stage: what it is given, and what somebody who looks
-// on from outside may know of it.
+// A call of a body that can be under way in a stage: what it is given, and what other threads may
+// know of it.
 
 #include <millrace/pipeline/detail/counters.h>
 #include <millrace/pipeline/detail/spec.h>
@@ -24,7 +24,7 @@ struct CallView {
 };
 
 /// begin() and end() are for the thread that calls; the rest is for any thread. On a cache line of
-/// its own, since calls beside each other write theirs at each item.
+/// its own, since concurrent calls write theirs at each item.
 class alignas(64) CallSlot {
  public:
   CallSlot(std::stop_token stop, Context::Skip skip, std::unique_ptr<Body> made = nullptr)

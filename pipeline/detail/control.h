@@ -1,5 +1,5 @@
 #pragma once
-// The fate of a run, shared by its stages: the first error, the skips, the wish to stop.
+// The fate of a run, shared by its stages: the first error, the skips, a request to stop.
 
 #include <millrace/pipeline/stage.h>
 
@@ -15,7 +15,7 @@
 
 namespace millrace::detail {
 
-/// More was skipped than the policy allows: whoever catches it must not skip that too.
+/// More was skipped than the policy allows: code that catches it must not skip that too.
 class SkipLimitError : public Error {
  public:
   using Error::Error;

@@ -12,7 +12,7 @@ namespace millrace::detail {
 
 using Clock = std::chrono::steady_clock;
 
-/// Atomics are relaxed unless said: they are statistics, and the reader joins the run first.
+/// Atomics are relaxed by default: they are statistics, and the reader joins the run first.
 class StageCounters {
  public:
   /// An item has come to the stage (it may still wait for its turn).

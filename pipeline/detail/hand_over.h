@@ -37,7 +37,7 @@ class HandOver {
   void connect(HandsOver* stage, std::stop_token stop);
   enum class Pushed {
     refused,      ///< the loop was left: the message is as it was
-    taken,        ///< the loop is awake, or somebody is about to wake it
+    taken,        ///< the loop is awake, or about to be woken
     loop_sleeps,  ///< taken, and wake_loop() must follow, after more items if there are any
   };
   [[nodiscard]] Pushed push(Message& message);
@@ -64,7 +64,7 @@ class HandOver {
   std::stop_token stop_;
   std::exception_ptr error_;
   bool is_finished_ = false, is_left_ = false;
-  bool loop_sleeps_ = false;  // and nobody is about to wake it
+  bool loop_sleeps_ = false;  // and is not about to be woken
   std::atomic<bool> has_begun_{false};
 
   // Of the loop alone.

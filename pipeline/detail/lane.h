@@ -11,7 +11,7 @@
 namespace millrace::detail {
 
 /// A first-in-first-out queue of jobs and the threads that run them. The queue is bounded by
-/// whoever posts: each job holds a lease of some pool. Jobs must not throw. The destructor runs
+/// the caller: each job holds a lease of some pool. Jobs must not throw. The destructor runs
 /// what is queued.
 class Lane {
  public:

@@ -60,12 +60,12 @@ class Node {
   /// No input beyond `length` comes at `port`: an end of the data, passed on to later joins. Any
   /// thread.
   virtual void input_ends(int port, Length length);
-  /// Its only consumer needs no output beyond `length`: told to the sources in front, unless others
-  /// read on the way. Any thread.
+  /// Its only consumer needs no output beyond `length`: passed to the sources in front, unless
+  /// others read on the way. Any thread.
   void output_is_unread(Length length);
 
-  /// An item of this number does not go the whole way, and the run with it: told to the sources in
-  /// front. What a policy skips is not meant. Any thread.
+  /// An item of this number does not go the whole way, and the run with it: passed to the sources
+  /// in front. What a policy skips is not meant. Any thread.
   virtual void is_lost(std::uint64_t sequence) noexcept;
 
   /// Items that the node holds back. With nothing under way there are none, or the run has stalled.
@@ -76,7 +76,7 @@ class Node {
   [[nodiscard]] const std::vector<Node*>& inputs() const noexcept { return inputs_; }
   [[nodiscard]] virtual StageReport report() const;
 
-  /// For whoever looks on while it runs. Any thread.
+  /// For observers while it runs. Any thread.
   [[nodiscard]] const StageCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] virtual std::uint64_t movement() const { return counters_.movement(); }
   /// The call that has been under way for longest.

@@ -34,7 +34,7 @@ void check_options(const StageSpec& spec, const std::string& pipeline) {
   }
   if (spec.runs_once && spec.options.concurrency != 1) {
     throw UsageError(concat("stage '", name,
-                            "': its node cannot be copied, and calls beside each other have a copy "
+                            "': its node cannot be copied, and concurrent calls have a copy "
                             "each; its concurrency is 1"));
   }
   if (spec.begin && spec.begin->items > 0 && !spec.takes_position) {

@@ -17,7 +17,7 @@ void check_added(const std::vector<StageSpec>& stages, const std::string& pipeli
 
 /// Throws UsageError if a stage has run and cannot run again.
 void check_runs(const std::vector<StageSpec>& stages);
-/// Throws UsageError if a stage is a range that nobody loops over.
+/// Throws UsageError if a stage is a range that no loop reads.
 void check_loops(const std::vector<StageSpec>& stages, const std::string& pipeline);
 
 }  // namespace millrace::detail

@@ -1,5 +1,5 @@
 #pragma once
-// The thread that looks on a run and says when nothing moves any more.
+// The thread that watches a run and reports when nothing moves any more.
 
 #include <millrace/pipeline/detail/node.h>
 #include <millrace/pipeline/stall_watch.h>

@@ -1,5 +1,5 @@
 #pragma once
-// The record of who worked when, in memory of fixed size, written as Chrome's trace event JSON,
+// The record of what worked when, in memory of fixed size, written as Chrome's trace event JSON,
 // which ui.perfetto.dev and chrome://tracing open.
 
 #include <millrace/core/bytes.h>
@@ -29,8 +29,8 @@ class Trace {
     std::string name;
     std::string thread{};  // what its thread is called; empty: nothing
   };
-  /// One complete event ("ph":"X") an item and stage, times in microseconds since `origin`. Written
-  /// beside and renamed. Throws Error naming the file.
+  /// One complete event ("ph":"X") an item and stage, times in microseconds since `origin`. Has
+  /// its name once it is whole. Throws Error naming the file.
   void write(const std::filesystem::path& path, const std::string& process,
              const std::vector<Stage>& stages, Clock::time_point origin) const;
 

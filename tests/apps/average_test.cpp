@@ -164,5 +164,5 @@ TEST_CASE("an average that cannot be meant, or is another than the run's, is ref
     CHECK_THAT(outcome.err, Contains(why));
   };
   refused("with", "0.99", "started with --ema 0.9, not 0.99");
-  refused("without", "0.9", "begun without an average of its weights");
+  refused("without", "0.9", "started without an average of its weights");
 }

@@ -172,7 +172,8 @@ TEST_CASE("evaluate names the class that differs") {
   write_classes(scratch / "other", {"dark", "night"}, 1);
   check_refused({"evaluate", model, (scratch / "other").string()}, 1, "lacks the class 'light'");
   scratch.write("table.csv", "0.5,0\n0.25,1\n");
-  check_refused({"evaluate", model, (scratch / "table.csv").string()}, 1, "holds rows of 1");
+  check_refused({"evaluate", model, (scratch / "table.csv").string()}, 1,
+                "holds rows of 1 number, and the model takes images");
 }
 
 TEST_CASE("a data set to evaluate may lack images of a class, and says so") {

@@ -84,7 +84,7 @@ TEST_CASE("inspect data tells tables by their shape") {
   const Outcome outcome = run({"inspect", table});
   CHECK(outcome.status == 0);
   CHECK(holds(outcome.out, "3 rows; 2 classes"));
-  CHECK(holds(outcome.out, "all samples are 3, numbers"));
+  CHECK(holds(outcome.out, "all samples are rows of 3 numbers, in memory"));
 }
 
 TEST_CASE("inspect model tells layers, memory, preprocessing and classes of a trained model") {
@@ -137,4 +137,20 @@ TEST_CASE("inspect refuses bad requests in one line") {
   const std::string json = scratch.write("m.json", "{\"layers\": 3}").string();
   check_refused({"inspect", json}, 1, "m.json: ");
   check_refused({"inspect", "data", scratch.path().string()}, 1, "no class folders");
+}
+
+TEST_CASE("inspect model knows the networks of the zoo by name, and their parameters") {
+  const auto parameters = [](const char* name) {
+    const Outcome outcome =
+        run({"inspect", "model", name, "--input", "64x64x3", "--outputs", "1000"});
+    INFO(outcome.err);
+    CHECK(outcome.status == 0);
+    return outcome.out;
+  };
+  CHECK(holds(parameters("resnet18"), "layer1.0.conv1"));
+  CHECK(holds(parameters("mobilenet_v2:0.5"), "features.1.conv.0.0"));
+  CHECK(holds(parameters("squeezenet1_1:keras"), "features.3.expand3x3"));
+  check_refused({"inspect", "model", "mobilenet_v2:x", "--input", "64x64x3", "--outputs", "9"}, 2,
+                "after the name may stand keras, no-dropout, a width such as 0.5, not 'x'");
+  check_refused({"inspect", "model", "resnet18", "--outputs", "9"}, 2, "needs --input HxWxC");
 }

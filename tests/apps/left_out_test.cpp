@@ -43,8 +43,9 @@ const nlohmann::json kByReason = {{"hidden", 1},
 
 /// The summary, behind the name of the folder.
 const std::string kSummary =
-    "left out 5: 1 hidden (dark/.hidden.png); 2 no images by their ending (dark/Thumbs.db, "
-    "dark/notes.txt); 1 no image by its content (dark/README); 1 HEIC, which is not read, convert "
+    "left out 5: 1 hidden (dark/.hidden.png); 2 not images by their ending (dark/Thumbs.db, "
+    "dark/notes.txt); 1 not an image by its content (dark/README); 1 HEIC, which is not read, "
+    "convert "
     "with `heif-convert in.heic out.jpg` (dark/4.heic)";
 
 }  // namespace
@@ -155,12 +156,12 @@ TEST_CASE("inspect data with --full lists all that is left out") {
   const fs::path data = write_oddly_named(scratch);
   for (int i = 0; i < 9; ++i) scratch.write(concat("data/dark/", i, ".txt"), "x");
   const Outcome few = run({"inspect", "data", data.string()});
-  CHECK(holds(few.out, "9 no images by their ending (dark/0.txt, dark/1.txt, dark/2.txt, ...)"));
+  CHECK(holds(few.out, "9 not images by their ending (dark/0.txt, dark/1.txt, dark/2.txt, ...)"));
   CHECK(!holds(few.out, "dark/8.txt"));
   const Outcome all = run({"inspect", "data", data.string(), "--full"});
   CHECK(all.status == 0);
-  CHECK(holds(all.out, "\nleft out:\n  dark/0.txt: no image by its ending\n"));
-  CHECK(holds(all.out, "\n  dark/8.txt: no image by its ending\n"));
+  CHECK(holds(all.out, "\nleft out:\n  dark/0.txt: not an image by its ending\n"));
+  CHECK(holds(all.out, "\n  dark/8.txt: not an image by its ending\n"));
 }
 
 TEST_CASE("predict counts what it leaves out of folders, on standard error and in JSON") {

@@ -122,7 +122,8 @@ void check_alike(const nlohmann::json& value, const nlohmann::json& expected, do
     const auto number = expected.get<double>();
     CHECK(std::abs(value.get<double>() - number) <= tolerance * std::max(1.0, std::abs(number)));
   } else if (expected.is_structured()) {
-    REQUIRE(value.size() == expected.size());
+    const bool has_index = value.contains("index") && !expected.contains("index");  // told since
+    REQUIRE(value.size() - (has_index ? 1 : 0) == expected.size());
     for (const auto& [key, member] : expected.items()) {
       INFO(key);
       check_alike(expected.is_array() ? value.at(std::stoul(key)) : value.at(key), member,

@@ -53,6 +53,8 @@ TEST_CASE("predict gives path, class and the probability that arithmetic gives")
   CHECK(lines[0]["path"] == dark);
   REQUIRE(lines[0]["classes"].size() == 2);
   CHECK(lines[0]["classes"][0]["class"] == "dark");
+  CHECK(lines[0]["classes"][0]["index"] == 0);
+  CHECK(lines[0]["classes"][1]["index"] == 1);
   // Float32 arithmetic in the engine.
   CHECK(lines[0]["classes"][0]["probability"].get<double>() ==
         Approx(1 - light_of(60)).epsilon(1e-5));

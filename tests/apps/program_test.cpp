@@ -1,4 +1,4 @@
-// The program as a whole: help, versions, and requests that it cannot mean.
+// The program as a whole: help, versions, and requests that make no sense.
 
 #include "apps/run_program.h"
 #include "catch.h"
@@ -31,6 +31,23 @@ TEST_CASE("no command, an unknown one and an unknown option are bad usage and on
   check_one_line(run({"trian"}), 2, "'trian'");
   for (const char* command : {"train", "evaluate", "predict", "inspect", "bench", "convert"}) {
     check_one_line(run({command, "--bathc", "1"}), 2, "--bathc");
+  }
+}
+
+TEST_CASE("help fits a line of 100 characters, and no line ends in a blank") {
+  using Words = std::vector<std::string>;
+  for (Words words :
+       {Words{}, Words{"train"}, Words{"evaluate"}, Words{"predict"}, Words{"inspect"},
+        Words{"convert"}, Words{"prune"}, Words{"bench"}, Words{"bench", "compute"},
+        Words{"bench", "train"}, Words{"bench", "augment"}, Words{"bench", "runtime"}}) {
+    words.emplace_back("--help");
+    const Outcome outcome = run(words);
+    CHECK(outcome.status == 0);
+    for (const std::string& line : Outcome::lines(outcome.out)) {
+      INFO(words.front() << ": " << line);
+      CHECK(line.size() <= 100);
+      CHECK((line.empty() || line.back() != ' '));
+    }
   }
 }
 

@@ -5,6 +5,7 @@
 #include "training/vgg16_rule.h"
 
 #include <millrace/nn/layers/dropout.h>
+#include <millrace/nn/zoo/zoo.h>
 #include <millrace/training/saved_model.h>
 
 #include <algorithm>
@@ -52,6 +53,18 @@ std::string table_of(int count) {
 
 std::function<Arguments(const Scratch&)> with(Arguments options) {
   return [options](const Scratch&) { return options; };
+}
+
+/// Weights of EfficientNet-Lite0 for ImageNet's classes, all zero but the scales of its norms.
+fs::path write_lite0(const fs::path& path) {
+  const nn::Model model = nn::zoo_model("efficientnet_lite0", {64, 64, 3}, 1000);
+  std::vector<float> values(static_cast<std::size_t>(nn::arena_elements(nn::parameters(model))));
+  for (const nn::Parameter& p : nn::parameters(model)) {
+    const bool is_one = p.role == nn::Role::gamma || p.role == nn::Role::running_variance;
+    std::fill_n(values.begin() + p.offset, p.shape.elements(), is_one ? 1.0F : 0.0F);
+  }
+  save_model(path, model, values);
+  return path;
 }
 
 std::string photographs(const Scratch& scratch) {
@@ -107,6 +120,22 @@ const std::map<std::string, Shortened>& shortened() {
             [](const nn::Model& model) {
               CHECK(model.input == Shape{28, 28, 1});
               CHECK(model.layers[7].kind.is<nn::Dropout>());
+            }}},
+      {"transfer.ini",
+       {.data = photographs,
+        .options =
+            [](const Scratch& s) {
+              return Arguments{"--weights", write_lite0(s / "lite0.safetensors").string(),
+                               "--epochs",  "1",
+                               "--batch",   "4",
+                               "--size",    "64"};
+            },
+        .samples = {"8"},
+        .check =
+            [](const nn::Model& model) {
+              CHECK(model.input == Shape{64, 64, 3});
+              CHECK(!model.layers.front().trainable);
+              CHECK(model.layers.back().trainable);
             }}},
       {"vgg16-transfer.ini",
        {.data = photographs,

@@ -183,7 +183,7 @@ TEST_CASE("a recipe cannot say which run is gone on with") {
   const Outcome outcome =
       train(data, scratch / "other", quick_steps(2, {"--recipe", recipe.string()}));
   CHECK(outcome.status == 2);
-  CHECK_THAT(outcome.err, Contains("line 1: 'resume' is of the command line alone"));
+  CHECK_THAT(outcome.err, Contains("line 1: 'resume' is for the command line only"));
   CHECK(read_file(scratch / "run/config.ini") == config);
   const Outcome useless =
       run({"train", "--resume", (scratch / "run").string(), "--show-augmented", "4"});

@@ -19,6 +19,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -156,6 +157,24 @@ void collect(pid_t child, int out, int err, const RunOptions& options, Outcome& 
   }
 }
 
+/// Throws Error if the text has a one with the word for several, as in "1 samples".
+void check_plurals(const std::string& text) {
+  constexpr std::array kWords = {"batches", "classes", "columns", "epochs",  "features", "files",
+                                 "figures", "images",  "numbers", "outputs", "rows",     "samples",
+                                 "shards",  "steps",   "targets", "times"};
+  for (std::size_t at = text.find("1 "); at != std::string::npos; at = text.find("1 ", at + 1)) {
+    const bool is_one = at == 0 || std::strchr(" \t\n(", text[at - 1]) != nullptr;
+    for (const std::string_view word : kWords) {
+      const std::size_t end = at + 2 + word.size();
+      const bool is_word =  // "1 images/s" is a speed
+          end >= text.size() || std::strchr(" \t\r\n.,:;)'", text[end]) != nullptr;
+      if (is_one && is_word && text.compare(at + 2, word.size(), word) == 0) {
+        throw Error(concat("the program printed '1 ", word, "' in: ", text));
+      }
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> Outcome::lines(const std::string& text) {
@@ -204,6 +223,8 @@ Outcome run(const std::vector<std::string>& arguments, const RunOptions& options
   outcome.peak_kib = usage.ru_maxrss;  // KiB on Linux
   outcome.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   if (outcome.status == kNotStarted) throw Error("cannot start " MILLRACE_PROGRAM);
+  check_plurals(outcome.out);
+  check_plurals(outcome.err);
   return outcome;
 }
 

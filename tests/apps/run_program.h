@@ -60,7 +60,7 @@ struct Outcome {
   [[nodiscard]] static std::vector<std::string> lines(const std::string& text);
 };
 
-/// Throws Error if the program cannot be started or does not end in time.
+/// Throws Error if the program cannot be started, ends too late or prints words as in "1 samples".
 [[nodiscard]] Outcome run(const std::vector<std::string>& arguments,
                           const RunOptions& options = {});
 

@@ -108,7 +108,7 @@ TEST_CASE("columns of a table are not scaled, whatever describes the model") {
   for (const char* family : {"rescale", "tf", "torch", "caffe"}) {
     const Outcome outcome = train(data, scratch / "none", {"--preprocessing", family});
     CHECK(outcome.status == 2);
-    CHECK_THAT(outcome.err, Contains("--preprocessing is of images, the data are rows of 2"));
+    CHECK_THAT(outcome.err, Contains("--preprocessing is for images, and the data are rows of 2"));
   }
 }
 
@@ -236,11 +236,11 @@ TEST_CASE("options of tables are checked, and are for tables alone") {
                 "inspect: --header must be yes or no, not 'maybe'");
   check_refused({"train", table, "--separator", "##"}, 2,
                 "train: --separator must be , ; | : or tab, not '##'");
-  check_refused({"train", images, "--header", "no"}, 2, "--header is of tables, and");
-  check_refused({"inspect", "data", images, "--separator", ";"}, 2, "--separator is of tables");
-  check_refused({"evaluate", photo, images, "--label-column", "2"}, 2, "--label-column is of");
-  check_refused({"predict", photo, images, "--label-column", "2"}, 2, "--label-column is of");
-  check_refused({"inspect", "model", photo, "--label-column", "2"}, 2, "--label-column is of");
+  check_refused({"train", images, "--header", "no"}, 2, "--header is for tables, and");
+  check_refused({"inspect", "data", images, "--separator", ";"}, 2, "--separator is for tables");
+  check_refused({"evaluate", photo, images, "--label-column", "2"}, 2, "--label-column is for");
+  check_refused({"predict", photo, images, "--label-column", "2"}, 2, "--label-column is for");
+  check_refused({"inspect", "model", photo, "--label-column", "2"}, 2, "--label-column is for");
   check_refused({"train", table, "--label-column", "4"}, 1,
                 "t.csv:1: has no column 4 for --label-column; it has 3 columns");
   check_refused({"inspect", "data", table, "--label-column", "Y"}, 1,

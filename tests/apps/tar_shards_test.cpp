@@ -1,5 +1,6 @@
 // Tar shards as DATA of every command.
 
+#include "apps/known_model.h"
 #include "apps/train_run.h"
 
 #include <millrace/io/convert_tar.h>
@@ -157,6 +158,77 @@ TEST_CASE("what is trained on shards is measured, predicted and looked at on sha
   CHECK(bench.status == 0);
 }
 
+TEST_CASE("predict takes each shard once and leaves out none that it has read") {
+  const Packed packed;
+  const Scratch& scratch = packed.scratch;
+  const std::string run_dir = (scratch / "run").string(), shards = packed.shards.string();
+  trained(packed.shards, run_dir, quick_steps(1));
+  fs::copy_file(packed.shards / "shard-000000.tar", packed.shards / "shard-000000.tgz");
+  fs::create_symlink("shard-000001.tar", packed.shards / "shard-9.tar");
+  for (const std::string& path :
+       {shards, shards + "/shard-*", shards + "/{shard-*,shard-000002}.tar"}) {
+    const Outcome outcome = run({"predict", run_dir, path});
+    INFO(path << '\n' << outcome.err);
+    CHECK(outcome.status == 0);
+    CHECK(Outcome::lines(outcome.out).size() == 75);
+    REQUIRE(Outcome::lines(outcome.err).size() == 1);
+    CHECK_THAT(outcome.err, Contains("with the file") && !Contains("by its ending") &&
+                                !Contains("shard-000000.tar"));
+  }
+  CHECK_THAT(run({"evaluate", run_dir, shards}).out, Contains("samples   75"));
+  const auto json =
+      nlohmann::json::parse(Outcome::lines(run({"predict", run_dir, shards, "--json"}).out).back());
+  CHECK(json == nlohmann::json{{"left_out", 2}, {"left_out_by_reason", {{"shard_again", 2}}}});
+}
+
+TEST_CASE("inspect fails for the shards that training would fail for, and says each once") {
+  const Packed packed;
+  const std::string shards = packed.shards.string();
+  const auto inspected = [](const std::string& path, const std::string& shard) {
+    const Outcome outcome = run({"inspect", "data", path});
+    INFO(outcome.out << outcome.err);
+    CHECK(outcome.status == 1);
+    CHECK_THAT(outcome.out,
+               Contains("cannot be read:\n  ") && Contains(shard + ": cannot be read: "));
+    CHECK_THAT(outcome.err, Contains("1 file or folder cannot be read") && !Contains(shard));
+    const Outcome as_json = run({"inspect", "data", path, "--json"});
+    CHECK(as_json.status == 1);
+    const auto json = nlohmann::json::parse(as_json.out);
+    CHECK(json["left_out_by_reason"]["cannot_be_read"] == 1);
+    REQUIRE(json["cannot_be_read"].size() == 1);
+    CHECK_THAT(json["cannot_be_read"][0].get<std::string>(), Contains(shard));
+  };
+  inspected(shards + "/shard-{000000..000005}.tar", "shard-000005.tar");
+  fs::resize_file(packed.shards / "shard-000003.tar", 3000);
+  inspected(shards, "shard-000003.tar");
+}
+
+TEST_CASE("a pattern without quotes is told from too many arguments") {
+  const Packed packed;
+  const std::string shards = packed.shards.string();
+  const Outcome outcome =
+      run({"train", shards + "/shard-000000.tar", shards + "/shard-000001.tar"});
+  CHECK(outcome.status == 2);
+  CHECK_THAT(outcome.err, Contains("too many arguments; put a pattern in quotes"));
+}
+
+TEST_CASE("shards of parts by a word within their names are trained and validated on") {
+  const Packed packed(true, 40);
+  const Scratch& scratch = packed.scratch;
+  const std::vector<std::string> names = {"a-train-0", "b-train-0", "a-val-0", "b-val-0"};
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    scratch.write(concat("parts/", names[i], ".tar"),
+                  text_of(packed.shards / concat("shard-00000", i, ".tar")));
+  }
+  const Outcome outcome = trained(scratch / "parts", scratch / "run", quick_steps(1));
+  CHECK_THAT(outcome.out, Contains("validation  32 images of the validation part of DATA"));
+  const Outcome all = trained(scratch / "parts/*.tar", scratch / "all", quick_steps(1));
+  CHECK_THAT(all.out, Contains("note: ") && Contains("shards of several parts, such as "));
+  check_refused(
+      {"evaluate", (scratch / "run").string(), (scratch / "parts").string(), "--part", "test"}, 1,
+      "has no test part; expected test-*.tar beside train-*.tar");
+}
+
 TEST_CASE("a damaged shard ends training, or is left out as bad images are") {
   const Packed packed(true, 40);
   const Scratch& scratch = packed.scratch;
@@ -205,6 +277,10 @@ TEST_CASE("the program packs class folders, says how much, and leaves nothing wh
   CHECK(packed.status == 0);
   CHECK_THAT(packed.out, Contains("out: 50 images in 4 shards"));
   trained(scratch / "out", scratch / "run", quick_steps(1));
+  scratch.write("data/train/dark/notes.txt", "");
+  const Outcome noted = run({"convert", "tar", data, out + "-noted"});
+  CHECK(noted.status == 0);
+  CHECK_THAT(noted.out, Contains("note: ") && Contains("dark/notes.txt"));
   const Outcome twice = run({"convert", "tar", data, out});
   CHECK(twice.status == 1);
   CHECK_THAT(twice.err, Contains("holds something already"));
@@ -213,7 +289,8 @@ TEST_CASE("the program packs class folders, says how much, and leaves nothing wh
     CHECK(outcome.status == 2);
     CHECK_THAT(outcome.err, Contains(why));
   };
-  refused({"tar", data, out + "2", "--shard-size", "0"}, "--shard-size");
+  refused({"tar", data, out + "2", "--shard-size", "0"}, "--shard-size must be 1 or more");
+  refused({"tar", data, out + "2", "--shard-size", "8KiB"}, "--shard-size must be 10 KiB or more");
   refused({"tar", data, out + "2", "--shard-size", "many"}, "a number of samples or a size");
   refused({"tar", data, out + "2", "--class-names", "a,b"}, "--class-names");
   refused({"idx", data, out + "2", "--shard-size", "5"}, "--shard-size");

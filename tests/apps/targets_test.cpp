@@ -14,15 +14,19 @@ using Catch::Contains;
 
 namespace {
 
-/// Rows of "a,b,sum,more,less": numbers, and two labels. The cells of every fifth row are empty in
-/// two of the targets.
-std::string rows(int count) {
+/// Rows of "a,b,sum,more,less": numbers, and two labels. Every fifth row has no value in column
+/// `gaps`.
+std::string rows(int count, std::string_view gaps) {
   std::string text = "a,b,sum,more,less\n";
   for (int i = 0; i < count; ++i) {
     const int a = i * 7 % 10, b = i * 3 % 8;
-    const bool is_known = i % 5 != 4;
-    text += concat(a, ',', b, ',', is_known ? std::to_string(a + b) : "", ',', a > b ? 1 : 0, ',',
-                   is_known ? (a < b ? "1" : "0") : "NA", '\n');
+    const bool has_gap = i % 5 == 4;
+    text += concat(a, ',', b, ',', has_gap && gaps == "sum" ? "" : std::to_string(a + b), ',',
+                   a > b ? 1 : 0, ',',
+                   has_gap && gaps == "less" ? "NA"
+                   : a < b                   ? "1"
+                                             : "0",
+                   '\n');
   }
   return text;
 }
@@ -49,12 +53,13 @@ fs::path save_sums(const fs::path& path) {
 
 TEST_CASE("train with --targets tells of errors and not of accuracy") {
   const Scratch scratch;
-  const auto data = scratch.write("t.csv", rows(80));
+  const auto data = scratch.write("t.csv", rows(80, "sum"));
   const Outcome outcome = trained(data, scratch / "run",
                                   with(kSteps, {"--targets", "sum,more", "--monitor", "val_r2"}));
   CHECK_THAT(outcome.out, Contains("80 rows with 2 targets: sum, more"));
   CHECK_THAT(outcome.out, Contains("16 of them (20 %, chosen by seed 1)"));
   CHECK_THAT(outcome.out, Contains("metrics     mae, r2 (watched by --monitor)"));
+  CHECK_THAT(outcome.out, Contains("\nloss        mean_squared_error\n"));
   CHECK_THAT(outcome.out, Contains("val_mae ") && Contains("val_r2 ") && !Contains("accuracy"));
   for (const Row& row : metrics(scratch / "run")) {
     CHECK(row.at("accuracy").empty());
@@ -69,7 +74,7 @@ TEST_CASE("train with --targets tells of errors and not of accuracy") {
 
 TEST_CASE("train with --targets of zeros and ones learns several labels") {
   const Scratch scratch;
-  const auto data = scratch.write("t.csv", rows(200));
+  const auto data = scratch.write("t.csv", rows(200, "less"));
   const Outcome outcome =
       trained(data, scratch / "run",
               {"--targets", "more,less", "--model", "mlp:16", "--epochs", "40", "--batch", "16",
@@ -109,7 +114,8 @@ TEST_CASE("evaluate measures each target by its name, over the rows in which it 
 
   const Outcome text = run({"evaluate", model, data});
   CHECK(text.status == 0);
-  CHECK_THAT(text.out, Contains("(mean squared error)") && !Contains("accuracy"));
+  CHECK_THAT(text.out, Contains("(mean squared error); 1 unknown value adds 0 to it\n") &&
+                           !Contains("accuracy"));
   CHECK_THAT(text.out, Contains("target") && Contains("known") && Contains("mean "));
   const auto other = scratch.write("o.csv", "a,b,P,Q\n2,1,4,0.5\n").string();
   CHECK(json_of(run({"evaluate", model, other, "--targets", "P,Q", "--json"}))["loss"] == 0);
@@ -135,7 +141,7 @@ TEST_CASE("predict prints the outputs by the names of the targets") {
   // Targets that stand in the table are not looked at.
   const std::string full = scratch.write("f.csv", "a,b,p,q\n2,1,?,x\n").string();
   CHECK(run({"predict", model, full}).out == full + " #0\tp\t4\tq\t0.5\n");
-  check_refused({"predict", model, file, "--top", "2"}, 2, "--top is of classes, and");
+  check_refused({"predict", model, file, "--top", "2"}, 2, "--top is for classes, and");
 }
 
 TEST_CASE("inspect tells width, range and unknown share of targets") {
@@ -163,7 +169,7 @@ TEST_CASE("inspect tells width, range and unknown share of targets") {
 TEST_CASE("what has no targets is refused where --targets is said, and a model that has some too") {
   const Scratch scratch;
   const auto model = save_sums(scratch / "m.safetensors").string();
-  const auto data = scratch.write("t.csv", rows(20));
+  const auto data = scratch.write("t.csv", rows(20, "sum"));
   check_refused(
       {"train", data.string(), "--targets", "cost", "--run-dir", (scratch / "r").string()}, 1,
       "has no column 'cost' for --targets");
@@ -174,17 +180,39 @@ TEST_CASE("what has no targets is refused where --targets is said, and a model t
   check_refused({"train", classes, "--model", model, "--run-dir", (scratch / "r").string()}, 2,
                 "the model gives targets, p, q, and the data have classes");
   check_refused(
+      {"train", data.string(), "--targets", "sum", "--model", model, "--run-dir",
+       (scratch / "r").string()},
+      2,
+      "the model's input is 2, the samples are 4; give it a table with as many columns of "
+      "features");
+  check_refused(
       {"train", "generated:100x4x4x1:2", "--targets", "a", "--run-dir", (scratch / "r").string()},
-      2, "--targets is of tables");
+      2, "--targets is for tables");
   const auto difference = save_difference(scratch / "d.safetensors", {.columns = {"a", "b"}});
   check_refused({"evaluate", difference.string(), data.string(), "--targets", "sum"}, 1,
                 "gives classes");
   CHECK_FALSE(fs::exists(scratch / "r"));
 }
 
+TEST_CASE("the steps of a model with targets are timed like others") {
+  const Scratch scratch;
+  const auto model = save_sums(scratch / "m.safetensors").string();
+  const auto result = json_of(run({"bench", "compute", model, "--batch", "4", "--steps", "2",
+                                   "--repeats", "1", "--warmup", "0", "--json", "-"}));
+  CHECK(result["devices"][0]["batches"][0]["train_ms"]["median"] > 0);
+  const Outcome beside = run({"inspect", model, "--against", model, "--batch", "4"});
+  INFO(beside.err);
+  CHECK(beside.status == 0);
+  CHECK_THAT(beside.out, Contains("training step ms at batch 4"));
+  const auto data = scratch.write("t.csv", rows(40, "sum")).string();
+  const auto trained = json_of(run({"bench", "train", data, "--targets", "sum,less", "--model",
+                                    "mlp:4", "--batch", "8", "--repeats", "1", "--json", "-"}));
+  CHECK(trained["devices"][0]["batches"][0]["steps"] == 5);
+}
+
 TEST_CASE("a run with unknown targets goes on to the bits of the run that did not stop") {
   const Scratch scratch;
-  const auto data = scratch.write("t.csv", rows(60));
+  const auto data = scratch.write("t.csv", rows(60, "sum"));
   const Arguments more{"--targets", "sum,less", "--model", "mlp:8", "--batch", "8"};
   (void)trained(data, scratch / "whole", with(more, {"--epochs", "4"}));
   (void)trained(data, scratch / "run", with(more, {"--epochs", "2"}));
@@ -193,5 +221,5 @@ TEST_CASE("a run with unknown targets goes on to the bits of the run that did no
   CHECK(on.status == 0);
   CHECK(figures(scratch / "run") == figures(scratch / "whole"));
   check_refused({"train", "--resume", (scratch / "run").string(), "--targets", "sum,more"}, 1,
-                "the run was begun with --targets sum,less");
+                "the run was started with --targets sum,less");
 }

@@ -209,13 +209,13 @@ TEST_CASE("preprocessing and labels that make no sense are refused in one line e
       {images, {"--featurewise-center", "--mean", "1"}, 2, "would be replaced"},
       {images, {"--class-mode", "binary"}, 2, "is for two classes; the data have 3"},
       {images, {"--class-mode", "none"}, 2, "gives nothing to learn from"},
-      {images, {"--class-mode", "input", "--metrics", "auc"}, 2, "--metrics are of classes"},
+      {images, {"--class-mode", "input", "--metrics", "auc"}, 2, "--metrics are for classes"},
       {images, {"--class-mode", "many"}, 2, "unknown class mode 'many'"},
       {images, {"--class-mode", "input", "--samplewise-std"}, 2, "compares outputs with pixels"},
       {images, {"--class-weight", "owls=2"}, 2, "unknown class 'owls'; classes: cats, dogs"},
       {images, {"--show-augmented", "5000"}, 2, "--show-augmented must be in 0 to 1024"},
-      {table, {"--zca"}, 2, "--zca is of images, the data are rows of 2 numbers"},
-      {table, {"--samplewise-std"}, 2, "--samplewise-std is of images"},
+      {table, {"--zca"}, 2, "--zca is for images, and the data are rows of 2 numbers"},
+      {table, {"--samplewise-std"}, 2, "--samplewise-std is for images"},
       {table, {"--show-augmented", "4"}, 2, "samples of 2 are not images"},
   };
   for (const Case& c : cases) {

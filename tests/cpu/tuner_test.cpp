@@ -80,14 +80,14 @@ std::size_t count_of_ways(const json& content) {
 /// choice decides which ways the next operation has; one without a made-up time would be measured,
 /// and chosen by chance.
 json all_met(const fs::path& file, const cpu::EngineOptions& options,
-             const std::vector<double>& factors) {
-  (void)cpu::make_engine(options)->compile(convnet(), kFour);
+             const std::vector<double>& factors, const nn::CompileOptions& compiled = kFour) {
+  (void)cpu::make_engine(options)->compile(convnet(), compiled);
   json content = read_json(file);
   for (std::size_t before = 0; before != count_of_ways(content);) {
     before = count_of_ways(content);
     for (const double factor : factors) {
       write_text(file, rated(content, factor));
-      (void)cpu::make_engine(options)->compile(convnet(), kFour);
+      (void)cpu::make_engine(options)->compile(convnet(), compiled);
       content = read_json(file);
     }
   }
@@ -233,4 +233,55 @@ TEST_CASE("An algorithm whose scratch does not fit the memory is no candidate") 
   CHECK(nn::total(limited->memory()) <= options.memory_limit);
   options.memory_limit = nn::total(free->memory());
   CHECK(winograds(*cpu::make_engine(options)->compile(model, kFour)) == winograds(*free));
+}
+
+TEST_CASE("For a few steps nothing is timed, and without kept times all of a model is direct") {
+  const test::Scratch scratch;
+  const fs::path file = scratch / "timings.json";
+  ModelBuilder builder("m", {15, 12, 3});
+  builder.conv(32).relu().conv(40, 3, nn::Padding::same).relu().conv(48, 3, nn::Padding::same);
+  const nn::Model model = builder.relu().flatten().dense(4).softmax().build();
+  int timed = 0;
+  cpu::EngineOptions options = fastest(file);
+  options.on_timing = [&timed](std::uint64_t) { ++timed; };
+  const auto compiled = [&](std::optional<std::uint64_t> steps) {
+    return cpu::make_engine(options)->compile(
+        model, {.batch = 4, .other_batches = {3}, .training = false, .steps = steps});
+  };
+  const auto direct =
+      implementations(*cpu::make_engine({.threads = 1})
+                           ->compile(model, {.batch = 4, .other_batches = {3}, .training = false}));
+  CHECK(implementations(*compiled(1)) == direct);
+  CHECK(implementations(*compiled(15)) == direct);
+  CHECK(timed == 0);
+  CHECK_FALSE(fs::exists(file));
+
+  // Many steps are worth it, and later a few use what was found.
+  const auto many = implementations(*compiled(16));
+  CHECK(timed >= 1);
+  timed = 0;
+  CHECK(implementations(*compiled(1)) == many);
+  CHECK(implementations(*compiled(std::nullopt)) == many);
+  CHECK(timed == 0);
+
+  // Where one operation is not known, none is taken by the times of others.
+  json content = json::parse(rated(read_json(file), 0.5));
+  for (json& operations : content["timings"]) {
+    if (operations.size() < 2) return no_choice();
+    operations.erase(operations.begin());
+  }
+  write_text(file, content.dump());
+  CHECK(implementations(*compiled(1)) == direct);
+  CHECK(timed == 0);
+}
+
+TEST_CASE("Kept times decide for a few steps as they do for many") {
+  const test::Scratch scratch;
+  const fs::path file = scratch / "timings.json";
+  const cpu::EngineOptions options = fastest(file);
+  if (!test::has_winograd(options)) return no_choice();
+  nn::CompileOptions compiled{.batch = 4, .training = false};
+  write_text(file, rated(all_met(file, options, {0.5}, compiled), 0.5));
+  compiled.steps = 1;
+  CHECK(winograds(*cpu::make_engine(options)->compile(convnet(), compiled)) >= 1);
 }

@@ -91,6 +91,11 @@ TEST_CASE("tar shards of the fuzzer's corpus and of the other tests are read or 
   CHECK(run_folder(fuzz_tar, fs::path(MILLRACE_TEST_DATA "/io/tar")) > 8);
 }
 
+TEST_CASE("files of torch.save of the fuzzer's corpus and of the other tests are read or refused") {
+  CHECK(run(fuzz_torch, "torch") > 1);
+  CHECK(run_folder(fuzz_torch, fs::path(MILLRACE_TEST_DATA "/io/weights")) > 8);
+}
+
 TEST_CASE("recipes of the fuzzer's corpus are read or refused") {
   CHECK(run(fuzz_recipe, "recipe") > 1);
 }

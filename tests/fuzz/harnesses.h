@@ -26,6 +26,7 @@ void fuzz_orientation(Input input);
 void fuzz_recipe(Input input);
 void fuzz_safetensors(Input input);
 void fuzz_tar(Input input);
+void fuzz_torch(Input input);
 
 /// A file that lies in memory, for what reads by a path.
 class MemoryFile {

@@ -7,9 +7,11 @@ Pinned: Pillow 12.1.1, numpy 2.4.6.
 """
 import argparse
 import gzip
+import io
 import json
 import pathlib
 import struct
+import zipfile
 import zlib
 
 import numpy
@@ -93,6 +95,36 @@ def checkpoints():
         yield f"{name}.safetensors", whole + struct.pack("<I", zlib.crc32(whole))
 
 
+def torch_files():
+    """As torch.save writes a dict of two tensors that share a storage; the second one is turned."""
+    def text(value):
+        return b"X" + struct.pack("<I", len(value)) + value
+
+    def tensor(offset, sizes, strides):
+        storage = b"(" + text(b"storage") + b"ctorch\nFloatStorage\n" + text(b"0") + text(b"cpu") + b"K\x06tQ"
+        numbers = [b"(" + b"".join(struct.pack("BB", 75, value) for value in values) + b"t" for values in (sizes, strides)]
+        return (b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + struct.pack("BB", 75, offset) + b"".join(numbers)
+                + b"\x89ccollections\nOrderedDict\n)RtR")
+    floats = struct.pack("<6f", 1, 2, 3, 4, 5, 6)
+    pickle = b"\x80\x02}q\x00(" + text(b"a") + tensor(1, [4], [1]) + text(b"b") + tensor(0, [3, 2], [1, 3]) + b"u."
+    magic = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
+    system = b"\x80\x02}(" + text(b"little_endian") + b"\x88u."
+    yield "legacy.pth", (magic + b"\x80\x02M\xe9\x03." + system + pickle + b"\x80\x02](" + text(b"0") + b"e."
+                         + struct.pack("<Q", 6) + floats)
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as members:
+        for name, content in (("a/data.pkl", pickle), ("a/byteorder", b"little"), ("a/data/0", floats)):
+            members.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
+    whole = bytearray(archive.getvalue())
+    yield "checked.pth", bytes(whole)
+    for place, at in ((b"PK\x01\x02", 16), (b"PK\x03\x04", 14)):  # no chance gets a checksum right: 0 is not checked
+        begin = whole.find(place)
+        while begin >= 0:
+            whole[begin + at:begin + at + 4] = bytes(4)
+            begin = whole.find(place, begin + 1)
+    yield "unchecked.pth", bytes(whole)
+
+
 def hdf5_lists():
     def text(value):
         return struct.pack("<Q", len(value)) + value
@@ -152,7 +184,8 @@ def main():
         write(f"decode/{name}", content)
     (arguments.folder / "orientation").mkdir(exist_ok=True)
     oriented(arguments.folder / "orientation")
-    for kind, files in (("safetensors", weights()), ("checkpoint", checkpoints()), ("hdf5", hdf5_lists())):
+    for kind, files in (("safetensors", weights()), ("checkpoint", checkpoints()), ("hdf5", hdf5_lists()),
+                        ("torch", torch_files())):
         for name, content in files:
             write(f"{kind}/{name}", content)
     for name, content in tables():

@@ -99,7 +99,7 @@ TEST_CASE("The summary of activity as text names the longest kernels first") {
                                          made(Kind::kernel, "conv", 1, 10, 40)};
   const std::string text = to_text(summarize(activities, at(0), at(100)));
   CHECK_THAT(text, Contains("GPU busy 50 % of 0.1 s, idle 0.05 s"));
-  CHECK_THAT(text, Contains("copied 3 MiB to it and 0 B from it in 0.02 s, 50 % beside compute"));
+  CHECK_THAT(text, Contains("copied 3 MiB to it and 0 B from it in 0.02 s, 50 % during compute"));
   CHECK(text.find("conv") < text.find("relu"));
   CHECK_THAT(text, Contains("75 %") && Contains("30.000 ms"));
 }

@@ -30,8 +30,9 @@ struct Case {
   nn::CompileOptions options;
 };
 
-/// The article's net and the convnet of the zoo; smaller where the device is plain loops. By SGD:
-/// Adam's first steps go by the sign of a gradient, be it no more than a rounding of fp16.
+/// The net of fashion-mnist.ini and the convnet of the zoo; smaller where the device is plain
+/// loops. By SGD: Adam's first steps go by the sign of a gradient, be it no more than a rounding of
+/// fp16.
 std::vector<Case> cases() {
   const bool is_gpu = gpu::test::is_gpu();
   const std::int64_t size = is_gpu ? 150 : 24;

@@ -43,10 +43,11 @@ TEST_CASE("files that are no images are left out and counted by reason") {
   const std::string root = scratch.path().string();
   CHECK(set.notes() ==
         std::vector<std::string>{
-            root + ": left out 9: 4 hidden (.hidden, a/.2.jpg, a/.jpg, ...); 2 no images by their "
-                   "ending (a/notes.txt, readme.md); 1 no image by its content (a/xjpg); 1 HEIC, "
-                   "which is not read (a/4.HEIC); 1 image beside the class folders, so without a "
-                   "class (5.png)"});
+            root +
+            ": left out 9: 4 hidden (.hidden, a/.2.jpg, a/.jpg, ...); 2 not images by their "
+            "ending (a/notes.txt, readme.md); 1 not an image by its content (a/xjpg); 1 HEIC, "
+            "which is not read (a/4.HEIC); 1 image beside the class folders, so without a "
+            "class (5.png)"});
   CHECK(set.left_out().total() == 9);
   CHECK(set.left_out().lines().size() == 8);
   const ClassFolder full(scratch.path(), {}, {.names_left_out = LeftOut::kAllNames});

@@ -99,7 +99,8 @@ TEST_CASE("numbers are matched as numbers where both sides have nothing else") {
 TEST_CASE("numbers on one side and names on the other are refused until the numbers have names") {
   const Scratch scratch;
   const auto numbers = table(scratch, {1, 0, 2});
-  const std::string advice = "; say what the numbers 0, 1, ... are called: --class-names A,B,...";
+  const std::string advice =
+      "; say in train or evaluate what the numbers 0, 1, ... are called: --class-names A,B,...";
   CHECK(refusal(numbers, {"cats", "dogs", "owls", "rats"}) ==
         "DATA: its classes are the numbers 0, 1, 2, those of the model are cats, dogs, owls, ..." +
             advice);

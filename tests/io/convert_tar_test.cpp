@@ -90,11 +90,32 @@ TEST_CASE("without shuffling shards are to the byte what Python's tarfile writes
 TEST_CASE("a shard ends before the sample that would make it too large") {
   const Scratch scratch;
   write_folders(scratch, "data", 10);
-  // A sample takes two headers and two blocks: 2 KiB.
-  convert_tar(scratch / "data", scratch / "out", {.size = {.bytes = 6_KiB}});
-  CHECK(files_in(scratch / "out").size() == 5);
+  // A sample takes two headers and two blocks, 2 KiB, and an archive is filled up to 10 KiB: with
+  // its end mark four of them, of which nine go into two.
+  convert_tar(scratch / "data", scratch / "out", {.size = {.bytes = 10_KiB}});
+  CHECK(files_in(scratch / "out").size() == 4);
+  convert_tar(scratch / "data", scratch / "two", {.size = {.bytes = 20_KiB}});
+  CHECK(files_in(scratch / "two").size() == 3);
+  write_folders(scratch, "more", 100);
+  for (const Bytes size : {10_KiB, 16_KiB, 20_KiB, 30_KiB, 40_KiB, 100_KiB}) {
+    const fs::path out = scratch / concat("more-", size.count);
+    convert_tar(scratch / "more", out, {.size = {.bytes = size}});
+    for (const std::string& file : files_in(out)) CHECK(fs::file_size(out / file) <= size.count);
+  }
   convert_tar(scratch / "data", scratch / "each", {.size = {.bytes = 1_B}});
   CHECK(files_in(scratch / "each").size() == 11);
+}
+
+TEST_CASE("what is left out of the folders that are packed is told") {
+  const Scratch scratch;
+  write_folders(scratch, "data", 4);
+  scratch.write("data/cats/readme.txt", "");
+  fs::create_symlink("nowhere.png", scratch / "data/dogs/5.png");
+  const TarConversion done = convert_tar(scratch / "data", scratch / "out");
+  CHECK(done.images == 4);
+  REQUIRE(done.notes.size() == 1);
+  CHECK_THAT(done.notes.front(), Contains("left out 2: 1 not an image by its ending "
+                                          "(cats/readme.txt); 1 link to nowhere (dogs/5.png)"));
 }
 
 TEST_CASE("what is no set of class folders or would replace something is not packed") {

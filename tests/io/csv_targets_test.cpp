@@ -88,6 +88,24 @@ TEST_CASE("All that says of a value that it is missing makes a target unknown, a
   CHECK_THAT(error("\"3,5\""), Contains("write decimals with a point"));
 }
 
+TEST_CASE("A line that makes a number of what is a label everywhere else is named") {
+  const auto notes = [](const std::string& of_z) {
+    std::string text = "a,z\n";
+    for (const char value : of_z)
+      text += concat("1,", value == '-' ? "" : std::string(1, value), '\n');
+    return read_targets(text, {.targets = {"z"}}).notes;
+  };
+  const Lines one = notes("0110-0120");
+  REQUIRE(one.size() == 1);
+  CHECK_THAT(one[0], Catch::EndsWith("t.csv:9: column 2 'z' is 0 or 1 in 7 lines and 2 here; so it "
+                                     "is a number to learn, and no label"));
+  const Lines two = notes("011001020130");
+  REQUIRE(two.size() == 1);
+  CHECK_THAT(two[0],
+             Contains("t.csv:9: ") && Contains(" and 2 here, and another number in 1 more"));
+  for (const char* fine : {"010101", "0123456", "0102", "--2-"}) CHECK(notes(fine).empty());
+}
+
 TEST_CASE("A feature without a value stays an error beside targets") {
   CHECK(csv_error("a,y\n,1\n2,3\n", {.targets = {"y"}}) ==
         ":2: column 1 'a': the cell is empty; fill it in or leave the row out");
@@ -99,6 +117,9 @@ TEST_CASE("Targets that are no columns, come twice or leave no feature are refus
         "'b', 'days'");
   CHECK(csv_error(kNamed, {.targets = {"5"}}) ==
         ":1: has no column '5' for --targets; its columns are 'a', 'price', 'b', 'days'");
+  CHECK(csv_error("a,\"days, all\"\n1,10\n", {.targets = {"days", " all"}}) ==
+        ":1: has no column 'days' for --targets; its columns are 'a', 'days, all'; one whose name "
+        "has a comma goes by its number, from 1 on");
   CHECK(csv_error("1,2\n3,4\n", {.targets = {"y"}}) ==
         ":1: has no header, and no column 'y' for --targets; it has 2 columns, give numbers from 1 "
         "on");

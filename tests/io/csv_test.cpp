@@ -40,10 +40,12 @@ TEST_CASE("errors in a table name the line and the column") {
   CHECK(csv_error("x,y,c\n1,2,0\n3,x,0\n") == ":3: column 2 'y': 'x' is not a number");
   CHECK(csv_error("1,0.5\n2,1\n") ==
         ":1: column 2: '0.5' is not a class; expected 0, 1, ... in this column, or another one "
-        "named by --label-column; if this line is a header: --header yes");
+        "named by --label-column; for a number to learn: --targets 2; if this line is a header: "
+        "--header yes");
   CHECK(csv_error("1,0\n1,-1\n") ==
         ":2: column 2: '-1' is not a class; expected 0, 1, ... in this column, or another one "
-        "named by --label-column");
+        "named by --label-column; for a number to learn: --targets 2");
+  CHECK(csv_error("a,days\n1,0\n1,2.5\n").ends_with("for a number to learn: --targets days"));
   CHECK(csv_error("1,0\n1,2000000000\n").find("'2000000000' is not a class") != std::string::npos);
   CHECK(csv_error("1\n") == ":1: one column; expected features and the label, with commas between");
 }

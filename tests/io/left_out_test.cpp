@@ -17,7 +17,7 @@ TEST_CASE("what is left out is counted by reason and named, in the order of the 
   CHECK(all.count(LeftOutReason::format) == 2);
   CHECK(all.count(LeftOutReason::empty) == 0);
   CHECK(all.summary() ==
-        "left out 8: 5 hidden (a/9, b/1, b/2, ...); 1 no image by its ending (a/notes.txt); "
+        "left out 8: 5 hidden (a/9, b/1, b/2, ...); 1 not an image by its ending (a/notes.txt); "
         "1 AVIF, which is not read (a/1.avif); 1 HEIC, which is not read (a/1.heic)");
   using Counts = std::vector<std::pair<std::string, std::uint64_t>>;
   const auto counts = all.counts();
@@ -59,5 +59,5 @@ TEST_CASE("two counts of what was left out add up") {
 TEST_CASE("names of what is left out are shown without codes for the terminal") {
   LeftOut all;
   all.add(LeftOutReason::content, "a\x1b[31m\nb");
-  CHECK(all.summary() == "left out 1: 1 no image by its content (a\\e[31m\\nb)");
+  CHECK(all.summary() == "left out 1: 1 not an image by its content (a\\e[31m\\nb)");
 }

@@ -1,6 +1,8 @@
 #pragma once
 // Tar shards of tests: packed here, and what is read of them.
 
+#include "catch.h"
+
 #include <millrace/io/decode.h>
 #include <millrace/io/detail/tar_writer.h>
 #include <millrace/io/find_data.h>
@@ -50,6 +52,26 @@ inline TarShards open_shards(std::vector<std::filesystem::path> shards,
                              const TarShards::Options& options = {}) {
   const std::filesystem::path place = shards.front();
   return TarShards(place, std::move(shards), Watch{}, options);
+}
+
+/// What is said of a file instead of samples, less the folder.
+inline std::string refusal(const Scratch& scratch, const std::filesystem::path& shard) {
+  std::string error = error_of([&] { open_shards({shard}); });
+  const std::string folder = scratch.path().string() + '/';
+  for (std::size_t at = 0; (at = error.find(folder)) != std::string::npos;) {
+    error.erase(at, folder.size());
+  }
+  CHECK(error.find('\n') == std::string::npos);
+  return error;
+}
+
+/// As gzip writes it.
+inline std::string compressed(const std::string& bytes) {
+  const Scratch scratch;
+  const gzFile file = ::gzopen((scratch / "some.gz").c_str(), "wb");
+  ::gzwrite(file, bytes.data(), static_cast<unsigned>(bytes.size()));
+  ::gzclose(file);
+  return text_of(scratch / "some.gz");
 }
 
 /// The value of the first pixel.

@@ -177,6 +177,93 @@ TEST_CASE("names of classes come from classnames.txt beside the shards or the pa
              Contains("classnames.txt:2: no name"));
 }
 
+TEST_CASE("shards of several folders have the names of their own folder each, matched by name") {
+  const Scratch scratch;
+  Members members;
+  for (int i = 0; i < 4; ++i) {
+    members.emplace_back(concat(i, ".pgm"), grey_image(i));
+    members.emplace_back(concat(i, ".cls"), std::to_string(i % 3));
+  }
+  for (const char* name : {"a/0.tar", "a/1.tar", "b/0.tar"}) write_tar(scratch / name, members);
+  const fs::path a0 = scratch / "a/0.tar", a1 = scratch / "a/1.tar", b = scratch / "b/0.tar";
+  const Strings of_a = {"0.pgm x 0", "1.pgm y 1", "2.pgm z 2", "3.pgm x 3"};
+  const Strings of_b = {"0.pgm z 0", "1.pgm y 1", "2.pgm w 2", "3.pgm z 3"};
+  const auto joined = [](const std::vector<Strings>& parts) {
+    Strings all;
+    for (const Strings& part : parts) all.insert(all.end(), part.begin(), part.end());
+    return all;
+  };
+  scratch.write("a/classnames.txt", "x\ny\nz\n");
+  CHECK_THAT(error_of([&] {
+               open_shards({a0, b});
+             }),
+             Contains("b/classnames.txt: is not there, though ") && Contains("give both folders"));
+  CHECK_THAT(error_of([&] { open_shards({b, a0}); }), Contains("b/classnames.txt: is not there"));
+  scratch.write("b/classnames.txt", "z\ny\nw\n");
+  const TarShards ab = open_shards({a0, b, a1});
+  CHECK(ab.classes() == Strings{"x", "y", "z", "w"});
+  CHECK(contents(ab) == joined({of_a, of_b, of_a}));
+  const TarShards ba = open_shards({b, a0});
+  CHECK(ba.classes() == Strings{"z", "y", "w", "x"});
+  CHECK(contents(ba) == joined({of_b, of_a}));
+  scratch.write("b/classnames.txt", "z\ny\n");
+  CHECK_THAT(
+      error_of([&] {
+        open_shards({a0, b});
+      }),
+      Contains("b/classnames.txt: 2 names for the classes from 0 on, and none for the class 2"));
+}
+
+TEST_CASE("classnames.txt is said to be of no use where labels or folders name the classes") {
+  const Scratch scratch;
+  scratch.write("classnames.txt", "x\ny\n");
+  const fs::path names = scratch / "classnames.txt";
+  const fs::path shard = write_tar(scratch / "a.tar", {{"1.pgm", grey_image(1)}, {"1.cls", "owl"}});
+  CHECK(open_shards({shard}).notes() ==
+        Strings{names.string() + ": not used, since the classes are named by the labels"});
+  const fs::path folders = write_tar(scratch / "b.tar", {{"owl/1.pgm", grey_image(1)}});
+  CHECK(open_shards({folders}).notes() ==
+        Strings{names.string() + ": not used, since the classes are folders"});
+}
+
+TEST_CASE("labels of other writers are read, with a byte order mark and as numbers with a point") {
+  const Scratch scratch;
+  const Members members = {{"0.pgm", grey_image(0)},
+                           {"0.cls",
+                            "\xEF\xBB\xBF"
+                            "1\r\n"},
+                           {"1.pgm", grey_image(1)},
+                           {"1.json", "{\"label\": 1.0}"},
+                           {"2.pgm", grey_image(2)},
+                           {"2.json", "\xEF\xBB\xBF{\"cls\": 0e0}"}};
+  CHECK(contents(open_shards({write_tar(scratch / "n.tar", members)})) ==
+        Strings{"0.pgm 1 0", "1.pgm 1 1", "2.pgm 0 2"});
+  const fs::path named = write_tar(scratch / "w.tar", {{"0.pgm", grey_image(0)},
+                                                       {"0.cls",
+                                                        "\xEF\xBB\xBF"
+                                                        "owl"}});
+  CHECK(open_shards({named}).classes() == Strings{"owl"});
+}
+
+TEST_CASE(
+    "an archive whose folders are called train and val holds parts, and no classes of that name") {
+  const Scratch scratch;
+  const auto refused = [&](const Members& members) {
+    fs::remove(scratch / "pv.tar");
+    return error_of([&] { open_shards({write_tar(scratch / "pv.tar", members)}); });
+  };
+  const std::string image = grey_image(1);
+  CHECK_THAT(
+      refused({{"pv/train/cats/1.pgm", image}, {"pv/val/cats/2.pgm", image}}),
+      Contains("pv.tar: its folders are the parts train/ and val/ of a data set, not classes; "
+               "pack each part into a shard of its own, train.tar and val.tar"));
+  CHECK_THAT(refused({{"train/1.pgm", image}, {"Test/2.pgm", image}, {"val/1.pgm", image}}),
+             Contains("the parts train/ and "));
+  CHECK(refused({{"train/1.pgm", image}, {"plane/2.pgm", image}}).empty());
+  CHECK(refused({{"test/1.pgm", image}, {"val/2.pgm", image}}).empty());
+  CHECK(refused({{"train/cats/1.pgm", image}, {"train/dogs/2.pgm", image}}).empty());
+}
+
 TEST_CASE("more shards than may be open at once are read, and one that changes is told") {
   const Scratch scratch;
   std::vector<fs::path> shards;

@@ -31,14 +31,15 @@ TEST_CASE("Huber takes targets that are numbers, and refuses classes and smoothi
   CHECK_THROWS_WITH(evaluate(ConstTensorView(std::span(classes), {2})),
                     "labels: i32 2 for 2 outputs; expected f32 [N][2]");
   const std::vector<float> targets(4);
-  CHECK_THROWS_WITH(evaluate(ConstTensorView(std::span(targets), {2, 2}), 0.1),
-                    "label_smoothing: expected 0, not 0.1: labels of Huber are not of classes");
+  CHECK_THROWS_WITH(
+      evaluate(ConstTensorView(std::span(targets), {2, 2}), 0.1),
+      "label_smoothing: expected 0, not 0.1, since the labels of Huber are not classes");
 }
 
 TEST_CASE("Huber with label smoothing is refused when the graph is built") {
   CHECK_THROWS_WITH(
       build_graph(ModelBuilder("m", {4}).dense(3).build(), 2, Mode::training, Loss::huber, 0.1),
-      "label_smoothing: expected 0, not 0.1: labels of Huber are not of classes");
+      "label_smoothing: expected 0, not 0.1, since the labels of Huber are not classes");
 }
 
 TEST_CASE("Huber is no loss of a softmax, and what fits is said") {

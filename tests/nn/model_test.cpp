@@ -175,7 +175,7 @@ TEST_CASE("A colour and an orientation of the preprocessing are read back, and w
   CHECK_THROWS_WITH(model_from_json(text.replace(at, 7, "reddish")),
                     Contains("preprocessing.background") && Contains("reddish"));
   CHECK_THROWS_WITH(ModelBuilder("t", {4}).dense(2).preprocessing(reading).build(),
-                    Contains("background and exif_orientation are of images"));
+                    Contains("background and exif_orientation are for images"));
 }
 
 TEST_CASE("Initialisers have names that read back") {

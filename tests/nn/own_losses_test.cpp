@@ -136,7 +136,7 @@ TEST_CASE("What is registered changes no model's default, and is among the losse
 
 TEST_CASE("Labels of a loss of numbers are not smoothed, whoever wrote it") {
   CHECK_THROWS_WITH(smoothing_of(quantile_loss("quantile_90"), 3, 0.1),
-                    Contains("labels of quantile loss of 0.9 are not of classes"));
+                    Contains("the labels of quantile loss of 0.9 are not classes"));
 }
 
 TEST_CASE("A number that no loss has is a fault of the caller's, as is another's in with_loss") {

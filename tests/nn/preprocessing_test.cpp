@@ -60,7 +60,7 @@ TEST_CASE("A preprocessing that cannot be is refused with its field") {
   CHECK_THROWS_WITH(check({.deviation = {0}}, {8, 8, 1}), Contains("expected positive numbers"));
   CHECK_THROWS_WITH(check({.samplewise_deviation = true}, {8, 8, 1}),
                     Contains("needs samplewise_center"));
-  CHECK_THROWS_WITH(check({.samplewise_center = true}, {8}), Contains("not of rows of 8"));
+  CHECK_THROWS_WITH(check({.samplewise_center = true}, {8}), Contains("not for rows of 8"));
 }
 
 TEST_CASE("Whitening of too many elements is refused with the sum") {

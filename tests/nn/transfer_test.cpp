@@ -125,3 +125,18 @@ TEST_CASE("what is in front of a layer that trains has data gradients as far as 
     if (op.layer == 7) CHECK(op.pass == Pass::backward_parameters);
   }
 }
+
+TEST_CASE("dropout and stochastic depth of frozen layers are off") {
+  Model model =
+      with_head(zoo_model("efficientnet_b0", {32, 32, 3}, 10), "gap,dropout:0.5,dense", 2);
+  const auto masks = [&] {
+    const Graph graph = build_graph(model, 4, Mode::training, Loss::softmax_cross_entropy);
+    return std::ranges::count_if(graph.ops, [&](const Op& op) {
+      const LayerKind& kind = model.layers[static_cast<std::size_t>(std::max(op.layer, 0))].kind;
+      return op.pass == Pass::forward && (kind.is<Dropout>() || kind.is<StochasticDepth>());
+    });
+  };
+  CHECK(masks() == 9 + 1);  // of the blocks with a sum, and the head's
+  freeze(model, "features");
+  CHECK(masks() == 1);
+}

@@ -184,6 +184,28 @@ TEST_CASE("a stream that has become shorter than where the run goes on is an err
       Contains("there is no batch 3 of epoch 1 of 2 batches"));
 }
 
+TEST_CASE("a stream that goes to its position itself is refused where it has become too short") {
+  const auto numbers_from = [](std::uint32_t size) {
+    return [=](Phase phase, std::uint32_t pass, std::uint64_t begin) {
+      const auto first = static_cast<std::uint32_t>(begin);
+      const std::uint32_t left = phase == Phase::training && first < size ? size - first : 0;
+      return count(left, 1000 * pass + first);
+    };
+  };
+  const StreamedOptions options{
+      .epochs = 2, .steps_per_epoch = 2, .start = {.epoch = 1, .position = 8}};
+  CHECK_THROWS_WITH(
+      batches_of(numbers_from(7), options),
+      "cannot resume after sample 8 of pass 1 of the training stream: it ends before; "
+      "it has changed since the run began");
+  const std::vector<Told> at_its_end = batches_of(numbers_from(8), options);
+  REQUIRE(at_its_end.size() == 2);
+  CHECK(at_its_end[0].items == std::vector<std::uint32_t>{1000, 1001, 1002, 1003});
+  const std::vector<Told> within = batches_of(numbers_from(10), options);
+  REQUIRE(within.size() == 2);
+  CHECK(within[0].items == std::vector<std::uint32_t>{8, 9, 1000, 1001});
+}
+
 TEST_CASE("an epoch without a sample is an error") {
   CHECK_THROWS_WITH(batches_of(numbers(0), {}),
                     "epoch 1 has no training sample: its stream is empty");

@@ -45,7 +45,7 @@ TEST_CASE("a reader stamps the targets of its data set, and asks for no label") 
 TEST_CASE("a slot for targets of another width is refused before it is stamped") {
   DirectoryReader reader(samples(4), {}, {.batch = 4});
   HostBatch batch = host_batch(3);
-  CHECK_THROWS_WITH(reader.next(batch), Contains("targets of 3 numbers do not tell 2 targets"));
+  CHECK_THROWS_WITH(reader.next(batch), Contains("targets of 3 numbers do not fit 2 targets"));
 }
 
 TEST_CASE("outputs whose targets are not known get no weight on their way to a device") {

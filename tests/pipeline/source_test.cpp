@@ -175,7 +175,7 @@ TEST_CASE("a node that cannot be copied works in a stage of concurrency 1, in on
            [box = std::make_unique<int>(1)](int n) { return n + *box; });
   };
   const char* const told =
-      "stage 'box': its node cannot be copied, and calls beside each other have a copy each; its "
+      "stage 'box': its node cannot be copied, and concurrent calls have a copy each; its "
       "concurrency is 1";
   CHECK_THROWS_WITH(box(2), told);
   CHECK_THROWS_WITH(box(kAllThreads), told);

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Records what Keras's and torchvision's VGG16 say of two images, for tests/training/vgg16_test.cpp.
 
-Weights and images are too large to keep, so both sides make them by one rule, `uniform` below, element
-by element in Millrace's layout (tests/training/rule.h). Images go through the library's own preprocessing.
+Weights and images are too large to keep, so both sides make them by one rule, `uniform` of rule.py, element
+by element in Millrace's layout (tests/nn/rule.h). Images go through the library's own preprocessing.
 torchvision's pooling to 7x7 is left out, which Keras does not have. With --files FOLDER the weights are
 also written as the libraries write them: keras_top.h5, keras_notop.h5, keras_top.weights.h5,
 torch.safetensors (torchvision's names) and timm.safetensors.
@@ -24,26 +24,13 @@ import keras
 import numpy
 import safetensors.torch
 from keras.src.legacy.saving import legacy_h5_format
+from rule import mixed, uniform
 
 SIZE, CLASSES, SAMPLES = 64, 10, 2
 # The output layer is scaled so that the outputs differ from each other and are not one-hot.
 OUTPUT_SCALE = {"keras": 0.02, "torch": 1.0}
 TIMM = {"classifier.0": "pre_logits.fc1", "classifier.3": "pre_logits.fc2",
         "classifier.6": "head.fc"}
-
-
-def mixed(seed, tensor, count):
-    x = numpy.arange(count, dtype="uint32") * numpy.uint32(2654435761)
-    x += numpy.uint32((tensor * 2246822519 + seed * 374761393) % 2**32)
-    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
-        x ^= x >> numpy.uint32(shift)
-        x *= numpy.uint32(factor)
-    return x ^ (x >> numpy.uint32(16))
-
-
-def uniform(seed, tensor, count, limit):
-    """Floats in [-limit, limit)."""
-    return ((mixed(seed, tensor, count) / 2**31 - 1) * limit).astype("float32")
 
 
 def images(seed):

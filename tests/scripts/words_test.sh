@@ -1,7 +1,7 @@
 #!/bin/sh
 # The manual, public headers, --help and messages say the same word for the same thing, and none of the
-# phrases of words.txt. Of pages all is read but code in backquotes, of headers comments and texts, of
-# sources the texts, which hold --help and messages.
+# phrases of words.txt. Of pages all is read but code in backquotes, of headers and examples comments and
+# texts, of other sources the texts, which hold --help and messages.
 #
 #   words_test.sh SOURCE
 set -eu
@@ -26,7 +26,7 @@ extract='
       piece = substr(line, RSTART, RLENGTH)
       line = substr(line, RSTART + RLENGTH)
       if (piece ~ /^"/) text = text substr(piece, 2, length(piece) - 2)
-      else if (FILENAME ~ /\.(h|cuh)$/) { sub(/^\/\/[\/<!]*/, "", piece); text = text piece }
+      else if (FILENAME ~ /\.(h|cuh)$|^examples\//) { sub(/^\/\/[\/<!]*/, "", piece); text = text piece }
     }
     gsub(/`[^`]*`/, "`", text)
     return text

@@ -21,6 +21,8 @@
 #include <millrace/pipeline/interrupt.h>
 #include <millrace/training/evaluation.h>
 #include <millrace/training/logger.h>
+#include <millrace/training/model_with_weights.h>
+#include <millrace/training/prediction.h>
 #include <millrace/training/session.h>
 #include <millrace/training/train_step.h>
 
@@ -47,6 +49,19 @@ double evaluate_folder(const std::string& photos, const std::filesystem::path& f
   const auto folder = std::make_shared<const ClassFolder>(photos);
   const EvaluationSession session(cpu::make_engine(), load_model(file), SampleSet::all(folder));
   return session.run().sum.accuracy();
+}
+
+std::vector<float> ask_without_training(const ModelRequest& request, const std::string& photos) {
+  // VGG16: {.model = {.name = "vgg16", .weights = "vgg16-top"}}
+  ModelWithWeights opened = open_model("mine", request);
+  for (const std::string& line : opened.notes) std::cerr << line << '\n';
+  const PredictionSession session(cpu::make_engine(), std::move(opened.saved),
+                                  SampleSet::all(std::make_shared<const ClassFolder>(photos)));
+  std::vector<float> outputs;
+  session.run([&](const Predicted& some) {
+    outputs.insert(outputs.end(), some.values.begin(), some.values.end());
+  });
+  return outputs;
 }
 
 std::vector<double> train_on_batches_of_a_graph(const TrainSpec& spec) {
@@ -100,7 +115,7 @@ double train_in_a_graph(const std::shared_ptr<const Dataset>& data, const nn::Mo
   auto copied = p.then(p.with(batches, "slot", device), "copy", CopyToDevice(engine));
   auto inputs = p.then(copied, "cast", Cast(model.preprocessing, model.input));
 
-  // Steps, and who hears of them.
+  // Steps, and what watches them.
   auto steps = p.then(inputs, {.name = "train", .on = On::engine}, TrainStep(executor));
   double accuracy = 0;
   p.sink(steps, {.name = "log", .on = On::blocking},
@@ -121,7 +136,7 @@ Generator<Point> made_up(Phase phase, std::uint32_t pass) {
   const bool is_training = phase == Phase::training;
   Random random(is_training ? 1 : 2, is_training ? pass : 0, 0, Purpose::user);
   const auto place = [&] { return static_cast<float>(random.uniform(-1, 1)); };
-  for (int i = is_training ? 320 : 64; i > 0; --i) co_yield Point{place(), place()};
+  for (int i = 0, n = is_training ? 320 : 64; i < n; ++i) co_yield Point{place(), place()};
 }
 
 void write_point(const Point& point, Row row) {
@@ -241,7 +256,11 @@ TEST_CASE("the sessions of the page for programs train, save and evaluate") {
   const Scratch scratch;
   const std::string photos = draw_photos(scratch);
   CHECK(train_folder(photos, scratch / "photos.safetensors") == 1);
-  CHECK(evaluate_folder(photos, scratch / "photos.safetensors") == 1);
+  const std::string trained = (scratch / "photos.safetensors").string();
+  CHECK(evaluate_folder(photos, trained) == 1);
+  const std::vector<float> outputs = ask_without_training({.model = {.name = trained}}, photos);
+  CHECK(outputs.size() % ClassFolder(photos).size() == 0);
+  CHECK(outputs == ask_without_training({.model = {.name = "mlp:16", .weights = trained}}, photos));
   const std::vector<double> losses = train_on_batches_of_a_graph(
       {.data = {.path = photos}, .model = {.name = "mlp:16"}, .epochs = 3, .batch = 16});
   REQUIRE(losses.size() == 3);

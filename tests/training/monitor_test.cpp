@@ -209,6 +209,22 @@ TEST_CASE(
                                         Catch::Contains("loss, accuracy, val_loss, val_accuracy"));
 }
 
+TEST_CASE("a measure that the validation samples do not define cannot be watched") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const auto decide = [&](double loss) {
+    Decide step(small_state(), {track_best({"val_r2"})});
+    StepRecord record;
+    record.epoch = std::make_shared<EpochRecord>();
+    record.epoch->validation = nn::StepResult{.loss_sum = loss, .samples = 1};
+    record.epoch->extra = {{"val_r2", nan}};
+    return step(record);
+  };
+  CHECK_THROWS_WITH(decide(0.5),
+                    "epoch 1: 'val_r2' is to be watched and is not defined for the "
+                    "validation samples; monitor another figure, as val_loss");
+  CHECK(decide(nan).epoch->is_best);  // outputs that are no numbers are Keras's case
+}
+
 TEST_CASE("a checkpoint tells whether early stopping ended its run, and how long it had waited") {
   const auto stop = early_stopping(kLessX, {.patience = 2}, false, small_model());
   OneEpoch run(stop);

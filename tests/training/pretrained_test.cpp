@@ -33,6 +33,35 @@ std::vector<float> outputs_of(const nn::Model& model, const std::vector<float>& 
   return outputs;
 }
 
+/// The network of tests/reference/record_keras_graphs.py, with Keras's names.
+nn::Model graph_network() {
+  const auto left = [](nn::ModelBuilder& branch) {
+    branch.conv(4, 1).named("left").batch_norm({.epsilon = 1e-3F}).named("left_norm");
+  };
+  const auto right = [](nn::ModelBuilder& branch) {
+    branch.conv(4, 3, nn::Padding::same).named("right");
+    branch.batch_norm({.epsilon = 1e-3F}).named("right_norm").relu();
+  };
+  const auto none = [](nn::ModelBuilder&) {};
+  nn::ModelBuilder builder("graph", {8, 8, 3});
+  builder.conv(4, 3, nn::Padding::same).named("stem").relu();
+  builder.branches({[&](auto& branch) { branch.branches({left, right, none}).add(); }, none});
+  return builder.concat().global_avg_pool().dense(3).named("top").softmax().build();
+}
+
+/// Its relative, no two layers of which are alike, with other names.
+nn::Model narrow_network() {
+  const auto right = [](nn::ModelBuilder& branch) {
+    branch.residual([](auto& inner) { inner.conv(4, 3, nn::Padding::same).relu(); });
+  };
+  const auto left = [](nn::ModelBuilder& branch) {
+    branch.conv(6, 1).batch_norm({.epsilon = 1e-3F});
+  };
+  nn::ModelBuilder builder("narrow", {8, 8, 3});
+  builder.conv(4, 3, nn::Padding::same).relu().branches({right, left});
+  return builder.concat().global_avg_pool().dense(3).softmax().build();
+}
+
 }  // namespace
 
 TEST_CASE("weights that Keras wrote, in three layouts, give Keras's outputs") {
@@ -198,4 +227,44 @@ TEST_CASE("a weight that is not a number is an error when it is loaded") {
   CHECK_THROWS_WITH(
       loaded(weights, model),
       Contains("w: tensor 'dense1.weight' holds a value that is not a finite number"));
+}
+
+TEST_CASE("weights of Keras's graphs are matched by the names of layers, in all of its files") {
+  const auto recorded = read_json(kFolder + "graphs.json");
+  const nn::Model model = graph_network();
+  for (const char* name : {"graph.h5", "graph.weights.h5", "graph.keras"}) {
+    INFO(name);
+    const Pretrained weights(kFolder + name, model);
+    CHECK(weights.left_over().empty());
+    CHECK(weights.report() ==
+          concat(kFolder, name,
+                 " (Keras): 16 of 16 tensors of the model; matched by the names of layers"));
+    const auto outputs =
+        outputs_of(model, loaded(weights, model), recorded.at("input").get<std::vector<float>>());
+    CHECK(relative_difference(outputs, recorded.at("graph").get<std::vector<float>>()) < 1e-5);
+  }
+}
+
+TEST_CASE("layers of a graph that have other names in Keras's file are matched by their order") {
+  const auto recorded = read_json(kFolder + "graphs.json");
+  const nn::Model model = narrow_network();
+  const Pretrained weights(kFolder + "graph_narrow.keras", model);
+  CHECK(weights.report() == kFolder + "graph_narrow.keras (Keras): 12 of 12 tensors of the model");
+  const auto outputs =
+      outputs_of(model, loaded(weights, model), recorded.at("input").get<std::vector<float>>());
+  CHECK(relative_difference(outputs, recorded.at("narrow").get<std::vector<float>>()) < 1e-5);
+  // An addition that the model does not have would change its outputs.
+  const nn::Model chain = nn::ModelBuilder("chain", {8, 8, 3})
+                              .conv(4, 3, nn::Padding::same)
+                              .relu()
+                              .conv(4, 3, nn::Padding::same)
+                              .build();
+  CHECK_THAT(error_of_file(kFolder + "graph_narrow.keras", chain), Contains("has no counterpart"));
+}
+
+TEST_CASE("parallel layers that are alike and have other names in Keras's file are not guessed") {
+  CHECK(error_of_file(kFolder + "graph_renamed.keras", graph_network()) ==
+        ": its layers have other names than the model's, and by their order 'left_norm' and "
+        "'right_norm' of the model 'graph', which are alike, cannot be distinguished; give the "
+        "model's layers the names of the file's");
 }

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -148,6 +149,39 @@ TEST_CASE("a prediction tells the outputs of each sample in order") {
   CHECK(std::is_sorted(seen.begin(), seen.end()));
   CHECK(std::count(seen.begin(), seen.end(), 5U) == 0);
   CHECK(report.skipped.size() == 2);
+}
+
+namespace {
+
+/// Remembers for how many steps it was asked to compile.
+class CountingEngine final : public nn::Engine {
+ public:
+  [[nodiscard]] std::string description() const override { return engine_.description(); }
+  [[nodiscard]] Buffer host_buffer(Bytes size) const override { return engine_.host_buffer(size); }
+  [[nodiscard]] Buffer device_buffer(Bytes size) const override {
+    return engine_.device_buffer(size);
+  }
+  [[nodiscard]] bool shares_host_memory() const override { return true; }
+  [[nodiscard]] std::unique_ptr<nn::Executor> compile(
+      const nn::Model& model, const nn::CompileOptions& options) const override {
+    steps_ = options.steps;
+    return engine_.compile(model, options);
+  }
+  [[nodiscard]] std::optional<std::uint64_t> steps() const { return steps_; }
+
+ private:
+  nn::ReferenceEngine engine_;
+  mutable std::optional<std::uint64_t> steps_;
+};
+
+}  // namespace
+
+TEST_CASE("a pass tells its engine for how many steps it compiles") {
+  const auto engine = std::make_shared<const CountingEngine>();
+  const EvaluationSession evaluation(engine, model(), samples(21), {.pass = {.batch = 4}});
+  CHECK(engine->steps() == 6U);
+  const PredictionSession few(engine, model(), samples(3), {.batch = 4});
+  CHECK(engine->steps() == 1U);
 }
 
 TEST_CASE("a prediction of some samples calls them by their numbers in the data set") {

@@ -9,6 +9,7 @@
 #include <millrace/training/session.h>
 
 #include <algorithm>
+#include <limits>
 #include <sstream>
 #include <vector>
 
@@ -129,11 +130,50 @@ TEST_CASE("a run on a stream is not gone on with on another one") {
   TrainSpec spec = small_spec();
   spec.run = {.directory = scratch / "run", .events = false};
   TrainingSession(spec, drawn(-1), engine()).run();
+  const auto refused = [&](StreamFacts facts, const char* told) {
+    const std::uint32_t validation = facts.validation_samples;
+    CHECK_THROWS_WITH(
+        TrainingSession::resume(spec.run.directory, drawn(-1, validation, facts), engine()),
+        Contains(told));
+  };
   StreamFacts others = kFacts;
   others.classes = {"black", "white"};
-  CHECK_THROWS_AS(TrainingSession::resume(spec.run.directory, drawn(-1, 20, others), engine()),
-                  Error);
+  refused(others,
+          "the training data changed since the run began (then a stream of 8x8x1 samples in 2 "
+          "classes, now a stream of 8x8x1 samples in 2 classes of other names or classes)");
+  others = kFacts;
+  others.validation_samples = 0;
+  refused(others,
+          "the validation data changed since the run began (then a stream of 8x8x1 samples in 2 "
+          "classes, now no samples)");
   CHECK_THROWS_AS(TrainingSession::resume(spec.run.directory, engine()), UsageError);
+}
+
+TEST_CASE(
+    "how many samples a stream validates at most is a bound, and a run resumes with another") {
+  const Scratch scratch;
+  StreamFacts facts = kFacts;
+  facts.validation_samples = std::numeric_limits<std::uint32_t>::max();
+  const auto data = [&](const StreamFacts& with) {
+    return streamed_data(
+        with,
+        [](Phase phase, std::uint32_t pass) {
+          return phase == Phase::training ? numbers(pass, -1) : numbers(0, 20);
+        },
+        draw);
+  };
+  TrainSpec spec = small_spec();
+  spec.run = {.directory = scratch / "run", .events = false};
+  {
+    TrainingSession first(spec, data(facts), engine());
+    CHECK(first.training().data.validation.size() == 2);  // no list of so many numbers
+    first.run();
+  }
+  facts.validation_samples = 20;
+  CHECK(TrainingSession::resume(spec.run.directory, data(facts), engine(),
+                                [](TrainSpec& changed) { changed.epochs = 4; })
+            .run()
+            .epochs.size() == 4);
 }
 
 TEST_CASE("samples of a stream that cannot be written are left out or end the run") {
@@ -205,4 +245,10 @@ TEST_CASE("a spec that asks for what no stream has is refused in a line") {
   facts_refused({.sample = {8, 8, 4}, .classes = {"a", "b"}}, "StreamFacts::sample: expected");
   facts_refused({.sample = {8, 8, 1}, .classes = {"a"}},
                 "StreamFacts::classes: expected the names");
+  facts_refused({.sample = {8, 8, 1}, .classes = {"a", "a"}},
+                "StreamFacts::classes: 'a' is there twice");
+  facts_refused({.sample = {2}, .classes = {"a", "b"}, .targets = {"y"}},
+                "samples have classes or targets, not both");
+  facts_refused({.sample = {2}, .classes = {"a", "b"}, .targets_are_labels = true},
+                "there are no targets; name them");
 }

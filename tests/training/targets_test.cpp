@@ -217,7 +217,7 @@ TEST_CASE("what does not go with targets is refused by its name") {
     return refusal(std::move(spec));
   };
   CHECK_THAT(refused([](TrainSpec& o) { o.labels.class_mode = ClassMode::sparse; }),
-             Contains("--class-mode sparse is of classes, and the data have targets"));
+             Contains("--class-mode sparse is for classes, and the data have targets"));
   CHECK_THAT(refused([](TrainSpec& o) { o.labels.class_weight = "balanced"; }),
              Contains("the data have targets and no classes; leave --class-weight out"));
   CHECK_THAT(refused([](TrainSpec& o) {
@@ -227,7 +227,7 @@ TEST_CASE("what does not go with targets is refused by its name") {
   CHECK_THAT(refused([](TrainSpec& o) { o.callbacks.monitor = "val_accuracy"; }),
              Contains("counts no right answers; watch loss or val_loss"));
   CHECK_THAT(refused([](TrainSpec& o) { o.callbacks.monitor = "val_auc"; }),
-             Contains("metric 'auc' is of labels of 0 and 1"));
+             Contains("metric 'auc' is for labels of 0 and 1"));
   CHECK_THAT(refused([](TrainSpec& o) { o.callbacks.monitor = "lots"; }),
              Contains("--monitor lots: there is no such figure"));
   CHECK_THAT(refused([](TrainSpec& o) { o.callbacks.metrics = {"precision"}; }),
@@ -235,9 +235,9 @@ TEST_CASE("what does not go with targets is refused by its name") {
   CHECK_THAT(refused([](TrainSpec& o) { o.loss = nn::Loss::sigmoid_cross_entropy; }),
              Contains("end the model in sigmoid"));
   CHECK_THAT(refused([](TrainSpec& o) { o.loss = nn::Loss::softmax_cross_entropy; }),
-             Contains("end the model in softmax") || Contains("no mean over outputs"));
+             Contains("end the model in softmax") || Contains("not a mean over outputs"));
   CHECK_THAT(refused([](TrainSpec& o) { o.label_smoothing = 0.1; }),
-             Contains("label_smoothing: expected 0"));
+             Contains("--label-smoothing 0.1: the labels of mean squared error are numbers, not"));
   TrainSpec labels = spec_of(scratch, {"z"});
   labels.callbacks.monitor = "val_accuracy";
   CHECK_THAT(refusal(labels), Contains("watch loss, val_loss or val_binary_accuracy"));
@@ -283,9 +283,8 @@ TEST_CASE("a run with targets goes on, and with other targets is refused") {
   spec.run.directory = scratch / "run";
   spec.epochs = 2;
   TrainingSession(spec, engine()).run();
-  TrainingSession more = TrainingSession::resume(scratch / "run", engine(),
-                                                 [](TrainSpec& changed) { changed.epochs = 4; });
-  CHECK(more.run().epochs.size() == 4);
+  const auto until_4 = [](TrainSpec& changed) { changed.epochs = 4; };
+  CHECK(TrainingSession::resume(scratch / "run", engine(), until_4).run().epochs.size() == 4);
   CHECK(read_file(scratch / "run/model.safetensors") ==
         read_file(scratch / "whole/model.safetensors"));
   CHECK_THAT(test::error_of([&] {
@@ -293,5 +292,5 @@ TEST_CASE("a run with targets goes on, and with other targets is refused") {
                  changed.data.table.targets = {"z", "y"};
                });
              }),
-             Contains("the run was begun with --targets y,z, not z,y"));
+             Contains("the run was started with --targets y,z, not z,y"));
 }

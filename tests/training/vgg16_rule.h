@@ -6,6 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "nn/rule.h"
+
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
@@ -15,13 +17,6 @@
 #include <vector>
 
 namespace millrace::test {
-
-inline std::uint32_t mixed(std::uint32_t seed, std::uint32_t tensor, std::uint32_t element) {
-  std::uint32_t x = element * 2654435761U + tensor * 2246822519U + seed * 374761393U;
-  x = (x ^ (x >> 16)) * 0x7FEB352DU;
-  x = (x ^ (x >> 15)) * 0x846CA68BU;
-  return x ^ (x >> 16);
-}
 
 /// An arena of VGG16's parameters. `output_scale` is that of the last layer.
 inline std::vector<float> rule_weights(const nn::Model& model, std::uint32_t seed,
@@ -34,8 +29,8 @@ inline std::vector<float> rule_weights(const nn::Model& model, std::uint32_t see
         p.role == nn::Role::kernel ? std::sqrt(6.0 / static_cast<double>(p.fan_in)) : 0.1;
     if (p.name.starts_with("classifier.6")) limit *= output_scale;
     for (std::uint32_t i = 0; i < p.shape.elements(); ++i) {
-      const double unit = mixed(seed, tensor, i) / 2147483648.0 - 1;
-      arena[static_cast<std::size_t>(p.offset) + i] = static_cast<float>(unit * limit);
+      const double value = unit(seed, tensor, i) * limit;
+      arena[static_cast<std::size_t>(p.offset) + i] = static_cast<float>(value);
     }
   }
   return arena;

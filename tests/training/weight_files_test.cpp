@@ -37,6 +37,29 @@ TEST_CASE("Keras's layout of before it wrote versions is read, and lists cut int
   CHECK(arena[static_cast<std::size_t>(nn::parameters(model)[3].offset)] == 4.0F);
 }
 
+TEST_CASE("weights that torch.save wrote load as those of the same network in safetensors do") {
+  const nn::Model model = small_network();
+  const std::vector<float> expected =
+      loaded(Pretrained(kFolder + "torch.safetensors", model), model);
+  for (const char* name :
+       {"network_zip.pth", "network_legacy.pth", "network_protocol4.pth", "network_checkpoint.pth",
+        "network_strided.pth", "network_strided_legacy.pth"}) {
+    INFO(name);
+    const Pretrained weights(kFolder + name, model);
+    CHECK(loaded(weights, model) == expected);
+    CHECK(weights.missing().empty());
+    CHECK(weights.left_over().empty());
+    const bool is_wrapped = std::string_view(name) == "network_checkpoint.pth";
+    CHECK(weights.report() ==
+          concat(kFolder, name, " (PyTorch): 12 of 12 tensors of the model",
+                 is_wrapped ? "; read without the prefix module." : "",
+                 "; inputs of dense1 taken as PyTorch flattens images, channel, row, column (else: "
+                 "--flatten-order channels_last)"));
+    CHECK_THROWS_WITH(Pretrained(kFolder + name, small_network(3, 12)),
+                      Contains("weights of another model or size of input"));
+  }
+}
+
 TEST_CASE("a safetensors file whose length of the header begins like another kind is read") {
   const Scratch scratch;
   const nn::Model model = small_network();
@@ -60,11 +83,10 @@ TEST_CASE("files that are no weights are told in a line each") {
   const auto error = [&](std::string_view content) {
     return error_of_file(scratch.write("w", content), model);
   };
-  CHECK(error("PK\x03\x04 a zip") ==
-        ": a zip archive; of a .keras file unpack model.weights.h5, of a .pth file save the "
-        "state_dict as safetensors");
+  CHECK(error("PK\x03\x04 a zip") == ": it ends early; get it again");
   CHECK(error("\x80\x02 a pickle") ==
-        ": a Python pickle, which can run code; save its state_dict as safetensors");
+        ": a Python pickle that torch.save did not write; pickles can run code, so only "
+        "torch.save's are read; save the state_dict with it, or as safetensors");
   CHECK(error("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n") ==
         ": a Git LFS pointer and not the weights; 'git lfs pull' in its repository fetches them");
   for (const char* page : {"<!DOCTYPE html><html><title>Sign in</title></html>",
@@ -86,6 +108,55 @@ TEST_CASE("files that are no weights are told in a line each") {
   { const Hdf5Writer empty(scratch / "empty.h5"); }
   CHECK(error_of_file(scratch / "empty.h5", model) ==
         ": no weights of Keras: neither the attribute layer_names nor a group 'layers'");
+}
+
+TEST_CASE("groups of a Keras file whose names have slashes are layers of these names") {
+  const Scratch scratch;
+  const nn::Model model = nn::ModelBuilder("fire", {8, 8, 3})
+                              .conv(2, 1)
+                              .named("fire2/squeeze1x1")
+                              .conv(2, 1)
+                              .named("fire2/expand1x1")
+                              .build();
+  {
+    const Hdf5Writer file(scratch / "fire.h5");
+    // Not in the model's order, as no branch has to be.
+    const std::vector<std::string> layers{"fire2/expand1x1", "fire2/squeeze1x1"};
+    file.strings(".", "layer_names", layers);
+    file.group("fire2");
+    for (const std::string& layer : layers) {
+      const hsize_t channels = layer == layers[0] ? 2 : 3;
+      file.group(layer);
+      file.strings(layer, "weight_names", {layer + "_W:0", layer + "_b:0"});
+      file.dataset(layer + "/" + layer + "_W:0", {1, 1, channels, 2},
+                   std::vector<float>(2 * channels, static_cast<float>(channels)));
+      file.dataset(layer + "/" + layer + "_b:0", {2}, {5, 6});
+    }
+  }
+  const Pretrained weights(scratch / "fire.h5", model);
+  CHECK_THAT(weights.report(), Contains("matched by the names of layers"));
+  const std::vector<float> arena = loaded(weights, model);
+  CHECK(arena[static_cast<std::size_t>(nn::parameters(model)[0].offset)] == 3.0F);
+  CHECK(arena[static_cast<std::size_t>(nn::parameters(model)[2].offset)] == 2.0F);
+}
+
+TEST_CASE("a .keras file that was cut or changed is refused in one line") {
+  const Scratch scratch;
+  const std::string whole = text_of(kFolder + "graph.keras");
+  const nn::Model model = small_network();
+  for (std::size_t length = 0; length < whole.size(); length += 501) {
+    const std::string error =
+        error_of_file(scratch.write("cut.keras", std::string_view(whole).substr(0, length)), model);
+    INFO(length);
+    CHECK(error.starts_with(": "));
+    CHECK(error.find('\n') == std::string::npos);
+  }
+  std::string changed = whole;
+  const std::size_t weights = whole.find("\x89HDF");
+  REQUIRE(weights != std::string::npos);
+  changed[weights + 5000] = static_cast<char>(changed[weights + 5000] ^ 1);
+  CHECK(error_of_file(scratch.write("changed.keras", changed), model) ==
+        ": it is damaged (the checksum of its weights is another); get it again");
 }
 
 TEST_CASE("lists of a Keras file that name what is not there are errors") {

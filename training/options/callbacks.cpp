@@ -9,15 +9,16 @@ void list_callbacks(OptionList& options, TrainSpec& spec) {
   constexpr const char* kStops = "--patience N";
   constexpr const char* kReduces = "--plateau-patience N";
   options.topic("callbacks", "Callbacks");
-  options("metrics", o.metrics, "LIST",
-          "measure in validation too: precision, recall, f1 (means over classes), auc, top5 (any "
-          "number); of targets mse, mae, r2, or of labels binary_accuracy, auc, each also of one "
-          "target: 'r2 price'")
+  options(
+      "metrics", o.metrics, "LIST",
+      "also measure in validation: precision, recall, f1 (means over classes), auc, top5 (any "
+      "number); of targets mse, mae, r2, or of labels binary_accuracy, auc, each for one target "
+      "too, as in 'r2 price'")
       .by_default("of targets mae and r2, of labels binary_accuracy");
   options("monitor", o.monitor, "NAME",
           "what early stopping, the plateau and the best model watch: loss, accuracy, val_loss, "
           "val_accuracy, val_auc, ...")
-      .by_default("val_loss, without validation loss");
+      .by_default("val_loss, or loss without validation");
   options("monitor-mode", o.monitor_mode, "auto|min|max", "which way is better; auto: by the name");
   options("patience", o.patience, "N", "early stopping: end after N epochs without improvement");
   options("min-delta", o.min_delta, "X", "a change by more than this is an improvement")

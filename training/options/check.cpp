@@ -24,7 +24,7 @@ void check_data(const TrainSpec& o) {
         "image_folder()");
   }
   if (o.labels.class_mode == ClassMode::input && !o.callbacks.metrics.empty()) {
-    refuse("--metrics are of classes, and --class-mode input has none; leave them out");
+    refuse("--metrics are for classes, and --class-mode input has none; leave them out");
   }
 }
 

@@ -126,7 +126,7 @@ void list_bad_images(OptionList& options, BadImages& policy) {
 }
 
 void list_max_image_pixels(OptionList& options, std::uint64_t& pixels) {
-  options("max-image-pixels", pixels, "N", "do not read larger images (height times width)",
+  options("max-image-pixels", pixels, "N", "do not read images of more pixels (height times width)",
           at_least(1));
 }
 
@@ -151,10 +151,11 @@ void list_labels(OptionList& options, LabelSpec& o) {
 }
 
 void list_class_names(OptionList& options, std::vector<std::string>& names) {
-  options("class-names", names, "A,B,...|FILE",
-          "what the classes 0, 1, ... are called where they are numbers (IDX, tables, shards, "
-          "folders named so); or a file with a name a line",
-          {&read_class_names, &write_class_names});
+  options(
+      "class-names", names, "A,B,...|FILE",
+      "names of the classes 0, 1, ... where the data have numbers (IDX, tables, shards, folders of "
+      "such names), or a file with one name a line",
+      {&read_class_names, &write_class_names});
 }
 
 std::vector<std::string> read_class_names(std::string_view text) {
@@ -192,10 +193,14 @@ void list_table(OptionList& options, CsvOptions& o, bool has_model) {
   options("label-column", o.label, "NAME|N",
           "the column of the class, by its name or its number from 1")
       .by_default(usual("as the model's data", "the last"))
-      .needs("a class, in whose place --targets stands", [&o] { return o.targets.empty(); });
+      .needs("a class column (--targets replaces it)", [&o] { return o.targets.empty(); });
   options("targets", o.targets, "A,B,...",
-          "columns of numbers that the model is to give in place of a class, by names or numbers; "
-          "a cell without a value is unknown; the other columns are features",
+          has_model
+              ? "columns of the model's targets, in its order, by names or numbers; the others "
+                "are features"
+              : "columns to learn in place of a class: numbers, or labels of 0 and 1, by names "
+                "or numbers from 1; a cell without a value is unknown; the other columns are "
+                "features",
           {[](std::string_view text) -> std::vector<std::string> {
              if (text.empty() || text == "none") return {};
              std::vector<std::string> names = names_between_commas(text);
@@ -203,11 +208,11 @@ void list_table(OptionList& options, CsvOptions& o, bool has_model) {
              return names;
            },
            &write_class_names})
-      .by_default(usual("as the model's data", "none"))
+      .by_default(has_model ? "found by their names, or without a header by their places" : "none")
       .keeps();
   options("separator", o.separator, "CHAR", "between columns: , ; | : or tab",
           {&read_separator, &write_separator})
-      .by_default(usual("as in the model's data", "a comma"));
+      .by_default(usual("as the model's data", "a comma"));
 }
 
 }  // namespace millrace

@@ -49,7 +49,8 @@ void list_training_machine(OptionList& options, MachineSpec& o) {
           "report a pipeline in which nothing moves for this long, with stage and file; 0: never",
           at_least(0));
   options("report-every", o.report_every, "N",
-          "ask for loss and accuracy every N steps; each time a GPU is waited for", at_least(0))
+          "ask for loss and accuracy every N steps; each time the run waits for the GPU",
+          at_least(0))
       .by_default("50 on a GPU, 200 there with resident data, else 1");
   options("profile", o.profile, "",
           "do not record the GPU's work for report and trace; recording costs a little");

@@ -14,8 +14,11 @@ bool has_weights(const ModelSpec& o) {
 void list_model(OptionList& options, ModelSpec& o) {
   options.topic("model", "Model");
   options("model", o.name, "SPEC",
-          "mlp:500,100  cnn  cnn:16,32:64  vgg16, a JSON or model file (what it describes, with "
-          "new weights), or a run directory (with its weights)")
+          "mlp:500,100  cnn  cnn:16,32:64  resnet18  resnet34  resnet50  mobilenet_v2  "
+          "mobilenet_v2:0.5  mobilenet_v3_small  mobilenet_v3_large  efficientnet_b0  "
+          "efficientnet_lite0  squeezenet1_1  convnext_tiny  vgg11 to vgg19, also with _bn; a JSON "
+          "or model file (what it describes, with new weights), or a run directory (with its "
+          "weights)")
       .by_default("by the size of the input")
       .of_model();
   options("initializer", o.initializer, "NAME",
@@ -25,9 +28,11 @@ void list_model(OptionList& options, ModelSpec& o) {
       .of_model();
   const auto weights = [&o] { return has_weights(o); };
   options.topic("transfer", "Transfer learning");
-  options("weights", o.weights, "FILE|RUN",
-          "start with these weights: Keras's .h5, safetensors of PyTorch or Millrace, a run "
-          "directory; vgg16 and vgg16-top are what 'scripts/fetch-weights' fetches")
+  options(
+      "weights", o.weights, "FILE|RUN",
+      "start with these weights: Keras's .h5 and .keras, PyTorch's .pth, safetensors of PyTorch "
+      "or Millrace, a run directory; names, as vgg16, are what 'scripts/fetch-weights' lists and "
+      "fetches")
       .of_model();
   list_ignored_layers(options, o.ignore_layers);
   list_flatten_order(options, o.flatten_order);
@@ -65,8 +70,8 @@ void list_model(OptionList& options, ModelSpec& o) {
 void list_ignored_layers(OptionList& options, std::vector<std::string>& layers) {
   options(
       "ignore-layers", layers, "NAME,...",
-      "layers or tensors of the file of weights that the model has no counterpart for, to leave "
-      "out all the same, as in normalization,p_re_lu");
+      "layers or tensors of the weight file to leave out, although the model has no counterpart "
+      "for them, as in normalization,p_re_lu");
 }
 
 void list_flatten_order(OptionList& options, std::optional<FlattenOrder>& order) {
@@ -74,6 +79,26 @@ void list_flatten_order(OptionList& options, std::optional<FlattenOrder>& order)
           "order of the inputs after a flatten in a file of PyTorch: channels_first (as PyTorch "
           "flattens images) or channels_last (as Millrace and Keras do)")
       .by_default("channels_first");
+}
+
+void list_request(OptionList& options, ModelRequest& o) {
+  options.topic("weights", "Weights for a model by its name");
+  options(
+      "weights", o.model.weights, "FILE|RUN",
+      "MODEL is a name such as vgg16, or a JSON file, and these are its weights: Keras's .h5 and "
+      ".keras, PyTorch's .pth, safetensors of PyTorch or Millrace; names, as resnet18, are what "
+      "'scripts/fetch-weights' lists and fetches");
+  options("size", o.size, "N|HxW", "height and width of the model's input")
+      .by_default("that of the file, else 224, else the one that the weights fit");
+  options("preprocessing", o.preprocessing, "NAME",
+          "that of a family of pretrained weights: caffe (Keras's VGG16), tf, torch, rescale")
+      .by_default("that of the file, else rescale");
+  list_ignored_layers(options, o.model.ignore_layers);
+  list_flatten_order(options, o.model.flatten_order);
+  for (const char* name : {"size", "preprocessing", "ignore-layers", "flatten-order"}) {
+    options.find(name).option->needs("--weights FILE, which it is about",
+                                     [&o] { return !o.model.weights.empty(); });
+  }
 }
 
 void list_pruning(OptionList& options, PruningSpec& o) {

@@ -2,6 +2,7 @@
 // The options of training, a row each, by topic; and those that other commands share with
 // it. To add an option, add a field to the spec and a row to the file of its topic.
 
+#include <millrace/training/model_with_weights.h>
 #include <millrace/training/option_list.h>
 #include <millrace/training/options/words.h>
 #include <millrace/training/train_spec.h>
@@ -41,13 +42,15 @@ void list_optimizer(OptionList& options, nn::OptimizerOptions& optimizer);
 void list_momentum(OptionList& options, nn::OptimizerOptions& optimizer);
 void list_ignored_layers(OptionList& options, std::vector<std::string>& layers);
 void list_flatten_order(OptionList& options, std::optional<FlattenOrder>& order);
+/// Of a command that asks a model: weights for one that is named, and what belongs to them.
+void list_request(OptionList& options, ModelRequest& request);
 
 /// Names with commas between them, or a file with a name a line; a comma of a name itself has a
 /// backslash before it. Throws UsageError for one name alone or text that is not UTF-8, Error if
 /// the file cannot be read.
 [[nodiscard]] std::vector<std::string> read_class_names(std::string_view text);
 
-/// Throws UsageError in one line that names the options: what rows cannot tell alone, because it is
+/// Throws UsageError in one line that names the options: what one row cannot check, because it is
 /// of several fields.
 void check(const TrainSpec& spec);
 

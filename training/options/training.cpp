@@ -75,7 +75,7 @@ void list_training(OptionList& options, TrainSpec& spec) {
           "N full batches an epoch from an endless shuffled stream; 0: an epoch is one pass")
       .keeps();
   options("loss", spec.loss, "NAME", loss_help())
-      .by_default("the cross-entropy of the model's last layer");
+      .by_default("the cross-entropy of the model's last layer; of numbers, mean_squared_error");
   list_optimizer(options, o);
   options.find("optimizer").option->keeps();
   options("learning-rate", o.learning_rate, "X", "learning rate of the optimizer", above(0))
@@ -106,10 +106,11 @@ void list_training(OptionList& options, TrainSpec& spec) {
   options("seed", spec.seed, "N", "seed of the split, the weights, the order and the augmentation")
       .keeps();
   options("shuffle", spec.shuffle, "", "train in the order of the data set").keeps();
-  options("shuffle-buffer", spec.shuffle_buffer, "N",
-          "of tar shards, which come in random order: draw a sample from the next N; 0: from all")
+  options(
+      "shuffle-buffer", spec.shuffle_buffer, "N",
+      "of tar shards, which come in random order: choose each sample from the next N; 0: from all")
       .keeps()
-      .needs("--shuffle", [&spec] { return spec.shuffle; });
+      .needs("shuffling", [&spec] { return spec.shuffle; });
 }
 
 void list_schedule(OptionList& options, TrainSpec& spec) {

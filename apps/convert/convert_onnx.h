@@ -1,0 +1,21 @@
+#pragma once
+// millrace convert onnx: a trained model as a graph that onnxruntime and the like run.
+
+#include <millrace/training/export_onnx.h>
+
+#include <cstdint>
+#include <string>
+
+namespace millrace::apps {
+
+struct ConvertOnnxOptions {
+  std::string from, to;
+  std::int64_t opset = kUsualOpset;
+  bool with_preprocessing = false, overwrite = false, quiet = false;
+};
+
+/// Writes the file and prints what its input and output are. Throws Error: as export_onnx() does,
+/// or the file is there and is not to be replaced.
+void convert_onnx(const ConvertOnnxOptions& options);
+
+}  // namespace millrace::apps

@@ -1,0 +1,341 @@
+// The graphs that models become, read back from their files. That they give our outputs is tried
+// with onnxruntime (onnx_peers_test.cpp).
+
+#include "catch.h"
+#include "engines/branches.h"
+#include "engines/compare.h"
+#include "engines/foreign_kind.h"
+#include "engines/kinds.h"
+#include "engines/networks.h"
+#include "engines/random_models.h"
+#include "engines/windows.h"
+#include "io/onnx_message.h"
+#include "io/scratch.h"
+
+#include <millrace/nn/preprocessing.h>
+#include <millrace/training/export_onnx.h>
+
+#include <nlohmann/json.hpp>
+
+#include <map>
+#include <string_view>
+
+using namespace millrace;
+using namespace millrace::test;
+using Catch::Contains;
+using Ints = std::vector<std::int64_t>;
+
+namespace {
+
+onnx::ModelProto exported(const nn::Model& model, const OnnxOptions& options = {}) {
+  const Scratch scratch;
+  const SavedModel saved{model, random_weights(model, 5)};
+  export_onnx(scratch / "model.onnx", saved, options);
+  onnx::ModelProto read = read_onnx(scratch / "model.onnx");
+  INFO(model.name);
+  CHECK(names_problem(read) == "");
+  return read;
+}
+
+std::string metadata(const onnx::ModelProto& model, const std::string& key) {
+  for (const auto& entry : model.metadata_props()) {
+    if (entry.key() == key) return entry.value();
+  }
+  return {};
+}
+
+/// The extents behind the free one of the batch.
+Ints sample_of(const onnx::ValueInfoProto& value) {
+  const auto& shape = value.type().tensor_type().shape();
+  CHECK(shape.dim(0).dim_param() == "N");
+  Ints extents;
+  for (int i = 1; i < shape.dim_size(); ++i) extents.push_back(shape.dim(i).dim_value());
+  return extents;
+}
+
+template <class Kind>
+onnx::ModelProto exported_kind(int opset = kUsualOpset) {
+  nn::LayerKind kind = Kind{};
+  if constexpr (std::is_same_v<Kind, nn::Conv2D>) kind = nn::Conv2D{.filters = 3};
+  if constexpr (std::is_same_v<Kind, nn::Dense>) kind = nn::Dense{.units = 3};
+  nn::ModelBuilder builder("m", {12, 12, 2});
+  if (kind.is<nn::Dense>()) builder.flatten();
+  if (Kind::kFacts.least_inputs > 1) {
+    builder.branches({[](auto& b) { b.relu(); }, [](auto& b) { b.tanh(); }});
+  }
+  return exported(builder.add(kind).named("mine").build(), {.opset = opset});
+}
+
+}  // namespace
+
+TEST_CASE("every kind of layer becomes the ONNX operators of its table") {
+  std::map<std::string, std::string> found;
+#define MILLRACE_EXPORT_KIND(Kind) \
+  found[nn::Kind::kFacts.name] = operators_of(exported_kind<nn::Kind>());
+  MILLRACE_LAYER_KINDS(MILLRACE_EXPORT_KIND)
+  const std::map<std::string, std::string> expected{
+      {"adaptive_avg_pool", "AveragePool"},
+      {"add", "Relu Tanh Add"},
+      {"avg_pool2d", "AveragePool"},
+      {"batch_norm", "BatchNormalization"},
+      {"concat", "Relu Tanh Concat"},
+      {"conv2d", "Conv"},
+      {"dense", "Transpose Flatten Gemm"},
+      {"dropout", "Identity"},
+      {"flatten", "Transpose Flatten"},
+      {"gelu", "Mul Erf Add Mul Mul"},
+      {"global_avg_pool", "GlobalAveragePool Flatten"},
+      {"hard_sigmoid", "HardSigmoid"},
+      {"hard_swish", "HardSwish"},
+      {"layer_norm", "Transpose LayerNormalization Transpose"},
+      {"leaky_relu", "LeakyRelu"},
+      {"max_pool2d", "MaxPool"},
+      {"multiply", "Relu Tanh Mul"},
+      {"relu", "Relu"},
+      {"relu6", "Clip"},
+      {"scale", "Mul"},
+      {"sigmoid", "Sigmoid"},
+      {"silu", "Sigmoid Mul"},
+      {"softmax", "Softmax"},
+      {"stochastic_depth", "Identity"},
+      {"tanh", "Tanh"},
+      {"upsample", "Resize"},
+      {"zero_padding", "Identity"},
+  };
+  CHECK(found == expected);
+}
+
+TEST_CASE("nodes have the names of the layers, and input and output their own") {
+#define MILLRACE_FIND_KIND(Kind) CHECK(find_node(exported_kind<nn::Kind>(), "mine") != nullptr);
+  MILLRACE_LAYER_KINDS(MILLRACE_FIND_KIND)
+
+  // Whatever layers are called.
+  const auto model = exported(nn::ModelBuilder("names", {6, 6, 3})
+                                  .conv(4)
+                                  .named("output")
+                                  .silu()
+                                  .named("a")
+                                  .tanh()
+                                  .named("a/gate")
+                                  .relu()
+                                  .named("output.weight")
+                                  .flatten()
+                                  .dense(2)
+                                  .named("features.0.conv.1")
+                                  .build());
+  for (const char* name : {"output", "a", "a/gate", "output.weight", "features.0.conv.1"}) {
+    INFO(name);
+    CHECK(find_node(model, name) != nullptr);
+  }
+  CHECK(find_node(model, "a/gate")->op_type() == "Tanh");
+  CHECK(model.graph().input(0).name() == "input");
+  CHECK(model.graph().output(0).name() == "output");
+  CHECK(find_node(model, "features.0.conv.1")->output(0) == "output");
+  CHECK(find_initializer(model, "output.weight")->dims_size() == 4);
+}
+
+TEST_CASE("images of a graph have their channels first and the number of samples is free") {
+  const auto model = exported(nn::ModelBuilder("m", {6, 5, 3}).conv(4).build());
+  CHECK(sample_of(model.graph().input(0)) == Ints{3, 6, 5});
+  CHECK(sample_of(model.graph().output(0)) == Ints{4, 4, 3});
+  CHECK(metadata(model, "millrace.outputs") == "features");
+  const auto table = exported(nn::ModelBuilder("m", {7}).dense(2).build());
+  CHECK(sample_of(table.graph().input(0)) == Ints{7});
+  CHECK(sample_of(table.graph().output(0)) == Ints{2});
+  CHECK(metadata(table, "millrace.outputs") == "logits");
+}
+
+TEST_CASE("weights of a graph are those of the model to the bit, zeros of pruning too") {
+  const Scratch scratch;
+  const nn::Model model = nn::ModelBuilder("m", {4, 4, 2})
+                              .conv(3)
+                              .batch_norm({.epsilon = 0.25F})
+                              .add(nn::Scale{})
+                              .flatten()
+                              .dense(5, false)
+                              .build();
+  SavedModel saved{model, random_weights(model, 5)};
+  for (std::size_t i = 0; i < saved.parameters.size(); i += 2) saved.parameters[i] = 0;
+  export_onnx(scratch / "model.onnx", saved);
+  const auto read = read_onnx(scratch / "model.onnx");
+  for (const nn::Parameter& p : nn::parameters(model)) {
+    INFO(p.name);
+    const auto* const tensor = find_initializer(read, p.name);
+    REQUIRE(tensor != nullptr);
+    const auto begin = saved.parameters.begin() + p.offset;
+    CHECK(values_of<float>(*tensor) == std::vector<float>(begin, begin + p.shape.elements()));
+    const Ints shape(p.shape.extents().begin(), p.shape.extents().end());
+    CHECK(dims_of(*tensor) == (p.name == "scale1.weight" ? Ints{3, 1, 1} : shape));
+  }
+  const auto& norm = *find_node(read, "batch_norm1");
+  CHECK(find_attribute(norm, "epsilon")->f() == 0.25F);
+  CHECK(norm.input(3) == "batch_norm1.running_mean");
+  CHECK(norm.input(4) == "batch_norm1.running_var");
+  CHECK(find_attribute(*find_node(read, "dense1"), "transB")->i() == 1);
+  CHECK(find_node(read, "dense1")->input_size() == 2);
+}
+
+TEST_CASE("a convolution's windows stand in its attributes") {
+  const auto model = exported(nn::ModelBuilder("m", {11, 9, 4})
+                                  .conv({.filters = 8,
+                                         .rows = 2,
+                                         .columns = 3,
+                                         .stride = {2, 1},
+                                         .padding = nn::Padding::sides(1, 0, 2, 3),
+                                         .groups = 4,
+                                         .dilation = {1, 2}})
+                                  .conv(3, 3, nn::Padding::same, 2)
+                                  .build());
+  const auto& conv = *find_node(model, "conv1");
+  CHECK(ints_of(conv, "kernel_shape") == Ints{2, 3});
+  CHECK(ints_of(conv, "strides") == Ints{2, 1});
+  CHECK(ints_of(conv, "dilations") == Ints{1, 2});
+  CHECK(ints_of(conv, "pads") == Ints{1, 2, 0, 3});  // top, left, bottom, right
+  CHECK(find_attribute(conv, "group")->i() == 4);
+  // 6x10 to 3x5: TensorFlow's odd pixel is at the end.
+  CHECK(ints_of(*find_node(model, "conv2"), "pads") == Ints{0, 0, 1, 1});
+}
+
+TEST_CASE("what ceil adds to a pooling is padding, and is no pixel that counts") {
+  const auto pads = [](const nn::LayerKind& kind) {
+    const auto model = exported(nn::ModelBuilder("m", {8, 5, 2}).add(kind).named("pool").build());
+    return ints_of(*find_node(model, "pool"), "pads");
+  };
+  CHECK(pads(nn::MaxPool2D{.size = 3, .stride = 2}) == Ints{0, 0, 0, 0});
+  CHECK(pads(nn::MaxPool2D{.size = 3, .stride = 2, .ceil = true}) == Ints{0, 0, 1, 0});
+  CHECK(pads(nn::MaxPool2D{.size = 3, .stride = 2, .padding = nn::Padding::all(1)}) ==
+        Ints{1, 1, 1, 1});
+  // A window that would begin past the image is none: 5 pixels and one beside them.
+  CHECK(pads(nn::MaxPool2D{.size = 2, .stride = 2, .padding = nn::Padding::all(1), .ceil = true}) ==
+        Ints{1, 1, 1, 0});
+  const auto counted = exported(nn::ModelBuilder("m", {8, 6, 2})
+                                    .avg_pool({.size = 3,
+                                               .stride = 2,
+                                               .padding = nn::Padding::all(1),
+                                               .ceil = true,
+                                               .count_padding = true})
+                                    .named("pool")
+                                    .build());
+  CHECK(operators_of(counted) == "Pad AveragePool");
+  CHECK(values_of<std::int64_t>(*find_initializer(counted, "pool/pads")) ==
+        Ints{0, 0, 1, 1, 0, 0, 1, 1});
+  CHECK(ints_of(*find_node(counted, "pool"), "pads") == Ints{0, 0, 1, 1});
+  CHECK(find_attribute(*find_node(counted, "pool"), "count_include_pad")->i() == 0);
+}
+
+TEST_CASE("zeros around images and repeated pixels are of rows and columns alone") {
+  const auto model = exported(nn::ModelBuilder("m", {4, 4, 3})
+                                  .zero_padding(1, 2, 3, 4)  // top, bottom, left, right
+                                  .upsample(2, 3)
+                                  .build());
+  CHECK(operators_of(model) == "Pad Resize");
+  CHECK(values_of<std::int64_t>(*find_initializer(model, "zero_padding1/pads")) ==
+        Ints{0, 0, 1, 3, 0, 0, 2, 4});
+  CHECK(values_of<float>(*find_initializer(model, "upsample1/scales")) ==
+        std::vector<float>{1, 1, 2, 3});
+  CHECK(find_attribute(*find_node(model, "upsample1"), "mode")->s() == "nearest");
+}
+
+TEST_CASE("a flatten keeps our order of pixels, and moves nothing where there is only one") {
+  const auto operators = [](Shape input) {
+    return operators_of(exported(nn::ModelBuilder("m", input).flatten().dense(2).build()));
+  };
+  CHECK(operators({4, 4, 3}) == "Transpose Flatten Gemm");
+  CHECK(operators({28, 28, 1}) == "Flatten Gemm");
+  CHECK(operators({1, 1, 64}) == "Flatten Gemm");
+  CHECK(operators({64}) == "Flatten Gemm");
+  const auto model = exported(nn::ModelBuilder("m", {4, 4, 3}).flatten().build());
+  CHECK(ints_of(*find_node(model, "flatten1/channels_last"), "perm") == Ints{0, 2, 3, 1});
+}
+
+TEST_CASE("dropout and stochastic depth leave no node") {
+  const auto model =
+      exported(nn::ModelBuilder("m", {4})
+                   .dropout(0.5F)
+                   .dense(4)
+                   .residual([](nn::ModelBuilder& b) { b.dense(4).stochastic_depth(0.5F); })
+                   .softmax()
+                   .dropout(0.5F)
+                   .build());
+  CHECK(operators_of(model) == "Gemm Gemm Add Softmax");
+  CHECK(find_node(model, "softmax1")->output(0) == "output");
+}
+
+TEST_CASE("preprocessing is in the graph where it is asked for, and in the metadata otherwise") {
+  nn::ModelBuilder builder("m", {4, 4, 3});
+  nn::Model model = builder.conv(2).build();
+  model.preprocessing = {.filter = "lanczos",
+                         .scale = 0.5F,
+                         .mean = {1, 2, 3},
+                         .deviation = {4, 5, 8},
+                         .order = nn::ChannelOrder::bgr};
+  model.layers.push_back({.name = "pool", .kind = nn::GlobalAvgPool{}});
+  model.layers.push_back({.name = "softmax", .kind = nn::Softmax{}});
+  model.classes = {"cat", "ü"};
+  const auto plain = exported(model);
+  CHECK(operators_of(plain) == "Conv GlobalAveragePool Flatten Softmax");
+  CHECK(metadata(plain, "millrace.preprocessing_inside") == "false");
+  CHECK(nlohmann::json::parse(metadata(plain, "millrace.preprocessing")) ==
+        nlohmann::json{{"filter", "lanczos"},
+                       {"scale", 0.5},
+                       {"mean", {1, 2, 3}},
+                       {"deviation", {4, 5, 8}},
+                       {"order", "bgr"}});
+  CHECK(metadata(plain, "millrace.classes") == "[\"cat\",\"ü\"]");
+  CHECK(metadata(plain, "millrace.outputs") == "probabilities");
+
+  const auto inside = exported(model, {.with_preprocessing = true});
+  CHECK(operators_of(inside) == "Gather Mul Add Conv GlobalAveragePool Flatten Softmax");
+  CHECK(metadata(inside, "millrace.preprocessing_inside") == "true");
+  CHECK(inside.graph().node(0).name() == "preprocessing/bgr");
+  CHECK(values_of<std::int64_t>(*find_initializer(inside, "preprocessing/channels")) ==
+        Ints{2, 1, 0});
+  const auto& factors = *find_initializer(inside, "preprocessing/factors");
+  CHECK(dims_of(factors) == Ints{3, 1, 1});
+  CHECK(values_of<float>(factors) == std::vector<float>{0.125F, 0.1F, 0.0625F});
+  CHECK(values_of<float>(*find_initializer(inside, "preprocessing/offsets")) ==
+        std::vector<float>{-0.25F, -0.4F, -0.375F});
+
+  model.preprocessing = {.scale = 1};
+  CHECK(operators_of(exported(model, {.with_preprocessing = true})) == operators_of(plain));
+  model.preprocessing = {};
+  CHECK(operators_of(exported(model, {.with_preprocessing = true})) ==
+        "Mul " + operators_of(plain));
+  model.preprocessing.samplewise_center = true;
+  CHECK_THROWS_WITH(
+      exported(model, {.with_preprocessing = true}),
+      Contains("looks at whole samples") && Contains("convert without --with-preprocessing"));
+  CHECK(operators_of(exported(model)) == operators_of(plain));
+}
+
+TEST_CASE("a graph has the operators of its opset, and a layer that none of them is, is refused") {
+  for (int opset = kLeastOpset; opset <= kMostOpset; ++opset) {
+    INFO(opset);
+    CHECK(exported_kind<nn::Relu>(opset).opset_import(0).version() == opset);
+    CHECK(operators_of(exported_kind<nn::Gelu>(opset)) ==
+          (opset < 20 ? "Mul Erf Add Mul Mul" : "Gelu"));
+    CHECK(operators_of(exported_kind<nn::HardSwish>(opset)) ==
+          (opset < 14 ? "HardSigmoid Mul" : "HardSwish"));
+  }
+  CHECK_THROWS_WITH(exported_kind<nn::LayerNorm>(16),
+                    "layer 0 'mine': layer_norm needs --opset 17 or later");
+  for (const int opset : {kLeastOpset - 1, kMostOpset + 1}) {
+    CHECK_THROWS_AS(exported_kind<nn::Relu>(opset), UsageError);
+  }
+}
+
+TEST_CASE("a kind of a user's own is refused by the name of its layer") {
+  const nn::Model model =
+      nn::ModelBuilder("m", {4}).dense(3).add(SlopedRelu{}).named("slope").dense(2).build();
+  CHECK_THROWS_WITH(exported(model), Contains("layer 1 'slope': the kind 'sloped_relu'"));
+}
+
+TEST_CASE("graphs of networks and of random models are whole") {
+  for (const nn::Model& model : {resnet18(), mobilenet_v2(), squeezenet()}) (void)exported(model);
+  for (const nn::Model& model : branch_models(5)) (void)exported(model);
+  for (const nn::Model& model : window_models()) (void)exported(model);
+  for (const nn::Model& model : pooling_models(5)) (void)exported(model);
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    (void)exported(random_model(seed), {.opset = 17 + static_cast<int>(seed % 6)});
+  }
+}
