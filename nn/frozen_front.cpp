@@ -48,7 +48,7 @@ std::string unused_name(const Model& model, std::string name) {
 }
 
 FrozenFront cut_behind(const Model& model, std::size_t last, const Shape& features) {
-  FrozenFront result{.front = model, .head = model, .features = features};
+  FrozenFront result{.front = model, .head = model, .features = features, .last = {}};
   result.last = model.layers[last].name;
   Model& front = result.front;
   front.layers.resize(last + 1);

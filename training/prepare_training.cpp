@@ -3,8 +3,8 @@
 #include <millrace/nn/target_metrics.h>
 #include <millrace/nodes/decode_into.h>
 #include <millrace/training/class_weights.h>
-#include <millrace/training/feature_feed.h>
 #include <millrace/training/defined_measures.h>
+#include <millrace/training/feature_feed.h>
 #include <millrace/training/few_samples.h>
 #include <millrace/training/find_model.h>
 #include <millrace/training/image_preprocessing.h>

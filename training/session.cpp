@@ -2,83 +2,20 @@
 
 #include <millrace/core/number_text.h>
 #include <millrace/io/files.h>
-#include <millrace/io/run_marker.h>
 #include <millrace/training/augmented_samples.h>
-#include <millrace/training/find_model.h>
 #include <millrace/training/run_config.h>
 #include <millrace/training/run_files.h>
 #include <millrace/training/run_memory.h>
 #include <millrace/training/sample_prints.h>
-#include <millrace/training/transfer.h>
-
-#include <algorithm>
-#include <fstream>
+#include <millrace/training/session_checks.h>
 
 namespace millrace {
 namespace {
 
 namespace fs = std::filesystem;
 
-bool lies_in(const std::string& file, const fs::path& folder) {
-  return !file.empty() && !folder.empty() &&
-         fs::weakly_canonical(file).parent_path() == fs::weakly_canonical(folder);
-}
-
-/// An old run is not replaced that this one begins with: its config.ini would name what is gone.
-void check_replaced(const TrainSpec& o, bool goes_on) {
-  const ModelSpec& m = o.model;
-  const std::string weights = m.weights.empty() || goes_on ? "" : weights_file(m.weights).string();
-  for (const std::string& file : {weights, is_model_description(m.name) ? m.name : std::string()}) {
-    if (!o.run.overwrite || !lies_in(file, o.run.directory)) continue;
-    throw UsageError(concat("--overwrite would replace ", file,
-                            ", with which this run begins; choose another --run-dir"));
-  }
-}
-
-/// The log is no file that the run writes itself, and can be written.
-void check_csv_log(const TrainSpec& o) {
-  const fs::path& csv = o.run.csv_log;
-  if (csv.empty()) return;
-  if (o.run.directory.empty()) throw UsageError("--csv-log needs a run directory");
-  const bool is_ours =
-      lies_in(csv.string(), o.run.directory) &&
-      std::find(kRunFiles.begin(), kRunFiles.end(), csv.filename()) != kRunFiles.end();
-  if (is_ours)
-    throw UsageError(concat("--csv-log ", csv.string(), ": the run writes that file itself"));
-  const bool is_new = !fs::exists(csv);
-  if (!std::ofstream(csv, std::ios::app)) {
-    throw Error(concat(csv.string(), ": cannot be written; choose another --csv-log"));
-  }
-  std::error_code ignored;
-  if (is_new) fs::remove(csv, ignored);
-}
-
 bool goes_on(const Training& t, const Report& report) {
   return !report.stopped && !t.state->is_finished() && t.state->next.epoch < t.spec.epochs;
-}
-
-void check_features(const Training& t) {
-  if (!t.features.front || !t.features.in_file || !t.spec.run.directory.empty()) return;
-  throw UsageError("--cache-features file is of a run that has a directory");
-}
-
-/// Ranges, and what has no effect without another option: where a command line told it, it was
-/// told there.
-void check_rows(TrainSpec& spec) {
-  TrainSpec usual;
-  OptionList rows, usually;
-  list(rows, spec);
-  list(usually, usual);
-  rows.check();
-  for (const auto& row : rows.options()) {
-    const Option& by_itself = *usually.find(row->name).option;
-    if (row->write() == by_itself.write()) continue;
-    for (const auto& [other, fits] : row->needed) {
-      if (!fits()) {
-        throw UsageError(concat("--", by_itself.shown_name(), " has no effect without ", other));
-      }
-    }
-  }
 }
 
 Training prepared(TrainSpec spec, std::optional<StreamedData> stream,
