@@ -4,6 +4,7 @@
 #include <millrace/nn/layers/dropout.h>
 #include <millrace/nn/layers/flatten.h>
 #include <millrace/nn/layers/softmax.h>
+#include <millrace/nn/transfer.h>
 
 #include <algorithm>
 #include <utility>
@@ -11,11 +12,6 @@
 
 namespace millrace::nn {
 namespace {
-
-/// Frozen or not, a layer that evaluation leaves out and training does not is a random one.
-bool draws(const Layer& layer) {
-  return layer.kind->is_identity(false) && !layer.kind->is_identity(true);
-}
 
 /// What a training step changes: weights, or statistics of the batch.
 bool is_changed(const Layer& layer, const LayerSummary& summary) {
@@ -108,9 +104,14 @@ FrontSearch find_frozen_front(const Model& model) {
   // Behind a random layer nothing can be kept; before it all, unless frozen weights come behind it.
   const auto begin = model.layers.begin();
   const auto random = static_cast<std::size_t>(
-      std::find_if(begin, begin + static_cast<std::ptrdiff_t>(frozen.layers), draws) - begin);
+      std::find_if(begin, begin + static_cast<std::ptrdiff_t>(frozen.layers),
+                   [](const Layer& l) {
+                     return l.trainable && draws(l.kind);  // frozen, it is off
+                   }) -
+      begin);
   if (frozen.with_weights.back() > random) {
-    search.why_not = concat("'", model.layers[random].name, "' draws at random in training");
+    search.why_not =
+        concat("'", model.layers[random].name, "' draws at random in training; freeze it too");
     return search;
   }
   const std::vector<bool> cuts = find_cuts(model);

@@ -31,8 +31,9 @@ struct FrontSearch {
 };
 
 /// Cuts the model at the last place that all of its values pass through and before which nothing
-/// trains. Where a layer before it draws at random in training (dropout, stochastic depth), so that
-/// features would differ from step to step, there is no front. Requires: the model is valid.
+/// trains. Where a layer before it that is not frozen draws at random in training (dropout,
+/// stochastic depth), so that features would differ from step to step, there is no front. Requires:
+/// the model is valid.
 [[nodiscard]] FrontSearch find_frozen_front(const Model& model);
 
 }  // namespace millrace::nn

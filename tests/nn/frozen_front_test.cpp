@@ -132,7 +132,8 @@ TEST_CASE("a front that draws at random in training is none") {
   };
   const ModelBuilder inside =
       ModelBuilder("net", kInput).conv(4).dropout(0.5F).conv(4).flatten().dense(2);
-  CHECK(why(inside, "conv") == "'dropout1' draws at random in training");
+  CHECK(why(inside, "conv") == "'dropout1' draws at random in training; freeze it too");
+  CHECK(why(inside, "conv,dropout") == "cut behind flatten1");  // frozen, it is off
   CHECK(why(inside, "conv1") == "cut behind conv1");  // what is random comes behind it all
   const ModelBuilder behind = ModelBuilder("net", kInput).conv(4).flatten().dropout(0.5F).dense(2);
   CHECK(why(behind, "conv") == "cut behind flatten1");
@@ -145,7 +146,8 @@ TEST_CASE("a front that draws at random in training is none") {
           .conv(2)
           .flatten()
           .dense(2);
-  CHECK(why(skipping, "conv") == "'stochastic_depth1' draws at random in training");
+  CHECK(why(skipping, "conv") == "'stochastic_depth1' draws at random in training; freeze it too");
+  CHECK(why(skipping, "conv,stochastic") == "cut behind flatten1");
   CHECK(why(skipping, "conv1") == "cut behind conv1");
 }
 
