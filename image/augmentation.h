@@ -60,6 +60,9 @@ struct AugmentOptions {
   /// square, wrap with a period of size - 1, whole numbers k as one of 0..k-1 with a random sign.
   bool keras_compat = false;
   RandomErasing erasing{};
+  /// How many changes of each sample there are, drawn by its number in the data set and used in
+  /// turn, one a pass; 0: new ones in each pass, by its position there.
+  std::uint32_t views = 0;
 
   /// Nothing ever changes.
   [[nodiscard]] bool is_identity() const noexcept;

@@ -19,9 +19,9 @@ inline constexpr const char* kRunMarker = "millrace.lock";
 inline constexpr const char* kConfigStart = "# Run this again with: millrace train --recipe ";
 
 /// What else a run puts there.
-inline constexpr std::array<const char*, 9> kRunFiles = {
+inline constexpr std::array<const char*, 10> kRunFiles = {
     "config.ini", "metrics.csv",   "model.safetensors", "best.safetensors", "report.json",
-    "trace.json", "augmented.png", "algorithms.json",   "data.json"};
+    "trace.json", "augmented.png", "algorithms.json",   "data.json",        "features.safetensors"};
 inline constexpr std::array<const char*, 2> kRunFolders = {"checkpoints", "events"};
 
 /// Whether something of this name is the run's, in a run directory.

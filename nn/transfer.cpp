@@ -142,6 +142,10 @@ Model with_head(const Model& model, std::string_view head, std::int64_t outputs,
   return result;
 }
 
+bool draws(const LayerKind& kind) {
+  return kind->is_identity(false) && !kind->is_identity(true);
+}
+
 bool has_prefix(std::string_view name, std::string_view prefix) noexcept {
   if (prefix.empty() || !name.starts_with(prefix)) return false;
   return name.size() == prefix.size() || !is_digit(prefix.back()) || !is_digit(name[prefix.size()]);
@@ -154,7 +158,7 @@ std::size_t freeze(Model& model, std::string_view prefixes) {
     for (std::size_t i = 0; i < model.layers.size(); ++i) {
       if (!has_prefix(model.layers[i].name, prefix)) continue;
       model.layers[i].trainable = false;
-      matches = matches || has_parameters(summaries[i]);
+      matches = matches || has_parameters(summaries[i]) || draws(model.layers[i].kind);
     }
     if (matches) continue;
     std::string names;

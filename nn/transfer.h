@@ -28,8 +28,13 @@ namespace millrace::nn {
 /// "features.1" is the beginning of "features.1" but not of "features.10".
 [[nodiscard]] bool has_prefix(std::string_view name, std::string_view prefix) noexcept;
 
+/// Whether a kind's layers draw at random in training unless they are frozen: dropout, stochastic
+/// depth.
+[[nodiscard]] bool draws(const LayerKind& kind);
+
 /// Freezes all layers whose names begin with one of the prefixes, "features.0,features.2". Gives
-/// the number of those with parameters. Throws UsageError for a prefix that no such layer has.
+/// the number of those with parameters. Throws UsageError for a prefix that no layer has that has
+/// parameters or draws at random.
 std::size_t freeze(Model& model, std::string_view prefixes);
 
 }  // namespace millrace::nn

@@ -45,7 +45,10 @@ Ticket Augment::operator()(const Ticket& ticket) {
   for (std::size_t i = ticket.first; applies && i < ticket.first + ticket.count; ++i) {
     if (batch.valid[i] == 0) continue;
     const TensorView pixels = batch.row(static_cast<std::int64_t>(i));
-    const RandomKey key{seed_, batch.passes[i], batch.positions[i]};
+    const RandomKey key =
+        options_.views > 0
+            ? RandomKey{seed_, batch.passes[i] % options_.views, std::uint64_t{batch.index[i]}}
+            : RandomKey{seed_, batch.passes[i], batch.positions[i]};
     if (batch.dtype == DType::u8) {
       change(image_of(pixels), key);
     } else {

@@ -12,7 +12,8 @@ namespace millrace {
 /// A node: Ticket -> the same Ticket. Changes valid images {H, W, C} of training batches only:
 /// first the padded crop, then Keras's changes in its order, then later ones. Samples count 0 to
 /// 255; of uint8 batches they are rounded once, of float32 batches not. Its random choices are a
-/// function of (seed, pass, position in the pass), whatever thread does it.
+/// function of (seed, pass, position in the pass), whatever thread does it; with
+/// AugmentOptions::views of (seed, pass modulo views, HostBatch::index).
 class Augment {
  public:
   /// `sample` is the shape of the images to come: scratch() is computed from it. Throws

@@ -44,6 +44,18 @@ ConstTensorView HostBatch::rows() const {
   return {pixels.data(), sample.with_front(size), dtype};
 }
 
+void HostBatch::move_stamps(std::int64_t source, std::int64_t target_row) {
+  const auto from = static_cast<std::size_t>(source), to = static_cast<std::size_t>(target_row);
+  index[to] = index[from];
+  labels[to] = labels[from];
+  const std::span<const float> known = target(source);
+  std::copy(known.begin(), known.end(), target(target_row).begin());
+  weights[to] = weights[from];
+  valid[to] = valid[from];
+  passes[to] = passes[from];
+  positions[to] = positions[from];
+}
+
 std::span<float> HostBatch::target(std::int64_t i) {
   MILLRACE_CHECK(i >= 0 && i < capacity(), "row ", i, " of a batch of ", capacity());
   const auto width = static_cast<std::size_t>(target_width);

@@ -88,6 +88,8 @@ struct HostBatch {
   [[nodiscard]] TensorView row(std::int64_t i);
   /// All rows in use.
   [[nodiscard]] ConstTensorView rows() const;
+  /// Copies all of row `from` but the sample itself. Requires: as row().
+  void move_stamps(std::int64_t from, std::int64_t to);
   /// The target of one sample, empty if K is 0. Requires 0 <= i < capacity().
   [[nodiscard]] std::span<float> target(std::int64_t i);
 };

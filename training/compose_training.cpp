@@ -65,10 +65,15 @@ void add_steps(Pipeline& p, Stream<Lease<DeviceBatch>> inputs, const Training& t
 void train_on(Pipeline& p, Stream<Lease<HostBatch>> batches, const Training& t,
               Logger::Watchers watchers) {
   charge_training(p, t);
-  add_steps(p, add_upload(p, std::move(batches), t.feed->upload()), t, std::move(watchers));
+  add_steps(p, add_upload(p, std::move(batches), t.feed_now().upload()), t, std::move(watchers));
 }
 
 Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
+                          Logger::Watchers watchers) {
+  return compose_training(t, t.feed_now(), trace, std::move(watchers));
+}
+
+Pipeline compose_training(const Training& t, const Feed& feed, const std::filesystem::path& trace,
                           Logger::Watchers watchers) {
   const TrainSpec& o = t.spec;
   Pipeline p({.name = "train",
@@ -81,7 +86,7 @@ Pipeline compose_training(const Training& t, const std::filesystem::path& trace,
   if (!trace.empty() && t.recording.count > 0) {
     p.charge("record of the GPU's work", 1, t.recording);
   }
-  add_steps(p, add_upload(p, t.feed->add(p, FeedStart::of(*t.state)), t.feed->upload()), t,
+  add_steps(p, add_upload(p, feed.add(p, FeedStart::of(*t.state)), feed.upload()), t,
             std::move(watchers));
   return p;
 }

@@ -16,6 +16,11 @@ namespace millrace {
                                         const std::filesystem::path& trace,
                                         Logger::Watchers watchers);
 
+/// The same with one of the training's feeds.
+[[nodiscard]] Pipeline compose_training(const Training& training, const Feed& feed,
+                                        const std::filesystem::path& trace,
+                                        Logger::Watchers watchers);
+
 /// The part of it that trains on the batches of your own graph: copy - cast - train -
 /// log, with its charges. Batches are stamped as the run's reader would.
 void train_on(Pipeline& pipeline, Stream<Lease<HostBatch>> batches, const Training& training,

@@ -25,10 +25,12 @@ DirectoryReader Feed::reader(const FeedStart& from) const {
   return reader_in(std::move(order));
 }
 
-DirectoryReader Feed::reader_in(ReaderOptions order) const {
+DirectoryReader Feed::reader_in(ReaderOptions order, bool validates) const {
   using Kept = std::shared_ptr<const SampleSet>;
-  return DirectoryReader(Kept(options_, &options_->training), Kept(options_, &options_->validation),
-                         std::move(order));
+  return DirectoryReader(
+      Kept(options_, &options_->training),
+      validates ? Kept(options_, &options_->validation) : std::make_shared<const SampleSet>(),
+      std::move(order));
 }
 
 std::uint64_t Feed::updates() const {

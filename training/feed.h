@@ -1,8 +1,8 @@
 #pragma once
 // The ways in which a training run gets its batches: read and decoded as they are needed (files), a
-// few that are fed over and over (replay), all from a device's memory (resident), or from the
-// program's own stream (stream). One interface, so that composing, measuring and reporting a
-// training, and its steps, are the same for all.
+// few that are fed over and over (replay), all from a device's memory (resident), what frozen
+// layers made of them (features), or from the program's own stream (stream). One interface, so that
+// composing, measuring and reporting a training, and its steps, are the same for all.
 //
 //   const FileFeed feed({.training = SampleSet::all(photos),
 //                        .order = {.batch = 32, .epochs = 5},
@@ -18,6 +18,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
@@ -59,14 +60,21 @@ class Feed {
   Feed(const Feed&) = delete;
   Feed& operator=(const Feed&) = delete;
 
-  [[nodiscard]] virtual const char* name()
-      const noexcept = 0;  ///< "files", "replay", "resident", "stream"
+  /// "files", "replay", "resident", "stream", "features"
+  [[nodiscard]] virtual const char* name() const noexcept = 0;
   /// What load() loads, in words, "the batches to replay"; empty if a run needs nothing
   /// loaded.
   [[nodiscard]] virtual std::string to_load() const { return {}; }
   /// Before the first run, and again to reload. `watch` gets the number of samples so far. The
   /// report lists what was left out. Throws Stopped, or what a pipeline throws.
   virtual Report load(const Watch& watch);
+  /// Whether load() is of what the executor's weights make of the samples: then it is called once
+  /// they are there, after keep_in().
+  [[nodiscard]] virtual bool needs_weights() const { return false; }
+  /// The directory of the run; empty if it has none.
+  virtual void keep_in(const std::filesystem::path&) {}
+  /// Gives back the memory of what was loaded.
+  virtual void unload() {}
   /// What is loaded, in words; empty if nothing is.
   [[nodiscard]] virtual std::string describe() const { return {}; }
   /// A line for reports of runs that were not fed from files; else empty.
@@ -111,7 +119,7 @@ class Feed {
                                        DirectoryReader reader,
                                        const DecodingOptions& decoding) const;
   /// Of the same samples in another order.
-  [[nodiscard]] DirectoryReader reader_in(ReaderOptions order) const;
+  [[nodiscard]] DirectoryReader reader_in(ReaderOptions order, bool validates = true) const;
   /// A pipeline to load with.
   [[nodiscard]] Pipeline loading_pipeline() const;
 

@@ -2,6 +2,7 @@
 
 #include <millrace/nodes/decode_into.h>
 #include <millrace/training/class_weights.h>
+#include <millrace/training/feature_feed.h>
 #include <millrace/training/find_model.h>
 #include <millrace/training/label_form.h>
 #include <millrace/training/replay_feed.h>
@@ -48,6 +49,11 @@ FeedOptions feed_options(const Training& t) {
       .stall = t.stall};
 }
 
+/// Whether frozen layers train before the run ends.
+bool unfreezes(const TrainSpec& o) {
+  return o.model.unfreeze_at > 0 && o.model.unfreeze_at <= o.epochs;
+}
+
 }  // namespace
 
 OnError bad_image_policy(const TrainSpec& o) {
@@ -67,12 +73,24 @@ void check_feed(const TrainSpec& o, const nn::Engine* engine) {
   }
 }
 
+std::shared_ptr<Feed> make_later_feed(const Training& t) {
+  if (!t.features.front || !unfreezes(t.spec)) return nullptr;
+  return std::make_shared<FileFeed>(feed_options(t));
+}
+
 std::shared_ptr<Feed> make_feed(const Training& t) {
   const TrainSpec& o = t.spec;
   FeedOptions options = feed_options(t);
   if (t.data.stream != nullptr)
     return std::make_shared<StreamFeed>(std::move(options), t.data.stream);
   if (o.data.replay > 0) return std::make_shared<ReplayFeed>(std::move(options), o.data.replay);
+  if (t.features.front) {
+    if (unfreezes(o)) options.order.epochs = o.model.unfreeze_at - 1;
+    return std::make_shared<FeatureFeed>(std::move(options),
+                                         FeatureFeedOptions{.front = *t.features.front,
+                                                            .precision = o.model.cache_precision,
+                                                            .in_file = t.features.in_file});
+  }
   if (!o.data.resident) return std::make_shared<FileFeed>(std::move(options));
   // Pruning acts between any two steps: which of them are masked depends on the next one.
   return std::make_shared<ResidentFeed>(

@@ -14,7 +14,10 @@ namespace millrace {
 /// `engine`: one that was given, or null: then the options name one.
 void check_feed(const TrainSpec& options, const nn::Engine* engine);
 
-/// Of a run with data, model and engine. Throws as the feed does.
+/// Of a run with data, model and engine, up to the epoch from which on frozen layers train. Throws
+/// as the feed does.
 [[nodiscard]] std::shared_ptr<Feed> make_feed(const Training& training);
+/// From that epoch on, where the first one is of features; else null.
+[[nodiscard]] std::shared_ptr<Feed> make_later_feed(const Training& training);
 
 }  // namespace millrace

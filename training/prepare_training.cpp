@@ -4,6 +4,7 @@
 #include <millrace/nodes/decode_into.h>
 #include <millrace/training/class_weights.h>
 #include <millrace/training/defined_measures.h>
+#include <millrace/training/feature_feed.h>
 #include <millrace/training/few_samples.h>
 #include <millrace/training/find_model.h>
 #include <millrace/training/image_preprocessing.h>
@@ -146,6 +147,34 @@ EngineRequest request(const TrainSpec& spec, const ResumedRun* resumed, const Se
           .on_timing = watch.of_work("finding the fastest algorithms", "operations").progress};
 }
 
+/// The state with its executors.
+void compile_model(Training& t) {
+  std::shared_ptr<nn::Executor> executor = t.engine->compile(t.stepped(), t.compile);
+  if (auto* const feed = dynamic_cast<FeatureFeed*>(t.feed.get())) {
+    const auto head = std::make_shared<nn::HeadExecutor>(t.model, std::move(executor));
+    feed->feed_to(head);
+    executor = head;
+  }
+  t.state = std::make_shared<TrainingState>(std::move(executor), arenas_of(t.compile));
+  t.state->tells_accuracy = has_right_answers(t.compile.loss, t.model);
+  if (t.spec.model.unfreeze_at > 0) {
+    t.state->unfrozen = t.engine->compile(thawed(t.model), t.compile);
+  }
+}
+
+/// Else frozen layers are computed in each step.
+void keep_features_within_budget(Training& t) {
+  if (!t.features.front || t.features.in_file || holds_features(t)) return;
+  const std::string what = dynamic_cast<const FeatureFeed&>(*t.feed).amount();
+  t.features = {.why_not =
+                    concat("what they give, ", what, ", does not fit into the memory budget, ",
+                           t.spec.machine.memory_budget.value(),
+                           "; --cache-features file keeps it in the run's directory")};
+  t.feed = make_feed(t);
+  t.later = nullptr;
+  compile_model(t);
+}
+
 }  // namespace
 
 Training prepare_training(TrainSpec asked, TrainingData data,
@@ -165,6 +194,11 @@ Training prepare_training(TrainSpec asked, TrainingData data,
   if (t.model.input.rank() != 3 && !spec.augmentation.is_identity()) {
     throw UsageError(
         "augmentation changes images, and DATA holds rows of numbers; leave its options out");
+  }
+  if (t.data.stream != nullptr && spec.augmentation.views > 0) {
+    throw UsageError(
+        "--views draws changes by the number of a sample, which a stream does not give; leave it "
+        "out");
   }
   if (t.resumed == nullptr) {
     const std::string advice = advice_for_few(spec, t.data, t.model);
@@ -204,11 +238,13 @@ Training prepare_training(TrainSpec asked, TrainingData data,
     t.lost = std::make_shared<LostSamples>(t.data.training, t.data.validation);
   }
   if (o.data.replay > 0) t.data.validation_description = "none, since the input is replayed";
+  t.features = choose_features(o, t.data, t.model);
   t.feed = make_feed(t);
+  t.later = make_later_feed(t);
   if (o.machine.report_every == 0) {
     t.spec.machine.report_every = has_own_memory ? t.feed->steps_between_results() : 1;
   }
-  const std::uint64_t steps = t.feed->updates();
+  const std::uint64_t steps = t.last_feed().updates();
   choose_schedule(t.spec, steps);
   choose_pruning(t.spec.pruning, steps);
   t.compile = {.batch = o.batch,
@@ -223,12 +259,7 @@ Training prepare_training(TrainSpec asked, TrainingData data,
                .seed = o.seed};
   check_label_smoothing(o.label_smoothing, t.compile.loss, t.model);
   check_monitor(t.compile.loss, o.callbacks.monitor, t.model);
-  t.state =
-      std::make_shared<TrainingState>(t.engine->compile(t.model, t.compile), arenas_of(t.compile));
-  t.state->tells_accuracy = has_right_answers(t.compile.loss, t.model);
-  if (o.model.unfreeze_at > 0) {
-    t.state->unfrozen = t.engine->compile(thawed(t.model), t.compile);
-  }
+  compile_model(t);
   t.callbacks = make_callbacks(o.callbacks, t.data.validation.size() > 0, t.model);
   t.saved.push_back(identity);
   if (auto pruning = prune_options(o.pruning, o.augmentation.keras_compat)) {
@@ -236,6 +267,7 @@ Training prepare_training(TrainSpec asked, TrainingData data,
     t.saved.push_back(t.pruner);
   }
   t.saved.insert(t.saved.end(), t.callbacks.begin(), t.callbacks.end());
+  keep_features_within_budget(t);
   return t;
 }
 

@@ -8,17 +8,6 @@
 namespace millrace {
 namespace {
 
-/// Row `from` of all but the pixels.
-void move_row(HostBatch& batch, std::size_t from, std::size_t to) {
-  const auto width = static_cast<std::size_t>(batch.target_width);
-  batch.index[to] = batch.index[from];
-  batch.labels[to] = batch.labels[from];
-  std::copy_n(batch.targets.data() + from * width, width, batch.targets.data() + to * width);
-  batch.weights[to] = batch.weights[from];
-  batch.passes[to] = batch.passes[from];
-  batch.positions[to] = batch.positions[from];
-}
-
 /// From numbers in the data set to rows; closes the holes.
 void find_rows(HostBatch& step, const std::vector<std::uint32_t>& rows) {
   std::size_t used = 0;
@@ -26,7 +15,9 @@ void find_rows(HostBatch& step, const std::vector<std::uint32_t>& rows) {
     const std::uint32_t sample = step.index[i];
     const std::uint32_t row = sample < rows.size() ? rows[sample] : ResidentData::kNoRow;
     if (row == ResidentData::kNoRow) continue;
-    if (i != used) move_row(step, i, used);
+    if (i != used) {
+      step.move_stamps(static_cast<std::int64_t>(i), static_cast<std::int64_t>(used));
+    }
     step.valid[used] = 1;
     step.index[used++] = row;
   }

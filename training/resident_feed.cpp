@@ -24,6 +24,11 @@ void check_resident(bool has_own_memory, const AugmentOptions& augment) {
         "--resident keeps data in a GPU's memory, and this run computes on the CPU; choose the "
         "GPU, or leave --resident out");
   }
+  if (augment.views > 0) {
+    throw UsageError(
+        "--resident changes samples again in each epoch, and --views keeps changes; leave one of "
+        "them out");
+  }
   if (!only_moves(augment)) {
     throw UsageError(
         "--resident keeps samples as they were decoded; in each epoch they can be flipped and "

@@ -39,6 +39,9 @@ void read_config(const std::filesystem::path& run, OptionList& options) {
   // Begun before there was such an option, when images were taken as they are stored.
   constexpr const char* kTurned = "exif-orientation";
   if (!options.was_given(kTurned)) options.set(kTurned, "false", OptionSource::recipe);
+  // Likewise; it goes on to the bit.
+  constexpr const char* kFeatures = "cache-features";
+  if (!options.was_given(kFeatures)) options.set(kFeatures, "no", OptionSource::recipe);
   (void)options.settle();
 }
 

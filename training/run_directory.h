@@ -1,7 +1,8 @@
 #pragma once
 // The folder with everything about a run: config.ini, metrics.csv, model.safetensors,
-// best.safetensors, checkpoints, events, report.json, trace.json, algorithms.json, data.json. A
-// file in it (run_marker.h) says what it is, and is locked by the process that writes the run.
+// best.safetensors, checkpoints, events, report.json, trace.json, algorithms.json, data.json,
+// features.safetensors. A file in it (run_marker.h) says what it is, and is locked by the process
+// that writes the run.
 
 #include <millrace/io/checkpoint_folder.h>
 #include <millrace/io/file_lock.h>

@@ -10,7 +10,7 @@ Bytes planned_memory(const Training& t, std::int64_t batch, nn::Precision precis
   nn::CompileOptions compile = t.compile;
   compile.batch = batch;
   std::erase_if(compile.other_batches, [batch](std::int64_t other) { return other >= batch; });
-  Bytes most = nn::total(t.planned_memory(t.model, compile, precision));
+  Bytes most = nn::total(t.planned_memory(t.stepped(), compile, precision));
   if (t.state->unfrozen != nullptr) {
     most = std::max(most, nn::total(t.planned_memory(thawed(t.model), compile, precision)));
   }
@@ -27,7 +27,7 @@ bool would_fit(const Training& t, std::int64_t batch) {
   if (!t.planned_memory) return false;
   DeviceMemoryPlan plan(*t.engine);
   plan.charge("model", 1, planned_memory(t, batch, t.engine->precision()));
-  charge_data(plan, *t.feed, batch);
+  charge_data(plan, t.last_feed(), batch);
   return plan.fits();
 }
 
@@ -43,7 +43,7 @@ std::vector<nn::MemoryLine> model_memory(const Training& t) {
 DeviceMemoryPlan device_memory(const Training& t) {
   DeviceMemoryPlan plan(*t.engine);
   charge_model(plan, model_memory(t));
-  charge_data(plan, *t.feed, t.spec.batch);
+  charge_data(plan, t.last_feed(), t.spec.batch);
   return plan;
 }
 

@@ -52,10 +52,25 @@ std::string start_of(const Dataset& data, std::uint32_t sample) {
   return concat(bytes, start->length);
 }
 
+/// The same of all of it.
+std::string all_of(const Dataset& data, std::uint32_t sample) {
+  std::string bytes(64 << 10, '\0');
+  while (true) {
+    const auto start = data.read_start(sample, std::as_writable_bytes(std::span(bytes)));
+    if (!start) return {};
+    if (start->length <= bytes.size() || start->read < bytes.size()) {
+      bytes.resize(start->read);
+      return concat(bytes, start->length);
+    }
+    bytes.resize(static_cast<std::size_t>(start->length));
+  }
+}
+
 /// The bytes of one sample as it is held, or where it lies in a file of its own the file's.
 class Contents {
  public:
-  explicit Contents(const Dataset& data) : data_(data), shape_(data.natural_shape()) {
+  explicit Contents(const Dataset& data, bool whole = false)
+      : data_(data), shape_(data.natural_shape()), is_whole_(whole) {
     if (shape_.rank() > 0) {
       bytes_.resize(static_cast<std::size_t>(shape_.elements()) * size_of(data.dtype()));
     }
@@ -66,7 +81,7 @@ class Contents {
     return are_files() ? kFewest : std::clamp(kBytes / (bytes_.size() + 1), kFewest, kMost);
   }
   [[nodiscard]] std::string operator()(std::uint32_t sample) {
-    if (are_files()) return start_of(data_, sample);
+    if (are_files()) return is_whole_ ? all_of(data_, sample) : start_of(data_, sample);
     try {
       data_.load(sample, TensorView(bytes_.data(), shape_, data_.dtype()), Filter::nearest,
                  decoder_);
@@ -81,6 +96,7 @@ class Contents {
 
   const Dataset& data_;
   Shape shape_;
+  bool is_whole_;
   std::vector<std::byte> bytes_;
   Decoder decoder_;
 };
@@ -111,11 +127,11 @@ std::string fingerprint(const SampleSet& set) {
   return fingerprint(set, set.dataset->classes());
 }
 
-std::string contents_print(const SampleSet& set) {
-  if (set.size() == 0) return "nothing";
-  Contents contents(*set.dataset);
+namespace {
+
+/// Of `count` samples that are spread over the set.
+std::string print_of(const SampleSet& set, std::uint64_t count, Contents& contents) {
   const std::uint64_t size = set.size();
-  const std::uint64_t count = std::min<std::uint64_t>(size, contents.enough());
   Hash hash;
   for (std::uint64_t i = 0; i < count; ++i) {
     const std::string bytes = contents(set.samples[static_cast<std::size_t>(i * size / count)]);
@@ -123,6 +139,27 @@ std::string contents_print(const SampleSet& set) {
     hash.add(bytes);
   }
   return concat(count, ", ", hash.value());
+}
+
+}  // namespace
+
+std::string contents_print(const SampleSet& set) {
+  if (set.size() == 0) return "nothing";
+  Contents contents(*set.dataset);
+  const std::uint64_t count = std::min<std::uint64_t>(set.size(), contents.enough());
+  return print_of(set, count, contents);
+}
+
+std::string whole_contents_print(const SampleSet& set) {
+  if (set.size() == 0) return "nothing";
+  Contents contents(*set.dataset, true);
+  return print_of(set, set.size(), contents);
+}
+
+std::string print_of(std::span<const float> numbers) {
+  Hash hash;
+  hash.add(std::string_view(reinterpret_cast<const char*>(numbers.data()), numbers.size_bytes()));
+  return concat(numbers.size(), ", ", hash.value());
 }
 
 DataRecord record_of(const SampleSet& training, const SampleSet& validation,

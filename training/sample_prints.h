@@ -20,6 +20,12 @@ namespace millrace {
 /// files the first 64 KiB of up to 64. One that cannot be read counts as that.
 [[nodiscard]] std::string contents_print(const SampleSet& set);
 
+/// The same of all that all of them hold, however much there is to read.
+[[nodiscard]] std::string whole_contents_print(const SampleSet& set);
+
+/// A number that differs, as good as surely, when a number does.
+[[nodiscard]] std::string print_of(std::span<const float> numbers);
+
 /// What a run's directory keeps of its samples, in data.json.
 struct DataRecord {
   struct Prints {

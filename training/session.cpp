@@ -1,74 +1,21 @@
 #include <millrace/training/session.h>
 
+#include <millrace/core/number_text.h>
 #include <millrace/io/files.h>
-#include <millrace/io/run_marker.h>
 #include <millrace/training/augmented_samples.h>
-#include <millrace/training/find_model.h>
 #include <millrace/training/run_config.h>
 #include <millrace/training/run_files.h>
 #include <millrace/training/run_memory.h>
 #include <millrace/training/sample_prints.h>
-#include <millrace/training/transfer.h>
-
-#include <algorithm>
-#include <fstream>
+#include <millrace/training/session_checks.h>
 
 namespace millrace {
 namespace {
 
 namespace fs = std::filesystem;
 
-bool lies_in(const std::string& file, const fs::path& folder) {
-  return !file.empty() && !folder.empty() &&
-         fs::weakly_canonical(file).parent_path() == fs::weakly_canonical(folder);
-}
-
-/// An old run is not replaced that this one begins with: its config.ini would name what is gone.
-void check_replaced(const TrainSpec& o, bool goes_on) {
-  const ModelSpec& m = o.model;
-  const std::string weights = m.weights.empty() || goes_on ? "" : weights_file(m.weights).string();
-  for (const std::string& file : {weights, is_model_description(m.name) ? m.name : std::string()}) {
-    if (!o.run.overwrite || !lies_in(file, o.run.directory)) continue;
-    throw UsageError(concat("--overwrite would replace ", file,
-                            ", with which this run begins; choose another --run-dir"));
-  }
-}
-
-/// The log is no file that the run writes itself, and can be written.
-void check_csv_log(const TrainSpec& o) {
-  const fs::path& csv = o.run.csv_log;
-  if (csv.empty()) return;
-  if (o.run.directory.empty()) throw UsageError("--csv-log needs a run directory");
-  const bool is_ours =
-      lies_in(csv.string(), o.run.directory) &&
-      std::find(kRunFiles.begin(), kRunFiles.end(), csv.filename()) != kRunFiles.end();
-  if (is_ours)
-    throw UsageError(concat("--csv-log ", csv.string(), ": the run writes that file itself"));
-  const bool is_new = !fs::exists(csv);
-  if (!std::ofstream(csv, std::ios::app)) {
-    throw Error(concat(csv.string(), ": cannot be written; choose another --csv-log"));
-  }
-  std::error_code ignored;
-  if (is_new) fs::remove(csv, ignored);
-}
-
-/// Ranges, and what has no effect without another option: where a command line told it, it was
-/// told there.
-void check_rows(TrainSpec& spec) {
-  TrainSpec usual;
-  OptionList rows, usually;
-  list(rows, spec);
-  list(usually, usual);
-  rows.check();
-  for (const auto& row : rows.options()) {
-    const Option& by_itself = *usually.find(row->name).option;
-    if (row->write() == by_itself.write()) continue;
-    for (const auto& [other, fits] : row->needed) {
-      if (!fits()) {
-        throw UsageError(concat("--", by_itself.shown_name(), " has no effect without ", other));
-      }
-    }
-  }
+bool goes_on(const Training& t, const Report& report) {
+  return !report.stopped && !t.state->is_finished() && t.state->next.epoch < t.spec.epochs;
 }
 
 Training prepared(TrainSpec spec, std::optional<StreamedData> stream,
@@ -183,6 +130,9 @@ Plan TrainingSession::plan() const {
 
 void TrainingSession::check() const {
   compose_training(training_, trace_file(), {}).check();
+  if (training_.later != nullptr) {
+    compose_training(training_, *training_.later, trace_file(), {}).check();
+  }
   check_device_memory(training_);
 }
 
@@ -231,19 +181,33 @@ TrainingResult TrainingSession::run_pipeline(std::stop_token stop,
   std::optional<RunFiles> files;
   if (kept != nullptr) files.emplace(*kept, contents_of(t), file_options(t));
   // From where the state is now.
-  Pipeline pipeline =
-      compose_training(t, kept != nullptr ? kept->trace_file() : fs::path(),
-                       files ? both(files->watchers(), log_of(watchers)) : log_of(watchers));
+  const auto compose = [&] {
+    return compose_training(t, kept != nullptr ? kept->trace_file() : fs::path(),
+                            files ? both(files->watchers(), log_of(watchers)) : log_of(watchers));
+  };
   if (watchers.on_begin) watchers.on_begin();
+  std::vector<std::string> remarks;
+  std::optional<Pipeline> pipeline(compose());
   const auto end = [&] {
-    Report report = pipeline.last_report();
+    Report report = pipeline->last_report();
+    report.remarks.insert(report.remarks.end(), remarks.begin(), remarks.end());
     const auto more = watchers.on_end ? watchers.on_end(report)
                                       : std::vector<std::pair<std::string, std::string>>();
     if (kept != nullptr) kept->write_report(report, more);
     return report;
   };
   try {
-    pipeline.run(std::move(stop));
+    const Feed& begun_with = t.feed_now();
+    Report report = pipeline->run(stop);
+    if (&begun_with != &t.feed_now() && goes_on(t, report)) {
+      remarks.push_back(concat("epochs before ", t.spec.model.unfreeze_at, " took ",
+                               duration_text(report.wall_s),
+                               " with kept features; all but this line is of the later ones"));
+      t.feed->unload();
+      pipeline.reset();
+      pipeline.emplace(compose());
+      pipeline->run(stop);
+    }
   } catch (const StageError&) {
     try {
       (void)end();
@@ -260,18 +224,27 @@ TrainingResult TrainingSession::run_pipeline(std::stop_token stop,
   return result;
 }
 
+void TrainingSession::load(std::stop_token stop, const TrainingWatchers& watchers) {
+  Feed& feed = *training_.feed;
+  const std::string what = feed.to_load();
+  if (what.empty()) return;
+  SessionWatch before = watchers.before;
+  if (!before.stop.stop_possible()) before.stop = std::move(stop);
+  feed.keep_in(spec().run.directory);
+  const Report loaded = feed.load(
+      before.of_work(concat(feed.needs_weights() ? "computing " : "loading ", what), "samples"));
+  if (watchers.on_loaded) watchers.on_loaded(loaded);
+}
+
 TrainingResult TrainingSession::run(std::stop_token stop, const TrainingWatchers& watchers) {
   const Training& t = training_;
   if (has_run_) throw UsageError("a session runs once; TrainingSession::resume() resumes a run");
   check();
   check_csv_log(t.spec);
+  check_features(t);
   has_run_ = true;
-  if (const std::string what = t.feed->to_load(); !what.empty()) {
-    SessionWatch before = watchers.before;
-    if (!before.stop.stop_possible()) before.stop = stop;
-    const Report loaded = t.feed->load(before.of_work("loading " + what, "samples"));
-    if (watchers.on_loaded) watchers.on_loaded(loaded);
-  }
+  const bool needs_weights = t.feed->needs_weights();
+  if (!needs_weights) load(stop, watchers);
   allocate();
   open_directory(stop);
   if (watchers.on_weights) watchers.on_weights();
@@ -282,6 +255,7 @@ TrainingResult TrainingSession::run(std::stop_token stop, const TrainingWatchers
       return {.report = {}, .epochs = t.state->history, .reason = resumption.why_not};
     }
   }
+  if (needs_weights && &t.feed_now() == t.feed.get()) load(stop, watchers);
   if (t.pruner != nullptr) {
     t.pruner->begin(*t.state->executor, t.state->step, t.state->next.phase == Phase::validation);
   }

@@ -113,6 +113,8 @@ class TrainingSession {
   [[nodiscard]] RunDirectory* directory() noexcept;
 
  private:
+  /// What the feed needs loaded.
+  void load(std::stop_token stop, const TrainingWatchers& watchers);
   TrainingResult run_pipeline(std::stop_token stop, const TrainingWatchers& watchers);
   [[nodiscard]] std::filesystem::path trace_file() const;
   void open_directory(std::stop_token stop);

@@ -78,6 +78,15 @@ struct ImageSpec {
   std::uint32_t show_augmented = 0;  ///< samples to show before training begins
 };
 
+/// Where the outputs of frozen layers are kept, which are the same in every epoch.
+enum class FeatureCache {
+  automatic,  ///< in memory, where results are then equal but for rounding and the budget holds it
+  no,         ///< nowhere: they are computed in each step
+  memory,     ///< where the budget does not hold them, in a file if the run has a directory
+  file        ///< features.safetensors in the run's directory
+};
+enum class FeaturePrecision { fp32, fp16 };
+
 /// The model, and its initial weights.
 struct ModelSpec {
   std::string name{};  ///< of the zoo, a JSON or model file, or a run directory; empty: chosen
@@ -89,6 +98,8 @@ struct ModelSpec {
   std::string freeze{};                         ///< as nn::freeze() takes it
   std::uint32_t unfreeze_at = 0;  ///< the first epoch, from 1, that trains all; 0: none
   double unfreeze_factor = 0.1;   ///< on the learning rate from there on
+  FeatureCache cache_features = FeatureCache::automatic;
+  FeaturePrecision cache_precision = FeaturePrecision::fp32;
 };
 
 /// What is measured, watched and decided after each epoch.

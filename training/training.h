@@ -5,6 +5,7 @@
 #include <millrace/nodes/lost_samples.h>
 #include <millrace/pipeline/stage_watch.h>
 #include <millrace/training/callback.h>
+#include <millrace/training/feature_choice.h>
 #include <millrace/training/feed.h>
 #include <millrace/training/pretrained.h>
 #include <millrace/training/pruner.h>
@@ -32,7 +33,9 @@ struct Training {
   std::shared_ptr<Pruner> pruner;                ///< may be null
   Callbacks callbacks;
   SavedParts saved;                     ///< what a checkpoint holds besides the state
+  FeatureChoice features;               ///< whether frozen layers are computed once
   std::shared_ptr<Feed> feed;           ///< where the batches come from
+  std::shared_ptr<Feed> later;          ///< from epoch --unfreeze-at on, where it is another one
   std::shared_ptr<ResumedRun> resumed;  ///< where it resumes, or null
   std::shared_ptr<StageWatch> stages;   ///< sees the stages' work; may be null
   StallWatch stall;                     ///< of the run's pipelines
@@ -42,6 +45,15 @@ struct Training {
       planned_memory;
   Bytes recording{};                  ///< what a record of the device's work takes
   std::shared_ptr<LostSamples> lost;  ///< with --on-bad-image skip, else null
+
+  /// What a step computes: the model, or what is left of it after features.
+  [[nodiscard]] const nn::Model& stepped() const {
+    return features.front ? features.front->head : model;
+  }
+  /// Of all epochs.
+  [[nodiscard]] const Feed& last_feed() const { return later != nullptr ? *later : *feed; }
+  /// Where the next batch comes from, by the state.
+  [[nodiscard]] Feed& feed_now() const;
 };
 
 }  // namespace millrace

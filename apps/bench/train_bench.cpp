@@ -26,6 +26,7 @@ TrainSpec spec_of(const BenchOptions& o, const BenchDevice& device, std::int64_t
                   const Dataset& dataset) {
   TrainSpec t;
   t.model.name = o.model;
+  t.model.cache_features = FeatureCache::no;  // a step is that of the whole model
   t.images.size = o.size;
   const Shape natural = dataset.natural_shape();
   if (o.subject.empty() && natural.rank() == 3) {

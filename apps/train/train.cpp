@@ -11,6 +11,7 @@
 
 #include <millrace/core/shown_text.h>
 #include <millrace/pipeline/interrupt.h>
+#include <millrace/training/feature_choice.h>
 #include <millrace/training/loss_choice.h>
 #include <millrace/training/run_config.h>
 #include <millrace/training/run_memory.h>
@@ -153,7 +154,8 @@ int run_training(TrainingSession& session, const TrainOptions& options, Teller& 
                  Interrupt& interrupt) {
   teller.clear();
   if (options.print_plan) {
-    std::cout << session.plan() << device_memory(session.training()).text();
+    const Training& t = session.training();
+    std::cout << session.plan() << describe_features(t) << device_memory(t).text();
     return 0;
   }
   std::optional<NewRunFolder> folder;

@@ -16,8 +16,9 @@ void print_left_out(const Report& report) {
   for (const std::string& reason : report.skipped) {
     std::cerr << "left out: " << shown(reason) << '\n';
   }
+  if (report.skipped.empty()) return;  // where features are kept, nothing may decode
   const std::uint64_t times = report.stage("decode").skipped;
-  if (times > report.skipped.size() && !report.skipped.empty()) {
+  if (times > report.skipped.size()) {
     std::cerr << "left out: " << times << ' ' << plural(times, "time") << " in all epochs\n";
   }
 }

@@ -9,6 +9,7 @@
 #include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
 #include <millrace/nn/preprocessing.h>
+#include <millrace/training/feature_choice.h>
 #include <millrace/training/find_model.h>
 #include <millrace/training/loss_choice.h>
 #include <millrace/training/run_memory.h>
@@ -57,8 +58,9 @@ void print_choices(const Training& t) {
             << with_commas(count) << " parameters\n"
             << "input       " << nn::describe(t.model.preprocessing) << '\n'
             << describe_transfer(t.pretrained.get(), t.model) << describe_new_weights(t)
-            << "training    " << o.epochs << ' ' << plural(o.epochs, "epoch") << ", batch "
-            << o.batch << (o.accumulate > 1 ? concat(" x ", o.accumulate) : "") << ", "
+            << describe_features(t) << "training    " << o.epochs << ' '
+            << plural(o.epochs, "epoch") << ", batch " << o.batch
+            << (o.accumulate > 1 ? concat(" x ", o.accumulate) : "") << ", "
             << nn::to_string(o.optimizer.kind) << ", learning rate "
             << nn::learning_rate(o.optimizer) << describe_schedule(o)
             << (o.ema ? concat(", average of the weights by ", *o.ema) : "") << ", seed " << o.seed
@@ -78,7 +80,7 @@ void print_choices(const Training& t) {
 
 void warn_of_pruning(const Training& t) {
   const TrainSpec& o = t.spec;
-  const std::uint64_t steps = t.feed->updates();
+  const std::uint64_t steps = t.last_feed().updates();
   const std::string line = unfinished_pruning(o.pruning, o.augmentation.keras_compat, steps);
   if (!line.empty()) std::cerr << "millrace: warning: " << line << '\n';
 }

@@ -69,6 +69,10 @@ void list_augmentation(OptionList& options, AugmentOptions& o) {
       .of_model();
   options("crop-padding", o.crop_padding, "N",
           "pad by N pixels on each side and crop back at a random place", at_least(0));
+  options("views", o.views, "N",
+          "draw N changes of each image, by the seed, and use them in turn, one an epoch; 0: new "
+          "ones in each epoch")
+      .needs("augmentation", [&o] { return !o.is_identity(); });
   RandomErasing& erasing = o.erasing;
   const auto needs = [&erasing](Option& option) {
     option.needs("--erase-probability above 0", [&erasing] { return !erasing.is_identity(); });

@@ -57,6 +57,14 @@ void list_model(OptionList& options, ModelSpec& o) {
   options("unfreeze-factor", o.unfreeze_factor, "X",
           "factor of the learning rate from that epoch on", above(0))
       .needs("--unfreeze-at EPOCH", [&o] { return o.unfreeze_at > 0; });
+  options("cache-features", o.cache_features, "auto|no|memory|file",
+          "compute what frozen layers make of the samples once, and keep it, so that a step costs "
+          "the rest of the model alone: in memory, or in features.safetensors of the run; auto: in "
+          "memory, if images are not augmented again in each epoch and the budget holds it");
+  options("cache-precision", o.cache_precision, "fp32|fp16",
+          "numbers that are kept: fp16 takes half of the space, and rounds to 11 bits")
+      .needs("--cache-features auto, memory or file",
+             [&o] { return o.cache_features != FeatureCache::no; });
 }
 
 void list_ignored_layers(OptionList& options, std::vector<std::string>& layers) {

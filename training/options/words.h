@@ -49,6 +49,15 @@ inline std::array<OptionWord<BadImages>, 2> option_words(BadImages) {
 inline std::array<OptionWord<Device>, 3> option_words(Device) {
   return {{{Device::automatic, "auto"}, {Device::cpu, "cpu"}, {Device::gpu, "gpu"}}};
 }
+inline std::array<OptionWord<FeatureCache>, 4> option_words(FeatureCache) {
+  return {{{FeatureCache::automatic, "auto"},
+           {FeatureCache::no, "no"},
+           {FeatureCache::memory, "memory"},
+           {FeatureCache::file, "file"}}};
+}
+inline std::array<OptionWord<FeaturePrecision>, 2> option_words(FeaturePrecision) {
+  return {{{FeaturePrecision::fp32, "fp32"}, {FeaturePrecision::fp16, "fp16"}}};
+}
 inline std::array<OptionWord<FlattenOrder>, 2> option_words(FlattenOrder) {
   return {{{FlattenOrder::channels_first, "channels_first"},
            {FlattenOrder::channels_last, "channels_last"}}};
