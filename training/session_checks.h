@@ -7,8 +7,7 @@ namespace millrace {
 
 struct Training;
 
-/// Ranges, and what has no effect without another option: where a command line told it, it was
-/// told there.
+/// Ranges, and what has no effect without another option. A command line has checked its own.
 void check_rows(TrainSpec& spec);
 
 /// An old run is not replaced that this one begins with: its config.ini would name what is gone.
