@@ -1,5 +1,6 @@
 #include <millrace/training/resolve.h>
 
+#include <millrace/core/json_text.h>
 #include <millrace/core/machine_limits.h>
 #include <millrace/core/plural.h>
 #include <millrace/io/safetensors.h>
@@ -76,6 +77,13 @@ void take_run(TrainSpec& o) {
   if (!names_run(o.model.name)) return;
   o.model.name = model_file(o.model.name).string();
   if (o.model.weights.empty()) o.model.weights = o.model.name;
+}
+
+/// The width is a word of the model's name, as config.ini and reports have it.
+void take_width(ModelSpec& o) {
+  if (!o.width) return;
+  o.name += concat(':', json_number(*o.width));
+  o.width.reset();
 }
 
 /// The one that belongs to the weights, where they tell.
@@ -185,6 +193,7 @@ TrainSpec resolve(TrainSpec o, const Dataset& training) {
   const bool is_table = training.dtype() == DType::f32;
   std::string& model = o.model.name;
   take_run(o);
+  take_width(o.model);
   if (model.empty() && !o.model.weights.empty()) model = model_of_weights(o.model);
   const bool is_open = !o.images.size || !o.images.channels;  // not in a run that is gone on with
   if (is_model_description(model) && !is_table && is_open) {

@@ -90,6 +90,7 @@ enum class FeaturePrecision { fp32, fp16 };
 /// The model, and its initial weights.
 struct ModelSpec {
   std::string name{};  ///< of the zoo, a JSON or model file, or a run directory; empty: chosen
+  std::optional<double> width{};  ///< factor of the channels; becomes a part of the name
   nn::Initializer initializer = nn::Initializer::glorot_uniform;
   std::string weights{};  ///< a file, a run directory, or "vgg16"
   std::vector<std::string> ignore_layers{};

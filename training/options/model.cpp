@@ -1,3 +1,4 @@
+#include <millrace/nn/zoo/zoo.h>
 #include <millrace/training/options/options.h>
 
 namespace millrace {
@@ -20,6 +21,12 @@ void list_model(OptionList& options, ModelSpec& o) {
           "or model file (what it describes, with new weights), or a run directory (with its "
           "weights)")
       .by_default("by the size of the input")
+      .of_model();
+  options("width", o.width, "X",
+          "factor of the channels of a network that has it: --model mobilenet_v2 --width 0.5 is "
+          "mobilenet_v2:0.5",
+          above(0))
+      .needs("--model NAME of a network by name", [&o] { return nn::in_zoo(o.name); })
       .of_model();
   options("initializer", o.initializer, "NAME",
           "first values of new weights: glorot_uniform, glorot_normal, he_uniform, he_normal, "
