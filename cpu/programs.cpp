@@ -4,7 +4,9 @@
 #include <millrace/cpu/team.h>
 
 #include <algorithm>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace millrace::cpu {
 namespace {
@@ -68,11 +70,14 @@ Lowered Programs::lower(std::int64_t samples, nn::Mode mode, std::int64_t slice)
 
 Programs::Slices Programs::compile(std::int64_t samples, nn::Mode mode) {
   Slices slices;
+  std::vector<std::string> chosen;
+  how_.chosen = &chosen;
   for (std::int64_t i = 0; i < how_.division.slices; ++i) {
     slices.push_back(std::make_unique<Program>(lower(samples, mode, i), device_));
     MILLRACE_CHECK(slices.back()->shared() == slices.front()->shared(),
                    "slices share memory in the same way");
   }
+  how_.chosen = nullptr;
   return slices;
 }
 

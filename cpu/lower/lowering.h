@@ -31,9 +31,11 @@ class Lowering {
     Division division{};     ///< of a step
     std::int64_t slice = 0;  ///< whose program it is
     Algorithms algorithms = Algorithms::direct;
-    Tuner* tuner = nullptr;                 ///< with Algorithms::fastest
-    std::int64_t timed_batch = 0;           ///< the batch size whose times decide for all
-    bool may_time = false;                  ///< else the times that are kept decide
+    Tuner* tuner = nullptr;        ///< with Algorithms::fastest
+    std::int64_t timed_batch = 0;  ///< the batch size whose times decide for all
+    bool may_time = false;         ///< else the times that are kept decide
+    /// Kernels that were chosen among ways, in order: by slice 0, which fills it, for all slices.
+    std::vector<std::string>* chosen = nullptr;
     Bytes most_scratch{~std::uint64_t{0}};  ///< of an algorithm, if there is another
   };
   /// What a layer's backward operations want to know of its forward one.
@@ -153,10 +155,10 @@ class Lowering {
   /// Throws Error that names the operation if there is none.
   [[nodiscard]] onednn::Kernel choose(const nn::Op& op,
                                       const std::vector<onednn::Found>& candidates) const;
-  /// The fastest way, where that is asked for; else the first that runs on generated code. Throws
-  /// as above. `description` is what its times are kept by.
-  [[nodiscard]] Way choose(const nn::Op& op, const std::string& description,
-                           std::vector<Way> ways) const;
+  /// The fastest way, where that is asked for; else the first that runs on generated code. Slices
+  /// take the kernel of slice 0: what they put together lies alike. Throws as above. `description`
+  /// is what its times are kept by.
+  [[nodiscard]] Way choose(const nn::Op& op, const std::string& description, std::vector<Way> ways);
   /// `uses` in the order of the way's arguments.
   void append(std::string name, const Way& way, std::vector<Use> uses);
   void append(std::string name, const onednn::Kernel& kernel, std::vector<Use> uses) {
@@ -208,6 +210,7 @@ class Lowering {
   Wanted wanted_ = Wanted::both;
   bool begins_section_ = false, section_has_others_ = false;
   std::size_t op_ = 0;         // the current operation
+  std::size_t choices_ = 0;    // among ways, so far
   std::vector<SlotId> slots_;  // by value
   nn::ValueUses uses_;
   std::vector<std::size_t> last_use_;                                // by value: an operation
