@@ -24,7 +24,7 @@ struct ZipMember {
   bool is_encrypted = false;
 };
 
-/// Whether a part of a file has this CRC-32. Any has 0: PyTorch writes that where it is told to
+/// Whether a part of a file has this CRC-32. Any has 0: PyTorch writes that where it is asked to
 /// compute none (torch.serialization.set_crc32_options(False)). `also` is called with all of the
 /// part, a piece at a time.
 [[nodiscard]] bool has_checksum(const RandomAccessFile& file, std::uint64_t begin,
