@@ -36,8 +36,8 @@ struct KnownWeights {
 [[nodiscard]] const KnownWeights* known_file(const std::filesystem::path& path,
                                              std::span<const KnownWeights> rows = known_weights());
 
-/// Throws Error naming the file, and what to do, unless it is the row's; of a row with an MD5 any
-/// may be.
+/// Throws Error naming the file, and what to do, unless it has the row's SHA-256; of a row with an
+/// MD5 any may be.
 void check_known_file(const std::filesystem::path& path, const KnownWeights& row);
 
 [[nodiscard]] nn::Preprocessing preprocessing_of(const KnownWeights& weights);
