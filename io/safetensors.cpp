@@ -39,6 +39,9 @@ class Header {
     if (file.size() < sizeof(length)) fail("too short for a safetensors file");
     file.read_at(0, std::as_writable_bytes(std::span(&length, 1)));
     if (length > kMaxHeader || length > file.size() - sizeof(length)) {
+      if (length <= kMaxHeader && begins_header()) {
+        fail(concat("it ends early, within its header of ", length, " bytes; get it again"));
+      }
       fail(concat("its header claims ", length, " bytes; not a safetensors file, or damaged"));
     }
     std::string text(static_cast<std::size_t>(length), '\0');
@@ -80,6 +83,14 @@ class Header {
   }
 
  private:
+  /// Whether the text after the length is one of JSON.
+  [[nodiscard]] bool begins_header() const {
+    char first = 0;
+    if (file_.size() <= sizeof(std::uint64_t)) return false;
+    file_.read_at(sizeof(std::uint64_t), std::as_writable_bytes(std::span(&first, 1)));
+    return first == '{';
+  }
+
   void parse(const std::string& text) {
     if (!text.starts_with('{')) fail("its header is not a JSON object; not a safetensors file");
     try {
@@ -109,8 +120,11 @@ class Header {
     if (type == kTypes.end()) fail(name, concat("unknown dtype '", result.dtype, "'"));
 
     const std::vector<std::uint64_t> offsets = numbers(name, entry["data_offsets"]);
-    if (offsets.size() != 2 || offsets[0] > offsets[1] || offsets[1] > file_.size() - data_) {
-      fail(name, "its data_offsets lie outside of the file");
+    if (offsets.size() != 2 || offsets[0] > offsets[1]) {
+      fail(name, "its data_offsets are no beginning and end");
+    }
+    if (offsets[1] > file_.size() - data_) {
+      fail(name, "its numbers end beyond the file, which was cut or is damaged; get it again");
     }
     result.offset = data_ + offsets[0];
     result.bytes = offsets[1] - offsets[0];

@@ -8,11 +8,8 @@
 #include <millrace/io/detail/weight_kind.h>
 #include <millrace/io/detail/zip_directory.h>
 
-#include <zlib.h>
-
 #include <algorithm>
 #include <map>
-#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -31,19 +28,9 @@ constexpr std::string_view kPickle = "/data.pkl";
 /// 0x1950a86a20f9469cfc6c, the first object of the form without an archive.
 constexpr std::string_view kMagic = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
 constexpr std::int64_t kProtocol = 1001;  // the second one
-
-std::uint32_t checksum(const RandomAccessFile& file, std::uint64_t begin, std::uint64_t bytes) {
-  std::vector<std::byte> piece(static_cast<std::size_t>(std::min<std::uint64_t>(bytes, 1 << 20)));
-  uLong sum = 0;
-  while (bytes > 0) {
-    const std::size_t n = std::min<std::uint64_t>(piece.size(), bytes);
-    file.read_at(begin, std::span(piece).first(n));
-    sum = ::crc32_z(sum, reinterpret_cast<const Bytef*>(piece.data()), n);
-    begin += n;
-    bytes -= n;
-  }
-  return static_cast<std::uint32_t>(sum);
-}
+// What a view spans of its storage takes memory: at most this many elements, and this many more for
+// each of its own.
+constexpr std::uint64_t kSpannedByAny = 1 << 20, kSpannedByEach = 64;
 
 std::uint64_t bytes_of(const TorchStorage& storage) {
   const auto elements = static_cast<std::uint64_t>(storage.elements);  // at most 2^63 - 1
@@ -112,24 +99,21 @@ class TorchFile::Opening {
     const std::string folder = folder_of(archive);
     check_byte_order(archive, folder);
     const ZipMember& list = *archive.find(folder + std::string(kPickle));
-    const std::uint64_t begin = archive.content(list);
-    if (list.crc != 0 && checksum(file_, begin, list.size) != list.crc) {
-      is_damaged("the checksum of its data.pkl is another");
-    }
+    const std::uint64_t begin = archive.checked_content(list);
     detail::FileInput input(file_, begin, begin + list.size);
     state_ = torch_state(Pickle(input, detail::torch_functions()));
     for (const auto& [key, storage] : state_.storages) {
       const ZipMember* const member = archive.find(concat(folder, "/data/", key));
       if (member == nullptr) is_damaged(concat("it has no storage ", shown(key)));
       if (member->size < bytes_of(storage)) is_too_short(key, storage, member->size);
-      place(key, {archive.content(*member), member->size, member->crc, member->crc != 0});
+      place(key, {archive.content(*member), member->size, member->crc});
     }
   }
 
   void check_byte_order(const ZipDirectory& archive, const std::string& folder) const {
     const ZipMember* const order = archive.find(folder + "/byteorder");
     if (order == nullptr) return;  // older than the question
-    const std::uint64_t begin = archive.content(*order);
+    const std::uint64_t begin = archive.checked_content(*order);
     detail::FileInput input(file_, begin, begin + order->size);
     if (input.text(order->size) != "little") refuse_byte_order();
   }
@@ -154,13 +138,8 @@ class TorchFile::Opening {
   }
 
   static void check_magic(detail::FileInput& input) {
-    std::optional<Pickle> magic;
-    try {
-      magic.emplace(input, std::span<const std::string_view>{});
-    } catch (const Error&) {
-      is_other_pickle();
-    }
-    const PickleObject& root = magic->root();
+    const Pickle magic(input, {});
+    const PickleObject& root = magic.root();
     if (root.kind != Kind::long_integer || root.text != kMagic) is_other_pickle();
   }
 
@@ -183,7 +162,7 @@ class TorchFile::Opening {
                           " and ", count));
       }
       if (header.left() < bytes) is_too_short(key, known->second, header.left());
-      place(key, {header.at(), bytes, 0, false});
+      place(key, {header.at(), bytes, 0});
       at = header.at() + bytes;
     }
     if (places_.size() != state_.storages.size()) is_damaged("it lacks a storage");
@@ -237,19 +216,20 @@ void TorchFile::read(std::size_t tensor, std::uint64_t first, std::span<float> i
   detail::read_floats(file_, one.dtype, one.offset + first * size, into);
 }
 
+void TorchFile::fail(const Tensor& tensor, const std::string& what) const {
+  throw Error(concat(file_.path().string(), ": tensor '", tensor.name, "': ", what));
+}
+
 void TorchFile::check(const Tensor& tensor) const {
-  const auto fail = [&](const std::string& what) {
-    throw Error(concat(file_.path().string(), ": tensor '", tensor.name, "': ", what));
-  };
   if (detail::weight_size(tensor.dtype) == 0) {
-    fail(concat("has type ", tensor.dtype, "; F32, F16, BF16 and F64 are read as weights"));
+    fail(tensor, concat("has type ", tensor.dtype, "; F32, F16, BF16 and F64 are read as weights"));
   }
   Storage& storage = storages_[tensor.storage];
-  if (!storage.is_to_be_checked) return;
-  if (checksum(file_, storage.begin, storage.bytes) != storage.crc) {
-    fail("its numbers are damaged (the checksum is another); get the file again");
+  if (storage.crc == 0) return;
+  if (!detail::has_checksum(file_, storage.begin, storage.bytes, storage.crc)) {
+    fail(tensor, "its numbers are damaged (the checksum is another); get the file again");
   }
-  storage.is_to_be_checked = false;
+  storage.crc = 0;  // checked
 }
 
 void TorchFile::gather(std::size_t tensor, std::uint64_t first, std::span<float> into) const {
@@ -265,9 +245,16 @@ void TorchFile::gather(std::size_t tensor, std::uint64_t first, std::span<float>
     at += index[place] * one.strides[place];
     last += (one.shape[d] - 1) * one.strides[place];
   }
+  const auto elements = static_cast<std::uint64_t>(one.shape.elements());
   if (spanned_.empty() || gathered_ != tensor) {
-    spanned_.resize(static_cast<std::size_t>(last) + 1);
-    detail::read_floats(file_, one.dtype, one.offset, spanned_);
+    const std::uint64_t span = static_cast<std::uint64_t>(last) + 1;
+    if (span > kSpannedByAny && (span - kSpannedByAny) / kSpannedByEach > elements) {
+      fail(one, concat("its ", elements, " elements are spread over ", span,
+                       "; save it with .contiguous()"));
+    }
+    std::vector<float> numbers(static_cast<std::size_t>(span));
+    detail::read_floats(file_, one.dtype, one.offset, numbers);
+    spanned_ = std::move(numbers);
     gathered_ = tensor;
   }
   for (float& value : into) {
@@ -280,7 +267,6 @@ void TorchFile::gather(std::size_t tensor, std::uint64_t first, std::span<float>
       index[place] = 0;
     }
   }
-  const auto elements = static_cast<std::uint64_t>(one.shape.elements());
   if (first + into.size() == elements) spanned_ = {};
 }
 

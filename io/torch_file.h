@@ -43,17 +43,18 @@ class TorchFile {
   /// Reads the elements [first, first + into.size()) of a tensor, row-major whatever its strides,
   /// as float. Requires: there are as many. A tensor that is not contiguous takes as much memory as
   /// the part of its storage that it spans, until its last element is read. Throws Error: it is not
-  /// F32, F16, BF16 or F64, or the archive's checksum of its storage is another.
+  /// F32, F16, BF16 or F64, spans far more than it has elements, or the archive's checksum of its
+  /// storage is another.
   void read(std::size_t tensor, std::uint64_t first, std::span<float> into) const;
 
  private:
   struct Storage {
     std::uint64_t begin = 0, bytes = 0;
-    std::uint32_t crc = 0;
-    bool is_to_be_checked = false;
+    std::uint32_t crc = 0;  // 0: there is none, or it has been compared
   };
   class Opening;
 
+  [[noreturn]] void fail(const Tensor& tensor, const std::string& what) const;
   void check(const Tensor& tensor) const;
   void gather(std::size_t tensor, std::uint64_t first, std::span<float> into) const;
 

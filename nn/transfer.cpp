@@ -67,11 +67,10 @@ class HeadReader {
 
   void add_activation(std::string_view word, std::string_view name) {
     if (std::ranges::find(kActivations, name) == kActivations.end()) {
-      std::string known;
-      for (const std::string_view one : kActivations) known += concat(", ", one);
-      refuse(word, concat("known: gap, flatten, batch_norm, dropout:RATE", known,
-                          ", dense:UNITS with one of these activations after it, as in "
-                          "dense:64:relu, or without, and dense at the end"));
+      refuse(word, concat("known: gap, flatten, batch_norm, dropout:RATE, dense:UNITS, "
+                          "dense:UNITS:relu, ",
+                          kActivations[0], ", ", kActivations[1], " and ", kActivations.size() - 2,
+                          " more activations, and dense at the end"));
     }
     builder_.add(layer_kind(name).value());
   }
@@ -99,6 +98,21 @@ constexpr std::string_view kClassifier = "classifier.";
 
 bool has_parameters(const LayerSummary& layer) {
   return layer.parameters > 0;
+}
+
+/// Of the layers with weights: the first ones and the last.
+std::string some_names(const Model& model, const std::vector<LayerSummary>& summaries) {
+  constexpr std::size_t kMost = 6;
+  std::vector<std::string_view> names;
+  for (std::size_t i = 0; i < model.layers.size(); ++i) {
+    if (has_parameters(summaries[i])) names.emplace_back(model.layers[i].name);
+  }
+  std::string text;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const bool is_shown = names.size() <= kMost || i + 2 < kMost || i + 1 == names.size();
+    if (is_shown) text += concat(i == 0 ? "" : ", ", names[i]);
+  }
+  return names.size() <= kMost ? text : concat(text, " and ", names.size() - kMost + 1, " more");
 }
 
 }  // namespace
@@ -161,12 +175,8 @@ std::size_t freeze(Model& model, std::string_view prefixes) {
       matches = matches || has_parameters(summaries[i]) || draws(model.layers[i].kind);
     }
     if (matches) continue;
-    std::string names;
-    for (std::size_t i = 0; i < model.layers.size(); ++i) {
-      if (has_parameters(summaries[i])) names += (names.empty() ? "" : ", ") + model.layers[i].name;
-    }
     throw UsageError(concat("no layer with weights has a name that begins with '", prefix,
-                            "'; there are ", names));
+                            "'; there are ", some_names(model, summaries)));
   }
   std::size_t frozen = 0;
   for (std::size_t i = 0; i < model.layers.size(); ++i) {

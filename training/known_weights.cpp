@@ -5,9 +5,15 @@
 #include <millrace/nn/preprocessing.h>
 #include <millrace/training/embedded_texts.h>
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cmath>
+#include <ctime>
+#include <map>
+#include <mutex>
 #include <sstream>
+#include <tuple>
 
 namespace millrace {
 namespace {
@@ -30,6 +36,27 @@ std::vector<KnownWeights> read_table() {
   return rows;
 }
 
+bool has_md5(const KnownWeights& row) {
+  return row.hash.starts_with("md5:");
+}
+
+/// That of a published file takes seconds, and a run asks for it several times.
+std::string hash_of(const std::filesystem::path& path) {
+  using State = std::tuple<dev_t, ino_t, off_t, std::time_t, long>;
+  static std::mutex mutex;
+  static std::map<State, std::string> hashes;
+  struct stat now {};
+  if (::stat(path.c_str(), &now) != 0) return sha256_of_file(path);  // throws
+  const State state{now.st_dev, now.st_ino, now.st_size, now.st_ctim.tv_sec, now.st_ctim.tv_nsec};
+  const std::lock_guard lock(mutex);
+  if (const auto found = hashes.find(state); found != hashes.end()) return found->second;
+  std::string hash = sha256_of_file(path);
+  // One that has just been written may be written again before the file's clock moves.
+  constexpr std::time_t kSeconds = 2;
+  if (std::time(nullptr) - now.st_ctim.tv_sec > kSeconds) hashes.emplace(state, hash);
+  return hash;
+}
+
 }  // namespace
 
 std::span<const KnownWeights> known_weights() {
@@ -44,19 +71,27 @@ const KnownWeights* find_known_weights(std::string_view name) {
   return found == rows.end() ? nullptr : &*found;
 }
 
-const KnownWeights* known_file(const std::filesystem::path& path) {
+const KnownWeights* known_file(const std::filesystem::path& path,
+                               std::span<const KnownWeights> rows) {
   constexpr double kMebibyte = 1 << 20, kRounding = 0.00051;
   std::error_code error;
   const std::uintmax_t bytes = std::filesystem::file_size(path, error);
   if (error) return nullptr;
   const double size = static_cast<double>(bytes) / kMebibyte;
   std::string hash;
-  for (const KnownWeights& row : known_weights()) {
-    if (std::abs(row.mebibytes - size) > kRounding) continue;
-    if (hash.empty()) hash = sha256_of_file(path);
+  for (const KnownWeights& row : rows) {
+    if (has_md5(row) || std::abs(row.mebibytes - size) > kRounding) continue;
+    if (hash.empty()) hash = hash_of(path);
     if (hash.starts_with(row.hash)) return &row;
   }
   return nullptr;
+}
+
+void check_known_file(const std::filesystem::path& path, const KnownWeights& row) {
+  if (has_md5(row) || hash_of(path).starts_with(row.hash)) return;
+  throw Error(concat(
+      path.string(), ": not ", row.maker, "'s weights of ", row.model, ", which --weights ",
+      row.name, " means; delete it, then 'scripts/fetch-weights ", row.name, "' fetches them"));
 }
 
 nn::Preprocessing preprocessing_of(const KnownWeights& weights) {

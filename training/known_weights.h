@@ -16,8 +16,8 @@ namespace millrace {
 struct KnownWeights {
   std::string name;      ///< "resnet18", for --weights
   std::string model;     ///< the network, of the zoo: "resnet18"
-  std::string hash;      ///< SHA-256 in hexadecimal, or its first digits; "md5:..." is not known
-  double mebibytes = 0;  ///< to three digits
+  std::string hash;      ///< SHA-256 in hexadecimal, or its first digits; "md5:..." is for fetching
+  double mebibytes = 0;  ///< to three digits after the point; to one beside an MD5
   std::string pixels;    ///< "torch", "caffe": preprocessing_named()'s; or "lite"
   bool is_of_imagenet = false;  ///< its outputs are ImageNet's 1,000 classes
   std::string maker, licence;   ///< "torchvision", "BSD-3-Clause"
@@ -30,9 +30,15 @@ struct KnownWeights {
 /// nullptr if there is none of this name.
 [[nodiscard]] const KnownWeights* find_known_weights(std::string_view name);
 
-/// The row of a file: it has its size and its hash. nullptr if there is none. Reads the whole file
-/// if a size fits. Throws Error if it cannot be read.
-[[nodiscard]] const KnownWeights* known_file(const std::filesystem::path& path);
+/// The row that a file is: it has the row's size and SHA-256. nullptr if it is none, as all of an
+/// MD5 are, or is not there. Reads the whole file if a size fits, but only once while it stays as
+/// it is. Throws Error if it cannot be read. Thread-safe.
+[[nodiscard]] const KnownWeights* known_file(const std::filesystem::path& path,
+                                             std::span<const KnownWeights> rows = known_weights());
+
+/// Throws Error naming the file, and what to do, unless it has the row's SHA-256; of a row with an
+/// MD5 any may be.
+void check_known_file(const std::filesystem::path& path, const KnownWeights& row);
 
 [[nodiscard]] nn::Preprocessing preprocessing_of(const KnownWeights& weights);
 

@@ -21,11 +21,11 @@ namespace millrace {
 struct KnownWeights;
 struct PublishedModel;
 
-/// Keras's layers are matched by their names, or by place (keras_pairs.h): the n-th convolution with
-/// the n-th convolution, and so for dense layers and batch norms. The others are matched by name; timm's names of VGG's dense layers
-/// are known, and prefixes that wrappers of models put before all names (module., model.,
-/// _orig_mod.) are removed. Kernels are transposed and flattened inputs reordered as the file's
-/// library requires.
+/// Keras's layers are matched by their names, or by place (keras_pairs.h): the n-th convolution
+/// with the n-th convolution, and so for dense layers and batch norms. The others are matched by
+/// name; timm's names of VGG's dense layers are known, and prefixes that wrappers of models put
+/// before all names (module., model., _orig_mod.) are removed. Kernels are transposed and flattened
+/// inputs reordered as the file's library requires.
 ///
 ///   const Pretrained weights("vgg16.h5", model);
 ///   nn::initialize(model, seed, arena);

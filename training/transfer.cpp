@@ -7,8 +7,10 @@
 #include <millrace/nn/transfer.h>
 #include <millrace/training/find_model.h>
 #include <millrace/training/known_weights.h>
+#include <millrace/training/tensor_names.h>
 
 #include <algorithm>
+#include <vector>
 
 namespace millrace {
 namespace {
@@ -22,12 +24,12 @@ namespace fs = std::filesystem;
                        known->maker, "'s weights of ", known->model, ", then it is --weights ",
                        word));
   }
-  std::string names;
-  for (const KnownWeights& row : known_weights()) names += ", " + row.name;
+  std::vector<std::string> names;
+  for (const KnownWeights& row : known_weights()) names.push_back(row.name);
   throw Error(concat(word,
                      ": no such weight file; 'scripts/fetch-weights vgg16' fetches published "
                      "ones, then it is --weights vgg16; there are ",
-                     names.substr(2)));
+                     list_of(names)));
 }
 
 /// A head is new, so the file is only for what is before it.
@@ -59,6 +61,7 @@ fs::path weights_file(const std::string& word) {
   if (known == nullptr) is_not_there(word, known);
   fs::path path = cache_folder() / known->file;
   if (!fs::exists(path, ignored)) is_not_there(word, known);
+  check_known_file(path, *known);
   return path;
 }
 

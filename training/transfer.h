@@ -14,7 +14,7 @@ namespace millrace {
 
 /// The file that a word names: a path, a run directory, or "vgg16" and the other names of
 /// known_weights.h, which scripts/fetch-weights puts into the user's cache. Throws Error, naming
-/// that command, if it is not there.
+/// that command, if it is not there, or there is another file in its place.
 [[nodiscard]] std::filesystem::path weights_file(const std::string& word);
 
 /// The model with the head and the frozen layers that the options ask for. Throws UsageError.

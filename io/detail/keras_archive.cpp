@@ -6,21 +6,15 @@
 
 #include <fcntl.h>
 #include <unistd.h>
-#include <zlib.h>
-
-#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
 #include <span>
 #include <string>
 #include <utility>
-#include <vector>
 
 namespace millrace::detail {
 namespace {
-
-constexpr std::uint64_t kLongestDescription = 64 << 20;
 
 [[noreturn]] void cannot_copy(const std::filesystem::path& to) {
   throw Error(concat("its weights cannot be copied to ", to.string(), ": ", std::strerror(errno)));
@@ -30,20 +24,10 @@ constexpr std::uint64_t kLongestDescription = 64 << 20;
 std::unique_ptr<TemporaryCopy> unpacked(const RandomAccessFile& file, const ZipDirectory& archive,
                                         const ZipMember& member) {
   auto copy = std::make_unique<TemporaryCopy>();
-  std::vector<std::byte> piece(1 << 20);
-  uLong sum = 0;
-  std::uint64_t at = archive.content(member);
-  for (std::uint64_t left = member.size; left > 0;) {
-    const auto part = std::span(piece).first(
-        static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), left)));
-    file.read_at(at, part);
-    sum = ::crc32_z(sum, reinterpret_cast<const Bytef*>(part.data()), part.size());
-    copy->append(part);
-    at += part.size();
-    left -= part.size();
-  }
+  const bool is_whole = has_checksum(file, archive.content(member), member.size, member.crc,
+                                     [&](std::span<const std::byte> part) { copy->append(part); });
   copy->close();
-  if (sum != member.crc) is_damaged("the checksum of its weights is another");
+  if (!is_whole) is_damaged("the checksum of its weights is another");
   return copy;
 }
 
@@ -79,8 +63,7 @@ KerasArchive open_keras_archive(const RandomAccessFile& file) {
   if (weights == nullptr) return result;
   const ZipMember* const description = archive.find("config.json");
   if (description != nullptr) {
-    if (description->size > kLongestDescription) is_damaged("its description is endless");
-    const std::uint64_t begin = archive.content(*description);
+    const std::uint64_t begin = archive.checked_content(*description);
     FileInput input(file, begin, begin + description->size);
     const std::string text = input.text(description->size);
     result.is_channels_first = text.find("\"channels_first\"") != std::string::npos;

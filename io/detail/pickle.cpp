@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <iomanip>
 #include <unordered_map>
 #include <utility>
 
@@ -16,27 +15,10 @@ namespace {
 using Kind = PickleObject::Kind;
 using Parts = std::vector<PickleRef>;
 
-constexpr const char* kAdvice = "save its state_dict alone: torch.save(model.state_dict(), FILE)";
 constexpr std::uint64_t kLatestProtocol = 5;
 // A tensor of a state_dict takes about 50 opcodes and 15 objects. What is built takes memory in
 // proportion to these two, whatever the pickle refers to how often.
 constexpr std::size_t kMostOpcodes = 10 * Pickle::kMostObjects;
-
-[[noreturn]] void is_too_large() {
-  throw Error(concat("its pickle is larger than that of any model: more than ",
-                     Pickle::kMostObjects, " objects; ", kAdvice));
-}
-
-[[noreturn]] void refuse_opcode(std::uint8_t opcode) {
-  const auto known = std::find_if(kRefusedOpcodes.begin(), kRefusedOpcodes.end(),
-                                  [&](const auto& one) { return one.first == opcode; });
-  if (known == kRefusedOpcodes.end()) {
-    is_damaged(concat("its pickle has the byte 0x", std::hex, std::setfill('0'), std::setw(2),
-                      int{opcode}, ", which is no opcode"));
-  }
-  throw Error(concat("its pickle has the opcode ", known->second,
-                     ", which weights do not need; it is not run; ", kAdvice));
-}
 
 /// The machine that pickles are programs of, less all that does more than to build data.
 class Machine {
@@ -80,11 +62,10 @@ class Machine {
   }
 
   void push_signed(std::uint64_t value, std::size_t bytes) {
+    if (bytes == 0) return push_integer(0);
     const auto unused = static_cast<int>(64 - 8 * bytes);
-    const std::uint64_t shifted = bytes == 0 ? 0 : value << unused;
-    push_integer(bytes == 0
-                     ? 0
-                     : static_cast<std::uint64_t>(std::bit_cast<std::int64_t>(shifted) >> unused));
+    push_integer(
+        static_cast<std::uint64_t>(std::bit_cast<std::int64_t>(value << unused) >> unused));
   }
 
   void push_long(std::size_t bytes) {
@@ -102,7 +83,12 @@ class Machine {
     }
   }
 
-  void push_text(std::uint64_t length) { push({Kind::text, 0, input_.text(length), {}}); }
+  void push_text(std::uint64_t length) {
+    if (length > input_.left()) ends_early();
+    text_bytes_ += length;
+    if (text_bytes_ > Pickle::kMostText) is_damaged("the texts of its pickle take over 64 MiB");
+    push({Kind::text, 0, input_.text(length), {}});
+  }
 
   bool group(std::uint8_t opcode) {
     switch (opcode) {
@@ -284,6 +270,7 @@ class Machine {
   std::vector<std::size_t> marks_;
   std::unordered_map<std::uint64_t, PickleRef> memo_;
   std::size_t copied_ = 0;
+  std::uint64_t text_bytes_ = 0;
 };
 
 }  // namespace

@@ -45,10 +45,11 @@ class Pickle {
  public:
   /// Reads from the front of `input` up to the opcode STOP. `functions`: the globals that may
   /// appear. Throws Error, without the name of the file: it ends early, it is damaged, it has more
-  /// than kMostObjects objects, or holds something that is refused.
+  /// than kMostObjects objects or kMostText bytes of text, or holds something that is refused.
   Pickle(FileInput& input, std::span<const std::string_view> functions);
 
   static constexpr std::size_t kMostObjects = 2'000'000;
+  static constexpr std::uint64_t kMostText = 64 << 20;
 
   [[nodiscard]] const PickleObject& root() const noexcept { return objects_[root_]; }
   /// Requires: there is such a part.

@@ -158,7 +158,22 @@ class Reader {
     result.shape = shape_of(name, *sizes);
     take_strides(name, *strides, result);
     check_within(result);
+    if (const PickleObject* const marks = argument(*call, 6)) check_marks(name, *marks);
     return result;
+  }
+
+  /// Bits of a tensor whose numbers are stored otherwise than they are, the seventh argument.
+  void check_marks(const std::string& name, const PickleObject& marks) const {
+    if (marks.kind == Kind::none) return;
+    if (marks.kind != Kind::dict) fail(name, "is described in no known way; damaged");
+    for (std::size_t i = 0; i < marks.parts.size(); i += 2) {
+      const PickleObject &mark = pickle_.part(marks, i), &is_set = pickle_.part(marks, i + 1);
+      if (is_set.kind == Kind::boolean && is_set.integer == 0) continue;
+      const std::string bit = shown(mark.text.substr(0, kShown));
+      fail(name, bit == "neg" || bit == "conj"
+                     ? concat("its ", bit, " bit is set; save it with .resolve_", bit, "()")
+                     : concat("has the mark ", bit, ", which is not known"));
+    }
   }
 
   Shape shape_of(const std::string& name, const PickleObject& sizes) const {

@@ -5,11 +5,11 @@
 #include <millrace/io/detail/number_at.h>
 #include <millrace/io/detail/unread.h>
 
+#include <zlib.h>
+
 #include <algorithm>
 #include <array>
-#include <cstddef>
 #include <optional>
-#include <span>
 
 namespace millrace::detail {
 namespace {
@@ -110,8 +110,25 @@ std::string text(Span bytes) {
 
 }  // namespace
 
+bool has_checksum(const RandomAccessFile& file, std::uint64_t begin, std::uint64_t bytes,
+                  std::uint32_t crc, const std::function<void(Span)>& also) {
+  std::vector<std::byte> piece(static_cast<std::size_t>(std::min<std::uint64_t>(bytes, 1 << 20)));
+  uLong sum = 0;
+  while (bytes > 0) {
+    const auto part = std::span(piece).first(
+        static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), bytes)));
+    file.read_at(begin, part);
+    sum = ::crc32_z(sum, reinterpret_cast<const Bytef*>(part.data()), part.size());
+    if (also) also(part);
+    begin += part.size();
+    bytes -= part.size();
+  }
+  return crc == 0 || sum == crc;
+}
+
 ZipDirectory::ZipDirectory(const RandomAccessFile& file) : file_(file) {
   const Place place = find_directory(file);
+  if (place.size > kMostDescribed) is_damaged("its directory has more than 64 MiB");
   end_ = place.begin;
   const std::vector<std::byte> directory = read(file, place.begin, place.size);
   Unread unread(directory);
@@ -162,6 +179,17 @@ std::uint64_t ZipDirectory::content(const ZipMember& member) const {
       member.header + kLocalHeader + number(header, 26, 2) + number(header, 28, 2);
   if (!begins_with(header, 0, 3, 4) || begin > end_ || member.size > end_ - begin) {
     is_damaged(concat("its member ", name, " is not where the directory says"));
+  }
+  return begin;
+}
+
+std::uint64_t ZipDirectory::checked_content(const ZipMember& member) const {
+  const std::uint64_t begin = content(member);
+  const std::string name = shown(member.name);
+  if (member.size > kMostDescribed)
+    is_damaged(concat("its member ", name, " has more than 64 MiB"));
+  if (!has_checksum(file_, begin, member.size, member.crc)) {
+    is_damaged(concat("the checksum of its member ", name, " is another"));
   }
   return begin;
 }

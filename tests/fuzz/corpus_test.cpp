@@ -73,6 +73,11 @@ TEST_CASE("IDX files of the fuzzer's corpus are read or refused") {
   CHECK(run(fuzz_idx, "idx") > 1);
 }
 
+TEST_CASE("archives of Keras of the fuzzer's corpus and of the other tests are read or refused") {
+  CHECK(run(fuzz_keras, "keras") > 1);
+  CHECK(run_folder(fuzz_keras, fs::path(MILLRACE_TEST_DATA "/io/weights")) > 8);
+}
+
 TEST_CASE("CSV tables of the fuzzer's corpus are read or refused") {
   CHECK(run(fuzz_csv, "csv") > 1);
 }

@@ -21,6 +21,7 @@ void fuzz_csv(Input input);
 void fuzz_decode(Input input);
 void fuzz_hdf5(Input input);  // what the process that reads such a file answers
 void fuzz_idx(Input input);
+void fuzz_keras(Input input);  // .keras files, less the HDF5 in them
 void fuzz_model(Input input);  // as JSON
 void fuzz_orientation(Input input);
 void fuzz_recipe(Input input);

@@ -95,6 +95,32 @@ def checkpoints():
         yield f"{name}.safetensors", whole + struct.pack("<I", zlib.crc32(whole))
 
 
+def zip_of(members):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in members:
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
+    return file.getvalue()
+
+
+def unchecked(whole):
+    """No chance gets a checksum right: 0 is not checked."""
+    whole = bytearray(whole)
+    for place, at in ((b"PK\x01\x02", 16), (b"PK\x03\x04", 14)):
+        begin = whole.find(place)
+        while begin >= 0:
+            whole[begin + at:begin + at + 4] = bytes(4)
+            begin = whole.find(place, begin + 1)
+    return bytes(whole)
+
+
+def keras_archives():
+    whole = zip_of((("metadata.json", b"{}"), ("config.json", b'{"data_format": "channels_first"}'),
+                    ("model.weights.h5", b"\x89HDF\r\n\x1a\n")))
+    yield "checked.keras", whole
+    yield "unchecked.keras", unchecked(whole)
+
+
 def torch_files():
     """As torch.save writes a dict of two tensors that share a storage; the second one is turned."""
     def text(value):
@@ -111,18 +137,14 @@ def torch_files():
     system = b"\x80\x02}(" + text(b"little_endian") + b"\x88u."
     yield "legacy.pth", (magic + b"\x80\x02M\xe9\x03." + system + pickle + b"\x80\x02](" + text(b"0") + b"e."
                          + struct.pack("<Q", 6) + floats)
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as members:
-        for name, content in (("a/data.pkl", pickle), ("a/byteorder", b"little"), ("a/data/0", floats)):
-            members.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
-    whole = bytearray(archive.getvalue())
-    yield "checked.pth", bytes(whole)
-    for place, at in ((b"PK\x01\x02", 16), (b"PK\x03\x04", 14)):  # no chance gets a checksum right: 0 is not checked
-        begin = whole.find(place)
-        while begin >= 0:
-            whole[begin + at:begin + at + 4] = bytes(4)
-            begin = whole.find(place, begin + 1)
-    yield "unchecked.pth", bytes(whole)
+    def archive():
+        return zip_of((("a/data.pkl", pickle), ("a/byteorder", b"little"), ("a/data/0", floats)))
+    yield "checked.pth", archive()
+    yield "unchecked.pth", unchecked(archive())
+    limits, zipfile.ZIP64_LIMIT = zipfile.ZIP64_LIMIT, 0  # numbers as in an archive of more than 4 GiB
+    large = unchecked(archive())
+    zipfile.ZIP64_LIMIT = limits
+    yield "zip64.pth", large[:-14] + b"\xff" * 12 + large[-2:]
 
 
 def hdf5_lists():
@@ -185,7 +207,7 @@ def main():
     (arguments.folder / "orientation").mkdir(exist_ok=True)
     oriented(arguments.folder / "orientation")
     for kind, files in (("safetensors", weights()), ("checkpoint", checkpoints()), ("hdf5", hdf5_lists()),
-                        ("torch", torch_files())):
+                        ("torch", torch_files()), ("keras", keras_archives())):
         for name, content in files:
             write(f"{kind}/{name}", content)
     for name, content in tables():

@@ -181,8 +181,9 @@ TEST_CASE("a header that claims more than the file holds costs no memory") {
   const std::uint64_t length = header.size();
   std::string bytes(reinterpret_cast<const char*>(&length), sizeof(length));
   const auto path = scratch.write("a", bytes + header + "12345678");
-  CHECK_THROWS_WITH(read_checkpoint(path),
-                    path.string() + ": tensor 'a': its data_offsets lie outside of the file");
+  CHECK_THROWS_WITH(read_checkpoint(path), path.string() +
+                                               ": tensor 'a': its numbers end beyond the file, "
+                                               "which was cut or is damaged; get it again");
 }
 
 TEST_CASE("names that a checkpoint cannot hold are refused and leave no file") {

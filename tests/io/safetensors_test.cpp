@@ -125,6 +125,8 @@ TEST_CASE("a header that lies is an error") {
   CHECK(tensors_error("") == ": too short for a safetensors file");
   CHECK(tensors_error(std::string(8, '\xFF')).starts_with(": its header claims "));
   CHECK(tensors_error(std::string("\x40\0\0\0\0\0\0\0{}", 10)) ==
+        ": it ends early, within its header of 64 bytes; get it again");
+  CHECK(tensors_error(std::string("\x40\0\0\0\0\0\0\0[]", 10)) ==
         ": its header claims 64 bytes; not a safetensors file, or damaged");
   CHECK(tensors_error(file_with("[]", 0)) ==
         ": its header is not a JSON object; not a safetensors file");
@@ -141,10 +143,11 @@ TEST_CASE("every size and offset of a tensor is checked") {
   };
   CHECK(error("F32", "[2]", "[0,8]").empty());
   CHECK(error("F4", "[16]", "[0,8]").empty());
-  CHECK(error("F32", "[2]", "[0,9]") == ": tensor 'w': its data_offsets lie outside of the file");
-  CHECK(error("F32", "[2]", "[8,0]") == ": tensor 'w': its data_offsets lie outside of the file");
+  CHECK(error("F32", "[2]", "[0,9]") ==
+        ": tensor 'w': its numbers end beyond the file, which was cut or is damaged; get it again");
+  CHECK(error("F32", "[2]", "[8,0]") == ": tensor 'w': its data_offsets are no beginning and end");
   CHECK(error("F32", "[2]", "[0,18446744073709551615]") ==
-        ": tensor 'w': its data_offsets lie outside of the file");
+        ": tensor 'w': its numbers end beyond the file, which was cut or is damaged; get it again");
   CHECK(error("F32", "[3]", "[0,8]") == ": tensor 'w': shape 3 of F32 does not take 8 bytes");
   CHECK(error("F32", "[1]", "[4,8]") ==
         ": tensor 'w': its data do not begin where the ones before end");

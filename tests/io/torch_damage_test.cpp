@@ -121,8 +121,10 @@ TEST_CASE("a storage that claims more than the file holds takes no memory and is
   CHECK(of_size(kMost, kMost) == ": it ends early; get it again");
   CHECK_THAT(of_size(4, 5), Contains("its storage 0 has two sizes, 4 and 5"));
   CHECK_THAT(of_size(-1, 4), Contains("describes a storage in no known way"));
-  CHECK_THAT(of_size(3, 3),
-             Contains("4 bytes after its last storage") || Contains("reach beyond its storage"));
+  CHECK(of_size(3, 3) ==
+        ": tensor 'w': shape 4, strides and offset reach beyond its storage of 3 elements");
+  CHECK(error_of_torch(legacy_file(whole(dict("w", tensor(storage("0", 3), 0, {3}, {1}))), 3, 4)) ==
+        ": it is damaged (it has 4 bytes after its last storage); get it again");
   const std::string archive =
       zip_file(torch_members(whole(dict("w", tensor(storage("0", 5), 0, {4}, {1})))));
   CHECK(error_of_torch(archive) ==
@@ -169,8 +171,6 @@ TEST_CASE("pickles that are no programs are errors") {
     INFO(bytes);
     CHECK(!error_of_object(bytes).empty());
   }
-  CHECK_THAT(error_of_torch(whole(text("no torch"))), Contains("that torch.save did not write"));
-  CHECK_THAT(error_of_torch("\x80\x04 a pickle"), Contains("that torch.save did not write"));
   CHECK_THAT(error_of_object("K\x05"), Contains("holds no tensors by name"));
   CHECK_THAT(error_of_object(tensor(storage("0", 4), 0, {4}, {1})),
              Contains("holds no tensors by name"));
@@ -221,11 +221,12 @@ TEST_CASE("a file of torch.save that was cut at any byte is refused in one line"
   }
 }
 
-TEST_CASE("three thousand damaged files of torch.save are read or refused") {
+TEST_CASE("four thousand damaged files of torch.save are read or refused") {
   constexpr std::uint64_t kSeed = 20261130;
   INFO("seed " << kSeed);
   std::uint32_t pass = 0;
-  for (const char* name : {"tensors_zip.pth", "tensors_legacy.pth", "network_checkpoint.pth"}) {
+  for (const char* name :
+       {"tensors_zip.pth", "tensors_legacy.pth", "network_checkpoint.pth", "tensors_zip64.pth"}) {
     const std::string whole_bytes = text_of(kFolder + name);
     int refused = 0;
     for (std::uint64_t i = 0; i < 1000; ++i) {

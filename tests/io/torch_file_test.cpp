@@ -12,6 +12,7 @@
 
 using namespace millrace;
 using namespace millrace::test;
+using Catch::Contains;
 
 namespace {
 
@@ -36,7 +37,7 @@ std::vector<float> values_of(const TorchFile& file, std::string_view name) {
 TEST_CASE("tensors of torch.save have PyTorch's values, whatever their types, strides, offsets") {
   const auto text = text_of(kFolder + "tensors.json");
   const auto recorded = nlohmann::json::parse(text);
-  for (const char* name : {"tensors_zip.pth", "tensors_legacy.pth"}) {
+  for (const char* name : {"tensors_zip.pth", "tensors_legacy.pth", "tensors_zip64.pth"}) {
     const TorchFile file(kFolder + name);
     CHECK(file.tensors().size() == recorded.size() + 3);  // three have no fractions
     for (const auto& [tensor, expected] : recorded.items()) {
@@ -47,6 +48,25 @@ TEST_CASE("tensors of torch.save have PyTorch's values, whatever their types, st
             expected.at("shape").get<std::vector<std::int64_t>>());
     }
   }
+}
+
+TEST_CASE("an archive as large ones are is found by the record of 64 bits alone") {
+  const Scratch scratch;
+  std::string bytes = text_of(kFolder + "tensors_zip64.pth");
+  std::fill(bytes.end() - 14, bytes.end() - 2, '\xFF');  // counts, size and place, as over 4 GiB
+  const TorchFile file(scratch.write("large.pth", bytes));
+  const TorchFile whole(kFolder + "tensors_zip.pth");
+  CHECK(values_of(file, "turned") == values_of(whole, "turned"));
+  const auto with = [&](std::size_t from_end, char byte) {
+    std::string damaged = bytes;
+    damaged[damaged.size() - from_end] = byte;
+    return error_of([&] { const TorchFile opened(scratch.write("damaged.pth", damaged)); });
+  };
+  // From its end: 22 bytes that are old, 20 that tell where the record of 56 is.
+  CHECK_THAT(with(22 + 20 - 15, '\x7F'), Contains("its directory is not where it says"));
+  CHECK_THAT(with(22 + 20 - 8, '\x01'), Contains("its directory is not where it says"));
+  CHECK_THAT(with(22 + 20 + 56 - 24, '\x7F'), Contains("one part of an archive of several files"));
+  CHECK_THAT(with(22 + 20 + 56 - 55, '\x7F'), Contains("its directory is not where it says"));
 }
 
 TEST_CASE("a part of a tensor that is not contiguous is read, from any element on") {

@@ -6,6 +6,7 @@
 #include <millrace/core/error.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -69,6 +70,7 @@ inline std::string legacy_file(const std::string& object, std::uint64_t elements
 struct ZippedFile {
   std::string name, content;
   std::uint16_t method = 0, flags = 0;
+  std::optional<std::uint32_t> crc = {};  ///< another than that of the content
 };
 
 /// A zip archive whose members are stored as they are, whatever their headers say.
@@ -76,10 +78,11 @@ inline std::string zip_file(const std::vector<ZippedFile>& members) {
   std::string bytes, directory;
   for (const ZippedFile& member : members) {
     const auto* const data = reinterpret_cast<const std::uint8_t*>(member.content.data());
+    const std::uint32_t crc = member.crc.value_or(crc_of({data, member.content.size()}));
     const std::string common = little(20, 2) + little(member.flags, 2) + little(member.method, 2) +
-                               little(0, 4) + little(crc_of({data, member.content.size()}), 4) +
-                               little(member.content.size(), 4) + little(member.content.size(), 4) +
-                               little(member.name.size(), 2) + little(0, 2);
+                               little(0, 4) + little(crc, 4) + little(member.content.size(), 4) +
+                               little(member.content.size(), 4) + little(member.name.size(), 2) +
+                               little(0, 2);
     directory += "PK\x01\x02" + little(20, 2) + common + little(0, 2) + little(0, 2) +
                  little(0, 2) + little(0, 4) + little(bytes.size(), 4) + member.name;
     bytes += "PK\x03\x04" + common + member.name + member.content;

@@ -94,6 +94,10 @@ TEST_CASE("a prefix that freezes nothing is refused with the names that there ar
                     "no layer with weights has a name that begins with 'features'; "
                     "there are conv1, conv2, dense1, dense2");
   CHECK_THROWS_AS(freeze(model, "relu"), UsageError);
+  Model large = zoo_model("vgg16", {32, 32, 3}, 2);
+  CHECK_THROWS_WITH(freeze(large, "conv"),
+                    "no layer with weights has a name that begins with 'conv'; there are "
+                    "features.0, features.2, features.5, features.7, classifier.6 and 11 more");
   CHECK_THROWS_AS(freeze(model, ""), UsageError);
 }
 

@@ -4,7 +4,8 @@
 network_*.pth hold the network of torch.safetensors: as a zip archive, in the form before PyTorch 1.6
 ("legacy"), with protocol 4 of pickles, in a checkpoint of a training with a wrapper's names, and with kernels
 that are not contiguous, as those that were converted from TensorFlow. tensors_*.pth hold tensors of all
-types, with strides, offsets and storages of several; tensors.json has their values, by torch.
+types, with strides, offsets and storages of several; tensors.json has their values, by torch. tensors_zip64.pth
+is tensors_zip.pth packed again by Python's zipfile, with all numbers where those of archives over 4 GiB are.
 Recorded with Python 3.11, torch 2.15.0, safetensors 0.8.0.
 
     python3 tests/reference/record_torch_weights.py tests/data/io/weights
@@ -13,6 +14,7 @@ import argparse
 import collections
 import json
 import pathlib
+import zipfile
 
 import safetensors.torch
 import torch
@@ -57,6 +59,14 @@ def tensors():
         "count": torch.tensor(5), "flags": torch.tensor([True, False]), "bytes": torch.arange(3, dtype=torch.uint8)}
 
 
+def pack_as_large(source, target):
+    zipfile.ZIP64_LIMIT = zipfile.ZIP_FILECOUNT_LIMIT = 0  # so that every archive is a large one
+    with zipfile.ZipFile(source) as members, zipfile.ZipFile(target, "w") as large:
+        for member in members.infolist():
+            with large.open(zipfile.ZipInfo(member.filename), "w", force_zip64=True) as file:
+                file.write(members.read(member))
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=pathlib.Path)
@@ -74,6 +84,7 @@ def main():
     kinds = tensors()
     torch.save(kinds, folder / "tensors_zip.pth")
     torch.save(kinds, folder / "tensors_legacy.pth", **legacy)
+    pack_as_large(folder / "tensors_zip.pth", folder / "tensors_zip64.pth")
     values = {name: {"shape": list(value.shape), "values": value.float().flatten().tolist()}
               for name, value in kinds.items() if value.is_floating_point()}
     (folder / "tensors.json").write_text(json.dumps(values) + "\n")

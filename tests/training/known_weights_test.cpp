@@ -43,6 +43,31 @@ TEST_CASE("a file of another size or hash than the published ones is not known")
   CHECK(known_file(scratch / "none.pth") == nullptr);
 }
 
+TEST_CASE("a file is the row whose size and hash it has, as it is now") {
+  const Scratch scratch;
+  std::vector<KnownWeights> rows(3);
+  // printf abc | sha256sum: the first example of FIPS 180-4; xyz likewise.
+  rows[0].hash = "md5:900150983cd24fb0d6963f7d28e17f72";
+  rows[1].hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+  rows[2].hash = "3608bca1";
+  rows[2].name = "small", rows[2].model = "cnn", rows[2].maker = "Somebody";
+  const auto path = scratch.write("small.pth", "abc");
+  CHECK(known_file(path, rows) == &rows[1]);
+  CHECK(known_file(path, rows) == &rows[1]);
+  CHECK(known_file(path, std::span(rows).first(1)) == nullptr);
+  CHECK_NOTHROW(check_known_file(path, rows[0]));  // nothing is known of it
+  CHECK_NOTHROW(check_known_file(path, rows[1]));
+  CHECK(error_of([&] { check_known_file(path, rows[2]); }) ==
+        path.string() +
+            ": not Somebody's weights of cnn, which --weights small means; delete it, then "
+            "'scripts/fetch-weights small' fetches them");
+  scratch.write("small.pth", "xyz");
+  CHECK(known_file(path, rows) == &rows[2]);
+  CHECK_NOTHROW(check_known_file(path, rows[2]));
+  rows[2].mebibytes = 0.1;
+  CHECK(known_file(path, rows) == nullptr);
+}
+
 TEST_CASE("ImageNet's classes come in the order of its labels") {
   const std::vector<std::string> names = imagenet_classes();
   REQUIRE(names.size() == 1000);

@@ -84,7 +84,7 @@ TEST_CASE("files that are no weights are told in a line each") {
     return error_of_file(scratch.write("w", content), model);
   };
   CHECK(error("PK\x03\x04 a zip") == ": it ends early; get it again");
-  CHECK(error("\x80\x02 a pickle") ==
+  CHECK(error("\x80\x02}.") ==
         ": a Python pickle that torch.save did not write; pickles can run code, so only "
         "torch.save's are read; save the state_dict with it, or as safetensors");
   CHECK(error("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n") ==
@@ -157,6 +157,17 @@ TEST_CASE("a .keras file that was cut or changed is refused in one line") {
   changed[weights + 5000] = static_cast<char>(changed[weights + 5000] ^ 1);
   CHECK(error_of_file(scratch.write("changed.keras", changed), model) ==
         ": it is damaged (the checksum of its weights is another); get it again");
+  changed = whole;
+  changed[whole.find("\"module\"") + 1] = 'M';
+  CHECK(error_of_file(scratch.write("changed.keras", changed), model) ==
+        ": it is damaged (the checksum of its member config.json is another); get it again");
+  // A checksum that was not computed, as in files of torch.save.
+  changed = whole;
+  const std::size_t entry = whole.rfind("model.weights.h5") - 46;
+  REQUIRE(whole.substr(entry, 4) == "PK\x01\x02");
+  changed.replace(entry + 16, 4, 4, '\0');
+  CHECK(error_of_file(scratch.write("changed.keras", changed), model) ==
+        error_of_file(scratch.write("whole.keras", whole), model));
 }
 
 TEST_CASE("lists of a Keras file that name what is not there are errors") {
