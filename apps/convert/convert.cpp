@@ -188,8 +188,14 @@ int convert(const Arguments& arguments) {
     onnx.from = o.from;
     onnx.to = o.to;
     onnx.quiet = o.quiet;
-    convert_onnx(onnx);
-    return 0;
+    Interrupt interrupt;
+    try {
+      convert_onnx(onnx, interrupt.token());
+      return 0;
+    } catch (const Stopped&) {
+      std::cerr << "millrace: stopped by a signal before " << shown(onnx.to) << " was written\n";
+      return interrupt.exit_status();
+    }
   }
   if (form != "weights") return convert_watched(o, form == "tar");
   weights.from = o.from;

@@ -43,14 +43,14 @@ std::array<nn::Model, 2> models_of(const InspectOptions& o) {
 }
 
 Costs costs_of(const std::string& word, const nn::Model& model, const InspectOptions& o,
-               const BenchOptions& bench, const BenchDevice& device, std::stop_token stop) {
+               const BenchOptions& bench, const BenchDevice& device, BenchWatch& watch) {
   Costs costs{.name = word, .input = model.input};
   for (const nn::LayerSummary& layer : nn::summarize(model)) {
     costs.parameters += layer.parameters;
     costs.trained += layer.trainable_parameters;
     costs.flops += layer.flops;
   }
-  costs.measured = measure_compute(model, device, bench, o.batch, std::move(stop));
+  costs.measured = measure_compute(model, device, bench, o.batch, watch);
   return costs;
 }
 
@@ -105,9 +105,11 @@ void inspect_against(const InspectOptions& o, std::stop_token stop) {
   bench.machine.compute_threads = o.threads;
   check_and_choose("inspect", bench);
   const std::array<nn::Model, 2> models = models_of(o);
-  const BenchDevice device = bench_devices("inspect", bench).front();
-  const std::array<Costs, 2> costs{costs_of(o.path, models[0], o, bench, device, stop),
-                                   costs_of(o.against, models[1], o, bench, device, stop)};
+  BenchWatch watch(error_screen(o.quiet), std::move(stop));
+  const BenchDevice device = bench_devices("inspect", bench, watch).front();
+  const std::array<Costs, 2> costs{costs_of(o.path, models[0], o, bench, device, watch),
+                                   costs_of(o.against, models[1], o, bench, device, watch)};
+  watch.clear();
   print(costs, o, device);
 }
 
