@@ -42,10 +42,10 @@ void print_help(std::ostream& out) {
         << '\n';
   }
   out << "\n'millrace COMMAND --help' lists the options of a command.\n"
-         "The shortest way to a model: millrace train PHOTOS, where PHOTOS is a folder with one "
-         "folder\n"
-         "of images for each class.\n"
-         "Exit status: 0 ok, 1 the run failed, 2 bad usage, 129, 130 or 143 stopped by a signal.\n";
+         "The shortest way to a model: millrace train PHOTOS, where PHOTOS is a folder\n"
+         "with one folder of images for each class.\n"
+         "Exit status: 0 ok, 1 the run failed, 2 bad usage, 129, 130 or 143 stopped by a\n"
+         "signal.\n";
 }
 
 /// Lets large images go back to the system when they are freed, so that what is planned for them
@@ -59,11 +59,20 @@ void return_large_blocks() {
 #endif
 }
 
+bool is_help(std::string_view word) {
+  return word == "--help" || word == "-h" || word == "help";
+}
+
 int run(const Arguments& all) {
   const std::string_view name = all.empty() ? "" : std::string_view(all.front());
-  if (name == "--help" || name == "-h" || name == "help") {
-    print_help(std::cout);
-    return 0;
+  if (is_help(name)) {
+    if (all.size() == 1) {
+      print_help(std::cout);
+      return 0;
+    }
+    Arguments of_command(all.begin() + 1, all.end());  // "help bench train"
+    if (!is_help(of_command.front())) of_command.emplace_back("--help");
+    return run(of_command);
   }
   if (name == "--version") {
     std::cout << "millrace " MILLRACE_VERSION "\n";

@@ -3,6 +3,8 @@
 #include <millrace/core/lower_case.h>
 #include <millrace/core/plural.h>
 #include <millrace/core/random.h>
+#include <millrace/core/shown_text.h>
+#include <millrace/io/decode.h>
 #include <millrace/io/detail/format.h>
 #include <millrace/io/detail/tar_labels.h>
 #include <millrace/io/detail/tar_writer.h>
@@ -51,13 +53,15 @@ class Packer {
     std::iota(order.begin(), order.end(), 0U);
     if (options_.shuffle) shuffle(order, Random(options_.seed, 0, 0, Purpose::shuffle));
     std::vector<std::byte> file;
+    std::uint64_t packed = 0;
     for (std::uint32_t i = 0; i < data.size(); ++i) {
       const std::string name = data.name(order[i]);
       read_file_into(name, file, 4_GiB);
+      if (!is_readable(file, name)) continue;
       const std::string label = std::to_string(data.label(order[i]));
       make_room(part, detail::TarWriter::bytes_of(file.size()) +
                           detail::TarWriter::bytes_of(label.size()));
-      const std::string key = padded(i, 9) + '.';
+      const std::string key = padded(packed++, 9) + '.';
       shard_->add(key + ending_of(name, file), file);
       shard_->add(key + "cls", std::as_bytes(std::span(label)));
       ++in_shard_;
@@ -67,9 +71,34 @@ class Packer {
     shards_of_part_ = 0;
   }
 
-  [[nodiscard]] const TarConversion& done() const noexcept { return done_; }
+  /// What was packed, with notes about the data besides.
+  [[nodiscard]] TarConversion done(std::vector<std::string> notes) const {
+    if (done_.images == 0) throw Error(concat(first_left_out_, "; no file is left to pack"));
+    TarConversion done = done_;
+    done.notes = std::move(notes);
+    if (done.left_out > 0) {
+      done.notes.push_back(
+          concat("left out ", done.left_out, ' ', plural(done.left_out, "file"),
+                 " that cannot be read as an image, the first: ", first_left_out_));
+    }
+    return done;
+  }
 
  private:
+  /// By its header: that the rest can be decoded is seen only by decoding it.
+  bool is_readable(std::span<const std::byte> file, const std::string& name) {
+    try {
+      (void)image_info(file, shown(name));
+      return true;
+    } catch (const Error& error) {
+      if (!options_.skips_unreadable) {
+        throw Error(concat(error.what(), " (or leave such files out: --on-bad-image skip)"));
+      }
+      if (done_.left_out++ == 0) first_left_out_ = error.what();
+      return false;
+    }
+  }
+
   /// Begins a shard where there is none, or the next sample is too much for this one.
   void make_room(const std::string& part, std::uint64_t bytes) {
     const bool is_full = options_.size.samples ? in_shard_ >= *options_.size.samples
@@ -98,6 +127,7 @@ class Packer {
   std::uint64_t in_shard_ = 0, bytes_ = 0;  // in the shard
   std::uint64_t shards_of_part_ = 0;
   TarConversion done_;
+  std::string first_left_out_;
 };
 
 /// A folder that is gone unless it is given its name.
@@ -195,8 +225,7 @@ TarConversion convert_tar(const fs::path& data, const fs::path& target,
   write_names(parts.front().dataset->classes(), partial.path() / detail::kClassNamesFile);
   Packer packer(partial.path(), options);
   for (const Part& part : parts) packer.pack(*part.dataset, part.name);
-  TarConversion done = packer.done();
-  done.notes = std::move(notes);
+  TarConversion done = packer.done(std::move(notes));
   options.watch.at(done.images);
   partial.publish();
   return done;

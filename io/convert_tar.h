@@ -23,11 +23,13 @@ struct ConvertTarOptions {
   ShardSize size{};
   bool shuffle = true;  ///< samples are packed in random order, by the seed alone
   std::uint64_t seed = 1;
-  Watch watch{};  ///< progress counts images of all parts
+  bool skips_unreadable = false;  ///< files that are no images are left out; else they are an error
+  Watch watch{};                  ///< progress counts images of all parts
 };
 
 struct TarConversion {
   std::uint64_t images = 0, shards = 0;
+  std::uint64_t left_out = 0;        ///< files that are no images, by their headers
   std::vector<std::string> notes{};  ///< what was left out of the class folders, and the like
 };
 
@@ -38,8 +40,8 @@ struct TarConversion {
 ///
 /// The shards are written to out + ".partial", which is renamed at the end: `out` is complete or
 /// not there. What an interrupted call leaves there is replaced by the next one. Throws Error:
-/// `data` are no class folders, `out` holds something, a file cannot be read or is not an
-/// image by its ending or content, disk; Stopped, after which nothing is left.
+/// `data` are no class folders, `out` holds something, a file cannot be read or its header is not
+/// that of an image that Millrace decodes, disk; Stopped, after which nothing is left.
 TarConversion convert_tar(const std::filesystem::path& data, const std::filesystem::path& out,
                           const ConvertTarOptions& options = {});
 

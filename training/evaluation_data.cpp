@@ -1,6 +1,6 @@
 #include <millrace/training/evaluation_data.h>
 
-#include <millrace/core/shown_text.h>
+#include <millrace/core/shell_text.h>
 #include <millrace/io/checkpoint_folder.h>
 #include <millrace/io/files.h>
 #include <millrace/io/generated.h>
@@ -82,21 +82,21 @@ std::optional<RunData> run_of(const std::string& model) {
 
 /// The share that a run kept back, where it did.
 void check_keeps_share(const RunData& run, const DataLayout& layout, const std::string& data) {
-  const std::string name = run.run.string();
+  const std::string name = run.run.string(), quoted = shell_quoted(name);
   const TrainSpec& o = run.spec;
   const auto refuse = [&](const auto&... what) { throw Error(concat(name, ": ", what...)); };
   if (!o.data.validation.empty()) {
     refuse("held nothing out, since it validated on other data; measure on those: ",
-           "millrace evaluate ", name, ' ', o.data.validation);
+           "millrace evaluate ", quoted, ' ', shell_quoted(o.data.validation));
   }
   if (layout.validation) {
     refuse("held out nothing of ", layout.train.samples.string(), ", since it validated on ",
-           layout.validation->samples.string(), "; measure on that: millrace evaluate ", name, ' ',
-           data);
+           layout.validation->samples.string(), "; measure on that: millrace evaluate ", quoted,
+           ' ', shell_quoted(data));
   }
   if (!run.record.is_share) {
     refuse("held nothing out", o.data.replay > 0 ? " (--replay)" : " (--validation-share 0)",
-           "; measure on samples that it was not trained on: millrace evaluate ", name, " OTHER");
+           "; measure on samples that it was not trained on: millrace evaluate ", quoted, " OTHER");
   }
 }
 
@@ -202,7 +202,7 @@ void tell_trained_on(EvaluationData& result, const RunData& run, const nn::Model
   const std::string what = unit_of(*set.dataset, set.size());
   const std::string advice = record.is_share
                                  ? concat("; for the share that it held out: millrace evaluate ",
-                                          shown(run.run.native()), " --held-out")
+                                          shell_quoted(run.run.native()), " --held-out")
                                  : ", which says little about new ones";
   if (are(set, record.training)) {
     result.trained_on = set.size();
@@ -241,7 +241,7 @@ EvaluationData open_held_out(const EvaluationRequest& request, const RunData& ru
                                shards_matching(result.data).empty() &&
                                !fs::exists(result.data, ignored)) {
     throw Error(concat(result.data, ": No such file or folder; if it was moved: millrace evaluate ",
-                       run.run.string(), " DATA --held-out"));
+                       shell_quoted(run.run.native()), " DATA --held-out"));
   }
   const DataLayout layout = find_data(result.data);
   check_is_table(request.table, result.data, layout.kind == DataKind::csv);
@@ -283,7 +283,7 @@ EvaluationData open_evaluation_data(const EvaluationRequest& request, const nn::
   check_is_table(request.table, request.data, layout.kind == DataKind::csv);
   if (!layout.validation && run && run->record.is_share && request.part == "validation") {
     throw Error(concat(request.data, ": has no validation part; for the share that the run held ",
-                       "out: millrace evaluate ", request.model, " --held-out"));
+                       "out: millrace evaluate ", shell_quoted(request.model), " --held-out"));
   }
   const ChosenPart part = choose_part(layout, request.part, request.data);
   result.part = part.name;

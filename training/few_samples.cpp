@@ -2,7 +2,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/core/number_text.h>
-#include <millrace/core/shown_text.h>
+#include <millrace/core/shell_text.h>
 #include <millrace/io/generated.h>
 
 #include <algorithm>
@@ -29,8 +29,9 @@ std::string advice_for_few(const TrainSpec& spec, const TrainingData& data,
   if (samples >= kFewSamples) return {};
   return concat(with_commas(samples),
                 " images are few to learn from alone; a network that has seen a million does "
-                "better: 'scripts/fetch-weights efficientnet_lite0' once, then 'millrace train ",
-                shown(spec.data.path), " --recipe transfer.ini' (docs/transfer-learning.md)");
+                "better (docs/transfer-learning.md): 'scripts/fetch-weights efficientnet_lite0' "
+                "once, then: millrace train ",
+                shell_quoted(spec.data.path), " --recipe transfer.ini");
 }
 
 }  // namespace millrace

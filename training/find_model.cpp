@@ -105,8 +105,9 @@ nn::Model describe_model(const std::string& command, const std::string& model, c
                          std::int64_t outputs) {
   if (names_zoo_model(model)) {
     if (input.rank() == 0 || outputs < 1) {
-      throw UsageError(concat(command, ": the model '", model,
-                              "' needs --input HxWxC and the number of its outputs"));
+      throw UsageError(concat(
+          command, ": the model '", model, "' needs ", input.rank() == 0 ? "--input HxWxC" : "",
+          input.rank() == 0 && outputs < 1 ? " and " : "", outputs < 1 ? "--outputs K" : ""));
     }
     return nn::zoo_model(model, input, outputs);
   }

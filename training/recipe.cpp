@@ -1,5 +1,7 @@
 #include <millrace/training/recipe.h>
 
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 
 namespace millrace {
@@ -47,7 +49,9 @@ void read_recipe(const std::filesystem::path& path, OptionList& options) {
                             " is a folder; give a file, such as the config.ini of a run"));
   }
   std::ifstream file(path);
-  if (!file) throw UsageError(concat("cannot read the recipe ", path.string()));
+  if (!file) {
+    throw UsageError(concat("cannot read the recipe ", path.string(), ": ", std::strerror(errno)));
+  }
   std::string line;
   for (int number = 1; std::getline(file, line); ++number) {
     if (number == 1 && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);  // a byte order mark

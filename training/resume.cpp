@@ -1,6 +1,7 @@
 #include <millrace/training/resume.h>
 
 #include <millrace/core/error.h>
+#include <millrace/core/shell_text.h>
 #include <millrace/nn/average.h>
 #include <millrace/nn/model_json.h>
 #include <millrace/training/saved_model.h>
@@ -41,9 +42,10 @@ ResumePoint find_resume_point(const RunDirectory& directory) {
     std::string damaged;
     for (const std::string& damage : found.damaged) damaged += concat("; ", damage);
     throw Error(concat(directory.path().string(),
-                       ": holds no checkpoint to resume from; to start over, give the options "
-                       "and --overwrite",
-                       damaged));
+                       ": holds no checkpoint to resume from; to start over: millrace train "
+                       "--recipe ",
+                       shell_quoted(directory.config_file().native()), " --run-dir ",
+                       shell_quoted(directory.path().native()), " --overwrite", damaged));
   }
   return {std::move(found.entry->path), std::move(found.checkpoint), std::move(found.damaged)};
 }

@@ -2,7 +2,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/core/json_text.h>
-#include <millrace/core/shown_text.h>
+#include <millrace/core/shell_text.h>
 #include <millrace/io/files.h>
 #include <millrace/io/run_marker.h>
 
@@ -67,6 +67,24 @@ FileLock locked(const std::filesystem::path& run, OldRun old) {
   return lock;
 }
 
+/// Whether nothing but the marker of a run to come is in the folder, or there is no folder.
+bool is_new(const std::filesystem::path& run) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(run, error)) {
+    if (entry.path().filename() != kRunMarker) return false;
+  }
+  return !error || error == std::errc::no_such_file_or_directory;
+}
+
+/// The folder and those below it, as far as nothing is in them.
+void remove_empty_folders(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    if (entry.is_directory(ignored)) remove_empty_folders(entry.path());
+  }
+  std::filesystem::remove(folder, ignored);
+}
+
 void write_atomically(const std::filesystem::path& path, const std::string& text) {
   AtomicFile file(path);
   file.write(text);
@@ -103,6 +121,7 @@ NewRunFolder::NewRunFolder(std::filesystem::path parent, std::time_t now)
 NewRunFolder::~NewRunFolder() {
   namespace fs = std::filesystem;
   std::error_code ignored;
+  if (!fs::exists(path_, ignored)) fs::remove(parent_, ignored);  // the run was fruitless
   const auto entries = std::distance(fs::directory_iterator(path_, ignored), {});
   if (ignored || entries > 1 || !fs::remove(path_ / kRunMarker, ignored)) return;
   if (fs::remove(path_, ignored)) fs::remove(parent_, ignored);
@@ -117,14 +136,20 @@ std::filesystem::path data_file(const std::filesystem::path& run) {
 }
 
 RunDirectory::RunDirectory(std::filesystem::path path, OldRun old, std::size_t keep)
-    : path_(std::move(path)), lock_(locked(path_, old)), checkpoints_(path_ / "checkpoints", keep) {
+    : path_(std::move(path)),
+      is_new_(is_new(path_)),
+      lock_(locked(path_, old)),
+      checkpoints_(path_ / "checkpoints", keep) {
   if (old != OldRun::resume) {
     const std::vector<std::filesystem::path> files = files_of_run(path_);
     if (!files.empty() && old == OldRun::refuse) {
-      throw Error(concat(path_.string(),
-                         ": holds a run already; choose another --run-dir, "
-                         "--overwrite it, or resume it: --resume ",
-                         path_.string()));
+      const std::string advice =
+          checkpoints_.list().empty()
+              ? ", or --overwrite it (it has no checkpoint to resume from)"
+              : concat(", --overwrite it, or resume it: millrace train --resume ",
+                       shell_quoted(path_.native()));
+      throw Error(
+          concat(path_.string(), ": holds a run already; choose another --run-dir", advice));
     }
     for (const std::filesystem::path& file : files) std::filesystem::remove(file);
     metrics_.open(metrics_file());
@@ -135,8 +160,22 @@ RunDirectory::RunDirectory(std::filesystem::path path, OldRun old, std::size_t k
   }
 }
 
+void RunDirectory::remove_if_fruitless() {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  const bool has_fruit = !epochs_.empty() || !checkpoints_.list().empty() ||
+                         fs::exists(model_file(), ignored) ||
+                         fs::exists(best_model_file(), ignored);
+  if (!is_new_ || has_fruit) return;
+  metrics_.close();
+  for (const fs::path& file : files_of_run(path_)) fs::remove(file, ignored);
+  for (const char* folder : kRunFolders) remove_empty_folders(path_ / folder);
+  fs::remove(path_ / kRunMarker, ignored);
+  fs::remove(path_, ignored);  // unless something else is in it
+}
+
 void RunDirectory::write_config(const std::string& recipe) const {
-  write_atomically(config_file(), concat(kConfigStart, shown(config_file().native()),
+  write_atomically(config_file(), concat(kConfigStart, shell_quoted(config_file().native()),
                                          " --run-dir OTHER\n", recipe));
 }
 

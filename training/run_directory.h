@@ -65,6 +65,10 @@ class RunDirectory {
   [[nodiscard]] CheckpointFolder& checkpoints() noexcept { return checkpoints_; }
   [[nodiscard]] const CheckpointFolder& checkpoints() const noexcept { return checkpoints_; }
 
+  /// For a run that failed: where it has no epoch, checkpoint or model, and the folder was new, what
+  /// it wrote is removed, and the folder if nothing else is in it. Nothing is written afterwards.
+  void remove_if_fruitless();
+
   void write_config(const std::string& recipe) const;
   /// nn::Engine::choices; no file for an empty text.
   void write_choices(const std::string& text) const;
@@ -89,6 +93,7 @@ class RunDirectory {
   void write_epochs();
 
   std::filesystem::path path_;
+  bool is_new_;  // before this was made
   FileLock lock_;
   CheckpointFolder checkpoints_;
   std::ofstream metrics_;

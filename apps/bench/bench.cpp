@@ -46,12 +46,13 @@ void check_and_choose(const char* command, BenchOptions& o) {
   choose(o.machine);
 }
 
-std::vector<BenchDevice> bench_devices(const char* command, const BenchOptions& o) {
+std::vector<BenchDevice> bench_devices(const char* command, const BenchOptions& o,
+                                       BenchWatch& watch) {
   std::vector<BenchDevice> devices;
   for (const std::string& name : words_of(o.devices)) {
     BenchDevice device{name, nullptr, name == "gpu" ? find_gpus().why_none : ""};
     // --precision is the GPU's: beside it the CPU computes in fp32.
-    EngineChoice choice{.machine = o.machine, .timed = true};
+    EngineChoice choice{.machine = o.machine, .timed = true, .on_timing = watch.on_timing()};
     choice.machine.device = name == "gpu" ? Device::gpu : Device::cpu;
     if (name == "cpu" && o.devices != "cpu") choice.machine.precision.reset();
     if (device.why_not.empty()) device.engine = engine_for(choice);

@@ -2,6 +2,7 @@
 // What `bench compute` and `bench train` share: options, repeated measurements and how they are
 // reported.
 
+#include "apps/bench/bench_watch.h"
 #include "apps/common/command_line.h"
 
 #include <millrace/core/shape.h>
@@ -63,7 +64,9 @@ struct BenchDevice {
   std::string why_not;                       ///< then
 };
 /// Those of --devices. Throws UsageError for other words, Error where there is an engine for none.
-[[nodiscard]] std::vector<BenchDevice> bench_devices(const char* command, const BenchOptions& o);
+/// The watch outlives their engines' use, and may stop it.
+[[nodiscard]] std::vector<BenchDevice> bench_devices(const char* command, const BenchOptions& o,
+                                                     BenchWatch& watch);
 
 /// Of repeated measurements.
 struct Spread {

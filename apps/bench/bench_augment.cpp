@@ -72,15 +72,20 @@ class Rounds {
 };
 
 /// Seconds an image.
-Spread measure(const AugmentOptions& options, const Shape& sample, const BenchOptions& o) {
+Spread measure(const AugmentOptions& options, const Shape& sample, const BenchOptions& o,
+               BenchWatch& watch) {
   Budget budget;
   Pool<HostBatch> pool("images", 1, HostBatchFactory{.sample = sample, .capacity = kImages},
                        budget);
   Rounds rounds(Augment(options, o.seed, sample), noise(pool, o.seed));
   std::int64_t n = 1;
-  while (rounds.seconds_of(n) < kSeconds / 2) n *= 2;  // warms up, too
+  while (rounds.seconds_of(n) < kSeconds / 2) {  // warms up, too
+    watch.check();
+    n *= 2;
+  }
   std::vector<double> seconds;
   for (int i = 0; i < o.repeats; ++i) {
+    watch.at("changes", i, o.repeats);
     seconds.push_back(rounds.seconds_of(n) / static_cast<double>(n * kImages));
   }
   return spread_of(std::move(seconds));
@@ -88,6 +93,22 @@ Spread measure(const AugmentOptions& options, const Shape& sample, const BenchOp
 
 Spread scaled(const Spread& spread, double factor) {
   return {spread.median * factor, spread.min * factor, spread.max * factor};
+}
+
+void print(const BenchOptions& o, const Shape& sample, const Spread& seconds) {
+  const double pixels = static_cast<double>(sample[0] * sample[1]);
+  const Spread us = scaled(seconds, 1e6), ns = scaled(seconds, 1e9 / pixels);
+  if (o.prints_text()) {
+    std::cout << sample << ", uint8: " << text_of(us, 1) << " us an image, " << text_of(ns, 2)
+              << " ns a pixel, " << with_commas(static_cast<std::uint64_t>(1 / seconds.median))
+              << " images/s a core\n";
+  }
+  if (o.json.empty()) return;
+  write_json(o, {{"command", "bench augment"},
+                 {"input", to_string(sample)},
+                 {"us_a_picture", json_of(us)},
+                 {"ns_a_pixel", json_of(ns)},
+                 {"machine", machine_facts(o)}});
 }
 
 }  // namespace
@@ -118,22 +139,13 @@ int bench_augment(const std::vector<std::string>& arguments) {
     options = usual;
   }
 
-  const Spread seconds = measure(options, sample, o);
-  const double pixels = static_cast<double>(sample[0] * sample[1]);
-  const Spread us = scaled(seconds, 1e6), ns = scaled(seconds, 1e9 / pixels);
-  if (o.prints_text()) {
-    std::cout << sample << ", uint8: " << text_of(us, 1) << " us an image, " << text_of(ns, 2)
-              << " ns a pixel, " << with_commas(static_cast<std::uint64_t>(1 / seconds.median))
-              << " images/s a core\n";
-  }
-  if (!o.json.empty()) {
-    write_json(o, {{"command", "bench augment"},
-                   {"input", to_string(sample)},
-                   {"us_a_picture", json_of(us)},
-                   {"ns_a_pixel", json_of(ns)},
-                   {"machine", machine_facts(o)}});
-  }
-  return 0;
+  return stoppable([&](BenchWatch& watch) {
+    constexpr int kMany = 50;  // 10 seconds
+    watch.begin(concat("images of ", sample), o.repeats >= kMany);
+    const Spread seconds = measure(options, sample, o, watch);
+    watch.clear();
+    print(o, sample, seconds);
+  });
 }
 
 }  // namespace millrace::apps

@@ -7,8 +7,6 @@
 #include <millrace/core/error.h>
 #include <millrace/core/number_text.h>
 #include <millrace/core/plural.h>
-#include <millrace/io/watch.h>
-#include <millrace/pipeline/interrupt.h>
 #include <millrace/training/find_model.h>
 
 #include <iostream>
@@ -166,6 +164,16 @@ ordered_json result_of(const BenchOptions& o, const nn::Model& model, ordered_js
           {"devices", std::move(devices)}};
 }
 
+void print(const BenchOptions& o, const nn::Model& model, const std::vector<BenchDevice>& devices,
+           const Sweeps& sweeps) {
+  std::cout << "model '" << model.name << "', input " << model.input << ", " << output_width(model)
+            << ' ' << plural(output_width(model), "output") << "; " << cpu_name() << '\n';
+  for (std::size_t d = 0; d < devices.size(); ++d) {
+    if (!sweeps[d].empty()) print_sweep(devices[d], sweeps[d]);
+  }
+  if (devices.size() > 1) print_devices(devices, sweeps, o.batches);
+}
+
 }  // namespace
 
 int bench_compute(const std::vector<std::string>& arguments) {
@@ -178,32 +186,20 @@ int bench_compute(const std::vector<std::string>& arguments) {
   check_and_choose("bench compute", o);
   const std::vector<std::int64_t>& batches = o.batches;
   const nn::Model model = chosen_model(o);
-  const std::vector<BenchDevice> devices = bench_devices("bench compute", o);
 
-  Interrupt interrupt;
-  Sweeps sweeps(devices.size());
-  try {
+  return stoppable([&](BenchWatch& watch) {
+    const std::vector<BenchDevice> devices = bench_devices("bench compute", o, watch);
+    Sweeps sweeps(devices.size());
     for (std::size_t d = 0; d < devices.size(); ++d) {
       if (devices[d].engine == nullptr) continue;
       for (const std::int64_t batch : batches) {
-        sweeps[d].push_back(measure_compute(model, devices[d], o, batch, interrupt.token()));
+        sweeps[d].push_back(measure_compute(model, devices[d], o, batch, watch));
       }
     }
-  } catch (const Stopped&) {
-    std::cerr << "millrace: stopped by a signal; measurements so far are not shown\n";
-    return interrupt.exit_status();
-  }
-  if (o.prints_text()) {
-    std::cout << "model '" << model.name << "', input " << model.input << ", "
-              << output_width(model) << ' ' << plural(output_width(model), "output") << "; "
-              << cpu_name() << '\n';
-    for (std::size_t d = 0; d < devices.size(); ++d) {
-      if (!sweeps[d].empty()) print_sweep(devices[d], sweeps[d]);
-    }
-    if (devices.size() > 1) print_devices(devices, sweeps, batches);
-  }
-  if (!o.json.empty()) write_json(o, result_of(o, model, json_of(devices, sweeps)));
-  return 0;
+    watch.clear();
+    if (o.prints_text()) print(o, model, devices, sweeps);
+    if (!o.json.empty()) write_json(o, result_of(o, model, json_of(devices, sweeps)));
+  });
 }
 
 }  // namespace millrace::apps

@@ -81,21 +81,23 @@ int bench_runtime(const std::vector<std::string>& arguments) {
   bench.threads = o.machine.threads;
   bench.repeats = o.repeats;
   bench.warmup = o.warmup;
-
-  const HopTimes serial = measure_hops(bench, false);
-  const HopTimes concurrent = measure_hops(bench, true);
-  const EndTimes ends = measure_ends(bench);
-  const ChainTimes chain = measure_chains(bench);
-  if (o.prints_text()) print(bench, serial, concurrent, ends, chain);
-  if (!o.json.empty()) {
+  return stoppable([&](BenchWatch& watch) {
+    bench.stop = watch.stop();
+    constexpr std::uint64_t kMany = 20'000'000;  // seconds
+    watch.begin("hops, loops and chains of stages", bench.hops >= kMany);
+    const HopTimes serial = measure_hops(bench, false);
+    const HopTimes concurrent = measure_hops(bench, true);
+    const EndTimes ends = measure_ends(bench);
+    const ChainTimes chain = measure_chains(bench);
+    if (o.prints_text()) print(bench, serial, concurrent, ends, chain);
+    if (o.json.empty()) return;
     write_json(o, {{"command", "bench runtime"},
                    {"hop_one_at_a_time", json_of(serial)},
                    {"hop_on_all_threads", json_of(concurrent)},
                    {"end", json_of(ends)},
                    {"chain", json_of(bench, chain)},
                    {"machine", machine_facts(o)}});
-  }
-  return 0;
+  });
 }
 
 }  // namespace millrace::apps

@@ -10,8 +10,6 @@
 #include <millrace/core/error.h>
 #include <millrace/core/number_text.h>
 #include <millrace/core/plural.h>
-#include <millrace/io/watch.h>
-#include <millrace/pipeline/interrupt.h>
 #include <millrace/training/find_model.h>
 #include <millrace/training/tables.h>
 
@@ -187,32 +185,27 @@ int bench_train(const std::vector<std::string>& arguments) {
   if (!line.parse(arguments)) return 0;
   check_and_choose("bench train", o);
   const std::vector<std::int64_t>& batches = o.batches;
-  const std::vector<BenchDevice> devices = bench_devices("bench train", o);
 
-  Interrupt interrupt;
-  Sweeps sweeps(devices.size());
-  TrainingData data;
-  try {
-    data = open_samples(o, interrupt.token());
+  return stoppable([&](BenchWatch& watch) {
+    const std::vector<BenchDevice> devices = bench_devices("bench train", o, watch);
+    Sweeps sweeps(devices.size());
+    const TrainingData data = open_samples(o, watch.stop());
     for (std::size_t d = 0; d < devices.size(); ++d) {
       if (devices[d].engine == nullptr) continue;
       for (const std::int64_t batch : batches) {
-        sweeps[d].push_back(measure_training(data, devices[d], o, batch, interrupt.token()));
+        sweeps[d].push_back(measure_training(data, devices[d], o, batch, watch));
       }
     }
-  } catch (const Stopped&) {
-    std::cerr << "millrace: stopped by a signal; measurements so far are not shown\n";
-    return interrupt.exit_status();
-  }
-  if (o.prints_text()) {
-    std::cout << data.description << "; " << cpu_name() << '\n';
-    for (std::size_t d = 0; d < devices.size(); ++d) {
-      if (!sweeps[d].empty()) print_sweep(devices[d], sweeps[d]);
+    watch.clear();
+    if (o.prints_text()) {
+      std::cout << data.description << "; " << cpu_name() << '\n';
+      for (std::size_t d = 0; d < devices.size(); ++d) {
+        if (!sweeps[d].empty()) print_sweep(devices[d], sweeps[d]);
+      }
+      print_parts(devices, sweeps, batches);
     }
-    print_parts(devices, sweeps, batches);
-  }
-  if (!o.json.empty()) write_json(o, result_of(o, data, json_of(devices, sweeps)));
-  return 0;
+    if (!o.json.empty()) write_json(o, result_of(o, data, json_of(devices, sweeps)));
+  });
 }
 
 }  // namespace millrace::apps

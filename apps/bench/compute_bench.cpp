@@ -5,7 +5,6 @@
 #include <millrace/core/error.h>
 #include <millrace/core/random.h>
 #include <millrace/cpu/engine.h>
-#include <millrace/io/watch.h>
 #include <millrace/nn/initialize.h>
 #include <millrace/nn/preprocessing.h>
 #include <millrace/nodes/cast.h>
@@ -55,10 +54,10 @@ std::int64_t target_width(const nn::Model& model) {
 class ComputeBench {
  public:
   ComputeBench(const nn::Model& model, const BenchDevice& device, const BenchOptions& options,
-               std::int64_t batch, std::stop_token stop)
+               std::int64_t batch, BenchWatch& watch)
       : model_(model),
         options_(options),
-        stop_(std::move(stop)),
+        watch_(watch),
         batch_(batch),
         shares_host_memory_(device.engine->shares_host_memory()),
         executor_(compile(*device.engine)),
@@ -81,22 +80,30 @@ class ComputeBench {
   }
 
   ComputeMeasured run() {
+    watch_.check();
     executor_->allocate();
     std::vector<float> weights(
         static_cast<std::size_t>(nn::arena_elements(nn::parameters(model_))));
     nn::initialize(model_, options_.seed, weights);
     executor_->write(nn::Arena::parameters, weights);
+    watch_.check();
     const Lease<HostBatch> host = host_.try_acquire();
     const Lease<DeviceBatch> on_device = device_.try_acquire();
     const std::int64_t outputs = output_width(model_);
     fill(*host, outputs == 1 ? 2 : outputs, options_.seed);
 
     int copies = 0;
-    measured_.copy_ms = time([&] { cast_(copy_({host, on_device})); }, copies);
+    measured_.copy_ms = time(
+        "copies",
+        [&] {
+          cast_(copy_({host, on_device}));
+        },
+        copies);
     const nn::Batch batch = on_device->view();
     const auto train = [&] { executor_->train(batch, ++step_, kLearningRate); };
-    measured_.train_ms = time(train, measured_.train_steps);
-    measured_.evaluate_ms = time([&] { executor_->evaluate(batch); }, measured_.evaluate_steps);
+    measured_.train_ms = time("training steps", train, measured_.train_steps);
+    measured_.evaluate_ms = time(
+        "evaluation steps", [&] { executor_->evaluate(batch); }, measured_.evaluate_steps);
     if (options_.masks) {
       const auto masked = [&](bool masks) {
         return [&, masks] {
@@ -105,13 +112,13 @@ class ComputeBench {
         };
       };
       std::tie(measured_.masked_ms, measured_.unmasked_ms) =
-          time_in_turns(masked(true), masked(false));
+          time_in_turns("steps with masks and without", masked(true), masked(false));
     }
     if (options_.operations) {
       time_operations(train);
       if (shares_host_memory_) {
-        std::tie(measured_.train_ms, measured_.bare_ms) =
-            time_in_turns(train, [&] { cpu::run_bare_step(*executor_, batch); });
+        std::tie(measured_.train_ms, measured_.bare_ms) = time_in_turns(
+            "steps and bare steps", train, [&] { cpu::run_bare_step(*executor_, batch); });
       }
     }
     return std::move(measured_);
@@ -144,7 +151,12 @@ class ComputeBench {
 
   /// Milliseconds a call: repeats of `steps` calls each, after a warm-up. Throws Stopped.
   template <class Step>
-  Spread time(Step step, int& steps) {
+  Spread time(const char* part, Step&& call, int& steps) {
+    const auto step = [&] {
+      watch_.check();
+      call();
+    };
+    watch_.at(part, 0, options_.repeats);
     constexpr double kRepeat = 0.2;  // seconds, where --steps says nothing
     constexpr int kMostSteps = 1000;
     for (int i = 0; i < options_.warmup; ++i) step();
@@ -156,7 +168,7 @@ class ComputeBench {
                                            : static_cast<int>(std::ceil(kRepeat / once));
     std::vector<double> times;
     for (int repeat = 0; repeat < options_.repeats; ++repeat) {
-      if (stop_.stop_requested()) throw Stopped("stopped on request");
+      watch_.at(part, repeat, options_.repeats);
       const auto begin = Clock::now();
       for (int i = 0; i < steps; ++i) step();
       const std::chrono::duration<double, std::milli> taken = Clock::now() - begin;
@@ -168,7 +180,11 @@ class ComputeBench {
   template <class Step>
   void time_operations(Step step) {
     executor_->reset_timings(true);
-    for (int i = 0; i < measured_.train_steps; ++i) step();
+    watch_.at("operations", 0, 1);
+    for (int i = 0; i < measured_.train_steps; ++i) {
+      watch_.check();
+      step();
+    }
     for (const nn::OpTiming& timing : executor_->timings()) {
       if (timing.calls > 0) measured_.operations.push_back(timing);
     }
@@ -180,16 +196,19 @@ class ComputeBench {
   /// Milliseconds a call of two kinds of step, in turns, so that whatever else the machine does
   /// meets both. Throws Stopped.
   template <class First, class Second>
-  std::pair<Spread, Spread> time_in_turns(First first, Second second) {
+  std::pair<Spread, Spread> time_in_turns(const char* part, First first, Second second) {
     std::vector<double> of_first, of_second;
     const auto timed = [this](std::vector<double>& times, auto&& body) {
       const auto begin = Clock::now();
-      for (int i = 0; i < measured_.train_steps; ++i) body();
+      for (int i = 0; i < measured_.train_steps; ++i) {
+        watch_.check();
+        body();
+      }
       const std::chrono::duration<double, std::milli> taken = Clock::now() - begin;
       times.push_back(taken.count() / measured_.train_steps);
     };
     for (int repeat = 0; repeat < options_.repeats; ++repeat) {
-      if (stop_.stop_requested()) throw Stopped("stopped on request");
+      watch_.at(part, repeat, options_.repeats);
       timed(of_first, first);
       timed(of_second, second);
     }
@@ -198,7 +217,7 @@ class ComputeBench {
 
   const nn::Model& model_;
   const BenchOptions& options_;
-  std::stop_token stop_;
+  BenchWatch& watch_;
   std::int64_t batch_;
   bool shares_host_memory_;
   std::unique_ptr<nn::Executor> executor_;
@@ -215,8 +234,13 @@ class ComputeBench {
 
 ComputeMeasured measure_compute(const nn::Model& model, const BenchDevice& device,
                                 const BenchOptions& options, std::int64_t batch,
-                                std::stop_token stop) {
-  return ComputeBench(model, device, options, batch, std::move(stop)).run();
+                                BenchWatch& watch) {
+  std::int64_t flops = 0;
+  for (const nn::LayerSummary& layer : nn::summarize(model)) flops += layer.flops;
+  constexpr double kLong = 1e10;  // operations: about a second of one core
+  watch.begin(concat(model.name, " at batch ", batch, " on ", device.name),
+              static_cast<double>(flops) * static_cast<double>(batch) > kLong);
+  return ComputeBench(model, device, options, batch, watch).run();
 }
 
 }  // namespace millrace::apps

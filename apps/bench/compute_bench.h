@@ -6,7 +6,6 @@
 #include <millrace/nn/engine.h>
 
 #include <cstdint>
-#include <stop_token>
 #include <vector>
 
 namespace millrace::apps {
@@ -30,9 +29,9 @@ struct ComputeMeasured {
 };
 
 /// Repeats copying, training steps and evaluation steps of one batch of random samples. Throws
-/// BudgetError before it allocates; Stopped.
+/// BudgetError before it allocates; Stopped, between two steps.
 [[nodiscard]] ComputeMeasured measure_compute(const nn::Model& model, const BenchDevice& device,
                                               const BenchOptions& options, std::int64_t batch,
-                                              std::stop_token stop);
+                                              BenchWatch& watch);
 
 }  // namespace millrace::apps

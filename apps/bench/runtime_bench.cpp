@@ -1,6 +1,7 @@
 #include "apps/bench/runtime_bench.h"
 
 #include <millrace/core/error.h>
+#include <millrace/io/watch.h>
 #include <millrace/pipeline/range.h>
 
 #include <oneapi/tbb/global_control.h>
@@ -35,6 +36,10 @@ Times timed(F&& f) {
           seconds(CLOCK_PROCESS_CPUTIME_ID) - begin.core_s};
 }
 
+void run(Pipeline& p, const RuntimeBench& bench) {
+  if (p.run(bench.stop).stopped) throw Stopped("stopped on request");
+}
+
 /// Enough that all threads find work, few enough that memory is bounded.
 int items_under_way(const RuntimeBench& bench) {
   return 4 * bench.threads;
@@ -56,7 +61,7 @@ Times run_empty_chain(const RuntimeBench& bench, int stages, bool is_concurrent)
     stream = p.then(stream, stage, [](std::uint64_t n) { return n; });
   }
   p.sink(stream, {.name = "end"}, [](std::uint64_t) {});
-  return timed([&p] { p.run(); });
+  return timed([&] { run(p, bench); });
 }
 
 double us_of_an_end(const RuntimeBench& bench, bool is_range) {
@@ -66,12 +71,13 @@ double us_of_an_end(const RuntimeBench& bench, bool is_range) {
   std::uint64_t seen = 0;
   const Times times = timed([&] {
     if (is_range) {
-      for ([[maybe_unused]] const std::uint64_t n : p.range(numbers)) ++seen;
+      for ([[maybe_unused]] const std::uint64_t n : p.range(numbers, bench.stop)) ++seen;
     } else {
       p.sink(numbers, {.name = "end"}, [&seen](std::uint64_t) { ++seen; });
-      p.run();
+      run(p, bench);
     }
   });
+  if (bench.stop.stop_requested()) throw Stopped("stopped on request");
   MILLRACE_CHECK(seen == items, "a stream ends with its source");
   return times.wall_s / static_cast<double>(items) * 1e6;
 }
@@ -113,7 +119,7 @@ double run_pipeline(const RuntimeBench& bench, const Work& work) {
   auto second = p.then(first, {.name = "second", .concurrency = kAllThreads}, work);
   auto third = p.then(second, {.name = "third", .concurrency = kAllThreads}, work);
   p.sink(third, {.name = "fourth"}, [&work](std::uint64_t n) { work(n); });
-  return timed([&p] { p.run(); }).wall_s;
+  return timed([&] { run(p, bench); }).wall_s;
 }
 
 double run_parallel_pipeline(const RuntimeBench& bench, const Work& work) {
@@ -123,9 +129,10 @@ double run_parallel_pipeline(const RuntimeBench& bench, const Work& work) {
   tbb::task_arena arena(bench.threads);
   auto next = count_to(bench.items);
   const auto source = tbb::make_filter<void, Number>(tbb::filter_mode::serial_in_order,
-                                                     [&next](tbb::flow_control& control) {
+                                                     [&](tbb::flow_control& control) {
                                                        const std::optional<Number> n = next();
-                                                       if (!n) control.stop();
+                                                       if (!n || bench.stop.stop_requested())
+                                                         control.stop();
                                                        return n.value_or(0);
                                                      });
   const auto in_order = tbb::make_filter<Number, Number>(tbb::filter_mode::serial_in_order, work);

@@ -3,6 +3,7 @@
 // chain of stages beside oneTBB's parallel_pipeline on the same work.
 
 #include <cstdint>
+#include <stop_token>
 #include <vector>
 
 namespace millrace::apps {
@@ -13,6 +14,7 @@ struct RuntimeBench {
   std::uint64_t hops = 1'000'000;  ///< of one measurement of empty stages
   std::uint64_t items = 2'000;     ///< through the chain that works
   double work_us = 50;             ///< of one stage for one item
+  std::stop_token stop{};          ///< ends all below: Stopped is thrown
 };
 
 /// Empty stages: nanoseconds an item takes a stage.

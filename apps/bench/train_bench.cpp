@@ -94,7 +94,7 @@ Pipeline compose_loading(const Training& t, Counts& counts) {
 }
 
 void measure_in_turns(const Training& t, const BenchOptions& o, TrainMeasured& m,
-                      const std::stop_token& stop) {
+                      BenchWatch& watch) {
   constexpr double kAlone = 0.5;  // seconds of a turn for each kind of steps alone
   const int cores = available_threads();
   Counts loaded, trained;
@@ -112,14 +112,15 @@ void measure_in_turns(const Training& t, const BenchOptions& o, TrainMeasured& m
   std::vector<double> loop_ms, loading_ms, bare_ms, update_ms, multiples;
   for (int i = 0; i < o.warmup + o.repeats; ++i) {
     const bool is_warm_up = i < o.warmup;
+    watch.at("epochs", i, o.warmup + o.repeats);
     const double start = process_cpu_seconds();
-    loads.run(is_warm_up, stop);
+    loads.run(is_warm_up, watch.stop());
     const double cpu = process_cpu_seconds() - start;
-    const double wall = trains.run(is_warm_up, stop);
+    const double wall = trains.run(is_warm_up, watch.stop());
     if (!alone || is_warm_up) continue;
     const auto steps = static_cast<double>(trains.steps());
     const auto enough = static_cast<std::int64_t>(std::ceil(kAlone * steps / wall));
-    const StepCosts costs = alone->measure(std::min(trains.steps(), enough), stop);
+    const StepCosts costs = alone->measure(std::min(trains.steps(), enough), watch.stop());
     loading_ms.push_back(1e3 * cpu / steps);
     loop_ms.push_back(costs.loop_ms);
     bare_ms.push_back(costs.bare_ms);
@@ -139,15 +140,15 @@ void measure_in_turns(const Training& t, const BenchOptions& o, TrainMeasured& m
 }  // namespace
 
 TrainMeasured measure_training(const TrainingData& data, const BenchDevice& device,
-                               const BenchOptions& o, std::int64_t batch,
-                               const std::stop_token& stop) {
+                               const BenchOptions& o, std::int64_t batch, BenchWatch& watch) {
+  watch.begin(concat("training at batch ", batch, " on ", device.name));
   const Training t = prepare_training(spec_of(o, device, batch, *data.training.dataset), data,
                                       device.engine, {}, {.planned_memory = planned_gpu_memory});
   check_device_memory(t);
-  (void)t.feed->load({{}, stop});
+  (void)t.feed->load({{}, watch.stop()});
   TrainMeasured m;
   m.batch = batch;
-  measure_in_turns(t, o, m, stop);
+  measure_in_turns(t, o, m, watch);
 
   if (const std::string fed = t.feed->remark(); !fed.empty()) {
     m.training.report.remarks.push_back(fed);

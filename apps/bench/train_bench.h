@@ -8,7 +8,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <stop_token>
 
 namespace millrace::apps {
 
@@ -44,6 +43,6 @@ struct TrainMeasured {
 /// Throws BudgetError before it allocates; Stopped.
 [[nodiscard]] TrainMeasured measure_training(const TrainingData& data, const BenchDevice& device,
                                              const BenchOptions& options, std::int64_t batch,
-                                             const std::stop_token& stop);
+                                             BenchWatch& watch);
 
 }  // namespace millrace::apps

@@ -17,7 +17,7 @@ namespace po = boost::program_options;
 
 namespace {
 
-constexpr unsigned kLineLength = 100;
+constexpr unsigned kLineLength = 80;
 constexpr const char* kPositionals = "argument";  // no option may be called so
 constexpr const char* kTables = "markdown";       // a topic of --help: all options, for the manual
 
@@ -132,8 +132,17 @@ std::string find_recipe(const std::string& name) {
   std::error_code error;
   if (fs::exists(name, error) || name.find('/') != std::string::npos) return name;
   const fs::path program = fs::read_symlink("/proc/self/exe", error);
-  const fs::path installed = program.parent_path().parent_path() / "share/millrace/recipes" / name;
-  return fs::exists(installed, error) ? installed.string() : name;
+  const fs::path folder = program.parent_path().parent_path() / "share/millrace/recipes";
+  if (fs::exists(folder / name, error)) return (folder / name).string();
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    names.push_back(entry.path().filename().string());
+  }
+  std::sort(names.begin(), names.end());
+  std::string list;
+  for (const std::string& one : names) list += (list.empty() ? ", which has " : ", ") + one;
+  throw UsageError(concat("cannot read the recipe ", name, ": there is no such file here, nor in ",
+                          folder.string(), list));
 }
 
 }  // namespace

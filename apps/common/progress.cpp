@@ -65,6 +65,13 @@ Show how_to_show(bool quiet) {
   return is_terminal(STDOUT_FILENO) ? Show::bar : Show::lines;
 }
 
+Screen error_screen(bool quiet) {
+  Screen screen(quiet ? Show::nothing : is_terminal(STDERR_FILENO) ? Show::bar : Show::lines);
+  screen.out = &std::cerr;
+  screen.columns = [] { return columns_of(STDERR_FILENO); };
+  return screen;
+}
+
 StallWatch stall_watch(double after_s) {
   return {.after_s = after_s, .tell = [](const std::string& line) {
             std::cerr << concat(is_terminal(STDERR_FILENO) ? kWipe : "", "millrace: ", shown(line),

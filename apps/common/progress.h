@@ -17,6 +17,8 @@ namespace millrace::apps {
 
 /// `bar` on a terminal, `lines` elsewhere, `nothing` if quiet.
 [[nodiscard]] Show how_to_show(bool quiet);
+/// Standard error as a screen, for progress where standard output is for the result alone.
+[[nodiscard]] Screen error_screen(bool quiet);
 
 /// Reports on standard error, in one line, a run that has not moved for this many seconds; 0:
 /// never.

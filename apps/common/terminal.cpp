@@ -31,8 +31,12 @@ const char* last_words() {
 }
 
 int terminal_columns() {
+  return columns_of(STDOUT_FILENO);
+}
+
+int columns_of(int file) {
   winsize size{};
-  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  if (ioctl(file, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
   constexpr int kUsual = 80, kMost = 10'000;
   const int told = std::atoi(std::string(variable("COLUMNS")).c_str());
   return told > 0 && told < kMost ? told : kUsual;

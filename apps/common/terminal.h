@@ -16,6 +16,8 @@ namespace millrace::apps {
 /// Columns of the terminal on standard output, asked for each time, as users change its size.
 /// If it does not say, those of COLUMNS, else 80.
 [[nodiscard]] int terminal_columns();
+/// The same of another stream's terminal.
+[[nodiscard]] int columns_of(int file);
 
 enum class Show { nothing, lines, bar };
 

@@ -51,6 +51,7 @@ struct DataConversion {
   std::string from, to;
   std::vector<std::string> class_names;
   ConvertTarOptions tar;
+  BadImages on_bad_image = BadImages::fail;
   bool quiet = false;
 };
 
@@ -64,6 +65,7 @@ Converted convert_data(const DataConversion& o, bool is_tar, const Watch& watch)
   if (is_tar) {
     ConvertTarOptions options = o.tar;
     options.watch = watch;
+    options.skips_unreadable = o.on_bad_image == BadImages::skip;
     const TarConversion done = convert_tar(o.from, o.to, options);
     return {concat(with_commas(done.images), ' ', plural(done.images, "image"), " in ",
                    with_commas(done.shards), ' ', plural(done.shards, "shard")),
@@ -92,7 +94,8 @@ int convert_watched(const DataConversion& o, bool is_tar) {
   }
 }
 
-void list_tar(CommandLine& line, ConvertTarOptions& o, const std::string& form) {
+void list_tar(CommandLine& line, DataConversion& conversion, const std::string& form) {
+  ConvertTarOptions& o = conversion.tar;
   const auto is_tar = [&form] { return form == "tar"; };
   line.topic("tar", "Tar shards");
   line("shard-size", o.size, "N|SIZE",
@@ -102,6 +105,8 @@ void list_tar(CommandLine& line, ConvertTarOptions& o, const std::string& form) 
   line("shuffle", o.shuffle, "", "keep the order of the data set: one class after the other")
       .needs("'convert tar'", is_tar);
   line("seed", o.seed, "N", "seed of the order").needs("'convert tar'", is_tar);
+  list_bad_images(line, conversion.on_bad_image);
+  line.find("on-bad-image").option->needs("'convert tar'", is_tar);
 }
 
 void list_weights(CommandLine& line, ConvertWeightsOptions& o, const std::string& form) {
@@ -177,7 +182,7 @@ int convert(const Arguments& arguments) {
       .by_default("0, 1, ...; of weights the model's own")
       .needs("'convert idx' or 'convert weights'",
              [&form] { return form != "tar" && form != "onnx"; });
-  list_tar(line, o.tar, form);
+  list_tar(line, o, form);
   list_weights(line, weights, form);
   list_onnx(line, onnx, form);
   line.topic("output", "Output");
@@ -188,8 +193,14 @@ int convert(const Arguments& arguments) {
     onnx.from = o.from;
     onnx.to = o.to;
     onnx.quiet = o.quiet;
-    convert_onnx(onnx);
-    return 0;
+    Interrupt interrupt;
+    try {
+      convert_onnx(onnx, interrupt.token());
+      return 0;
+    } catch (const Stopped&) {
+      std::cerr << "millrace: stopped by a signal before " << shown(onnx.to) << " was written\n";
+      return interrupt.exit_status();
+    }
   }
   if (form != "weights") return convert_watched(o, form == "tar");
   weights.from = o.from;

@@ -3,6 +3,7 @@
 #include <millrace/core/error.h>
 #include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
+#include <millrace/io/watch.h>
 #include <millrace/nn/preprocessing.h>
 #include <millrace/training/find_model.h>
 
@@ -63,9 +64,11 @@ void check_target(const ConvertOnnxOptions& o) {
 
 }  // namespace
 
-void convert_onnx(const ConvertOnnxOptions& o) {
+void convert_onnx(const ConvertOnnxOptions& o, const std::stop_token& stop) {
+  const Watch watch{{}, stop};
   const SavedModel saved = load_trained_model("convert onnx", o.from);
   check_target(o);
+  watch.at(0);
   OnnxGraph graph;
   try {
     graph = onnx_graph(saved, {.opset = static_cast<int>(o.opset),
@@ -76,6 +79,7 @@ void convert_onnx(const ConvertOnnxOptions& o) {
   } catch (const Error& error) {
     throw Error(concat(o.from, ": ", error.what()));
   }
+  watch.at(0);
   write_onnx(o.to, graph);
   if (o.quiet) return;
   std::cout << shown(o.to) << ": model '" << saved.model.name << "', " << graph.nodes.size() << ' '

@@ -4,6 +4,7 @@
 #include <millrace/training/export_onnx.h>
 
 #include <cstdint>
+#include <stop_token>
 #include <string>
 
 namespace millrace::apps {
@@ -15,7 +16,7 @@ struct ConvertOnnxOptions {
 };
 
 /// Writes the file and prints what its input and output are. Throws Error: as export_onnx() does,
-/// or the file is there and is not to be replaced.
-void convert_onnx(const ConvertOnnxOptions& options);
+/// or the file is there and is not to be replaced; Stopped, before it writes.
+void convert_onnx(const ConvertOnnxOptions& options, const std::stop_token& stop);
 
 }  // namespace millrace::apps

@@ -125,17 +125,15 @@ int inspect(const Arguments& arguments) {
     inspect_devices();
     return 0;
   }
-  if (options.what == "model" && options.against.empty()) {
-    inspect_model(options);
-    return 0;
-  }
   Interrupt interrupt(last_words());
   try {
-    if (options.what == "model") {
+    if (options.what == "data") {
+      inspect_data(options, how_to_show(options.quiet || options.json), interrupt.token());
+    } else if (options.against.empty()) {
+      inspect_model(options, interrupt.token());
+    } else {
       inspect_against(options, interrupt.token());
-      return 0;
     }
-    inspect_data(options, how_to_show(options.quiet || options.json), interrupt.token());
     return 0;
   } catch (const Stopped&) {
     std::cerr << "millrace: stopped by a signal before all was inspected\n";

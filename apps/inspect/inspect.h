@@ -36,8 +36,8 @@ void inspect_devices();
 void inspect_data(const InspectOptions& options, Show show, std::stop_token stop);
 /// Prints which column of a table is the label and what the features are called.
 void print_columns(const TableForm& table);
-/// Prints layers, memory, preprocessing, classes and columns. Throws Error (not a model).
-void inspect_model(const InspectOptions& options);
+/// Prints layers, memory, preprocessing, classes and columns. Throws Error (not a model), Stopped.
+void inspect_model(const InspectOptions& options, const std::stop_token& stop);
 /// Prints what the model and the one of `against` cost, steps measured. Throws Error, Stopped.
 void inspect_against(const InspectOptions& options, std::stop_token stop);
 

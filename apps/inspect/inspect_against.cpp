@@ -7,6 +7,8 @@
 
 #include <millrace/core/error.h>
 #include <millrace/core/number_text.h>
+#include <millrace/core/shown_text.h>
+#include <millrace/core/text_width.h>
 #include <millrace/io/watch.h>
 #include <millrace/training/find_model.h>
 
@@ -43,15 +45,27 @@ std::array<nn::Model, 2> models_of(const InspectOptions& o) {
 }
 
 Costs costs_of(const std::string& word, const nn::Model& model, const InspectOptions& o,
-               const BenchOptions& bench, const BenchDevice& device, std::stop_token stop) {
+               const BenchOptions& bench, const BenchDevice& device, BenchWatch& watch) {
   Costs costs{.name = word, .input = model.input};
   for (const nn::LayerSummary& layer : nn::summarize(model)) {
     costs.parameters += layer.parameters;
     costs.trained += layer.trainable_parameters;
     costs.flops += layer.flops;
   }
-  costs.measured = measure_compute(model, device, bench, o.batch, std::move(stop));
+  costs.measured = measure_compute(model, device, bench, o.batch, watch);
   return costs;
+}
+
+// So that a line fits a terminal of 80 columns.
+constexpr int kCell = 19;  // "14852 (14852-14853)", "9.123 (9.111-9.222)"
+
+/// Digits after the point with which all three numbers take five characters.
+int digits_of(const Spread& ms) {
+  return ms.max < 10 ? 3 : ms.max < 100 ? 2 : ms.max < 1000 ? 1 : 0;
+}
+
+std::string times(double ratio) {
+  return fixed(ratio, ratio < 10 ? 3 : ratio < 100 ? 2 : 1);
 }
 
 /// A line: both models' texts, and how many times the first one's number the second one's is.
@@ -59,13 +73,18 @@ void add(Table& table, const char* title, const std::array<Costs, 2>& costs, aut
          auto text) {
   const double one = static_cast<double>(number(costs[0]));
   const double other = static_cast<double>(number(costs[1]));
-  table.add({title, text(costs[0]), text(costs[1]), one > 0 ? fixed(other / one, 3) : "-"});
+  table.add({title, text(costs[0]), text(costs[1]), one > 0 ? times(other / one) : "-"});
 }
 
 void print(const std::array<Costs, 2>& costs, const InspectOptions& o, const BenchDevice& device) {
   const std::string batch = concat(" at batch ", o.batch);
   Table table;
-  table.add({"", costs[0].name, costs[1].name, "times"});
+  std::array<std::string, 2> names{shown(costs[0].name), shown(costs[1].name)};
+  if (text_columns(names[0]) > kCell || text_columns(names[1]) > kCell) {
+    std::cout << "first   " << names[0] << "\nsecond  " << names[1] << '\n';
+    names = {"first", "second"};
+  }
+  table.add({"", names[0], names[1], "times"});
   table.add({"input", to_string(costs[0].input), to_string(costs[1].input), ""});
   const auto count = [&](const char* title, std::int64_t Costs::*what) {
     add(
@@ -88,11 +107,11 @@ void print(const std::array<Costs, 2>& costs, const InspectOptions& o, const Ben
   const auto time = [&](const std::string& title, Spread ComputeMeasured::*what) {
     add(
         table, title.c_str(), costs, [=](const Costs& c) { return (c.measured.*what).median; },
-        [=](const Costs& c) { return text_of(c.measured.*what, 3); });
+        [=](const Costs& c) { return text_of(c.measured.*what, digits_of(c.measured.*what)); });
   };
   time("training step ms" + batch, &ComputeMeasured::train_ms);
   time("evaluation step ms" + batch, &ComputeMeasured::evaluate_ms);
-  std::cout << table << "  measured on " << device.engine->description() << ", "
+  std::cout << table << "  measured on " << device.engine->description() << ",\n  "
             << nn::to_string(o.optimizer.kind) << ", random samples; median (min-max)\n";
 }
 
@@ -105,9 +124,11 @@ void inspect_against(const InspectOptions& o, std::stop_token stop) {
   bench.machine.compute_threads = o.threads;
   check_and_choose("inspect", bench);
   const std::array<nn::Model, 2> models = models_of(o);
-  const BenchDevice device = bench_devices("inspect", bench).front();
-  const std::array<Costs, 2> costs{costs_of(o.path, models[0], o, bench, device, stop),
-                                   costs_of(o.against, models[1], o, bench, device, stop)};
+  BenchWatch watch(error_screen(o.quiet), std::move(stop));
+  const BenchDevice device = bench_devices("inspect", bench, watch).front();
+  const std::array<Costs, 2> costs{costs_of(o.path, models[0], o, bench, device, watch),
+                                   costs_of(o.against, models[1], o, bench, device, watch)};
+  watch.clear();
   print(costs, o, device);
 }
 

@@ -5,6 +5,7 @@
 #include <millrace/core/error.h>
 #include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
+#include <millrace/io/watch.h>
 #include <millrace/nn/engine.h>
 #include <millrace/nn/model_dot.h>
 #include <millrace/training/find_model.h>
@@ -81,9 +82,11 @@ void print_columns(const TableForm& table) {
   std::cout << (table.columns.size() > kMost ? ", ...\n" : "\n");
 }
 
-void inspect_model(const InspectOptions& o) {
+void inspect_model(const InspectOptions& o, const std::stop_token& stop) {
+  const Watch watch{{}, stop};
   const Shape input = o.input.empty() ? Shape{} : parse_sample_shape(o.input, "inspect: --input");
   const nn::Model model = describe_model("inspect", o.path, input, o.outputs);
+  watch.at(0);
   if (o.dot) {
     std::cout << nn::to_dot(model);
     return;
@@ -94,7 +97,9 @@ void inspect_model(const InspectOptions& o) {
   nn::CompileOptions compile{.batch = o.batch};
   compile.optimizer.kind = o.optimizer.kind;
   const auto training = engine->compile(model, compile)->memory();
+  watch.at(0);
   const auto evaluation = engine->compile(model, {.batch = o.batch, .training = false})->memory();
+  watch.at(0);
   Table table;
   table.add({"memory at batch " + std::to_string(o.batch), "training", "evaluation"});
   for (std::size_t i = 0; i < training.size(); ++i) {

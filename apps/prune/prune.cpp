@@ -5,7 +5,10 @@
 #include "apps/common/pruning_report.h"
 
 #include <millrace/core/error.h>
+#include <millrace/core/shown_text.h>
+#include <millrace/io/watch.h>
 #include <millrace/nn/pruning.h>
+#include <millrace/pipeline/interrupt.h>
 #include <millrace/training/find_model.h>
 #include <millrace/training/option_text.h>
 #include <millrace/training/run_pruning.h>
@@ -72,6 +75,24 @@ PruneSummary prune_model(SavedModel& saved, const Options& o) {
   return summary;
 }
 
+/// Throws Stopped, before it writes.
+void write_pruned(const Options& o, const Watch& watch) {
+  SavedModel saved = load_trained_model("prune", o.model);
+  const ModelSize dense = model_size(model_file(o.model));
+  watch.at(0);
+  PruneSummary summary = prune_model(saved, o);
+  watch.at(0);
+  save_model(o.out, saved.model, saved.parameters);
+  summary = as_saved(std::move(summary), o.out);
+  const ModelSize pruned = model_size(std::filesystem::path(o.out));
+  if (o.json) {
+    std::cout << to_json(dense, pruned, summary) << '\n';
+  } else if (!o.quiet) {
+    print_pruned(std::cout, summary);
+    std::cout << "size  " << size_line(dense, pruned) << '\n';
+  }
+}
+
 }  // namespace
 
 int prune(const Arguments& arguments) {
@@ -96,19 +117,14 @@ int prune(const Arguments& arguments) {
   if (!line.parse(arguments)) return 0;
   check(o);
 
-  SavedModel saved = load_trained_model("prune", o.model);
-  const ModelSize dense = model_size(model_file(o.model));
-  PruneSummary summary = prune_model(saved, o);
-  save_model(o.out, saved.model, saved.parameters);
-  summary = as_saved(std::move(summary), o.out);
-  const ModelSize pruned = model_size(std::filesystem::path(o.out));
-  if (o.json) {
-    std::cout << to_json(dense, pruned, summary) << '\n';
-  } else if (!o.quiet) {
-    print_pruned(std::cout, summary);
-    std::cout << "size  " << size_line(dense, pruned) << '\n';
+  Interrupt interrupt;
+  try {
+    write_pruned(o, {{}, interrupt.token()});
+    return 0;
+  } catch (const Stopped&) {
+    std::cerr << "millrace: stopped by a signal before " << shown(o.out) << " was written\n";
+    return interrupt.exit_status();
   }
-  return 0;
 }
 
 }  // namespace millrace::apps

@@ -150,6 +150,11 @@ TrainingWatchers Teller::watchers(TrainingSession& session) {
               }};
 }
 
+/// After a failure: nothing is left that looks like a run and cannot be resumed.
+void give_up(TrainingSession& session) {
+  if (RunDirectory* const directory = session.directory()) directory->remove_if_fruitless();
+}
+
 int run_training(TrainingSession& session, const TrainOptions& options, Teller& teller, Show show,
                  Interrupt& interrupt) {
   teller.clear();
@@ -166,7 +171,11 @@ int run_training(TrainingSession& session, const TrainOptions& options, Teller& 
   try {
     result = session.run(interrupt.token(), teller.watchers(session));
   } catch (const StageError& error) {
+    give_up(session);
     throw explained(error, session.spec());
+  } catch (...) {
+    give_up(session);
+    throw;
   }
   if (result.report.stages.empty()) return 0;  // nothing was left to train
   print_outcome(result.report, session.training(), *session.directory(), show);

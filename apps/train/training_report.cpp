@@ -7,6 +7,7 @@
 #include <millrace/core/json_text.h>
 #include <millrace/core/number_text.h>
 #include <millrace/core/plural.h>
+#include <millrace/core/shell_text.h>
 #include <millrace/core/shown_text.h>
 #include <millrace/nn/preprocessing.h>
 #include <millrace/training/feature_choice.h>
@@ -124,7 +125,10 @@ void print_outcome(const Report& report, const Training& t, const RunDirectory& 
               << (has_model ? "the model of the last whole epoch is in "
                             : "no epoch was whole, so no model was written to ")
               << run;
-    if (t.spec.run.checkpoints) std::cerr << "; resume with: millrace train --resume " << run;
+    if (t.spec.run.checkpoints) {
+      std::cerr << "; resume with: millrace train --resume "
+                << shell_quoted(directory.path().native());
+    }
     std::cerr << '\n';
   } else if (show != Show::nothing) {
     if (t.state->is_finished()) std::cout << t.state->reason() << '\n';

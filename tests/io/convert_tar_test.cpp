@@ -118,6 +118,36 @@ TEST_CASE("what is left out of the folders that are packed is told") {
                                           "(cats/readme.txt); 1 link to nowhere (dogs/5.png)"));
 }
 
+TEST_CASE("a file that is no image by its header is not packed") {
+  const Scratch scratch;
+  write_folders(scratch, "data", 6);
+  scratch.write("data/cats/200.jpg", "<html>not found</html>");
+  scratch.write("data/dogs/201.png", "\x89PNG\r\n\x1A\n");
+  const std::string refused =
+      error_of([&] { convert_tar(scratch / "data", scratch / "out", {.shuffle = false}); });
+  CHECK_THAT(refused, Contains("cats/200.jpg: ") && Contains("--on-bad-image skip"));
+  CHECK(!fs::exists(scratch / "out"));
+  CHECK(!fs::exists(scratch / "out.partial"));
+  const TarConversion done =
+      convert_tar(scratch / "data", scratch / "out", {.shuffle = false, .skips_unreadable = true});
+  CHECK(done.images == 6);
+  CHECK(done.left_out == 2);
+  REQUIRE(done.notes.size() == 1);
+  CHECK_THAT(done.notes.front(),
+             Contains("left out 2 files that cannot be read as an image, the first: ") &&
+                 Contains("cats/200.jpg"));
+  const Datasets packed = open_datasets(find_data(scratch / "out"));
+  CHECK(samples_of(*packed.train).size() == 6);
+  CHECK(packed.train->left_out().total() == 0);
+  scratch.write("none/cats/1.jpg", "no image");
+  scratch.write("none/dogs/1.jpg", "no image");
+  CHECK_THAT(error_of([&] {
+               convert_tar(scratch / "none", scratch / "nothing", {.skips_unreadable = true});
+             }),
+             Contains("no file is left to pack"));
+  CHECK(!fs::exists(scratch / "nothing"));
+}
+
 TEST_CASE("what is no set of class folders or would replace something is not packed") {
   const Scratch scratch;
   write_folders(scratch, "data", 4);
