@@ -19,6 +19,7 @@ struct KnownWeights {
   std::string hash;      ///< SHA-256 in hexadecimal, or its first digits; "md5:..." is not known
   double mebibytes = 0;  ///< to three digits
   std::string pixels;    ///< "torch", "caffe": preprocessing_named()'s; or "lite"
+  std::string filter;    ///< of resizing, after a slash: "caffe/nearest"; empty: not known
   bool is_of_imagenet = false;  ///< its outputs are ImageNet's 1,000 classes
   std::string maker, licence;   ///< "torchvision", "BSD-3-Clause"
   std::string file;             ///< its name in the user's cache
@@ -34,6 +35,7 @@ struct KnownWeights {
 /// if a size fits. Throws Error if it cannot be read.
 [[nodiscard]] const KnownWeights* known_file(const std::filesystem::path& path);
 
+/// How pixels become input, with the filter where it is known; else the default one.
 [[nodiscard]] nn::Preprocessing preprocessing_of(const KnownWeights& weights);
 
 /// The names of ImageNet's 1,000 classes in the order of its labels, as torchvision has them.

@@ -21,11 +21,11 @@ namespace millrace {
 struct KnownWeights;
 struct PublishedModel;
 
-/// Keras's layers are matched by their names, or by place (keras_pairs.h): the n-th convolution with
-/// the n-th convolution, and so for dense layers and batch norms. The others are matched by name; timm's names of VGG's dense layers
-/// are known, and prefixes that wrappers of models put before all names (module., model.,
-/// _orig_mod.) are removed. Kernels are transposed and flattened inputs reordered as the file's
-/// library requires.
+/// Keras's layers are matched by their names, or by place (keras_pairs.h): the n-th convolution
+/// with the n-th convolution, and so for dense layers and batch norms. The others are matched by
+/// name; timm's names of VGG's dense layers are known, and prefixes that wrappers of models put
+/// before all names (module., model., _orig_mod.) are removed. Kernels are transposed and flattened
+/// inputs reordered as the file's library requires.
 ///
 ///   const Pretrained weights("vgg16.h5", model);
 ///   nn::initialize(model, seed, arena);
@@ -72,6 +72,10 @@ class Pretrained {
   [[nodiscard]] const std::optional<nn::Preprocessing>& preprocessing() const noexcept {
     return preprocessing_;
   }
+  /// `own`, and over it what is known of the weights' preprocessing: of a model of ours all of it;
+  /// of published weights the numbers, and the filter of resizing where that is known; else
+  /// nothing.
+  [[nodiscard]] nn::Preprocessing preprocessing_over(const nn::Preprocessing& own) const;
   /// The published model that they are of, "torchvision's VGG16"; empty for others.
   [[nodiscard]] const std::string& known_as() const noexcept { return known_as_; }
   /// By what it is known: "its hash", "names and shapes".
@@ -91,6 +95,8 @@ class Pretrained {
   std::string known_as_, known_by_;
   std::vector<std::string> classes_;
   std::optional<nn::Preprocessing> preprocessing_;
+  bool knows_reading_ = false;         // all of how images are read
+  std::optional<std::string> filter_;  // known without the rest
   const char* source_ = "";
 };
 
