@@ -75,8 +75,9 @@ bool takes(const std::string& name, const Shape& input) {
 
 /// Throws UsageError where the network would see less than it was made for: padding alone lets
 /// several take any size, and what they say of it means nothing.
-void check_takes(const Fitting& asked, const Shape& input) {
+void check_takes(const Fitting& asked, const Shape& input, const WeightsOfModel& weights) {
   if (input.rank() != 3 || takes(asked.name, input)) return;
+  if (weights.model() && weights.model()->input == input) return;  // it learnt from such
   for (std::int64_t side = std::min(input[0], input[1]) + 1; side <= kUsualSide; ++side) {
     if (!takes(asked.name, {side, side, input[2]})) continue;
     throw UsageError(concat(asked.command, ": ", asked.name, " takes images of at least ",
@@ -159,7 +160,7 @@ std::optional<FittedModel> fit_zoo_model(const Fitting& asked, const WeightsOfMo
     return FittedModel{nn::zoo_model(asked.name, theirs.input, output_width(theirs)),
                        "that of the file"};
   }
-  if (asked.input) check_takes(asked, *asked.input);
+  if (asked.input) check_takes(asked, *asked.input, weights);
   const nn::Model usual = usual_zoo_model(asked);
   const bool is_fixed = sees_fixed_size(usual);
   if (auto model = filled(asked.name, usual.input, weights)) {
