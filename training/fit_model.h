@@ -14,7 +14,7 @@
 
 namespace millrace {
 
-/// A file of weights, and what it tells of the model that it is of.
+/// A file of weights, and what it says of the model that it is of.
 class WeightsOfModel {
  public:
   /// Throws Error as WeightFile and read_model() do.
