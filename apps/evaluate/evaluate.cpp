@@ -73,8 +73,9 @@ nn::CompileOptions loss_as_in(const TrainSpec& run, const nn::Model& model) {
           .gradient = run.gradient};
 }
 
-/// Algorithms as the run chose them, so that its figures come out the same to the bit. Other
-/// batches have other operations, of which the run chose nothing.
+/// Algorithms as the run chose them, so that its figures come out the same but for rounding: a
+/// model without a backward pass may have other layouts in memory. Other batches have other
+/// operations, of which the run chose nothing.
 EngineChoice engine_choice(const EvaluateOptions& o, const EvaluationData& measured,
                            const SessionWatch& watch) {
   EngineChoice choice = timed(o.machine, watch);
