@@ -36,11 +36,12 @@ std::optional<nn::Model> built(const std::string& name, const Shape& input, std:
   }
 }
 
-/// A model of the zoo that the file fills, with as many outputs as the file has.
-std::optional<nn::Model> filled(const std::string& name, const Shape& input,
+/// A model of the zoo that the file fills.
+std::optional<nn::Model> filled(const Fitting& asked, const Shape& input,
                                 const WeightsOfModel& weights) {
-  for (const std::int64_t outputs : weights.possible_outputs()) {
-    auto model = built(name, input, outputs);
+  const auto possible = asked.outputs > 0 ? std::vector{asked.outputs} : weights.possible_outputs();
+  for (const std::int64_t outputs : possible) {
+    auto model = built(asked.name, input, outputs);
     if (model && weights.fits(*model)) return model;
   }
   return std::nullopt;
@@ -100,7 +101,7 @@ std::optional<FittedModel> fit_other_size(const Fitting& asked, const WeightsOfM
     last = side;
     if (!has_other_weights) continue;
     tried = std::move(images);
-    model = filled(asked.name, square(side), weights);
+    model = filled(asked, square(side), weights);
     first = side;
   }
   if (!model) return std::nullopt;
@@ -151,7 +152,8 @@ std::vector<std::int64_t> WeightsOfModel::possible_outputs() const {
 }
 
 nn::Model usual_zoo_model(const Fitting& asked) {
-  return nn::zoo_model(asked.name, asked.input.value_or(square(kUsualSide)), kUsualOutputs);
+  return nn::zoo_model(asked.name, asked.input.value_or(square(kUsualSide)),
+                       asked.outputs > 0 ? asked.outputs : kUsualOutputs);
 }
 
 std::optional<FittedModel> fit_zoo_model(const Fitting& asked, const WeightsOfModel& weights) {
@@ -163,7 +165,7 @@ std::optional<FittedModel> fit_zoo_model(const Fitting& asked, const WeightsOfMo
   if (asked.input) check_takes(asked, *asked.input, weights);
   const nn::Model usual = usual_zoo_model(asked);
   const bool is_fixed = sees_fixed_size(usual);
-  if (auto model = filled(asked.name, usual.input, weights)) {
+  if (auto model = filled(asked, usual.input, weights)) {
     return FittedModel{*std::move(model), asked.input ? "as asked"
                                           : is_fixed  ? "which the weights fit"
                                                       : "as is usual; --size sets another"};

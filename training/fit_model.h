@@ -42,6 +42,7 @@ struct Fitting {
   std::string command;  ///< with which errors begin
   std::string name;     ///< of the zoo
   std::optional<Shape> input{};
+  std::int64_t outputs = 0;  ///< 0: as many as the file has
   /// The options of the command that ask for the input that a model has.
   std::function<std::string(const nn::Model&)> options_for{};
 };
@@ -54,8 +55,8 @@ struct FittedModel {
 
 /// The input is the one that is asked for, else that of the model in the file, else 224x224 where
 /// the weights fit that, as those for ImageNet do, else the one size that they fit; the outputs are
-/// as many as the file has. Nothing if the weights do not fit such a model. Throws UsageError:
-/// several sizes fit, or the network cannot take images of this size.
+/// those asked for or of the file. Nothing if the weights do not fit such a model. Throws
+/// UsageError: several sizes fit, or the network cannot take images of this size.
 [[nodiscard]] std::optional<FittedModel> fit_zoo_model(const Fitting& asked,
                                                        const WeightsOfModel& weights);
 

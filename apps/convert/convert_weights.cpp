@@ -22,16 +22,19 @@ namespace {
 
 /// A model of the zoo with the input and outputs that the weights fit.
 nn::Model fitted_model(const std::string& name, const std::optional<Shape>& input,
-                       const WeightsOfModel& weights) {
+                       std::int64_t outputs, const WeightsOfModel& weights) {
   const Fitting asked{.command = "convert weights",
                       .name = name,
                       .input = input,
+                      .outputs = outputs,
                       .options_for = [](const nn::Model& model) {
                         return concat("--model ", model.name, " --input ", model.input,
                                       " --outputs ", output_width(model));
                       }};
   if (auto fitted = fit_zoo_model(asked, weights)) return std::move(fitted->model);
-  if (auto features = fit_features(asked, weights)) return *std::move(features);
+  if (outputs == 0) {
+    if (auto features = fit_features(asked, weights)) return *std::move(features);
+  }
   return usual_zoo_model(asked);  // its reader says what does not fit
 }
 
@@ -45,7 +48,7 @@ nn::Model model_of(const ConvertWeightsOptions& o, const WeightsOfModel& weights
   }
   std::optional<Shape> input;
   if (!o.input.empty()) input = parse_sample_shape(o.input, "convert weights: --input");
-  if (names_zoo_model(name) && o.outputs == 0) return fitted_model(name, input, weights);
+  if (names_zoo_model(name)) return fitted_model(name, input, o.outputs, weights);
   return describe_model("convert weights", name, input.value_or(Shape{}), o.outputs);
 }
 

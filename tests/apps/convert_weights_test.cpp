@@ -79,6 +79,12 @@ TEST_CASE("where several sizes fit, convert weights names its own options") {
   CHECK(load_model(out).model.input == Shape{150, 150, 3});
   converted({weights, out, "--model", kName, "--input", "151x151x3", "--overwrite"});
   CHECK(load_model(out).model.input == Shape{151, 151, 3});
+  check_refused({"convert", "weights", weights, (scratch / "n").string(), "--model", kName,
+                 "--input", "150x150x3", "--outputs", "3"},
+                1, "'dense2.weight' is 2x4 in the file, 3x4 in the model");
+  const std::string usual = write_tensors(scratch / "u.safetensors", small(224, 2));
+  converted({usual, out, "--model", kName, "--outputs", "2", "--overwrite"});
+  CHECK(load_model(out).model.input == Shape{224, 224, 3});
   check_refused({"convert", "weights", "none.h5", out}, 1, "which are then called vgg16; there");
 }
 
