@@ -103,7 +103,7 @@ Timings::Timings(TimingFiles files, int threads)
   if (!content.is_null()) {
     for (const json& of_owner : content["timings"]) read_into(operations_, of_owner);
   }
-  read_kept();
+  if (!are_final()) read_kept();
 }
 
 void Timings::read_kept() {
@@ -122,7 +122,7 @@ Ways Timings::known(const std::string& operation) const {
 Ways Timings::find(const std::string& operation, const std::function<bool(const Ways&)>& suffices,
                    const Measure& measure) {
   const std::lock_guard lock(mutex_);
-  if (!suffices(known(operation)) && measure) {
+  if (!suffices(known(operation)) && measure && !are_final()) {
     const FileLock others(files_.kept);
     read_kept();
     if (!suffices(known(operation))) {

@@ -15,7 +15,10 @@ using Ways = std::map<std::string, double>;  ///< name of a way -> microseconds
 
 struct TimingFiles {
   std::filesystem::path kept;   ///< read and written; empty: nothing is kept
-  std::filesystem::path given;  ///< of a resumed run: wins, whatever made it
+  std::filesystem::path given;  ///< of a run: wins, whatever made it
+  /// Nothing else is read and nothing is timed: what the given file lacks is done in the first way,
+  /// as the run did it that wrote the file.
+  bool given_alone = false;
 };
 
 /// Times of one processor, number of threads and version of the library; what the file says of
@@ -33,6 +36,8 @@ class Timings {
   /// is a `measure`, it is called and what it returns is kept.
   [[nodiscard]] Ways find(const std::string& operation,
                           const std::function<bool(const Ways&)>& suffices, const Measure& measure);
+  /// Whether what has no time here shall have none (TimingFiles::given_alone).
+  [[nodiscard]] bool are_final() const noexcept { return files_.given_alone; }
   /// The operations that were asked for since this was made, as a file of its own; empty if there
   /// are none.
   [[nodiscard]] std::string used() const;

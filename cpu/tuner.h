@@ -54,7 +54,8 @@ class Tuner {
   /// Without times: the first. `ways` is not empty.
   [[nodiscard]] std::size_t fastest(const dnnl::engine& engine, const std::string& operation,
                                     const std::vector<Way>& ways, bool may_time);
-  /// Of how many operations it took the first way without a time, since the last call.
+  /// Of how many operations it took the first way without a time, since the last call; those
+  /// that shall have none do not count.
   [[nodiscard]] std::uint64_t take_guesses() { return std::exchange(guesses_, 0); }
 
  private:

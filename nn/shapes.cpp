@@ -23,9 +23,12 @@ void check_input(const Shape& input) {
   for (const std::int64_t extent : input.extents()) {
     elements *= extent > 0 ? static_cast<double>(extent) : 0;
   }
-  if (elements < 1 || elements > static_cast<double>(kMaxElements)) {
+  if (elements < 1) {
     throw Error(concat(
         "input: expected [height, width, channels] or [features], all positive, not ", input));
+  }
+  if (elements > static_cast<double>(kMaxElements)) {
+    throw Error(concat("input: more than 2^31 - 1 elements in a sample of ", input));
   }
 }
 

@@ -9,12 +9,23 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 #include <sstream>
 
 namespace millrace {
 namespace {
 
 constexpr const char* kModelFile = "model.safetensors";
+
+/// What stands under "preprocessing" in a JSON file; nothing for other words.
+std::optional<nlohmann::json> stated_preprocessing(const std::string& model) {
+  if (!is_json_file(model)) return std::nullopt;
+  const std::vector<std::byte> bytes = read_file(model);
+  const auto* const text = reinterpret_cast<const char*>(bytes.data());
+  const auto json = nlohmann::json::parse(text, text + bytes.size(), nullptr, false);
+  if (!json.is_object() || !json.contains("preprocessing")) return std::nullopt;
+  return json.at("preprocessing");
+}
 
 }  // namespace
 
@@ -28,15 +39,17 @@ bool is_model_description(const std::string& model) {
 
 bool names_run(const std::string& model) {
   std::error_code ignored;
-  return !is_zoo_name(model) && std::filesystem::is_directory(model, ignored);
+  return !nn::in_zoo(model) && std::filesystem::is_directory(model, ignored);
 }
 
 bool json_says_preprocessing(const std::string& model) {
-  if (!is_json_file(model)) return false;
-  const std::vector<std::byte> bytes = read_file(model);
-  const auto* const text = reinterpret_cast<const char*>(bytes.data());
-  const auto json = nlohmann::json::parse(text, text + bytes.size(), nullptr, false);
-  return json.is_object() && json.contains("preprocessing");
+  return stated_preprocessing(model).has_value();
+}
+
+bool says_orientation(const std::string& model) {
+  if (!is_json_file(model)) return !nn::in_zoo(model);
+  const auto stated = stated_preprocessing(model);
+  return stated && stated->contains("exif_orientation");
 }
 
 nn::Model read_model_description(const std::string& path) {
@@ -92,13 +105,9 @@ SavedModel load_trained_model(const std::string& command, const std::string& mod
   return load_model(model_file(model));
 }
 
-bool is_zoo_name(std::string_view word) {
-  return nn::in_zoo(word);
-}
-
 bool names_zoo_model(const std::string& word) {
   std::error_code ignored;
-  return is_zoo_name(word) && !std::filesystem::exists(word, ignored);
+  return nn::in_zoo(word) && !std::filesystem::exists(word, ignored);
 }
 
 nn::Model describe_model(const std::string& command, const std::string& model, const Shape& input,

@@ -6,7 +6,6 @@
 
 #include <filesystem>
 #include <string>
-#include <string_view>
 
 namespace millrace {
 
@@ -30,6 +29,11 @@ namespace millrace {
 /// Error if it cannot be read.
 [[nodiscard]] bool json_says_preprocessing(const std::string& model);
 
+/// Whether the model that the word names says if images are turned upright: one of the zoo does
+/// not, a JSON file does if it has that key, a trained model does. Throws Error if it cannot be
+/// read.
+[[nodiscard]] bool says_orientation(const std::string& model);
+
 /// Whether the word names a file that describes a model: JSON, or a model file.
 [[nodiscard]] bool is_model_description(const std::string& model);
 
@@ -38,9 +42,6 @@ namespace millrace {
 
 /// Reads a model's JSON. Throws Error naming the file and the key.
 [[nodiscard]] nn::Model read_model_json(const std::filesystem::path& path);
-
-/// Whether the word names a model of the zoo: "cnn", "mlp:500", ...
-[[nodiscard]] bool is_zoo_name(std::string_view word);
 
 /// Whether the word names a model of the zoo, and no file or folder.
 [[nodiscard]] bool names_zoo_model(const std::string& word);

@@ -29,6 +29,11 @@ std::vector<KnownWeights> read_table() {
     columns >> row.name >> row.model >> row.hash >> row.mebibytes >> row.pixels >> classes >>
         row.maker >> row.licence >> url >> member;
     MILLRACE_CHECK(!columns.fail(), "known_weights.txt: ", line);
+    // Keras's load_img resizes by the nearest pixel unless it is told otherwise.
+    if (const std::size_t slash = row.pixels.find('/'); slash != std::string::npos) {
+      row.filter = row.pixels.substr(slash + 1);
+      row.pixels.resize(slash);
+    }
     row.is_of_imagenet = classes == "imagenet";
     row.file = std::filesystem::path(member == "-" ? url : member).filename().string();
     rows.push_back(std::move(row));
@@ -95,15 +100,10 @@ void check_known_file(const std::filesystem::path& path, const KnownWeights& row
 }
 
 nn::Preprocessing preprocessing_of(const KnownWeights& weights) {
-  // "caffe/nearest": Keras's load_img resizes by the nearest pixel unless it is told otherwise.
-  const std::size_t slash = weights.pixels.find('/');
-  const std::string pixels = weights.pixels.substr(0, slash);
-  if (pixels != "lite") {
-    nn::Preprocessing result = nn::preprocessing_named(pixels);
-    if (slash != std::string::npos) result.filter = weights.pixels.substr(slash + 1);
-    return result;
-  }
-  return {.scale = 1, .mean = {127, 127, 127}, .deviation = {128, 128, 128}};
+  nn::Preprocessing result{.scale = 1, .mean = {127, 127, 127}, .deviation = {128, 128, 128}};
+  if (weights.pixels != "lite") result = nn::preprocessing_named(weights.pixels);
+  if (!weights.filter.empty()) result.filter = weights.filter;
+  return result;
 }
 
 std::vector<std::string> imagenet_classes() {

@@ -19,6 +19,7 @@ struct KnownWeights {
   std::string hash;      ///< SHA-256 in hexadecimal, or its first digits; "md5:..." is for fetching
   double mebibytes = 0;  ///< to three digits after the point; to one beside an MD5
   std::string pixels;    ///< "torch", "caffe": preprocessing_named()'s; or "lite"
+  std::string filter;    ///< of resizing, after a slash: "caffe/nearest"; empty: not known
   bool is_of_imagenet = false;  ///< its outputs are ImageNet's 1,000 classes
   std::string maker, licence;   ///< "torchvision", "BSD-3-Clause"
   std::string file;             ///< its name in the user's cache
@@ -40,6 +41,7 @@ struct KnownWeights {
 /// MD5 any may be.
 void check_known_file(const std::filesystem::path& path, const KnownWeights& row);
 
+/// How pixels become input, with the filter where it is known; else the default one.
 [[nodiscard]] nn::Preprocessing preprocessing_of(const KnownWeights& weights);
 
 /// The names of ImageNet's 1,000 classes in the order of its labels, as torchvision has them.

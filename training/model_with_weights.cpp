@@ -2,17 +2,13 @@
 
 #include <millrace/core/error.h>
 #include <millrace/io/class_names.h>
-#include <millrace/io/weight_file.h>
 #include <millrace/nn/preprocessing.h>
-#include <millrace/nn/weight_layout.h>
 #include <millrace/nn/zoo/zoo.h>
 #include <millrace/training/find_model.h>
 #include <millrace/training/outputs.h>
 #include <millrace/training/pretrained.h>
 #include <millrace/training/transfer.h>
 
-#include <algorithm>
-#include <cstdint>
 #include <filesystem>
 #include <utility>
 
@@ -21,163 +17,45 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kUsualSide = 224;  // of networks for ImageNet
-constexpr std::int64_t kUsualOutputs = 1000;
-constexpr std::int64_t kSideStep = 32, kMostSide = 1024;
-constexpr std::int64_t kColours = 3;
-
-/// What a file of weights tells of the model that it is of.
-class Weights {
- public:
-  explicit Weights(const ModelSpec& o)
-      : file_(weights_file(o.weights)), options_{o.ignore_layers, o.flatten_order} {
-    if (holds_model(file_.metadata())) theirs_ = read_model(file_.path());
+/// As it is asked for, with as many channels as the model of ours in the file, if there is one.
+Fitting fitting(const std::string& command, const ModelRequest& request,
+                const WeightsOfModel& weights) {
+  Fitting asked{.command = command, .name = request.model.name};
+  asked.options_for = [](const nn::Model& model) { return concat("--size ", model.input[0]); };
+  if (request.size) {
+    const bool has_images = weights.model() && weights.model()->input.rank() == 3;
+    const std::int64_t channels = has_images ? weights.model()->input[2] : 3;
+    asked.input = Shape{request.size->height, request.size->width, channels};
   }
-
-  [[nodiscard]] std::string path() const { return file_.path().string(); }
-  [[nodiscard]] const PretrainedOptions& options() const { return options_; }
-  /// The model of ours in the file, if there is one.
-  [[nodiscard]] const std::optional<nn::Model>& model() const { return theirs_; }
-  /// Whether all weights of the model are there.
-  [[nodiscard]] bool fill(const nn::Model& model) const {
-    try {
-      return match_weights(file_, model, model.layers.size(), options_).missing.empty();
-    } catch (const UsageError&) {
-      throw;  // of the options
-    } catch (const Error&) {
-      return false;
-    }
-  }
-  /// Numbers of outputs that the last layer may have, the likelier first.
-  [[nodiscard]] std::vector<std::int64_t> possible_outputs() const;
-
- private:
-  WeightFile file_;
-  PretrainedOptions options_;
-  std::optional<nn::Model> theirs_;
-};
-
-std::vector<std::int64_t> Weights::possible_outputs() const {
-  std::vector<std::int64_t> all{kUsualOutputs};
-  const auto add = [&all](std::int64_t extent) {
-    if (extent >= 1 && std::find(all.begin(), all.end(), extent) == all.end()) {
-      all.push_back(extent);
-    }
-  };
-  for (auto tensor = file_.tensors().rbegin(); tensor != file_.tensors().rend(); ++tensor) {
-    if (tensor->shape.rank() == 0) continue;
-    add(tensor->shape[0]);   // PyTorch's kernels, and biases
-    add(tensor->shape[-1]);  // Keras's kernels
-  }
-  return all;
+  return asked;
 }
 
-Shape square(std::int64_t side) {
-  return {side, side, kColours};
-}
-
-/// A model of the zoo that the file fills; nothing where it does not, or where the input is too
-/// small for such a model.
-std::optional<nn::Model> filled(const std::string& name, const Shape& input, std::int64_t outputs,
-                                const Weights& weights) {
-  std::optional<nn::Model> model;
-  try {
-    model = nn::zoo_model(name, input, outputs);
-  } catch (const Error&) {
-    return std::nullopt;
-  }
-  return weights.fill(*model) ? model : std::nullopt;
-}
-
-/// The same with as many outputs as the file has.
-std::optional<nn::Model> filled(const std::string& name, const Shape& input,
-                                const Weights& weights) {
-  for (const std::int64_t outputs : weights.possible_outputs()) {
-    if (auto model = filled(name, input, outputs, weights)) return model;
-  }
-  return std::nullopt;
-}
-
-bool sees_fixed_size(const nn::Model& model) {
-  const std::vector<Shape> images = nn::flattened_images(model);
-  return std::any_of(images.begin(), images.end(),
-                     [](const Shape& image) { return image.rank() == 3; });
-}
-
-std::string size_text(std::int64_t side) {
-  return concat(side, 'x', side);
-}
-
-/// A model of the zoo with the input and the outputs that weights fit, and why that input.
-struct Fitted {
-  nn::Model model;
-  std::string why;
-};
-
-/// Where weights do not fit the usual input of a model whose dense layers tell its size.
-std::optional<Fitted> fit_other_size(const std::string& command, const std::string& name,
-                                     const Weights& weights) {
-  std::optional<nn::Model> model;
-  std::int64_t first = 0;
-  for (std::int64_t side = kSideStep; side <= kMostSide && !model; side += kSideStep) {
-    model = filled(name, square(side), weights);
-    first = side;
-  }
-  if (!model) return std::nullopt;
-  const std::int64_t outputs = output_width(*model);
-  std::int64_t last = first;
-  while (filled(name, square(first - 1), outputs, weights)) --first;
-  while (filled(name, square(last + 1), outputs, weights)) ++last;
-  if (first == last) return Fitted{*std::move(model), "the one that the weights fit"};
-  throw UsageError(concat(command, ": ", weights.path(), ": the weights fit '", name,
-                          "' with any input from ", size_text(first), " to ", size_text(last),
-                          "; say which they were trained with: --size ", last));
-}
-
-Fitted fit_zoo_model(const std::string& command, const ModelRequest& request,
-                     const Weights& weights) {
-  const std::string& name = request.model.name;
-  if (weights.model() && !request.size) {
-    const nn::Model& theirs = *weights.model();
-    return {nn::zoo_model(name, theirs.input, output_width(theirs)), "that of the file"};
-  }
-  const Shape input = request.size ? Shape{request.size->height, request.size->width, kColours}
-                                   : square(kUsualSide);
-  nn::Model usual = nn::zoo_model(name, input, kUsualOutputs);
-  const bool is_fixed = sees_fixed_size(usual);
-  if (auto model = filled(name, input, weights)) {
-    return {*std::move(model), request.size ? "as asked"
-                               : is_fixed   ? "which the weights fit"
-                                            : "as is usual; --size sets another"};
-  }
-  if (!request.size && is_fixed) {
-    if (auto other = fit_other_size(command, name, weights)) return *std::move(other);
-  }
-  return {std::move(usual), ""};  // its reader says what does not fit
+FittedModel fit(const std::string& command, const ModelRequest& request,
+                const WeightsOfModel& weights) {
+  const Fitting asked = fitting(command, request, weights);
+  if (auto fitted = fit_zoo_model(asked, weights)) return *std::move(fitted);
+  return {usual_zoo_model(asked), ""};  // its reader says what does not fit
 }
 
 /// Throws UsageError unless the name can be that of a model that `weights` are for.
 void check_takes_weights(const std::string& command, const ModelSpec& o) {
   std::error_code ignored;
-  if (is_json_file(o.name) || is_zoo_name(o.name)) return;
+  if (is_json_file(o.name) || nn::in_zoo(o.name)) return;
   if (fs::exists(o.name, ignored)) {
     throw UsageError(concat(command, ": ", o.name,
                             ": has its own weights, if it is a trained model; leave out --weights, "
                             "or name the model that they are for: vgg16, a JSON file"));
   }
-  (void)nn::zoo_model(o.name, square(kUsualSide), kUsualOutputs);  // says which there are
+  (void)usual_zoo_model({.command = command, .name = o.name});  // says which there are
 }
 
 /// What becomes of pixels, and how that is known.
-std::string take_preprocessing(const std::string& command, const ModelRequest& request,
-                               const Pretrained& weights, bool is_ours, nn::Model& model) {
+std::string take_asked_preprocessing(const std::string& command, const ModelRequest& request,
+                                     const Pretrained& weights, nn::Model& model) {
+  take_preprocessing(request.model.name, &weights, model);
   nn::Preprocessing& own = model.preprocessing;
-  const bool is_json = is_json_file(request.model.name);
-  if (!is_json) own.scale = nn::default_preprocessing(model.input).scale;
-  const bool is_image = model.input.rank() == 3;
-  if (!is_json || own == nn::Preprocessing{}) own.exif_orientation = is_image;
   if (!request.preprocessing.empty()) {
-    if (!is_image) {
+    if (model.input.rank() != 3) {
       throw UsageError(concat(command, ": --preprocessing is for images; leave it out"));
     }
     own = nn::with_reading_of(own, nn::preprocessing_named(request.preprocessing, model.input[-1]));
@@ -185,32 +63,18 @@ std::string take_preprocessing(const std::string& command, const ModelRequest& r
   }
   if (json_says_preprocessing(request.model.name)) return concat("of ", request.model.name);
   if (weights.preprocessing()) {
-    // A model of ours says how images are read too.
-    const nn::Preprocessing& known = *weights.preprocessing();
-    own = is_ours ? known : nn::with_reading_of(own, known);
-    if (known.filter != nn::Preprocessing{}.filter) own.filter = known.filter;
     return weights.known_as().empty() ? "that of the file" : concat("of ", weights.known_as());
   }
   return "the file does not say with what input its weights were trained; --preprocessing sets "
          "it";
 }
 
-/// The names that go with a published file, or those and the form of tables that a model of ours in
-/// the file has.
-void take_names(const Pretrained& known, const Weights& weights, nn::Model& model) {
-  const auto width = static_cast<std::int64_t>(known.classes().size());
-  if (width > 0 && width == output_width(model)) model.classes = known.classes();
-  if (!weights.model() || output_width(*weights.model()) != output_width(model)) return;
-  model.classes = weights.model()->classes;
-  model.targets = weights.model()->targets;
-  model.table = weights.model()->table;
-}
-
 /// Throws Error unless every weight of the model is in the file.
-void check_whole(const Pretrained& weights, const Weights& file, const nn::Model& model) {
+void check_whole(const Pretrained& weights, const WeightsOfModel& file, const nn::Model& model) {
   if (weights.missing().empty()) return;
   const std::string& first = weights.missing().front();
-  throw Error(concat(file.path(), ": ", weights.why_missing(first), ", which '", model.name,
+  throw Error(concat(file.path().string(), ": ", weights.why_missing(first), ", which '",
+                     model.name,
                      "' needs; give a file with all weights, or train a new end of the network: "
                      "millrace train DATA --model ",
                      model.name, " --weights FILE --head gap,dense"));
@@ -218,14 +82,15 @@ void check_whole(const Pretrained& weights, const Weights& file, const nn::Model
 
 ModelWithWeights with_weights(const std::string& command, const ModelRequest& request) {
   check_takes_weights(command, request.model);
-  const Weights file(request.model);
+  const WeightsOfModel file(weights_file(request.model.weights),
+                            {request.model.ignore_layers, request.model.flatten_order});
   const bool is_json = is_json_file(request.model.name);
   if (is_json && request.size) {
     throw UsageError(
         concat(command, ": ", request.model.name, " says what its input is; leave out --size"));
   }
-  Fitted fitted = is_json ? Fitted{read_model_json(request.model.name), "of the model"}
-                          : fit_zoo_model(command, request, file);
+  FittedModel fitted = is_json ? FittedModel{read_model_json(request.model.name), "of the model"}
+                               : fit(command, request, file);
   ModelWithWeights result{{std::move(fitted.model), {}}, {}};
   nn::Model& model = result.saved.model;
   const Pretrained weights(file.path(), model, model.layers.size(), file.options());
@@ -233,9 +98,8 @@ ModelWithWeights with_weights(const std::string& command, const ModelRequest& re
   result.saved.parameters.resize(
       static_cast<std::size_t>(nn::arena_elements(nn::parameters(model))));
   weights.load(result.saved.parameters);
-  const std::string how =
-      take_preprocessing(command, request, weights, file.model().has_value(), model);
-  if (model.classes.empty() && model.targets.empty()) take_names(weights, file, model);
+  const std::string how = take_asked_preprocessing(command, request, weights, model);
+  take_names(weights, file, model);
   nn::validate(model);
   result.notes = {concat("weights of ", weights.report()),
                   concat("input ", model.input, " (", fitted.why, "), ",
@@ -253,6 +117,16 @@ ModelWithWeights open_model(const std::string& command, const ModelRequest& requ
         concat(command, ": ", name, " is a model without weights; give them: ", "--weights FILE"));
   }
   return {load_trained_model(command, name)};
+}
+
+void take_names(const Pretrained& weights, const WeightsOfModel& file, nn::Model& model) {
+  if (!model.classes.empty() || !model.targets.empty()) return;
+  const auto width = static_cast<std::int64_t>(weights.classes().size());
+  if (width > 0 && width == output_width(model)) model.classes = weights.classes();
+  if (!file.model() || output_width(*file.model()) != output_width(model)) return;
+  model.classes = file.model()->classes;
+  model.targets = file.model()->targets;
+  model.table = file.model()->table;
 }
 
 void name_classes(const std::string& command, const std::vector<std::string>& names,

@@ -6,6 +6,8 @@
 //       open_model("my program", {.model = {.name = "vgg16", .weights = "vgg16.safetensors"}});
 //   const PredictionSession session(cpu::make_engine(), vgg.saved, photos);
 
+#include <millrace/training/fit_model.h>
+#include <millrace/training/pretrained.h>
 #include <millrace/training/saved_model.h>
 #include <millrace/training/train_spec.h>
 
@@ -32,16 +34,20 @@ struct ModelWithWeights {
 };
 
 /// Opens it. With weights, of a model of the zoo:
-/// - the outputs are as many as the file has;
-/// - the input is `size`, else that of the model in the file, else 224x224 where the weights fit
-///   that, as those for ImageNet do, else the one size that they fit;
-/// - pixels become input as `preprocessing` says, else the model's JSON, else the file, else they
-///   are divided by 255, as in training;
+/// - the input and the outputs are those of fit_zoo_model(), `size` has the channels of the model
+/// in
+///   the file, else 3;
+/// - images are read, and pixels become input, as the model's JSON says, else the file, else as is
+///   usual in training; `preprocessing` replaces what pixels become;
 /// - classes have the names that the file knows.
 /// Throws UsageError, beginning with the command: no such model, weights that are missing or not
 /// wanted, a size that only the user can know. Throws Error: as load_model() and Pretrained do, and
 /// where the file has no weights for a layer.
 [[nodiscard]] ModelWithWeights open_model(const std::string& command, const ModelRequest& request);
+
+/// Gives a model without names those that go with a published file, or those and the form of tables
+/// that a model of ours in the file has. Requires: what `weights` is of lies in `file`.
+void take_names(const Pretrained& weights, const WeightsOfModel& file, nn::Model& model);
 
 /// Gives names to classes that have none but numbers. Throws UsageError, beginning with the
 /// command: they have names, the model has targets, or there are more or fewer names than classes.

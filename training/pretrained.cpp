@@ -19,6 +19,7 @@ Pretrained::Pretrained(const std::filesystem::path& path, const nn::Model& model
   source_ = file_->is_keras() ? "Keras" : holds_model(file_->metadata()) ? "Millrace" : "PyTorch";
   match_ = match_weights(*file_, model, layers, options);
   preprocessing_ = saved_preprocessing(*file_);
+  knows_reading_ = preprocessing_.has_value();
   const bool sees_rgb = model.input.rank() == 3 && model.input[2] == 3;
   if (preprocessing_ || !sees_rgb) return;
   if (const KnownWeights* const known = known_file(path)) {
@@ -36,9 +37,18 @@ void Pretrained::take_published(const PublishedModel& published) {
 
 void Pretrained::take_known(const KnownWeights& known) {
   preprocessing_ = preprocessing_of(known);
+  if (!known.filter.empty()) filter_ = known.filter;
   known_as_ = concat(known.maker, "'s ", known.model, " (", known.licence, ')');
   known_by_ = "its hash";
   if (known.is_of_imagenet && match_.missing.empty()) classes_ = imagenet_classes();
+}
+
+nn::Preprocessing Pretrained::preprocessing_over(const nn::Preprocessing& own) const {
+  if (!preprocessing_) return own;
+  if (knows_reading_) return *preprocessing_;
+  nn::Preprocessing result = nn::with_reading_of(own, *preprocessing_);
+  if (filter_) result.filter = *filter_;
+  return result;
 }
 
 std::string Pretrained::why_missing(const std::string& parameter) const {

@@ -72,6 +72,10 @@ class Pretrained {
   [[nodiscard]] const std::optional<nn::Preprocessing>& preprocessing() const noexcept {
     return preprocessing_;
   }
+  /// `own`, and over it what is known of the weights' preprocessing: of a model of ours all of it;
+  /// of published weights the numbers, and the filter of resizing where that is known; else
+  /// nothing.
+  [[nodiscard]] nn::Preprocessing preprocessing_over(const nn::Preprocessing& own) const;
   /// The published model that they are of, "torchvision's VGG16"; empty for others.
   [[nodiscard]] const std::string& known_as() const noexcept { return known_as_; }
   /// By what it is known: "its hash", "names and shapes".
@@ -91,6 +95,8 @@ class Pretrained {
   std::string known_as_, known_by_;
   std::vector<std::string> classes_;
   std::optional<nn::Preprocessing> preprocessing_;
+  bool knows_reading_ = false;         // all of how images are read
+  std::optional<std::string> filter_;  // known without the rest
   const char* source_ = "";
 };
 

@@ -17,13 +17,13 @@ using Convolutions = std::map<std::string, Shape>;
 constexpr int kBlocks = 5;
 constexpr std::array<std::int64_t, kBlocks> kFilters{64, 128, 256, 512, 512};
 struct Depth {
-  const char* name;
+  const char *name, *network;
   std::array<int, kBlocks> convolutions;  // of each block
 };
-constexpr std::array<Depth, 4> kDepths{{{"VGG11", {1, 1, 2, 2, 2}},
-                                        {"VGG13", {2, 2, 2, 2, 2}},
-                                        {"VGG16", {2, 2, 3, 3, 3}},
-                                        {"VGG19", {2, 2, 4, 4, 4}}}};
+constexpr std::array<Depth, 4> kDepths{{{"VGG11", "vgg11", {1, 1, 2, 2, 2}},
+                                        {"VGG13", "vgg13", {2, 2, 2, 2, 2}},
+                                        {"VGG16", "vgg16", {2, 2, 3, 3, 3}},
+                                        {"VGG19", "vgg19", {2, 2, 4, 4, 4}}}};
 
 /// Calls visit(block, place in it, channels, filters) for each convolution.
 template <class Visit>
@@ -88,14 +88,15 @@ std::optional<PublishedModel> published_model(const WeightFile& file) {
       const bool is_published =
           depth.name == std::string_view("VGG16") || depth.name == std::string_view("VGG19");
       if (is_published && convolutions == keras_vgg(depth)) {
-        return PublishedModel{"Keras", depth.name, "caffe"};
+        return PublishedModel{"Keras", depth.name, depth.network, "caffe"};
       }
       continue;
     }
     for (const bool has_batch_norm : {false, true}) {
       if (convolutions == torch_vgg(depth, has_batch_norm)) {
         const std::string name = concat(depth.name, has_batch_norm ? " with batch norm" : "");
-        return PublishedModel{"torchvision", name, "torch"};
+        const std::string network = concat(depth.network, has_batch_norm ? "_bn" : "");
+        return PublishedModel{"torchvision", name, network, "torch"};
       }
     }
   }

@@ -11,6 +11,7 @@ namespace millrace {
 
 struct PublishedModel {
   std::string maker, model;   ///< "torchvision", "VGG16"
+  std::string network;        ///< of the zoo: "vgg16"
   std::string preprocessing;  ///< the word of nn::preprocessing_named(): "torch"
 };
 

@@ -64,12 +64,12 @@ std::string model_of_weights(const ModelSpec& o) {
                           " --head gap,dense:1024:relu,dense"));
 }
 
-/// Whether the user says how pixels become input, so that the weights' own way is not taken.
-bool says_preprocessing(const TrainSpec& o) {
+/// Whether the user says which numbers pixels become, so that those of the weights are not taken.
+bool says_numbers(const TrainSpec& o) {
   const ImageSpec& p = o.images;
   return p.scale || !p.mean.empty() || !p.deviation.empty() || !p.preprocessing.empty() ||
          p.featurewise_center || p.featurewise_std || p.samplewise_center || p.samplewise_std ||
-         p.zca || json_says_preprocessing(o.model.name);
+         p.zca;
 }
 
 /// A run directory as MODEL is what it is to `evaluate`: the trained model, with its weights.
@@ -86,12 +86,12 @@ void take_width(ModelSpec& o) {
   o.width.reset();
 }
 
-/// The one that belongs to the weights, where they tell.
-void take_preprocessing(nn::Preprocessing& preprocessing, const ModelSpec& o,
-                        const nn::Model& model) {
-  const auto weights = open_weights(o, model);
-  if (weights == nullptr || !weights->preprocessing()) return;
-  preprocessing = nn::with_reading_of(preprocessing, *weights->preprocessing());
+/// That of the model and the weights, before what the user says of it.
+void take_known_preprocessing(const TrainSpec& o, nn::Model& model) {
+  take_preprocessing(o.model.name, nullptr, model);
+  const nn::Preprocessing own = model.preprocessing;
+  take_preprocessing(o.model.name, open_weights(o.model, model).get(), model);
+  if (says_numbers(o)) model.preprocessing = nn::with_reading_of(model.preprocessing, own);
 }
 
 /// Columns are no pixels: a description that divides them by 255 does so because descriptions did
@@ -260,25 +260,20 @@ nn::Model make_model(const TrainSpec& o, const Dataset& training) {
                                            : outputs_for(o.labels, classes, input);
   const nn::Initializer initializer = o.model.initializer;
   const bool is_given = is_model_description(o.model.name);
-  bool says_orientation = false;  // as model files do, and descriptions that speak of pixels
   nn::Model model;
   if (is_given) {
     model = read_model_description(o.model.name);
     if (is_table) leave_columns(model.preprocessing);
     if (!o.model.head.empty()) model.input = input;  // features of any size
-    const bool is_json = std::filesystem::path(o.model.name).extension() == ".json";
-    says_orientation = !is_json || model.preprocessing != nn::Preprocessing{};
   } else {
     model = nn::zoo_model(o.model.name, input, outputs, initializer);
-    model.preprocessing.scale = nn::default_preprocessing(input).scale;
   }
-  if (!says_orientation) model.preprocessing.exif_orientation = !is_table;
   model = with_transfer(std::move(model), o.model, outputs, initializer);
   if (is_given)
     check_fit(model, o.model.name, input, training, o.labels.class_mode == ClassMode::input);
   check_columns_of_weights(o.model, training);
   nn::Preprocessing& preprocessing = model.preprocessing;
-  if (!says_preprocessing(o)) take_preprocessing(preprocessing, o.model, model);
+  take_known_preprocessing(o, model);
   apply(o.images, input, preprocessing);
   if (o.images.filter) preprocessing.filter = to_string(*o.images.filter);
   if (!turns_images(o)) preprocessing.exif_orientation = false;

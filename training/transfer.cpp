@@ -5,6 +5,7 @@
 #include <millrace/core/number_text.h>
 #include <millrace/nn/preprocessing.h>
 #include <millrace/nn/transfer.h>
+#include <millrace/nn/zoo/zoo.h>
 #include <millrace/training/find_model.h>
 #include <millrace/training/known_weights.h>
 #include <millrace/training/tensor_names.h>
@@ -21,14 +22,14 @@ namespace fs = std::filesystem;
   if (known != nullptr) {
     throw Error(concat((cache_folder() / known->file).string(),
                        ": no such weight file; 'scripts/fetch-weights ", word, "' fetches ",
-                       known->maker, "'s weights of ", known->model, ", then it is --weights ",
+                       known->maker, "'s weights of ", known->model, ", which are then called ",
                        word));
   }
   std::vector<std::string> names;
   for (const KnownWeights& row : known_weights()) names.push_back(row.name);
   throw Error(concat(word,
                      ": no such weight file; 'scripts/fetch-weights vgg16' fetches published "
-                     "ones, then it is --weights vgg16; there are ",
+                     "ones, which are then called vgg16; there are ",
                      list_of(names)));
 }
 
@@ -79,6 +80,13 @@ std::shared_ptr<const Pretrained> open_weights(const ModelSpec& o, const nn::Mod
       PretrainedOptions{.ignored = o.ignore_layers, .flatten = o.flatten_order});
   check_frozen(o, *weights, model);
   return weights;
+}
+
+void take_preprocessing(const std::string& name, const Pretrained* weights, nn::Model& model) {
+  nn::Preprocessing& own = model.preprocessing;
+  if (nn::in_zoo(name)) own.scale = nn::default_preprocessing(model.input).scale;
+  if (!says_orientation(name)) own.exif_orientation = model.input.rank() == 3;
+  if (weights != nullptr && !json_says_preprocessing(name)) own = weights->preprocessing_over(own);
 }
 
 std::string describe_transfer(const Pretrained* weights, const nn::Model& model) {

@@ -26,6 +26,11 @@ namespace millrace {
 [[nodiscard]] std::shared_ptr<const Pretrained> open_weights(const ModelSpec& options,
                                                              const nn::Model& model);
 
+/// How images are read and what becomes of their pixels, of a model by its name or file: as that
+/// says itself, else as the weights (or null) tell, else as is usual: turned upright, pixels
+/// divided by 255, columns of tables unchanged. Throws Error if the file cannot be read.
+void take_preprocessing(const std::string& name, const Pretrained* weights, nn::Model& model);
+
 /// For the user: lines about the weights, their preprocessing, and what is frozen; empty
 /// without them.
 [[nodiscard]] std::string describe_transfer(const Pretrained* weights, const nn::Model& model);

@@ -84,7 +84,7 @@ class Matching {
     const char* const library = file_.is_keras() ? "Keras" : "PyTorch";
     throw Error(concat(file_.path().string(), ": weights of ", library,
                        ", whose network differs from '", model_.name,
-                       "' in padding or epsilon; give --model ", form));
+                       "' in padding or epsilon; the model that they are for is ", form));
   }
 
   /// Whether the file's layers are those of keras.applications.

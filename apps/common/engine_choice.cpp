@@ -18,7 +18,8 @@ std::unique_ptr<nn::Engine> cpu_engine(const EngineChoice& o) {
   if (o.timed) {
     const std::filesystem::path cache = cache_folder();
     options.algorithms = cpu::Algorithms::fastest;
-    options.timings = {cache.empty() ? cache : cache / "onednn-timings.json", o.choices};
+    options.timings = {cache.empty() ? cache : cache / "onednn-timings.json", o.choices,
+                       o.choices_alone};
     options.on_timing = o.on_timing;
     // The rest is for batches, the index and what is written to disk.
     if (o.machine.memory_budget) options.memory_limit = *o.machine.memory_budget;

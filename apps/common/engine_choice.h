@@ -17,7 +17,8 @@ struct EngineChoice {
   MachineSpec machine{};  ///< whose device is cpu or gpu
   /// Of the CPU: whether algorithms are chosen by timing, with times kept in the user's cache.
   bool timed = false;
-  std::filesystem::path choices{};                 ///< then: of a resumed run; may be missing
+  std::filesystem::path choices{};                 ///< then: of a run; may be missing
+  bool choices_alone = false;                      ///< then: nothing besides them is timed or read
   std::function<void(std::uint64_t)> on_timing{};  ///< then: cpu::EngineOptions::on_timing
 };
 /// Algorithms by timing, which the watch shows and may end where it takes long.

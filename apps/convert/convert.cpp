@@ -52,7 +52,7 @@ struct DataConversion {
   std::vector<std::string> class_names;
   ConvertTarOptions tar;
   BadImages on_bad_image = BadImages::fail;
-  bool quiet = false;
+  bool overwrite = false, quiet = false;
 };
 
 /// What was done, and notes.
@@ -112,9 +112,11 @@ void list_tar(CommandLine& line, DataConversion& conversion, const std::string& 
 void list_weights(CommandLine& line, ConvertWeightsOptions& o, const std::string& form) {
   line.topic("weights", "Weights");
   line("model", o.model, "MODEL", "what the weights are of: a name, a JSON file, a model file")
-      .by_default("IN's own, or VGG16");
-  line("input", o.input, "HxWxC|F", "for a model given by its name");
-  line("outputs", o.outputs, "K", "for a model given by its name", at_least(0));
+      .by_default("IN's own, else what IN is known as");
+  line("input", o.input, "HxWxC|F", "for a model given by its name")
+      .by_default("that of IN, else 224x224x3, else the one that the weights fit");
+  line("outputs", o.outputs, "K", "for a model given by its name", at_least(0))
+      .by_default("as many as IN has");
   list_ignored_layers(line, o.pretrained.ignored);
   list_flatten_order(line, o.pretrained.flatten);
   for (const char* name : {"model", "input", "outputs", "ignore-layers", "flatten-order"}) {
@@ -130,8 +132,6 @@ void list_onnx(CommandLine& line, ConvertOnnxOptions& o, const std::string& form
   line("with-preprocessing", o.with_preprocessing, "",
        "scale, mean, deviation and order of channels are part of the graph, which then takes "
        "pixels from 0 to 255 in RGB; resizing never is")
-      .needs("'convert onnx'", is_onnx);
-  line("overwrite", o.overwrite, "", "replace OUT.onnx if it exists")
       .needs("'convert onnx'", is_onnx);
 }
 
@@ -186,12 +186,16 @@ int convert(const Arguments& arguments) {
   list_weights(line, weights, form);
   list_onnx(line, onnx, form);
   line.topic("output", "Output");
+  line("overwrite", o.overwrite, "", "replace the file OUT if it exists")
+      .needs("'convert weights' or 'convert onnx'",
+             [&form] { return form == "weights" || form == "onnx"; });
   line("quiet", o.quiet, "", "print errors only");
   if (!line.parse(arguments)) return 0;
   check_form(form, o);
   if (form == "onnx") {
     onnx.from = o.from;
     onnx.to = o.to;
+    onnx.overwrite = o.overwrite;
     onnx.quiet = o.quiet;
     Interrupt interrupt;
     try {
@@ -206,6 +210,7 @@ int convert(const Arguments& arguments) {
   weights.from = o.from;
   weights.to = o.to;
   weights.classes = o.class_names;
+  weights.overwrite = o.overwrite;
   weights.quiet = o.quiet;
   convert_weights(weights);
   return 0;

@@ -1,5 +1,7 @@
 #include "apps/convert/convert_onnx.h"
 
+#include "apps/convert/output_file.h"
+
 #include <millrace/core/error.h>
 #include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
@@ -7,7 +9,6 @@
 #include <millrace/nn/preprocessing.h>
 #include <millrace/training/find_model.h>
 
-#include <filesystem>
 #include <iostream>
 
 namespace millrace::apps {
@@ -51,23 +52,12 @@ std::string outputs_of(const OnnxGraph& graph, const nn::Model& model) {
   return text;
 }
 
-void check_target(const ConvertOnnxOptions& o) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(o.to, ignored)) return;
-  if (std::filesystem::equivalent(model_file(o.from), o.to, ignored)) {
-    throw UsageError(concat("convert onnx: ", o.to, " is the model itself; choose another name"));
-  }
-  if (!o.overwrite) {
-    throw Error(concat(o.to, ": exists already; choose another name, or --overwrite it"));
-  }
-}
-
 }  // namespace
 
 void convert_onnx(const ConvertOnnxOptions& o, const std::stop_token& stop) {
   const Watch watch{{}, stop};
   const SavedModel saved = load_trained_model("convert onnx", o.from);
-  check_target(o);
+  check_output_file("convert onnx", model_file(o.from), o.to, o.overwrite);
   watch.at(0);
   OnnxGraph graph;
   try {

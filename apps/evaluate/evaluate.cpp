@@ -73,10 +73,17 @@ nn::CompileOptions loss_as_in(const TrainSpec& run, const nn::Model& model) {
           .gradient = run.gradient};
 }
 
-/// Of a run that measures itself: with its algorithms its figures are the same to the bit.
-std::filesystem::path choices_of_run(const EvaluateOptions& o, const EvaluationData& measured) {
-  if (!measured.run) return {};
-  return choices_file(model_file(subject_of(o)).parent_path());
+/// Algorithms as the run chose them, so that its figures come out the same but for rounding: a
+/// model without a backward pass may have other layouts in memory. Other batches have other
+/// operations, of which the run chose nothing.
+EngineChoice engine_choice(const EvaluateOptions& o, const EvaluationData& measured,
+                           const SessionWatch& watch) {
+  EngineChoice choice = timed(o.machine, watch);
+  if (!measured.run || o.batch != measured.run->batch) return choice;
+  std::error_code ignored;
+  choice.choices = choices_file(model_file(subject_of(o)).parent_path());
+  choice.choices_alone = std::filesystem::exists(choice.choices, ignored);
+  return choice;
 }
 
 /// Opens the samples of DATA under the classes of the model.
@@ -110,7 +117,7 @@ Measuring prepare(EvaluateOptions options, const SessionWatch& watch) {
   for (const std::string& note : opened.notes) watch.note(note);
   options.data = e.measured.data;
   if (e.measured.run) measure_as_in(*e.measured.run, options);
-  e.engine = engine_for(timed(options.machine, watch, choices_of_run(options, e.measured)));
+  e.engine = engine_for(engine_choice(options, e.measured, watch));
   SampleSet samples = std::move(e.measured.samples);
   const bool skips = options.on_bad_image == BadImages::skip;
   if (skips) e.lost = std::make_shared<LostSamples>(samples, SampleSet{});

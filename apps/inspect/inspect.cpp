@@ -10,6 +10,7 @@
 
 #include <millrace/core/error.h>
 #include <millrace/io/watch.h>
+#include <millrace/nn/zoo/zoo.h>
 #include <millrace/pipeline/interrupt.h>
 #include <millrace/pipeline/threads.h>
 #include <millrace/training/find_model.h>
@@ -57,7 +58,7 @@ std::string guess(const std::string& word) {
   }
   const std::string ending = fs::path(word).extension().string();
   if (ending == ".safetensors" || ending == ".json") return "model";
-  if (!fs::exists(word, ignored) && is_zoo_name(word)) return "model";
+  if (!fs::exists(word, ignored) && nn::in_zoo(word)) return "model";
   return "data";
 }
 

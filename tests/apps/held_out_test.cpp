@@ -228,3 +228,17 @@ TEST_CASE(
       std::min(std::stod(rows[6].at("val_loss")), std::stod(rows[7].at("val_loss")));
   CHECK(shown_loss(held_out(run_dir / "best.safetensors")["loss"]) == shown_loss(least));
 }
+
+TEST_CASE("a few steps of held-out samples have the figures of the run but for rounding") {
+  const Scratch scratch;
+  const fs::path data = write_hard(scratch / "data"), run_dir = scratch / "run";
+  // 18 samples are two batches of 7 and one of 4, of which training times no operation.
+  trained(data, run_dir,
+          {"--model", "cnn:32,32:8", "--size", "16", "--epochs", "2", "--batch", "7",
+           "--learning-rate", "0.01", "--validation-share", "0.2"});
+  const auto result = held_out(run_dir, {"--compute-threads", "1"});
+  CHECK(result["samples"] == 18);
+  const double then = std::stod(metrics(run_dir).back().at("val_loss"));
+  CHECK(result["loss"].get<double>() == Approx(then).epsilon(1e-6));
+  CHECK(held_out(run_dir, {"--compute-threads", "1"})["loss"] == result["loss"]);
+}

@@ -58,9 +58,11 @@ TEST_CASE("a model from a file keeps its preprocessing and class names") {
   const fs::path data = write_classes(scratch / "data", {"cats", "dogs"}, 5);
   trained(data, scratch / "run", with_model(write_model(scratch, R"(["cats", "dogs"])")));
   const nn::Model model = load_model(scratch / "run/model.safetensors").model;
-  CHECK(model.preprocessing ==
-        nn::Preprocessing{
-            .filter = "lanczos", .scale = 1.0F, .mean = {1.0F, 2.0F, 3.0F}, .deviation = {}});
+  CHECK(model.preprocessing == nn::Preprocessing{.filter = "lanczos",
+                                                 .scale = 1.0F,
+                                                 .mean = {1.0F, 2.0F, 3.0F},
+                                                 .deviation = {},
+                                                 .exif_orientation = true});
   CHECK(model.classes == std::vector<std::string>{"cats", "dogs"});
 }
 
@@ -68,7 +70,8 @@ TEST_CASE("options change the preprocessing of a model from a file, each its own
   const Scratch scratch;
   const fs::path data = write_classes(scratch / "data", {"cats", "dogs"}, 5);
   const Arguments base = with_model(write_model(scratch, R"(["cats", "dogs"])"));
-  const nn::Preprocessing of_file{"lanczos", 1.0F, {1.0F, 2.0F, 3.0F}, {}};
+  nn::Preprocessing of_file{"lanczos", 1.0F, {1.0F, 2.0F, 3.0F}, {}};
+  of_file.exif_orientation = true;  // of which the file says nothing
   nn::Preprocessing filter = of_file, scale = of_file, mean = of_file, deviation = of_file;
   filter.filter = "box";
   scale.scale = 0.5F;

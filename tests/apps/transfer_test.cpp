@@ -176,7 +176,7 @@ TEST_CASE("weights of Keras become a file that Millrace and PyTorch read") {
   const std::string out = (scratch / "out.safetensors").string();
   const std::string model = write_small_network(scratch).string();
   const std::string keras = kKeras + "keras3.weights.h5";
-  check_refused({"convert", "weights", keras, out}, 2, "name its model");
+  check_refused({"convert", "weights", keras, out}, 2, "name their model");
   check_refused({"convert", "weights", keras}, 2, "needs IN and OUT");
   const Outcome outcome = run({"convert", "weights", keras, out, "--model", model});
   INFO(outcome.err);
@@ -197,7 +197,8 @@ TEST_CASE("weights that torch.save wrote train and become a file that Millrace r
   const std::string model = write_small_network(scratch).string();
   const std::string out = (scratch / "out.safetensors").string();
   for (const char* name : {"network_zip.pth", "network_strided_legacy.pth"}) {
-    const Outcome outcome = run({"convert", "weights", kKeras + name, out, "--model", model});
+    const Outcome outcome =
+        run({"convert", "weights", kKeras + name, out, "--model", model, "--overwrite"});
     INFO(outcome.err);
     REQUIRE(outcome.status == 0);
     CHECK(holds(outcome.out, "(PyTorch): 12 of 12 tensors of the model"));

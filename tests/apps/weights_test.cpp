@@ -128,8 +128,8 @@ TEST_CASE("weights of a model of one's own tell no input, and a JSON file that d
 
   const std::string out = (scratch / "out.safetensors").string();
   const auto converted = [&](const std::string& model) {
-    const Outcome outcome =
-        run({"convert", "weights", weights, out, "--model", model, "--names", "a,b,c"});
+    const Outcome outcome = run(
+        {"convert", "weights", weights, out, "--model", model, "--names", "a,b,c", "--overwrite"});
     INFO(outcome.err);
     REQUIRE(outcome.status == 0);
     return outcome.out;
@@ -196,8 +196,9 @@ TEST_CASE("flattened inputs of a file without metadata are as --flatten-order sa
   write_safetensors(scratch / "plain.safetensors", tensors);
   const std::string plain = (scratch / "plain.safetensors").string();
   const auto converted = [&](const Arguments& more) {
-    Arguments arguments{"convert", "weights",     plain, (scratch / "o.safetensors").string(),
-                        "--model", first.string()};
+    Arguments arguments{
+        "convert", "weights",      plain,        (scratch / "o.safetensors").string(),
+        "--model", first.string(), "--overwrite"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     const Outcome outcome = run(arguments);
     INFO(outcome.err);

@@ -109,7 +109,7 @@ TEST_CASE(
   CHECK_THROWS_WITH(
       Pretrained(file, nn::zoo_model("mobilenet_v2:0.35:keras", {64, 64, 3}, 10)),
       Catch::Contains("weights of PyTorch, whose network differs from 'mobilenet_v2:0.35:keras' in "
-                      "padding or epsilon; give --model mobilenet_v2:0.35"));
+                      "padding or epsilon; the model that they are for is mobilenet_v2:0.35"));
 
   const auto keras = scratch / "v2.h5";
   {
@@ -119,10 +119,11 @@ TEST_CASE(
     writer.dataset("Conv1/Conv1/kernel:0", {3, 3, 3, 16}, std::vector<float>(432));
     writer.strings(".", "layer_names", {"Conv1"});
   }
-  CHECK_THROWS_WITH(Pretrained(keras, model),
-                    Catch::Contains("weights of Keras, whose network differs from "
-                                    "'mobilenet_v2:0.35' in padding or epsilon; give --model "
-                                    "mobilenet_v2:0.35:keras"));
+  CHECK_THROWS_WITH(
+      Pretrained(keras, model),
+      Catch::Contains("weights of Keras, whose network differs from "
+                      "'mobilenet_v2:0.35' in padding or epsilon; the model that they are for is "
+                      "mobilenet_v2:0.35:keras"));
   CHECK(Pretrained(keras, nn::zoo_model("mobilenet_v2:0.35:keras", {64, 64, 3}, 10)).matched() ==
         std::vector<std::string>{"features.0.0.weight"});
 }
