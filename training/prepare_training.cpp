@@ -21,6 +21,7 @@
 #include <millrace/training/streamed_data.h>
 #include <millrace/training/tables.h>
 #include <millrace/training/transfer.h>
+#include <millrace/training/watched_measures.h>
 
 #include <algorithm>
 #include <filesystem>

@@ -29,8 +29,4 @@ void resolve(MachineSpec& machine);
 /// classes must fit the data. Throws UsageError or Error.
 [[nodiscard]] nn::Model make_model(const TrainSpec& spec, const Dataset& training);
 
-/// Fills in what is measured of a model with targets: the usual figures, and what is
-/// watched. Throws UsageError for a figure that its targets do not have.
-void measure_targets(CallbackSpec& spec, bool has_validation, const nn::Model& model);
-
 }  // namespace millrace
