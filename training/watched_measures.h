@@ -7,7 +7,7 @@
 
 namespace millrace {
 
-/// What --monitor wants is measured, and is one of what there is. Targets are for
+/// What --monitor names is measured, and is one of what there is. Targets are for
 /// measure_targets(). Throws UsageError.
 void measure_what_is_watched(TrainSpec& spec, const Dataset& training);
 
