@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Training steps of networks with branches beside PyTorch's on a CPU.
+"""Training steps and evaluation of networks with branches beside PyTorch's on a CPU.
 
     benchmarks/setup-cpu-peers FOLDER
     FOLDER/torch/bin/python benchmarks/graph_peers.py [--threads 2] [--rounds 3]
-        [--millrace build/release/apps/millrace] [NETWORK...]
+        [--millrace build/release/apps/millrace] [--compile] [NETWORK...]
 
 resnet18, resnet50, mobilenet_v2 and squeezenet1_1 as torchvision builds them, or others of Millrace's zoo
-by name; 1000 outputs, float32, 150x150, batch 32, cross-entropy, Adam. PyTorch: channels_last.
+by name; 1000 outputs, float32, 150x150, batch 32, cross-entropy, Adam. PyTorch: channels_last, with
+--compile by torch.compile, which takes minutes.
 Millrace: `bench compute` of the network of that name. The two in turns, a process each, so that whatever
 else the machine does meets both; told are medians over the rounds.
 """
@@ -22,31 +23,51 @@ BATCH, SIDE, OUTPUTS = 32, 150, 1000
 NETWORKS = ["resnet18", "resnet50", "mobilenet_v2", "squeezenet1_1"]
 
 
-def torch_step_ms(name, threads):
-    import torch
-    import torchvision
-    torch.set_num_threads(threads)
-    model = getattr(torchvision.models, name)(weights=None, num_classes=OUTPUTS)
-    model = model.to(memory_format=torch.channels_last).train()
-    optimizer = torch.optim.Adam(model.parameters())
-    images = torch.randn(BATCH, 3, SIDE, SIDE).to(memory_format=torch.channels_last)
-    labels = torch.randint(0, OUTPUTS, (BATCH,))
+def median_ms(call, repeats):
     times = []
-    for _ in range(6):
+    for _ in range(repeats + 1):
         begin = time.perf_counter()
-        optimizer.zero_grad(set_to_none=True)
-        torch.nn.functional.cross_entropy(model(images), labels).backward()
-        optimizer.step()
+        call()
         times.append(1e3 * (time.perf_counter() - begin))
     return statistics.median(times[1:])
 
 
-def millrace_step_ms(program, name, threads):
+def torch_ms(name, threads, compiles):
+    """Milliseconds of a training step and of evaluating a batch."""
+    import torch
+    import torchvision
+    torch.set_num_threads(threads)
+    model = getattr(torchvision.models, name)(weights=None, num_classes=OUTPUTS)
+    model = model.to(memory_format=torch.channels_last)
+    optimizer = torch.optim.Adam(model.parameters())
+    images = torch.randn(BATCH, 3, SIDE, SIDE).to(memory_format=torch.channels_last)
+    labels = torch.randint(0, OUTPUTS, (BATCH,))
+    run = torch.compile(model) if compiles else model
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        torch.nn.functional.cross_entropy(run(images), labels).backward()
+        optimizer.step()
+
+    def evaluate():
+        with torch.inference_mode():
+            run(images)
+
+    model.train()
+    train = median_ms(step, 5)
+    model.eval()
+    return train, median_ms(evaluate, 5)
+
+
+def millrace_ms(program, name, threads):
+    """The same."""
     command = [program, "bench", "compute", name, "--input", f"{SIDE}x{SIDE}x3", "--classes",
                str(OUTPUTS), "--batch", str(BATCH), "--repeats", "3", "--compute-threads",
                str(threads)]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return float(re.search(rf"^{BATCH}\s+([0-9.]+)", text, re.MULTILINE).group(1))
+    number = r"([0-9.]+)"
+    found = re.search(rf"^{BATCH}\s+{number} \([^)]*\)\s+{number}\s+{number} ", text, re.MULTILINE)
+    return float(found.group(1)), float(found.group(3))
 
 
 def main():
@@ -56,23 +77,26 @@ def main():
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--millrace", default="build/release/apps/millrace")
-    parser.add_argument("--torch-step", help=argparse.SUPPRESS)
+    parser.add_argument("--compile", action="store_true", help="PyTorch by torch.compile")
+    parser.add_argument("--torch", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.torch_step:
-        print(torch_step_ms(arguments.torch_step, arguments.threads))
+    if arguments.torch:
+        print(*torch_ms(arguments.torch, arguments.threads, arguments.compile))
         return
-    print(f"{'network':14} {'PyTorch':>16} {'Millrace':>16}  times as fast")
+    print(f"{'network':14} {'':9} {'PyTorch':>16} {'Millrace':>16}  times as fast")
     for name in arguments.networks or NETWORKS:
         theirs, ours = [], []
         for _ in range(arguments.rounds):
-            command = [sys.executable, __file__, "--torch-step", name, "--threads",
-                       str(arguments.threads)]
-            theirs.append(float(subprocess.run(command, check=True, capture_output=True,
-                                               text=True).stdout))
-            ours.append(millrace_step_ms(arguments.millrace, name, arguments.threads))
-        rates = [1e3 * BATCH / statistics.median(times) for times in (theirs, ours)]
-        print(f"{name:14} {rates[0]:7.1f} images/s {rates[1]:7.1f} images/s  "
-              f"{rates[1] / rates[0]:.2f}")
+            command = [sys.executable, __file__, "--torch", name, "--threads", str(arguments.threads)]
+            command += ["--compile"] if arguments.compile else []
+            told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            theirs.append([float(word) for word in told.split()])
+            ours.append(millrace_ms(arguments.millrace, name, arguments.threads))
+        for i, what in enumerate(("training", "evaluation")):
+            rates = [1e3 * BATCH / statistics.median(times[i] for times in all_of)
+                     for all_of in (theirs, ours)]
+            print(f"{name:14} {what:10} {rates[0]:7.1f} images/s {rates[1]:7.1f} images/s  "
+                  f"{rates[1] / rates[0]:.2f}", flush=True)
 
 
 main()
