@@ -58,6 +58,7 @@ TEST_CASE("a conversion that is stopped leaves no file, and one that is not leav
                                                 std::vector<std::string>{"prune", model}}) {
     std::vector<std::string> arguments = words;
     arguments.push_back(out);
+    std::filesystem::remove(out);
     const Outcome whole = run(arguments);
     REQUIRE(whole.status == 0);
     const auto size = std::filesystem::file_size(out);

@@ -21,7 +21,7 @@ TEST_CASE("predict gives row, class and probability of tables, with and without 
   const Outcome json = run({"predict", model, file, more, "--json", "--top", "2", "--batch", "2"});
   CHECK(json.status == 0);
   CHECK(json.err ==
-        "millrace: " + more + ": left out 1 column that the model does not know: 'id'\n");
+        "note: " + more + ": left out 1 column that the model does not know: 'id'\n");
   const auto lines = Outcome::lines(json.out);
   REQUIRE(lines.size() == 3);
   const auto last = nlohmann::json::parse(lines[2]);
