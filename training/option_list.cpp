@@ -20,6 +20,20 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+/// "batch-size" goes on where "batch" ends.
+bool goes_on(std::string_view longer, std::string_view word) {
+  return longer.size() > word.size() && longer.starts_with(word) && longer[word.size()] == '-';
+}
+
+/// "lr" of "learning-rate".
+std::string initials(std::string_view name) {
+  std::string letters(name.substr(0, 1));
+  for (std::size_t i = 1; i < name.size(); ++i) {
+    if (name[i - 1] == '-') letters += name[i];
+  }
+  return letters;
+}
+
 constexpr std::string_view kNo = "no-";
 
 }  // namespace
@@ -124,6 +138,12 @@ OptionList::Found OptionList::find(std::string_view name) const {
 }
 
 std::string OptionList::nearest(std::string_view wrong) const {
+  for (const auto& option : options_) {
+    const std::string name = option->shown_name();
+    const bool is_short = wrong.size() > 1 && initials(name) == wrong;
+    if (option->is_positional) continue;
+    if (is_short || goes_on(wrong, name) || goes_on(name, wrong)) return name;
+  }
   std::string best;
   std::size_t least = wrong.size() / 3 + 1;
   for (const auto& option : options_) {

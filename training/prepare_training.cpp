@@ -145,7 +145,8 @@ EngineRequest request(const TrainSpec& spec, const ResumedRun* resumed, const Se
   return {.machine = spec.machine,
           .choices = resumed != nullptr ? choices_file(resumed->directory.path())
                                         : std::filesystem::path(),
-          .on_timing = watch.of_work("finding the fastest algorithms", "operations").progress};
+          .on_timing = [work = watch.of_work("finding the fastest algorithms", "operations")](
+                           std::uint64_t count) { work.at(count); }};
 }
 
 /// The state with its executors.

@@ -110,9 +110,12 @@ Resumption resume(const Training& t) {
   if (!needed.empty()) {
     result.why_not = concat("has ended already: ", run.point.reason(), "; ", needed);
   } else if (state.next.epoch >= t.spec.epochs) {
-    result.why_not = concat(t.spec.epochs == 1 ? std::string("its epoch is")
-                                               : concat("all ", t.spec.epochs, " epochs are"),
-                            " trained; for more of them add --epochs N");
+    const std::uint32_t trained = state.next.epoch, asked = t.spec.epochs;
+    result.why_not =
+        concat(trained > asked ? concat(trained, " epochs are trained, more than --epochs ", asked)
+               : trained == 1  ? std::string("its epoch is trained")
+                               : concat("all ", trained, " epochs are trained"),
+               "; for more of them add --epochs N, above ", trained);
   }
   // Before config.ini is that of this spec, in case it ends before its first checkpoint.
   if (is_changed && result.why_not.empty()) write_values(run.point);

@@ -65,8 +65,9 @@ class RunDirectory {
   [[nodiscard]] CheckpointFolder& checkpoints() noexcept { return checkpoints_; }
   [[nodiscard]] const CheckpointFolder& checkpoints() const noexcept { return checkpoints_; }
 
-  /// For a run that failed: where it has no epoch, checkpoint or model, and the folder was new, what
-  /// it wrote is removed, and the folder if nothing else is in it. Nothing is written afterwards.
+  /// For a run that failed: where it has no epoch, checkpoint or model, and the folder was new,
+  /// what it wrote is removed, and the folder if nothing else is in it. Nothing is written
+  /// afterwards.
   void remove_if_fruitless();
 
   void write_config(const std::string& recipe) const;

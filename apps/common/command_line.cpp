@@ -1,5 +1,6 @@
 #include "apps/common/command_line.h"
 
+#include "apps/common/left_out_report.h"
 #include "apps/common/option_tables.h"
 
 #include <millrace/training/recipe.h>
@@ -245,7 +246,7 @@ bool CommandLine::parse(const std::vector<std::string>& arguments) {
     const auto [quiet, is_no] = find("quiet");
     const bool tells = quiet == nullptr || quiet->write() == "false";
     for (const std::string& dropped : settle()) {
-      if (tells) std::cerr << "millrace: " << dropped << "; it is left out\n";
+      if (tells) print_note(dropped + "; it is left out", Show::nothing);
     }
   } catch (const po::unknown_option& error) {
     const std::string name = without_dashes(error.get_option_name());

@@ -11,7 +11,7 @@
 namespace millrace::apps {
 
 void print_note(const std::string& note, Show show) {
-  (show == Show::nothing ? std::cerr << "millrace: " : std::cout << "note: ") << note << '\n';
+  (show == Show::nothing ? std::cerr : std::cout) << concat("note: ", note, '\n');
 }
 
 SessionWatch watch_of(WorkShown& work, Show show, std::stop_token stop) {
@@ -52,7 +52,7 @@ void Complaints::not_decoded(const std::string& why) {
 }
 
 void Complaints::sum_up(bool json) const {
-  if (left_out_.total() > 0) std::cerr << "millrace: " << left_out_.summary() << '\n';
+  if (left_out_.total() > 0) print_note(left_out_.summary(), Show::nothing);
   if (!json || left_out_.total() + not_decoded_ == 0) return;
   std::cout << json_of(left_out_, not_decoded_).dump() << '\n' << std::flush;
 }

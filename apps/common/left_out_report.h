@@ -16,8 +16,8 @@
 
 namespace millrace::apps {
 
-/// A line that the user should know: on standard output, or on standard error where that is for the
-/// result alone (Show::nothing).
+/// A line that the user should know and that is no error, "note: ...": on standard output, or on
+/// standard error where that is for the result alone (Show::nothing).
 void print_note(const std::string& note, Show show);
 
 /// Shows the work of a session and prints its notes.

@@ -243,7 +243,7 @@ int evaluate(const Arguments& arguments) {
           {[&counting](std::uint64_t count) { counting(count); }, interrupt.token()});
     }();
     name_left_out(e, result.report);
-    if (!e.measured.warning.empty()) std::cerr << "millrace: " << e.measured.warning << '\n';
+    if (!e.measured.warning.empty()) print_note(e.measured.warning, Show::nothing);
     if (result.report.stopped) throw Stopped("stopped by a signal");
     if (result.sum.samples == 0) throw Error(concat(e.options.data, ": no sample could be read"));
     if (result.targets && known_values(*result.targets) == 0) {

@@ -187,6 +187,6 @@ TEST_CASE("a data set to evaluate may lack images of a class, and says so") {
     const Outcome outcome = run({"evaluate", model, data, "--json"});
     CHECK(json_of(outcome)["samples"] == 1);
     CHECK(json_of(outcome)["accuracy"] == 1.0);
-    CHECK(outcome.err == "millrace: " + data + ": no images of the class 'dark'\n");
+    CHECK(outcome.err == "note: " + data + ": no images of the class 'dark'\n");
   }
 }

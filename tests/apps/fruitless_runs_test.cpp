@@ -97,7 +97,7 @@ TEST_CASE("commands that are printed work where paths have blanks and quotes") {
   const Outcome held_out = run(advised(warned.err, "that it held out: "));
   INFO(held_out.err);
   CHECK(held_out.status == 0);
-  CHECK_THAT(held_out.out, Contains("12 images"));
+  CHECK_THAT(held_out.out, Contains("samples   12\n"));
   std::ifstream config(run_dir / "config.ini");
   std::string first;
   REQUIRE(std::getline(config, first));

@@ -115,7 +115,7 @@ TEST_CASE("measuring on what a model was trained on is said in one line") {
   trained(data, run_dir, kHard);
   const Outcome all = run({"evaluate", run_dir.string(), data.string(), "--json"});
   CHECK(all.err ==
-        "millrace: the model was trained on 54 of these 90 images; for the share that "
+        "note: the model was trained on 54 of these 90 images; for the share that "
         "it held out: millrace evaluate " +
             run_dir.string() + " --held-out\n");
   CHECK(json_of(all)["measured"]["trained_on"] == 54);
@@ -135,7 +135,7 @@ TEST_CASE("measuring on what a model was trained on is said in one line") {
   const Outcome train_part =
       run({"evaluate", run_dir.string(), parts.string(), "--part", "train", "--json"});
   CHECK(train_part.err ==
-        "millrace: the model was trained on all of these 8 images, which says little about "
+        "note: the model was trained on all of these 8 images, which says little about "
         "new ones\n");
   CHECK(json_of(train_part)["measured"]["trained_on"] == 8);
   const Outcome val = run({"evaluate", run_dir.string(), parts.string(), "--json"});

@@ -99,7 +99,7 @@ TEST_CASE("what is left out of folders is counted and named by each command") {
   const Outcome quiet = run(quietly);
   CHECK(quiet.status == 0);
   CHECK(quiet.out.empty());
-  CHECK(quiet.err == "millrace: " + data + ": " + kSummary + '\n');
+  CHECK(quiet.err == "note: " + data + ": " + kSummary + '\n');
 
   const Outcome evaluated = run({"evaluate", model, data, "--json"});
   CHECK(evaluated.err == quiet.err);
@@ -172,7 +172,7 @@ TEST_CASE("predict counts what it leaves out of folders, on standard error and i
   CHECK(text.status == 1);  // somebody may want the HEIC
   CHECK(Outcome::lines(text.out).size() == 5);
   CHECK(Outcome::lines(text.err).size() == 1);
-  CHECK(holds(text.err, "millrace: left out 5: 1 hidden (" + data + "/dark/.hidden.png); 2 "));
+  CHECK(holds(text.err, "note: left out 5: 1 hidden (" + data + "/dark/.hidden.png); 2 "));
   fs::remove(scratch / "data/dark/4.heic");
   CHECK(run({"predict", model, data}).status == 0);
 

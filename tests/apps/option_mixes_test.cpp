@@ -126,7 +126,7 @@ class Printed {
 std::set<std::string> dropped_in(const std::string& text) {
   std::set<std::string> names;
   for (const std::string& line : Outcome::lines(text)) {
-    const std::string begin = "millrace: --";
+    const std::string begin = "note: --";
     if (line.starts_with(begin)) {
       names.insert(line.substr(begin.size(), line.find(' ', begin.size()) - begin.size()));
     }

@@ -20,8 +20,7 @@ TEST_CASE("predict gives row, class and probability of tables, with and without 
   const std::string more = scratch.write("more.csv", "id,y,b,a\nx,?,1,3\n").string();
   const Outcome json = run({"predict", model, file, more, "--json", "--top", "2", "--batch", "2"});
   CHECK(json.status == 0);
-  CHECK(json.err ==
-        "millrace: " + more + ": left out 1 column that the model does not know: 'id'\n");
+  CHECK(json.err == "note: " + more + ": left out 1 column that the model does not know: 'id'\n");
   const auto lines = Outcome::lines(json.out);
   REQUIRE(lines.size() == 3);
   const auto last = nlohmann::json::parse(lines[2]);

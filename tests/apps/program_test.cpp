@@ -2,6 +2,7 @@
 
 #include "apps/run_program.h"
 #include "catch.h"
+#include "io/scratch.h"
 
 using millrace::test::Outcome;
 using millrace::test::run;
@@ -91,5 +92,25 @@ TEST_CASE("every command explains itself") {
     CHECK(outcome.status == 0);
     CHECK(outcome.out.find(std::string("usage: millrace ") + command) == 0);
     CHECK(outcome.out.find("(--help options)") == std::string::npos);  // a topic of nothing
+  }
+}
+
+TEST_CASE("two models side by side fit a line of 80 characters, whatever they are called") {
+  const millrace::test::Scratch scratch;
+  const std::string file =
+      scratch
+          .write("of-a-long-name.json",
+                 R"({"name":"m","input":[28,28,1],"layers":[{"name":"f","kind":"flatten"},
+                    {"name":"d","kind":"dense","units":10}]})")
+          .string();
+  for (const std::string& other : {std::string("mlp:8"), file}) {
+    const Outcome outcome = run({"inspect", "model", "mlp:500", "--against", other, "--input",
+                                 "28x28x1", "--outputs", "10", "--batch", "100"});
+    INFO(outcome.err);
+    REQUIRE(outcome.status == 0);
+    const std::vector<std::string> lines = Outcome::lines(outcome.out);
+    const bool are_short = other != file;
+    for (std::size_t i = are_short ? 0 : 2; i < lines.size(); ++i) CHECK(lines[i].size() <= 80);
+    if (!are_short) CHECK(outcome.out.find("first   mlp:500\nsecond  " + file + '\n') == 0);
   }
 }

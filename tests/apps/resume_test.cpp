@@ -73,7 +73,11 @@ TEST_CASE("a run that has trained all its epochs is complete, and goes on when i
   const Outcome again = run({"train", "--resume", run_dir.string()});
   INFO(again.err);
   CHECK(again.status == 0);
-  CHECK_THAT(again.out, Contains("all 3 epochs are trained"));
+  CHECK_THAT(again.out,
+             Contains("all 3 epochs are trained; for more of them add --epochs N, above 3"));
+  const Outcome fewer = run({"train", "--resume", run_dir.string(), "--epochs", "2"});
+  CHECK(fewer.status == 0);
+  CHECK_THAT(fewer.out, Contains("3 epochs are trained, more than --epochs 2"));
   CHECK(read_file(run_dir / "model.safetensors") == model);
   CHECK(metrics(run_dir).size() == 3);
   CHECK(run({"train", "--resume", run_dir.string(), "--epochs", "4"}).status == 0);

@@ -80,6 +80,14 @@ std::vector<std::string> environment_of(const RunOptions& options) {
   return all;
 }
 
+/// Between fork() and the program, SIGINT must not reach the handler of the tests.
+void set_interrupts(int how) {
+  sigset_t interrupts;
+  ::sigemptyset(&interrupts);
+  ::sigaddset(&interrupts, SIGINT);
+  ::pthread_sigmask(how, &interrupts, nullptr);
+}
+
 /// In the child: becomes the program or ends.
 [[noreturn]] void become_program(char* const* arguments, char* const* environment,
                                  const RunOptions& options, int out, int err) {
@@ -90,6 +98,8 @@ std::vector<std::string> environment_of(const RunOptions& options) {
   ::dup2(out, STDOUT_FILENO);
   ::dup2(err, STDERR_FILENO);
   ::signal(SIGHUP, options.ignores_hangup ? SIG_IGN : SIG_DFL);
+  ::signal(SIGINT, SIG_DFL);
+  set_interrupts(SIG_UNBLOCK);
   if (options.file_size_limit > 0) {
     ::signal(SIGXFSZ, SIG_IGN);
     const auto most = static_cast<rlim_t>(options.file_size_limit);
@@ -204,7 +214,9 @@ Outcome run(const std::vector<std::string>& arguments, const RunOptions& options
   const std::vector<char*> argv = pointers(words);
   const std::vector<char*> envp = pointers(variables);
   Pipe out, err;
+  set_interrupts(SIG_BLOCK);
   const pid_t child = ::fork();
+  if (child != 0) set_interrupts(SIG_UNBLOCK);
   if (child < 0) throw Error("cannot fork");
   Terminal* const terminal = options.terminal;
   if (child == 0) {

@@ -161,3 +161,22 @@ TEST_CASE("SIGHUP that was ignored at the start, as under nohup, stays ignored")
   CHECK(outcome.status == 0);
   CHECK_THAT(outcome.out, Contains("epoch 5/5"));
 }
+
+TEST_CASE("a run that is stopped while its algorithms are timed ends there, and leaves nothing") {
+  const Scratch scratch;
+  write_classes(scratch / "data", {"dark", "light"}, 20);
+  Variables variables = kTerminal;
+  variables["XDG_CACHE_HOME"] = (scratch / "cache").string();  // no times are kept
+  Terminal terminal(80);
+  const Outcome outcome =
+      run({"train", (scratch / "data").string(), "--run-dir", (scratch / "run").string(), "--model",
+           "resnet18", "--size", "96", "--epochs", "1000"},
+          {.environment = variables,
+           .signal = SIGINT,
+           .signal_at = "finding the fastest algorithms",
+           .terminal = &terminal});
+  INFO(outcome.err);
+  CHECK(outcome.status == 128 + SIGINT);
+  CHECK_THAT(outcome.err, Contains("stopped by a signal before training began"));
+  CHECK_FALSE(fs::exists(scratch / "run"));
+}

@@ -85,7 +85,7 @@ TEST_CASE("pruning that a recipe asks for is turned off by none") {
       train(kData, scratch / "run", with(kSmall, {"--recipe", recipe, "--prune", "none"}));
   CHECK(outcome.status == 0);
   CHECK(outcome.err ==
-        "millrace: --prune-final-sparsity has no effect without --prune constant or --prune "
+        "note: --prune-final-sparsity has no effect without --prune constant or --prune "
         "polynomial; it is left out\n");
   CHECK(zeros(load_model(scratch / "run/model.safetensors"), "dense1.weight") == 0);
   CHECK(metrics(scratch / "run").front().count("sparsity") == 0);

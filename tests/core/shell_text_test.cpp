@@ -35,7 +35,7 @@ std::string by_bash(const std::string& word) {
 
 }  // namespace
 
-TEST_CASE("a word for a shell is what it was once the shell has read it", "[unit]") {
+TEST_CASE("a word for a shell is what it was once the shell has read it") {
   const std::string word =
       GENERATE(as<std::string>{}, "runs/20260131-154500", "run 1", "it's", "'", "a'b'c d", "$HOME",
                "~/x", "*.png", "a;b", "`x`", "a\\b", "\"q\"", "a&b|c<d>e(f)", "#a", "!x", "{a,b}",
@@ -52,7 +52,7 @@ TEST_CASE("a word for a shell is what it was once the shell has read it", "[unit
   CHECK(shown(quoted) == quoted);
 }
 
-TEST_CASE("a word that no shell changes stands without quotes", "[unit]") {
+TEST_CASE("a word that no shell changes stands without quotes") {
   CHECK(shell_quoted("runs/20260131-154500") == "runs/20260131-154500");
   CHECK(shell_quoted("../a_b/C-1.5,2:x@y+z%") == "../a_b/C-1.5,2:x@y+z%");
   CHECK(shell_quoted("caf\xC3\xA9") == "caf\xC3\xA9");

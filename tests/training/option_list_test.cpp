@@ -78,6 +78,22 @@ TEST_CASE("values of options are read by their types and refused in one line") {
   CHECK(options.nearest("epoch") == "epochs");
 }
 
+TEST_CASE(
+    "other programs' words for an option are taken for what goes on, or is shortened, alike") {
+  float rate = 0;
+  int batch = 0, l2 = 0;
+  OptionList options;
+  options("l2", l2, "N", "");
+  options("batch", batch, "N", "");
+  options("learning-rate", rate, "X", "");
+  CHECK(options.nearest("lr") == "learning-rate");
+  CHECK(options.nearest("learning") == "learning-rate");
+  CHECK(options.nearest("batch-size") == "batch");
+  CHECK(options.nearest("batches") == "batch");
+  CHECK(options.nearest("l1") == "l2");
+  CHECK(options.nearest("b").empty());
+}
+
 TEST_CASE("flags are taken back by their form with no, values by none") {
   Options o;
   OptionList options;
