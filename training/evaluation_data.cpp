@@ -267,8 +267,8 @@ EvaluationData open_evaluation_data(const EvaluationRequest& request, const nn::
   std::optional<RunData> run;
   try {
     run = run_of(request.model);
-  } catch (const Error&) {
-    if (request.held_out) throw;  // else it is asked for nothing
+  } catch (const Error&) {  // else it is asked for nothing
+    if (request.held_out) throw;
   }
   if (request.held_out && !run) {
     throw Error(concat(request.model,
@@ -276,7 +276,6 @@ EvaluationData open_evaluation_data(const EvaluationRequest& request, const nn::
                        "samples were held out is unknown"));
   }
   if (request.held_out) return open_held_out(request, *run, model, watch);
-
   EvaluationData result;
   result.data = request.data;
   const DataLayout layout = find_data(request.data);

@@ -63,6 +63,17 @@ std::vector<std::string> left_over_layers(const WeightFile& file, const TensorNa
 
 }  // namespace
 
+void check_ignored(const WeightFile& file, const TensorNames& names,
+                   const std::vector<std::string>& ignored) {
+  if (ignored.empty()) return;
+  const std::set<std::string> known = names.layers_and_tensors();
+  for (const std::string& name : ignored) {
+    if (known.contains(name)) continue;
+    throw UsageError(concat(file.path().string(), ": has no layer '", name,
+                            "' that could be ignored; it has ", list_of(names.layers())));
+  }
+}
+
 void check_left_over(const WeightFile& file, const TensorNames& names, const UsedWeights& used,
                      const std::set<std::string_view>& ignored, const std::string& model) {
   std::vector<std::string> left_over =

@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace millrace {
 
@@ -19,6 +20,10 @@ struct UsedWeights {
   std::set<std::string> expected;  ///< classes of layers without weights that are no difference
   bool is_whole = false;  ///< all of the model is from the file, which so should hold no more
 };
+
+/// Throws UsageError where a layer or tensor that is to be left out is not in the file.
+void check_ignored(const WeightFile& file, const TensorNames& names,
+                   const std::vector<std::string>& ignored);
 
 /// Throws Error that says how to leave out what is left over. `ignored`: layers and tensors that
 /// are left out all the same. `model`: its name.

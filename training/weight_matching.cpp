@@ -41,7 +41,7 @@ class Matching {
   }
 
   WeightMatch run() && {
-    check_ignored();
+    check_ignored(file_, names_, options_.ignored);
     check_flatten();
     check_form();
     file_.is_keras() ? match_keras_layers() : match_by_name();
@@ -57,16 +57,6 @@ class Matching {
     std::size_t tensor = 0;
     nn::WeightLayout layout{};
   };
-
-  void check_ignored() const {
-    if (options_.ignored.empty()) return;
-    const std::set<std::string> known = names_.layers_and_tensors();
-    for (const std::string& name : options_.ignored) {
-      if (known.contains(name)) continue;
-      throw UsageError(concat(file_.path().string(), ": has no layer '", name,
-                              "' that could be ignored; it has ", list_of(names_.layers())));
-    }
-  }
 
   void check_flatten() const {
     if (!options_.flatten || !(file_.is_keras() || holds_model(file_.metadata()))) return;
@@ -243,10 +233,9 @@ class Matching {
   [[nodiscard]] std::string difference(Iterator found) const {
     const WeightFile::Tensor& tensor = file_.tensors()[found->tensor];
     const Parameter& own = parameter(found);
-    const bool is_keras_depthwise = is_depthwise(own) && file_.is_keras();
-    const Shape shape = is_keras_depthwise ? keras_depthwise_shape(own)
-                        : file_.is_keras() ? keras_shape(own)
-                                           : own.shape;
+    const Shape shape = !file_.is_keras()   ? own.shape
+                        : is_depthwise(own) ? keras_depthwise_shape(own)
+                                            : keras_shape(own);
     return concat("'", tensor.name, "' is ", tensor.shape, " in the file, ",
                   own.name == tensor.name ? "" : concat("'", own.name, "' "), shape,
                   " in the model");
