@@ -3,7 +3,6 @@
 #include <millrace/core/error.h>
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 namespace millrace {

@@ -4,6 +4,7 @@
 #include <millrace/training/train_step.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace millrace {
