@@ -124,15 +124,16 @@ Pipeline FeatureFeed::loading(std::uint32_t view, Keep keep) const {
   p.charge("weights of the frozen layers", 1, head_->front_bytes());
   p.charge("features", 1, memory());
   auto host = p.pool<HostBatch>("host batches", options().slots, batches_on_host());
-  auto images =
-      add_reading(p, host, reader_in(once(options(), view), view == 0), options().decoding);
+  // Rows of validation come behind those of all views.
+  const bool is_last = view + 1 == kept_->layout.views;
+  auto images = add_reading(p, host, reader_in(once(options(), view), is_last), options().decoding);
   p.sink(add_upload(p, images, Feed::upload()), {.name = "frozen layers", .on = On::engine},
          std::move(keep));
   return p;
 }
 
 void FeatureFeed::check_loading() const {
-  loading(0, [](const Lease<DeviceBatch>&) {}).check();
+  loading(kept_->layout.views - 1, [](const Lease<DeviceBatch>&) {}).check();
 }
 
 Report FeatureFeed::compute(const Watch& watch) {
@@ -157,7 +158,7 @@ Report FeatureFeed::compute(const Watch& watch) {
     });
     Report report = p.run(watch.stop);
     if (report.stopped) throw Stopped("stopped while the features were computed");
-    if (view == 0) all = std::move(report);
+    all = std::move(report);  // the last one saw all samples
   }
   return all;
 }

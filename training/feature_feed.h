@@ -78,7 +78,7 @@ class FeatureFeed final : public Feed {
 
  private:
   using Keep = std::function<void(const Lease<DeviceBatch>&)>;
-  /// Evaluates the front over the samples as they are in one view; the first one has validation.
+  /// Evaluates the front over the samples as they are in one view; the last one has validation.
   Pipeline loading(std::uint32_t view, Keep keep) const;
   Report compute(const Watch& watch);
   [[nodiscard]] std::string place() const;

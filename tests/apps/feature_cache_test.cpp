@@ -73,6 +73,9 @@ TEST_CASE("a run with augmentation says how its frozen layers can be computed on
   const Outcome views =
       trained(photos.data, scratch / "views", photos.frozen(3, {"--flip", "--views", "2"}));
   CHECK_THAT(views.out, Contains("20 samples in 2 views"));
+  trained(photos.data, scratch / "file",
+          photos.frozen(3, {"--flip", "--views", "2", "--cache-features", "file"}));
+  CHECK(figures(scratch / "file") == figures(scratch / "views"));
   check_refused(
       {"train", photos.data.string(), "--run-dir", (scratch / "x").string(), "--views", "2"}, 2,
       "--views has no effect without augmentation");
