@@ -6,6 +6,9 @@
 using Catch::Approx;
 
 namespace Catch {
+// Version 2 has these here too.
+using Matchers::EndsWith;
+using Matchers::StartsWith;
 /// Version 2's name; 3 has one for texts and keeps this for ranges, in Matchers.
 inline auto Contains(const std::string& part) {
   return Matchers::ContainsSubstring(part);
