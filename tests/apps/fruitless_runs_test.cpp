@@ -3,6 +3,8 @@
 
 #include "apps/train_run.h"
 
+#include <millrace/core/shell_text.h>
+
 #include <array>
 #include <csignal>
 #include <cstdio>
@@ -24,7 +26,7 @@ Arguments advised(const std::string& text, const std::string& mark) {
       text.substr(at + begin.size(), text.find('\n', at) - at - begin.size());
   const Scratch scratch;
   const fs::path script = scratch.write("script", "printf '%s\\n' " + command + '\n');
-  FILE* const shell = ::popen(("bash " + script.string()).c_str(), "r");
+  FILE* const shell = ::popen(("bash " + shell_quoted(script.native())).c_str(), "r");
   REQUIRE(shell != nullptr);
   std::string out;
   std::array<char, 256> block{};

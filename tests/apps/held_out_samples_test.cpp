@@ -4,6 +4,8 @@
 #include "apps/train_run.h"
 #include "io/idx_files.h"
 
+#include <millrace/core/shell_text.h>
+
 #include <fstream>
 
 using namespace millrace;
@@ -80,7 +82,7 @@ TEST_CASE("a run needs the file of its class names no more") {
   fs::rename(idx, scratch / "moved");
   CHECK(held_out(run_dir, {(scratch / "moved").string()})["samples"] == 6);
   check_refused({"evaluate", run_dir.string(), "--held-out"}, 1,
-                "evaluate " + run_dir.string() + " DATA --held-out");
+                "evaluate " + shell_quoted(run_dir.native()) + " DATA --held-out");
   fs::rename(scratch / "moved", idx);
   if (!are_words) return;
   const Outcome more = run({"train", "--resume", run_dir.string(), "--epochs", "2"});

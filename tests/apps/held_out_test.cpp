@@ -5,6 +5,8 @@
 #include "apps/train_run.h"
 #include "io/idx_files.h"
 
+#include <millrace/core/shell_text.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
@@ -98,12 +100,15 @@ TEST_CASE("a run that kept nothing back says what to measure instead") {
   };
   check(data, {"--validation-share", "0"}, "held nothing out (--validation-share 0)");
   check(data, {"--validation", other.string()},
-        "measure on those: millrace evaluate " + run_dir + ' ' + other.string());
+        "measure on those: millrace evaluate " + shell_quoted(run_dir) + ' ' +
+            shell_quoted(other.native()));
   fs::rename(data, scratch / "train");
   fs::create_directory(data);
   fs::rename(scratch / "train", data / "train");
   fs::rename(other, data / "test");
-  check(data, {}, "measure on that: millrace evaluate " + run_dir + ' ' + data.string());
+  check(data, {},
+        "measure on that: millrace evaluate " + shell_quoted(run_dir) + ' ' +
+            shell_quoted(data.native()));
   const std::string model = save_brightness_model(scratch / "model.safetensors").string();
   check_refused({"evaluate", model, "--held-out"}, 1, "is not in a run directory");
   check_refused({"evaluate", run_dir, "--held-out", "--part", "train"}, 2, "leave out --part");
@@ -117,11 +122,11 @@ TEST_CASE("measuring on what a model was trained on is said in one line") {
   CHECK(all.err ==
         "note: the model was trained on 54 of these 90 images; for the share that "
         "it held out: millrace evaluate " +
-            run_dir.string() + " --held-out\n");
+            shell_quoted(run_dir.native()) + " --held-out\n");
   CHECK(json_of(all)["measured"]["trained_on"] == 54);
-  check_refused(
-      {"evaluate", run_dir.string(), data.string(), "--part", "validation"}, 1,
-      "for the share that the run held out: millrace evaluate " + run_dir.string() + " --held-out");
+  check_refused({"evaluate", run_dir.string(), data.string(), "--part", "validation"}, 1,
+                "for the share that the run held out: millrace evaluate " +
+                    shell_quoted(run_dir.native()) + " --held-out");
   CHECK(json_of(all)["measured"]["part"] == "all");
   write_image(data / "c0/new.png", 9, 9, 8);
   const Outcome changed = run({"evaluate", run_dir.string(), data.string(), "--json"});

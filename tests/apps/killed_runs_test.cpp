@@ -3,6 +3,7 @@
 #include "apps/train_run.h"
 
 #include <millrace/core/random.h>
+#include <millrace/core/shell_text.h>
 #include <millrace/nn/model_json.h>
 
 #include <signal.h>
@@ -123,7 +124,7 @@ TEST_CASE("a run stopped by a signal says how to go on, and goes on to the same 
   const Outcome stopped =
       train(data, run_dir, options, {.signal = signal, .signal_at = "epoch 2/"});
   CHECK(stopped.status == 128 + signal);
-  CHECK_THAT(stopped.err, Contains("train --resume " + run_dir.string()));
+  CHECK_THAT(stopped.err, Contains("train --resume " + shell_quoted(run_dir.native())));
   const Outcome resumed = run({"train", "--resume", run_dir.string()});
   INFO(resumed.err);
   CHECK(resumed.status == 0);

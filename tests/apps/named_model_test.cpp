@@ -150,6 +150,10 @@ TEST_CASE("evaluate and predict keep times of algorithms for many steps, and use
   CHECK(run({"evaluate", model, data, "--batch", "2"}, cached).status == 0);
   CHECK_FALSE(fs::exists(times));  // 1 step, 8 steps
   const auto timed = json_of(run({"evaluate", model, data, "--batch", "1", "--json"}, cached));
+  if (!holds(run({"inspect", "devices"}).out, "oneDNN 2.")) {
+    WARN("not checked: the library has one algorithm for a convolution here");
+    return;
+  }
   CHECK(fs::exists(times));
   // Whatever algorithm was found, it does the same in float32.
   const auto other = json_of(run({"evaluate", model, data, "--batch", "2", "--json"}, cached));

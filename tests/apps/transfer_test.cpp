@@ -7,6 +7,7 @@
 #include "training/small_network.h"
 #include "training/vgg16_rule.h"
 
+#include <millrace/core/shell_text.h>
 #include <millrace/io/safetensors.h>
 #include <millrace/nn/layers/batch_norm.h>
 #include <millrace/training/pretrained.h>
@@ -262,7 +263,8 @@ TEST_CASE("train tells who has few photographs what does better, unless there ar
   const Arguments quick{"--epochs", "1", "--model", "mlp:2"};
   const Outcome alone = trained(data, scratch / "run", quick);
   CHECK(holds(alone.out, "images are few to learn from alone"));
-  CHECK(holds(alone.out, "millrace train " + data.string() + " --recipe transfer.ini"));
+  CHECK(
+      holds(alone.out, "millrace train " + shell_quoted(data.native()) + " --recipe transfer.ini"));
   const Outcome further =
       trained(data, scratch / "more",
               {"--epochs", "1", "--weights", (scratch / "run/model.safetensors").string()});

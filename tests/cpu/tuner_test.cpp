@@ -257,6 +257,7 @@ TEST_CASE("For a few steps nothing is timed, and without kept times all of a mod
   CHECK_FALSE(fs::exists(file));
 
   // Many steps are worth it, and later a few use what was found.
+  if (!test::has_winograd(options)) return no_choice();
   const auto many = implementations(*compiled(16));
   CHECK(timed >= 1);
   timed = 0;
