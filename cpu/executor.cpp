@@ -51,6 +51,8 @@ nn::StepResult CpuExecutor::run(const Programs::Slices& slices, Wanted wanted,
   MILLRACE_CHECK(outputs.size() >= needed, "outputs of ", batch.samples, " samples are ", needed,
                  " values, not ", outputs.size());
   const std::int64_t count = begin(slices, batch);
+  if (prepared_ != slices.front().get()) slices.front()->prepare(is_timed_);
+  prepared_ = slices.front().get();
   std::ranges::fill(results_, nn::StepResult());
   for (std::size_t section = 0; section < slices.front()->sections(); ++section) {
     for_each_slice(count, [&](std::int64_t i) {
@@ -72,6 +74,7 @@ void CpuExecutor::run_bare(const nn::Batch& batch) {
   check(batch);
   const Programs::Slices& slices = programs_->training(batch.samples);
   const std::int64_t count = begin(slices, batch);
+  prepared_ = nullptr;
   for (std::size_t section = 0; section < slices.front()->sections(); ++section) {
     for_each_slice(count,
                    [&](std::int64_t i) { slices[static_cast<std::size_t>(i)]->run_bare(section); });
@@ -116,7 +119,7 @@ double CpuExecutor::timed_update(Update&& update) {
   using Clock = std::chrono::steady_clock;
   const auto start = is_timed_ ? Clock::now() : Clock::time_point{};
   const double penalty = update();
-  penalty_.reset();
+  weights_have_changed();
   if (is_timed_) {
     update_seconds_ += std::chrono::duration<double>(Clock::now() - start).count();
     ++updates_;
@@ -161,6 +164,7 @@ void CpuExecutor::start_update(std::int64_t t, double learning_rate) {
 void CpuExecutor::drop_group() {
   if (group_.samples == 0) return;
   std::ranges::copy(before_group(), untrained().begin());
+  prepared_ = nullptr;
   group_.samples = 0;
   in_group_ = {};
 }
@@ -169,6 +173,11 @@ nn::StepResult CpuExecutor::finish() {
   nn::StepResult result = nn::Executor::finish();
   result += std::exchange(updated_, {});
   return result;
+}
+
+void CpuExecutor::weights_have_changed() {
+  penalty_.reset();
+  if (prepared_ != nullptr && !prepared_->trains()) prepared_ = nullptr;
 }
 
 double CpuExecutor::penalty() {

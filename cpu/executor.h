@@ -62,6 +62,9 @@ class CpuExecutor : public nn::Executor {
   /// Calls update(), which takes the step from gradients to new weights, and times it.
   template <class Update>
   double timed_update(Update&& update);
+  /// What was computed from them is not theirs any more. A training program is prepared by what
+  /// does not train.
+  void weights_have_changed();
   /// Of L2, on the weights as they are.
   [[nodiscard]] double penalty();
   /// Runs the programs of a batch's slices, and copies their outputs unless there is no place.
@@ -105,6 +108,7 @@ class CpuExecutor : public nn::Executor {
   std::vector<nn::StepResult> results_;      // likewise
   std::vector<std::span<float>> gradients_;  // likewise
   std::size_t active_slices_ = 1;            // that the last step had
+  const Program* prepared_ = nullptr;        // whose preparation the arenas hold
   std::optional<double> penalty_;            // of the weights as they are, if it is known
   Group group_;                              // under way
   nn::StepResult in_group_, updated_;        // of its batches; of groups since finish()

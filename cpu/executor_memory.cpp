@@ -74,7 +74,9 @@ std::vector<nn::MemoryLine> CpuExecutor::memory() const {
                                     {"optimizer state", state_bytes_}};
   if (mask_bytes_.count > 0) lines.push_back({"masks", mask_bytes_});
   if (average_bytes_.count > 0) lines.push_back({"average", average_bytes_});
-  lines.push_back({"activations", slices * programs_->activations() + programs_->shared()});
+  Bytes activations = programs_->shared();
+  for (std::int64_t i = 0; i < division_.slices; ++i) activations += programs_->activations(i);
+  lines.push_back({"activations", activations});
   lines.push_back({"scratch", slices * Buffer::taken(programs_->scratch())});
   return lines;
 }
@@ -101,17 +103,19 @@ void CpuExecutor::allocate() {
   for (std::int64_t i = 0; i < division_.slices; ++i) {
     const SliceMemory& slice = memory_.emplace_back(
         SliceMemory{Buffer(i == 0 ? gradient_bytes_ : divided_gradient_bytes_),
-                    Buffer(programs_->activations()), Buffer(programs_->scratch())});
+                    Buffer(programs_->activations(i)), Buffer(programs_->scratch())});
     arenas.push_back({.parameters = parameters_.data(),
                       .gradients = slice.gradients.data(),
                       .whole_gradients = memory_.front().gradients.data(),
                       .activations = slice.activations.data(),
                       .shared = shared_.data(),
+                      .prepared = memory_.front().activations.data(),
                       .scratch = slice.scratch.data()});
     gradients_.push_back(slice.gradients.as<float>());
   }
   programs_->bind(std::move(arenas));
   penalty_.reset();
+  prepared_ = nullptr;
   masks_updates_ = true;
   is_swapped_ = false;
   is_initialised_ = parameter_bytes_.count == 0;
@@ -161,8 +165,9 @@ void CpuExecutor::write(nn::Arena arena, std::span<const float> values) {
   const ThreadScope scope(threads_);
   const Buffer& memory = buffer(arena, values.size());
   layouts_.write(engine_, values, arena != nn::Arena::parameters, memory.data());
-  penalty_.reset();
+  weights_have_changed();
   if (arena != nn::Arena::parameters) return;
+  prepared_ = nullptr;
   is_initialised_ = true;
   const std::span<float> averages = averages_.as<float>();
   std::copy_n(parameters_.as<float>().begin(), averages.size(), averages.begin());
@@ -172,7 +177,7 @@ void CpuExecutor::swap_average() {
   nn::check_keeps_average(*this);
   check_allocated();
   updater_->swap_averages(trainable_arenas());
-  penalty_.reset();
+  weights_have_changed();
   is_swapped_ = !is_swapped_;
 }
 

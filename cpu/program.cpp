@@ -1,37 +1,42 @@
 #include <millrace/cpu/program.h>
 
+#include <millrace/core/buffer.h>
 #include <millrace/cpu/kernels/update.h>
 #include <millrace/cpu/team.h>
 #include <millrace/nn/graph.h>
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 namespace millrace::cpu {
 
 Program::Program(Lowered lowered, const dnnl::engine& engine)
-    : batch_(lowered.batch),
+    : trains_(lowered.trains),
+      batch_(lowered.batch),
       slice_(lowered.slice),
       slices_(lowered.slices),
       slots_(std::move(lowered.slots)),
-      steps_(std::move(lowered.steps)),
+      steps_(std::move(lowered.preparation)),
       input_(lowered.input),
       output_(lowered.output),
       engine_(engine),
-      stream_(engine) {
+      stream_(engine),
+      preparation_(steps_.size()) {
+  std::ranges::move(lowered.steps, std::back_inserter(steps_));
   plan();
 }
 
 // Lifetimes are those of roots: a view keeps the memory that it looks at.
 void Program::plan() {
-  sections_ = {0};
+  sections_ = {preparation_};
   for (Slot& slot : slots_) {
     slot.first = static_cast<int>(steps_.size());
     slot.last = -1;
     if (slot.place == Place::input && slot.is_whole) reads_whole_input_ = true;
   }
   for (std::size_t i = 0; i < steps_.size(); ++i) {
-    if (steps_[i].begins_section && i > 0) sections_.push_back(i);
+    if (steps_[i].begins_section && i > preparation_) sections_.push_back(i);
     for (const Use& use : steps_[i].uses) {
       Slot& root = slots_[slots_[use.slot].root];
       root.first = std::min(root.first, static_cast<int>(i));
@@ -51,7 +56,16 @@ void Program::plan() {
                     .first = 0,
                     .last = input.last});
 
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i].place != Place::prepared || slots_[i].root != i) continue;
+    slots_[i].offset = static_cast<std::int64_t>(prepared_.count);
+    prepared_ += Bytes{round_up(slots_[i].layout.get_size(), 64)};
+  }
   activations_ = place(Place::activations, 1);
+  if (slice_ == 0) {
+    activations_ += prepared_;
+    alive_ += prepared_;
+  }
   shared_ = place(Place::shared, slices_);
 }
 
@@ -88,7 +102,9 @@ std::byte* Program::address(const Slot& slot, const Arenas& arenas,
                             const ParameterLayouts& parameters) const {
   const Slot& root = slots_[slot.root];
   switch (slot.place) {
-    case Place::activations: return arenas.activations + root.offset;
+    case Place::activations:
+      return arenas.activations + (slice_ == 0 ? prepared_.count : 0) + root.offset;
+    case Place::prepared: return arenas.prepared + root.offset;
     case Place::shared: {
       const auto rows = static_cast<std::int64_t>(root.layout.get_size());
       return arenas.shared + root.offset + (slot.is_whole ? 0 : slice_ * rows);
@@ -190,15 +206,23 @@ void Program::run_bare(std::size_t section) {
 nn::StepResult Program::run(std::size_t section, Wanted wanted, bool timed) {
   run_.result = {};
   for (std::size_t i = sections_[section]; i < sections_[section + 1]; ++i) {
-    Step& step = steps_[i];
+    const Step& step = steps_[i];
     if (wanted != Wanted::both && step.wanted != Wanted::both && step.wanted != wanted) continue;
-    const double start = timed ? compute_time() : 0;
-    run_step(i, run_);
-    if (!timed) continue;
-    step.seconds += compute_time() - start;
-    ++step.calls;
+    run_timed(i, timed);
   }
   return run_.result;
+}
+
+void Program::prepare(bool timed) {
+  for (std::size_t i = 0; i < preparation_; ++i) run_timed(i, timed);
+}
+
+void Program::run_timed(std::size_t index, bool timed) {
+  const double start = timed ? compute_time() : 0;
+  run_step(index, run_);
+  if (!timed) return;
+  steps_[index].seconds += compute_time() - start;
+  ++steps_[index].calls;
 }
 
 void Program::run_step(std::size_t index, Run& run) {

@@ -21,8 +21,9 @@ namespace millrace::cpu {
 using SlotId = std::size_t;  ///< index into Lowered::slots
 inline constexpr SlotId kNoSlot = static_cast<SlotId>(-1);
 
-/// Which memory a slot lies in: that of a slice of the batch, or one that all slices have.
-enum class Place { activations, shared, parameters, gradients, input };
+/// Which memory a slot lies in: that of a slice of the batch, or one that all slices have. What is
+/// prepared is made by the first slice's program, and stays.
+enum class Place { activations, shared, prepared, parameters, gradients, input };
 
 /// A piece of memory with a layout. A view shares the memory of another slot, its root. What is
 /// shared lies slice after slice: a slot is the slice's own rows of it, or all of them.
@@ -96,14 +97,18 @@ struct Arenas {
   std::byte* whole_gradients = nullptr;  ///< of what is divided by outputs
   std::byte* activations = nullptr;
   std::byte* shared = nullptr;
+  std::byte* prepared = nullptr;  ///< in the first slice's activations
   std::byte* scratch = nullptr;
 };
 
 /// What lowering makes.
 struct Lowered {
+  bool trains = false;
   std::int64_t batch = 0;              ///< rows of a slice
   std::int64_t slice = 0, slices = 1;  ///< whose program it is, of how many
   std::vector<Slot> slots;
+  /// What follows from parameters alone: run once, until these change.
+  std::vector<Step> preparation;
   std::vector<Step> steps;
   SlotId input = kNoSlot;
   SlotId output = kNoSlot;  ///< plain [N][K]; kNoSlot in training
@@ -119,7 +124,9 @@ class Program {
   /// Plans the activations. Throws nothing but std::bad_alloc.
   Program(Lowered lowered, const dnnl::engine& engine);
 
+  [[nodiscard]] bool trains() const { return trains_; }
   [[nodiscard]] std::int64_t batch() const { return batch_; }
+  /// With what is prepared, of the first slice.
   [[nodiscard]] Bytes activations() const { return activations_; }
   /// Of what all slices' programs have together; the same in each.
   [[nodiscard]] Bytes shared() const { return shared_; }
@@ -141,6 +148,9 @@ class Program {
   [[nodiscard]] bool copies_rows(const nn::Batch& all) const {
     return all.samples < batch_ * slices_;
   }
+  /// Does the preparation, in the first slice's program, for all of them: before the first run, and
+  /// again when parameters that it reads or this memory have changed.
+  void prepare(bool timed);
   /// Slices that read what others have made wait for them between sections.
   [[nodiscard]] std::size_t sections() const { return sections_.size() - 1; }
   /// Runs a section's steps of `wanted` and those of both.
@@ -171,15 +181,18 @@ class Program {
   Bytes place(Place place, std::int64_t slices);
   void set_input(const std::byte* rows, const std::byte* all);
   void run_step(std::size_t step, Run& run);
+  void run_timed(std::size_t step, bool timed);
   void run_rounds(const Step& step, Bound& bound);
 
+  bool trains_;
   std::int64_t batch_, slice_, slices_;
   std::vector<Slot> slots_;
   std::vector<Step> steps_;
   SlotId input_, output_, staging_ = kNoSlot;
   dnnl::engine engine_;
   dnnl::stream stream_;
-  Bytes activations_, shared_, alive_, scratch_;
+  std::size_t preparation_;  // how many steps that is, the first ones
+  Bytes prepared_, activations_, shared_, alive_, scratch_;
   std::vector<std::size_t> sections_;  // where they begin; then where the last one ends
   bool reads_whole_input_ = false;
   Run run_;

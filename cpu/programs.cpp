@@ -50,7 +50,8 @@ Programs::Programs(const nn::Model& model, const nn::CompileOptions& options,
   }
   for_all([this](const Slices& slices) {
     for (const auto& program : slices) {
-      activations_ = std::max(activations_, program->activations());
+      Bytes& activations = program == slices.front() ? first_activations_ : activations_;
+      activations = std::max(activations, program->activations());
       scratch_ = std::max(scratch_, program->scratch());
     }
     shared_ = std::max(shared_, slices.front()->shared());

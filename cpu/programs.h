@@ -22,7 +22,9 @@ class Programs {
            const dnnl::engine& device, ParameterLayouts& layouts);
 
   /// Of a slice.
-  [[nodiscard]] Bytes activations() const { return activations_; }
+  [[nodiscard]] Bytes activations(std::int64_t slice) const {
+    return slice == 0 ? first_activations_ : activations_;
+  }
   [[nodiscard]] Bytes scratch() const { return scratch_; }
   /// Of all slices together.
   [[nodiscard]] Bytes shared() const { return shared_; }
@@ -60,7 +62,7 @@ class Programs {
   const dnnl::engine& device_;
   ParameterLayouts& layouts_;
   BySize training_, evaluation_;
-  Bytes activations_, shared_, scratch_;
+  Bytes first_activations_, activations_, shared_, scratch_;
   std::vector<Arenas> arenas_;
 };
 

@@ -42,10 +42,18 @@ inline constexpr std::int64_t kNormConstants = 4;
 void set_constants(const nn::BatchNorm& options, std::int64_t channels, std::int64_t padded,
                    std::span<const float> statistics, const float* gamma, const float* beta,
                    float* constants);
-/// From the running statistics.
+/// Of a normalisation by given statistics, each [channels].
+struct NormParameters {
+  const float *mean, *variance, *gamma, *beta;
+};
+/// From given statistics.
 void set_constants(const nn::BatchNorm& options, std::int64_t channels, std::int64_t padded,
-                   const float* mean, const float* variance, const float* gamma, const float* beta,
-                   float* constants);
+                   const NormParameters& norm, float* constants);
+/// A convolution's kernel, [channels] rows of `row` values, and its bias (null: none), so that it
+/// does the normalisation too: kernel gamma / deviation, and beta + (bias - mean) gamma / deviation.
+void fold(const nn::BatchNorm& options, std::int64_t channels, const NormParameters& norm,
+          std::int64_t row, const float* kernel, const float* bias, float* folded_kernel,
+          float* folded_bias);
 /// running = momentum * running + (1 - momentum) * batch.
 void move_running(const nn::BatchNorm& options, std::int64_t channels, std::int64_t padded,
                   std::span<const float> statistics, float* mean, float* variance);

@@ -58,11 +58,25 @@ void set_constants(const nn::BatchNorm& options, std::int64_t channels, std::int
 }
 
 void set_constants(const nn::BatchNorm& options, std::int64_t channels, std::int64_t padded,
-                   const float* mean, const float* variance, const float* gamma, const float* beta,
-                   float* constants) {
+                   const NormParameters& norm, float* constants) {
   clear(padded, constants);
   for (std::int64_t c = 0; c < channels; ++c) {
-    set(options, padded, c, double{mean[c]}, double{variance[c]}, gamma, beta, constants);
+    set(options, padded, c, double{norm.mean[c]}, double{norm.variance[c]}, norm.gamma, norm.beta,
+        constants);
+  }
+}
+
+void fold(const nn::BatchNorm& options, std::int64_t channels, const NormParameters& norm,
+          std::int64_t row, const float* kernel, const float* bias, float* folded_kernel,
+          float* folded_bias) {
+  for (std::int64_t c = 0; c < channels; ++c) {
+    const double factor =
+        double{norm.gamma[c]} / std::sqrt(double{norm.variance[c]} + double{options.epsilon});
+    const double before = bias == nullptr ? 0.0 : double{bias[c]};
+    folded_bias[c] =
+        static_cast<float>(double{norm.beta[c]} + (before - double{norm.mean[c]}) * factor);
+    std::transform(kernel + c * row, kernel + (c + 1) * row, folded_kernel + c * row,
+                   [factor](float w) { return static_cast<float>(double{w} * factor); });
   }
 }
 

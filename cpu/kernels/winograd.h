@@ -23,6 +23,7 @@ struct Winograd {
   /// Derivatives by a convolution's source from those by its result: the kernel turned by half a
   /// turn, and the channels the other way.
   bool is_backward = false;
+  bool adds = false;             ///< the result to what `to` holds
   float ceiling = kNoRectifier;  ///< of the rectifier after it
 
   [[nodiscard]] bool is_possible() const {
@@ -32,8 +33,8 @@ struct Winograd {
   [[nodiscard]] std::size_t scratch_bytes() const;
 };
 
-/// to = convolution of `from`, plus `bias` of each channel unless it is null, then the
-/// rectifier if there is one. `weights`: [to / 16][from / 16][3][3][16 from][16 to]; backward, of
+/// to = convolution of `from`, plus `bias` of each channel unless it is null, plus what `to` holds
+/// if it adds, then the rectifier if there is one. `weights`: [to / 16][from / 16][3][3][16 from][16 to]; backward, of
 /// the convolution's own channels in and out, [out / 16][in / 16][3][3][16 out][16 in].
 void convolve(const Winograd& shape, const float* from, const float* weights, const float* bias,
               float* to, std::byte* scratch);

@@ -208,9 +208,11 @@ void write_tiles(const WinogradPlan& plan, const float* made, std::int64_t first
         transform_to(in, out);
         for (std::int64_t x = 0; x < kTile; ++x) {
           if (x >= columns) break;
-          const Vec sum = out[x] + shift;
+          float* const at = line + x * kBlock;
+          const Vec result = out[x] + shift;
+          const Vec sum = w.adds ? result + hn::LoadU(d, at) : result;
           const Vec rectified = hn::Min(hn::Max(sum, hn::Zero(d)), ceiling);
-          hn::StoreU(rectifies ? rectified : sum, d, line + x * kBlock);
+          hn::StoreU(rectifies ? rectified : sum, d, at);
         }
       }
     }

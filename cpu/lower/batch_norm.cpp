@@ -105,7 +105,7 @@ SlotId append_running_constants(Lowering& lowering, const nn::Op& op, const nn::
        channel_parameter(lowering, op, nn::Role::beta), constants},
       [norm, padded = rows.padded(), channels = rows.image.channels](Memory memory, Run&) {
         const auto at = [&](std::size_t i) { return floats(memory, i); };
-        set_constants(norm, channels, padded, at(0), at(1), at(2), at(3), at(4));
+        set_constants(norm, channels, padded, {at(0), at(1), at(2), at(3)}, at(4));
       });
   return constants;
 }

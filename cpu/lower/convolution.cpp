@@ -2,6 +2,7 @@
 // one of several ways, each an algorithm with layouts: the first that oneDNN has generated code
 // for, or the one that the tuner finds to be the fastest.
 
+#include <millrace/cpu/lower/folded_norm.h>
 #include <millrace/cpu/lower/winograd.h>
 #include <millrace/nn/window.h>
 
@@ -52,6 +53,7 @@ struct Pass {
   Convolution shape;  ///< layouts are left open
   Layout weights;     ///< where they lie in the arena
   onednn::After after{};
+  bool has_norm = false;  ///< which the kernel does by its weights; timed as without it
   /// From, to: what a kernel's layouts make necessary; same_memory() needs nothing.
   std::function<Images(const Way&)> conversions;
 };
@@ -67,21 +69,22 @@ std::string describe(const Lowering& lowering, const Pass& pass) {
   const onednn::Dims x = onednn::dims(pass.shape.source);
   const onednn::Window& w = pass.shape.window;
   const std::int64_t groups = groups_of(pass.shape);
+  const onednn::After after = pass.has_norm ? onednn::After() : pass.after;
   return concat("convolution ", pass.name, ", ", w.size.rows, 'x', w.size.columns, " stride ",
                 to_string(w.stride),
                 w.dilation == 1 ? "" : concat(" dilation ", to_string(w.dilation)), " padding ",
                 w.top, ' ', w.left, ' ', w.bottom, ' ', w.right, ", ",
                 lowering.options().timed_batch, 'x', x[2], 'x', x[3], 'x', x[1], " to ",
                 onednn::dims(pass.shape.destination)[1],
-                groups == 1 ? "" : concat(", ", groups, " groups"), pass.after.adds ? ", add" : "",
-                rectifier_name(pass.after.ceiling), ", by ", lowering.options().threads);
+                groups == 1 ? "" : concat(", ", groups, " groups"), after.adds ? ", add" : "",
+                rectifier_name(after.ceiling), ", by ", lowering.options().threads);
 }
 
 template <class AnyKernel>
 void add(std::vector<Way>& ways, const Pass& pass, const AnyKernel& kernel) {
   Way way{.kernel = kernel};
-  for (const auto& [argument, value] : pass.arguments) {
-    if (value >= 0) way.arguments.push_back(argument);
+  for (const auto& [argument, value, slot] : pass.arguments) {
+    if (way.at(argument).get_size() > 0) way.arguments.push_back(argument);
   }
   for (const auto& [from, to] : pass.conversions(way)) {
     if (from.get_size() == 0 || to.get_size() == 0) continue;
@@ -97,7 +100,8 @@ void add(std::vector<Way>& ways, const Pass& pass, const AnyKernel& kernel) {
 std::optional<OwnKernel> own_kernel(const Lowering& lowering, const Pass& pass, bool is_backward) {
   const Convolution& shape = pass.shape;
   std::optional<Winograd> winograd = own_winograd(lowering, shape, is_backward);
-  if (!winograd || pass.after.adds) return std::nullopt;
+  if (!winograd) return std::nullopt;
+  winograd->adds = pass.after.adds;
   winograd->ceiling = pass.after.ceiling;
   const onednn::Dims x = onednn::dims(shape.source);
   const onednn::Dims y = onednn::dims(shape.destination);
@@ -140,12 +144,11 @@ Lowering::KernelForRows for_rows(const Way& way, Convolution shape, Find find) {
   };
 }
 
-/// Appends the pass by the best of its ways, and returns that: each algorithm with each pair of
-/// image layouts, with the weights as they lie in the arena, then with weights as the kernel wants
-/// them.
+/// The best of the pass's ways: each algorithm with each pair of image layouts, with the weights as
+/// they lie in the arena, then with weights as the kernel wants them.
 template <class Find>
-Way append(Lowering& lowering, const nn::Op& op, const Pass& pass, const Images& images, Find find,
-           const std::optional<OwnKernel>& own = {}, std::string_view detail = {}) {
+Way choose(Lowering& lowering, const nn::Op& op, const Pass& pass, const Images& images, Find find,
+           const std::optional<OwnKernel>& own = {}) {
   std::vector<Way> ways;
   const bool is_wanted = lowering.options().algorithms == Algorithms::winograd;
   if (own && is_wanted) add(ways, pass, *own);
@@ -159,16 +162,24 @@ Way append(Lowering& lowering, const nn::Op& op, const Pass& pass, const Images&
     }
   }
   if (own && !is_wanted) add(ways, pass, *own);
-  Way way = lowering.choose(op, describe(lowering, pass), std::move(ways));
-  lowering.append(op, way, pass.arguments, for_rows(way, pass.shape, find), detail);
-  return way;
+  return lowering.choose(op, describe(lowering, pass), std::move(ways));
 }
 
-/// Whether a kernel can add to what lies in a slot as well: not by Winograd's algorithm, which is
-/// worth more than a sum, and only where it makes that slot's layout anyway.
+template <class Find>
+void append(Lowering& lowering, const nn::Op& op, const Pass& pass, const Images& images, Find find,
+            const std::optional<OwnKernel>& own = {}) {
+  const Way way = choose(lowering, op, pass, images, find, own);
+  lowering.append(op, way, pass.arguments, for_rows(way, pass.shape, find));
+}
+
+/// Whether a kernel can add to what lies in a slot as well: by Winograd's algorithm, which is worth
+/// more than a sum, if that is our own; else only where it makes that slot's layout anyway.
 bool can_add_into(const Lowering& lowering, Convolution shape, const onednn::After& after,
                   SlotId slot) {
-  if (may_be_winograd(lowering, shape)) return false;
+  if (may_be_winograd(lowering, shape)) {
+    return own_winograd(lowering, shape, false) &&
+           lowering.layout(slot) == image(shape.destination, Tag::nChw16c);
+  }
   const auto find = [&](const onednn::After& behind) {
     return onednn::convolution_forward(lowering.engine(), shape, lowering.purpose(), behind);
   };
@@ -179,26 +190,31 @@ bool can_add_into(const Lowering& lowering, Convolution shape, const onednn::Aft
   return adding && !adding->is_reference();
 }
 
-Lowering::Made fuse(Lowering& lowering, const nn::Op& op, const Convolution& shape) {
+/// What the kernel makes that makes the value `y`, of the convolution or of a norm that it does.
+Lowering::Made fuse(Lowering& lowering, nn::ValueId y, const Convolution& shape) {
   const nn::ValueUses& uses = lowering.uses();
-  const Lowering::Sum sum = lowering.sum_behind(op.y());
+  const Lowering::Sum sum = lowering.sum_behind(y);
   if (sum.op != nullptr && lowering.may_add_into(sum) &&
       can_add_into(lowering, shape, {true, uses.rectifier_of(sum.op->y()).ceiling},
                    lowering.slot_of(sum.other))) {
-    return lowering.fuse(op.y(), sum);
+    return lowering.fuse(y, sum);
   }
   // oneDNN's kernels for Winograd's algorithm do a ReLU alone.
-  const bool loses_winograd = uses.relu_of(op.y()) == nullptr && may_be_winograd(lowering, shape) &&
+  const bool loses_winograd = uses.relu_of(y) == nullptr && may_be_winograd(lowering, shape) &&
                               !own_winograd(lowering, shape, false);
-  return loses_winograd ? Lowering::Made{.value = op.y()} : lowering.fuse(op.y());
+  return loses_winograd ? Lowering::Made{.value = y} : lowering.fuse(y);
 }
 
 void forward(Lowering& lowering, const nn::Op& op) {
   const nn::ValueId x = op.x(), weights = op.parameter(nn::Role::kernel);
   const Layout arena = lowering.parameter_layout(weights);
-  const Convolution shape =
-      shape_of(lowering, op, lowering.shape(x), lowering.shape(op.y()), arena);
-  const Lowering::Made made = fuse(lowering, op, shape);
+  Convolution shape = shape_of(lowering, op, lowering.shape(x), lowering.shape(op.y()), arena);
+  const nn::Op* const norm = foldable_norm(lowering, op);
+  if (norm != nullptr) {
+    shape.bias = true;
+    lowering.leave_out(*norm);
+  }
+  const Lowering::Made made = fuse(lowering, norm != nullptr ? norm->y() : op.y(), shape);
   Layout expected;  // by the neighbours: what the first way makes
   const Pass pass{.name = "forward",
                   .arguments = {{DNNL_ARG_SRC, x},
@@ -208,6 +224,7 @@ void forward(Lowering& lowering, const nn::Op& op) {
                   .shape = shape,
                   .weights = arena,
                   .after = made.after(),
+                  .has_norm = norm != nullptr,
                   .conversions = [&](const Way& way) {
                     const Layout result = way.at(DNNL_ARG_DST);
                     if (expected.get_size() == 0) expected = result;
@@ -222,12 +239,19 @@ void forward(Lowering& lowering, const nn::Op& op) {
     const SlotId sum = lowering.make_in_place(made.value, lowering.slot_of(made.added));
     images = {{shape.source, lowering.layout(sum)}};
   }
-  const Way way = append(
-      lowering, op, pass, images,
-      [&lowering, after = made.after()](const Convolution& c) {
-        return onednn::convolution_forward(lowering.engine(), c, lowering.purpose(), after);
-      },
-      own_kernel(lowering, pass, false), made.detail());
+  const auto find = [&lowering, after = made.after()](const Convolution& c) {
+    return onednn::convolution_forward(lowering.engine(), c, lowering.purpose(), after);
+  };
+  const Way way = choose(lowering, op, pass, images, find, own_kernel(lowering, pass, false));
+  auto arguments = pass.arguments;
+  std::string detail = made.detail();
+  if (norm != nullptr) {
+    const FoldedNorm folded = fold(lowering, op, *norm, way.at(DNNL_ARG_WEIGHTS));
+    arguments[2].slot = folded.kernel;
+    arguments[3].slot = folded.bias;
+    detail = concat("+ norm", detail.empty() ? "" : " ", detail);
+  }
+  lowering.append(op, way, arguments, for_rows(way, pass.shape, find), detail);
   lowering.forward(op) = {way.at(DNNL_ARG_SRC), way.at(DNNL_ARG_DST)};
 }
 

@@ -32,6 +32,7 @@ Lowering::Lowering(const nn::Graph& graph, const Options& options, ParameterLayo
       last = std::max(last, is_put_off(graph.ops[i]) ? graph.ops.size() : i);
     }
   }
+  lowered_.trains = graph.trains();
   lowered_.batch = graph.batch;
   lowered_.slice = options_.slice;
   lowered_.slices = options_.division.slices;
@@ -198,6 +199,10 @@ void Lowering::begin_section() {
 }
 
 void Lowering::append(Step step) {
+  if (is_preparing_) {
+    if (options_.slice == 0) lowered_.preparation.push_back(std::move(step));
+    return;
+  }
   step.wanted = wanted_;
   step.begins_section = std::exchange(begins_section_, false);
   if (op_ >= graph_.ops.size() || !is_put_off(graph_.ops[op_])) section_has_others_ = true;
@@ -219,8 +224,9 @@ void Lowering::append(const nn::Op& op, const Way& way, const std::vector<Argume
                       const KernelForRows& for_rows, std::string_view detail) {
   std::vector<Use> uses;
   std::vector<std::pair<nn::ValueId, SlotId>> gradients;
-  for (const auto& [argument, id] : arguments) {
-    if (id < 0) continue;
+  for (const auto& [argument, id, given] : arguments) {
+    if (given != kNoSlot) uses.push_back({argument, given});
+    if (id < 0 || given != kNoSlot) continue;
     const Layout wanted = way.at(argument);
     SlotId slot = kNoSlot;
     switch (graph_.value(id).role) {

@@ -82,8 +82,6 @@ class Lowering {
   SlotId temporary(const Layout& layout);
   /// What lies in a slot, in a layout; appends a reorder unless it has been made already.
   SlotId convert(SlotId slot, const Layout& wanted);
-  /// Appends a reorder from `written` to `to`, unless they are the same.
-  void store(SlotId written, SlotId to);
   /// All slices' rows of what lies row by row in `slot`. An operation that reads rows that others
   /// have written begins a section before.
   SlotId whole(SlotId slot);
@@ -138,6 +136,8 @@ class Lowering {
   /// The layout that the parameter has; Tag::any before the first kernel has asked for it.
   [[nodiscard]] Layout parameter_layout(nn::ValueId id) const;
   SlotId parameter(nn::ValueId id, const Layout& wanted);
+  /// The same without a conversion: `wanted` counts if no kernel has asked for it before.
+  SlotId parameter_as_it_lies(nn::ValueId id, const Layout& wanted);
   /// Where a kernel writes a parameter's gradient: its place in the arena, if `written` is the
   /// layout there, else memory that store() converts from.
   SlotId gradient(nn::ValueId id, const Layout& written);
@@ -146,6 +146,19 @@ class Lowering {
   SlotId piece(nn::ValueId id, const Layout& all, const Layout& piece, std::size_t within);
 
   // Steps.
+  /// Appends the steps of `body`, which read parameters alone, to the preparation. What they leave
+  /// to other steps lies in prepared(); nothing that they convert serves others.
+  template <class Body>
+  void prepare(Body&& body) {
+    is_preparing_ = true;
+    body();
+    is_preparing_ = false;
+  }
+  SlotId prepared(const Layout& layout) {
+    return add({.layout = layout, .place = Place::prepared});
+  }
+  /// Brings what lies in a slot into another one, by a step unless they are the same.
+  void store(SlotId written, SlotId to);
   /// The next step waits until all slices have done those before it.
   void begin_section();
   /// Whether this section has other steps than those of weight gradients by outputs, of which none
@@ -167,7 +180,8 @@ class Lowering {
   /// An argument of a kernel and the value that it is; left out where there is none (-1).
   struct Argument {
     int argument;
-    nn::ValueId value;
+    nn::ValueId value = -1;
+    SlotId slot = kNoSlot;  ///< where it lies already, in the way's layout, whatever the value is
   };
   /// The same from values, in the layouts that the way works in: a value that was made before is
   /// read, a parameter too; another is made, a parameter's gradient in its place. `for_rows` as
@@ -208,7 +222,7 @@ class Lowering {
   const dnnl::engine& engine_;
   Lowered lowered_;
   Wanted wanted_ = Wanted::both;
-  bool begins_section_ = false, section_has_others_ = false;
+  bool begins_section_ = false, section_has_others_ = false, is_preparing_ = false;
   std::size_t op_ = 0;         // the current operation
   std::size_t choices_ = 0;    // among ways, so far
   std::vector<SlotId> slots_;  // by value

@@ -73,21 +73,25 @@ void Lowering::append_reorder(SlotId from, SlotId to) {
   const auto kernel = onednn::reorder(engine_, layout(from), layout(to));
   if (!kernel) throw Error(concat("cpu: ", step_name(op), ": oneDNN cannot convert a layout"));
   append(step_name(op, "reorder"), *kernel, {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
-  section_has_others_ = true;
+  if (!is_preparing_) section_has_others_ = true;
 }
 
 Layout Lowering::parameter_layout(nn::ValueId id) const {
   return parameters_.layout(graph_.value(id).parameter);
 }
 
-SlotId Lowering::parameter(nn::ValueId id, const Layout& wanted) {
+SlotId Lowering::parameter_as_it_lies(nn::ValueId id, const Layout& wanted) {
   const int parameter = graph_.value(id).parameter;
   SlotId& slot = slots_[static_cast<std::size_t>(id)];
   if (slot == kNoSlot) {
     const Layout& own = parameters_.choose(parameter, wanted);
     slot = add({.layout = own, .place = Place::parameters, .parameter = parameter});
   }
-  return convert(slot, wanted);
+  return slot;
+}
+
+SlotId Lowering::parameter(nn::ValueId id, const Layout& wanted) {
+  return convert(parameter_as_it_lies(id, wanted), wanted);
 }
 
 SlotId Lowering::gradient(nn::ValueId id, const Layout& written) {
