@@ -58,8 +58,8 @@ FoldedNorm fold(Lowering& lowering, const nn::Op& convolution, const nn::Op& nor
                     [options, count, row](Memory memory, Run&) {
                       const auto at = [&](std::size_t i) { return floats(memory, i); };
                       const NormParameters given{at(1), at(2), at(3), at(4)};
-                      fold(options, count, given, row, at(0),
-                           memory.size() > 7 ? at(7) : nullptr, at(5), at(6));
+                      fold(options, count, given, row, at(0), memory.size() > 7 ? at(7) : nullptr,
+                           at(5), at(6));
                     });
     lowering.store(uses[5], folded.kernel);
   });

@@ -5,33 +5,20 @@
 
 #include <algorithm>
 #include <functional>
-#include <set>
 #include <string>
 
 #include "catch.h"
 #include "cpu/compare.h"
+#include "cpu/step_names.h"
 #include "engines/layer_cases.h"
 
 using namespace millrace;
 using nn::ModelBuilder;
 using nn::Padding;
-using Names = std::set<std::string>;
+using test::has;
+using test::Names;
 
 namespace {
-
-const cpu::EngineOptions kOne{.threads = 1};
-
-Names steps(const nn::Model& model, bool training, const cpu::EngineOptions& engine = kOne) {
-  Names names;
-  const auto executor = cpu::make_engine(engine)->compile(
-      model, {.batch = 7, .other_batches = {3}, .training = training});
-  for (const nn::OpTiming& step : executor->timings()) names.insert(step.name);
-  return names;
-}
-
-bool has(const Names& names, const std::string& part) {
-  return std::ranges::any_of(names, [&](const std::string& name) { return name.find(part) == 0; });
-}
 
 /// Full and short batches, in one thread, in two, and in slices, with the weights of `model`.
 void check(const nn::Model& model) {
@@ -39,7 +26,7 @@ void check(const nn::Model& model) {
   const nn::CompileOptions options{
       .batch = 7, .other_batches = {3}, .optimizer = {.learning_rate = 0.01}};
   for (const cpu::EngineOptions& engine :
-       {kOne, cpu::EngineOptions{.threads = 2, .sharing = cpu::Sharing::together},
+       {test::kOneThread, cpu::EngineOptions{.threads = 2, .sharing = cpu::Sharing::together},
         cpu::EngineOptions{.threads = 2, .sharing = cpu::Sharing::slices}}) {
     test::check_model(model, options, {7, 5, 3, 1}, engine);
   }
@@ -73,7 +60,7 @@ TEST_CASE("Convolutions of any groups and dense layers do the work of the ReLU6 
     builder.conv(channels, 1).relu6().add(depthwise(channels)).relu6();
     builder.add(nn::Conv2D{.filters = channels, .groups = 2}).relu6().flatten();
     const nn::Model model = builder.dense(30).relu6().dense(4).softmax().build();
-    const Names names = steps(model, true);
+    const Names names = test::step_names(model, true);
     for (const char* step : {"conv2", "conv3", "conv4", "dense1"}) {
       CHECK(names.contains(concat(step, " forward + relu")));
     }
@@ -88,7 +75,7 @@ TEST_CASE("Winograd's algorithm does the work of the ReLU6 behind it, or that is
     const nn::Model model =
         test::classified(builder.conv(channels, 3, Padding::same).relu6().conv(8, 2));
     const cpu::EngineOptions engine{.threads = 1, .algorithms = cpu::Algorithms::winograd};
-    const Names names = steps(model, true, engine);
+    const Names names = test::step_names(model, true, engine);
     CHECK(names.contains("conv2 forward + relu") == (channels == 32));
     CHECK(has(names, "relu6_1 forward") == (channels == 40));
     test::check_model(model, {.batch = 7, .optimizer = {.learning_rate = 0.1}}, {7, 3}, engine);
@@ -100,7 +87,7 @@ TEST_CASE("A sum does the work of the ReLU6 behind it") {
     ModelBuilder builder = loud("sum", channels);
     builder.residual([](ModelBuilder& b) { b.sigmoid(); }).relu6();
     const nn::Model model = test::classified(builder);
-    CHECK(steps(model, true).contains("add1 forward + relu"));
+    CHECK(test::step_names(model, true).contains("add1 forward + relu"));
     check(model);
   }
 }
@@ -113,7 +100,7 @@ TEST_CASE("A convolution adds what it makes to a shortcut that nobody reads late
     const nn::Model residual = with("residual", channels, [&](ModelBuilder& b) {
       b.residual(inner).relu().residual(inner).relu6().residual(inner);
     });
-    const Names names = steps(residual, false);
+    const Names names = test::step_names(residual, false);
     CHECK(names.contains("conv4 forward + add + relu"));
     CHECK(names.contains("conv7 forward + add + relu"));
     CHECK(names.contains("conv10 forward + add"));
@@ -129,10 +116,10 @@ TEST_CASE("In training a convolution adds to a projection, but not to what gradi
     b.residual(inner, projection).relu();
     b.residual([](ModelBuilder& c) { c.conv(16, 1).relu().conv(16, 1); }).relu();
   });
-  const Names names = steps(model, true);
+  const Names names = test::step_names(model, true);
   CHECK(names.contains("conv4 forward + add + relu"));
   CHECK(names.contains("add2 forward + relu"));  // the gradient of the weights before reads it
-  CHECK(steps(model, false).contains("conv6 forward + add + relu"));
+  CHECK(test::step_names(model, false).contains("conv6 forward + add + relu"));
   check(model);
 }
 
@@ -140,7 +127,7 @@ TEST_CASE("A convolution does not add to what it reads itself, or what is read a
   const auto conv = [](ModelBuilder& b) { b.conv(16, 1); };
   const auto nothing = [](ModelBuilder&) {};
   const nn::Model itself = with("itself", 16, [&](ModelBuilder& b) { b.residual(conv).relu(); });
-  CHECK(steps(itself, false).contains("add1 forward + relu"));
+  CHECK(test::step_names(itself, false).contains("add1 forward + relu"));
   check(itself);
   const nn::Model again = with("again", 16, [&](ModelBuilder& b) {
     b.branches(
@@ -148,22 +135,31 @@ TEST_CASE("A convolution does not add to what it reads itself, or what is read a
          nothing});
     b.concat();
   });
-  CHECK(has(steps(again, false), "add1 forward"));
+  CHECK(has(test::step_names(again, false), "add1 forward"));
   check(again);
   const nn::Model three = with("three", 16, [&](ModelBuilder& b) {
     b.branches({conv, nothing, conv}).add().relu();
   });
-  CHECK(steps(three, false).contains("add1 forward + relu"));
+  CHECK(test::step_names(three, false).contains("add1 forward + relu"));
   check(three);
 }
 
-TEST_CASE("A convolution that may be Winograd's leaves the sum to a step of its own") {
+TEST_CASE("A convolution that may be Winograd's adds if our kernel can, else a step does") {
   const auto inner = [](ModelBuilder& b) { b.conv(32, 1).relu().conv(32, 3, Padding::same); };
-  const nn::Model model = with("winograd", 32, [&](ModelBuilder& b) { b.residual(inner).relu(); });
-  CHECK(steps(model, false).contains("conv3 forward + add + relu"));
-  const cpu::EngineOptions fastest{.threads = 1, .algorithms = cpu::Algorithms::fastest};
-  CHECK(steps(model, false, fastest).contains("add1 forward + relu"));
+  const nn::Model model = with("winograd", 32, [&](ModelBuilder& b) {
+    b.conv(32, 3, Padding::same).relu().residual(inner).relu();
+  });
+  CHECK(test::step_names(model, false).contains("conv4 forward + add + relu"));
+  const cpu::EngineOptions ours{.threads = 1, .algorithms = cpu::Algorithms::winograd};
+  CHECK(test::step_names(model, false, ours).contains("conv4 forward + add + relu"));
+  CHECK(test::step_names(model, true, ours).contains("add1 forward + relu"));
+  const cpu::EngineOptions onednn{
+      .threads = 2, .sharing = cpu::Sharing::together, .algorithms = cpu::Algorithms::winograd};
+  CHECK(test::step_names(model, false, onednn).contains("add1 forward + relu"));
   check(model);
+  for (const cpu::EngineOptions& engine : {ours, onednn}) {
+    test::check_model(model, {.batch = 7, .optimizer = {.learning_rate = 0.01}}, {7, 3}, engine);
+  }
 }
 
 TEST_CASE("Sums with images in another order, or of few pixels, agree with float64") {

@@ -52,6 +52,11 @@ struct Data {
   std::vector<float> from, weights, bias;
 };
 
+/// What lies where a result is added.
+double before(std::int64_t image, std::int64_t channel, std::int64_t row, std::int64_t column) {
+  return static_cast<double>(image - channel % 5 + row % 3 - column);
+}
+
 double by_definition(const Winograd& w, const Data& data, bool has_bias, std::int64_t image,
                      std::int64_t to, std::int64_t row, std::int64_t column) {
   double sum = has_bias ? static_cast<double>(data.bias[static_cast<std::size_t>(to)]) : 0.0;
@@ -66,6 +71,7 @@ double by_definition(const Winograd& w, const Data& data, bool has_bias, std::in
                  data.from[place(image, from, w.from_channels, y, w.from_rows, x, w.from_columns)]);
     }
   }
+  if (w.adds) sum += before(image, to, row, column);
   const auto ceiling = static_cast<double>(w.ceiling);
   return w.ceiling == cpu::kNoRectifier ? sum : std::clamp(sum, 0.0, ceiling);
 }
@@ -80,6 +86,16 @@ void check(const Winograd& w, bool has_bias) {
   std::memset(scratch.data(), 0xff, scratch.size());  // NaN
   std::vector<float> to(
       static_cast<std::size_t>(w.images * w.to_channels * w.to_rows * w.to_columns), NAN);
+  for (std::int64_t image = 0; w.adds && image < w.images; ++image) {
+    for (std::int64_t channel = 0; channel < w.to_channels; ++channel) {
+      for (std::int64_t y = 0; y < w.to_rows; ++y) {
+        for (std::int64_t x = 0; x < w.to_columns; ++x) {
+          to[place(image, channel, w.to_channels, y, w.to_rows, x, w.to_columns)] =
+              static_cast<float>(before(image, channel, y, x));
+        }
+      }
+    }
+  }
   cpu::convolve(w, data.from.data(), data.weights.data(), has_bias ? data.bias.data() : nullptr,
                 to.data(), scratch.data());
   CHECK(std::ranges::none_of(to, [](float x) { return std::isnan(x); }));
@@ -143,6 +159,15 @@ TEST_CASE("A bias is added before the ReLU, or one with a ceiling") {
     w.ceiling = ceiling;
     check(w, true);
     check(w, false);
+  }
+}
+
+TEST_CASE("What is there already is added before the ReLU") {
+  Winograd w = shape(2, 32, 64, 9, 7, 1);
+  w.adds = true;
+  for (const float ceiling : {cpu::kNoRectifier, std::numeric_limits<float>::infinity(), 0.7F}) {
+    w.ceiling = ceiling;
+    check(w, true);
   }
 }
 
