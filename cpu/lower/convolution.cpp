@@ -101,6 +101,12 @@ void forward(Lowering& lowering, const nn::Op& op) {
   // NHWC on both sides is what first layers with odd numbers of channels fall back to.
   Images images{{shape.source, shape.destination},
                 {with_tag(shape.source, Tag::nhwc), with_tag(shape.destination, Tag::nhwc)}};
+  // oneDNN's kernels for inference prefer NHWC, but those that do the layers between them, and
+  // those that are faster, do not. So what training would do comes first.
+  const Found trained = onednn::convolution_forward(lowering.engine(), shape,
+                                                    onednn::Purpose::training, made.after());
+  if (trained)
+    images.insert(images.begin(), {trained->at(DNNL_ARG_SRC), trained->at(DNNL_ARG_DST)});
   if (made.added >= 0) {
     const SlotId sum = lowering.make_in_place(made.value, lowering.slot_of(made.added));
     images = {{shape.source, lowering.layout(sum)}};
