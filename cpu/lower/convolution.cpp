@@ -38,6 +38,12 @@ void append(Lowering& lowering, const nn::Op& op, const Pass& pass, const Images
   lowering.append(op, way, pass.arguments, for_rows(way, pass.shape, find));
 }
 
+/// What training would do, in evaluation too: oneDNN's kernels for inference prefer NHWC, but those
+/// that do the layers between them, and those that are faster, do not.
+Found preferred(const Lowering& lowering, const Convolution& shape, const onednn::After& after) {
+  return onednn::convolution_forward(lowering.engine(), shape, onednn::Purpose::training, after);
+}
+
 /// Whether a kernel can add to what lies in a slot as well: by Winograd's algorithm, which is worth
 /// more than a sum, if that is our own; else only where it makes that slot's layout anyway.
 bool can_add_into(const Lowering& lowering, Convolution shape, const onednn::After& after,
@@ -46,13 +52,10 @@ bool can_add_into(const Lowering& lowering, Convolution shape, const onednn::Aft
     return own_winograd(lowering, shape, false) &&
            lowering.layout(slot) == with_tag(shape.destination, Tag::nChw16c);
   }
-  const auto find = [&](const onednn::After& behind) {
-    return onednn::convolution_forward(lowering.engine(), shape, lowering.purpose(), behind);
-  };
-  const Found alone = find({});
+  const Found alone = preferred(lowering, shape, {});
   if (!alone || alone->at(DNNL_ARG_DST) != lowering.layout(slot)) return false;
   shape.destination = lowering.layout(slot);
-  const Found adding = find(after);
+  const Found adding = preferred(lowering, shape, after);
   return adding && !adding->is_reference();
 }
 
@@ -98,18 +101,17 @@ void forward(Lowering& lowering, const nn::Op& op) {
                                   {pass.weights, way.at(DNNL_ARG_WEIGHTS)},
                                   {result, expected}};
                   }};
-  // NHWC on both sides is what first layers with odd numbers of channels fall back to.
-  Images images{{shape.source, shape.destination},
-                {with_tag(shape.source, Tag::nhwc), with_tag(shape.destination, Tag::nhwc)}};
-  // oneDNN's kernels for inference prefer NHWC, but those that do the layers between them, and
-  // those that are faster, do not. So what training would do comes first.
-  const Found trained = onednn::convolution_forward(lowering.engine(), shape,
-                                                    onednn::Purpose::training, made.after());
-  if (trained)
-    images.insert(images.begin(), {trained->at(DNNL_ARG_SRC), trained->at(DNNL_ARG_DST)});
   if (made.added >= 0) {
-    const SlotId sum = lowering.make_in_place(made.value, lowering.slot_of(made.added));
-    images = {{shape.source, lowering.layout(sum)}};
+    shape.destination =
+        lowering.layout(lowering.make_in_place(made.value, lowering.slot_of(made.added)));
+  }
+  Images images;
+  if (const Found first = preferred(lowering, shape, made.after())) {
+    images = {{first->at(DNNL_ARG_SRC), first->at(DNNL_ARG_DST)}};
+  }
+  images.emplace_back(shape.source, shape.destination);
+  if (made.added < 0) {  // what first layers with odd numbers of channels fall back to
+    images.emplace_back(with_tag(shape.source, Tag::nhwc), with_tag(shape.destination, Tag::nhwc));
   }
   const auto find = [&lowering, after = made.after()](const Convolution& c) {
     return onednn::convolution_forward(lowering.engine(), c, lowering.purpose(), after);

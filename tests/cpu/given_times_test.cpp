@@ -62,7 +62,11 @@ TEST_CASE("Times of a run decide alone: what it did not time is done the first w
     return;
   }
   json content = with_fast_winograd(kept, options);
-  for (json& operations : content["timings"]) operations.erase(operations.begin());
+  for (json& operations : content["timings"]) {
+    operations.erase(std::ranges::find_if(operations.items(), [](const auto& operation) {
+                       return operation.value().dump().find("wino") != std::string::npos;
+                     }).key());
+  }
   std::ofstream(given) << content.dump();
   int timed = 0;
   options.on_timing = [&timed](std::uint64_t) { ++timed; };
