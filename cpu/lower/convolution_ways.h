@@ -37,7 +37,7 @@ using FindConvolution = std::function<onednn::Found(const onednn::Convolution&)>
                                                   const ConvolutionPass& pass, bool is_backward);
 
 /// The best of the pass's ways: each algorithm with each pair of image layouts, with the weights as
-/// they lie in the arena, then with weights as the kernel wants them.
+/// they lie in the arena, then with weights as the kernel takes them.
 [[nodiscard]] Way choose(Lowering& lowering, const nn::Op& op, const ConvolutionPass& pass,
                          const Images& images, const FindConvolution& find,
                          const std::optional<OwnKernel>& own = {});
