@@ -3,6 +3,7 @@
 #include <millrace/core/error.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <optional>
 #include <string_view>
@@ -98,6 +99,15 @@ std::vector<KerasLayer> keras2_layers(const Hdf5File& file, const std::string& r
   return layers;
 }
 
+/// Of the group of all layers: Keras 3's, and that of TensorFlow 2.12.
+constexpr std::array<std::string_view, 2> kGroups{"layers", "_layer_checkpoint_dependencies"};
+
+bool is_of_layers(std::string_view path) {
+  return std::ranges::any_of(kGroups, [path](std::string_view group) {
+    return path.starts_with(group) && path.substr(group.size()).starts_with('/');
+  });
+}
+
 /// "layers/conv2d_10/vars" by text and number, so that conv2d_2 comes before conv2d_10.
 using SortKey = std::vector<std::pair<std::string, std::uint64_t>>;
 
@@ -115,7 +125,7 @@ std::vector<KerasLayer> keras3_layers(const Hdf5File& file) {
   std::vector<std::pair<SortKey, const Hdf5File::Group*>> groups;
   for (const Hdf5File::Group& group : file.groups()) {
     // Random layers keep the state of their generator beside them, which is no layer.
-    const bool is_layer = group.path.starts_with("layers/") && group.path.ends_with("/vars") &&
+    const bool is_layer = is_of_layers(group.path) && group.path.ends_with("/vars") &&
                           !group.path.ends_with("/seed_generator/vars");
     if (is_layer) groups.emplace_back(sort_key(group.path), &group);
   }
@@ -149,7 +159,9 @@ KerasLayers keras_layers(const Hdf5File& file) {
   if (names) {
     result.layers = keras2_layers(file, root->path, *names);
     result.is_in_order = true;
-  } else if (file.find_group("layers") != nullptr) {
+  } else if (std::ranges::any_of(kGroups, [&file](std::string_view group) {
+               return file.find_group(std::string(group)) != nullptr;
+             })) {
     result.layers = keras3_layers(file);
   } else {
     fail(file, "no weights of Keras: neither the attribute layer_names nor a group 'layers'");

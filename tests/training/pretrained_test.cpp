@@ -64,10 +64,10 @@ nn::Model narrow_network() {
 
 }  // namespace
 
-TEST_CASE("weights that Keras wrote, in three layouts, give Keras's outputs") {
+TEST_CASE("weights that Keras wrote, in four layouts, give Keras's outputs") {
   const auto recorded = read_json(kFolder + "weights.json");
   const nn::Model model = small_network();
-  for (const char* name : {"keras2.h5", "saved.h5", "keras3.weights.h5"}) {
+  for (const char* name : {"keras2.h5", "saved.h5", "keras3.weights.h5", "tf_2_12.keras"}) {
     INFO(name);
     const Pretrained weights(kFolder + name, model);
     CHECK(weights.matched().size() == 12);
