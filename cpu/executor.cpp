@@ -51,7 +51,9 @@ nn::StepResult CpuExecutor::run(const Programs::Slices& slices, Wanted wanted,
   MILLRACE_CHECK(outputs.size() >= needed, "outputs of ", batch.samples, " samples are ", needed,
                  " values, not ", outputs.size());
   const std::int64_t count = begin(slices, batch);
-  if (prepared_ != slices.front().get()) slices.front()->prepare(is_timed_);
+  if (prepared_ != slices.front().get()) {
+    for_each_slice(1, [&](std::int64_t) { slices.front()->prepare(is_timed_); });
+  }
   prepared_ = slices.front().get();
   std::ranges::fill(results_, nn::StepResult());
   for (std::size_t section = 0; section < slices.front()->sections(); ++section) {
