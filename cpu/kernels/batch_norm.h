@@ -50,7 +50,8 @@ struct NormParameters {
 void set_constants(const nn::BatchNorm& options, std::int64_t channels, std::int64_t padded,
                    const NormParameters& norm, float* constants);
 /// A convolution's kernel, [channels] rows of `row` values, and its bias (null: none), so that it
-/// does the normalisation too: kernel gamma / deviation, and beta + (bias - mean) gamma / deviation.
+/// does the normalisation too: kernel gamma / deviation, and beta + (bias - mean) gamma /
+/// deviation.
 void fold(const nn::BatchNorm& options, std::int64_t channels, const NormParameters& norm,
           std::int64_t row, const float* kernel, const float* bias, float* folded_kernel,
           float* folded_bias);

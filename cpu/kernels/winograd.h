@@ -33,8 +33,8 @@ struct Winograd {
   [[nodiscard]] std::size_t scratch_bytes() const;
 };
 
-/// to = convolution of `from`, plus `bias` of each channel unless it is null, plus what `to` holds if
-/// it adds, then the rectifier if there is one. `weights`: [to / 16][from / 16][3][3][16 from]
+/// to = convolution of `from`, plus `bias` of each channel unless it is null, plus what `to` holds
+/// if it adds, then the rectifier if there is one. `weights`: [to / 16][from / 16][3][3][16 from]
 /// [16 to]; backward, of the convolution's own channels in and out,
 /// [out / 16][in / 16][3][3][16 out][16 in].
 void convolve(const Winograd& shape, const float* from, const float* weights, const float* bias,

@@ -1,8 +1,8 @@
 // Runs that an older program left on disk (older_runs.h) are gone on with, and come to what they
 // came to then.
 
-#include "apps/known_model.h"
 #include "apps/older_runs.h"
+#include "apps/known_model.h"
 
 #include <array>
 #include <cmath>
