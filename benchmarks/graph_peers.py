@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Training steps and evaluation of networks with branches beside PyTorch's on a CPU.
+"""Training steps and evaluation of networks with branches beside PyTorch's or Keras's on a CPU.
 
     benchmarks/setup-cpu-peers FOLDER
     FOLDER/torch/bin/python benchmarks/graph_peers.py [--threads 2] [--rounds 3]
-        [--millrace build/release/apps/millrace] [--compile] [NETWORK...]
+        [--millrace build/release/apps/millrace] [--compile | --keras FOLDER/tensorflow/bin/python]
+        [NETWORK...]
 
 resnet18, resnet50, mobilenet_v2 and squeezenet1_1 as torchvision builds them, or others of Millrace's zoo
 by name; 1000 outputs, float32, 150x150, batch 32, cross-entropy, Adam. PyTorch: channels_last, with
---compile by torch.compile, which takes minutes.
+--compile by torch.compile, which takes minutes. With --keras those of keras.applications (resnet50,
+mobilenet_v2, efficientnet_b0) in Keras instead, on TensorFlow, by that environment's python.
 Millrace: `bench compute` of the network of that name. The two in turns, a process each, so that whatever
 else the machine does meets both; told are medians over the rounds.
 """
@@ -21,6 +23,7 @@ import time
 
 BATCH, SIDE, OUTPUTS = 32, 150, 1000
 NETWORKS = ["resnet18", "resnet50", "mobilenet_v2", "squeezenet1_1"]
+KERAS = {"resnet50": "ResNet50", "mobilenet_v2": "MobileNetV2", "efficientnet_b0": "EfficientNetB0"}
 
 
 def median_ms(call, repeats):
@@ -59,6 +62,23 @@ def torch_ms(name, threads, compiles):
     return train, median_ms(evaluate, 5)
 
 
+def keras_ms(name, threads):
+    """The same."""
+    os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1")
+    import tensorflow
+    tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
+    tensorflow.config.threading.set_inter_op_parallelism_threads(1)
+    import keras
+    model = getattr(keras.applications, KERAS[name])(weights=None, classes=OUTPUTS,
+                                                     input_shape=(SIDE, SIDE, 3))
+    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
+    images = tensorflow.random.normal((BATCH, SIDE, SIDE, 3))
+    labels = tensorflow.random.uniform((BATCH,), maxval=OUTPUTS, dtype=tensorflow.int32)
+    evaluate = tensorflow.function(lambda some: model(some, training=False))
+    return (median_ms(lambda: model.train_on_batch(images, labels), 5),
+            median_ms(lambda: evaluate(images).numpy(), 5))
+
+
 def millrace_ms(program, name, threads):
     """The same."""
     command = [program, "bench", "compute", name, "--input", f"{SIDE}x{SIDE}x3", "--classes",
@@ -78,16 +98,21 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--millrace", default="build/release/apps/millrace")
     parser.add_argument("--compile", action="store_true", help="PyTorch by torch.compile")
-    parser.add_argument("--torch", help=argparse.SUPPRESS)
+    parser.add_argument("--keras", metavar="PYTHON", help="Keras in place of PyTorch, by this python")
+    parser.add_argument("--measure", choices=["torch", "keras"], help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.torch:
-        print(*torch_ms(arguments.torch, arguments.threads, arguments.compile))
+    if arguments.measure:
+        name = arguments.networks[0]
+        print(*(keras_ms(name, arguments.threads) if arguments.measure == "keras" else
+                torch_ms(name, arguments.threads, arguments.compile)))
         return
-    print(f"{'network':14} {'':9} {'PyTorch':>16} {'Millrace':>16}  times as fast")
-    for name in arguments.networks or NETWORKS:
+    peer = "Keras" if arguments.keras else "PyTorch"
+    print(f"{'network':15} {'':9} {peer:>16} {'Millrace':>16}  times as fast")
+    for name in arguments.networks or (KERAS if arguments.keras else NETWORKS):
         theirs, ours = [], []
         for _ in range(arguments.rounds):
-            command = [sys.executable, __file__, "--torch", name, "--threads", str(arguments.threads)]
+            command = [arguments.keras or sys.executable, __file__, name, "--measure",
+                       "keras" if arguments.keras else "torch", "--threads", str(arguments.threads)]
             command += ["--compile"] if arguments.compile else []
             told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
             theirs.append([float(word) for word in told.split()])
@@ -95,7 +120,7 @@ def main():
         for i, what in enumerate(("training", "evaluation")):
             rates = [1e3 * BATCH / statistics.median(times[i] for times in all_of)
                      for all_of in (theirs, ours)]
-            print(f"{name:14} {what:10} {rates[0]:7.1f} images/s {rates[1]:7.1f} images/s  "
+            print(f"{name:15} {what:10} {rates[0]:7.1f} images/s {rates[1]:7.1f} images/s  "
                   f"{rates[1] / rates[0]:.2f}", flush=True)
 
 

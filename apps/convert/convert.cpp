@@ -17,7 +17,9 @@
 #include <millrace/training/option_text.h>
 #include <millrace/training/options/options.h>
 
+#include <functional>
 #include <iostream>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -90,6 +92,18 @@ int convert_watched(const DataConversion& o, bool is_tar) {
   } catch (const Stopped&) {
     std::cerr << "millrace: stopped by a signal; run the same command again "
               << (is_tar ? "to start over\n" : "to continue\n");
+    return interrupt.exit_status();
+  }
+}
+
+int convert_stoppable(const std::string& to,
+                      const std::function<void(const std::stop_token&)>& convert) {
+  Interrupt interrupt;
+  try {
+    convert(interrupt.token());
+    return 0;
+  } catch (const Stopped&) {
+    std::cerr << "millrace: stopped by a signal before " << shown(to) << " was written\n";
     return interrupt.exit_status();
   }
 }
@@ -197,14 +211,7 @@ int convert(const Arguments& arguments) {
     onnx.to = o.to;
     onnx.overwrite = o.overwrite;
     onnx.quiet = o.quiet;
-    Interrupt interrupt;
-    try {
-      convert_onnx(onnx, interrupt.token());
-      return 0;
-    } catch (const Stopped&) {
-      std::cerr << "millrace: stopped by a signal before " << shown(onnx.to) << " was written\n";
-      return interrupt.exit_status();
-    }
+    return convert_stoppable(o.to, [&](const auto& stop) { convert_onnx(onnx, stop); });
   }
   if (form != "weights") return convert_watched(o, form == "tar");
   weights.from = o.from;
@@ -212,8 +219,7 @@ int convert(const Arguments& arguments) {
   weights.classes = o.class_names;
   weights.overwrite = o.overwrite;
   weights.quiet = o.quiet;
-  convert_weights(weights);
-  return 0;
+  return convert_stoppable(o.to, [&](const auto& stop) { convert_weights(weights, stop); });
 }
 
 }  // namespace millrace::apps

@@ -5,6 +5,7 @@
 #include <millrace/core/error.h>
 #include <millrace/core/plural.h>
 #include <millrace/core/shown_text.h>
+#include <millrace/io/watch.h>
 #include <millrace/nn/preprocessing.h>
 #include <millrace/training/find_model.h>
 #include <millrace/training/fit_model.h>
@@ -54,7 +55,8 @@ nn::Model model_of(const ConvertWeightsOptions& o, const WeightsOfModel& weights
 
 }  // namespace
 
-void convert_weights(const ConvertWeightsOptions& o) {
+void convert_weights(const ConvertWeightsOptions& o, const std::stop_token& stop) {
+  const Watch watch{{}, stop};
   const WeightsOfModel file(weights_file(o.from), o.pretrained);
   check_output_file("convert weights", file.path(), o.to, o.overwrite);
   nn::Model model = model_of(o, file);
@@ -64,6 +66,7 @@ void convert_weights(const ConvertWeightsOptions& o) {
                        "; the model '", model.name, "' needs all its weights"));
   }
   std::vector<float> arena(static_cast<std::size_t>(nn::arena_elements(nn::parameters(model))));
+  watch.at(0);
   weights.load(arena);
   const bool is_known = o.model.empty() && !file.model();  // so it is one of the zoo
   take_preprocessing(is_known ? model.name : o.model, &weights, model);
@@ -71,6 +74,7 @@ void convert_weights(const ConvertWeightsOptions& o) {
   if (!o.classes.empty()) model.classes.clear();
   name_classes("convert weights", o.classes, model);
   take_names(weights, file, model);
+  watch.at(0);
   save_model(o.to, model, arena, FlattenOrder::channels_first);
   if (o.quiet) return;
   std::cout << weights.report() << '\n'

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,8 @@ struct ConvertWeightsOptions {
 /// Writes the file, with the names of the model's layers, which for those of the zoo are
 /// torchvision's, and PyTorch's layouts; the model with its preprocessing is in the metadata.
 /// Throws Error: as Pretrained does, weights of the model are missing, or the file is there and is
-/// not to be replaced; UsageError: a model, or its input, has to be named.
-void convert_weights(const ConvertWeightsOptions& options);
+/// not to be replaced; UsageError: a model, or its input, has to be named; Stopped: a stop was
+/// requested before it wrote.
+void convert_weights(const ConvertWeightsOptions& options, const std::stop_token& stop);
 
 }  // namespace millrace::apps

@@ -54,8 +54,9 @@ TEST_CASE("a conversion that is stopped leaves no file, and one that is not leav
   const Scratch scratch;
   const std::string model = save_brightness_model(scratch / "model.safetensors").string();
   const std::string out = (scratch / "out").string();
-  for (const std::vector<std::string>& words : {std::vector<std::string>{"convert", "onnx", model},
-                                                std::vector<std::string>{"prune", model}}) {
+  using Words = std::vector<std::string>;
+  for (const Words& words : {Words{"convert", "onnx", model}, Words{"convert", "weights", model},
+                             Words{"prune", model}}) {
     std::vector<std::string> arguments = words;
     arguments.push_back(out);
     std::filesystem::remove(out);
@@ -70,6 +71,8 @@ TEST_CASE("a conversion that is stopped leaves no file, and one that is not leav
       CHECK((outcome.status == 0 || outcome.status == 128 + SIGINT));
       // Before the program watches for signals, and once it is done, one ends it without a word.
       const bool is_there = std::filesystem::exists(out);
+      const auto files = std::distance(std::filesystem::directory_iterator(scratch / "."), {});
+      CHECK(files == (is_there ? 2 : 1));
       if (outcome.status == 0) CHECK(is_there);
       if (is_there) CHECK(std::filesystem::file_size(out) == size);
       if (outcome.err.empty()) continue;
