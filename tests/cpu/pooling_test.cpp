@@ -94,21 +94,26 @@ TEST_CASE("Steps in rounds of a few samples give what whole batches give, in les
   const auto rounds = test::executor(*cpu::make_engine({.threads = 2}), model, options);
   const auto whole = test::executor(
       *cpu::make_engine({.threads = 2, .sharing = cpu::Sharing::together}), model, options);
-  const auto steps = rounds->timings();
-  CHECK(std::ranges::any_of(steps, [](const nn::OpTiming& step) {
-    return step.name == "conv1 forward + relu, max_pool1 forward";
-  }));
+  const auto has = [steps = rounds->timings()](const std::string& name) {
+    return std::ranges::any_of(steps, [&](const nn::OpTiming& step) { return step.name == name; });
+  };
+  CHECK(has("conv1 forward + relu, max_pool1 forward"));
+  // For AVX2 oneDNN has no such kernel for one channel and few samples.
+  const bool goes_back = has("max_pool1 backward data, conv1 backward parameters");
+  const std::string description = cpu::make_engine({.threads = 2})->description();
+  CHECK((goes_back || description.find("AVX-512") == std::string::npos));
   const auto activations = [](const nn::Executor& executor) {
     const auto lines = executor.memory();
     const auto line = std::ranges::find(lines, "activations", &nn::MemoryLine::name);
     return static_cast<double>(line->bytes.count);
   };
-  CHECK(activations(*rounds) < 0.67 * activations(*whole));
+  if (goes_back) CHECK(activations(*rounds) < 0.67 * activations(*whole));
   for (const std::int64_t samples : {16, 11}) {
     const OwnedBatch data(model, nn::Loss::softmax_cross_entropy, samples, 3);
     CHECK(rounds->gradients(data.batch()).loss_sum ==
           Approx(whole->gradients(data.batch()).loss_sum).epsilon(1e-5));
-    test::check_arena(*rounds, *whole, Arena::gradients);
+    // Each may be as far as that from the sum.
+    test::check_arena(*rounds, *whole, Arena::gradients, {.tolerance = 2 * test::kTolerance});
     test::check_close("prediction", test::predict(*rounds, data.batch()),
                       test::predict(*whole, data.batch()));
   }
