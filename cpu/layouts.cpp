@@ -3,6 +3,7 @@
 #include <millrace/core/error.h>
 
 #include <array>
+#include <span>
 #include <utility>
 
 namespace millrace::cpu {
@@ -64,6 +65,10 @@ std::vector<std::pair<Layout, Layout>> reorders(const Layout& from, const Layout
   return result;
 }
 
+Layout with_tag(const Layout& like, Tag tag) {
+  return onednn::layout(onednn::dims(like), tag);
+}
+
 std::optional<Layout> in_order_of(const Layout& image, const Dims& dims) {
   if (onednn::dims(image).size() != 4) return std::nullopt;
   // Images of one channel, or of one pixel, are NCHW as much as NHWC. What has several of both is
@@ -97,6 +102,30 @@ std::optional<ChannelBlocks> channel_blocks(const Layout& layout) {
     if (layout == onednn::layout(dims, tag)) {
       return ChannelBlocks{dims[0], dims[1], dims[2] * dims[3], block};
     }
+  }
+  return std::nullopt;
+}
+
+std::optional<OutputBlocks> output_blocks(const Layout& kernel) {
+  const Dims dims = onednn::dims(kernel);
+  // Logical order, with blocks of inputs, and without; the second line is of groups, of which
+  // depthwise convolutions alone have blocks of outputs that lie so.
+  static constexpr std::array<std::pair<Tag, std::int64_t>, 5> kKnown{{{Tag::abcd, 1},
+                                                                       {Tag::ABcd16b16a, 16},
+                                                                       {Tag::Acdb16a, 16},
+                                                                       {Tag::ABcd8b8a, 8},
+                                                                       {Tag::Acdb8a, 8}}};
+  static constexpr std::array<std::pair<Tag, std::int64_t>, 3> kGrouped{
+      {{Tag::abcde, 1}, {Tag::Abcde16a, 16}, {Tag::Abcde8a, 8}}};
+  const bool is_grouped = dims.size() == 5;
+  const std::int64_t outputs = is_grouped ? dims[0] * dims[1] : dims[0];
+  const std::span known =
+      is_grouped ? std::span<const std::pair<Tag, std::int64_t>>(kGrouped) : kKnown;
+  for (const auto& [tag, block] : known) {
+    if (block > 1 && is_grouped && dims[1] > 1) continue;
+    if (kernel != onednn::layout(dims, tag)) continue;
+    const auto all = static_cast<std::int64_t>(kernel.get_size() / sizeof(float));
+    return OutputBlocks{outputs, all / ((outputs + block - 1) / block * block), block};
   }
   return std::nullopt;
 }

@@ -26,6 +26,8 @@ using onednn::Layout;
 /// The same of images, where [N][F] is an image of one pixel with F channels.
 [[nodiscard]] onednn::Dims image_dims(const Shape& shape);
 
+/// The same dimensions in another order.
+[[nodiscard]] Layout with_tag(const Layout& like, onednn::Tag tag);
 /// Other images, of another number of channels or pixels too, in the order that `image` has; the
 /// logical one where it has several. Nothing for orders that are not known.
 [[nodiscard]] std::optional<Layout> in_order_of(const Layout& image, const onednn::Dims& dims);
@@ -50,6 +52,15 @@ struct ChannelBlocks {
   [[nodiscard]] std::int64_t sample_stride() const { return blocks() * pixels * block; }
   friend bool operator==(const ChannelBlocks&, const ChannelBlocks&) = default;
 };
+
+/// A convolution's kernel as [block of outputs][value of an output][output in block]; in the
+/// logical order a block is one output. The last block is padded with zeros.
+struct OutputBlocks {
+  std::int64_t outputs = 0, values = 0;  ///< values of one output, with those that pad its inputs
+  std::int64_t block = 0;                ///< outputs in a block
+};
+/// Nothing for layouts that cannot be described so.
+[[nodiscard]] std::optional<OutputBlocks> output_blocks(const Layout& kernel);
 
 /// "nhwc", "nchw", "16c", or "other".
 [[nodiscard]] std::string name_of(const Layout& image);

@@ -38,6 +38,7 @@ Programs::Programs(const nn::Model& model, const nn::CompileOptions& options,
     : model_(model), options_(options), how_(how), device_(device), layouts_(layouts) {
   how_.seed = options.seed;
   how_.timed_batch = rows(options.batch);
+  how_.folds_norms = pays_to_time(options);
   std::vector<std::int64_t> sizes{options.batch};
   sizes.insert(sizes.end(), options.other_batches.begin(), options.other_batches.end());
   for (const std::int64_t size : sizes) {

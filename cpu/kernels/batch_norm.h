@@ -49,12 +49,11 @@ struct NormParameters {
 /// From given statistics.
 void set_constants(const nn::BatchNorm& options, std::int64_t channels, std::int64_t padded,
                    const NormParameters& norm, float* constants);
-/// A convolution's kernel, [channels] rows of `row` values, and its bias (null: none), so that it
-/// does the normalisation too: kernel gamma / deviation, and beta + (bias - mean) gamma /
-/// deviation.
-void fold(const nn::BatchNorm& options, std::int64_t channels, const NormParameters& norm,
-          std::int64_t row, const float* kernel, const float* bias, float* folded_kernel,
-          float* folded_bias);
+/// A convolution's kernel, and its bias (null: none), so that it does the normalisation too: kernel
+/// gamma / deviation, and beta + (bias - mean) gamma / deviation. What pads `kernel` is zero, and
+/// what pads `folded_kernel` too.
+void fold(const nn::BatchNorm& options, const NormParameters& norm, const OutputBlocks& shape,
+          const float* kernel, const float* bias, float* folded_kernel, float* folded_bias);
 /// running = momentum * running + (1 - momentum) * batch.
 void move_running(const nn::BatchNorm& options, std::int64_t channels, std::int64_t padded,
                   std::span<const float> statistics, float* mean, float* variance);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <vector>
 
 namespace millrace::cpu {
 namespace {
@@ -32,9 +33,13 @@ Moments moments(std::span<const float> statistics, std::int64_t padded, std::int
   return all;
 }
 
+double inverse_deviation(const nn::BatchNorm& options, double variance) {
+  return 1 / std::sqrt(variance + double{options.epsilon});
+}
+
 void set(const nn::BatchNorm& options, std::int64_t padded, std::int64_t channel, double mean,
          double variance, const float* gamma, const float* beta, float* constants) {
-  const double inverse = 1 / std::sqrt(variance + double{options.epsilon});
+  const double inverse = inverse_deviation(options, variance);
   constants[channel] = static_cast<float>(mean);
   constants[padded + channel] = static_cast<float>(inverse);
   constants[2 * padded + channel] = static_cast<float>(double{gamma[channel]} * inverse);
@@ -66,17 +71,22 @@ void set_constants(const nn::BatchNorm& options, std::int64_t channels, std::int
   }
 }
 
-void fold(const nn::BatchNorm& options, std::int64_t channels, const NormParameters& norm,
-          std::int64_t row, const float* kernel, const float* bias, float* folded_kernel,
-          float* folded_bias) {
-  for (std::int64_t c = 0; c < channels; ++c) {
-    const double factor =
-        double{norm.gamma[c]} / std::sqrt(double{norm.variance[c]} + double{options.epsilon});
-    const double before = bias == nullptr ? 0.0 : double{bias[c]};
-    folded_bias[c] =
-        static_cast<float>(double{norm.beta[c]} + (before - double{norm.mean[c]}) * factor);
-    std::transform(kernel + c * row, kernel + (c + 1) * row, folded_kernel + c * row,
-                   [factor](float w) { return static_cast<float>(double{w} * factor); });
+void fold(const nn::BatchNorm& options, const NormParameters& norm, const OutputBlocks& shape,
+          const float* kernel, const float* bias, float* folded_kernel, float* folded_bias) {
+  std::vector<float> factors(static_cast<std::size_t>(shape.block));
+  for (std::int64_t first = 0; first < shape.outputs; first += shape.block) {
+    std::ranges::fill(factors, 0.0F);
+    const std::int64_t count = std::min(shape.block, shape.outputs - first);
+    for (std::int64_t i = 0, c = first; i < count; ++i, ++c) {
+      const double factor = double{norm.gamma[c]} * inverse_deviation(options, norm.variance[c]);
+      const double before = bias == nullptr ? 0.0 : double{bias[c]};
+      factors[static_cast<std::size_t>(i)] = static_cast<float>(factor);
+      folded_bias[c] =
+          static_cast<float>(double{norm.beta[c]} + (before - double{norm.mean[c]}) * factor);
+    }
+    for (std::int64_t value = 0; value < shape.values; ++value) {
+      for (const float factor : factors) *folded_kernel++ = *kernel++ * factor;
+    }
   }
 }
 

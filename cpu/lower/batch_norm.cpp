@@ -35,11 +35,6 @@ NormRows valid(NormRows rows, const Run& run) {
   return rows;
 }
 
-SlotId channel_parameter(Lowering& lowering, const nn::Op& op, nn::Role role) {
-  const nn::ValueId id = op.parameter(role);
-  return lowering.parameter(id, plain_layout(lowering.shape(id)));
-}
-
 /// All threads' rows of floats, of which `whole` has one for each.
 std::span<const float> all_of(Memory memory, std::size_t i, std::int64_t slices, std::int64_t row) {
   return {floats(memory, i), static_cast<std::size_t>(slices * row)};
@@ -80,10 +75,10 @@ void forward_of_batch(Lowering& lowering, const nn::Op& op, const nn::BatchNorm&
   const bool is_first = lowering.options().slice == 0;
   lowering.append(
       lowering.step_name(op, "constants"), "constants",
-      {lowering.whole(own), channel_parameter(lowering, op, nn::Role::gamma),
-       channel_parameter(lowering, op, nn::Role::beta), constants,
-       channel_parameter(lowering, op, nn::Role::running_mean),
-       channel_parameter(lowering, op, nn::Role::running_variance)},
+      {lowering.whole(own), lowering.plain_parameter(op, nn::Role::gamma),
+       lowering.plain_parameter(op, nn::Role::beta), constants,
+       lowering.plain_parameter(op, nn::Role::running_mean),
+       lowering.plain_parameter(op, nn::Role::running_variance)},
       [norm, padded, slices, is_first, channels = rows.image.channels](Memory memory, Run&) {
         const auto all = all_of(memory, 0, slices, statistics_size(padded));
         set_constants(norm, channels, padded, all, floats(memory, 1), floats(memory, 2),
@@ -99,10 +94,10 @@ SlotId append_running_constants(Lowering& lowering, const nn::Op& op, const nn::
   const SlotId constants = lowering.temporary(row_of(kNormConstants * rows.padded()));
   lowering.append(
       lowering.step_name(op, "constants"), "constants",
-      {channel_parameter(lowering, op, nn::Role::running_mean),
-       channel_parameter(lowering, op, nn::Role::running_variance),
-       channel_parameter(lowering, op, nn::Role::gamma),
-       channel_parameter(lowering, op, nn::Role::beta), constants},
+      {lowering.plain_parameter(op, nn::Role::running_mean),
+       lowering.plain_parameter(op, nn::Role::running_variance),
+       lowering.plain_parameter(op, nn::Role::gamma), lowering.plain_parameter(op, nn::Role::beta),
+       constants},
       [norm, padded = rows.padded(), channels = rows.image.channels](Memory memory, Run&) {
         const auto at = [&](std::size_t i) { return floats(memory, i); };
         set_constants(norm, channels, padded, {at(0), at(1), at(2), at(3)}, at(4));

@@ -65,10 +65,6 @@ void add(std::vector<Way>& ways, const Pass& pass, const AnyKernel& kernel) {
 
 }  // namespace
 
-Layout with_tag(const Layout& like, Tag tag) {
-  return onednn::layout(onednn::dims(like), tag);
-}
-
 std::optional<OwnKernel> own_kernel(const Lowering& lowering, const Pass& pass, bool is_backward) {
   const Convolution& shape = pass.shape;
   std::optional<Winograd> winograd = own_winograd(lowering, shape, is_backward);

@@ -29,9 +29,6 @@ struct ConvolutionPass {
 /// What oneDNN has for a pass; layouts may be left open.
 using FindConvolution = std::function<onednn::Found(const onednn::Convolution&)>;
 
-/// The layout of images like these with another order.
-[[nodiscard]] Layout with_tag(const Layout& like, onednn::Tag tag);
-
 /// The pass by this engine's own kernel, if it can do that.
 [[nodiscard]] std::optional<OwnKernel> own_kernel(const Lowering& lowering,
                                                   const ConvolutionPass& pass, bool is_backward);

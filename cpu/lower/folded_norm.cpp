@@ -3,6 +3,7 @@
 #include <millrace/cpu/kernels/batch_norm.h>
 
 #include <algorithm>
+#include <vector>
 
 namespace millrace::cpu {
 namespace {
@@ -13,11 +14,6 @@ bool has_derivatives(const nn::Graph& graph, const nn::Op& op) {
   });
 }
 
-SlotId channels_of(Lowering& lowering, const nn::Op& op, nn::Role role) {
-  const nn::ValueId id = op.parameter(role);
-  return lowering.parameter(id, plain_layout(lowering.shape(id)));
-}
-
 }  // namespace
 
 const nn::Op* foldable_norm(const Lowering& lowering, const nn::Op& convolution) {
@@ -25,43 +21,43 @@ const nn::Op* foldable_norm(const Lowering& lowering, const nn::Op& convolution)
   const nn::Op* const norm = lowering.uses().only_reader(convolution.y());
   const bool is_given = norm != nullptr && graph.kind<nn::BatchNorm>(*norm) != nullptr &&
                         norm->saved(nn::BatchNorm::kMean) < 0;
-  if (!is_given || has_derivatives(graph, convolution) || has_derivatives(graph, *norm)) {
-    return nullptr;
-  }
-  return norm;
+  const bool folds = is_given && lowering.options().folds_norms &&
+                     !has_derivatives(graph, convolution) && !has_derivatives(graph, *norm);
+  return folds ? norm : nullptr;
 }
 
 FoldedNorm fold(Lowering& lowering, const nn::Op& convolution, const nn::Op& norm,
                 const Layout& wanted) {
-  const nn::ValueId kernel = convolution.parameter(nn::Role::kernel);
-  const nn::ValueId bias = convolution.parameter(nn::Role::bias);
   const nn::BatchNorm& options = *lowering.graph().kind<nn::BatchNorm>(norm);
-  const Layout rows = onednn::row_major(onednn::dims(wanted));  // one an output channel
-  const Layout channels = plain_layout(Shape{lowering.shape(norm.y())[-1]});
-  const FoldedNorm folded{lowering.prepared(wanted), lowering.prepared(channels)};
-  const SlotId from = lowering.parameter_as_it_lies(kernel, wanted);
-  std::vector<SlotId> uses{kNoSlot,
-                           channels_of(lowering, norm, nn::Role::running_mean),
-                           channels_of(lowering, norm, nn::Role::running_variance),
-                           channels_of(lowering, norm, nn::Role::gamma),
-                           channels_of(lowering, norm, nn::Role::beta),
-                           kNoSlot,
-                           folded.bias};
-  if (bias >= 0) uses.push_back(channels_of(lowering, convolution, nn::Role::bias));
+  const SlotId kernel =
+      lowering.parameter_as_it_lies(convolution.parameter(nn::Role::kernel), wanted);
+  const FoldedNorm folded{lowering.prepared(wanted),
+                          lowering.prepared(plain_layout(Shape{lowering.shape(norm.y())[-1]}))};
+  // As the kernel lies, in one pass. Else by way of the logical order, which any layout has.
+  const auto blocks = lowering.layout(kernel) == wanted ? output_blocks(wanted) : std::nullopt;
+  const Layout plain = onednn::row_major(onednn::dims(wanted));
   lowering.prepare([&] {
-    uses[0] = lowering.layout(from) == rows ? from : lowering.temporary(rows);
-    lowering.store(from, uses[0]);
-    uses[5] = wanted == rows ? folded.kernel : lowering.temporary(rows);
-    const std::int64_t count = onednn::dims(channels)[0];
-    const std::int64_t row = static_cast<std::int64_t>(rows.get_size() / sizeof(float)) / count;
+    const bool converts = !blocks && lowering.layout(kernel) != plain;
+    const SlotId from = converts ? lowering.temporary(plain) : kernel;
+    const SlotId to = blocks || wanted == plain ? folded.kernel : lowering.temporary(plain);
+    lowering.store(kernel, from);
+    std::vector<SlotId> uses{from,
+                             to,
+                             folded.bias,
+                             lowering.plain_parameter(norm, nn::Role::running_mean),
+                             lowering.plain_parameter(norm, nn::Role::running_variance),
+                             lowering.plain_parameter(norm, nn::Role::gamma),
+                             lowering.plain_parameter(norm, nn::Role::beta)};
+    const bool has_bias = convolution.parameter(nn::Role::bias) >= 0;
+    if (has_bias) uses.push_back(lowering.plain_parameter(convolution, nn::Role::bias));
     lowering.append(lowering.step_name(norm, "fold"), "fold", uses,
-                    [options, count, row](Memory memory, Run&) {
+                    [options, has_bias, shape = blocks ? *blocks : output_blocks(plain).value()](
+                        Memory memory, Run&) {
                       const auto at = [&](std::size_t i) { return floats(memory, i); };
-                      const NormParameters given{at(1), at(2), at(3), at(4)};
-                      fold(options, count, given, row, at(0), memory.size() > 7 ? at(7) : nullptr,
-                           at(5), at(6));
+                      const NormParameters given{at(3), at(4), at(5), at(6)};
+                      fold(options, given, shape, at(0), has_bias ? at(7) : nullptr, at(1), at(2));
                     });
-    lowering.store(uses[5], folded.kernel);
+    lowering.store(to, folded.kernel);
   });
   return folded;
 }

@@ -9,10 +9,11 @@ namespace millrace::cpu {
 
 /// The batch norm that a forward convolution can do: with running statistics, the only one to read
 /// what the convolution makes, and, in training, of layers that are frozen and that no derivative
-/// passes. Null if there is none.
+/// passes. Null if there is none, or Options::folds_norms is not set.
 [[nodiscard]] const nn::Op* foldable_norm(const Lowering& lowering, const nn::Op& convolution);
 
-/// The kernel and bias of both together: the kernel in the layout `wanted`.
+/// The kernel and bias of both together: the kernel in the layout `wanted`. Appends what makes them
+/// to the preparation.
 struct FoldedNorm {
   SlotId kernel, bias;
 };

@@ -151,19 +151,14 @@ Layout layout_of(const Lowering& lowering, nn::ValueId id) {
   return channel_blocks(here)->block > 1 ? here : plain_layout(here);
 }
 
-SlotId parameter(Lowering& lowering, const nn::Op& op, nn::Role role) {
-  const nn::ValueId id = op.parameter(role);
-  return lowering.parameter(id, plain_layout(lowering.shape(id)));
-}
-
 void forward(Lowering& lowering, const nn::Op& op, float epsilon) {
   const Layout layout = layout_of(lowering, op.x());
   const ChannelBlocks image = channel_blocks(layout).value();
   const Layout of_pixels = plain_layout(Shape{image.samples, image.pixels});
   const SlotId x = lowering.in_layout(op.x(), layout);
   const std::vector<SlotId> uses{x,
-                                 parameter(lowering, op, nn::Role::gamma),
-                                 parameter(lowering, op, nn::Role::beta),
+                                 lowering.plain_parameter(op, nn::Role::gamma),
+                                 lowering.plain_parameter(op, nn::Role::beta),
                                  lowering.make_in_place(op.y(), x),
                                  lowering.make(op.saved(nn::LayerNorm::kMean), of_pixels),
                                  lowering.make(op.saved(nn::LayerNorm::kInverse), of_pixels)};
@@ -204,7 +199,7 @@ void backward(Lowering& lowering, const nn::Op& op) {
   const SlotId dy = lowering.in_layout(op.dy(), layout), x = lowering.in_layout(op.x(), layout);
   const SlotId mean = lowering.slot_of(op.saved(nn::LayerNorm::kMean));
   const SlotId inverse = lowering.slot_of(op.saved(nn::LayerNorm::kInverse));
-  const SlotId gamma = parameter(lowering, op, nn::Role::gamma);
+  const SlotId gamma = lowering.plain_parameter(op, nn::Role::gamma);
   if (op.gradient(nn::Role::gamma) >= 0) {
     append_gradients(lowering, op, image, {dy, x, mean, inverse});
   }

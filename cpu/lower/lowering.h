@@ -37,6 +37,7 @@ class Lowering {
     /// Kernels that were chosen among ways, in order: by slice 0, which fills it, for all slices.
     std::vector<std::string>* chosen = nullptr;
     Bytes most_scratch{~std::uint64_t{0}};  ///< of an algorithm, if there is another
+    bool folds_norms = true;  ///< into weights of convolutions: worth it for many runs
   };
   /// What a layer's backward operations want to know of its forward one.
   struct Forward {
@@ -136,7 +137,9 @@ class Lowering {
   /// The layout that the parameter has; Tag::any before the first kernel has asked for it.
   [[nodiscard]] Layout parameter_layout(nn::ValueId id) const;
   SlotId parameter(nn::ValueId id, const Layout& wanted);
-  /// The same without a conversion: `wanted` counts if no kernel has asked for it before.
+  /// One of the operation's, in the logical order.
+  SlotId plain_parameter(const nn::Op& op, nn::Role role);
+  /// A parameter without a conversion: `wanted` counts if no kernel has asked for it before.
   SlotId parameter_as_it_lies(nn::ValueId id, const Layout& wanted);
   /// Where a kernel writes a parameter's gradient: its place in the arena, if `written` is the
   /// layout there, else memory that store() converts from.

@@ -94,6 +94,11 @@ SlotId Lowering::parameter(nn::ValueId id, const Layout& wanted) {
   return convert(parameter_as_it_lies(id, wanted), wanted);
 }
 
+SlotId Lowering::plain_parameter(const nn::Op& op, nn::Role role) {
+  const nn::ValueId id = op.parameter(role);
+  return parameter(id, plain_layout(shape(id)));
+}
+
 SlotId Lowering::gradient(nn::ValueId id, const Layout& written) {
   const int parameter = graph_.value(id).parameter;
   const Layout own = parameters_.layout(parameter);

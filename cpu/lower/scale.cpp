@@ -30,11 +30,6 @@ void sum_samples(const ChannelBlocks& image, const float* of_samples, float* sum
   }
 }
 
-SlotId factors_of(Lowering& lowering, const nn::Op& op) {
-  const nn::ValueId id = op.parameter(nn::Role::gamma);
-  return lowering.parameter(id, plain_layout(lowering.shape(id)));
-}
-
 }  // namespace
 
 void lower(Lowering& lowering, const nn::Op& op, const nn::Scale&) {
@@ -43,12 +38,12 @@ void lower(Lowering& lowering, const nn::Op& op, const nn::Scale&) {
   const ChannelBlocks image = channel_blocks(layout).value();
   const SlotId from = lowering.in_layout(op.source(), layout);
   if (op.pass != nn::Pass::backward_parameters) {
-    return lowering.append(
-        lowering.step_name(op), "scale",
-        {from, factors_of(lowering, op), lowering.make_in_place(op.result(), from)},
-        [image](Memory memory, Run&) {
-          scale(image, floats(memory, 0), floats(memory, 1), floats(memory, 2));
-        });
+    return lowering.append(lowering.step_name(op), "scale",
+                           {from, lowering.plain_parameter(op, nn::Role::gamma),
+                            lowering.make_in_place(op.result(), from)},
+                           [image](Memory memory, Run&) {
+                             scale(image, floats(memory, 0), floats(memory, 1), floats(memory, 2));
+                           });
   }
   const Layout of_samples = plain_layout(Shape{image.samples, image.channels});
   const nn::ValueId gradient = op.gradient(nn::Role::gamma);
