@@ -68,7 +68,22 @@ TEST_CASE("A convolution does the work of a batch norm in evaluation, in trainin
   CHECK(frozen.contains("batch_norm2 forward statistics"));
 }
 
-TEST_CASE("A batch norm that another layer's norm or nobody's convolution is before stays") {
+TEST_CASE("A pass of few batches folds nothing, which would cost it more than it saves") {
+  const nn::Model model = normed(16);
+  const auto engine = cpu::make_engine(test::kOneThread);
+  for (const std::uint64_t steps : {1U, 100U}) {
+    const auto executor =
+        test::executor(*engine, model, {.batch = 7, .training = false, .steps = steps});
+    CHECK(test::has(test::names_of(*executor), "batch_norm1 forward fold") == (steps > 1));
+    const test::OwnedBatch data(model, nn::Loss::softmax_cross_entropy, 7, 5);
+    const auto reference =
+        test::executor(nn::ReferenceEngine(), model, {.batch = 7, .training = false});
+    test::check_close("prediction", test::predict(*executor, data.batch()),
+                      test::predict(*reference, data.batch()));
+  }
+}
+
+TEST_CASE("A batch norm stays that follows no convolution, or one that others read too") {
   ModelBuilder builder("stays", {9, 8, 3});
   builder.batch_norm().conv(8).relu().batch_norm().branches(
       {[](ModelBuilder& b) { b.batch_norm(); }, [](ModelBuilder&) {}});
@@ -82,7 +97,7 @@ TEST_CASE("A batch norm that another layer's norm or nobody's convolution is bef
   CHECK(test::has(test::step_names(test::classified(shared), false), "batch_norm1 forward const"));
 }
 
-TEST_CASE("Norms that convolutions do agree with float64, whatever the channels") {
+TEST_CASE("Folded batch norms agree with float64, whatever the channels") {
   for (const std::int64_t channels : {4, 6, 16, 40}) {
     INFO(channels << " channels");
     nn::Model model = normed(channels);
@@ -98,7 +113,7 @@ TEST_CASE("Norms that convolutions do agree with float64, whatever the channels"
   }
 }
 
-TEST_CASE("Folded weights follow whatever changes parameters") {
+TEST_CASE("Folded weights follow every change of the parameters") {
   const nn::Model model = normed(16);
   const nn::CompileOptions options{.batch = 6,
                                    .other_batches = {2},
@@ -131,7 +146,7 @@ TEST_CASE("Folded weights follow whatever changes parameters") {
   }
 }
 
-TEST_CASE("What a frozen front was prepared for is there again after an evaluation") {
+TEST_CASE("Evaluating between steps changes nothing behind a frozen front") {
   nn::Model model = normed(16);
   for (std::size_t i = 0; i < 6; ++i) model.layers[i].trainable = false;
   const nn::CompileOptions options{.batch = 6, .optimizer = {.learning_rate = 0.1}};
@@ -147,4 +162,20 @@ TEST_CASE("What a frozen front was prepared for is there again after an evaluati
     trained[evaluates ? 1 : 0] = test::read(*tested, nn::Arena::parameters);
   }
   CHECK(trained[0] == trained[1]);
+}
+
+TEST_CASE("A frozen front follows weights that are written between steps") {
+  nn::Model model = normed(16);
+  for (std::size_t i = 0; i < 6; ++i) model.layers[i].trainable = false;
+  const nn::CompileOptions options{.batch = 6};
+  const auto engine = cpu::make_engine(test::kOneThread);
+  const test::OwnedBatch data(model, nn::Loss::softmax_cross_entropy, 6, 1);
+  const auto tested = test::executor(*engine, model, options);
+  const auto fresh = test::executor(*engine, model, options);
+  tested->gradients(data.batch());
+  for (nn::Executor* executor : {tested.get(), fresh.get()}) {
+    executor->write(nn::Arena::parameters, test::random_weights(model, 3));
+    executor->gradients(data.batch());
+  }
+  CHECK(test::read(*tested, nn::Arena::gradients) == test::read(*fresh, nn::Arena::gradients));
 }

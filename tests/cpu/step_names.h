@@ -13,13 +13,16 @@ using Names = std::set<std::string>;
 
 inline const cpu::EngineOptions kOneThread{.threads = 1};
 
+inline Names names_of(const nn::Executor& executor) {
+  Names names;
+  for (const nn::OpTiming& step : executor.timings()) names.insert(step.name);
+  return names;
+}
+
 inline Names step_names(const nn::Model& model, bool training,
                         const cpu::EngineOptions& engine = kOneThread) {
-  Names names;
-  const auto executor = cpu::make_engine(engine)->compile(
-      model, {.batch = 7, .other_batches = {3}, .training = training});
-  for (const nn::OpTiming& step : executor->timings()) names.insert(step.name);
-  return names;
+  return names_of(*cpu::make_engine(engine)->compile(
+      model, {.batch = 7, .other_batches = {3}, .training = training}));
 }
 
 /// Whether one begins so.
