@@ -21,22 +21,14 @@ import keras
 import numpy
 import safetensors.torch
 import torch
-from keras import layers
 from keras.src.legacy.saving import legacy_h5_format
+from small_keras_network import small_network
 
 SAMPLES = 3
 
 
 def keras_network(random):
-    network = keras.Sequential([
-        keras.Input((8, 8, 3)),
-        layers.Conv2D(4, 3, padding="same", activation="relu", name="first"),
-        layers.BatchNormalization(name="norm", epsilon=1e-3),
-        layers.MaxPooling2D(name="pool"),
-        layers.Conv2D(5, 3, name="second"),
-        layers.Flatten(name="flat"),
-        layers.Dense(6, activation="relu", name="hidden"),
-        layers.Dense(3, activation="softmax", name="classes")])
+    network = small_network(keras)
     for variable in network.variables:
         value = random.normal(size=variable.shape) * 0.5
         variable.assign(numpy.abs(value) + 0.1 if "variance" in variable.name else value)

@@ -13,21 +13,12 @@ import sys
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 import tensorflow
-
-layers = tensorflow.keras.layers
+from small_keras_network import small_network
 
 
 def main():
     folder = pathlib.Path(sys.argv[1])
-    network = tensorflow.keras.Sequential([
-        tensorflow.keras.Input((8, 8, 3)),
-        layers.Conv2D(4, 3, padding="same", activation="relu", name="first"),
-        layers.BatchNormalization(name="norm", epsilon=1e-3),
-        layers.MaxPooling2D(name="pool"),
-        layers.Conv2D(5, 3, name="second"),
-        layers.Flatten(name="flat"),
-        layers.Dense(6, activation="relu", name="hidden"),
-        layers.Dense(3, activation="softmax", name="classes")])
+    network = small_network(tensorflow.keras)
     network.load_weights(folder / "keras2.h5")
     network.save(folder / "tf_2_12.keras", save_format="keras_v3")
 
