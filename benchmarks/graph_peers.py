@@ -97,8 +97,9 @@ def main():
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--millrace", default="build/release/apps/millrace")
-    parser.add_argument("--compile", action="store_true", help="PyTorch by torch.compile")
-    parser.add_argument("--keras", metavar="PYTHON", help="Keras in place of PyTorch, by this python")
+    peers = parser.add_mutually_exclusive_group()
+    peers.add_argument("--compile", action="store_true", help="PyTorch by torch.compile")
+    peers.add_argument("--keras", metavar="PYTHON", help="Keras in place of PyTorch, by this python")
     parser.add_argument("--measure", choices=["torch", "keras"], help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:
@@ -106,6 +107,9 @@ def main():
         print(*(keras_ms(name, arguments.threads) if arguments.measure == "keras" else
                 torch_ms(name, arguments.threads, arguments.compile)))
         return
+    unknown = [name for name in arguments.networks if arguments.keras and name not in KERAS]
+    if unknown:
+        parser.error(f"--keras: not {', '.join(unknown)}; {', '.join(KERAS)}")
     peer = "Keras" if arguments.keras else "PyTorch"
     print(f"{'network':15} {'':9} {peer:>16} {'Millrace':>16}  times as fast")
     for name in arguments.networks or (KERAS if arguments.keras else NETWORKS):
